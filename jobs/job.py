@@ -1,0 +1,223 @@
+"""What a job is: frozen values and the moves between its states, no I/O."""
+
+import secrets
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.errors import InvalidTransition, StaleAttempt
+
+MAX_ATTEMPTS = 3
+
+EmotionChoice = Literal[
+    "auto",
+    "neutral",
+    "happiness",
+    "sadness",
+    "anger",
+    "fear",
+    "disgust",
+    "surprise",
+    "contempt",
+]
+
+
+class Value(BaseModel):
+    """A frozen value; a change returns a copy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. Nothing follows a final state."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no other state can follow."""
+        return self not in (JobStatus.QUEUED, JobStatus.PROCESSING)
+
+
+class Stage(StrEnum):
+    """What a worker is doing for a job that is processing."""
+
+    FETCHING = "fetching"
+    LISTENING = "listening"
+    RENDERING = "rendering"
+    STORING = "storing"
+
+
+class Options(Value):
+    """What the caller may choose about the video."""
+
+    emotion: EmotionChoice = Field("auto", description="The emotion shown; auto: the one heard.")
+    intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
+        1.0, description="Strength of the emotion: 0 none, 1 as heard, 2 twice that."
+    )
+    pose: Literal["natural", "still"] = Field("natural", description="Gentle head motion, or none.")
+    blink: bool = Field(True, description="Whether the eyes blink.")
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="Same inputs and seed, same head motion and blinks."
+    )
+    consent: Literal[True] = Field(
+        description="The caller affirms the right to animate this face and voice."
+    )
+
+
+class Failure(Value):
+    """Why a job failed: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+class HeardEmotion(Value):
+    """The emotion deduced from the speech, over the whole clip."""
+
+    emotion: str
+    probabilities: dict[str, float]
+
+
+class Result(Value):
+    """What the attempt that won left behind."""
+
+    video_key: str
+    num_frames: int = Field(gt=0)
+    duration: float = Field(gt=0, description="Seconds.")
+    emotion: HeardEmotion
+    timings: dict[str, float] = Field(description="Seconds by step.")
+
+
+def utc_now() -> datetime:
+    """Return the current time with its zone."""
+    return datetime.now(UTC)
+
+
+class Job(Value):
+    """One portrait and one speech clip on their way to a video.
+
+        queued ──claim──► processing ──succeed──► succeeded
+          ▲  │                │  │
+          │  └────cancel──────┼──┼──────────────► canceled
+          └──────requeue──────┘  └────fail──────► failed
+
+    A queued job can fail too, when its attempts are used up. `attempt` counts claims and fences
+    off workers that lost their lease: a worker's every word about a job carries the number of
+    its own attempt.
+    """
+
+    id: str
+    status: JobStatus = JobStatus.QUEUED
+    options: Options
+    created_at: datetime
+    updated_at: datetime
+    attempt: int = 0
+    stage: Stage | None = None
+    progress: float = Field(0.0, ge=0, le=1)
+    notices: tuple[str, ...] = ()
+    failure: Failure | None = None
+    result: Result | None = None
+
+    @classmethod
+    def create(cls, options: Options, now: datetime | None = None) -> Self:
+        """Return a new queued job with an id nobody can guess."""
+        now = now or utc_now()
+        return cls(
+            id=f"job_{secrets.token_urlsafe(16)}", options=options, created_at=now, updated_at=now
+        )
+
+    def claim(self, now: datetime) -> Self:
+        """Return the job as taken by the next attempt.
+
+        Raises:
+            InvalidTransition: the job is not queued.
+        """
+        self._require(JobStatus.QUEUED)
+        return self._changed(
+            now, status=JobStatus.PROCESSING, attempt=self.attempt + 1, stage=Stage.FETCHING
+        )
+
+    def advance(self, attempt: int, stage: Stage, progress: float, now: datetime) -> Self:
+        """Return the job further on; progress never goes backwards.
+
+        Raises:
+            StaleAttempt: another attempt holds the job, or none does.
+        """
+        self._require_attempt(attempt)
+        return self._changed(now, stage=stage, progress=max(self.progress, min(progress, 1.0)))
+
+    def succeed(
+        self, attempt: int, result: Result, notices: tuple[str, ...], now: datetime
+    ) -> Self:
+        """Return the job with its video.
+
+        Raises:
+            StaleAttempt: another attempt holds the job, or none does.
+        """
+        self._require_attempt(attempt)
+        return self._changed(
+            now,
+            status=JobStatus.SUCCEEDED,
+            stage=None,
+            progress=1.0,
+            result=result,
+            notices=notices,
+        )
+
+    def fail(self, attempt: int, failure: Failure, now: datetime) -> Self:
+        """Return the job as failed for good.
+
+        Raises:
+            StaleAttempt: another attempt holds the job, or none does.
+        """
+        self._require_attempt(attempt)
+        return self._changed(now, status=JobStatus.FAILED, stage=None, failure=failure)
+
+    def requeue(self, attempt: int, now: datetime) -> Self:
+        """Return the job waiting again, or failed when its attempts are used up.
+
+        Raises:
+            StaleAttempt: another attempt holds the job, or none does.
+        """
+        self._require_attempt(attempt)
+        if attempt >= MAX_ATTEMPTS:
+            return self.fail(attempt, attempts_used_up(attempt), now)
+        return self._changed(now, status=JobStatus.QUEUED, stage=None)
+
+    def cancel(self, now: datetime) -> Self:
+        """Return the job as canceled by its caller.
+
+        Raises:
+            InvalidTransition: the job already ended.
+        """
+        self._require(JobStatus.QUEUED, JobStatus.PROCESSING)
+        return self._changed(now, status=JobStatus.CANCELED, stage=None)
+
+    def _require(self, *accepted: JobStatus) -> None:
+        if self.status not in accepted:
+            raise InvalidTransition(f"Job {self.id} is {self.status}.")
+
+    def _require_attempt(self, attempt: int) -> None:
+        if self.status is not JobStatus.PROCESSING or attempt != self.attempt:
+            raise StaleAttempt(
+                f"Attempt {attempt} no longer holds job {self.id}, "
+                f"which is {self.status} in attempt {self.attempt}."
+            )
+
+    def _changed(self, now: datetime, **changes: object) -> Self:
+        return self.model_copy(update={**changes, "updated_at": now})
+
+
+def attempts_used_up(attempt: int) -> Failure:
+    """Return the failure of a job that no attempt could finish."""
+    return Failure(
+        code="attempts_used_up",
+        message=f"{attempt} workers began this job and none could finish it.",
+    )
