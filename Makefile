@@ -1,0 +1,53 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test test-gpu check format bench evaluate clean
+
+help:  ## list these verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+# One stamp a set of extras: nothing is installed again until a requirement changes.
+$(VENV)/standalone.stamp: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "AMIGO needs Python 3.11 or newer.")'
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -e '.[standalone]'
+	@$(PIP) --no-deps mediapipe==0.10.21
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/standalone.stamp
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/standalone.stamp  ## turn the example portrait and speech into out/demo.mp4 over HTTP
+	@$(BIN)/amigo demo
+
+serve: $(VENV)/standalone.stamp  ## run the whole system on this machine and print its URL
+	@$(BIN)/amigo serve
+
+test: $(VENV)/dev.stamp  ## run every test; what this machine lacks is skipped by name
+	@$(BIN)/pytest
+
+test-gpu: $(VENV)/dev.stamp  ## run the tests that need a CUDA device
+	@$(BIN)/pytest tests/gpu
+
+check: $(VENV)/dev.stamp  ## formatting, lint, types, import rules, container files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+format: $(VENV)/dev.stamp  ## format the code and fix what ruff can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/dev.stamp  ## measure this machine: seconds a stage, frames a second, real-time factor
+	@$(BIN)/python -m benchmarks
+
+clean:  ## remove the environment, the output and the standalone system's data
+	rm -rf $(VENV) out var

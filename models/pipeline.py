@@ -1,0 +1,172 @@
+"""Both stages behind one call: a portrait and a waveform in, the frames of a talking face out."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.audio import SAMPLES_PER_FRAME
+from models.emotions import EMOTIONS, Emotion
+from models.landmark_generator import LandmarkGenerator, LandmarkMotion
+from models.landmarks import LandmarkDetector
+from models.portrait import Portrait, crop_portrait
+from models.retargeting import retarget_landmarks
+from models.visual_translator import VisualTranslator
+
+BATCH_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class SynthesisOptions:
+    """What may be chosen about the video.
+
+    `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2.
+    """
+
+    emotion: Emotion | None = None
+    intensity: float = 1.0
+    pose: Literal["natural", "still"] = "natural"
+    blink: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class HeardEmotions:
+    """The emotion deduced from the speech: `[T, 8]` probabilities in the order of EMOTIONS."""
+
+    over_time: NDArray[np.float32]
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """The mean over the clip, by name."""
+        means = self.over_time.mean(axis=0)
+        return {str(e): round(float(p), 4) for e, p in zip(EMOTIONS, means, strict=True)}
+
+    @property
+    def emotion(self) -> str:
+        """The likeliest emotion over the clip."""
+        return max(self.probabilities.items(), key=lambda item: item[1])[0]
+
+
+@dataclass
+class Synthesis:
+    """One video on its way: what is known before the first frame, and the frames themselves.
+
+    `landmarks` is `[T, 79, 2]` in pixels of the 256x256 output. `timings` holds seconds by step
+    and is complete once `frames` is drained.
+    """
+
+    portrait: Portrait
+    heard: HeardEmotions
+    landmarks: NDArray[np.float32]
+    timings: dict[str, float]
+    translator: VisualTranslator = field(repr=False)
+
+    @property
+    def num_frames(self) -> int:
+        """Length of the video."""
+        return len(self.landmarks)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the caller should know though nothing failed, as codes."""
+        return self.portrait.notices
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield `[B, 256, 256, 3]` RGB batches in order, rendering each when it is asked for."""
+        with _timed(self.timings, "encode_portrait"):
+            features = self.translator.prepare(self.portrait.crop, self.portrait.landmarks)
+        for start in range(0, self.num_frames, BATCH_FRAMES):
+            with _timed(self.timings, "render"):
+                batch = self.translator.render(
+                    features, self.landmarks[start : start + BATCH_FRAMES]
+                )
+            yield batch
+
+
+class TalkingFacePipeline:
+    """AMIGO's two stages, loaded once and called once a video."""
+
+    def __init__(
+        self,
+        detector: LandmarkDetector,
+        generator: LandmarkGenerator,
+        translator: VisualTranslator,
+    ) -> None:
+        self.detector = detector
+        self.generator = generator
+        self.translator = translator
+
+    @classmethod
+    def load(cls, device: str = "cpu") -> Self:
+        """Return the pipeline with the shipped weights on `device`, any name torch knows.
+
+        Raises:
+            CheckpointError: a weights file is missing or damaged.
+        """
+        target = torch.device(device)
+        return cls(
+            LandmarkDetector(), LandmarkGenerator.load(target), VisualTranslator.load(target)
+        )
+
+    def __call__(
+        self,
+        image: NDArray[np.uint8],
+        waveform: NDArray[np.float32],
+        options: SynthesisOptions = SynthesisOptions(),  # noqa: B008 (frozen)
+    ) -> Synthesis:
+        """Return the synthesis of a `[H, W, 3]` RGB picture and 16 kHz mono samples in [-1, 1].
+
+        Raises:
+            PortraitError: the picture holds no face that can be animated.
+        """
+        timings: dict[str, float] = {}
+        with _timed(timings, "detect_landmarks"):
+            portrait = crop_portrait(image, self.detector)
+        with _timed(timings, "generate_landmarks"):
+            motion = self._generate(waveform, options)
+            landmarks = retarget_landmarks(portrait.landmarks, motion)
+        return Synthesis(
+            portrait=portrait,
+            heard=HeardEmotions(motion.emotions),
+            landmarks=landmarks,
+            timings=timings,
+            translator=self.translator,
+        )
+
+    def _generate(
+        self, waveform: NDArray[np.float32], options: SynthesisOptions
+    ) -> LandmarkMotion:
+        return self.generator.generate(
+            waveform,
+            emotion=options.emotion,
+            intensity=options.intensity,
+            seed=options.seed,
+            blink=options.blink,
+            pose=options.pose,
+        )
+
+    def warm_up(self) -> None:
+        """Run both networks once, so that the first caller does not wait for lazy set-up."""
+        motion = self._generate(np.zeros(5 * SAMPLES_PER_FRAME, np.float32), SynthesisOptions())
+        crop = np.zeros((256, 256, 3), np.uint8)
+        face = _resting_face()
+        self.translator.render(
+            self.translator.prepare(crop, face), retarget_landmarks(face, motion)
+        )
+
+
+def _resting_face() -> NDArray[np.float32]:
+    raise NotImplementedError
+
+
+@contextmanager
+def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    timings[step] = timings.get(step, 0.0) + time.perf_counter() - begin
