@@ -4,35 +4,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from models.audio import SAMPLES_PER_FRAME
-from models.emotions import EMOTIONS, Emotion
+from models.emotions import EMOTIONS
 from models.landmark_generator import LandmarkGenerator, LandmarkMotion
 from models.landmarks import LandmarkDetector
+from models.options import SynthesisOptions
 from models.portrait import Portrait, crop_portrait
 from models.retargeting import retarget_landmarks
 from models.visual_translator import VisualTranslator
 
 BATCH_FRAMES = 8
-
-
-@dataclass(frozen=True)
-class SynthesisOptions:
-    """What may be chosen about the video.
-
-    `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2.
-    """
-
-    emotion: Emotion | None = None
-    intensity: float = 1.0
-    pose: Literal["natural", "still"] = "natural"
-    blink: bool = True
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,9 +126,7 @@ class TalkingFacePipeline:
             translator=self.translator,
         )
 
-    def _generate(
-        self, waveform: NDArray[np.float32], options: SynthesisOptions
-    ) -> LandmarkMotion:
+    def _generate(self, waveform: NDArray[np.float32], options: SynthesisOptions) -> LandmarkMotion:
         return self.generator.generate(
             waveform,
             emotion=options.emotion,

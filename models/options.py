@@ -1,0 +1,21 @@
+"""What may be chosen about a video."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.emotions import Emotion
+
+
+@dataclass(frozen=True)
+class SynthesisOptions:
+    """The caller's choices.
+
+    `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2. The same `seed`
+    gives the same head motion and blinks.
+    """
+
+    emotion: Emotion | None = None
+    intensity: float = 1.0
+    pose: Literal["natural", "still"] = "natural"
+    blink: bool = True
+    seed: int = 0
