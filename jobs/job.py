@@ -108,9 +108,9 @@ class Job(Value):
           │  └────cancel──────┼──┼──────────────► canceled
           └──────requeue──────┘  └────fail──────► failed
 
-    A queued job can fail too, when its attempts are used up. `attempt` counts claims and fences
-    off workers that lost their lease: a worker's every word about a job carries the number of
-    its own attempt.
+    A job that is requeued after its last attempt fails instead. `attempt` counts claims and
+    fences off workers that lost their lease: a worker's every word about a job carries the
+    number of its own attempt. `progress` runs from 0 to 1 within an attempt.
     """
 
     id: str
@@ -150,18 +150,23 @@ class Job(Value):
         Raises:
             StaleAttempt: another attempt holds the job, or none does.
         """
-        self._require_attempt(attempt)
+        self.require_attempt(attempt)
         return self._changed(now, stage=stage, progress=max(self.progress, min(progress, 1.0)))
 
     def succeed(
         self, attempt: int, result: Result, notices: tuple[str, ...], now: datetime
     ) -> Self:
-        """Return the job with its video.
+        """Return the job with its video; the same job when this attempt has said so before.
+
+        Saying it twice must not fail: a worker whose first answer got lost on the way would
+        take its own video for a stale one.
 
         Raises:
             StaleAttempt: another attempt holds the job, or none does.
         """
-        self._require_attempt(attempt)
+        if self.status is JobStatus.SUCCEEDED and (self.attempt, self.result) == (attempt, result):
+            return self
+        self.require_attempt(attempt)
         return self._changed(
             now,
             status=JobStatus.SUCCEEDED,
@@ -177,7 +182,7 @@ class Job(Value):
         Raises:
             StaleAttempt: another attempt holds the job, or none does.
         """
-        self._require_attempt(attempt)
+        self.require_attempt(attempt)
         return self._changed(now, status=JobStatus.FAILED, stage=None, failure=failure)
 
     def requeue(self, attempt: int, now: datetime) -> Self:
@@ -186,10 +191,10 @@ class Job(Value):
         Raises:
             StaleAttempt: another attempt holds the job, or none does.
         """
-        self._require_attempt(attempt)
+        self.require_attempt(attempt)
         if attempt >= MAX_ATTEMPTS:
             return self.fail(attempt, attempts_used_up(attempt), now)
-        return self._changed(now, status=JobStatus.QUEUED, stage=None)
+        return self._changed(now, status=JobStatus.QUEUED, stage=None, progress=0.0)
 
     def cancel(self, now: datetime) -> Self:
         """Return the job as canceled by its caller.
@@ -200,16 +205,21 @@ class Job(Value):
         self._require(JobStatus.QUEUED, JobStatus.PROCESSING)
         return self._changed(now, status=JobStatus.CANCELED, stage=None)
 
-    def _require(self, *accepted: JobStatus) -> None:
-        if self.status not in accepted:
-            raise InvalidTransition(f"Job {self.id} is {self.status}.")
+    def require_attempt(self, attempt: int) -> None:
+        """Return when this attempt holds the job.
 
-    def _require_attempt(self, attempt: int) -> None:
+        Raises:
+            StaleAttempt: another attempt holds the job, or none does.
+        """
         if self.status is not JobStatus.PROCESSING or attempt != self.attempt:
             raise StaleAttempt(
                 f"Attempt {attempt} no longer holds job {self.id}, "
                 f"which is {self.status} in attempt {self.attempt}."
             )
+
+    def _require(self, *accepted: JobStatus) -> None:
+        if self.status not in accepted:
+            raise InvalidTransition(f"Job {self.id} is {self.status}.")
 
     def _changed(self, now: datetime, **changes: object) -> Self:
         return self.model_copy(update={**changes, "updated_at": now})

@@ -1,0 +1,136 @@
+"""What the reconciler puts right: jobs whose worker, message, record or time is gone."""
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from jobs.errors import InvalidTransition, JobNotFound, ObjectNotFound
+from jobs.job import Job, JobStatus
+from jobs.queue import JobQueue
+from jobs.storage import (
+    JOBS_PREFIX,
+    ObjectStorage,
+    attempt_prefix,
+    inputs_prefix,
+    job_prefix,
+)
+from jobs.store import JobStore
+
+LEADERSHIP = 30.0
+"""Seconds until another reconciler takes over from a leader that stopped."""
+
+JOURNAL_INTERVAL = 600.0
+"""Seconds between two readings of the journal, unless the store is lost in between."""
+
+JOURNAL_GRACE = timedelta(seconds=60)
+"""How long a request may take from its journal entry to its record."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many jobs one run put right, by what was done for them."""
+
+    requeued: int = 0
+    failed: int = 0
+    dispatched: int = 0
+    restored: int = 0
+    cleared: int = 0
+    deleted: int = 0
+
+
+class Reconciler:
+    """Keeps the promise that an accepted job reaches a final state, whatever dies.
+
+    Any number may run. One leads and the others wait, which only saves work: each step is a
+    compare-and-set or harmless when done twice, so two leaders at once would do no harm.
+    """
+
+    def __init__(
+        self, store: JobStore, storage: ObjectStorage, queue: JobQueue, retention: timedelta
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._queue = queue
+        self._retention = retention
+        self._name = secrets.token_hex(8)
+
+    def run_once(self) -> Tally:
+        """Put right what is wrong now; the most urgent first, then what needs the object store.
+
+        Raises:
+            Unavailable: a component cannot be reached; what was not done is done next time.
+        """
+        if not self._store.lead(self._name, LEADERSHIP):
+            return Tally()
+        requeued, failed = self._take_back()
+        return Tally(
+            requeued=requeued,
+            failed=failed,
+            dispatched=self._dispatch(),
+            restored=self._restore(),
+            cleared=self._clear(),
+            deleted=self._delete(),
+        )
+
+    def _take_back(self) -> tuple[int, int]:
+        """Take jobs from workers that fell silent; return how many were requeued and failed."""
+        moved = []
+        for job in self._store.expired_leases():
+            # The worker spoke after all, or the job ended: nothing is wrong any more.
+            with suppress(InvalidTransition):
+                moved.append(self._store.requeue_expired(job.id, job.attempt).status)
+        return moved.count(JobStatus.QUEUED), moved.count(JobStatus.FAILED)
+
+    def _dispatch(self) -> int:
+        job_ids = self._store.undispatched()
+        for job_id in job_ids:
+            self._queue.dispatch(job_id)
+            self._store.mark_dispatched(job_id)
+        return len(job_ids)
+
+    def _restore(self) -> int:
+        """Accept again what the journal knows and a store that lost its data does not."""
+        if self._store.is_journal_read():
+            return 0
+        restored = 0
+        too_young = self._store.now() - JOURNAL_GRACE
+        for item in self._storage.objects(JOBS_PREFIX):
+            if item.key.endswith("/request.json") and item.modified_at < too_young:
+                restored += self._restore_one(item.key)
+        self._store.mark_journal_read(JOURNAL_INTERVAL)
+        return restored
+
+    def _restore_one(self, key: str) -> bool:
+        # It has a record, as nearly all have, or it ended and was cleared while we listed.
+        with suppress(InvalidTransition, ObjectNotFound):
+            self._store.accept(Job.model_validate_json(self._storage.get(key)))
+            return True
+        return False
+
+    def _clear(self) -> int:
+        """Delete what an ended job no longer needs: all but the video that won."""
+        spent = self._store.spent()
+        for job in spent:
+            for prefix in leftovers(job):
+                self._storage.delete_prefix(prefix)
+            self._store.mark_cleared(job.id)
+        return len(spent)
+
+    def _delete(self) -> int:
+        deleted = 0
+        for job_id in self._store.ended_before(self._store.now() - self._retention):
+            # Objects first: a record without objects is found again, the reverse is not.
+            self._storage.delete_prefix(job_prefix(job_id))
+            with suppress(JobNotFound):
+                self._store.delete(job_id)
+                deleted += 1
+        return deleted
+
+
+def leftovers(job: Job) -> list[str]:
+    """Return the prefixes of what an ended job leaves behind for nobody."""
+    if job.status is not JobStatus.SUCCEEDED:
+        return [job_prefix(job.id)]
+    lost = [attempt_prefix(job.id, attempt) for attempt in range(1, job.attempt)]
+    return [inputs_prefix(job.id), *lost]

@@ -1,0 +1,58 @@
+"""Where the components are and how long things last: read once at the start, passed down."""
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_SECRET = "amigo-development-secret"  # noqa: S105 - production refuses to start with it
+
+
+class Settings(BaseSettings):
+    """What every process of the service must know, from `AMIGO_*` environment variables."""
+
+    model_config = SettingsConfigDict(env_prefix="AMIGO_", frozen=True, extra="ignore")
+
+    environment: Literal["development", "production"] = Field(
+        "development", description="Production refuses to start with a development secret."
+    )
+    valkey_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        pattern=r"^(rediss?|unix)://",
+        description="Valkey or Redis, the home of the records and the broker of the messages: "
+        "redis://, rediss:// or unix:///path?db=0.",
+    )
+    s3_endpoint_url: str = Field(
+        "http://127.0.0.1:8333", description="The object store, as this process reaches it."
+    )
+    s3_public_endpoint_url: str | None = Field(
+        None, description="The object store as callers reach it, for presigned URLs."
+    )
+    s3_region: str = Field("us-east-1", description="The region that signatures name.")
+    s3_bucket: str = Field("amigo", description="The bucket that holds every object.")
+    s3_access_key: str = Field("amigo", description="The object store's access key.")
+    s3_secret_key: SecretStr = Field(
+        SecretStr(DEVELOPMENT_SECRET), description="The object store's secret key."
+    )
+    lease_seconds: float = Field(
+        30.0, gt=0, description="Seconds a worker may stay silent before it loses its job."
+    )
+    time_limit_seconds: int = Field(
+        3600, gt=0, description="Seconds one attempt may run before its process is killed."
+    )
+    retention_hours: float = Field(
+        24.0, gt=0, description="Hours a job and its video are kept once the job has ended."
+    )
+
+    @property
+    def retention(self) -> timedelta:
+        """How long a job and its video are kept once the job has ended."""
+        return timedelta(hours=self.retention_hours)
+
+    @model_validator(mode="after")
+    def _refuse_development_secrets(self) -> Self:
+        secret = self.s3_secret_key.get_secret_value()
+        if self.environment == "production" and secret == DEVELOPMENT_SECRET:
+            raise ValueError("AMIGO_S3_SECRET_KEY must be set in production.")
+        return self

@@ -1,0 +1,251 @@
+"""Where a job's files lie: the key layout and an S3 bucket.
+
+jobs/{id}/inputs/portrait            deleted once the job has ended
+jobs/{id}/inputs/audio
+jobs/{id}/inputs/request.json        the journal entry: the job as it was queued
+jobs/{id}/attempts/{n}/video.mp4     kept for the attempt that won
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import boto3
+from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from jobs.errors import ObjectNotFound, StorageUnavailable
+from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from botocore.paginate import PageIterator
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
+
+JOBS_PREFIX = "jobs/"
+CHUNK_SIZE = 256 * 1024
+"""Bytes read from the object store at a time."""
+
+_MISSING = {"404", "NoSuchKey", "NotFound"}
+
+
+def job_prefix(job_id: str) -> str:
+    """Return the prefix of every object of a job."""
+    return f"{JOBS_PREFIX}{job_id}/"
+
+
+def inputs_prefix(job_id: str) -> str:
+    """Return the prefix of what the caller gave: portrait, audio and request."""
+    return f"{job_prefix(job_id)}inputs/"
+
+
+def portrait_key(job_id: str) -> str:
+    """Return the key of the portrait."""
+    return f"{inputs_prefix(job_id)}portrait"
+
+
+def audio_key(job_id: str) -> str:
+    """Return the key of the driving audio."""
+    return f"{inputs_prefix(job_id)}audio"
+
+
+def request_key(job_id: str) -> str:
+    """Return the key of the journal entry, the queued job as JSON."""
+    return f"{inputs_prefix(job_id)}request.json"
+
+
+def attempt_prefix(job_id: str, attempt: int) -> str:
+    """Return the prefix of what one attempt made."""
+    return f"{job_prefix(job_id)}attempts/{attempt}/"
+
+
+def video_key(job_id: str, attempt: int) -> str:
+    """Return the key of the video that one attempt made."""
+    return f"{attempt_prefix(job_id, attempt)}video.mp4"
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """An object as a listing shows it."""
+
+    key: str
+    size: int
+    modified_at: datetime
+
+
+class ObjectStorage:
+    """An S3 bucket; every method may raise StorageUnavailable. Threads may share one."""
+
+    def __init__(
+        self, client: "S3Client", bucket: str, public_client: "S3Client | None" = None
+    ) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._public_client = public_client or client
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Return the storage that the settings name; nothing is sent yet."""
+        public_url = settings.s3_public_endpoint_url
+        return cls(
+            _create_client(settings, settings.s3_endpoint_url),
+            settings.s3_bucket,
+            _create_client(settings, public_url) if public_url else None,
+        )
+
+    def put(self, key: str, data: bytes | Path, content_type: str) -> None:
+        """Store bytes or a file under a key, in place of what was there."""
+        with _translated_errors(key):
+            if isinstance(data, Path):
+                self._client.upload_file(
+                    str(data),
+                    self._bucket,
+                    key,
+                    ExtraArgs={"ContentType": content_type},
+                    Config=_TRANSFER,
+                )
+            else:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=data, ContentType=content_type
+                )
+
+    def get(self, key: str) -> bytes:
+        """Return the whole object.
+
+        Raises:
+            ObjectNotFound: nothing lies under the key.
+        """
+        with _translated_errors(key):
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+    def download(self, key: str, path: Path) -> None:
+        """Write the object to a file.
+
+        Raises:
+            ObjectNotFound: nothing lies under the key.
+        """
+        with _translated_errors(key):
+            self._client.download_file(self._bucket, key, str(path), Config=_TRANSFER)
+
+    def size(self, key: str) -> int:
+        """Return the object's size in bytes.
+
+        Raises:
+            ObjectNotFound: nothing lies under the key.
+        """
+        with _translated_errors(key):
+            return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Return the bytes from `start` to `end`, both included as in an HTTP range, in chunks.
+
+        Raises:
+            ObjectNotFound: nothing lies under the key; raised here, not at the first chunk.
+        """
+        last = "" if end is None else str(end)
+        with _translated_errors(key):
+            body = self._client.get_object(
+                Bucket=self._bucket, Key=key, Range=f"bytes={start}-{last}"
+            )["Body"]
+
+        def chunks() -> Iterator[bytes]:
+            with body, _translated_errors(key):
+                yield from body.iter_chunks(CHUNK_SIZE)
+
+        return chunks()
+
+    def objects(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield every object under a prefix, in the order of the keys."""
+        with _translated_errors(prefix):
+            for page in self._pages(prefix):
+                for item in page.get("Contents", []):
+                    yield StoredObject(item["Key"], item["Size"], item["LastModified"])
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete every object under a prefix that ends with a slash; none there is no error."""
+        if not prefix.endswith("/"):
+            raise ValueError(f"The prefix {prefix!r} would match other jobs' objects too.")
+        with _translated_errors(prefix):
+            for page in self._pages(prefix):
+                self._delete([item["Key"] for item in page.get("Contents", [])])
+
+    def presigned_url(self, key: str, seconds: int) -> str:
+        """Return a URL that lets anyone read the object for so many seconds."""
+        with _translated_errors(key):
+            return self._public_client.generate_presigned_url(
+                "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
+            )
+
+    def ensure_bucket(self) -> None:
+        """Create the bucket unless it is there."""
+        try:
+            self.ping()
+        except ObjectNotFound:
+            with _translated_errors(self._bucket):
+                self._client.create_bucket(Bucket=self._bucket)
+
+    def ping(self) -> None:
+        """Return when the bucket can be reached.
+
+        Raises:
+            ObjectNotFound: the object store answers but has no such bucket.
+        """
+        with _translated_errors(self._bucket):
+            self._client.head_bucket(Bucket=self._bucket)
+
+    def _pages(self, prefix: str) -> "PageIterator[ListObjectsV2OutputTypeDef]":
+        paginator = self._client.get_paginator("list_objects_v2")
+        return paginator.paginate(Bucket=self._bucket, Prefix=prefix)
+
+    def _delete(self, keys: list[str]) -> None:
+        if not keys:
+            return
+        answer = self._client.delete_objects(
+            Bucket=self._bucket,
+            Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+        )
+        for error in answer.get("Errors", []):
+            raise StorageUnavailable(f"{error.get('Key')} was not deleted: {error.get('Message')}")
+
+
+# One thread a transfer: a worker's spare threads belong to the decoder and the encoder.
+_TRANSFER = TransferConfig(use_threads=False)
+
+
+def _create_client(settings: Settings, endpoint_url: str) -> "S3Client":
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name=settings.s3_region,
+        aws_access_key_id=settings.s3_access_key,
+        aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
+        config=Config(
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"mode": "standard", "total_max_attempts": 2},
+            signature_version="s3v4",
+            # Bucket names as host names need a DNS entry each, which few S3 servers have.
+            s3={"addressing_style": "path"},
+            # The newer default checksum trailers are unknown to many S3 servers.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            max_pool_connections=32,
+        ),
+    )
+
+
+@contextmanager
+def _translated_errors(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _MISSING:
+            raise ObjectNotFound(f"No object lies under {key}.") from error
+        raise StorageUnavailable(f"The object store refused {key}: {error}") from error
+    except (BotoCoreError, Boto3Error) as error:
+        raise StorageUnavailable(f"The object store did not answer: {error}") from error

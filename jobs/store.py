@@ -1,0 +1,409 @@
+"""Where the records lie: in Valkey, one transaction a change.
+
+    amigo:job:{id}              the record: the job as JSON
+    amigo:job:{id}:events       stream: the job after each change
+    amigo:jobs:queued           sorted set: ids by the time they were queued
+    amigo:jobs:processing       sorted set: ids by the time their lease runs out
+    amigo:jobs:{final state}    sorted sets: ids by the time they ended
+    amigo:outbox                sorted set: queued ids by the time their message is due (again)
+    amigo:spent                 sorted set: ended ids by the time their leftovers may be cleared
+    amigo:leader                who runs the reconciler
+    amigo:journal:read          there while the journal needs no reading
+
+Times are microseconds since the epoch on Valkey's own clock; no other clock counts.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self, TypeVar, cast
+
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.client import Pipeline
+from redis.exceptions import RedisError, WatchError
+from redis.retry import Retry
+
+from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt, StoreUnavailable
+from jobs.job import Failure, Job, JobStatus, Result, Stage
+from jobs.settings import Settings
+
+CONNECT_TIMEOUT = 1.0
+"""Seconds Valkey may take to accept a connection."""
+
+ANSWER_TIMEOUT = 2.0
+"""Seconds Valkey may take to answer."""
+
+MAX_COLLISIONS = 100
+"""Times a transaction starts over because another changed what it read."""
+
+DISPATCH_GRACE = timedelta(seconds=5)
+"""How long whoever queued a job has for sending its message before the reconciler does."""
+
+REDISPATCH_AFTER = timedelta(seconds=60)
+"""How long a sent message may go unheard, at least, before it counts as lost."""
+
+MAX_EVENTS = 500
+"""Events kept for a job, about; the oldest go first."""
+
+BATCH = 1000
+"""Jobs that one listing returns at most."""
+
+OUTBOX = "amigo:outbox"
+SPENT = "amigo:spent"
+LEADER = "amigo:leader"
+JOURNAL_READ = "amigo:journal:read"
+
+T = TypeVar("T")
+
+
+def record_key(job_id: str) -> str:
+    """Return the key of a job's record."""
+    return f"amigo:job:{job_id}"
+
+
+def events_key(job_id: str) -> str:
+    """Return the key of a job's event stream."""
+    return f"amigo:job:{job_id}:events"
+
+
+def index_key(status: JobStatus) -> str:
+    """Return the key of the index of the jobs in one state."""
+    return f"amigo:jobs:{status}"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A job as it was after one change; ids grow and name the change."""
+
+    id: str
+    job: Job
+
+
+class JobStore:
+    """The records, leases and indexes; every method may raise StoreUnavailable.
+
+    Threads may share one. A method that carries an attempt raises StaleAttempt, and changes
+    nothing, when the job is not processing in that attempt or is gone altogether.
+    """
+
+    def __init__(self, client: Redis, lease: float) -> None:
+        """Keep records in Valkey, through a client that decodes; leases last `lease` seconds."""
+        self._client = client
+        self._lease = timedelta(seconds=lease)
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Return the store that the settings name; nothing is sent yet."""
+        client = Redis.from_url(
+            settings.valkey_url,
+            decode_responses=True,
+            socket_connect_timeout=CONNECT_TIMEOUT,
+            socket_timeout=ANSWER_TIMEOUT,
+            # Once more, for the pooled connection that a restarted server has forgotten.
+            retry=Retry(ConstantBackoff(0.05), 1),
+        )
+        return cls(client, settings.lease_seconds)
+
+    def accept(self, job: Job) -> None:
+        """Record a new job, its message due.
+
+        Raises:
+            InvalidTransition: the id has a record already.
+        """
+
+        def insert(pipe: Pipeline) -> None:
+            if pipe.exists(record_key(job.id)):
+                raise InvalidTransition(f"Job {job.id} is already accepted.")
+            now = _read_clock(pipe)
+            pipe.multi()
+            self._write(pipe, None, job, now)
+
+        self._transact(insert, record_key(job.id))
+
+    def get(self, job_id: str) -> Job:
+        """Return the job.
+
+        Raises:
+            JobNotFound: no job has this id.
+        """
+        with _translated_errors():
+            return _read(self._client, job_id)
+
+    def claim(self, job_id: str) -> Job:
+        """Take a queued job, with a lease; of any number that try, one succeeds.
+
+        Raises:
+            InvalidTransition: the job is not queued.
+            JobNotFound: no job has this id.
+        """
+        return self._change(job_id, lambda job, now: job.claim(now))
+
+    def advance(self, job_id: str, attempt: int, stage: Stage, progress: float) -> Job:
+        """Record how far an attempt is, from 0 to 1, and renew its lease."""
+        return self._change_held(
+            job_id, lambda job, now: job.advance(attempt, stage, progress, now)
+        )
+
+    def renew(self, job_id: str, attempt: int) -> None:
+        """Renew the lease of an attempt."""
+
+        def extend(pipe: Pipeline) -> None:
+            _read_held(pipe, job_id).require_attempt(attempt)
+            lease_end = _read_clock(pipe) + self._lease
+            pipe.multi()
+            pipe.zadd(index_key(JobStatus.PROCESSING), {job_id: _micros(lease_end)})
+
+        self._transact(extend, record_key(job_id))
+
+    def finish(
+        self, job_id: str, attempt: int, result: Result, notices: tuple[str, ...] = ()
+    ) -> Job:
+        """Record the video of an attempt; saying so twice is the same as once."""
+        return self._change_held(
+            job_id, lambda job, now: job.succeed(attempt, result, notices, now)
+        )
+
+    def fail(self, job_id: str, attempt: int, failure: Failure) -> Job:
+        """Record why an attempt ended the job without a video."""
+        return self._change_held(job_id, lambda job, now: job.fail(attempt, failure, now))
+
+    def requeue(self, job_id: str, attempt: int) -> Job:
+        """Give an attempt up: the job is queued again, or failed after its last attempt."""
+        return self._change_held(job_id, lambda job, now: job.requeue(attempt, now))
+
+    def requeue_expired(self, job_id: str, attempt: int) -> Job:
+        """Take the job from an attempt whose lease has run out, as `requeue` does.
+
+        Raises:
+            InvalidTransition: the lease was renewed in time.
+        """
+        leases = index_key(JobStatus.PROCESSING)
+
+        def take(pipe: Pipeline) -> Job:
+            job, now = _read_held(pipe, job_id), _read_clock(pipe)
+            moved = job.requeue(attempt, now)
+            if (pipe.zscore(leases, job_id) or 0) > _micros(now):
+                raise InvalidTransition(f"Attempt {attempt} renewed its lease of job {job_id}.")
+            pipe.multi()
+            self._write(pipe, job, moved, now)
+            return moved
+
+        return self._transact(take, record_key(job_id), leases)
+
+    def cancel(self, job_id: str) -> Job:
+        """End a job at its caller's wish; its worker finds out at its next word.
+
+        Raises:
+            InvalidTransition: the job already ended.
+            JobNotFound: no job has this id.
+        """
+        return self._change(job_id, lambda job, now: job.cancel(now))
+
+    def delete(self, job_id: str) -> None:
+        """Forget a job that has ended; delete its objects first.
+
+        Raises:
+            InvalidTransition: the job has not ended.
+            JobNotFound: no job has this id.
+        """
+
+        def forget(pipe: Pipeline) -> None:
+            job = _read(pipe, job_id)
+            if not job.status.is_final:
+                raise InvalidTransition(f"Job {job_id} is {job.status}; cancel it first.")
+            pipe.multi()
+            pipe.delete(record_key(job_id), events_key(job_id))
+            pipe.zrem(index_key(job.status), job_id)
+            pipe.zrem(SPENT, job_id)
+
+        self._transact(forget, record_key(job_id))
+
+    def events(self, job_id: str, after: str = "0") -> list[Event]:
+        """Return what happened to a job after the event with this id, oldest first."""
+        with _translated_errors():
+            answer = self._client.xrange(events_key(job_id), min=f"({after}", max="+")
+        entries = cast("list[tuple[str, dict[str, str]]]", answer)
+        return [Event(id, Job.model_validate_json(fields["job"])) for id, fields in entries]
+
+    def queue_position(self, job_id: str) -> int | None:
+        """Return how many claims until the job's own, 1 for the next; None when not queued."""
+        with _translated_errors():
+            rank = cast("int | None", self._client.zrank(index_key(JobStatus.QUEUED), job_id))
+        return None if rank is None else rank + 1
+
+    def counts(self) -> dict[JobStatus, int]:
+        """Return how many jobs are in each state."""
+        with _translated_errors(), self._client.pipeline() as pipe:
+            for status in JobStatus:
+                pipe.zcard(index_key(status))
+            return dict(zip(JobStatus, pipe.execute(), strict=True))
+
+    def undispatched(self) -> list[str]:
+        """Return the queued jobs whose message is due: never sent, or sent and not heard."""
+        return self._ids_until(OUTBOX, self.now())
+
+    def mark_dispatched(self, job_id: str) -> None:
+        """Record that a queued job's message was sent; no longer queued is no error.
+
+        It is due again after the time the job has waited so far: a lost message costs a job at
+        most as long again, and a long queue fills with few duplicates.
+        """
+        now = self.now()
+        with _translated_errors():
+            queued_at = self._client.zscore(index_key(JobStatus.QUEUED), job_id)
+            if queued_at is None:
+                return
+            waited = timedelta(microseconds=_micros(now) - queued_at)
+            due = now + max(waited, REDISPATCH_AFTER)
+            self._client.zadd(OUTBOX, {job_id: _micros(due)}, xx=True)
+
+    def expired_leases(self) -> list[Job]:
+        """Return the jobs whose worker has been silent for too long."""
+        return self._jobs_until(index_key(JobStatus.PROCESSING), self.now())
+
+    def spent(self) -> list[Job]:
+        """Return the ended jobs whose leftovers are to be cleared: no worker holds them now."""
+        return self._jobs_until(SPENT, self.now())
+
+    def mark_cleared(self, job_id: str) -> None:
+        """Record that an ended job's leftovers are gone."""
+        with _translated_errors():
+            self._client.zrem(SPENT, job_id)
+
+    def ended_before(self, when: datetime) -> list[str]:
+        """Return the jobs that ended before a time on the store's clock."""
+        finals = [status for status in JobStatus if status.is_final]
+        return [job_id for final in finals for job_id in self._ids_until(index_key(final), when)]
+
+    def lead(self, name: str, seconds: float) -> bool:
+        """Return whether `name` leads the reconcilers for the next seconds; asking extends it."""
+
+        def take(pipe: Pipeline) -> bool:
+            leader = pipe.get(LEADER)
+            pipe.multi()
+            if leader in (None, name):
+                pipe.set(LEADER, name, px=round(seconds * 1000))
+            return leader in (None, name)
+
+        return self._transact(take, LEADER)
+
+    def is_journal_read(self) -> bool:
+        """Return whether the journal was read lately, by a store that has not been lost since."""
+        with _translated_errors():
+            return bool(self._client.exists(JOURNAL_READ))
+
+    def mark_journal_read(self, seconds: float) -> None:
+        """Record that the journal needs no reading for so many seconds."""
+        with _translated_errors():
+            self._client.set(JOURNAL_READ, "1", px=round(seconds * 1000))
+
+    def now(self) -> datetime:
+        """Return the time on the store's clock."""
+        with _translated_errors():
+            return _read_clock(self._client)
+
+    def ping(self) -> None:
+        """Return when Valkey answers."""
+        with _translated_errors():
+            self._client.ping()
+
+    def _change(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
+        return self._transact(
+            lambda pipe: self._move(pipe, _read(pipe, job_id), move), record_key(job_id)
+        )
+
+    def _change_held(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
+        return self._transact(
+            lambda pipe: self._move(pipe, _read_held(pipe, job_id), move), record_key(job_id)
+        )
+
+    def _move(self, pipe: Pipeline, job: Job, move: Callable[[Job, datetime], Job]) -> Job:
+        now = _read_clock(pipe)
+        moved = move(job, now)
+        pipe.multi()
+        if moved is not job:
+            self._write(pipe, job, moved, now)
+        return moved
+
+    def _write(self, pipe: Pipeline, before: Job | None, after: Job, now: datetime) -> None:
+        """Queue the commands that take every key from one state of a job to the next."""
+        job_id, record = after.id, after.model_dump_json()
+        pipe.set(record_key(job_id), record)
+        pipe.xadd(events_key(job_id), {"job": record}, maxlen=MAX_EVENTS)
+        holds_lease = after.status is JobStatus.PROCESSING
+        moment = now + self._lease if holds_lease else now
+        pipe.zadd(index_key(after.status), {job_id: _micros(moment)})
+        if before and before.status is not after.status:
+            pipe.zrem(index_key(before.status), job_id)
+        if after.status is JobStatus.QUEUED:
+            pipe.zadd(OUTBOX, {job_id: _micros(now + DISPATCH_GRACE)})
+        else:
+            pipe.zrem(OUTBOX, job_id)
+        if after.status.is_final:
+            # A worker whose job was canceled may be reading; a lease later it has heard or died.
+            pipe.zadd(SPENT, {job_id: _micros(now + self._lease)})
+
+    def _transact(self, steps: Callable[[Pipeline], T], *watched: str) -> T:
+        """Run steps that read, then queue commands; all of it again if what they read changed.
+
+        redis-py reports a connection lost on the way as such a change too, so a transaction
+        whose answer got lost is tried again, and its moves must tell that they were made.
+        """
+        with _translated_errors(), self._client.pipeline() as pipe:
+            for _ in range(MAX_COLLISIONS):
+                try:
+                    pipe.watch(*watched)  # type: ignore[no-untyped-call]
+                    outcome = steps(pipe)
+                    pipe.execute()
+                except WatchError:
+                    continue
+                return outcome
+        raise StoreUnavailable(f"Too many writers change {watched[0]} at once.")
+
+    def _ids_until(self, index: str, when: datetime) -> list[str]:
+        with _translated_errors():
+            ids = self._client.zrange(
+                index, "-inf", _micros(when), byscore=True, offset=0, num=BATCH
+            )
+        return cast("list[str]", ids)
+
+    def _jobs_until(self, index: str, when: datetime) -> list[Job]:
+        ids = self._ids_until(index, when)
+        if not ids:
+            return []
+        with _translated_errors():
+            records = self._client.mget([record_key(job_id) for job_id in ids])
+        return [Job.model_validate_json(record) for record in records if record is not None]
+
+
+def _read(client: Redis, job_id: str) -> Job:
+    record = client.get(record_key(job_id))
+    if record is None:
+        raise JobNotFound(f"No job has the id {job_id}.")
+    return Job.model_validate_json(record)
+
+
+def _read_held(client: Redis, job_id: str) -> Job:
+    try:
+        return _read(client, job_id)
+    except JobNotFound as error:
+        raise StaleAttempt(f"Job {job_id} was deleted while a worker held it.") from error
+
+
+def _read_clock(client: Redis) -> datetime:
+    seconds, micros = client.time()
+    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)
+
+
+def _micros(when: datetime) -> int:
+    return round(when.timestamp() * 1_000_000)
+
+
+@contextmanager
+def _translated_errors() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise StoreUnavailable(f"Valkey does not answer as it should: {error}") from error
