@@ -29,7 +29,7 @@ def create_celery(settings: Settings) -> Celery:
     Messages only wake workers; the truth about a job is in its record. So a message may come
     twice (`claim` has one winner) or never (the reconciler sends another).
     """
-    celery = Celery("amigo")  # type: ignore[no-untyped-call]
+    celery = Celery("amigo")
     celery.conf.update(
         broker_url=broker_url(settings.valkey_url),
         broker_transport_options={
@@ -96,6 +96,6 @@ class JobQueue:
             QueueUnavailable: the broker did not take the message within about two seconds.
         """
         try:
-            self._celery.send_task(SYNTHESIZE, [job_id], queue=QUEUE)  # type: ignore[no-untyped-call]
+            self._celery.send_task(SYNTHESIZE, [job_id], queue=QUEUE)
         except (OperationalError, RedisError, OSError) as error:
             raise QueueUnavailable(f"The broker did not take job {job_id}.") from error

@@ -1,9 +1,12 @@
 """What the reconciler puts right: jobs whose worker, message, record or time is gone."""
 
+import logging
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+
+from pydantic import ValidationError
 
 from jobs.errors import InvalidTransition, JobNotFound, ObjectNotFound
 from jobs.job import Job, JobStatus
@@ -16,6 +19,8 @@ from jobs.storage import (
     job_prefix,
 )
 from jobs.store import JobStore
+
+logger = logging.getLogger(__name__)
 
 LEADERSHIP = 30.0
 """Seconds until another reconciler takes over from a leader that stopped."""
@@ -102,35 +107,40 @@ class Reconciler:
         return restored
 
     def _restore_one(self, key: str) -> bool:
-        # It has a record, as nearly all have, or it ended and was cleared while we listed.
-        with suppress(InvalidTransition, ObjectNotFound):
-            self._store.accept(Job.model_validate_json(self._storage.get(key)))
-            return True
-        return False
+        try:
+            job = Job.model_validate_json(self._storage.get(key))
+        except ObjectNotFound:
+            return False  # the job ended while we listed
+        except ValidationError:
+            logger.exception("The journal entry %s cannot be read.", key)
+            return False
+        return self._store.accept(job)
 
     def _clear(self) -> int:
-        """Delete what an ended job no longer needs: all but the video that won."""
-        spent = self._store.spent()
-        for job in spent:
-            for prefix in leftovers(job):
+        """Delete what nobody needs of an ended or deleted job."""
+        job_ids = self._store.spent()
+        for job_id in job_ids:
+            for prefix in self._leftovers(job_id):
                 self._storage.delete_prefix(prefix)
-            self._store.mark_cleared(job.id)
-        return len(spent)
+            self._store.mark_cleared(job_id)
+        return len(job_ids)
 
     def _delete(self) -> int:
         deleted = 0
         for job_id in self._store.ended_before(self._store.now() - self._retention):
-            # Objects first: a record without objects is found again, the reverse is not.
             self._storage.delete_prefix(job_prefix(job_id))
             with suppress(JobNotFound):
                 self._store.delete(job_id)
                 deleted += 1
         return deleted
 
-
-def leftovers(job: Job) -> list[str]:
-    """Return the prefixes of what an ended job leaves behind for nobody."""
-    if job.status is not JobStatus.SUCCEEDED:
-        return [job_prefix(job.id)]
-    lost = [attempt_prefix(job.id, attempt) for attempt in range(1, job.attempt)]
-    return [inputs_prefix(job.id), *lost]
+    def _leftovers(self, job_id: str) -> list[str]:
+        """Return the prefixes of all that nobody needs: all but the video that won."""
+        try:
+            job = self._store.get(job_id)
+        except JobNotFound:
+            return [job_prefix(job_id)]
+        if job.status is not JobStatus.SUCCEEDED:
+            return [job_prefix(job_id)]
+        lost = [attempt_prefix(job_id, attempt) for attempt in range(1, job.attempt)]
+        return [inputs_prefix(job_id), *lost]

@@ -39,7 +39,9 @@ class Settings(BaseSettings):
         30.0, gt=0, description="Seconds a worker may stay silent before it loses its job."
     )
     time_limit_seconds: int = Field(
-        3600, gt=0, description="Seconds one attempt may run before its process is killed."
+        6 * 3600,
+        gt=0,
+        description="Seconds until an attempt that ignores every other limit is killed.",
     )
     retention_hours: float = Field(
         24.0, gt=0, description="Hours a job and its video are kept once the job has ended."

@@ -183,20 +183,22 @@ class ObjectStorage:
 
     def ensure_bucket(self) -> None:
         """Create the bucket unless it is there."""
-        try:
-            self.ping()
-        except ObjectNotFound:
+        if not self._has_bucket():
             with _translated_errors(self._bucket):
                 self._client.create_bucket(Bucket=self._bucket)
 
     def ping(self) -> None:
-        """Return when the bucket can be reached.
+        """Return when the bucket can be reached."""
+        if not self._has_bucket():
+            raise StorageUnavailable(f"The object store has no bucket {self._bucket}.")
 
-        Raises:
-            ObjectNotFound: the object store answers but has no such bucket.
-        """
-        with _translated_errors(self._bucket):
-            self._client.head_bucket(Bucket=self._bucket)
+    def _has_bucket(self) -> bool:
+        try:
+            with _translated_errors(self._bucket):
+                self._client.head_bucket(Bucket=self._bucket)
+        except ObjectNotFound:
+            return False
+        return True
 
     def _pages(self, prefix: str) -> "PageIterator[ListObjectsV2OutputTypeDef]":
         paginator = self._client.get_paginator("list_objects_v2")

@@ -6,7 +6,8 @@
     amigo:jobs:processing       sorted set: ids by the time their lease runs out
     amigo:jobs:{final state}    sorted sets: ids by the time they ended
     amigo:outbox                sorted set: queued ids by the time their message is due (again)
-    amigo:spent                 sorted set: ended ids by the time their leftovers may be cleared
+    amigo:spent                 sorted set: ended and deleted ids by the time their leftovers
+                                may be cleared
     amigo:leader                who runs the reconciler
     amigo:journal:read          there while the journal needs no reading
 
@@ -106,21 +107,18 @@ class JobStore:
         )
         return cls(client, settings.lease_seconds)
 
-    def accept(self, job: Job) -> None:
-        """Record a new job, its message due.
+    def accept(self, job: Job) -> bool:
+        """Record a new job; return False, and change nothing, when its id has a record already."""
 
-        Raises:
-            InvalidTransition: the id has a record already.
-        """
-
-        def insert(pipe: Pipeline) -> None:
-            if pipe.exists(record_key(job.id)):
-                raise InvalidTransition(f"Job {job.id} is already accepted.")
+        def insert(pipe: Pipeline) -> bool:
+            is_new = not pipe.exists(record_key(job.id))
             now = _read_clock(pipe)
             pipe.multi()
-            self._write(pipe, None, job, now)
+            if is_new:
+                self._write(pipe, None, job, now)
+            return is_new
 
-        self._transact(insert, record_key(job.id))
+        return self._transact(insert, record_key(job.id))
 
     def get(self, job_id: str) -> Job:
         """Return the job.
@@ -179,18 +177,15 @@ class JobStore:
         Raises:
             InvalidTransition: the lease was renewed in time.
         """
-        leases = index_key(JobStatus.PROCESSING)
 
         def take(pipe: Pipeline) -> Job:
-            job, now = _read_held(pipe, job_id), _read_clock(pipe)
-            moved = job.requeue(attempt, now)
-            if (pipe.zscore(leases, job_id) or 0) > _micros(now):
+            job = _read_held(pipe, job_id)
+            lease_end = pipe.zscore(index_key(JobStatus.PROCESSING), job_id) or 0
+            if lease_end > _micros(_read_clock(pipe)):
                 raise InvalidTransition(f"Attempt {attempt} renewed its lease of job {job_id}.")
-            pipe.multi()
-            self._write(pipe, job, moved, now)
-            return moved
+            return self._move(pipe, job, lambda job, now: job.requeue(attempt, now))
 
-        return self._transact(take, record_key(job_id), leases)
+        return self._transact(take, record_key(job_id))
 
     def cancel(self, job_id: str) -> Job:
         """End a job at its caller's wish; its worker finds out at its next word.
@@ -202,21 +197,19 @@ class JobStore:
         return self._change(job_id, lambda job, now: job.cancel(now))
 
     def delete(self, job_id: str) -> None:
-        """Forget a job that has ended; delete its objects first.
+        """Forget a job, whatever its state; the reconciler deletes the objects that are left.
 
         Raises:
-            InvalidTransition: the job has not ended.
             JobNotFound: no job has this id.
         """
 
         def forget(pipe: Pipeline) -> None:
-            job = _read(pipe, job_id)
-            if not job.status.is_final:
-                raise InvalidTransition(f"Job {job_id} is {job.status}; cancel it first.")
+            job, now = _read(pipe, job_id), _read_clock(pipe)
             pipe.multi()
             pipe.delete(record_key(job_id), events_key(job_id))
             pipe.zrem(index_key(job.status), job_id)
-            pipe.zrem(SPENT, job_id)
+            pipe.zrem(OUTBOX, job_id)
+            self._mark_spent(pipe, job_id, now)
 
         self._transact(forget, record_key(job_id))
 
@@ -261,14 +254,19 @@ class JobStore:
 
     def expired_leases(self) -> list[Job]:
         """Return the jobs whose worker has been silent for too long."""
-        return self._jobs_until(index_key(JobStatus.PROCESSING), self.now())
+        ids = self._ids_until(index_key(JobStatus.PROCESSING), self.now())
+        if not ids:
+            return []
+        with _translated_errors():
+            records = self._client.mget([record_key(job_id) for job_id in ids])
+        return [Job.model_validate_json(record) for record in records if record is not None]
 
-    def spent(self) -> list[Job]:
-        """Return the ended jobs whose leftovers are to be cleared: no worker holds them now."""
-        return self._jobs_until(SPENT, self.now())
+    def spent(self) -> list[str]:
+        """Return the ended and deleted jobs whose objects nobody needs or adds to any more."""
+        return self._ids_until(SPENT, self.now())
 
     def mark_cleared(self, job_id: str) -> None:
-        """Record that an ended job's leftovers are gone."""
+        """Record that the leftovers of an ended or deleted job are gone."""
         with _translated_errors():
             self._client.zrem(SPENT, job_id)
 
@@ -342,8 +340,11 @@ class JobStore:
         else:
             pipe.zrem(OUTBOX, job_id)
         if after.status.is_final:
-            # A worker whose job was canceled may be reading; a lease later it has heard or died.
-            pipe.zadd(SPENT, {job_id: _micros(now + self._lease)})
+            self._mark_spent(pipe, job_id, now)
+
+    def _mark_spent(self, pipe: Pipeline, job_id: str, now: datetime) -> None:
+        # A worker may still be at it; a lease later it has heard or is dead.
+        pipe.zadd(SPENT, {job_id: _micros(now + self._lease)})
 
     def _transact(self, steps: Callable[[Pipeline], T], *watched: str) -> T:
         """Run steps that read, then queue commands; all of it again if what they read changed.
@@ -368,14 +369,6 @@ class JobStore:
                 index, "-inf", _micros(when), byscore=True, offset=0, num=BATCH
             )
         return cast("list[str]", ids)
-
-    def _jobs_until(self, index: str, when: datetime) -> list[Job]:
-        ids = self._ids_until(index, when)
-        if not ids:
-            return []
-        with _translated_errors():
-            records = self._client.mget([record_key(job_id) for job_id in ids])
-        return [Job.model_validate_json(record) for record in records if record is not None]
 
 
 def _read(client: Redis, job_id: str) -> Job:

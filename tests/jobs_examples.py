@@ -1,0 +1,22 @@
+"""Jobs and what comes of them, as the tests need them."""
+
+from jobs.job import Failure, HeardEmotion, Job, Options, Result
+from jobs.storage import video_key
+
+FAILURE = Failure(code="no_face", message="No face was found.")
+
+
+def new_job() -> Job:
+    """Return a queued job with the default options."""
+    return Job.create(Options(consent=True))
+
+
+def result_of(job_id: str, attempt: int) -> Result:
+    """Return what an attempt says when it made a video of one second."""
+    return Result(
+        video_key=video_key(job_id, attempt),
+        num_frames=25,
+        duration=1.0,
+        emotion=HeardEmotion(emotion="happiness", probabilities={"happiness": 0.9}),
+        timings={"render": 0.5},
+    )

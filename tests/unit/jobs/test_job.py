@@ -1,0 +1,141 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from jobs.errors import InvalidTransition, StaleAttempt
+from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Stage
+from tests.jobs_examples import FAILURE, new_job, result_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=1)
+
+
+def ended_jobs() -> list[Job]:
+    claimed = new_job().claim(NOW)
+    return [
+        claimed.succeed(1, result_of(claimed.id, 1), (), NOW),
+        claimed.fail(1, FAILURE, NOW),
+        claimed.cancel(NOW),
+        new_job().cancel(NOW),
+    ]
+
+
+def test_a_new_job_is_queued_with_no_attempt_and_an_id_of_128_random_bits() -> None:
+    first, second = new_job(), new_job()
+    assert (first.status, first.attempt, first.progress) == (JobStatus.QUEUED, 0, 0.0)
+    assert first.id != second.id
+    assert len(first.id) == len("job_") + 22
+
+
+def test_a_claim_counts_the_attempt_and_begins_with_fetching() -> None:
+    job = new_job().claim(LATER)
+    assert (job.status, job.attempt, job.stage) == (JobStatus.PROCESSING, 1, Stage.FETCHING)
+    assert job.updated_at == LATER
+
+
+def test_a_job_that_is_processing_cannot_be_claimed() -> None:
+    with pytest.raises(InvalidTransition, match="is processing"):
+        new_job().claim(NOW).claim(NOW)
+
+
+def test_a_move_leaves_the_job_it_began_from_as_it_was() -> None:
+    job = new_job()
+    job.claim(NOW)
+    assert job.status is JobStatus.QUEUED
+
+
+def test_progress_never_goes_backwards_nor_beyond_one() -> None:
+    job = new_job().claim(NOW).advance(1, Stage.RENDERING, 0.5, NOW)
+    assert job.advance(1, Stage.RENDERING, 0.2, NOW).progress == 0.5
+    assert job.advance(1, Stage.STORING, 1.5, NOW).progress == 1.0
+
+
+def test_a_success_holds_the_video_and_full_progress() -> None:
+    job = new_job().claim(NOW)
+    result = result_of(job.id, 1)
+    job = job.succeed(1, result, ("The face was small.",), NOW)
+    assert (job.status, job.progress, job.stage) == (JobStatus.SUCCEEDED, 1.0, None)
+    assert (job.result, job.notices) == (result, ("The face was small.",))
+
+
+def test_saying_twice_that_an_attempt_succeeded_is_saying_it_once() -> None:
+    job = new_job().claim(NOW)
+    result = result_of(job.id, 1)
+    done = job.succeed(1, result, (), NOW)
+    assert done.succeed(1, result, (), LATER) is done
+
+
+def test_a_success_cannot_be_said_again_with_another_video() -> None:
+    job = new_job().claim(NOW)
+    done = job.succeed(1, result_of(job.id, 1), (), NOW)
+    with pytest.raises(StaleAttempt):
+        done.succeed(1, result_of(job.id, 2), (), NOW)
+
+
+def test_a_requeued_job_waits_again_from_the_start_and_keeps_its_count() -> None:
+    job = new_job().claim(NOW).advance(1, Stage.RENDERING, 0.5, NOW).requeue(1, NOW)
+    assert (job.status, job.attempt) == (JobStatus.QUEUED, 1)
+    assert (job.stage, job.progress) == (None, 0.0)
+
+
+def test_a_job_requeued_after_its_last_attempt_fails() -> None:
+    job = new_job()
+    for attempt in range(1, MAX_ATTEMPTS):
+        job = job.claim(NOW).requeue(attempt, NOW)
+    job = job.claim(NOW).requeue(MAX_ATTEMPTS, NOW)
+    assert job.status is JobStatus.FAILED
+    assert job.failure is not None
+    assert job.failure.code == "attempts_used_up"
+
+
+STALE_WORDS: list[Callable[[Job, int], Job]] = [
+    lambda job, attempt: job.advance(attempt, Stage.RENDERING, 0.9, NOW),
+    lambda job, attempt: job.succeed(attempt, result_of(job.id, attempt), (), NOW),
+    lambda job, attempt: job.fail(attempt, FAILURE, NOW),
+    lambda job, attempt: job.requeue(attempt, NOW),
+]
+
+
+@pytest.mark.parametrize("word", STALE_WORDS)
+def test_an_attempt_that_lost_the_job_is_stale(word: Callable[[Job, int], Job]) -> None:
+    job = new_job().claim(NOW).requeue(1, NOW).claim(NOW)
+    with pytest.raises(StaleAttempt, match="Attempt 1 no longer holds"):
+        word(job, 1)
+
+
+@pytest.mark.parametrize("word", STALE_WORDS)
+def test_an_attempt_on_a_queued_job_is_stale(word: Callable[[Job, int], Job]) -> None:
+    with pytest.raises(StaleAttempt):
+        word(new_job(), 0)
+
+
+@pytest.mark.parametrize("job", ended_jobs(), ids=lambda job: str(job.status))
+def test_nothing_follows_a_final_state(job: Job) -> None:
+    assert job.status.is_final
+    for word in STALE_WORDS:
+        with pytest.raises(StaleAttempt):
+            word(job.model_copy(update={"result": None}), job.attempt)
+    with pytest.raises(InvalidTransition):
+        job.claim(NOW)
+    with pytest.raises(InvalidTransition):
+        job.cancel(NOW)
+
+
+@pytest.mark.parametrize("job", ended_jobs(), ids=lambda job: str(job.status))
+def test_a_job_survives_json(job: Job) -> None:
+    assert Job.model_validate_json(job.model_dump_json()) == job
+
+
+def test_options_need_consent() -> None:
+    with pytest.raises(ValidationError, match="consent"):
+        Options.model_validate({"consent": False})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"intensity": 2.1}, {"intensity": float("nan")}, {"seed": -1}, {"emotion": "joy"}]
+)
+def test_options_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Options.model_validate({"consent": True, **wrong})

@@ -1,0 +1,38 @@
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from jobs.settings import Settings
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMIGO_S3_BUCKET", "faces")
+    monkeypatch.setenv("AMIGO_RETENTION_HOURS", "1.5")
+    settings = Settings()
+    assert settings.s3_bucket == "faces"
+    assert settings.retention == timedelta(minutes=90)
+
+
+def test_production_refuses_the_development_secret() -> None:
+    with pytest.raises(ValidationError, match="AMIGO_S3_SECRET_KEY"):
+        Settings(environment="production")
+    assert Settings(environment="production", s3_secret_key=SecretStr("mine")).s3_bucket == "amigo"
+
+
+def test_a_secret_is_not_shown() -> None:
+    assert "mine" not in repr(Settings(s3_secret_key=SecretStr("mine")))
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().s3_bucket = "other"  # type: ignore[misc]
+
+
+def test_an_address_that_is_no_valkey_is_refused() -> None:
+    with pytest.raises(ValidationError, match="valkey_url"):
+        Settings(valkey_url="http://127.0.0.1")
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in Settings.model_fields.values())

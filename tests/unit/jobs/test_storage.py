@@ -1,0 +1,38 @@
+import pytest
+
+from jobs import storage
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage
+
+
+def test_every_key_of_a_job_lies_under_its_prefix() -> None:
+    keys = [
+        storage.portrait_key("job_a"),
+        storage.audio_key("job_a"),
+        storage.request_key("job_a"),
+        storage.video_key("job_a", 1),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert all(key.startswith(storage.job_prefix("job_a")) for key in keys)
+
+
+def test_what_the_caller_gave_lies_apart_from_what_attempts_made() -> None:
+    inputs = storage.inputs_prefix("job_a")
+    assert storage.request_key("job_a").startswith(inputs)
+    assert not storage.video_key("job_a", 1).startswith(inputs)
+
+
+def test_attempts_do_not_share_a_prefix() -> None:
+    assert not storage.video_key("job_a", 11).startswith(storage.attempt_prefix("job_a", 1))
+
+
+def test_a_prefix_that_could_match_other_jobs_is_not_deleted() -> None:
+    with pytest.raises(ValueError, match="other jobs"):
+        ObjectStorage.connect(Settings()).delete_prefix("jobs/job_a")
+
+
+def test_a_presigned_url_leads_to_the_public_endpoint() -> None:
+    settings = Settings(s3_public_endpoint_url="https://media.example.org")
+    url = ObjectStorage.connect(settings).presigned_url("jobs/job_a/video.mp4", 60)
+    assert url.startswith("https://media.example.org/amigo/jobs/job_a/video.mp4?")
+    assert "X-Amz-Expires=60" in url
