@@ -180,6 +180,7 @@ class JobStore:
 
         def take(pipe: Pipeline) -> Job:
             job = _read_held(pipe, job_id)
+            job.require_attempt(attempt)
             lease_end = pipe.zscore(index_key(JobStatus.PROCESSING), job_id) or 0
             if lease_end > _micros(_read_clock(pipe)):
                 raise InvalidTransition(f"Attempt {attempt} renewed its lease of job {job_id}.")
