@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from deploy.errors import StartFailed
 from deploy.lifeline import Guard, tied_to_me
@@ -23,13 +23,13 @@ class Program:
     Attributes:
         name: what a person calls it.
         command: the program and its arguments.
-        log: the file its output is appended to.
+        log: the file its output goes to; that of the run before lies beside it, as `.1`.
         is_ready: a probe that answers within a second and raises nothing.
         env: variables added to this process's own.
         start_seconds: how long it may take to be ready.
         stop_signal: what asks it to stop in good order.
         stop_seconds: how long it may take to do so before it is killed.
-        litter: files it is known to leave behind, removed once it ended.
+        litter: files it is known to leave behind, removed before it starts and once it ended.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id, None before the start."""
+        """The process id, None before the start and after the end."""
         return self._process.pid if self._process else None
 
     @property
@@ -62,13 +62,9 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Start the program without waiting for it.
-
-        Raises:
-            StartFailed: it cannot be executed.
-        """
-        self.program.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.program.log.open("ab") as log:
+        """Start the program without waiting for it."""
+        self._clear_litter()
+        with self._fresh_log() as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command is our own
                 tied_to_me(self.program.command),
                 stdin=subprocess.DEVNULL,
@@ -80,21 +76,37 @@ class Child:
         if self._guard:
             self._guard.watch(self._process.pid)
 
-    def wait_ready(self) -> float:
-        """Return the seconds it took until the program was ready.
+    def check_ready(self, age: float) -> bool:
+        """Return whether the program, started `age` seconds ago, is ready.
+
+        Raises:
+            StartFailed: it ended, or should have been ready by now.
+        """
+        if self.program.is_ready():
+            return True
+        if not self.is_running:
+            raise StartFailed(self.program.name, self.how_it_ended(), self.program.log)
+        if age > self.program.start_seconds:
+            reason = f"was not ready after {self.program.start_seconds:.0f} s"
+            raise StartFailed(self.program.name, reason, self.program.log)
+        return False
+
+    def wait_ready(self) -> None:
+        """Return once the program is ready.
 
         Raises:
             StartFailed: it ended, or was not ready in time.
         """
         began = time.monotonic()
-        while not self.program.is_ready():
-            if not self.is_running:
-                raise StartFailed(self.program.name, self._how_it_ended(), self.program.log)
-            if time.monotonic() - began > self.program.start_seconds:
-                reason = f"was not ready after {self.program.start_seconds:.0f} s"
-                raise StartFailed(self.program.name, reason, self.program.log)
+        while not self.check_ready(time.monotonic() - began):
             time.sleep(POLL_SECONDS)
-        return time.monotonic() - began
+
+    def how_it_ended(self) -> str:
+        """Return how the program ended, as the end of a sentence that its name begins."""
+        code = self._process.poll() if self._process else None
+        if code is not None and code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with exit code {code}"
 
     def stop(self) -> None:
         """Ask the program to stop, wait, and kill whatever is left of its process group."""
@@ -115,8 +127,8 @@ class Child:
         self._process.wait()
         if self._guard:
             self._guard.forget(self._process.pid)
-        for path in self.program.litter:
-            path.unlink(missing_ok=True)
+        self._clear_litter()
+        self._process = None  # its number may be another's from now on
 
     def __enter__(self) -> Self:
         self.start()
@@ -130,8 +142,13 @@ class Child:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    def _how_it_ended(self) -> str:
-        code = self._process.poll() if self._process else None
-        if code is not None and code < 0:
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"ended with exit code {code}"
+    def _fresh_log(self) -> BinaryIO:
+        log = self.program.log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists():
+            log.replace(log.with_name(f"{log.name}.1"))
+        return log.open("wb")
+
+    def _clear_litter(self) -> None:
+        for path in self.program.litter:
+            path.unlink(missing_ok=True)

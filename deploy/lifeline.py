@@ -16,7 +16,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -33,11 +33,18 @@ def tied_to_me(command: Iterable[str]) -> list[str]:
 
 
 class Guard:
-    """A process that outlives this one for a moment, to kill what it left behind."""
+    """A process that outlives this one for a moment, to kill what it left behind.
 
-    def __init__(self) -> None:
+    It inherits the descriptors in `keep_open`, so that a lock on them is held until it is done.
+    """
+
+    def __init__(self, keep_open: Sequence[int] = ()) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-            [*_this_file(), "guard"], stdin=subprocess.PIPE, start_new_session=True, bufsize=0
+            [*_this_file(), "guard"],
+            stdin=subprocess.PIPE,
+            pass_fds=keep_open,
+            start_new_session=True,
+            bufsize=0,
         )
 
     def watch(self, group: int) -> None:

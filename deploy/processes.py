@@ -11,19 +11,21 @@ import socket
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Self
 
-import boto3
 import httpx
 import redis
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import SecretStr
 
 from deploy.child import Program
 from deploy.errors import ProgramMissing
+from jobs.errors import ObjectNotFound, StorageUnavailable
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage
 
 LOOPBACK = "127.0.0.1"
 GRPC_OFFSET = 10_000  # SeaweedFS serves gRPC this far above each port
@@ -103,6 +105,11 @@ class ValkeyServer:
     def url(self) -> str:
         """The address for redis-py and for Celery, password included."""
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead `jobs.settings.Settings` here."""
+        return {"AMIGO_VALKEY_URL": self.url}
 
     def program(self) -> Program:
         """Return the program, its directory and configuration laid out.
@@ -188,6 +195,17 @@ class SeaweedServer:
         """The S3 endpoint."""
         return f"http://{LOOPBACK}:{self.ports.s3}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead `jobs.settings.Settings` here."""
+        return {
+            "AMIGO_S3_ENDPOINT_URL": self.url,
+            "AMIGO_S3_REGION": self.region,
+            "AMIGO_S3_BUCKET": self.bucket,
+            "AMIGO_S3_ACCESS_KEY": self.access_key,
+            "AMIGO_S3_SECRET_KEY": self.secret_key,
+        }
+
     def program(self) -> Program:
         """Return the program, its directory and identities laid out.
 
@@ -216,28 +234,24 @@ class SeaweedServer:
         return healthy and self._takes_objects()
 
     def _takes_objects(self) -> bool:
-        client = boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            region_name=self.region,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            config=Config(
-                connect_timeout=PROBE_SECONDS,
-                read_timeout=PROBE_SECONDS,
-                retries={"total_max_attempts": 1},
-                s3={"addressing_style": "path"},
-            ),
-        )
         try:
-            client.put_object(Bucket=self.bucket, Key="ready", Body=b"")
-            client.delete_object(Bucket=self.bucket, Key="ready")
-        except (BotoCoreError, ClientError):
+            self._storage.put("ready/probe", b"", "application/octet-stream")
+            self._storage.delete_prefix("ready/")
+        except (StorageUnavailable, ObjectNotFound):
             return False
-        else:
-            return True
-        finally:
-            client.close()
+        return True
+
+    @cached_property
+    def _storage(self) -> ObjectStorage:
+        return ObjectStorage.connect(
+            Settings(
+                s3_endpoint_url=self.url,
+                s3_region=self.region,
+                s3_bucket=self.bucket,
+                s3_access_key=self.access_key,
+                s3_secret_key=SecretStr(self.secret_key),
+            )
+        )
 
     def _flags(self, data: Path, identities: Path) -> tuple[str, ...]:
         ports = (f"-{part}.port={port}" for part, port in vars(self.ports).items())

@@ -1,0 +1,212 @@
+"""The whole system on one machine: both stores, the service, a worker and the housekeeping.
+
+    Standalone ──supervises──► Valkey, SeaweedFS ──ready──► service, worker, housekeeping
+
+Everything listens on loopback alone and lives in one directory. The programs are those of the
+cluster; only the addresses differ. On Linux nothing outlives the supervisor, whatever ends it; on
+other systems that holds unless its guard is killed along with it.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from deploy.child import Program
+from deploy.installation import Installation, Ports
+from deploy.lifeline import Guard
+from deploy.processes import LOOPBACK, PROBE_SECONDS, SeaweedServer, ValkeyServer
+from deploy.supervisor import Supervisor, Ward
+from workers.health import silent_processes
+from workers.run_directory import RunDirectory
+
+DEFAULT_DIRECTORY = Path("var")
+WORKER_START_SECONDS = 120.0  # a cold disk, all weights
+WORKER_SHUTDOWN_SECONDS = 5.0  # a person waits: the job goes on in the next run instead
+WORKER_STOP_SECONDS = 30.0
+
+
+class Standalone:
+    """A running system; `with Standalone(directory) as system:` starts it and stops it again."""
+
+    def __init__(
+        self,
+        directory: Path = DEFAULT_DIRECTORY,
+        *,
+        port: int | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self._installation = Installation(directory)
+        self._port = port
+        self._say = say
+        self._started_at = datetime.now(UTC)
+        self._stack = ExitStack()
+        self._ports: Ports
+        self._supervisor: Supervisor
+
+    @property
+    def url(self) -> str:
+        """Where the service answers, without a slash at the end."""
+        return f"http://{LOOPBACK}:{self._ports.service}"
+
+    @property
+    def wards(self) -> Sequence[Ward]:
+        """The programs, in the order they start."""
+        return self._supervisor.wards
+
+    def start(self) -> None:
+        """Return once every program is ready.
+
+        Raises:
+            DeployError: something keeps it from running; all that was started has been stopped.
+        """
+        with ExitStack() as stack:
+            lock = stack.enter_context(self._installation.locked())
+            kept = self._installation.kept(self._port)
+            self._ports = kept.ports
+            guard = stack.enter_context(Guard(keep_open=(lock,)))
+            valkey = ValkeyServer(
+                self._installation.directory / "valkey", kept.ports.valkey, kept.valkey_password
+            )
+            seaweed = SeaweedServer(
+                self._installation.directory / "seaweedfs",
+                kept.ports.seaweed,
+                kept.s3_access_key,
+                kept.s3_secret_key,
+            )
+            environment = {**valkey.environment, **seaweed.environment}
+            self._supervisor = Supervisor(
+                (
+                    (valkey.program(), seaweed.program()),
+                    (
+                        self._service(environment),
+                        self._housekeeping(environment),
+                        self._worker(environment),
+                    ),
+                ),
+                guard,
+                self._say,
+                self._note,
+            )
+            stack.callback(self._installation.clear_status)
+            stack.callback(self._supervisor.stop)
+            self._supervisor.start()
+            self._stack = stack.pop_all()
+
+    def stop(self) -> None:
+        """Stop every program: the worker first, the stores last."""
+        self._stack.close()
+
+    def wait(self) -> None:
+        """Return only when the system ended; interrupt it to stop.
+
+        Raises:
+            Exception: what ended it.
+        """
+        while self._supervisor.wait(1.0):
+            pass
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _service(self, environment: dict[str, str]) -> Program:
+        return Program(
+            name="service",
+            command=(sys.executable, "-m", "service"),
+            log=self._log("service"),
+            is_ready=lambda: answers(f"{self.url}/readyz"),
+            env={
+                **environment,
+                "AMIGO_LISTEN_HOST": LOOPBACK,
+                "AMIGO_LISTEN_PORT": str(self._ports.service),
+            },
+        )
+
+    def _worker(self, environment: dict[str, str]) -> Program:
+        directory = RunDirectory(self._installation.directory / "worker")
+        return Program(
+            name="worker",
+            command=(sys.executable, "-m", "workers"),
+            log=self._log("worker"),
+            is_ready=lambda: not silent_processes(directory),
+            env={
+                "AMIGO_SHUTDOWN_SECONDS": str(WORKER_SHUTDOWN_SECONDS),
+                **environment,
+                "AMIGO_RUN_DIRECTORY": str(directory.path),
+                "AMIGO_METRICS_PORT": str(self._ports.worker_metrics),
+            },
+            start_seconds=WORKER_START_SECONDS,
+            stop_seconds=WORKER_STOP_SECONDS,
+            litter=(directory.path / "parent", directory.path / "child"),
+        )
+
+    def _housekeeping(self, environment: dict[str, str]) -> Program:
+        log = self._log("housekeeping")
+        return Program(
+            name="housekeeping",
+            command=(sys.executable, "-m", "workers.housekeeping"),
+            log=log,
+            is_ready=lambda: log.stat().st_size > 0,  # it tells of every round
+            env=environment,
+        )
+
+    def _log(self, name: str) -> Path:
+        return self._installation.directory / "logs" / f"{name}.log"
+
+    def _note(self, wards: Sequence[Ward]) -> None:
+        self._installation.write_status(
+            {
+                "url": self.url,
+                "pid": os.getpid(),
+                "started_at": self._started_at.isoformat(timespec="seconds"),
+                "ports": self._ports.model_dump(),
+                "programs": {
+                    ward.program.name: {
+                        "pid": ward.child.pid,
+                        "ready": ward.is_ready,
+                        "restarts": ward.restarts,
+                        "log": str(ward.program.log),
+                    }
+                    for ward in wards
+                },
+            }
+        )
+
+
+def answers(url: str) -> bool:
+    """Return whether a GET is answered with success within a second."""
+    try:
+        return httpx.get(url, timeout=PROBE_SECONDS).is_success
+    except httpx.TransportError:
+        return False
+
+
+def serve(
+    directory: Path = DEFAULT_DIRECTORY,
+    *,
+    port: int | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Run the system until SIGINT, SIGTERM or SIGHUP; a second signal ends it at once.
+
+    Raises:
+        DeployError: something keeps it from running.
+    """
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        with Standalone(directory, port=port, say=say) as system:
+            say(f"AMIGO answers at {system.url} (interface: {system.url}/docs). Ctrl-C stops it.")
+            system.wait()
+    except KeyboardInterrupt:
+        say("Stopped.")
