@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -68,27 +69,27 @@ class Reconciler:
         """
         if not self._store.lead(self._name, LEADERSHIP):
             return Tally()
-        requeued, failed = self._take_back()
+        taken = self._take_back()
+        requeued = [job.id for job in taken if job.status is JobStatus.QUEUED]
         return Tally(
-            requeued=requeued,
-            failed=failed,
-            dispatched=self._dispatch(),
+            requeued=len(requeued),
+            failed=len(taken) - len(requeued),
+            dispatched=self._dispatch({*requeued, *self._store.undispatched()}),
             restored=self._restore(),
             cleared=self._clear(),
             deleted=self._delete(),
         )
 
-    def _take_back(self) -> tuple[int, int]:
-        """Take jobs from workers that fell silent; return how many were requeued and failed."""
-        moved = []
+    def _take_back(self) -> list[Job]:
+        """Take jobs from workers that fell silent; return them, queued again or failed."""
+        taken = []
         for job in self._store.expired_leases():
             # The worker spoke after all, or the job ended: nothing is wrong any more.
             with suppress(InvalidTransition):
-                moved.append(self._store.requeue_expired(job.id, job.attempt).status)
-        return moved.count(JobStatus.QUEUED), moved.count(JobStatus.FAILED)
+                taken.append(self._store.requeue_expired(job.id, job.attempt))
+        return taken
 
-    def _dispatch(self) -> int:
-        job_ids = self._store.undispatched()
+    def _dispatch(self, job_ids: Collection[str]) -> int:
         for job_id in job_ids:
             self._queue.dispatch(job_id)
             self._store.mark_dispatched(job_id)

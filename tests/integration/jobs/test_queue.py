@@ -100,3 +100,12 @@ def test_messages_flow_again_after_the_broker_was_killed(
     child.wait_ready()
     queue.dispatch("job_c")
     assert length(server.url) == 2
+
+
+def test_messages_flow_on_after_the_broker_lost_all_it_had(valkey_url: str) -> None:
+    queue = JobQueue(create_celery(Settings(valkey_url=valkey_url)))
+    queue.dispatch("job_a")
+    with Redis.from_url(valkey_url) as client:
+        client.flushall()
+    queue.dispatch("job_b")
+    assert length(valkey_url) == 1

@@ -1,0 +1,270 @@
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from jobs.errors import JobNotFound, QueueUnavailable, StorageUnavailable
+from jobs.job import MAX_ATTEMPTS, Job, JobStatus
+from jobs.queue import QUEUE, JobQueue, create_celery
+from jobs.recovery import Reconciler, Tally
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key, video_key
+from jobs.store import JobStore
+from tests.jobs_examples import FAILURE, new_job, result_of
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+def hasty_store(valkey_url: str) -> JobStore:
+    """A store whose leases run out at once."""
+    return JobStore.connect(Settings(valkey_url=valkey_url, lease_seconds=1e-6))
+
+
+@pytest.fixture
+def queue(valkey_url: str) -> JobQueue:
+    return JobQueue(create_celery(Settings(valkey_url=valkey_url)))
+
+
+@pytest.fixture
+def messages(valkey_url: str) -> Callable[[], int]:
+    """Return how many messages wait in the queue."""
+
+    def count() -> int:
+        with Redis.from_url(valkey_url) as client:
+            return int(client.llen(QUEUE))
+
+    return count
+
+
+@pytest.fixture
+def reconciler(hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue) -> Reconciler:
+    return Reconciler(hasty_store, storage, queue, timedelta(hours=1))
+
+
+def submit(store: JobStore, storage: ObjectStorage) -> Job:
+    """Do what an accepted request does, up to its message."""
+    job = new_job()
+    storage.put(portrait_key(job.id), b"portrait", "image/png")
+    storage.put(audio_key(job.id), b"audio", "audio/wav")
+    storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
+    store.accept(job)
+    return job
+
+
+def keys(storage: ObjectStorage) -> list[str]:
+    return [item.key for item in storage.objects("jobs/")]
+
+
+def test_all_being_well_nothing_is_done(
+    store: JobStore, storage: ObjectStorage, queue: JobQueue, messages: Callable[[], int]
+) -> None:
+    waiting, running, done = (submit(store, storage) for _ in range(3))
+    store.claim(running.id)
+    store.claim(done.id)
+    store.fail(done.id, 1, FAILURE)
+    before = keys(storage)
+    assert Reconciler(store, storage, queue, timedelta(hours=1)).run_once() == Tally()
+    assert store.get(waiting.id).status is JobStatus.QUEUED
+    assert store.get(running.id).status is JobStatus.PROCESSING
+    assert keys(storage) == before
+    assert messages() == 0
+
+
+def test_a_job_whose_worker_died_is_queued_again(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    messages: Callable[[], int],
+) -> None:
+    job = submit(hasty_store, storage)
+    hasty_store.claim(job.id)
+    assert reconciler.run_once() == Tally(requeued=1, dispatched=1)
+    assert messages() == 1
+    assert hasty_store.get(job.id).status is JobStatus.QUEUED
+    assert hasty_store.claim(job.id).attempt == 2
+
+
+def test_a_job_that_kills_every_worker_fails_and_leaves_only_its_record(
+    hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler
+) -> None:
+    job = submit(hasty_store, storage)
+    for _ in range(MAX_ATTEMPTS - 1):
+        hasty_store.claim(job.id)
+        assert reconciler.run_once().requeued == 1
+    hasty_store.claim(job.id)
+    assert reconciler.run_once().failed == 1
+    wait_for(lambda: reconciler.run_once() and not keys(storage))
+    failed = hasty_store.get(job.id)
+    assert failed.failure is not None
+    assert failed.failure.code == "attempts_used_up"
+
+
+def test_a_job_that_was_accepted_but_never_dispatched_is_dispatched(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    messages: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.store.DISPATCH_GRACE", timedelta(0))
+    submit(hasty_store, storage)
+    assert reconciler.run_once() == Tally(dispatched=1)
+    assert messages() == 1
+    assert reconciler.run_once() == Tally()
+    assert messages() == 1
+
+
+def test_a_job_whose_message_was_lost_is_dispatched_again(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    queue: JobQueue,
+    reconciler: Reconciler,
+    messages: Callable[[], int],
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.store.REDISPATCH_AFTER", timedelta(0))
+    job = submit(hasty_store, storage)
+    queue.dispatch(job.id)
+    hasty_store.mark_dispatched(job.id)
+    with Redis.from_url(valkey_url) as client:
+        client.delete(QUEUE)  # as when a worker dies between taking it and noting so
+    wait_for(hasty_store.undispatched)
+    assert reconciler.run_once().dispatched == 1
+    assert messages() == 1
+
+
+def test_a_dead_broker_leaves_the_job_to_the_next_run(
+    hasty_store: JobStore, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.store.DISPATCH_GRACE", timedelta(0))
+    dead = JobQueue(create_celery(Settings(valkey_url="redis://127.0.0.1:1/0")))
+    job = submit(hasty_store, storage)
+    with pytest.raises(QueueUnavailable):
+        Reconciler(hasty_store, storage, dead, timedelta(hours=1)).run_once()
+    assert hasty_store.undispatched() == [job.id]
+
+
+def test_a_dead_object_store_keeps_no_job_from_being_queued_again(
+    hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue
+) -> None:
+    job = submit(hasty_store, storage)
+    hasty_store.claim(job.id)
+    dead = ObjectStorage.connect(Settings(s3_endpoint_url="http://127.0.0.1:1"))
+    with pytest.raises(StorageUnavailable):
+        Reconciler(hasty_store, dead, queue, timedelta(hours=1)).run_once()
+    assert hasty_store.get(job.id).status is JobStatus.QUEUED
+
+
+def test_of_a_succeeded_job_only_the_video_that_won_is_kept(
+    hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler
+) -> None:
+    job = submit(hasty_store, storage)
+    for attempt in (1, 2):
+        hasty_store.claim(job.id)
+        storage.put(video_key(job.id, attempt), b"video", "video/mp4")
+        if attempt == 1:
+            hasty_store.requeue(job.id, attempt)
+    hasty_store.finish(job.id, 2, result_of(job.id, 2))
+    wait_for(hasty_store.spent)
+    assert reconciler.run_once() == Tally(cleared=1)
+    assert keys(storage) == [video_key(job.id, 2)]
+    assert reconciler.run_once() == Tally()
+
+
+@pytest.mark.parametrize("is_claimed", [True, False])
+def test_a_canceled_job_leaves_only_its_record(
+    hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler, is_claimed: bool
+) -> None:
+    job = submit(hasty_store, storage)
+    if is_claimed:
+        hasty_store.claim(job.id)
+        storage.put(video_key(job.id, 1), b"video", "video/mp4")
+    hasty_store.cancel(job.id)
+    wait_for(hasty_store.spent)
+    assert reconciler.run_once() == Tally(cleared=1)
+    assert keys(storage) == []
+    assert hasty_store.get(job.id).status is JobStatus.CANCELED
+
+
+def test_the_objects_of_a_deleted_job_are_deleted(
+    hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler
+) -> None:
+    job, other = submit(hasty_store, storage), submit(hasty_store, storage)
+    hasty_store.delete(job.id)
+    wait_for(hasty_store.spent)
+    reconciler.run_once()
+    assert len(keys(storage)) == 3
+    assert all(other.id in key for key in keys(storage))
+
+
+def test_a_job_past_its_retention_is_gone(
+    store: JobStore, storage: ObjectStorage, queue: JobQueue
+) -> None:
+    ended, waiting = submit(store, storage), submit(store, storage)
+    store.claim(ended.id)
+    storage.put(video_key(ended.id, 1), b"video", "video/mp4")
+    store.finish(ended.id, 1, result_of(ended.id, 1))
+    assert Reconciler(store, storage, queue, timedelta(0)).run_once() == Tally(deleted=1)
+    with pytest.raises(JobNotFound):
+        store.get(ended.id)
+    assert store.get(waiting.id) == waiting
+    assert not [key for key in keys(storage) if ended.id in key]
+
+
+def test_jobs_are_restored_from_the_journal_when_the_store_lost_them(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=-60))
+    lost = [submit(hasty_store, storage) for _ in range(2)]
+    ended = submit(hasty_store, storage)
+    hasty_store.cancel(ended.id)
+    wait_for(hasty_store.spent)
+    reconciler.run_once()
+    with Redis.from_url(valkey_url) as client:
+        client.flushall()
+    assert reconciler.run_once().restored == 2
+    assert [hasty_store.get(job.id) for job in lost] == lost
+    with pytest.raises(JobNotFound):
+        hasty_store.get(ended.id)
+
+
+def test_a_request_that_is_still_being_accepted_is_not_restored(
+    hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler
+) -> None:
+    job = new_job()
+    storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
+    assert reconciler.run_once() == Tally()
+    with pytest.raises(JobNotFound):
+        hasty_store.get(job.id)
+
+
+def test_a_journal_entry_that_cannot_be_read_keeps_no_other_from_its_restoration(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=-60))
+    storage.put(request_key("job_!"), b"{", "application/json")
+    job = new_job()
+    storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
+    assert reconciler.run_once() == Tally(restored=1)
+    assert request_key("job_!") in caplog.text
+
+
+def test_one_reconciler_leads_and_the_others_wait(
+    hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue, reconciler: Reconciler
+) -> None:
+    reconciler.run_once()
+    job = submit(hasty_store, storage)
+    hasty_store.claim(job.id)
+    other = Reconciler(hasty_store, storage, queue, timedelta(hours=1))
+    assert other.run_once() == Tally()
+    assert reconciler.run_once() == Tally(requeued=1, dispatched=1)
