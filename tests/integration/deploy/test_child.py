@@ -9,7 +9,8 @@ import pytest
 
 from deploy.child import Child, Program
 from deploy.errors import StartFailed
-from tests.integration.deploy.watching import eventually, living
+from tests.integration.deploy.watching import living
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -42,15 +43,15 @@ def test_a_child_that_ignores_its_signal_is_killed(sleeper: Program) -> None:
     with Child(program) as child:
         group = child.pid
         assert group
-    assert eventually(lambda: not living(group))
+    wait_for(lambda: not living(group))
 
 
 def test_what_a_child_started_is_killed_too(sleeper: Program) -> None:
     with Child(replace(sleeper, command=("sh", "-c", "sleep 600 & exec sleep 600"))) as child:
         group = child.pid
         assert group
-        assert eventually(lambda: len(living(group)) == 2)
-    assert eventually(lambda: not living(group))
+        wait_for(lambda: len(living(group)) == 2)
+    wait_for(lambda: not living(group))
 
 
 def test_the_stop_signal_is_the_programs_own(sleeper: Program) -> None:

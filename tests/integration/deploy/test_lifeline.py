@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.deploy.watching import eventually, living
+from tests.integration.deploy.watching import living
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
 
@@ -35,9 +36,9 @@ def test_a_killed_supervisor_takes_its_children_with_it(supervisor: str) -> None
     with subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.PIPE) as process:
         assert process.stdout
         group = int(process.stdout.readline())
-        assert eventually(lambda: len(living(group)) == (1 if supervisor is TIED else 3))
+        wait_for(lambda: len(living(group)) == (1 if supervisor is TIED else 3))
         process.kill()
-    assert eventually(lambda: not living(group))
+    wait_for(lambda: not living(group))
 
 
 def test_the_guard_leaves_a_forgotten_group_alone() -> None:

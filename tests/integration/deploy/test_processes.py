@@ -14,7 +14,8 @@ from deploy.errors import StartFailed
 from deploy.processes import LOOPBACK, SeaweedPorts, SeaweedServer, ValkeyServer, free_port
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage
-from tests.integration.deploy.watching import eventually, living
+from tests.integration.deploy.watching import living
+from tests.waiting import wait_for
 
 
 def storage_of(server: SeaweedServer) -> ObjectStorage:
@@ -68,7 +69,7 @@ def test_seaweed_leaves_no_process_and_no_socket(tmp_path: Path) -> None:
         group = child.pid
         assert any(socket.exists() for socket in server.ports.sockets)
     assert group
-    assert eventually(lambda: not living(group))
+    wait_for(lambda: not living(group))
     assert not any(socket.exists() for socket in server.ports.sockets)
 
 

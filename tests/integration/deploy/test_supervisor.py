@@ -13,7 +13,8 @@ from deploy.child import Program
 from deploy.errors import StartFailed
 from deploy.lifeline import Guard
 from deploy.supervisor import Supervisor, Ward
-from tests.integration.deploy.watching import eventually, living
+from tests.integration.deploy.watching import living
+from tests.waiting import wait_for
 
 # Says "up" when it runs and tells everybody's journal when it starts and stops.
 SCRIPT = (
@@ -62,7 +63,7 @@ def test_a_program_that_dies_is_started_again(journal: Path, guard: Guard) -> No
     first = ward.child.pid
     assert first
     os.kill(first, signal.SIGKILL)
-    assert eventually(lambda: ward.restarts == 1 and ward.is_ready)
+    wait_for(lambda: ward.restarts == 1 and ward.is_ready)
     assert ward.child.pid != first
     assert any("a was ended by SIGKILL" in line for line in said)
     supervisor.stop()
@@ -78,10 +79,10 @@ def test_the_pause_before_another_start_grows(
     supervisor.start()
     ward = supervisor.wards[0]
     for restarts in range(3):
-        assert eventually(lambda: ward.restarts == restarts and ward.is_ready)  # noqa: B023
+        wait_for(lambda: ward.restarts == restarts and ward.is_ready)  # noqa: B023
         assert ward.child.pid
         os.kill(ward.child.pid, signal.SIGKILL)
-    assert eventually(lambda: ward.restarts == 3)
+    wait_for(lambda: ward.restarts == 3)
     supervisor.stop()
     pauses = [line.rpartition(" in ")[2] for line in said if "again in" in line]
     assert pauses == ["0.1 s.", "0.2 s.", "0.4 s."]
@@ -107,7 +108,7 @@ def test_every_change_is_told(journal: Path, guard: Guard) -> None:
     supervisor.start()
     assert supervisor.wards[0].child.pid
     os.kill(supervisor.wards[0].child.pid, signal.SIGKILL)
-    assert eventually(lambda: (True, 1) in seen)
+    wait_for(lambda: (True, 1) in seen)
     supervisor.stop()
     assert list(dict.fromkeys(seen)) == [(False, 0), (True, 0), (False, 1), (True, 1)]
 

@@ -1,19 +1,7 @@
 """Looks at processes from outside."""
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    """Return whether the condition held before the time was up."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def living(group: int) -> list[int]:

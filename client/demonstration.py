@@ -1,0 +1,52 @@
+"""From nothing to a video in one command: start the system, post the examples, stop the system."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from client.client import AmigoClient
+from client.job_view import JobView
+from client.progress import describe, progress_bar
+from deploy.standalone import Standalone
+
+ROOT = Path(__file__).parents[1]
+PORTRAIT = ROOT / "examples" / "portrait.jpg"
+SPEECH = ROOT / "examples" / "speech.wav"
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A video made over HTTP, with the seconds from the start, the post and the last look."""
+
+    job: JobView
+    seconds_to_start: float
+    seconds_to_video: float
+
+
+def demonstrate(
+    output: Path, directory: Path, console: Console, say: Callable[[str], None]
+) -> Demonstration:
+    """Start the whole system, make the example video over HTTP and stop the system.
+
+    A job that failed is returned too, without a video.
+
+    Raises:
+        DeployError: the system cannot run here.
+        AmigoError: the service refused the job or was lost.
+    """
+    began = time.monotonic()
+    say("Starting the system")
+    with Standalone(directory, say=say) as system, AmigoClient(system.url) as client:
+        started = time.monotonic()
+        say(f"Posting {PORTRAIT.name} and {SPEECH.name} to {system.url}")
+        job = client.submit(PORTRAIT, SPEECH, consent=True)
+        with progress_bar(console) as bar:
+            job = client.wait(job.id, lambda job: bar.show(describe(job), job.progress))
+        if job.has_succeeded:
+            client.download_video(job.id, output)
+        ended = time.monotonic()
+        say("Stopping the system")
+    return Demonstration(job, started - began, ended - started)

@@ -1,0 +1,102 @@
+"""The pipeline in this process: a portrait and a speech clip in, a video file out, no service."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from client.progress import Bar
+from models.audio import FRAME_RATE, read_waveform
+from models.emotions import EMOTIONS
+from models.options import SynthesisOptions
+from models.pipeline import Synthesis, TalkingFacePipeline
+from models.portrait import read_portrait
+from models.video import encode_video
+
+
+@dataclass
+class Generation:
+    """One video made in this process, with the seconds of each step."""
+
+    synthesis: Synthesis
+    options: SynthesisOptions
+    steps: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def timings(self) -> dict[str, float]:
+        """Seconds by step, the pipeline's own included."""
+        return {**self.steps, **self.synthesis.timings}
+
+    @property
+    def duration(self) -> float:
+        """Length of the video in seconds."""
+        return self.synthesis.num_frames / FRAME_RATE
+
+    def save_report(self, path: Path) -> None:
+        """Write what was heard, frame by frame, and how long each step took."""
+        heard = self.synthesis.heard
+        report = {
+            "options": asdict(self.options),
+            "num_frames": self.synthesis.num_frames,
+            "frame_rate": FRAME_RATE,
+            "duration": self.duration,
+            "notices": self.synthesis.notices,
+            "emotion": heard.emotion,
+            "probabilities": heard.probabilities,
+            "emotions": [str(emotion) for emotion in EMOTIONS],
+            "probabilities_by_frame": np.round(heard.over_time.astype(float), 4).tolist(),
+            "timings": self.timings,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(report, indent=1) + "\n")
+
+    def save_landmarks(self, path: Path) -> None:
+        """Write the landmarks, `[T, 79, 2]` in pixels of the video, and the frame rate."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            np.savez_compressed(file, landmarks=self.synthesis.landmarks, frame_rate=FRAME_RATE)
+
+
+def generate(
+    portrait: Path, audio: Path, output: Path, options: SynthesisOptions, device: str, bar: Bar
+) -> Generation:
+    """Make the video and return how it went.
+
+    Raises:
+        MediaError: the portrait or the speech clip cannot be used.
+        CheckpointError: a weights file is missing or damaged.
+    """
+    steps: dict[str, float] = {}
+    bar.show("reading", 0.0)
+    with _timed(steps, "read_inputs"):
+        image, waveform = read_portrait(portrait), read_waveform(audio)
+    bar.show("loading", 0.0)
+    with _timed(steps, "load_pipeline"):
+        pipeline = TalkingFacePipeline.load(device)
+    bar.show("listening", 0.0)
+    synthesis = pipeline(image, waveform, options)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with _timed(steps, "render_and_encode"):
+        encode_video(output, _counted(synthesis, bar), waveform)
+    bar.show("done", 1.0)
+    return Generation(synthesis, options, steps)
+
+
+def _counted(synthesis: Synthesis, bar: Bar) -> Iterator[NDArray[np.uint8]]:
+    done = 0
+    for batch in synthesis.frames():
+        yield batch
+        done += len(batch)
+        bar.show("rendering", done / synthesis.num_frames)
+
+
+@contextmanager
+def _timed(steps: dict[str, float], step: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    steps[step] = time.perf_counter() - began

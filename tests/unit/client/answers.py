@@ -1,0 +1,65 @@
+"""What the service answers, as a transport that opens no socket."""
+
+import httpx
+
+JOB = {
+    "id": "job_1",
+    "status": "queued",
+    "stage": None,
+    "progress": 0.0,
+    "queue_position": 2,
+    "created_at": "2026-11-22T12:00:00Z",
+    "updated_at": "2026-11-22T12:00:00Z",
+}
+PROCESSING = {**JOB, "status": "processing", "stage": "rendering", "progress": 0.5}
+SUCCEEDED = {
+    **JOB,
+    "status": "succeeded",
+    "progress": 1.0,
+    "queue_position": None,
+    "duration": 2.0,
+    "num_frames": 50,
+    "emotion": {"emotion": "happiness", "probabilities": {"happiness": 0.9}},
+    "timings": {"render": 1.5},
+    "a_member_of_a_newer_service": 1,
+}
+FAILED = {
+    **JOB,
+    "status": "failed",
+    "failure": {"code": "no_face", "message": "The portrait shows no face."},
+}
+
+
+def problem(status: int, code: str, detail: str) -> httpx.Response:
+    """Return problem details."""
+    return httpx.Response(status, json={"code": code, "detail": detail, "status": status})
+
+
+class Service:
+    """Answers the requests given, in their order; the last answer is repeated.
+
+    Each answer is a response, an error to raise, or a function of the request.
+    """
+
+    def __init__(self, **routes: list[object]) -> None:
+        self.routes = routes
+        self.requests: list[httpx.Request] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer as a transport's handler."""
+        request.read()
+        self.requests.append(request)
+        answers = self.routes[_route(request)]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, dict):
+            return httpx.Response(200, json=answer, headers={"Retry-After": "0"})
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+
+def _route(request: httpx.Request) -> str:
+    last = request.url.path.rpartition("/")[2]
+    known = {"jobs": "post", "cancel": "cancel", "video": "video"}
+    return known.get(last, "get")

