@@ -1,0 +1,1 @@
+"""The HTTP floor: takes uploads in, tells where jobs stand, streams videos out."""

@@ -1,0 +1,37 @@
+"""Wires the HTTP floor: routes, middleware and error handlers around the components."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from service.body_limit import BodyLimit
+from service.components import Components
+from service.error_handlers import install_error_handlers
+from service.observation import Observation
+from service.openapi import DESCRIPTION, TITLE, openapi_document
+from service.routes import health, jobs, pages, problems, videos
+from service.security_headers import SecurityHeaders
+from service.settings import ServiceSettings
+
+
+def create_app(settings: ServiceSettings, components: Components | None = None) -> FastAPI:
+    """Return the app, on the components that the settings name unless others are given."""
+    app = FastAPI(
+        title=TITLE,
+        description=DESCRIPTION,
+        version=version("amigo"),
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.components = components or Components.connect(settings)
+    routers = [module.router for module in (jobs, videos, health, problems, pages)]
+    for router in routers:
+        app.include_router(router)
+    pages.mount_assets(app)
+    install_error_handlers(app, [route for router in routers for route in router.routes])
+    app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
+    app.add_middleware(Observation, metrics=app.state.components.metrics)
+    app.add_middleware(SecurityHeaders)
+    return app

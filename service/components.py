@@ -1,0 +1,58 @@
+"""What the routes work with, wired once for each app."""
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from anyio import CapacityLimiter
+from fastapi import Depends, Request
+
+from jobs.queue import JobQueue, create_celery
+from jobs.storage import ObjectStorage
+from jobs.store import JobStore
+from service.metrics import ServiceMetrics
+from service.settings import ServiceSettings
+from service.submissions import Submissions
+
+
+@dataclass(frozen=True)
+class Components:
+    """The store, the object storage and the queue, and what is built on them."""
+
+    settings: ServiceSettings
+    store: JobStore
+    storage: ObjectStorage
+    submissions: Submissions
+    submission_limiter: CapacityLimiter
+    metrics: ServiceMetrics
+
+    @classmethod
+    def connect(cls, settings: ServiceSettings) -> Self:
+        """Wire the real components; none of them is reached before it is used."""
+        return cls.wire(
+            settings,
+            JobStore.connect(settings),
+            ObjectStorage.connect(settings),
+            JobQueue(create_celery(settings)),
+        )
+
+    @classmethod
+    def wire(
+        cls, settings: ServiceSettings, store: JobStore, storage: ObjectStorage, queue: JobQueue
+    ) -> Self:
+        """Build on the given components."""
+        return cls(
+            settings=settings,
+            store=store,
+            storage=storage,
+            submissions=Submissions(store, storage, queue, settings.audio_max_seconds),
+            submission_limiter=CapacityLimiter(settings.concurrent_submissions),
+            metrics=ServiceMetrics(store),
+        )
+
+
+def _components(request: Request) -> Components:
+    components: Components = request.app.state.components
+    return components
+
+
+AppComponents = Annotated[Components, Depends(_components)]

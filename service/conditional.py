@@ -1,0 +1,68 @@
+"""Entity tags and byte ranges: what a caller already has, and which part it wants (RFC 9110)."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+_SINGLE_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
+
+
+class RangeNotSatisfiable(ValueError):
+    """The range begins behind the last byte."""
+
+
+@dataclass(frozen=True)
+class ByteRange:
+    """Bytes from `start` to `end`, both included."""
+
+    start: int
+    end: int
+
+    def __len__(self) -> int:
+        return self.end - self.start + 1
+
+
+def entity_tag(content: bytes) -> str:
+    """Return a strong tag that changes with the content."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+def is_unchanged(if_none_match: str | None, tag: str) -> bool:
+    """Tell whether an If-None-Match header names the tag, so that the answer is 304."""
+    if if_none_match is None:
+        return False
+    known = {candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")}
+    return tag in known or "*" in known
+
+
+def requested_range(
+    header: str | None, if_range: str | None, tag: str, size: int
+) -> ByteRange | None:
+    """Return the range that a Range header asks of `size` bytes, or None for all of them.
+
+    Several ranges, other units and nonsense mean all, which the RFC allows; so does an If-Range
+    that names another version.
+
+    Raises:
+        RangeNotSatisfiable: no byte lies in the range.
+    """
+    match = _SINGLE_RANGE.fullmatch(header.strip()) if header else None
+    if match is None or (if_range is not None and if_range.strip() != tag):
+        return None
+    first, last = match.groups()
+    if not first:
+        return _last_bytes(last, size)
+    start, end = int(first), min(int(last), size - 1) if last else size - 1
+    if last and int(last) < start:
+        return None
+    if start >= size:
+        raise RangeNotSatisfiable(f"bytes from {start} on")
+    return ByteRange(start, end)
+
+
+def _last_bytes(count: str, size: int) -> ByteRange | None:
+    if not count:
+        return None
+    if int(count) == 0 or size == 0:
+        raise RangeNotSatisfiable(f"the last {int(count)} bytes")
+    return ByteRange(max(0, size - int(count)), size - 1)

@@ -1,0 +1,121 @@
+"""Turns every error that can leave a route into a problem."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from functools import singledispatch
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+
+from jobs.errors import (
+    JobNotFound,
+    ObjectNotFound,
+    StorageUnavailable,
+    StoreUnavailable,
+    Unavailable,
+)
+from models.errors import MediaError
+from service.observation import request_id
+from service.problems import Problem, ProblemType, problem_response
+
+logger = logging.getLogger(__name__)
+
+
+def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Have the app, which has these routes, answer with problem details, whatever the error."""
+    app.state.routes = routes
+    for error_type in as_problem.registry.keys() - {object}:
+        app.add_exception_handler(error_type, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    return problem_response(as_problem(error, request), request_id(request.scope))
+
+
+@singledispatch
+def as_problem(error: Exception, _: Request) -> Problem:
+    """Return what a caller is told about an error."""
+    raise TypeError(f"{type(error).__name__} has no problem.") from error
+
+
+@as_problem.register
+def _(error: Problem, _: Request) -> Problem:
+    return error
+
+
+@as_problem.register
+def _(error: MediaError, _: Request) -> Problem:
+    return Problem(ProblemType.with_code(error.code), str(error))
+
+
+@as_problem.register
+def _(_error: JobNotFound, _: Request) -> Problem:
+    return Problem(
+        ProblemType.JOB_NOT_FOUND, "No job has this id; it may have been deleted after its time."
+    )
+
+
+@as_problem.register
+def _(_error: ObjectNotFound, _: Request) -> Problem:
+    return Problem(ProblemType.VIDEO_NOT_FOUND, "The job succeeded, but its video is gone.")
+
+
+@as_problem.register
+def _(error: StoreUnavailable, request: Request) -> Problem:
+    return _unavailable(ProblemType.STORE_UNAVAILABLE, error, request)
+
+
+@as_problem.register
+def _(error: StorageUnavailable, request: Request) -> Problem:
+    return _unavailable(ProblemType.STORAGE_UNAVAILABLE, error, request)
+
+
+@as_problem.register
+def _(_error: ClientDisconnect, _: Request) -> Problem:
+    return Problem(
+        ProblemType.UPLOAD_INCOMPLETE, "The connection closed before the upload was complete."
+    )
+
+
+@as_problem.register
+def _(error: RequestValidationError, _: Request) -> Problem:
+    sentences = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}." for e in error.errors())
+    return Problem(ProblemType.INVALID_REQUEST, " ".join(sentences))
+
+
+@as_problem.register
+def _(error: HTTPException, request: Request) -> Problem:
+    given = f"{request.method} {request.url.path[:100]}"
+    if error.status_code == 404:
+        return Problem(
+            ProblemType.ROUTE_NOT_FOUND, f"There is no {given}; /docs lists what there is."
+        )
+    if error.status_code == 405:
+        accepted = ", ".join(sorted(_accepted_methods(request)))
+        return Problem(
+            ProblemType.METHOD_NOT_ALLOWED,
+            f"There is no {given}; {accepted} is accepted there.",
+            headers={"Allow": accepted},
+        )
+    return Problem(ProblemType.MALFORMED_REQUEST, str(error.detail), headers=error.headers)
+
+
+def _unavailable(problem_type: ProblemType, error: Unavailable, request: Request) -> Problem:
+    logger.warning("A component is down", extra={"fields": {"reason": str(error)}})
+    return Problem(
+        problem_type,
+        f"{problem_type.title}; the request may be sent again.",
+        headers={"Retry-After": str(request.app.state.components.settings.retry_seconds)},
+    )
+
+
+def _accepted_methods(request: Request) -> Iterable[str]:
+    """Return the methods of every route with this path; the framework tells only the first's."""
+    for route in request.app.state.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            yield from route.methods

@@ -1,0 +1,65 @@
+"""What the HTTP floor tells Prometheus: requests by route, jobs by status."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from jobs.errors import StoreUnavailable
+from jobs.store import JobStore
+
+_LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class ServiceMetrics:
+    """The metrics of one app. No label ever holds a job's id."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "amigo_http_requests_total",
+            "HTTP requests answered.",
+            ("method", "route", "status"),
+            registry=self.registry,
+        )
+        self._latency = Histogram(
+            "amigo_http_request_duration_seconds",
+            "Time from a request's first byte to its answer's last.",
+            ("method", "route"),
+            buckets=_LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.registry.register(_JobCounts(store))
+        ProcessCollector(registry=self.registry)
+
+    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count and time one answered request; `route` is a template, never a path."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._latency.labels(method, route).observe(seconds)
+
+
+class _JobCounts(Collector):
+    """Asks the store at each scrape, so that every process tells the same."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the jobs by status, or only that the store does not answer."""
+        store_up = GaugeMetricFamily("amigo_store_up", "1 if the job store answered the scrape.")
+        jobs = GaugeMetricFamily(
+            "amigo_jobs",
+            "Jobs by status; workers are scaled on queued plus processing.",
+            labels=("status",),
+        )
+        try:
+            counts = self._store.counts()
+        except StoreUnavailable:
+            store_up.add_metric((), 0)
+        else:
+            store_up.add_metric((), 1)
+            for status, count in counts.items():
+                jobs.add_metric((status.value,), count)
+        yield store_up
+        yield jobs

@@ -1,0 +1,93 @@
+"""Gives every request an id, counts and times it, logs it, and turns a crash into a problem."""
+
+import logging
+import time
+import uuid
+
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.metrics import ServiceMetrics
+from service.problems import Problem, ProblemType, problem_response
+
+logger = logging.getLogger(__name__)
+
+_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def request_id(scope: Scope) -> str:
+    """Return the request's UUID."""
+    found: str = scope["state"]["request_id"]
+    return found
+
+
+def route_template(scope: Scope) -> str:
+    """Return the route's path with its parameters unfilled: `/v1/jobs/{job_id}`."""
+    route = scope.get("route")
+    return route.path if isinstance(route, APIRoute) else "other"
+
+
+class Observation:
+    """ASGI middleware that sees every request's beginning and end."""
+
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on between a beginning and an end."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope.setdefault("state", {})["request_id"] = str(uuid.uuid4())
+        started = time.perf_counter()
+        answer = _Answer(send, request_id(scope))
+        try:
+            await self.app(scope, receive, answer.send)
+        except Exception:
+            logger.exception("A request crashed", extra={"fields": _describe(scope)})
+            if answer.status:
+                raise
+            await _tell_crash(scope, receive, answer)
+        finally:
+            self._record(scope, answer.status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        route = route_template(scope)
+        self.metrics.observe_request(method, route, status, seconds)
+        if route not in _QUIET_ROUTES or status >= 400:
+            fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}
+            logger.info("Answered a request", extra={"fields": fields})
+
+
+class _Answer:
+    """Notes the status that goes out and adds the request's id to the headers."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._header = (b"x-request-id", request_id.encode())
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message["headers"], self._header]}
+        await self._send(message)
+
+
+async def _tell_crash(scope: Scope, receive: Receive, answer: _Answer) -> None:
+    problem = Problem(
+        ProblemType.INTERNAL_ERROR, "The request was understood but could not be finished."
+    )
+    await problem_response(problem, request_id(scope))(scope, receive, answer.send)
+
+
+def _describe(scope: Scope) -> dict[str, object]:
+    # Without the query: a later route may carry a token in it.
+    return {
+        "request_id": request_id(scope),
+        "method": scope["method"],
+        "path": scope["path"],
+    }

@@ -1,0 +1,114 @@
+"""What a caller is told when a request cannot be served: problem details (RFC 9457)."""
+
+from collections.abc import Mapping
+from enum import Enum, unique
+from typing import Self
+
+from starlette.responses import JSONResponse
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@unique
+class ProblemType(Enum):
+    """Every kind of problem: a stable code, its HTTP status and its title.
+
+    The code is the name in lower case. docs/problems.md lists them all.
+    """
+
+    MALFORMED_REQUEST = 400, "The request cannot be parsed"
+    UPLOAD_INCOMPLETE = 400, "The upload ended early"
+    ROUTE_NOT_FOUND = 404, "No such route"
+    JOB_NOT_FOUND = 404, "No such job"
+    VIDEO_NOT_FOUND = 404, "The video is gone"
+    METHOD_NOT_ALLOWED = 405, "The route has no such method"
+    UPLOAD_TIMEOUT = 408, "The upload took too long"
+    JOB_ENDED = 409, "The job has already ended"
+    JOB_FAILED = 409, "The job failed, so there is no video"
+    JOB_CANCELED = 409, "The job was canceled, so there is no video"
+    VIDEO_NOT_READY = 409, "The video is not finished"
+    BODY_TOO_LARGE = 413, "The request body is too large"
+    PORTRAIT_TOO_LARGE = 413, "The portrait has too many bytes"
+    AUDIO_TOO_LARGE = 413, "The audio has too many bytes"
+    UNSUPPORTED_MEDIA_TYPE = 415, "The body's type is not accepted"
+    RANGE_NOT_SATISFIABLE = 416, "The range lies outside the video"
+    INVALID_REQUEST = 422, "The request is not valid"
+    MISSING_PART = 422, "A part is missing"
+    REPEATED_PART = 422, "A part was sent more than once"
+    EMPTY_PART = 422, "A file is empty"
+    NOT_A_FILE = 422, "A file part was sent as text"
+    NOT_A_TEXT = 422, "An option was sent as a file"
+    UNKNOWN_OPTION = 422, "No such option"
+    INVALID_OPTION = 422, "An option's value is not accepted"
+    CONSENT_REQUIRED = 422, "Consent is required"
+    PORTRAIT_UNREADABLE = 422, "The portrait is not a readable picture"
+    PORTRAIT_TOO_MANY_PIXELS = 422, "The portrait has too many pixels"
+    PORTRAIT_TOO_SMALL = 422, "The portrait has too few pixels"
+    AUDIO_UNREADABLE = 422, "The audio is not a readable recording"
+    NO_AUDIO_STREAM = 422, "The file holds no sound"
+    AUDIO_TOO_SHORT = 422, "The audio is too short"
+    AUDIO_TOO_LONG = 422, "The audio is too long"
+    AUDIO_SILENT = 422, "The audio is silent"
+    INTERNAL_ERROR = 500, "Something went wrong on our side"
+    STORE_UNAVAILABLE = 503, "The job store does not answer"
+    STORAGE_UNAVAILABLE = 503, "The object store does not answer"
+    NOT_READY = 503, "The service is not ready"
+
+    def __init__(self, status: int, title: str) -> None:
+        self.status = status
+        self.title = title
+
+    @property
+    def code(self) -> str:
+        """The code that callers' programs look at."""
+        return self.name.lower()
+
+    @classmethod
+    def with_code(cls, code: str) -> Self:
+        """Return the kind of problem that has this code.
+
+        Raises:
+            KeyError: none has.
+        """
+        return {problem_type.code: problem_type for problem_type in cls}[code]
+
+
+class Problem(Exception):
+    """A request that cannot be served, told as problem details.
+
+    `detail` is a sentence that says what was given and what is accepted; `members` are further
+    JSON members of the document.
+    """
+
+    def __init__(
+        self,
+        type: ProblemType,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.type = type
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+
+
+def problem_response(problem: Problem, request_id: str) -> JSONResponse:
+    """Return the response that tells the problem; `request_id` is a UUID that the log repeats."""
+    document = {
+        "type": problem_type_path(problem.type),
+        "title": problem.type.title,
+        "status": problem.type.status,
+        "detail": problem.detail,
+        "instance": f"urn:uuid:{request_id}",
+        "code": problem.type.code,
+        **problem.members,
+    }
+    return JSONResponse(document, problem.type.status, problem.headers, MEDIA_TYPE)
+
+
+def problem_type_path(problem_type: ProblemType) -> str:
+    """Return the path under which the kind of problem is described."""
+    return f"/problems/{problem_type.code}"

@@ -1,0 +1,58 @@
+"""What machines ask: does the process live, can it serve, how is it doing."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from jobs.errors import JobsError
+from service.components import AppComponents
+from service.openapi import problem_responses
+from service.problems import Problem, ProblemType
+from service.schemas import Liveness, Readiness
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/livez", summary="Does the process live")
+async def read_liveness() -> Liveness:
+    """Answer as long as the process does; no component is asked."""
+    return Liveness()
+
+
+@router.get(
+    "/readyz",
+    summary="Can jobs be accepted",
+    responses=problem_responses(ProblemType.NOT_READY),
+)
+def read_readiness(components: AppComponents) -> Readiness:
+    """Answer 200 when every component does, else 503 naming those that do not."""
+    readiness = Readiness(
+        store=_answers(components.store.ping), storage=_answers(components.storage.ping)
+    )
+    down = [name for name, answers in readiness if not answers]
+    if down:
+        raise Problem(
+            ProblemType.NOT_READY,
+            f"Down: {', '.join(down)}; all of them are needed.",
+            headers={"Retry-After": str(components.settings.retry_seconds)},
+            members={"components": readiness.model_dump()},
+        )
+    return readiness
+
+
+@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+def read_metrics(components: AppComponents) -> Response:
+    """Return requests by route and jobs by status in the Prometheus text format."""
+    return Response(
+        generate_latest(components.metrics.registry),
+        headers={"Content-Type": CONTENT_TYPE_LATEST},
+    )
+
+
+def _answers(ping: Callable[[], None]) -> bool:
+    try:
+        ping()
+    except JobsError:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""Jobs: make one, look at it, cancel it, delete it."""
+
+from contextlib import suppress
+from typing import Annotated
+
+from anyio import from_thread, to_thread
+from fastapi import APIRouter, Depends, Header, Path, Request, Response, status
+from starlette.responses import JSONResponse
+
+from jobs.errors import InvalidTransition, JobNotFound, StoreUnavailable
+from jobs.job import Job, JobStatus
+from jobs.storage import job_prefix
+from jobs.store import JobStore
+from service.components import AppComponents
+from service.conditional import entity_tag, is_unchanged
+from service.openapi import job_request_body, problem_responses
+from service.problems import Problem, ProblemType
+from service.schemas import JobDocument, job_path
+from service.uploads import receive_upload
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+_CREATION_PROBLEMS = problem_responses(
+    *(each for each in ProblemType if each.status in (400, 408, 413, 415, 422)),
+    ProblemType.STORE_UNAVAILABLE,
+    ProblemType.STORAGE_UNAVAILABLE,
+)
+
+
+def _known_characters(
+    job_id: Annotated[str, Path(description="As `id` in the job's document.")],
+) -> str:
+    # An id becomes part of keys in the store, where a colon would lead elsewhere.
+    if not _ID_CHARACTERS.issuperset(job_id):
+        raise JobNotFound(f"{job_id!r} cannot be an id.")
+    return job_id
+
+
+JobId = Annotated[str, Depends(_known_characters)]
+
+
+@router.post(
+    "",
+    summary="Make a job from a portrait and a speech clip",
+    status_code=status.HTTP_202_ACCEPTED,
+    response_model=JobDocument,
+    response_description="Accepted: the job is kept and will reach a final state.",
+    responses=_CREATION_PROBLEMS,
+    openapi_extra=job_request_body(),
+)
+async def create_job(request: Request, components: AppComponents) -> Response:
+    """Check both files, keep them, and queue the job.
+
+    `Location` is where to look at the job, `Retry-After` when.
+    """
+    async with receive_upload(request, components.settings) as upload:
+        job = await to_thread.run_sync(
+            components.submissions.submit,
+            upload,
+            lambda: from_thread.run(request.is_disconnected),
+            limiter=components.submission_limiter,
+        )
+    document = await to_thread.run_sync(_describe_accepted, job, components.store)
+    return JSONResponse(
+        document.model_dump(mode="json"),
+        status.HTTP_202_ACCEPTED,
+        {"Location": job_path(job.id), "Retry-After": str(components.settings.poll_seconds)},
+    )
+
+
+@router.get(
+    "/{job_id}",
+    summary="Look at a job",
+    response_model=JobDocument,
+    responses={
+        304: {"description": "The job is as `If-None-Match` knows it."},
+        **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
+    },
+)
+def read_job(
+    job_id: JobId,
+    components: AppComponents,
+    if_none_match: Annotated[str | None, Header(description="The `ETag` known.")] = None,
+) -> Response:
+    """Return where the job stands; `ETag` changes whenever the document does."""
+    job = components.store.get(job_id)
+    content = _describe(job, components.store).model_dump_json().encode()
+    headers = {"ETag": entity_tag(content), "Cache-Control": "private, no-cache"}
+    if not job.status.is_final:
+        headers["Retry-After"] = str(components.settings.poll_seconds)
+    if is_unchanged(if_none_match, headers["ETag"]):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(content, headers=headers, media_type="application/json")
+
+
+@router.post(
+    "/{job_id}/cancel",
+    summary="Cancel a job",
+    responses=problem_responses(
+        ProblemType.JOB_NOT_FOUND, ProblemType.JOB_ENDED, ProblemType.STORE_UNAVAILABLE
+    ),
+)
+def cancel_job(job_id: JobId, components: AppComponents) -> JobDocument:
+    """End a job that is queued or processing; its files are deleted soon after."""
+    try:
+        job = components.store.cancel(job_id)
+    except InvalidTransition as error:
+        raise Problem(
+            ProblemType.JOB_ENDED, f"{error} Only a queued or processing job can be canceled."
+        ) from error
+    return _describe(job, components.store)
+
+
+@router.delete(
+    "/{job_id}",
+    summary="Delete a job",
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=problem_responses(
+        ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE, ProblemType.STORAGE_UNAVAILABLE
+    ),
+)
+def delete_job(job_id: JobId, components: AppComponents) -> None:
+    """Cancel the job if it has not ended, then delete its files and its record."""
+    with suppress(InvalidTransition):
+        components.store.cancel(job_id)
+    # Files first: a record without files can be deleted again, the reverse would be lost.
+    components.storage.delete_prefix(job_prefix(job_id))
+    components.store.delete(job_id)
+
+
+def _describe(job: Job, store: JobStore) -> JobDocument:
+    position = store.queue_position(job.id) if job.status is JobStatus.QUEUED else None
+    return JobDocument.of(job, position)
+
+
+def _describe_accepted(job: Job, store: JobStore) -> JobDocument:
+    # Once accepted, nothing may turn the answer into a refusal.
+    try:
+        return _describe(job, store)
+    except StoreUnavailable:
+        return JobDocument.of(job, None)

@@ -1,0 +1,30 @@
+"""What each kind of problem is: where a problem's `type` leads."""
+
+from fastapi import APIRouter
+
+from service.openapi import problem_responses
+from service.problems import Problem, ProblemType
+from service.schemas import ProblemTypeDocument
+
+router = APIRouter(prefix="/problems", tags=["operations"])
+
+
+@router.get("", summary="List every kind of problem")
+async def list_problem_types() -> list[ProblemTypeDocument]:
+    """Return each stable code with its status and title."""
+    return [ProblemTypeDocument.of(problem_type) for problem_type in ProblemType]
+
+
+@router.get(
+    "/{code}",
+    summary="Look at one kind of problem",
+    responses=problem_responses(ProblemType.ROUTE_NOT_FOUND),
+)
+async def read_problem_type(code: str) -> ProblemTypeDocument:
+    """Return the kind of problem that has this code."""
+    try:
+        return ProblemTypeDocument.of(ProblemType.with_code(code))
+    except KeyError as error:
+        raise Problem(
+            ProblemType.ROUTE_NOT_FOUND, "No problem has this code; /problems lists them."
+        ) from error

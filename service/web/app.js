@@ -1,0 +1,137 @@
+// Posts the form as a job, follows it, and shows its video.
+
+const STAGES = {
+  fetching: "Getting your files",
+  listening: "Listening to the voice",
+  rendering: "Painting the frames",
+  storing: "Putting the video away",
+};
+
+const find = (id) => document.getElementById(id);
+const form = find("form");
+let cancelPath = null;
+
+class Problem extends Error {}
+
+function preview(input, element) {
+  input.addEventListener("change", () => {
+    URL.revokeObjectURL(element.src);
+    const [file] = input.files;
+    element.hidden = !file;
+    if (file) element.src = URL.createObjectURL(file);
+    input.closest(".drop").classList.toggle("filled", Boolean(file));
+  });
+}
+
+function takeDrops(label) {
+  const input = label.querySelector("input");
+  for (const type of ["dragover", "dragleave", "drop"]) {
+    label.addEventListener(type, (event) => {
+      event.preventDefault();
+      label.classList.toggle("over", type === "dragover");
+      if (type === "drop" && event.dataTransfer.files.length) {
+        input.files = event.dataTransfer.files;
+        input.dispatchEvent(new Event("change"));
+      }
+    });
+  }
+}
+
+async function ask(path, init) {
+  let answer;
+  try {
+    answer = await fetch(path, init);
+  } catch {
+    throw new Problem("The service cannot be reached. Is it running?");
+  }
+  const document = await answer.json();
+  if (!answer.ok) throw new Problem(document.detail);
+  return [document, Number(answer.headers.get("Retry-After") ?? 1)];
+}
+
+const wait = (seconds) => new Promise((resume) => setTimeout(resume, 1000 * seconds));
+
+async function follow([job, seconds]) {
+  while (job.status === "queued" || job.status === "processing") {
+    showWork(job);
+    await wait(seconds);
+    [job, seconds] = await ask(job.links.self);
+  }
+  return job;
+}
+
+function showWork(job) {
+  find("work").hidden = false;
+  cancelPath = job?.links.cancel ?? null;
+  find("cancel").hidden = cancelPath === null;
+  const bar = find("progress");
+  if (job?.status === "processing") {
+    const percent = Math.round(100 * job.progress);
+    bar.value = job.progress;
+    say(`${STAGES[job.stage]} · ${percent} %`);
+  } else {
+    bar.removeAttribute("value");
+    say(job ? `Waiting, number ${job.queue_position ?? "?"} in the queue` : "Sending your files");
+  }
+}
+
+function say(text) {
+  if (find("stage").textContent !== text) find("stage").textContent = text;
+}
+
+function showEnd(job) {
+  find("work").hidden = true;
+  if (job.status === "canceled") throw new Problem("Canceled.");
+  if (job.status === "failed") throw new Problem(job.failure.message);
+  find("video").src = job.links.video;
+  find("download").href = job.links.video;
+  find("download").download = `${job.id}.mp4`;
+  find("heard").textContent = `Heard in the voice: ${job.emotion.emotion}`;
+  find("probabilities").replaceChildren(...Object.entries(job.emotion.probabilities).flatMap(bar));
+  find("notices").replaceChildren(...job.notices.map((text) => element("li", { textContent: text })));
+  find("result").hidden = false;
+  find("result").focus();
+}
+
+function bar([emotion, probability]) {
+  const meter = element("meter", { value: probability, textContent: probability.toFixed(2) });
+  meter.setAttribute("aria-label", `${emotion}: ${Math.round(100 * probability)} percent`);
+  const value = element("dd", {});
+  value.append(meter);
+  return [element("dt", { textContent: emotion }), value];
+}
+
+const element = (name, properties) => Object.assign(document.createElement(name), properties);
+
+function showProblem(error) {
+  find("work").hidden = true;
+  find("problem").textContent = error.message;
+  find("problem").hidden = false;
+}
+
+async function submit(event) {
+  event.preventDefault();
+  const button = form.querySelector("button");
+  button.disabled = true;
+  find("problem").hidden = find("result").hidden = true;
+  try {
+    showWork(null);
+    showEnd(await follow(await ask("/v1/jobs", { method: "POST", body: new FormData(form) })));
+  } catch (error) {
+    showProblem(error);
+    if (!(error instanceof Problem)) throw error;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+preview(form.portrait, find("portrait-preview"));
+preview(form.audio, find("audio-preview"));
+document.querySelectorAll(".drop").forEach(takeDrops);
+form.intensity.addEventListener("input", () => {
+  find("intensity").value = Number(form.intensity.value).toFixed(1);
+});
+form.addEventListener("submit", submit);
+find("cancel").addEventListener("click", () => {
+  ask(cancelPath, { method: "POST" }).catch(showProblem);
+});

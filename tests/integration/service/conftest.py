@@ -1,0 +1,74 @@
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import uvicorn
+
+from jobs.settings import Settings
+from service.app import create_app
+from service.components import Components
+from service.settings import ServiceSettings
+
+DEADLINE = 20.0
+"""Seconds until a test stops waiting for what should have happened."""
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline, "what was waited for did not happen"
+        time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class LiveService:
+    """A service that listens on a loopback port."""
+
+    server: uvicorn.Server
+    http: httpx.Client
+
+    @property
+    def port(self) -> int:
+        port: int = self.server.servers[0].sockets[0].getsockname()[1]
+        return port
+
+    def has_connections(self) -> bool:
+        return bool(self.server.server_state.connections)
+
+    def answered(self, status: int) -> bool:
+        """Tell whether an upload was answered so, even if nobody heard it."""
+        label = f'method="POST",route="/v1/jobs",status="{status}"'
+        return f"amigo_http_requests_total{{{label}}}" in self.http.get("/metrics").text
+
+
+@contextmanager
+def serving(
+    settings: ServiceSettings, components: Components | None = None
+) -> Iterator[LiveService]:
+    app = create_app(settings, components)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE) as http:
+            yield LiveService(server, http)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def service_settings(settings: Settings) -> ServiceSettings:
+    return ServiceSettings(**settings.model_dump())
+
+
+@pytest.fixture
+def live(service_settings: ServiceSettings) -> Iterator[LiveService]:
+    with serving(service_settings) as live:
+        yield live

@@ -1,0 +1,79 @@
+"""Jobs and videos, asked for over HTTP, lying in the real stores."""
+
+from jobs.job import Job
+from jobs.storage import ObjectStorage, video_key
+from jobs.store import JobStore
+from tests.integration.service.conftest import LiveService
+from tests.jobs_examples import new_job, result_of
+from tests.service_examples import upload
+
+VIDEO = bytes(range(256)) * 4096
+"""A megabyte, more than one chunk of the storage."""
+
+
+def finished_job(store: JobStore, storage: ObjectStorage) -> Job:
+    job = new_job()
+    store.accept(job)
+    store.claim(job.id)
+    storage.put(video_key(job.id, 1), VIDEO, "video/mp4")
+    return store.finish(job.id, 1, result_of(job.id, 1))
+
+
+def test_a_video_is_streamed_whole_and_in_ranges(
+    live: LiveService, store: JobStore, storage: ObjectStorage
+) -> None:
+    path = f"/v1/jobs/{finished_job(store, storage).id}/video"
+    whole = live.http.get(path)
+    assert (whole.status_code, whole.content) == (200, VIDEO)
+    assert whole.headers["content-length"] == str(len(VIDEO))
+    part = live.http.get(path, headers={"Range": "bytes=1000-600000"})
+    assert (part.status_code, part.content) == (206, VIDEO[1000:600_001])
+    assert part.headers["content-range"] == f"bytes 1000-600000/{len(VIDEO)}"
+    end = live.http.get(path, headers={"Range": "bytes=-5"})
+    assert (end.status_code, end.content) == (206, VIDEO[-5:])
+    behind = live.http.get(path, headers={"Range": f"bytes={len(VIDEO)}-"})
+    assert (behind.status_code, behind.json()["code"]) == (416, "range_not_satisfiable")
+    head = live.http.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(VIDEO))
+    known = live.http.get(path, headers={"If-None-Match": whole.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+
+
+def test_a_caller_who_reads_half_a_video_harms_nobody(
+    live: LiveService, store: JobStore, storage: ObjectStorage
+) -> None:
+    path = f"/v1/jobs/{finished_job(store, storage).id}/video"
+    with live.http.stream("GET", path) as answer:
+        next(answer.iter_raw(1000))
+    assert live.http.get(path).content == VIDEO
+
+
+def test_a_video_whose_object_is_gone_is_not_found(
+    live: LiveService, store: JobStore, storage: ObjectStorage
+) -> None:
+    job = finished_job(store, storage)
+    storage.delete_prefix(f"jobs/{job.id}/")
+    answer = live.http.get(f"/v1/jobs/{job.id}/video")
+    assert (answer.status_code, answer.json()["code"]) == (404, "video_not_found")
+
+
+def test_a_job_is_posted_canceled_and_deleted(
+    live: LiveService, store: JobStore, storage: ObjectStorage
+) -> None:
+    links = live.http.post("/v1/jobs", files=upload()).json()["links"]
+    tag = live.http.get(links["self"]).headers["etag"]
+    assert live.http.get(links["self"], headers={"If-None-Match": tag}).status_code == 304
+    assert live.http.get(f"{links['self']}/video").json()["code"] == "video_not_ready"
+    assert live.http.post(links["cancel"]).json()["status"] == "canceled"
+    assert live.http.post(links["cancel"]).json()["code"] == "job_ended"
+    assert live.http.get(f"{links['self']}/video").json()["code"] == "job_canceled"
+    assert live.http.delete(links["self"]).status_code == 204
+    assert live.http.get(links["self"]).json()["code"] == "job_not_found"
+    assert list(storage.objects("jobs/")) == []
+
+
+def test_the_service_is_ready_and_tells_its_jobs(live: LiveService, store: JobStore) -> None:
+    store.accept(new_job())
+    assert live.http.get("/readyz").json() == {"store": True, "storage": True}
+    assert 'amigo_jobs{status="queued"} 1.0' in live.http.get("/metrics").text

@@ -1,0 +1,39 @@
+"""Uploads and answers that the tests of the HTTP floor share."""
+
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.media import babble, recording
+
+Files = dict[str, tuple[str | None, bytes | str]]
+
+
+def portrait(side: int = 256) -> bytes:
+    """Encode a picture in which nobody is."""
+    pixels = np.random.default_rng(0).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels).resize((side, side)).save(file, "JPEG")
+    return file.getvalue()
+
+
+def speech(seconds: float = 1.0) -> bytes:
+    """Encode voice-like sound."""
+    return recording(babble(seconds), "wav", "pcm_s16le")
+
+
+def upload(**parts: tuple[str | None, bytes | str] | str | bytes | None) -> Files:
+    """Return the parts of a good upload, with some replaced, added or (None) left out.
+
+    Bytes make a file, text makes an option.
+    """
+    good: dict[str, Any] = {"portrait": portrait(), "audio": speech(), "consent": "true"}
+    return {name: _part(name, part) for name, part in {**good, **parts}.items() if part is not None}
+
+
+def _part(name: str, part: Any) -> tuple[str | None, bytes | str]:
+    if isinstance(part, tuple):
+        return part
+    return (f"{name}.bin", part) if isinstance(part, bytes) else (None, part)

@@ -1,0 +1,29 @@
+"""What every answer that tells a problem must be like."""
+
+from typing import Any, Protocol
+
+from service.problems import ProblemType
+
+
+class Answer(Protocol):
+    @property
+    def status_code(self) -> int: ...
+
+    @property
+    def headers(self) -> Any: ...
+
+    def json(self) -> Any: ...
+
+
+def assert_problem(answer: Answer, problem_type: ProblemType, *said: str) -> dict[str, Any]:
+    """Check a problem whole, and that its sentence says some words; return its document."""
+    document: dict[str, Any] = answer.json()
+    assert document["code"] == problem_type.code, document
+    assert answer.status_code == document["status"] == problem_type.status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert document["type"] == f"/problems/{problem_type.code}"
+    assert document["title"] == problem_type.title
+    assert document["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+    for words in said:
+        assert words in document["detail"], document
+    return document

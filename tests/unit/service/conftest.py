@@ -1,0 +1,38 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.components import Components
+from service.settings import ServiceSettings
+from tests.unit.service.fakes import FakeQueue, FakeStorage, FakeStore
+
+
+@dataclass(frozen=True)
+class Backstage:
+    """What lies behind the app under test."""
+
+    store: FakeStore
+    storage: FakeStorage
+    queue: FakeQueue
+
+
+@pytest.fixture
+def backstage() -> Backstage:
+    return Backstage(FakeStore(), FakeStorage(), FakeQueue())
+
+
+@pytest.fixture
+def service_settings() -> ServiceSettings:
+    return ServiceSettings(portrait_max_bytes=100_000, audio_max_bytes=200_000, audio_max_seconds=5)
+
+
+@pytest.fixture
+def http(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[TestClient]:
+    components = Components.wire(
+        service_settings, backstage.store, backstage.storage, backstage.queue
+    )
+    with TestClient(create_app(service_settings, components)) as client:
+        yield client

@@ -1,0 +1,114 @@
+"""Stand-ins that keep the contract of `jobs` in memory, and that can be down."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from jobs.errors import (
+    InvalidTransition,
+    JobNotFound,
+    ObjectNotFound,
+    QueueUnavailable,
+    StorageUnavailable,
+    StoreUnavailable,
+)
+from jobs.job import Job, JobStatus, utc_now
+from jobs.queue import JobQueue
+from jobs.storage import ObjectStorage
+from jobs.store import JobStore
+
+
+class FakeStore(JobStore):
+    def __init__(self) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.dispatched: list[str] = []
+        self.is_down = False
+        self.loses_answer_to_accept = False
+
+    def accept(self, job: Job) -> bool:
+        self.ping()
+        is_new = job.id not in self.jobs
+        self.jobs.setdefault(job.id, job)
+        if self.loses_answer_to_accept:
+            raise StoreUnavailable("connection reset")
+        return is_new
+
+    def get(self, job_id: str) -> Job:
+        self.ping()
+        if job_id not in self.jobs:
+            raise JobNotFound(job_id)
+        return self.jobs[job_id]
+
+    def cancel(self, job_id: str) -> Job:
+        self.jobs[job_id] = self.get(job_id).cancel(utc_now())
+        return self.jobs[job_id]
+
+    def delete(self, job_id: str) -> None:
+        if not self.get(job_id).status.is_final:
+            raise InvalidTransition("cancel it first")
+        del self.jobs[job_id]
+
+    def queue_position(self, job_id: str) -> int | None:
+        self.ping()
+        queued = [job.id for job in self.jobs.values() if job.status is JobStatus.QUEUED]
+        return queued.index(job_id) + 1 if job_id in queued else None
+
+    def counts(self) -> dict[JobStatus, int]:
+        self.ping()
+        counts = Counter(job.status for job in self.jobs.values())
+        return {status: counts[status] for status in JobStatus}
+
+    def mark_dispatched(self, job_id: str) -> None:
+        self.ping()
+        self.dispatched.append(job_id)
+
+    def ping(self) -> None:
+        if self.is_down:
+            raise StoreUnavailable("connection refused")
+
+
+class FakeStorage(ObjectStorage):
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self.is_down = False
+        self.refuses: str | None = None
+        self.deletes_nothing = False
+
+    def put(self, key: str, data: bytes | Path, content_type: str) -> None:
+        self.ping()
+        if self.refuses and key.endswith(self.refuses):
+            raise StorageUnavailable("disk full")
+        self.contents[key] = data if isinstance(data, bytes) else data.read_bytes()
+
+    def size(self, key: str) -> int:
+        self.ping()
+        if key not in self.contents:
+            raise ObjectNotFound(key)
+        return len(self.contents[key])
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        stop = self.size(key) if end is None else end + 1
+        content = self.contents[key][start:stop]
+        return iter([content[i : i + 7] for i in range(0, len(content), 7)])
+
+    def delete_prefix(self, prefix: str) -> None:
+        self.ping()
+        if self.deletes_nothing:
+            raise StorageUnavailable("access denied")
+        for key in [key for key in self.contents if key.startswith(prefix)]:
+            del self.contents[key]
+
+    def ping(self) -> None:
+        if self.is_down:
+            raise StorageUnavailable("connection refused")
+
+
+class FakeQueue(JobQueue):
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.is_down = False
+
+    def dispatch(self, job_id: str) -> None:
+        if self.is_down:
+            raise QueueUnavailable("connection refused")
+        self.messages.append(job_id)

@@ -1,0 +1,155 @@
+"""What holds for every answer, whichever route gives it."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from jobs.job import Options
+from service.problems import ProblemType
+from tests.service_examples import upload
+from tests.unit.service.assertions import assert_problem
+from tests.unit.service.conftest import Backstage
+
+METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
+
+
+def test_a_route_that_is_not_there_is_told(http: TestClient) -> None:
+    assert_problem(http.get("/v2/jobs"), ProblemType.ROUTE_NOT_FOUND, "GET /v2/jobs", "/docs")
+    assert_problem(http.get("/web/nothing.js"), ProblemType.ROUTE_NOT_FOUND)
+
+
+def test_a_method_that_is_not_there_is_told_with_those_that_are(http: TestClient) -> None:
+    answer = http.put("/v1/jobs/job_x")
+    assert_problem(answer, ProblemType.METHOD_NOT_ALLOWED, "PUT", "DELETE, GET")
+    assert answer.headers["allow"] == "DELETE, GET"
+
+
+def test_a_crash_is_told_as_a_problem_and_logged_once_with_its_cause(
+    http: TestClient,
+    backstage: Backstage,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def crash() -> None:
+        raise ZeroDivisionError("a secret of ours")
+
+    monkeypatch.setattr(backstage.store, "ping", crash)
+    answer = http.get("/readyz")
+    assert_problem(answer, ProblemType.INTERNAL_ERROR)
+    assert "secret" not in answer.text
+    (record,) = (record for record in caplog.records if record.exc_info)
+    assert record.exc_info
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+def test_a_declared_length_above_the_limit_is_refused_before_the_body_is_read(
+    http: TestClient,
+) -> None:
+    def never_read() -> Iterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    answer = http.post("/v1/jobs", content=never_read(), headers={"Content-Length": "1300001"})
+    assert_problem(answer, ProblemType.BODY_TOO_LARGE, "1300000 bytes")
+
+
+def test_a_body_without_a_length_is_refused_when_it_goes_over_the_limit(http: TestClient) -> None:
+    request = http.build_request("POST", "/v1/jobs", files=upload())
+    content_type = request.headers["content-type"]
+    start = request.read()[:1000]
+
+    def endless() -> Iterator[bytes]:
+        yield start
+        for _ in range(100):
+            yield bytes(100_000)
+
+    answer = http.post("/v1/jobs", content=endless(), headers={"Content-Type": content_type})
+    assert_problem(answer, ProblemType.BODY_TOO_LARGE, "1300000 bytes")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/web/app.js", "/livez", "/v1/jobs/x", "/nowhere", "/openapi.json"]
+)
+def test_every_answer_carries_the_headers_that_keep_browsers_in_bounds(
+    http: TestClient, path: str
+) -> None:
+    headers = http.get(path).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    policy = headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_the_page_runs_no_script_but_its_own(http: TestClient) -> None:
+    answer = http.get("/")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "<script>" not in answer.text
+    assert "style=" not in answer.text
+
+
+def test_the_pages_find_their_scripts_and_styles(http: TestClient) -> None:
+    for page in ("/", "/docs"):
+        text = http.get(page).text
+        links = [part.split('"')[0] for key in ('src="', 'href="') for part in text.split(key)[1:]]
+        local = [link for link in links if link.startswith(("/web/", "/swagger/"))]
+        assert local
+        assert all(http.get(link).status_code == 200 for link in local)
+
+
+def test_every_operation_is_documented_with_all_it_may_answer(http: TestClient) -> None:
+    document = http.get("/openapi.json").json()
+    operations = {
+        f"{method} {path}": operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method in METHODS
+    }
+    assert "post /v1/jobs" in operations
+    for name, operation in operations.items():
+        assert operation.get("summary"), name
+        assert operation.get("description"), name
+    told = set(operations["post /v1/jobs"]["responses"])
+    assert told == {"202", "400", "408", "413", "415", "422", "503"}
+    told = set(operations["get /v1/jobs/{job_id}/video"]["responses"])
+    assert told == {"200", "206", "304", "404", "409", "416", "503"}
+
+
+def test_every_option_is_documented_with_the_files(http: TestClient) -> None:
+    document = http.get("/openapi.json").json()
+    body = document["paths"]["/v1/jobs"]["post"]["requestBody"]
+    schema = body["content"]["multipart/form-data"]["schema"]
+    assert set(schema["properties"]) == {"portrait", "audio", *Options.model_fields}
+    assert schema["required"] == ["portrait", "audio", "consent"]
+
+
+def test_a_request_is_logged_on_one_line_without_its_query(
+    http: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service")
+    answer = http.get("/v1/jobs/job_x?token=secret")
+    (record,) = (record for record in caplog.records if record.name == "service.observation")
+    fields = record.__dict__["fields"]
+    assert fields["path"] == "/v1/jobs/job_x"
+    assert (fields["method"], fields["status"]) == ("GET", 404)
+    assert fields["request_id"] == answer.headers["x-request-id"]
+    assert "secret" not in json.dumps(fields)
+
+
+def test_probes_that_succeed_are_not_logged(
+    http: TestClient, backstage: Backstage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "service")
+    http.get("/livez")
+    http.get("/metrics")
+    assert not caplog.records
+    backstage.store.is_down = True
+    http.get("/readyz")
+    assert caplog.records

@@ -1,0 +1,180 @@
+"""What an upload may look like, and what a caller is told when it does not."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import Message
+
+from service.app import create_app
+from service.components import Components
+from service.problems import ProblemType
+from service.settings import ServiceSettings
+from tests.media import video
+from tests.service_examples import Files, portrait, speech, upload
+from tests.unit.service.asgi import exchange
+from tests.unit.service.assertions import assert_problem
+from tests.unit.service.conftest import Backstage
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(backstage: Backstage) -> Iterator[None]:
+    """Every upload here is refused, so nothing may be left of it."""
+    yield
+    assert not backstage.storage.contents
+    assert not backstage.store.jobs
+    assert not backstage.queue.messages
+
+
+@pytest.mark.parametrize("name", ["portrait", "audio"])
+def test_a_missing_file_is_named(http: TestClient, name: str) -> None:
+    answer = http.post("/v1/jobs", files=upload(**{name: None}))
+    assert_problem(answer, ProblemType.MISSING_PART, f"{name} is missing")
+
+
+@pytest.mark.parametrize("name", ["portrait", "audio"])
+def test_an_empty_file_is_named(http: TestClient, name: str) -> None:
+    answer = http.post("/v1/jobs", files=upload(**{name: b""}))
+    assert_problem(answer, ProblemType.EMPTY_PART, f"{name} has 0 bytes")
+
+
+@pytest.mark.parametrize("name", ["portrait", "audio"])
+def test_a_file_sent_as_text_is_named(http: TestClient, name: str) -> None:
+    answer = http.post("/v1/jobs", files=upload(**{name: "https://example.org/"}))
+    assert_problem(answer, ProblemType.NOT_A_FILE, name, "as text")
+
+
+def test_an_option_sent_as_a_file_is_named(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(seed=b"7"))
+    assert_problem(answer, ProblemType.NOT_A_TEXT, "seed")
+
+
+def test_a_part_sent_twice_is_named(http: TestClient) -> None:
+    parts = [*upload(seed="7").items(), ("seed", (None, "8"))]
+    answer = http.post("/v1/jobs", files=parts)
+    assert_problem(answer, ProblemType.REPEATED_PART, "seed was sent 2 times")
+
+
+def test_an_unknown_option_is_told_with_those_that_are_accepted(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(emotoin="fear"))
+    assert_problem(answer, ProblemType.UNKNOWN_OPTION, "'emotoin'", "emotion, intensity", "audio")
+
+
+@pytest.mark.parametrize("consent", [None, "false", "", "maybe"])
+def test_without_consent_there_is_no_job(http: TestClient, consent: str | None) -> None:
+    answer = http.post("/v1/jobs", files=upload(consent=consent))
+    assert_problem(answer, ProblemType.CONSENT_REQUIRED, "only true is accepted")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "accepted"),
+    [
+        ("emotion", "joy", "'happiness'"),
+        ("intensity", "2.5", "less than or equal to 2"),
+        ("intensity", "nan", "finite"),
+        ("intensity", "", "number"),
+        ("pose", "wild", "'natural' or 'still'"),
+        ("blink", "perhaps", "boolean"),
+        ("seed", "-1", "greater than or equal to 0"),
+        ("seed", "1.5", "integer"),
+    ],
+)
+def test_a_bad_value_is_told_with_what_is_accepted(
+    http: TestClient, name: str, given: str, accepted: str
+) -> None:
+    answer = http.post("/v1/jobs", files=upload(**{name: given}))
+    document = assert_problem(answer, ProblemType.INVALID_OPTION, f"{name} is '{given}'", accepted)
+    assert list(document["options"]) == [name]
+
+
+def test_every_bad_value_is_told_at_once(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(seed="x", pose="y"))
+    document = assert_problem(answer, ProblemType.INVALID_OPTION)
+    assert set(document["options"]) == {"seed", "pose"}
+
+
+def test_an_answer_does_not_grow_with_what_was_given(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(emotion="x" * 10_000))
+    assert len(answer.content) < 2_000
+
+
+def test_a_file_above_its_own_limit_is_told_with_the_limit(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(portrait=b"x" * 100_001))
+    assert_problem(answer, ProblemType.PORTRAIT_TOO_LARGE, "100001 bytes", "100000")
+    answer = http.post("/v1/jobs", files=upload(audio=b"x" * 200_001))
+    assert_problem(answer, ProblemType.AUDIO_TOO_LARGE, "200001 bytes", "200000")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_body_of_another_type_is_told_what_is_accepted(
+    http: TestClient, content_type: str
+) -> None:
+    answer = http.post("/v1/jobs", content=b"{}", headers={"Content-Type": content_type})
+    assert_problem(
+        answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, content_type, "multipart/form-data is accepted"
+    )
+
+
+def test_a_body_without_a_type_is_told_what_is_accepted(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", content=b"portrait")
+    assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "not given")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "multipart/form-data; boundary=elsewhere"]
+)
+def test_a_body_that_is_no_multipart_is_malformed(http: TestClient, content_type: str) -> None:
+    answer = http.post("/v1/jobs", content=b"portrait", headers={"Content-Type": content_type})
+    assert_problem(answer, ProblemType.MALFORMED_REQUEST)
+
+
+def test_a_body_cut_off_before_its_last_boundary_is_refused(http: TestClient) -> None:
+    whole = http.build_request("POST", "/v1/jobs", files=upload())
+    content_type = whole.headers["content-type"]
+    cut = whole.read()[:-2_000]
+    answer = http.post("/v1/jobs", content=cut, headers={"Content-Type": content_type})
+    assert_problem(answer, ProblemType.UPLOAD_INCOMPLETE, "last boundary")
+
+
+def test_a_flood_of_parts_is_malformed(http: TestClient) -> None:
+    parts = [(f"option{n}", (None, "1")) for n in range(1000)]
+    answer = http.post("/v1/jobs", files=parts)
+    assert_problem(answer, ProblemType.MALFORMED_REQUEST, "Too many fields")
+
+
+def test_an_upload_that_takes_too_long_is_given_up(
+    http: TestClient, service_settings: ServiceSettings, backstage: Backstage
+) -> None:
+    in_haste = service_settings.model_copy(update={"upload_max_seconds": 0.01})
+    components = Components.wire(in_haste, backstage.store, backstage.storage, backstage.queue)
+    answer = exchange(create_app(in_haste, components), asyncio.Event().wait)
+    assert_problem(answer, ProblemType.UPLOAD_TIMEOUT, "0.01 s")
+
+
+def test_a_caller_who_goes_away_while_sending_ends_the_upload(http: TestClient) -> None:
+    async def go_away() -> Message:
+        return {"type": "http.disconnect"}
+
+    answer = exchange(http.app, go_away)
+    assert_problem(answer, ProblemType.UPLOAD_INCOMPLETE, "connection closed")
+
+
+@pytest.mark.parametrize(
+    ("files", "problem_type"),
+    [
+        (upload(portrait=b"no picture"), ProblemType.PORTRAIT_UNREADABLE),
+        (upload(portrait=portrait(16)), ProblemType.PORTRAIT_TOO_SMALL),
+        (upload(portrait=portrait()[:-500]), ProblemType.PORTRAIT_UNREADABLE),
+        (upload(audio=b"no sound"), ProblemType.AUDIO_UNREADABLE),
+        (upload(audio=speech(0.05)), ProblemType.AUDIO_TOO_SHORT),
+        (upload(audio=speech(6)), ProblemType.AUDIO_TOO_LONG),
+        (upload(audio=video()), ProblemType.NO_AUDIO_STREAM),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_why(
+    http: TestClient, files: Files, problem_type: ProblemType
+) -> None:
+    answer = http.post("/v1/jobs", files=files)
+    document = assert_problem(answer, problem_type)
+    assert document["detail"].endswith(".")
