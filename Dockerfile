@@ -1,0 +1,58 @@
+# syntax=docker/dockerfile:1
+# Two images from one file:
+#   docker build --target service -t amigo-service .   the HTTP floor and the housekeeping, no torch
+#   docker build --target worker  -t amigo-worker .    the GPU floor, CUDA torch, weights inside
+
+FROM python:3.11-slim-bookworm AS base
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    PATH=/opt/venv/bin:$PATH
+RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin amigo
+WORKDIR /app
+
+# The requirements alone: these layers last until a pin changes, whatever happens to the code.
+FROM base AS requirements
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_CONSTRAINT=/app/constraints.txt
+COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
+RUN python -m venv /opt/venv
+
+# Every version is pinned by constraints.txt.
+FROM requirements AS service-requirements
+# hadolint ignore=DL3013
+RUN --mount=type=cache,target=/root/.cache/pip pip install '.[service]'
+
+FROM requirements AS worker-requirements
+# MediaPipe's own requirements would pull in a numpy of three years ago: pyproject.toml names those
+# that it really needs.
+# hadolint ignore=DL3013
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install '.[worker]' && pip install --no-deps mediapipe==0.10.21
+
+FROM base AS service
+COPY --from=service-requirements /opt/venv /opt/venv
+COPY jobs jobs
+COPY models/*.py models/
+COPY service service
+COPY workers workers
+USER 10001
+ENV AMIGO_LISTEN_HOST=0.0.0.0
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
+CMD ["python", "-m", "service"]
+
+FROM base AS worker
+COPY --from=worker-requirements /opt/venv /opt/venv
+# The weights change seldom and weigh most: before the code.
+COPY models/weights models/weights
+COPY jobs jobs
+COPY models/*.py models/
+COPY workers workers
+USER 10001
+ENV AMIGO_METRICS_HOST=0.0.0.0
+EXPOSE 9101
+HEALTHCHECK --interval=15s --timeout=10s --start-period=120s \
+    CMD ["python", "-m", "workers.health"]
+CMD ["python", "-m", "workers"]
