@@ -1,0 +1,1 @@
+"""How the networks are trained: datasets, losses, and one command a network."""
