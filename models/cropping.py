@@ -1,0 +1,73 @@
+"""Square windows of a picture, at any size and place, also where they leave the picture."""
+
+from math import ceil, floor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+class Square(NamedTuple):
+    """A square in pixels of a picture; it may lie partly outside."""
+
+    left: float
+    top: float
+    side: float
+
+    @classmethod
+    def around(cls, x: float, y: float, side: float) -> "Square":
+        """Return the square of `side` whose centre is (x, y)."""
+        return cls(x - side / 2, y - side / 2, side)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The middle, (x, y)."""
+        return self.left + self.side / 2, self.top + self.side / 2
+
+    def holds(self, x: float, y: float) -> bool:
+        """Say whether the point (x, y) lies in the square."""
+        return 0 <= x - self.left <= self.side and 0 <= y - self.top <= self.side
+
+    def to_window(self, points: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+        """Map picture pixels `[..., 2]` to pixels of the window that `crop_square` cuts."""
+        return ((points - self[:2]) * (size / self.side)).astype(np.float32)
+
+    def to_picture(self, points: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+        """Map window pixels `[..., 2]` back to pixels of the picture."""
+        return (points * (self.side / size) + self[:2]).astype(np.float32)
+
+
+def crop_square(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[np.uint8]:
+    """Cut a square of `[H, W, 3]` and scale it to `[size, size, 3]`.
+
+    Where the square leaves the picture, the picture's edge is repeated. The square must overlap it.
+    """
+    height, width = image.shape[:2]
+    left, right = _covered(square.left, square.side, width, size)
+    top, bottom = _covered(square.top, square.side, height, size)
+    pixel = square.side / size
+    # Only the pixels under the window and under the filter's reach around it are handed to Pillow.
+    reach = ceil(4 * pixel)
+    x, y = (max(0, floor(start) - reach) for start in square[:2])
+    region = image[
+        y : ceil(square.top + square.side) + reach, x : ceil(square.left + square.side) + reach
+    ]
+    inside = (
+        max(square.left + left * pixel - x, 0),
+        max(square.top + top * pixel - y, 0),
+        min(square.left + right * pixel - x, region.shape[1]),
+        min(square.top + bottom * pixel - y, region.shape[0]),
+    )
+    part = Image.fromarray(region).resize(
+        (right - left, bottom - top), Image.Resampling.LANCZOS, box=inside, reducing_gap=3.0
+    )
+    margins = ((top, size - bottom), (left, size - right), (0, 0))
+    return np.pad(np.asarray(part), margins, mode="edge")
+
+
+def _covered(start: float, side: float, length: int, size: int) -> tuple[int, int]:
+    """Return the range of window pixels, along one axis, that lie wholly inside the picture."""
+    first = ceil(max(0.0, -start) * size / side)
+    last = size - ceil(max(0.0, start + side - length) * size / side)
+    return first, last

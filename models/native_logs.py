@@ -1,0 +1,36 @@
+"""What MediaPipe's native code writes to stderr, less the lines that nobody can act on."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+
+_CHATTER = (
+    b"Created TensorFlow Lite XNNPACK delegate",
+    b"All log messages before absl::InitializeLog",
+    b"Feedback manager requires a model with a single signature",
+    b"Using NORM_RECT without IMAGE_DIMENSIONS",
+)
+
+
+@contextmanager
+def chatter_left_out() -> Iterator[None]:
+    """Hold stderr back meanwhile, then pass it on without MediaPipe's standing remarks.
+
+    Its wheel offers no way to set the level of the native log, so the file descriptor is caught.
+    """
+    sys.stderr.flush()
+    original = os.dup(2)
+    with TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
+            captured.seek(0)
+            for line in captured:
+                if not any(chatter in line for chatter in _CHATTER):
+                    os.write(2, line)

@@ -1,0 +1,154 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.errors import FaceCutOff, FaceTooSmall, NoFace
+from models.landmarks import LandmarkDetector, eye_midpoint, interocular
+from models.portrait import SEVERAL_FACES, TURNED_UPRIGHT, crop_portrait, read_portrait
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "portrait.jpg"
+EYES = (225, 103)
+"""Halfway between the example's eyes, seen by eye; they are 44 pixels apart."""
+
+
+@pytest.fixture(scope="module")
+def detector() -> Iterator[LandmarkDetector]:
+    with LandmarkDetector() as detector:
+        yield detector
+
+
+@pytest.fixture(scope="module")
+def portrait() -> NDArray[np.uint8]:
+    return read_portrait(EXAMPLE)
+
+
+def canvas(height: int, width: int) -> NDArray[np.uint8]:
+    """Return a smooth background without anything like a face."""
+    y, x = np.mgrid[:height, :width]
+    shade = 128 + 50 * np.sin(x / 97) * np.cos(y / 61)
+    return np.repeat(shade[..., None], 3, axis=-1).astype(np.uint8)
+
+
+def paste(
+    background: NDArray[np.uint8], picture: NDArray[np.uint8], x: int, y: int, side: int
+) -> None:
+    small = Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS)
+    background[y : y + side, x : x + side] = np.asarray(small)
+
+
+def test_the_examples_face_is_found_where_it_is(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8]
+) -> None:
+    (face,) = detector.detect(portrait)
+    np.testing.assert_allclose(eye_midpoint(face), EYES, atol=4)
+    assert interocular(face) == pytest.approx(44, abs=3)
+
+
+def test_the_same_picture_gives_the_same_landmarks(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8]
+) -> None:
+    first = detector.detect(portrait)[0]
+    detector.detect(canvas(300, 300))
+    np.testing.assert_array_equal(detector.detect(portrait)[0], first)
+
+
+def test_a_picture_without_a_face_gives_none(detector: LandmarkDetector) -> None:
+    assert detector.detect(canvas(700, 1100)) == []
+    with pytest.raises(NoFace):
+        crop_portrait(canvas(300, 200), detector)
+
+
+@pytest.mark.parametrize(("width", "side"), [(1600, 560), (2400, 440), (3600, 330)])
+def test_a_small_face_in_a_large_picture_is_found(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8], width: int, side: int
+) -> None:
+    picture = canvas(width * 3 // 4, width)
+    paste(picture, portrait, width // 2, width // 5, side)
+    (face,) = detector.detect(picture)
+    expected = np.array(EYES) * side / 512 + (width // 2, width // 5)
+    np.testing.assert_allclose(eye_midpoint(face), expected, atol=4)
+
+
+def test_faces_come_largest_first(detector: LandmarkDetector, portrait: NDArray[np.uint8]) -> None:
+    picture = canvas(700, 1200)
+    paste(picture, portrait, 30, 60, 400)
+    paste(picture, portrait, 600, 60, 580)
+    faces = detector.detect(picture)
+    assert len(faces) == 2
+    assert interocular(faces[0]) / interocular(faces[1]) == pytest.approx(580 / 400, rel=0.1)
+    cropped = crop_portrait(picture, detector)
+    assert cropped.notices == (SEVERAL_FACES,)
+    assert cropped.box.left > 600
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_picture_on_its_side_is_turned_upright(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8], turns: int
+) -> None:
+    upright = crop_portrait(portrait, detector)
+    turned = crop_portrait(np.rot90(portrait, turns), detector)
+    assert turned.notices == (TURNED_UPRIGHT,)
+    np.testing.assert_allclose(turned.landmarks, upright.landmarks, atol=2)
+
+
+def test_a_face_of_too_few_pixels_is_told_apart_from_no_face(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8]
+) -> None:
+    picture = canvas(260, 260)
+    paste(picture, portrait, 20, 10, 230)
+    with pytest.raises(FaceTooSmall):
+        crop_portrait(picture, detector)
+
+
+def test_half_a_face_is_not_animated(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8]
+) -> None:
+    with pytest.raises((FaceCutOff, NoFace)):
+        crop_portrait(np.ascontiguousarray(portrait[:, 225:]), detector)
+    with pytest.raises(FaceCutOff):
+        crop_portrait(np.ascontiguousarray(portrait[:150]), detector)
+
+
+def test_a_moving_face_is_tracked(detector: LandmarkDetector, portrait: NDArray[np.uint8]) -> None:
+    frames = np.stack([np.roll(portrait, 2 * step, axis=1) for step in range(12)])
+    track = detector.track(frames)
+    assert track.shape == (12, 79, 2)
+    assert track.dtype == np.float32
+    steps = np.diff(track.mean(1), axis=0)
+    np.testing.assert_allclose(steps[2:-2].mean(0), (2, 0), atol=0.3)
+    still = detector.detect(portrait)[0]
+    np.testing.assert_allclose(track[0], still, atol=4)
+
+
+def test_a_face_lost_for_a_few_frames_is_interpolated(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8]
+) -> None:
+    frames = np.stack([portrait] * 12)
+    frames[4:7] = 0
+    track = detector.track(frames)
+    np.testing.assert_allclose(track[5], track[0], atol=2)
+
+
+def test_a_video_that_loses_its_face_is_refused(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8]
+) -> None:
+    frames = np.zeros((12, *portrait.shape), np.uint8)
+    with pytest.raises(NoFace, match="first frame"):
+        detector.track(frames)
+    frames[0] = portrait
+    with pytest.raises(NoFace, match=r"1 of the video's 12 frames"):
+        detector.track(frames)
+
+
+def test_mediapipes_chatter_stays_out_and_real_messages_come_through(
+    portrait: NDArray[np.uint8], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with LandmarkDetector() as detector:
+        os.write(2, b"a real message\n")
+        detector.detect(portrait)
+    assert capfd.readouterr().err == "a real message\n"
