@@ -4,7 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-_SINGLE_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
+_SINGLE_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})", re.IGNORECASE)
 
 
 class RangeNotSatisfiable(ValueError):

@@ -95,7 +95,8 @@ def _(error: HTTPException, request: Request) -> Problem:
             ProblemType.ROUTE_NOT_FOUND, f"There is no {given}; /docs lists what there is."
         )
     if error.status_code == 405:
-        accepted = ", ".join(sorted(_accepted_methods(request)))
+        # A path that no route has is a mounted folder's.
+        accepted = ", ".join(sorted(_accepted_methods(request)) or ("GET", "HEAD"))
         return Problem(
             ProblemType.METHOD_NOT_ALLOWED,
             f"There is no {given}; {accepted} is accepted there.",

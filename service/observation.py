@@ -12,7 +12,6 @@ from service.problems import Problem, ProblemType, problem_response
 
 logger = logging.getLogger(__name__)
 
-_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -57,9 +56,10 @@ class Observation:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = route_template(scope)
         self.metrics.observe_request(method, route, status, seconds)
-        if route not in _QUIET_ROUTES or status >= 400:
-            fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}
-            logger.info("Answered a request", extra={"fields": fields})
+        # Probes, scrapes and polling callers would drown what changes something or goes wrong.
+        level = logging.DEBUG if method in ("GET", "HEAD") and status < 400 else logging.INFO
+        fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}
+        logger.log(level, "Answered a request", extra={"fields": fields})
 
 
 class _Answer:

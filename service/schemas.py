@@ -71,7 +71,9 @@ class JobDocument(BaseModel):
     created_at: datetime
     updated_at: datetime
     options: Options
-    notices: tuple[str, ...] = Field(description="What the caller may want to know of the video.")
+    notices: tuple[str, ...] = Field(
+        description="Codes of what was done to the inputs, such as `several_faces`."
+    )
     failure: Failure | None = Field(description="Why the job failed; null unless it did.")
     emotion: HeardEmotion | None = Field(description="The emotion heard; null until finished.")
     duration: float | None = Field(description="Length of the video in seconds.")

@@ -7,6 +7,11 @@ const STAGES = {
   storing: "Putting the video away",
 };
 
+const NOTICES = {
+  several_faces: "The portrait shows several faces; the largest one speaks.",
+  turned_upright: "The portrait lay on its side and was turned upright.",
+};
+
 const find = (id) => document.getElementById(id);
 const form = find("form");
 let cancelPath = null;
@@ -88,7 +93,7 @@ function showEnd(job) {
   find("download").download = `${job.id}.mp4`;
   find("heard").textContent = `Heard in the voice: ${job.emotion.emotion}`;
   find("probabilities").replaceChildren(...Object.entries(job.emotion.probabilities).flatMap(bar));
-  find("notices").replaceChildren(...job.notices.map((text) => element("li", { textContent: text })));
+  find("notices").replaceChildren(...job.notices.map(notice));
   find("result").hidden = false;
   find("result").focus();
 }
@@ -100,6 +105,8 @@ function bar([emotion, probability]) {
   value.append(meter);
   return [element("dt", { textContent: emotion }), value];
 }
+
+const notice = (code) => element("li", { textContent: NOTICES[code] ?? code });
 
 const element = (name, properties) => Object.assign(document.createElement(name), properties);
 
@@ -129,7 +136,7 @@ preview(form.portrait, find("portrait-preview"));
 preview(form.audio, find("audio-preview"));
 document.querySelectorAll(".drop").forEach(takeDrops);
 form.intensity.addEventListener("input", () => {
-  find("intensity").value = Number(form.intensity.value).toFixed(1);
+  find("intensity-value").value = Number(form.intensity.value).toFixed(1);
 });
 form.addEventListener("submit", submit);
 find("cancel").addEventListener("click", () => {

@@ -25,6 +25,7 @@ def test_a_method_that_is_not_there_is_told_with_those_that_are(http: TestClient
     answer = http.put("/v1/jobs/job_x")
     assert_problem(answer, ProblemType.METHOD_NOT_ALLOWED, "PUT", "DELETE, GET")
     assert answer.headers["allow"] == "DELETE, GET"
+    assert http.post("/web/app.js").headers["allow"] == "GET, HEAD"
 
 
 def test_a_crash_is_told_as_a_problem_and_logged_once_with_its_cause(
@@ -143,7 +144,7 @@ def test_a_request_is_logged_on_one_line_without_its_query(
     assert "secret" not in json.dumps(fields)
 
 
-def test_probes_that_succeed_are_not_logged(
+def test_questions_that_are_answered_well_are_not_logged(
     http: TestClient, backstage: Backstage, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "service")
