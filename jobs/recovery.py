@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Collection
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +18,7 @@ from jobs.storage import (
     attempt_prefix,
     inputs_prefix,
     job_prefix,
+    journaled_job,
 )
 from jobs.store import JobStore
 
@@ -40,9 +41,9 @@ class Tally:
     requeued: int = 0
     failed: int = 0
     dispatched: int = 0
+    deleted: int = 0
     restored: int = 0
     cleared: int = 0
-    deleted: int = 0
 
 
 class Reconciler:
@@ -74,10 +75,10 @@ class Reconciler:
         return Tally(
             requeued=len(requeued),
             failed=len(taken) - len(requeued),
-            dispatched=self._dispatch({*requeued, *self._store.undispatched()}),
+            dispatched=self._dispatch([*requeued, *self._store.undispatched()]),
+            deleted=self._delete(),
             restored=self._restore(),
             cleared=self._clear(),
-            deleted=self._delete(),
         )
 
     def _take_back(self) -> list[Job]:
@@ -89,10 +90,19 @@ class Reconciler:
                 taken.append(self._store.requeue_expired(job.id, job.attempt))
         return taken
 
-    def _dispatch(self, job_ids: Collection[str]) -> int:
-        for job_id in job_ids:
+    def _dispatch(self, job_ids: Iterable[str]) -> int:
+        once_each = dict.fromkeys(job_ids)
+        for job_id in once_each:
             self._queue.dispatch(job_id)
             self._store.mark_dispatched(job_id)
+        return len(once_each)
+
+    def _delete(self) -> int:
+        """Forget jobs past their retention; their objects are cleared like any leftovers."""
+        job_ids = self._store.ended_before(self._store.now() - self._retention)
+        for job_id in job_ids:
+            with suppress(JobNotFound):  # its caller deleted it first
+                self._store.delete(job_id)
         return len(job_ids)
 
     def _restore(self) -> int:
@@ -102,10 +112,18 @@ class Reconciler:
         restored = 0
         too_young = self._store.now() - JOURNAL_GRACE
         for item in self._storage.objects(JOBS_PREFIX):
-            if item.key.endswith("/request.json") and item.modified_at < too_young:
+            job_id = journaled_job(item.key)
+            if job_id and item.modified_at < too_young and not self._is_known(job_id):
                 restored += self._restore_one(item.key)
         self._store.mark_journal_read(JOURNAL_INTERVAL)
         return restored
+
+    def _is_known(self, job_id: str) -> bool:
+        try:
+            self._store.get(job_id)
+        except JobNotFound:
+            return False
+        return True
 
     def _restore_one(self, key: str) -> bool:
         try:
@@ -125,15 +143,6 @@ class Reconciler:
                 self._storage.delete_prefix(prefix)
             self._store.mark_cleared(job_id)
         return len(job_ids)
-
-    def _delete(self) -> int:
-        deleted = 0
-        for job_id in self._store.ended_before(self._store.now() - self._retention):
-            self._storage.delete_prefix(job_prefix(job_id))
-            with suppress(JobNotFound):
-                self._store.delete(job_id)
-                deleted += 1
-        return deleted
 
     def _leftovers(self, job_id: str) -> list[str]:
         """Return the prefixes of all that nobody needs: all but the video that won."""

@@ -59,6 +59,12 @@ def request_key(job_id: str) -> str:
     return f"{inputs_prefix(job_id)}request.json"
 
 
+def journaled_job(key: str) -> str | None:
+    """Return the id of the job whose journal entry has this key; None for any other key."""
+    job_id = key.removeprefix(JOBS_PREFIX).partition("/")[0]
+    return job_id if key == request_key(job_id) else None
+
+
 def attempt_prefix(job_id: str, attempt: int) -> str:
     """Return the prefix of what one attempt made."""
     return f"{job_prefix(job_id)}attempts/{attempt}/"

@@ -1,7 +1,7 @@
 """Where the records lie: in Valkey, one transaction a change.
 
     amigo:job:{id}              the record: the job as JSON
-    amigo:job:{id}:events       stream: the job after each change
+    amigo:job:{id}:events       stream: the job after each change, until an hour after its end
     amigo:jobs:queued           sorted set: ids by the time they were queued
     amigo:jobs:processing       sorted set: ids by the time their lease runs out
     amigo:jobs:{final state}    sorted sets: ids by the time they ended
@@ -14,30 +14,18 @@
 Times are microseconds since the epoch on Valkey's own clock; no other clock counts.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Self, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import Self, cast
 
 from redis import Redis
-from redis.backoff import ConstantBackoff
 from redis.client import Pipeline
-from redis.exceptions import RedisError, WatchError
-from redis.retry import Retry
 
-from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt, StoreUnavailable
+from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
 from jobs.job import Failure, Job, JobStatus, Result, Stage
 from jobs.settings import Settings
-
-CONNECT_TIMEOUT = 1.0
-"""Seconds Valkey may take to accept a connection."""
-
-ANSWER_TIMEOUT = 2.0
-"""Seconds Valkey may take to answer."""
-
-MAX_COLLISIONS = 100
-"""Times a transaction starts over because another changed what it read."""
+from jobs.valkey import connect, read_clock, score, transact, translated_errors
 
 DISPATCH_GRACE = timedelta(seconds=5)
 """How long whoever queued a job has for sending its message before the reconciler does."""
@@ -45,8 +33,11 @@ DISPATCH_GRACE = timedelta(seconds=5)
 REDISPATCH_AFTER = timedelta(seconds=60)
 """How long a sent message may go unheard, at least, before it counts as lost."""
 
-MAX_EVENTS = 500
+MAX_EVENTS = 200
 """Events kept for a job, about; the oldest go first."""
+
+EVENTS_KEPT = timedelta(hours=1)
+"""How long a job's events are kept once it has ended; they take far more room than its record."""
 
 BATCH = 1000
 """Jobs that one listing returns at most."""
@@ -55,8 +46,6 @@ OUTBOX = "amigo:outbox"
 SPENT = "amigo:spent"
 LEADER = "amigo:leader"
 JOURNAL_READ = "amigo:journal:read"
-
-T = TypeVar("T")
 
 
 def record_key(job_id: str) -> str:
@@ -97,28 +86,21 @@ class JobStore:
     @classmethod
     def connect(cls, settings: Settings) -> Self:
         """Return the store that the settings name; nothing is sent yet."""
-        client = Redis.from_url(
-            settings.valkey_url,
-            decode_responses=True,
-            socket_connect_timeout=CONNECT_TIMEOUT,
-            socket_timeout=ANSWER_TIMEOUT,
-            # Once more, for the pooled connection that a restarted server has forgotten.
-            retry=Retry(ConstantBackoff(0.05), 1),
-        )
-        return cls(client, settings.lease_seconds)
+        return cls(connect(settings.valkey_url), settings.lease_seconds)
 
     def accept(self, job: Job) -> bool:
-        """Record a new job; return False, and change nothing, when its id has a record already."""
+        """Record a new job; return False, and change nothing, when it is there or was deleted."""
 
         def insert(pipe: Pipeline) -> bool:
-            is_new = not pipe.exists(record_key(job.id))
-            now = _read_clock(pipe)
+            is_there = pipe.exists(record_key(job.id))
+            is_new = not is_there and pipe.zscore(SPENT, job.id) is None
+            now = read_clock(pipe)
             pipe.multi()
             if is_new:
                 self._write(pipe, None, job, now)
             return is_new
 
-        return self._transact(insert, record_key(job.id))
+        return transact(self._client, insert, record_key(job.id))
 
     def get(self, job_id: str) -> Job:
         """Return the job.
@@ -126,7 +108,7 @@ class JobStore:
         Raises:
             JobNotFound: no job has this id.
         """
-        with _translated_errors():
+        with translated_errors():
             return _read(self._client, job_id)
 
     def claim(self, job_id: str) -> Job:
@@ -149,11 +131,11 @@ class JobStore:
 
         def extend(pipe: Pipeline) -> None:
             _read_held(pipe, job_id).require_attempt(attempt)
-            lease_end = _read_clock(pipe) + self._lease
+            lease_end = read_clock(pipe) + self._lease
             pipe.multi()
-            pipe.zadd(index_key(JobStatus.PROCESSING), {job_id: _micros(lease_end)})
+            pipe.zadd(index_key(JobStatus.PROCESSING), {job_id: score(lease_end)})
 
-        self._transact(extend, record_key(job_id))
+        transact(self._client, extend, record_key(job_id))
 
     def finish(
         self, job_id: str, attempt: int, result: Result, notices: tuple[str, ...] = ()
@@ -182,11 +164,11 @@ class JobStore:
             job = _read_held(pipe, job_id)
             job.require_attempt(attempt)
             lease_end = pipe.zscore(index_key(JobStatus.PROCESSING), job_id) or 0
-            if lease_end > _micros(_read_clock(pipe)):
+            if lease_end > score(read_clock(pipe)):
                 raise InvalidTransition(f"Attempt {attempt} renewed its lease of job {job_id}.")
             return self._move(pipe, job, lambda job, now: job.requeue(attempt, now))
 
-        return self._transact(take, record_key(job_id))
+        return transact(self._client, take, record_key(job_id))
 
     def cancel(self, job_id: str) -> Job:
         """End a job at its caller's wish; its worker finds out at its next word.
@@ -198,38 +180,38 @@ class JobStore:
         return self._change(job_id, lambda job, now: job.cancel(now))
 
     def delete(self, job_id: str) -> None:
-        """Forget a job, whatever its state; the reconciler deletes the objects that are left.
+        """Forget a job, whatever its state; its objects become leftovers for the reconciler.
 
         Raises:
             JobNotFound: no job has this id.
         """
 
         def forget(pipe: Pipeline) -> None:
-            job, now = _read(pipe, job_id), _read_clock(pipe)
+            job, now = _read(pipe, job_id), read_clock(pipe)
             pipe.multi()
             pipe.delete(record_key(job_id), events_key(job_id))
             pipe.zrem(index_key(job.status), job_id)
             pipe.zrem(OUTBOX, job_id)
             self._mark_spent(pipe, job_id, now)
 
-        self._transact(forget, record_key(job_id))
+        transact(self._client, forget, record_key(job_id))
 
     def events(self, job_id: str, after: str = "0") -> list[Event]:
         """Return what happened to a job after the event with this id, oldest first."""
-        with _translated_errors():
+        with translated_errors():
             answer = self._client.xrange(events_key(job_id), min=f"({after}", max="+")
         entries = cast("list[tuple[str, dict[str, str]]]", answer)
         return [Event(id, Job.model_validate_json(fields["job"])) for id, fields in entries]
 
     def queue_position(self, job_id: str) -> int | None:
         """Return how many claims until the job's own, 1 for the next; None when not queued."""
-        with _translated_errors():
+        with translated_errors():
             rank = cast("int | None", self._client.zrank(index_key(JobStatus.QUEUED), job_id))
         return None if rank is None else rank + 1
 
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs are in each state."""
-        with _translated_errors(), self._client.pipeline() as pipe:
+        with translated_errors(), self._client.pipeline() as pipe:
             for status in JobStatus:
                 pipe.zcard(index_key(status))
             return dict(zip(JobStatus, pipe.execute(), strict=True))
@@ -245,20 +227,20 @@ class JobStore:
         most as long again, and a long queue fills with few duplicates.
         """
         now = self.now()
-        with _translated_errors():
+        with translated_errors():
             queued_at = self._client.zscore(index_key(JobStatus.QUEUED), job_id)
             if queued_at is None:
                 return
-            waited = timedelta(microseconds=_micros(now) - queued_at)
+            waited = timedelta(microseconds=score(now) - queued_at)
             due = now + max(waited, REDISPATCH_AFTER)
-            self._client.zadd(OUTBOX, {job_id: _micros(due)}, xx=True)
+            self._client.zadd(OUTBOX, {job_id: score(due)}, xx=True)
 
     def expired_leases(self) -> list[Job]:
         """Return the jobs whose worker has been silent for too long."""
         ids = self._ids_until(index_key(JobStatus.PROCESSING), self.now())
         if not ids:
             return []
-        with _translated_errors():
+        with translated_errors():
             records = self._client.mget([record_key(job_id) for job_id in ids])
         return [Job.model_validate_json(record) for record in records if record is not None]
 
@@ -267,9 +249,18 @@ class JobStore:
         return self._ids_until(SPENT, self.now())
 
     def mark_cleared(self, job_id: str) -> None:
-        """Record that the leftovers of an ended or deleted job are gone."""
-        with _translated_errors():
-            self._client.zrem(SPENT, job_id)
+        """Record that the leftovers of a spent job are gone, unless it was deleted meanwhile.
+
+        Deleting an ended job makes it spent anew, its video being left over now.
+        """
+
+        def strike(pipe: Pipeline) -> None:
+            is_due = (pipe.zscore(SPENT, job_id) or 0) <= score(read_clock(pipe))
+            pipe.multi()
+            if is_due:
+                pipe.zrem(SPENT, job_id)
+
+        transact(self._client, strike, SPENT)
 
     def ended_before(self, when: datetime) -> list[str]:
         """Return the jobs that ended before a time on the store's clock."""
@@ -286,40 +277,44 @@ class JobStore:
                 pipe.set(LEADER, name, px=round(seconds * 1000))
             return leader in (None, name)
 
-        return self._transact(take, LEADER)
+        return transact(self._client, take, LEADER)
 
     def is_journal_read(self) -> bool:
         """Return whether the journal was read lately, by a store that has not been lost since."""
-        with _translated_errors():
+        with translated_errors():
             return bool(self._client.exists(JOURNAL_READ))
 
     def mark_journal_read(self, seconds: float) -> None:
         """Record that the journal needs no reading for so many seconds."""
-        with _translated_errors():
+        with translated_errors():
             self._client.set(JOURNAL_READ, "1", px=round(seconds * 1000))
 
     def now(self) -> datetime:
         """Return the time on the store's clock."""
-        with _translated_errors():
-            return _read_clock(self._client)
+        with translated_errors():
+            return read_clock(self._client)
 
     def ping(self) -> None:
         """Return when Valkey answers."""
-        with _translated_errors():
+        with translated_errors():
             self._client.ping()
 
     def _change(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
-        return self._transact(
-            lambda pipe: self._move(pipe, _read(pipe, job_id), move), record_key(job_id)
+        return transact(
+            self._client,
+            lambda pipe: self._move(pipe, _read(pipe, job_id), move),
+            record_key(job_id),
         )
 
     def _change_held(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
-        return self._transact(
-            lambda pipe: self._move(pipe, _read_held(pipe, job_id), move), record_key(job_id)
+        return transact(
+            self._client,
+            lambda pipe: self._move(pipe, _read_held(pipe, job_id), move),
+            record_key(job_id),
         )
 
     def _move(self, pipe: Pipeline, job: Job, move: Callable[[Job, datetime], Job]) -> Job:
-        now = _read_clock(pipe)
+        now = read_clock(pipe)
         moved = move(job, now)
         pipe.multi()
         if moved is not job:
@@ -333,42 +328,24 @@ class JobStore:
         pipe.xadd(events_key(job_id), {"job": record}, maxlen=MAX_EVENTS)
         holds_lease = after.status is JobStatus.PROCESSING
         moment = now + self._lease if holds_lease else now
-        pipe.zadd(index_key(after.status), {job_id: _micros(moment)})
+        pipe.zadd(index_key(after.status), {job_id: score(moment)})
         if before and before.status is not after.status:
             pipe.zrem(index_key(before.status), job_id)
         if after.status is JobStatus.QUEUED:
-            pipe.zadd(OUTBOX, {job_id: _micros(now + DISPATCH_GRACE)})
+            pipe.zadd(OUTBOX, {job_id: score(now + DISPATCH_GRACE)})
         else:
             pipe.zrem(OUTBOX, job_id)
         if after.status.is_final:
+            pipe.expire(events_key(job_id), EVENTS_KEPT)
             self._mark_spent(pipe, job_id, now)
 
     def _mark_spent(self, pipe: Pipeline, job_id: str, now: datetime) -> None:
         # A worker may still be at it; a lease later it has heard or is dead.
-        pipe.zadd(SPENT, {job_id: _micros(now + self._lease)})
-
-    def _transact(self, steps: Callable[[Pipeline], T], *watched: str) -> T:
-        """Run steps that read, then queue commands; all of it again if what they read changed.
-
-        redis-py reports a connection lost on the way as such a change too, so a transaction
-        whose answer got lost is tried again, and its moves must tell that they were made.
-        """
-        with _translated_errors(), self._client.pipeline() as pipe:
-            for _ in range(MAX_COLLISIONS):
-                try:
-                    pipe.watch(*watched)  # type: ignore[no-untyped-call]
-                    outcome = steps(pipe)
-                    pipe.execute()
-                except WatchError:
-                    continue
-                return outcome
-        raise StoreUnavailable(f"Too many writers change {watched[0]} at once.")
+        pipe.zadd(SPENT, {job_id: score(now + self._lease)})
 
     def _ids_until(self, index: str, when: datetime) -> list[str]:
-        with _translated_errors():
-            ids = self._client.zrange(
-                index, "-inf", _micros(when), byscore=True, offset=0, num=BATCH
-            )
+        with translated_errors():
+            ids = self._client.zrange(index, "-inf", score(when), byscore=True, offset=0, num=BATCH)
         return cast("list[str]", ids)
 
 
@@ -384,20 +361,3 @@ def _read_held(client: Redis, job_id: str) -> Job:
         return _read(client, job_id)
     except JobNotFound as error:
         raise StaleAttempt(f"Job {job_id} was deleted while a worker held it.") from error
-
-
-def _read_clock(client: Redis) -> datetime:
-    seconds, micros = client.time()
-    return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)
-
-
-def _micros(when: datetime) -> int:
-    return round(when.timestamp() * 1_000_000)
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except RedisError as error:
-        raise StoreUnavailable(f"Valkey does not answer as it should: {error}") from error

@@ -172,7 +172,8 @@ class Promises(RuleBasedStateMachine):
             assert story[-1] == self.store.get(job_id)
             for before, after in pairwise(story):
                 assert not before.status.is_final
-                assert after.attempt >= before.attempt
+                is_claim = before.status is JobStatus.QUEUED and not after.status.is_final
+                assert after.attempt == before.attempt + is_claim
                 if (after.status, after.attempt) == (JobStatus.PROCESSING, before.attempt):
                     assert after.progress >= before.progress
 

@@ -200,17 +200,19 @@ def test_the_objects_of_a_deleted_job_are_deleted(
 
 
 def test_a_job_past_its_retention_is_gone(
-    store: JobStore, storage: ObjectStorage, queue: JobQueue
+    hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue
 ) -> None:
-    ended, waiting = submit(store, storage), submit(store, storage)
-    store.claim(ended.id)
+    ended, waiting = submit(hasty_store, storage), submit(hasty_store, storage)
+    hasty_store.claim(ended.id)
     storage.put(video_key(ended.id, 1), b"video", "video/mp4")
-    store.finish(ended.id, 1, result_of(ended.id, 1))
-    assert Reconciler(store, storage, queue, timedelta(0)).run_once() == Tally(deleted=1)
+    hasty_store.finish(ended.id, 1, result_of(ended.id, 1))
+    reconciler = Reconciler(hasty_store, storage, queue, timedelta(0))
+    assert reconciler.run_once().deleted == 1
     with pytest.raises(JobNotFound):
-        store.get(ended.id)
-    assert store.get(waiting.id) == waiting
-    assert not [key for key in keys(storage) if ended.id in key]
+        hasty_store.get(ended.id)
+    assert hasty_store.get(waiting.id) == waiting
+    wait_for(lambda: reconciler.run_once() and len(keys(storage)) == 3)
+    assert all(waiting.id in key for key in keys(storage))
 
 
 def test_jobs_are_restored_from_the_journal_when_the_store_lost_them(
@@ -232,6 +234,17 @@ def test_jobs_are_restored_from_the_journal_when_the_store_lost_them(
     assert [hasty_store.get(job.id) for job in lost] == lost
     with pytest.raises(JobNotFound):
         hasty_store.get(ended.id)
+
+
+def test_a_job_that_its_caller_deleted_is_not_restored(
+    store: JobStore, storage: ObjectStorage, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=-60))
+    job = submit(store, storage)
+    store.delete(job.id)
+    assert Reconciler(store, storage, queue, timedelta(hours=1)).run_once() == Tally()
+    with pytest.raises(JobNotFound):
+        store.get(job.id)
 
 
 def test_a_request_that_is_still_being_accepted_is_not_restored(

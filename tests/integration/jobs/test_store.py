@@ -4,11 +4,12 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from redis import Redis
 
 from jobs.errors import InvalidTransition, JobNotFound, JobsError, StaleAttempt
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
 from jobs.settings import Settings
-from jobs.store import JobStore
+from jobs.store import SPENT, JobStore, events_key
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
 
@@ -293,6 +294,22 @@ def test_marking_a_claimed_job_dispatched_does_not_queue_it(store: JobStore, job
     assert store.queue_position(job.id) is None
 
 
+def test_marking_a_job_dispatched_while_it_is_claimed_does_not_queue_it(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.store.REDISPATCH_AFTER", timedelta(0))
+    jobs = [new_job() for _ in range(50)]
+    for job in jobs:
+        store.accept(job)
+        all_at_once(
+            lambda: store.claim(job.id),  # noqa: B023 - called below
+            lambda: store.mark_dispatched(job.id),  # noqa: B023 - called below
+        )
+    waited_for = store.now() + (store.now() - jobs[0].created_at)
+    wait_for(lambda: store.now() > waited_for)
+    assert store.undispatched() == []
+
+
 def test_ended_jobs_are_found_by_the_time_they_ended(store: JobStore) -> None:
     early, late, running = new_job(), new_job(), new_job()
     for job in (early, late, running):
@@ -326,6 +343,29 @@ def test_a_deleted_job_leaves_only_its_objects_to_clear(hasty_store: JobStore, e
 def test_an_ended_job_is_spent_once_no_worker_can_hold_it(store: JobStore, job: Job) -> None:
     store.cancel(job.id)
     assert store.spent() == []
+
+
+def test_a_job_deleted_while_it_was_cleared_stays_to_be_cleared(
+    store: JobStore, job: Job, valkey_url: str
+) -> None:
+    store.delete(job.id)
+    store.mark_cleared(job.id)
+    with Redis.from_url(valkey_url, decode_responses=True) as client:
+        assert client.zrange(SPENT, 0, -1) == [job.id]
+
+
+def test_a_deleted_job_is_not_accepted_again(store: JobStore, job: Job) -> None:
+    store.delete(job.id)
+    assert store.accept(job) is False
+    with pytest.raises(JobNotFound):
+        store.get(job.id)
+
+
+def test_the_events_go_some_time_after_the_end(store: JobStore, job: Job, valkey_url: str) -> None:
+    with Redis.from_url(valkey_url) as client:
+        assert client.ttl(events_key(job.id)) == -1
+        store.cancel(job.id)
+        assert 3500 < client.ttl(events_key(job.id)) <= 3600
 
 
 def test_one_leads_until_its_time_is_over(store: JobStore) -> None:

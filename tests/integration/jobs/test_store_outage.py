@@ -13,7 +13,8 @@ from deploy.processes import ValkeyServer
 from jobs.errors import StoreUnavailable
 from jobs.job import Stage
 from jobs.settings import Settings
-from jobs.store import ANSWER_TIMEOUT, JobStore
+from jobs.store import JobStore
+from jobs.valkey import ANSWER_TIMEOUT
 from tests.jobs_examples import FAILURE, new_job, result_of
 
 
