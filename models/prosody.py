@@ -13,6 +13,8 @@ PITCH_WINDOW = 1024
 """Samples in which a pitch period is sought: 64 ms."""
 LOWEST_PITCH, HIGHEST_PITCH = 65.0, 500.0
 """Hertz."""
+OCTAVE_COST = 0.03
+"""What a candidate an octave lower loses, since a period's multiples fit as well as the period."""
 PIECES_AT_ONCE = 2000
 """Frames whose autocorrelation is held in memory together."""
 VOICED = 0.5
@@ -50,11 +52,14 @@ def track_pitch(waveform: Tensor, frames: int) -> tuple[Tensor, Tensor]:
     window = torch.hann_window(PITCH_WINDOW, device=waveform.device)
     own = _autocorrelation(window[None])
     shortest, longest = int(SAMPLE_RATE / HIGHEST_PITCH), int(SAMPLE_RATE / LOWEST_PITCH)
+    preference = (
+        OCTAVE_COST * torch.arange(shortest, longest, device=own.device).div(shortest).log2()
+    )
     found = []
     for some in torch.split(pieces, PIECES_AT_ONCE):
         centred = (some - some.mean(1, keepdim=True)) * window
         peaks = (_autocorrelation(centred) / own)[:, shortest:longest]
-        found.append(peaks.clamp(0.0, 1.0).max(1))
+        found.append((peaks - preference).clamp(0.0, 1.0).max(1))
     voicing = torch.cat([peak.values for peak in found])
     lag = torch.cat([peak.indices for peak in found])
     octaves = (SAMPLE_RATE / (lag + shortest)).log2()

@@ -1,0 +1,78 @@
+"""What stage one makes: how a face moves, apart from whose face it is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class LandmarkMotion:
+    """A face's motion at 25 frames a second.
+
+    Attributes:
+        displacement: `[T, 79, 2]` from the resting face, in inter-ocular units of a typical face.
+        lids: `[T]` how far a blink has closed the lids, 0 to 1.
+        pose: `[T, 6]` small head motion: growth, roll (radians), shift right and down
+            (inter-ocular units), turn and nod (shift a unit of depth, about radians).
+        emotions: `[T, 8]` probabilities of the emotions heard, in the order of EMOTIONS.
+    """
+
+    displacement: NDArray[np.float32]
+    lids: NDArray[np.float32]
+    pose: NDArray[np.float32]
+    emotions: NDArray[np.float32]
+
+
+BLINKS_A_MINUTE = 15.0
+FRAMES_A_MINUTE = 25 * 60
+SHORTEST_PAUSE = 15
+"""Video frames between two blinks at least."""
+BLINK = np.array([0.35, 0.9, 1.0, 0.8, 0.5, 0.25, 0.08], np.float32)
+"""How far the lids are closed in each frame of a blink: they fall faster than they rise."""
+HEAD_LIVELINESS = 0.7
+"""Head motion against that of the television presenters it was measured on."""
+EASE_IN = 25
+"""Video frames in which the head leaves the portrait's own pose."""
+
+
+def draw_blinks(frames: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return lids `[frames]` with blinks at random (a Poisson process with a shortest pause)."""
+    lids = np.zeros(frames + len(BLINK), np.float32)
+    mean_pause = FRAMES_A_MINUTE / BLINKS_A_MINUTE - SHORTEST_PAUSE - len(BLINK)
+    at = int(rng.exponential(mean_pause))
+    while at < frames:
+        lids[at : at + len(BLINK)] = BLINK
+        at += len(BLINK) + SHORTEST_PAUSE + int(rng.exponential(mean_pause))
+    return lids[:frames]
+
+
+def draw_head_motion(
+    frames: int,
+    mixing: NDArray[np.float32],
+    tempo: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Return head motion `[frames, C]` that starts from none.
+
+    Gaussian noise smoothed over each channel's tempo, then mixed so that the channels go together
+    as measured.
+
+    Args:
+        frames: how many to draw.
+        mixing: `[C, C]` factor of the measured covariance.
+        tempo: `[C]` frames over which each channel is smooth.
+        rng: the source of the noise.
+    """
+    reach = int(np.ceil(4 * tempo.max()))
+    noise = rng.standard_normal((frames + 2 * reach, len(tempo)))
+    times = np.arange(-reach, reach + 1)
+    smooth = np.empty((frames, len(tempo)))
+    for channel, width in enumerate(tempo):
+        bell = np.exp(-0.5 * (times / width) ** 2)
+        bell /= np.linalg.norm(bell)
+        smooth[:, channel] = np.convolve(noise[:, channel], bell, mode="valid")
+    motion = HEAD_LIVELINESS * smooth @ mixing.T
+    leaving = np.clip(np.arange(frames) / EASE_IN, 0.0, 1.0)[:, None]
+    start = motion[:1] * (1.0 - leaving * leaving * (3.0 - 2.0 * leaving))
+    return (motion - start).astype(np.float32)

@@ -1,0 +1,151 @@
+"""Acted emotional speech as stage one learns from it: prosody and encoder states beside a label.
+
+`python -m models.training.emotional_speech --data DIR --out CACHE` prepares it once from
+`speech/labels.csv` (columns file, corpus, speaker, emotion, intensity).
+"""
+
+import argparse
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.audio import read_waveform
+from models.emotion_encoder import PROSODY_PER_FRAME
+from models.emotions import EMOTIONS, Emotion
+from models.landmark_generator import framed_prosody
+from models.speech_encoder import STATES_PER_FRAME, SpeechEncoder
+from models.training.augmentation import change_speed, disturb
+
+HELD_OUT_SPEAKERS = frozenset({"ravdess_05", "ravdess_06", "ravdess_13", "ravdess_14"})
+"""Two men and two women never trained on, for validation."""
+LABELS = {"calm": Emotion.NEUTRAL} | {str(emotion): emotion for emotion in EMOTIONS}
+"""What each corpus label means; a recording with another label (boredom) is left out."""
+STRENGTHS = {"normal": 0.6, "strong": 1.0}
+CROP = 75
+"""Video frames of a training example."""
+
+
+@dataclass(frozen=True)
+class EmotionalClip:
+    """One recording: prosody `[163, 4T]` and states `[2T, 384]` in float16, and its label."""
+
+    speaker: str
+    emotion: Emotion
+    strength: float
+    prosody: Tensor
+    states: Tensor
+
+
+@dataclass(frozen=True)
+class EmotionBatch:
+    """`[B, 163, 300]`, `[B, 150, 384]`, `[B]` indices into EMOTIONS and `[B]` strengths 0 to 1."""
+
+    prosody: Tensor
+    states: Tensor
+    labels: Tensor
+    strengths: Tensor
+
+
+class EmotionSampler:
+    """Draws crops, each emotion as likely, and hides bands and stretches (SpecAugment)."""
+
+    def __init__(self, clips: Sequence[EmotionalClip], rng: np.random.Generator) -> None:
+        self.clips = clips
+        self.rng = rng
+        emotions = [clip.emotion for clip in clips]
+        shares = np.array([1.0 / emotions.count(emotion) for emotion in emotions])
+        self._shares = shares / shares.sum()
+
+    def draw(self, count: int) -> EmotionBatch:
+        """Return a batch of `count` examples."""
+        chosen = [self.clips[i] for i in self.rng.choice(len(self.clips), count, p=self._shares)]
+        crops = [self._crop(clip) for clip in chosen]
+        return EmotionBatch(
+            prosody=torch.stack([crop[0] for crop in crops]),
+            states=torch.stack([crop[1] for crop in crops]),
+            labels=torch.tensor([EMOTIONS.index(clip.emotion) for clip in chosen]),
+            strengths=torch.tensor([clip.strength for clip in chosen]),
+        )
+
+    def _crop(self, clip: EmotionalClip) -> tuple[Tensor, Tensor]:
+        frames = len(clip.states) // STATES_PER_FRAME
+        start = int(self.rng.integers(0, max(1, frames - CROP + 1)))
+        sound = clip.prosody[:, PROSODY_PER_FRAME * start :][:, : PROSODY_PER_FRAME * CROP].float()
+        states = clip.states[STATES_PER_FRAME * start :][: STATES_PER_FRAME * CROP].float()
+        sound = F.pad(sound, (0, PROSODY_PER_FRAME * CROP - sound.shape[1]))
+        states = F.pad(states, (0, 0, 0, STATES_PER_FRAME * CROP - len(states)))
+        return self._hide(sound), states
+
+    def _hide(self, sound: Tensor) -> Tensor:
+        """Zero one band of up to 12 channels and one stretch of up to 0.4 s."""
+        band, stretch = self.rng.integers(0, 70), self.rng.integers(0, sound.shape[1] - 40)
+        sound[band : band + self.rng.integers(0, 12)] = 0.0
+        sound[:, stretch : stretch + self.rng.integers(0, 40)] = 0.0
+        return sound
+
+
+def split_speakers(
+    clips: Sequence[EmotionalClip],
+) -> tuple[list[EmotionalClip], list[EmotionalClip]]:
+    """Return the clips to train on and those of held-out speakers."""
+    train = [clip for clip in clips if clip.speaker not in HELD_OUT_SPEAKERS]
+    return train, [clip for clip in clips if clip.speaker in HELD_OUT_SPEAKERS]
+
+
+def read_emotional_speech(
+    data: Path, encoder: SpeechEncoder, rng: np.random.Generator | None = None
+) -> Iterator[EmotionalClip]:
+    """Yield every labelled recording; with `rng`, those to train on, each disturbed at random."""
+    with (data / "speech" / "labels.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["emotion"] in LABELS]
+    for row in rows:
+        if rng is not None and row["speaker"] in HELD_OUT_SPEAKERS:
+            continue
+        waveform = read_waveform(data / "speech" / row["file"])
+        if rng is not None:
+            waveform = disturb(change_speed(waveform, rng.uniform(0.93, 1.07)), rng)
+        emotion = LABELS[row["emotion"]]
+        yield EmotionalClip(
+            speaker=row["speaker"],
+            emotion=emotion,
+            strength=0.0 if emotion is Emotion.NEUTRAL else STRENGTHS[row["intensity"]],
+            prosody=framed_prosody(waveform).half(),
+            states=encoder.encode(waveform).half(),
+        )
+
+
+def main() -> None:
+    """Write emotional_clean.pt and emotional_disturbed.pt."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    encoder = SpeechEncoder.load("cpu")
+    clean = read_emotional_speech(options.data, encoder)
+    save_recordings(options.out / "emotional_clean.pt", clean)
+    disturbed = read_emotional_speech(options.data, encoder, np.random.default_rng(0))
+    save_recordings(options.out / "emotional_disturbed.pt", disturbed)
+
+
+def save_recordings(path: Path, clips: Iterable[EmotionalClip]) -> None:
+    """Write recordings as plain tensors, numbers and strings."""
+    torch.save([vars(clip) | {"emotion": str(clip.emotion)} for clip in clips], path)
+
+
+def load_recordings(path: Path) -> list[EmotionalClip]:
+    """Read what `save_recordings` wrote."""
+    return [
+        EmotionalClip(**fields | {"emotion": Emotion(fields["emotion"])})
+        for fields in torch.load(path)
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Clips of speaking faces as stage one learns from them: encoder states beside motion, in step.
+
+`python -m models.training.speech_landmarks --data DIR --out CACHE` prepares them once. The folder
+holds `manifest.csv`, the clips and `landmarks/SET_SPLIT.npz`, as described in docs/training.md.
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
+from models.errors import AudioSilent
+from models.retargeting import lip_gaps
+from models.speech_encoder import STATE_RATE, STATES_PER_FRAME, SpeechEncoder
+from models.training.alignment import AlignedClip, align
+from models.training.audio_lag import LagClip, estimate_lags
+from models.training.augmentation import change_speed, disturb
+
+Array = NDArray[np.float32]
+
+IN_STEP = ("grid", "grid_speech")
+"""Sets whose sound and picture were recorded in step."""
+SAMPLES_PER_STATE = SAMPLE_RATE // STATE_RATE
+GROUP_SECONDS = 8.0
+"""Length to which clips are joined before they are encoded, so that speech surrounds speech."""
+
+
+@dataclass(frozen=True)
+class SourceClip:
+    """A row of the manifest with its files read: waveform `[N]` and landmarks taken apart."""
+
+    name: str
+    set: str
+    split: str
+    person: str
+    waveform: Array
+    aligned: AlignedClip
+
+
+@dataclass(frozen=True)
+class SpeechClip:
+    """What the generator learns from, in step.
+
+    Attributes:
+        states: `[2T, C]` float16.
+        motion: `[T, 79, 2]` float16, of the lower face, for a typical face.
+        resting: `[79, 2]` float32, in the normal form.
+    """
+
+    name: str
+    set: str
+    split: str
+    person: str
+    states: Tensor
+    motion: Tensor
+    resting: Tensor
+
+
+def main() -> None:
+    """Write lags.json and one cache file a variant."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--variants", type=int, default=3, help="disturbed copies")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    encoder = SpeechEncoder.load("cpu")
+    clips = list(read_clips(options.data))
+    lags = measure_lags(clips, encoder)
+    (options.out / "lags.json").write_text(json.dumps(lags, indent=1))
+    clips = [shift(clip, lags[clip.name]) for clip in clips]
+    save_clips(options.out / "clean.pt", encode_alone(clips, encoder))
+    train = [clip for clip in clips if clip.split == "train"]
+    for seed in range(options.variants):
+        encoded = encode_disturbed(train, encoder, np.random.default_rng(seed))
+        save_clips(options.out / f"disturbed_{seed}.pt", encoded)
+
+
+def save_clips(path: Path, clips: Sequence[SpeechClip]) -> None:
+    """Write clips as plain tensors and strings."""
+    torch.save([vars(clip) for clip in clips], path)
+
+
+def load_clips(path: Path) -> list[SpeechClip]:
+    """Read what `save_clips` wrote."""
+    return [SpeechClip(**fields) for fields in torch.load(path)]
+
+
+def read_clips(data: Path) -> Iterator[SourceClip]:
+    """Yield every clip of the manifest that has sound; a silent one teaches nothing."""
+    landmarks = {path.stem: np.load(path) for path in (data / "landmarks").glob("*_*.npz")}
+    with (data / "manifest.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["audio"] == "1"]
+    for row in rows:
+        name = Path(row["file"]).stem
+        try:
+            waveform = read_waveform(data / row["file"])
+        except AudioSilent:
+            continue
+        tracked = landmarks[f"{row['set']}_{row['split']}"][name].astype(np.float32) / 64.0
+        yield SourceClip(
+            name=name,
+            set=row["set"],
+            split=row["split"],
+            person=row["identity"],
+            waveform=fit_length(waveform, len(tracked)),
+            aligned=align(tracked),
+        )
+
+
+def fit_length(waveform: Array, frames: int) -> Array:
+    """Return the waveform cut or padded with silence to `frames` video frames."""
+    fitted = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
+    kept = min(len(waveform), len(fitted))
+    fitted[:kept] = waveform[:kept]
+    return fitted
+
+
+def measure_lags(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> dict[str, int]:
+    """Return how many encoder states each clip's sound is late."""
+    return estimate_lags(
+        {
+            clip.name: LagClip(
+                states=encoder.encode(clip.waveform).numpy().astype(np.float16),
+                opening=lip_gaps(clip.aligned.motion).mean(axis=1),
+                person=clip.person,
+                in_step=clip.set in IN_STEP,
+                judged_only=clip.split != "train",
+            )
+            for clip in clips
+        }
+    )
+
+
+def shift(clip: SourceClip, lag: int) -> SourceClip:
+    """Return the clip with its sound `lag` states earlier, less the frames that then have none."""
+    lost = -(-abs(lag) // STATES_PER_FRAME)
+    kept = len(clip.aligned.motion) - lost
+    first = lost if lag < 0 else 0
+    start = first * SAMPLES_PER_FRAME + lag * SAMPLES_PER_STATE
+    waveform = clip.waveform[start : start + kept * SAMPLES_PER_FRAME]
+    frames = slice(first, first + kept)
+    aligned = replace(
+        clip.aligned, motion=clip.aligned.motion[frames], pose=clip.aligned.pose[frames]
+    )
+    return replace(clip, waveform=waveform, aligned=aligned)
+
+
+def encode_alone(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> list[SpeechClip]:
+    """Encode each clip for itself, as it is."""
+    return [
+        _speech_clip(clip, encoder.encode(clip.waveform), clip.aligned.motion) for clip in clips
+    ]
+
+
+def encode_disturbed(
+    clips: Sequence[SourceClip], encoder: SpeechEncoder, rng: np.random.Generator
+) -> list[SpeechClip]:
+    """Encode clips joined in random groups, each group at another speed, level, noise and room."""
+    encoded = []
+    for group in _groups(clips, rng):
+        speed = rng.uniform(0.9, 1.1)
+        played = [_play_faster(clip, speed) for clip in group]
+        joined = np.concatenate([clip.waveform for clip in played])
+        states = encoder.encode(disturb(joined, rng))
+        start = 0
+        for clip in played:
+            stop = start + STATES_PER_FRAME * len(clip.aligned.motion)
+            encoded.append(_speech_clip(clip, states[start:stop], clip.aligned.motion))
+            start = stop
+    return encoded
+
+
+def _groups(clips: Sequence[SourceClip], rng: np.random.Generator) -> Iterator[list[SourceClip]]:
+    group: list[SourceClip] = []
+    for index in rng.permutation(len(clips)):
+        group.append(clips[index])
+        if sum(len(clip.waveform) for clip in group) > GROUP_SECONDS * SAMPLE_RATE:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _play_faster(clip: SourceClip, speed: float) -> SourceClip:
+    motion = change_speed(clip.aligned.motion, speed)
+    waveform = fit_length(change_speed(clip.waveform, speed), len(motion))
+    return replace(clip, waveform=waveform, aligned=replace(clip.aligned, motion=motion))
+
+
+def _speech_clip(clip: SourceClip, states: Tensor, motion: Array) -> SpeechClip:
+    return SpeechClip(
+        name=clip.name,
+        set=clip.set,
+        split=clip.split,
+        person=clip.person,
+        states=states.half(),
+        motion=torch.from_numpy(motion).half(),
+        resting=torch.from_numpy(clip.aligned.resting),
+    )
+
+
+if __name__ == "__main__":
+    main()
