@@ -108,15 +108,22 @@ class Child:
             return f"was ended by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
 
-    def stop(self) -> None:
-        """Ask the program to stop, wait, and kill whatever is left of its process group."""
-        if self._process is None:
-            return
-        if self.is_running:
+    def ask_to_stop(self) -> None:
+        """Send the stop signal, without waiting for what it does."""
+        if self._process is not None and self.is_running:
             self._process.send_signal(self.program.stop_signal)
+
+    def await_end(self) -> None:
+        """Wait for a child that was asked to stop; kill it when its time is up."""
+        if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self.program.stop_seconds)
         self.bury()
+
+    def stop(self) -> None:
+        """Ask the program to stop, wait, and kill whatever is left of its process group."""
+        self.ask_to_stop()
+        self.await_end()
 
     def bury(self) -> None:
         """Kill whatever is left of the process group and remove the program's litter."""

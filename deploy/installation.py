@@ -92,7 +92,8 @@ class Installation:
             DeployError: the directory cannot be written.
         """
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            # Portraits and speech lie here.
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise DeployError(f"{self.directory} cannot be used: {error.strerror}.") from error

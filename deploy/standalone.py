@@ -156,7 +156,7 @@ class Standalone:
             name="housekeeping",
             command=(sys.executable, "-m", "workers.housekeeping"),
             log=log,
-            is_ready=lambda: log.stat().st_size > 0,  # it tells of every round
+            is_ready=lambda: log.stat().st_size > 0,  # it tells that it begins
             env=environment,
         )
 

@@ -101,6 +101,8 @@ class Supervisor:
         self._on_change = on_change
         self._settled = Event()
         self._stopping = Event()
+        # Not Thread.join: interrupted by a signal, Python 3.11 takes the thread for ended.
+        self._ended = Event()
         self._error: Exception | None = None
         self._thread = Thread(target=self._run, name="supervisor", daemon=True)
 
@@ -121,10 +123,10 @@ class Supervisor:
             raise self._error
 
     def stop(self) -> None:
-        """Stop all programs, the last started first."""
+        """Stop all programs, the tier that started last first."""
         self._stopping.set()
         if self._thread.ident:
-            self._thread.join()
+            self._ended.wait()
 
     def wait(self, seconds: float) -> bool:
         """Wait so long at most; return whether the supervisor still runs.
@@ -132,10 +134,10 @@ class Supervisor:
         Raises:
             Exception: what ended the supervisor, where that was not `stop`.
         """
-        self._thread.join(seconds)
+        self._ended.wait(seconds)
         if self._error:
             raise self._error
-        return self._thread.is_alive()
+        return not self._ended.is_set()
 
     def _run(self) -> None:
         try:
@@ -151,6 +153,7 @@ class Supervisor:
             self._error = error
         finally:
             self._stop_all()
+            self._ended.set()
             self._settled.set()
 
     def _start_tier(self, tier: Sequence[Ward]) -> None:
@@ -164,5 +167,8 @@ class Supervisor:
                 ward.check()
 
     def _stop_all(self) -> None:
-        for ward in reversed(self.wards):
-            ward.child.stop()
+        for tier in reversed(self._tiers):
+            for ward in reversed(tier):
+                ward.child.ask_to_stop()
+            for ward in tier:
+                ward.child.await_end()

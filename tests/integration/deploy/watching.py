@@ -1,21 +1,14 @@
 """Looks at processes from outside."""
 
-import os
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 
 def living(group: int) -> list[int]:
     """Return the processes of a group that run; one that only waits to be reaped does not."""
     return [pid for pid, (state, pgrp) in _processes().items() if pgrp == group and state != "Z"]
-
-
-def mentioning(text: str) -> list[int]:
-    """Return the other processes that name `text` in their arguments."""
-    return [
-        pid
-        for pid, (state, _) in _processes().items()
-        if state != "Z" and pid != os.getpid() and text in _arguments(pid)
-    ]
 
 
 def _processes() -> dict[int, tuple[str, int]]:
@@ -30,8 +23,32 @@ def _processes() -> dict[int, tuple[str, int]]:
     return found
 
 
-def _arguments(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+def listening_addresses(pids: list[int]) -> set[str]:
+    """Return the addresses on which these processes accept TCP connections."""
+    inodes = {inode for pid in pids for inode in _socket_inodes(pid)}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTEN and fields[9] in inodes:
+                found.add(_address(fields[1].partition(":")[0]))
+    return found
+
+
+_LISTEN = "0A"  # <net/tcp_states.h>
+
+
+def _socket_inodes(pid: int) -> Iterator[str]:
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed while we looked
+            target = str(descriptor.readlink())
+            if target.startswith("socket:["):
+                yield target[len("socket:[") : -1]
+
+
+def _address(hexadecimal: str) -> str:
+    """Return the address that the kernel writes as 32-bit words of this machine's byte order."""
+    family = socket.AF_INET if len(hexadecimal) == 8 else socket.AF_INET6
+    words = bytes.fromhex(hexadecimal)
+    swapped = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
+    return socket.inet_ntop(family, swapped)

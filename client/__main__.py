@@ -1,0 +1,5 @@
+"""Runs the command without its script: `python -m client`."""
+
+from client.cli import main
+
+main()
