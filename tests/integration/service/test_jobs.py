@@ -73,6 +73,13 @@ def test_a_job_is_posted_canceled_and_deleted(
     assert list(storage.objects("jobs/")) == []
 
 
+def test_an_id_never_leads_to_another_key(live: LiveService, store: JobStore) -> None:
+    job = new_job()
+    store.accept(job)
+    answer = live.http.get(f"/v1/jobs/{job.id}:events")
+    assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+
+
 def test_the_service_is_ready_and_tells_its_jobs(live: LiveService, store: JobStore) -> None:
     store.accept(new_job())
     assert live.http.get("/readyz").json() == {"store": True, "storage": True}

@@ -24,6 +24,7 @@ class FakeStore(JobStore):
         self.dispatched: list[str] = []
         self.is_down = False
         self.loses_answer_to_accept = False
+        self.goes_down_after_accept = False
 
     def accept(self, job: Job) -> bool:
         self.ping()
@@ -31,6 +32,7 @@ class FakeStore(JobStore):
         self.jobs.setdefault(job.id, job)
         if self.loses_answer_to_accept:
             raise StoreUnavailable("connection reset")
+        self.is_down = self.goes_down_after_accept
         return is_new
 
     def get(self, job_id: str) -> Job:

@@ -107,6 +107,16 @@ def test_when_only_the_queue_is_down_the_job_is_accepted_and_left_to_the_outbox(
     assert not backstage.store.dispatched
 
 
+def test_a_job_that_is_accepted_stays_accepted_when_the_store_goes_down_then(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.store.goes_down_after_accept = True
+    answer = http.post("/v1/jobs", files=upload())
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert answer.json()["id"] in backstage.store.jobs
+    assert len(backstage.storage.contents) == 3
+
+
 def test_a_queued_job_tells_its_position(http: TestClient, backstage: Backstage) -> None:
     in_store(backstage, new_job())
     second = in_store(backstage, new_job())
