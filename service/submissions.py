@@ -4,15 +4,15 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from models.portrait import read_portrait
 from starlette.requests import ClientDisconnect
 
-from jobs.errors import InvalidTransition, JobNotFound, Unavailable
+from jobs.errors import JobNotFound, Unavailable
 from jobs.job import Job
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage, audio_key, job_prefix, portrait_key, request_key
 from jobs.store import JobStore
 from models.audio import read_waveform
+from models.portrait import read_portrait
 from service.uploads import Upload
 
 logger = logging.getLogger(__name__)
@@ -73,8 +73,6 @@ class Submissions:
     def _forget(self, job: Job) -> None:
         # There is a record only if it was written and the answer got lost.
         with suppress(JobNotFound):
-            with suppress(InvalidTransition):
-                self._store.cancel(job.id)
             self._store.delete(job.id)
 
     def _discard(self, job: Job) -> None:

@@ -7,7 +7,7 @@ from anyio import from_thread, to_thread
 from fastapi import APIRouter, Depends, Header, Path, Request, Response, status
 from starlette.responses import JSONResponse
 
-from jobs.errors import InvalidTransition, JobNotFound, StoreUnavailable
+from jobs.errors import InvalidTransition, JobNotFound, StorageUnavailable, StoreUnavailable
 from jobs.job import Job, JobStatus
 from jobs.storage import job_prefix
 from jobs.store import JobStore
@@ -117,17 +117,14 @@ def cancel_job(job_id: JobId, components: AppComponents) -> JobDocument:
     "/{job_id}",
     summary="Delete a job",
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(
-        ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE, ProblemType.STORAGE_UNAVAILABLE
-    ),
+    responses=problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
 )
 def delete_job(job_id: JobId, components: AppComponents) -> None:
-    """Cancel the job if it has not ended, then delete its files and its record."""
-    with suppress(InvalidTransition):
-        components.store.cancel(job_id)
-    # Files first: a record without files can be deleted again, the reverse would be lost.
-    components.storage.delete_prefix(job_prefix(job_id))
+    """Forget the job, whatever its state, and delete its files."""
     components.store.delete(job_id)
+    # The reconciler clears what is left, also what a worker still adds; but why wait for it.
+    with suppress(StorageUnavailable):
+        components.storage.delete_prefix(job_prefix(job_id))
 
 
 def _describe(job: Job, store: JobStore) -> JobDocument:
