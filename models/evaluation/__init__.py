@@ -1,0 +1,1 @@
+"""Metrics of finished landmarks and videos, and the baselines they stand beside."""

@@ -1,0 +1,114 @@
+"""Do the lips follow the speech? Measured on any talking-face video, without a trained network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames, read_waveform
+from models.landmarks import LandmarkDetector, interocular
+from models.video import read_frames
+
+MAX_LAG = 3
+"""Frames at 25 fps that lips may lead or trail the sound; viewers notice more."""
+IN_SYNC = 0.4
+"""Correlation that tells talking from not: 96 % of 90 real clips of 3 s reach it, and 3 % once their
+frames are shuffled; joined to 45 clips of 6 s, 93 % and none. Whether the lips say *these* words it
+cannot tell."""
+MIN_OPENING_RANGE = 0.05
+"""Inter-oculars; real clips' lips travel 0.13 to 0.21, those of a still face less than 0.001."""
+
+_SPEECH_BAND = (200.0, 3500.0)
+"""Hertz: vowels, which open the mouth, and little of the hiss of s and f, which close it."""
+_FLOOR = 0.02
+"""Of the loudest frame: 34 dB below, where pauses and room noise count the same."""
+_UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]
+
+
+@dataclass(frozen=True)
+class LipSync:
+    """How a video's lips move with its sound.
+
+    Attributes:
+        correlation: Pearson's r of lip opening and loudness at the best lag, -1 to 1.
+        lag: frames by which the lips trail the sound there; negative if they lead.
+        opening_range: the lips' travel between the 5th and 95th percentile, in inter-oculars.
+    """
+
+    correlation: float
+    lag: int
+    opening_range: float
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether the lips follow the speech as a talking person's do."""
+        return self.correlation >= IN_SYNC and self.opening_range >= MIN_OPENING_RANGE
+
+
+def measure_lip_sync(video: Path, detector: LandmarkDetector) -> LipSync:
+    """Measure a video file at 25 fps: decode it, track its face, compare with its own sound.
+
+    Raises:
+        NoFace, AudioError: the video shows no face, or its sound cannot be used.
+    """
+    opening = lip_opening(detector.track(read_frames(video)))
+    correlation, lag = correlate(opening, speech_envelope(read_waveform(video)))
+    low, high = np.percentile(opening, (5, 95))
+    return LipSync(correlation, lag, float(high - low))
+
+
+def lip_opening(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the gap `[T]` between the inner lips of `[T, 79, 2]` in inter-ocular distances.
+
+    The face's size is its median over the clip, so that a blink or a nod does not open the mouth.
+    """
+    gaps = np.linalg.norm(landmarks[:, _UPPER_LIP] - landmarks[:, _LOWER_LIP], axis=-1)
+    opening: NDArray[np.float32] = gaps.mean(axis=1) / np.median(interocular(landmarks))
+    return opening
+
+
+def speech_envelope(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the loudness `[T]` in dB of a 16 kHz waveform `[N]`'s speech band, at 25 fps.
+
+    Each frame is a window of 80 ms around its middle.
+    """
+    frames = num_frames(waveform)
+    length = frames * SAMPLES_PER_FRAME
+    padded = np.pad(waveform[:length], (0, max(0, length - len(waveform))))
+    spectrum = np.fft.rfft(padded)
+    frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE)
+    spectrum[(frequency < _SPEECH_BAND[0]) | (frequency > _SPEECH_BAND[1])] = 0
+    power = np.pad(np.fft.irfft(spectrum, length) ** 2, SAMPLES_PER_FRAME // 2)
+    windows = np.lib.stride_tricks.sliding_window_view(power, 2 * SAMPLES_PER_FRAME)
+    loudness = np.sqrt(windows[::SAMPLES_PER_FRAME].mean(axis=1))
+    floor = _FLOOR * loudness.max() + np.finfo(np.float32).tiny
+    return np.asarray(20 * np.log10(loudness + floor), np.float32)
+
+
+def correlate(
+    opening: NDArray[np.float32], envelope: NDArray[np.float32], max_lag: int = MAX_LAG
+) -> tuple[float, int]:
+    """Return the highest Pearson correlation of two tracks `[T]` and its lag in frames.
+
+    A positive lag says that the opening trails. What does not move correlates with nothing: 0.
+    """
+    length = min(len(opening), len(envelope))
+    reach = min(max_lag, length // 4)
+    correlations = {
+        lag: _pearson(
+            opening[max(0, lag) : length + min(0, lag)],
+            envelope[max(0, -lag) : length - max(0, lag)],
+        )
+        for lag in sorted(range(-reach, reach + 1), key=abs)
+    }
+    lag = max(correlations, key=lambda lag: correlations[lag])
+    return correlations[lag], lag
+
+
+def _pearson(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    if len(a) < 2:
+        return 0.0
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return float(np.clip(a @ b / scale, -1, 1)) if scale > 1e-6 else 0.0
