@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from hypothesis import Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -194,6 +195,10 @@ def test_the_promises_hold_in_whatever_order_things_happen(
         run_state_machine_as_test(
             Connected,
             settings=hypothesis_settings(
-                max_examples=30, stateful_step_count=30, deadline=None, database=None
+                max_examples=30,
+                stateful_step_count=30,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],  # to shrink a failure would take minutes
             ),
         )

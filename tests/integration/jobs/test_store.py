@@ -9,7 +9,8 @@ from redis import Redis
 from jobs.errors import InvalidTransition, JobNotFound, JobsError, StaleAttempt
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
 from jobs.settings import Settings
-from jobs.store import SPENT, JobStore, events_key
+from jobs.store import OUTBOX, SPENT, JobStore, events_key, index_key
+from jobs.valkey import score
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
 
@@ -271,18 +272,16 @@ def test_a_message_that_is_never_heard_is_due_again(
     assert wait_for(store.undispatched) == [job.id]
 
 
-def test_a_job_that_waited_long_is_given_as_long_again(
-    store: JobStore, job: Job, monkeypatch: pytest.MonkeyPatch
+def test_the_message_of_a_job_that_waited_long_is_given_as_long_again(
+    store: JobStore, job: Job, valkey_url: str
 ) -> None:
-    monkeypatch.setattr("jobs.store.REDISPATCH_AFTER", timedelta(0))
-    waits = []
-    for _ in range(3):
-        queued_at = store.get(job.id).created_at
+    now = store.now()
+    with Redis.from_url(valkey_url) as client:
+        client.zadd(index_key(JobStatus.QUEUED), {job.id: score(now - timedelta(hours=1))})
         store.mark_dispatched(job.id)
-        wait_for(store.undispatched)
-        waits.append(store.now() - queued_at)
-    assert waits[1] > 1.9 * waits[0]
-    assert waits[2] > 1.9 * waits[1]
+        due = client.zscore(OUTBOX, job.id)
+    assert due
+    assert score(now + timedelta(hours=1)) <= due < score(now + timedelta(hours=1.1))
 
 
 def test_marking_a_claimed_job_dispatched_does_not_queue_it(store: JobStore, job: Job) -> None:
