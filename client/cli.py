@@ -23,6 +23,7 @@ app = typer.Typer(
     help="AMIGO: a portrait and a speech clip in, a talking-face video out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
 console = Console(highlight=False)
 complaints = Console(stderr=True, highlight=False)
@@ -190,9 +191,10 @@ def main() -> None:
 @contextmanager
 def complaining(*errors: type[Exception]) -> Iterator[None]:
     """Turn errors that a person can do something about into one line and exit code 1."""
+    caught: tuple[type[Exception], ...] = (OSError, *errors)
     try:
         yield
-    except errors as error:
+    except caught as error:
         complain(str(error))
         raise typer.Exit(1) from error
     except KeyboardInterrupt:

@@ -44,7 +44,7 @@ class AmigoClient:
             options: emotion, intensity, pose, blink, seed; None stands for the default.
         """
         chosen = {**options, "consent": consent}
-        with portrait.open("rb") as picture, audio.open("rb") as speech, _translated_errors():
+        with portrait.open("rb") as picture, audio.open("rb") as speech, self._translated_errors():
             response = self._http.post(
                 "/v1/jobs",
                 data={name: _text(value) for name, value in chosen.items() if value is not None},
@@ -92,7 +92,7 @@ class AmigoClient:
 
     def cancel(self, job_id: str) -> JobView:
         """Cancel the job and return it."""
-        with _translated_errors():
+        with self._translated_errors():
             return _job(self._http.post(f"/v1/jobs/{job_id}/cancel"))
 
     def download_video(self, job_id: str, path: Path) -> Path:
@@ -101,7 +101,7 @@ class AmigoClient:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with (
-                _translated_errors(),
+                self._translated_errors(),
                 self._http.stream(
                     "GET", f"/v1/jobs/{job_id}/video", follow_redirects=True
                 ) as response,
@@ -124,9 +124,16 @@ class AmigoClient:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise Unreachable(f"{self._http.base_url} cannot be reached: {error}.") from error
+
     def _look(self, job_id: str) -> tuple[JobView, float]:
         """Return the job and the seconds to wait before the next look."""
-        with _translated_errors():
+        with self._translated_errors():
             response = self._http.get(f"/v1/jobs/{job_id}")
         return _job(response), float(response.headers.get("Retry-After", POLL_SECONDS))
 
@@ -151,11 +158,3 @@ def _may_pass(error: Unreachable | ApiProblem) -> bool:
 
 def _text(value: str | float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except httpx.TransportError as error:
-        raise Unreachable(f"The service cannot be reached: {error}.") from error

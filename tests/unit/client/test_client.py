@@ -55,7 +55,7 @@ def test_an_error_page_of_a_proxy_is_a_problem_too(body: bytes) -> None:
 
 def test_a_refused_connection_is_told_as_unreachable() -> None:
     service = Service(get=[httpx.ConnectError("refused")])
-    with pytest.raises(Unreachable, match="refused"):
+    with pytest.raises(Unreachable, match="http://amigo cannot be reached: refused"):
         client_of(service).get("job_1")
 
 

@@ -1,0 +1,131 @@
+"""`amigo generate` around a pipeline that paints grey."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Self
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from client import cli
+from models.checkpoints import CheckpointError
+from models.options import SynthesisOptions
+from models.pipeline import HeardEmotions
+from tests.media import babble, recording
+from tests.service_examples import portrait as picture
+
+FRAMES = 25  # one second
+
+
+@dataclass
+class GreySynthesis:
+    num_frames: int = FRAMES
+    notices: tuple[str, ...] = ("grey",)
+    heard: HeardEmotions = field(
+        default_factory=lambda: HeardEmotions(np.eye(8, dtype=np.float32)[[1] * FRAMES])
+    )
+    landmarks: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((FRAMES, 79, 2), np.float32)
+    )
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        for _ in range(0, FRAMES, 5):
+            yield np.full((5, 64, 64, 3), 128, np.uint8)
+        self.timings["render"] = 0.5
+
+
+class GreyPipeline:
+    asked: list[SynthesisOptions]
+
+    @classmethod
+    def load(cls, device: str) -> Self:
+        pipeline = cls()
+        cls.asked = []
+        return pipeline
+
+    def __call__(
+        self, image: NDArray[np.uint8], waveform: NDArray[np.float32], options: SynthesisOptions
+    ) -> GreySynthesis:
+        self.asked.append(options)
+        return GreySynthesis()
+
+
+@pytest.fixture
+def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr("client.generation.TalkingFacePipeline", GreyPipeline)
+    face, speech = tmp_path / "face.jpg", tmp_path / "speech.wav"
+    face.write_bytes(picture())
+    speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
+    return [str(face), str(speech)]
+
+
+def generate(*arguments: str) -> SimpleNamespace:
+    result = CliRunner().invoke(cli.app, ["generate", *arguments])
+    return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr)
+
+
+def test_the_video_the_landmarks_and_the_report_are_saved(
+    inputs: list[str], tmp_path: Path
+) -> None:
+    video, landmarks, report = (tmp_path / "out" / n for n in ("v.mp4", "l.npz", "r.json"))
+    saved = ["-o", str(video), "--landmarks", str(landmarks), "--report", str(report)]
+    result = generate(*inputs, *saved, "--emotion", "fear", "--pose", "still", "--no-blink")
+    assert result.code == 0, result.err
+    assert f"{video}: 1.0 s, heard happiness" in result.out
+    with av.open(str(video)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == FRAMES
+    with np.load(landmarks) as arrays:
+        assert arrays["landmarks"].shape == (FRAMES, 79, 2)
+        assert arrays["frame_rate"] == 25
+    document = json.loads(report.read_text())
+    assert document["emotion"] == "happiness"
+    assert document["notices"] == ["grey"]
+    assert np.shape(document["probabilities_by_frame"]) == (FRAMES, len(document["emotions"]))
+    steps = {"read_inputs", "load_pipeline", "render_and_encode", "render"}
+    assert steps <= set(document["timings"])
+    (options,) = GreyPipeline.asked
+    assert (options.emotion, options.pose, options.blink) == ("fear", "still", False)
+
+
+def test_auto_leaves_the_emotion_to_the_speech(inputs: list[str], tmp_path: Path) -> None:
+    assert generate(*inputs, "-o", str(tmp_path / "v.mp4")).code == 0
+    assert GreyPipeline.asked[0].emotion is None
+
+
+def test_a_clip_that_cannot_be_used_is_told(inputs: list[str], tmp_path: Path) -> None:
+    Path(inputs[1]).write_bytes(b"no recording")
+    result = generate(*inputs, "-o", str(tmp_path / "v.mp4"))
+    assert result.code == 1
+    assert result.err.startswith("Error: ")
+    assert not (tmp_path / "v.mp4").exists()
+
+
+def test_an_unknown_emotion_is_refused_before_anything_is_loaded(inputs: list[str]) -> None:
+    result = generate(*inputs, "-o", "v.mp4", "--emotion", "hunger")
+    assert result.code == 2
+    assert "'hunger' is not one of" in result.err
+
+
+def test_weights_that_are_missing_are_told(
+    inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(device: str) -> None:
+        raise CheckpointError("x.safetensors is missing")
+
+    monkeypatch.setattr(GreyPipeline, "load", load)
+    result = generate(*inputs, "-o", str(tmp_path / "v.mp4"))
+    assert (result.code, result.err) == (1, "Error: x.safetensors is missing\n")
+
+
+def test_an_output_that_cannot_be_written_is_told(inputs: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = generate(*inputs, "-o", str(tmp_path / "file" / "v.mp4"))
+    assert result.code == 1
+    assert result.err.startswith("Error: ")
