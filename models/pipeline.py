@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from models.audio import SAMPLES_PER_FRAME
 from models.emotions import EMOTIONS
-from models.landmark_generator import LandmarkGenerator, LandmarkMotion
-from models.landmarks import LandmarkDetector
+from models.landmark_generator import LandmarkGenerator
+from models.landmark_motion import LandmarkMotion
+from models.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
 from models.options import SynthesisOptions
 from models.portrait import Portrait, crop_portrait
 from models.retargeting import retarget_landmarks
@@ -138,16 +139,12 @@ class TalkingFacePipeline:
 
     def warm_up(self) -> None:
         """Run both networks once, so that the first caller does not wait for lazy set-up."""
-        motion = self._generate(np.zeros(5 * SAMPLES_PER_FRAME, np.float32), SynthesisOptions())
-        crop = np.zeros((256, 256, 3), np.uint8)
-        face = _resting_face()
-        self.translator.render(
-            self.translator.prepare(crop, face), retarget_landmarks(face, motion)
-        )
-
-
-def _resting_face() -> NDArray[np.float32]:
-    raise NotImplementedError
+        self._generate(np.zeros(5 * SAMPLES_PER_FRAME, np.float32), SynthesisOptions())
+        # Any distinct points will do for landmarks: the work does not depend on where they lie.
+        ticks = np.linspace(0, CROP_SIZE, 2 * NUM_LANDMARKS, dtype=np.float32)
+        points = np.stack([ticks[::2], np.roll(ticks, 1)[1::2]], axis=1)
+        features = self.translator.prepare(np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8), points)
+        self.translator.render(features, np.repeat(points[None] + 1, BATCH_FRAMES, axis=0))
 
 
 @contextmanager

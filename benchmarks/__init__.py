@@ -1,0 +1,1 @@
+"""What this machine makes of the product: seconds, frames a second, ratios within one run."""

@@ -1,0 +1,33 @@
+"""The whole system, once for all end-to-end tests: what `amigo serve` runs, on free ports."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client import AmigoClient
+from deploy.standalone import Standalone
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    with Standalone(tmp_path_factory.mktemp("amigo")) as running:
+        yield running
+
+
+@pytest.fixture
+def client(system: Standalone) -> Iterator[AmigoClient]:
+    with AmigoClient(system.url) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def portrait() -> Path:
+    return EXAMPLES / "portrait.jpg"
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    return EXAMPLES / "speech.wav"

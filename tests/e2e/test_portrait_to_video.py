@@ -1,0 +1,124 @@
+"""A portrait and a speech clip go in over HTTP; what comes out is opened, decoded and measured."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from client import AmigoClient, ApiProblem, JobView
+from deploy.standalone import Standalone
+from models.audio import num_frames, read_waveform
+from models.evaluation.lip_sync import measure_lip_sync
+from models.landmarks import LandmarkDetector
+from models.video import read_frames
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.timeout(600)
+
+MOUTH_BOX = (slice(150, 220), slice(80, 176))
+"""Rows and columns of a 256x256 face crop that hold the mouth."""
+
+
+@pytest.fixture(scope="module")
+def finished(system: Standalone, portrait: Path, speech: Path) -> JobView:
+    with AmigoClient(system.url) as client:
+        job = client.submit(portrait, speech, consent=True)
+        return client.wait(job.id, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def video(system: Standalone, finished: JobView, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with AmigoClient(system.url) as client:
+        return client.download_video(finished.id, tmp_path_factory.mktemp("video") / "out.mp4")
+
+
+@pytest.fixture(scope="module")
+def detector() -> Iterator[LandmarkDetector]:
+    with LandmarkDetector() as running:
+        yield running
+
+
+def test_the_job_succeeds_and_tells_what_was_heard(finished: JobView) -> None:
+    assert finished.status == "succeeded", finished.failure
+    assert finished.progress == 1.0
+    assert finished.emotion is not None
+    assert sum(finished.emotion.probabilities.values()) == pytest.approx(1, abs=0.01)
+    assert {"detect_landmarks", "generate_landmarks", "render"} <= finished.timings.keys()
+
+
+def test_the_video_is_h264_and_aac_at_256_pixels_and_25_frames_a_second(video: Path) -> None:
+    with av.open(str(video)) as container:
+        picture, sound = container.streams.video[0], container.streams.audio[0]
+        assert picture.codec_context.name == "h264"
+        assert (picture.width, picture.height) == (256, 256)
+        assert picture.average_rate == 25
+        assert sound.codec_context.name == "aac"
+
+
+def test_the_video_lasts_as_long_as_the_speech(video: Path, speech: Path) -> None:
+    waveform = read_waveform(speech)
+    frames = sum(1 for _ in read_frames(video))
+    assert abs(frames - num_frames(waveform)) <= 1
+    assert abs(len(read_waveform(video)) - len(waveform)) <= 640
+
+
+def test_the_video_can_start_before_it_is_whole(video: Path) -> None:
+    head = video.read_bytes()
+    assert 0 < head.find(b"moov") < head.find(b"mdat")
+
+
+def test_the_mouth_moves_more_than_the_background(video: Path) -> None:
+    frames = np.stack(list(read_frames(video))).astype(np.float32)
+    flicker = frames.std(axis=0).mean(axis=-1)
+    assert flicker[MOUTH_BOX].mean() > 4 * flicker[:24, :24].mean()
+
+
+def test_the_lips_follow_the_speech(video: Path, detector: LandmarkDetector) -> None:
+    sync = measure_lip_sync(video, detector)
+    assert sync.in_sync, sync
+
+
+def test_the_video_is_served_in_ranges(system: Standalone, finished: JobView, video: Path) -> None:
+    answer = httpx.get(
+        f"{system.url}/v1/jobs/{finished.id}/video", headers={"Range": "bytes=100-199"}
+    )
+    assert answer.status_code == 206
+    assert answer.content == video.read_bytes()[100:200]
+
+
+def test_a_picture_without_a_face_ends_as_a_failed_job_that_says_so(
+    client: AmigoClient, speech: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "wall.png"
+    Image.new("RGB", (512, 512), (180, 170, 160)).save(picture)
+    job = client.wait(client.submit(picture, speech, consent=True).id, timeout=120)
+    assert job.status == "failed"
+    assert job.failure is not None
+    assert job.failure.code == "no_face"
+
+
+def test_a_picture_cut_short_is_refused_at_once(
+    client: AmigoClient, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "half.jpg"
+    picture.write_bytes(portrait.read_bytes()[: portrait.stat().st_size // 2])
+    with pytest.raises(ApiProblem) as refusal:
+        client.submit(picture, speech, consent=True)
+    assert (refusal.value.status, refusal.value.code) == (422, "portrait_unreadable")
+
+
+def test_a_job_outlives_its_worker(
+    system: Standalone, client: AmigoClient, portrait: Path, speech: Path
+) -> None:
+    worker = next(ward for ward in system.wards if ward.program.name == "worker")
+    first = worker.child.pid
+    job = client.submit(portrait, speech, consent=True)
+    wait_for(lambda: client.get(job.id).stage == "rendering", 120)
+    worker.child.bury()
+    ended = client.wait(job.id, timeout=300)
+    assert ended.status == "succeeded", ended.failure
+    assert worker.child.pid != first
