@@ -46,9 +46,9 @@ class Observation:
             await self.app(scope, receive, answer.send)
         except Exception:
             logger.exception("A request crashed", extra={"fields": _describe(scope)})
-            if answer.status:
-                raise
-            await _tell_crash(scope, receive, answer)
+            # An answer that has begun can only break off: the server closes its connection.
+            if not answer.status:
+                await _tell_crash(scope, receive, answer)
         finally:
             self._record(scope, answer.status, time.perf_counter() - started)
 

@@ -46,6 +46,16 @@ def problem_responses(*types: ProblemType) -> Responses:
     return {status: _problem_response(list(group)) for status, group in by_status}
 
 
+def response_headers(**descriptions: str) -> dict[str, Any]:
+    """Return the documentation of an answer's headers, their names' hyphens as underscores."""
+    return {
+        "headers": {
+            name.replace("_", "-"): {"description": description, "schema": {"type": "string"}}
+            for name, description in descriptions.items()
+        }
+    }
+
+
 def job_request_body() -> dict[str, Any]:
     """Return the documentation of the multipart body that makes a job."""
     options = Options.model_json_schema()

@@ -13,7 +13,7 @@ from jobs.storage import job_prefix
 from jobs.store import JobStore
 from service.components import AppComponents
 from service.conditional import entity_tag, is_unchanged
-from service.openapi import job_request_body, problem_responses
+from service.openapi import job_request_body, problem_responses, response_headers
 from service.problems import Problem, ProblemType
 from service.schemas import JobDocument, job_path
 from service.uploads import receive_upload
@@ -47,14 +47,16 @@ JobId = Annotated[str, Depends(_known_characters)]
     status_code=status.HTTP_202_ACCEPTED,
     response_model=JobDocument,
     response_description="Accepted: the job is kept and will reach a final state.",
-    responses=_CREATION_PROBLEMS,
+    responses={
+        202: response_headers(
+            Location="The job's path.", Retry_After="Seconds until it is worth a look."
+        ),
+        **_CREATION_PROBLEMS,
+    },
     openapi_extra=job_request_body(),
 )
 async def create_job(request: Request, components: AppComponents) -> Response:
-    """Check both files, keep them, and queue the job.
-
-    `Location` is where to look at the job, `Retry-After` when.
-    """
+    """Check both files, keep them, and queue the job."""
     async with receive_upload(request, components.settings) as upload:
         job = await to_thread.run_sync(
             components.submissions.submit,
@@ -75,6 +77,10 @@ async def create_job(request: Request, components: AppComponents) -> Response:
     summary="Look at a job",
     response_model=JobDocument,
     responses={
+        200: response_headers(
+            ETag="Names the document; it changes whenever the document does.",
+            Retry_After="Seconds until it is worth another look; absent once the job has ended.",
+        ),
         304: {"description": "The job is as `If-None-Match` knows it."},
         **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
     },
@@ -84,7 +90,7 @@ def read_job(
     components: AppComponents,
     if_none_match: Annotated[str | None, Header(description="The `ETag` known.")] = None,
 ) -> Response:
-    """Return where the job stands; `ETag` changes whenever the document does."""
+    """Return where the job stands and what came of it."""
     job = components.store.get(job_id)
     content = _describe(job, components.store).model_dump_json().encode()
     headers = {"ETag": entity_tag(content), "Cache-Control": "private, no-cache"}

@@ -16,7 +16,7 @@ from service.conditional import (
     is_unchanged,
     requested_range,
 )
-from service.openapi import Responses, problem_responses
+from service.openapi import Responses, problem_responses, response_headers
 from service.problems import Problem, ProblemType
 from service.routes.jobs import JobId
 
@@ -29,8 +29,16 @@ _POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; fram
 
 _VIDEO = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
 _RESPONSES: Responses = {
-    200: {"description": "The whole video.", **_VIDEO},
-    206: {"description": "The range that was asked for.", **_VIDEO},
+    200: {
+        "description": "The whole video.",
+        **_VIDEO,
+        **response_headers(ETag="Names the video.", Accept_Ranges="Always `bytes`."),
+    },
+    206: {
+        "description": "The range that was asked for.",
+        **_VIDEO,
+        **response_headers(ETag="Names the video.", Content_Range="The range within the video."),
+    },
     304: {"description": "The video is as `If-None-Match` knows it."},
     **problem_responses(
         ProblemType.JOB_NOT_FOUND,

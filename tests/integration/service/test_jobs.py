@@ -1,9 +1,18 @@
 """Jobs and videos, asked for over HTTP, lying in the real stores."""
 
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from jobs.errors import StorageUnavailable
 from jobs.job import Job
+from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage, video_key
 from jobs.store import JobStore
-from tests.integration.service.conftest import LiveService
+from service.components import Components
+from service.settings import ServiceSettings
+from tests.integration.service.conftest import LiveService, serving
 from tests.jobs_examples import new_job, result_of
 from tests.service_examples import upload
 
@@ -47,6 +56,29 @@ def test_a_caller_who_reads_half_a_video_harms_nobody(
     with live.http.stream("GET", path) as answer:
         next(answer.iter_raw(1000))
     assert live.http.get(path).content == VIDEO
+
+
+def test_a_video_that_breaks_off_is_not_taken_for_whole(
+    service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
+) -> None:
+    path = f"/v1/jobs/{finished_job(store, storage).id}/video"
+    queue = JobQueue(create_celery(service_settings))
+    breaking = BreakingStorage.connect(service_settings)
+    with (
+        serving(
+            service_settings, Components.wire(service_settings, store, breaking, queue)
+        ) as live,
+        pytest.raises(httpx.RemoteProtocolError, match="without sending complete"),
+    ):
+        live.http.get(path)
+
+
+class BreakingStorage(ObjectStorage):
+    """Goes down once it has sent a chunk."""
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        yield next(super().stream(key, start, end))
+        raise StorageUnavailable("connection reset")
 
 
 def test_a_video_whose_object_is_gone_is_not_found(
