@@ -1,6 +1,5 @@
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,16 +11,10 @@ from jobs.settings import Settings
 from service.app import create_app
 from service.components import Components
 from service.settings import ServiceSettings
+from tests.waiting import wait_for
 
-DEADLINE = 20.0
-"""Seconds until a test stops waiting for what should have happened."""
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.01)
+PATIENCE = 20.0
+"""Seconds a request may take."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +47,9 @@ def serving(
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        wait_until(lambda: server.started)
+        wait_for(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
             yield LiveService(server, http)
     finally:
         server.should_exit = True

@@ -15,8 +15,9 @@ from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key
 from jobs.store import JobStore
 from service.components import Components
 from service.settings import ServiceSettings
-from tests.integration.service.conftest import LiveService, serving, wait_until
+from tests.integration.service.conftest import LiveService, serving
 from tests.service_examples import upload
+from tests.waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 NOWHERE = "127.0.0.1:1"
@@ -149,7 +150,7 @@ def test_a_caller_who_leaves_while_sending_leaves_nothing_behind(
     content = body.read()
     with socket.create_connection(("127.0.0.1", live.port), timeout=20) as caller:
         caller.sendall(_head(body.headers["content-type"], len(content)) + content[:-100])
-    wait_until(lambda: live.answered(400))
+    wait_for(lambda: live.answered(400))
     assert jobs_known(store) == 0
     assert keys(storage) == set()
 
@@ -166,10 +167,10 @@ def test_a_caller_who_leaves_while_we_store_leaves_nothing_behind(
         content = body.read()
         with socket.create_connection(("127.0.0.1", live.port), timeout=20) as caller:
             caller.sendall(_head(body.headers["content-type"], len(content)) + content)
-            wait_until(slow.is_asked.is_set)
-        wait_until(lambda: not live.has_connections())
+            wait_for(slow.is_asked.is_set)
+        wait_for(lambda: not live.has_connections())
         slow.may_go_on.set()
-        wait_until(lambda: live.answered(400))
+        wait_for(lambda: live.answered(400))
     assert jobs_known(store) == 0
     assert keys(storage) == set()
 
