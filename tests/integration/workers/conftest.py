@@ -1,0 +1,174 @@
+"""A real worker process, and jobs for it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from deploy.processes import free_port
+from jobs.job import Job, Options
+from jobs.queue import JobQueue, create_celery
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key
+from jobs.store import JobStore
+from tests.media import babble, recording
+from workers.run_directory import RunDirectory
+
+PATIENCE = 30.0
+"""Seconds that anything a test waits for may take."""
+PIPELINES = "tests.integration.workers.pipelines"
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not within {seconds:g} s: {what}.")
+        time.sleep(0.02)
+
+
+def picture() -> bytes:
+    """Return a PNG of 256x256 pixels of noise."""
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+class RunningWorker:
+    """`python -m workers` and what can be seen of it from outside."""
+
+    def __init__(self, environment: dict[str, str], folder: Path, module: str = "workers") -> None:
+        self.directory = RunDirectory(folder / "run")
+        self.metrics_port = free_port()
+        self._log = folder / "log.txt"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module],
+                env={
+                    **os.environ,
+                    **environment,
+                    "AMIGO_RUN_DIRECTORY": str(self.directory.path),
+                    "AMIGO_METRICS_PORT": str(self.metrics_port),
+                },
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def wait_loaded(self, times: int = 1) -> None:
+        self.wait_for_log("The pipeline is loaded", times)
+
+    def wait_for_log(self, text: str, times: int = 1) -> None:
+        def found() -> bool:
+            assert self.process.poll() is None, self.log
+            return self.log.count(text) >= times
+
+        wait_until(found, f"{times} times '{text}' in the log")
+
+    def child(self) -> int:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for pid in children.split():
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+        raise LookupError("The worker has no child.")
+
+    def metric(self, line: str) -> float:
+        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
+        found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    def terminate(self) -> int:
+        """Send SIGTERM and return the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """Kill every process of the worker that is left."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        finally:
+            self.process.wait()
+
+
+StartWorker = Callable[..., RunningWorker]
+
+
+@pytest.fixture
+def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
+    """Start a worker with the grey pipeline, leases of a second and the settings given."""
+    started: list[RunningWorker] = []
+
+    def start(module: str = "workers", **extra: str) -> RunningWorker:
+        folder = tmp_path / f"{module}-{len(started)}"
+        folder.mkdir()
+        environment = {
+            "AMIGO_VALKEY_URL": settings.valkey_url,
+            "AMIGO_S3_ENDPOINT_URL": settings.s3_endpoint_url,
+            "AMIGO_S3_BUCKET": settings.s3_bucket,
+            "AMIGO_S3_ACCESS_KEY": settings.s3_access_key,
+            "AMIGO_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
+            "AMIGO_LEASE_SECONDS": "1",
+            "AMIGO_HOUSEKEEPING_SECONDS": "0.2",
+            "AMIGO_DEVICE": "cpu",
+            "AMIGO_PIPELINE": f"{PIPELINES}:GreyPipeline",
+            **extra,
+        }
+        worker = RunningWorker(environment, folder, module)
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.kill()
+
+
+class Client:
+    """Posts jobs as the service does, and follows them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.store = JobStore.connect(settings)
+        self.storage = ObjectStorage.connect(settings)
+        self.queue = JobQueue(create_celery(settings))
+
+    def post(self, seed: int = 0, *, seconds: float = 1.0, portrait: bytes | None = None) -> str:
+        job = Job.create(Options(consent=True, seed=seed))
+        speech = recording(babble(seconds), "wav", "pcm_s16le")
+        self.storage.put(portrait_key(job.id), portrait or picture(), "image/png")
+        self.storage.put(audio_key(job.id), speech, "audio/wav")
+        self.storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
+        self.store.accept(job)
+        self.queue.dispatch(job.id)
+        self.store.mark_dispatched(job.id)
+        return job.id
+
+    def objects(self, job_id: str) -> list[str]:
+        return [item.key for item in self.storage.objects(f"jobs/{job_id}/")]
+
+    def wait_final(self, job_id: str, seconds: float = PATIENCE) -> Job:
+        wait_until(lambda: self.store.get(job_id).status.is_final, "the job's end", seconds)
+        return self.store.get(job_id)
+
+    def wait_progress(self, job_id: str, progress: float) -> None:
+        wait_until(lambda: self.store.get(job_id).progress > progress, f"progress {progress}")
+
+
+@pytest.fixture
+def client(settings: Settings) -> Client:
+    return Client(settings)

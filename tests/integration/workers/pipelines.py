@@ -1,0 +1,67 @@
+"""Small pipelines that a worker under test loads in place of the real one, by `AMIGO_PIPELINE`.
+
+Frames are as grey as they are far on. What a pipeline does beyond that is told by the seed.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import NoFace
+from models.options import SynthesisOptions
+
+BATCH_FRAMES = 5
+SLOW, NO_FACE, POISON, POISON_ONCE, FAULTY = 1, 2, 3, 4, 5
+"""Seeds: 0.2 s a batch; a portrait without a face; the child dies; it dies the first time."""
+SECONDS_A_BATCH = 0.2
+
+
+@dataclass(frozen=True)
+class GreyHeard:
+    emotion: str = "neutral"
+    probabilities: dict[str, float] = field(default_factory=lambda: {"neutral": 1.0})
+
+
+@dataclass(frozen=True)
+class GreySynthesis:
+    num_frames: int
+    seed: int
+    notices: tuple[str, ...] = ("grey",)
+    heard: GreyHeard = GreyHeard()
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def frames(self) -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, self.num_frames, BATCH_FRAMES):
+            if self.seed == SLOW:
+                time.sleep(SECONDS_A_BATCH)
+            count = min(BATCH_FRAMES, self.num_frames - start)
+            yield np.full((count, 64, 64, 3), 255 * start // self.num_frames, np.uint8)
+        self.timings["render"] = 0.5
+
+
+class GreyPipeline:
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def warm_up(self) -> None:
+        pass
+
+    def __call__(
+        self, image: NDArray[np.uint8], waveform: NDArray[np.float32], options: SynthesisOptions
+    ) -> GreySynthesis:
+        if options.seed == NO_FACE:
+            raise NoFace("No face was found; one face that looks at the camera is accepted.")
+        if options.seed == FAULTY:
+            raise RuntimeError("a fault with a secret in it")
+        if options.seed == POISON:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return GreySynthesis(num_frames=max(1, round(len(waveform) / 640)), seed=options.seed)
+
+
+def broken(device: str) -> GreyPipeline:
+    raise FileNotFoundError("weights are missing")

@@ -1,0 +1,176 @@
+"""A real worker process against the real Valkey and the real S3 server."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from jobs.job import MAX_ATTEMPTS, JobStatus
+from jobs.storage import video_key
+from tests.integration.workers.conftest import PIPELINES, Client, StartWorker, wait_until
+from tests.integration.workers.pipelines import BATCH_FRAMES, FAULTY, NO_FACE, POISON, SLOW
+
+
+def test_a_job_becomes_a_video_and_its_inputs_go(start_worker: StartWorker, client: Client) -> None:
+    worker = start_worker()
+    job = client.wait_final(client.post())
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert job.progress == 1
+    assert job.notices == ("grey",)
+    assert job.result is not None
+    assert job.result.num_frames == 25
+    assert job.result.duration == 1.0
+    assert job.result.timings == {"render": 0.5}
+    wait_until(lambda: client.objects(job.id) == [video_key(job.id, 1)], "only the video is left")
+    wait_until(
+        lambda: worker.metric('amigo_worker_jobs_total{outcome="succeeded"}') == 1, "it is counted"
+    )
+    assert worker.metric("amigo_worker_frames_rendered_total") == 25
+    assert worker.metric('amigo_worker_stage_seconds_count{stage="rendering"}') == 1
+
+
+def test_the_callers_fault_fails_the_job_at_once(start_worker: StartWorker, client: Client) -> None:
+    start_worker()
+    unreadable = client.wait_final(client.post(portrait=b"not a picture"))
+    faceless = client.wait_final(client.post(NO_FACE))
+
+    assert unreadable.failure is not None
+    assert unreadable.failure.code == "portrait_unreadable"
+    assert faceless.failure is not None
+    assert faceless.failure.code == "no_face"
+    assert (unreadable.attempt, faceless.attempt) == (1, 1)
+    wait_until(lambda: client.objects(faceless.id) == [], "nothing is left of the job")
+
+
+def test_a_fault_of_ours_fails_the_job_after_the_last_attempt_without_telling_why(
+    start_worker: StartWorker, client: Client
+) -> None:
+    worker = start_worker()
+    job = client.wait_final(client.post(FAULTY))
+
+    assert job.failure is not None
+    assert job.failure.code == "internal_error"
+    assert "secret" not in job.failure.message
+    assert job.attempt == MAX_ATTEMPTS
+    assert worker.log.count("RuntimeError: a fault with a secret in it") == MAX_ATTEMPTS
+    worker.wait_loaded(1 + MAX_ATTEMPTS)
+
+
+def test_a_job_that_kills_every_child_fails_and_the_next_one_succeeds(
+    start_worker: StartWorker, client: Client
+) -> None:
+    start_worker("workers.housekeeping")
+    worker = start_worker()
+    poison = client.wait_final(client.post(POISON), seconds=60)
+    healthy = client.wait_final(client.post())
+
+    assert poison.failure is not None
+    assert poison.failure.code == "attempts_used_up"
+    assert poison.attempt == MAX_ATTEMPTS
+    assert healthy.status is JobStatus.SUCCEEDED
+    assert worker.log.count("The pipeline is loaded") == 1 + MAX_ATTEMPTS
+
+
+def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
+    start_worker: StartWorker, client: Client
+) -> None:
+    housekeeping = start_worker("workers.housekeeping")
+    worker = start_worker()
+    job_id = client.post(SLOW)
+    client.wait_progress(job_id, 0.2)
+    os.kill(worker.child(), signal.SIGKILL)
+    job = client.wait_final(job_id)
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert job.attempt == 2
+    assert housekeeping.terminate() == 0
+
+
+def test_sigterm_lets_a_job_finish_that_is_quick_enough(
+    start_worker: StartWorker, client: Client
+) -> None:
+    worker = start_worker()
+    job_id = client.post(SLOW)
+    client.wait_progress(job_id, 0.2)
+    status = worker.terminate()
+
+    assert status == 0
+    assert client.store.get(job_id).status is JobStatus.SUCCEEDED
+    assert client.store.get(job_id).attempt == 1
+
+
+def test_sigterm_hands_a_long_job_to_the_next_worker(
+    start_worker: StartWorker, client: Client
+) -> None:
+    worker = start_worker(AMIGO_SHUTDOWN_SECONDS="0.2")
+    job_id = client.post(SLOW, seconds=4)
+    client.wait_progress(job_id, 0.2)
+    status = worker.terminate()
+    handed_back = client.store.get(job_id)
+    start_worker()
+    job = client.wait_final(job_id)
+
+    assert status == 0
+    assert handed_back.status is JobStatus.QUEUED
+    assert job.status is JobStatus.SUCCEEDED
+    assert job.attempt == 2
+
+
+def test_a_canceled_job_stops_within_two_batches(start_worker: StartWorker, client: Client) -> None:
+    worker = start_worker()
+    job_id = client.post(SLOW, seconds=10)
+    client.wait_progress(job_id, 0.2)
+    client.store.cancel(job_id)
+    before = worker.metric("amigo_worker_frames_rendered_total")
+    dropped = 'amigo_worker_jobs_total{outcome="dropped"}'
+    wait_until(lambda: worker.metric(dropped) == 1, "the job is dropped")
+
+    assert worker.metric("amigo_worker_frames_rendered_total") - before <= 2 * BATCH_FRAMES
+    assert client.store.get(job_id).status is JobStatus.CANCELED
+    assert client.objects(job_id) == []
+
+
+def test_a_message_that_comes_again_does_nothing(start_worker: StartWorker, client: Client) -> None:
+    job_id = client.post()
+    client.queue.dispatch(job_id)
+    worker = start_worker()
+    not_taken = 'amigo_worker_jobs_total{outcome="not_taken"}'
+    job = client.wait_final(job_id)
+    client.queue.dispatch(job_id)
+    wait_until(lambda: worker.metric(not_taken) == 2, "both messages are heard")
+
+    assert job.attempt == 1
+    assert client.store.get(job_id) == job
+
+
+def test_a_worker_that_cannot_load_its_pipeline_ends(
+    start_worker: StartWorker, client: Client
+) -> None:
+    worker = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:broken")
+    status = worker.process.wait(30)
+
+    assert status == 1
+    assert "weights are missing" in worker.log
+
+
+def test_the_health_check_hears_a_worker_once_its_pipeline_is_loaded(
+    start_worker: StartWorker,
+) -> None:
+    worker = start_worker()
+
+    def check() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "workers.health"],
+            env={**os.environ, "AMIGO_RUN_DIRECTORY": str(worker.directory.path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    starting = check()
+    worker.wait_loaded()
+    wait_until(lambda: check().returncode == 0, "the worker is healthy")
+
+    assert starting.returncode == 1
+    assert "parent, child" in starting.stderr

@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from workers.settings import WorkerSettings
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMIGO_DEVICE", "cuda")
+    monkeypatch.setenv("AMIGO_RUN_DIRECTORY", "/run/amigo")
+    settings = WorkerSettings()
+    assert settings.device == "cuda"
+    assert settings.run_directory == Path("/run/amigo")
+
+
+def test_a_device_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMIGO_DEVICE", "tpu")
+    with pytest.raises(ValidationError, match="'auto', 'cpu' or 'cuda'"):
+        WorkerSettings()
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert [name for name, f in WorkerSettings.model_fields.items() if not f.description] == []
+
+
+def test_an_attempt_lets_go_before_its_process_is_killed() -> None:
+    settings = WorkerSettings()
+    longest_speech = 300
+    limit = settings.job_base_seconds + settings.job_seconds_per_second * longest_speech
+    assert limit < settings.time_limit_seconds

@@ -1,0 +1,335 @@
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from prometheus_client import REGISTRY
+
+from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Stage
+from jobs.storage import audio_key, portrait_key, request_key, video_key
+from models.emotions import Emotion
+from models.errors import NoFace
+from models.options import SynthesisOptions
+from tests.media import babble, recording
+from tests.unit.workers.fakes import FakePipeline, FakeQueue, FakeStorage, FakeStore
+from workers.metrics import Outcome
+from workers.patience import Patience
+from workers.run_directory import RunDirectory
+from workers.settings import WorkerSettings
+from workers.synthesis import Synthesizer, synthesis_options
+
+FOR_EVER = 1_000_000
+
+
+@dataclass
+class Floor:
+    """One worker's world, with one job queued in it."""
+
+    store: FakeStore
+    storage: FakeStorage
+    queue: FakeQueue
+    pipeline: FakePipeline
+    synthesizer: Synthesizer
+    job_id: str
+
+    @property
+    def job(self) -> Job:
+        return self.store.jobs[self.job_id]
+
+    @property
+    def objects(self) -> set[str]:
+        return set(self.storage.contents)
+
+    @property
+    def inputs(self) -> set[str]:
+        return {portrait_key(self.job_id), audio_key(self.job_id), request_key(self.job_id)}
+
+    def run(self) -> Outcome:
+        return self.synthesizer.run(self.job_id)
+
+    def use_up_attempts_but_one(self) -> None:
+        for attempt in range(1, MAX_ATTEMPTS):
+            self.store.claim(self.job_id)
+            self.store.requeue(self.job_id, attempt)
+
+
+@pytest.fixture
+def floor(tmp_path: Path) -> Iterator[Floor]:
+    settings = WorkerSettings(run_directory=tmp_path / "run")
+    directory = RunDirectory(settings.run_directory)
+    store, storage, queue, pipeline = FakeStore(), FakeStorage(), FakeQueue(), FakePipeline()
+    synthesizer = Synthesizer(
+        store=store,
+        storage=storage,
+        queue=queue,
+        pipeline=pipeline,
+        patience=Patience(60, sleep=lambda _: None),
+        directory=directory,
+        settings=settings,
+    )
+    job = Job.create(Options(consent=True, emotion="anger", intensity=1.5, seed=7))
+    storage.put(portrait_key(job.id), picture(), "image/png")
+    storage.put(audio_key(job.id), recording(babble(2), "wav", "pcm_s16le"), "audio/wav")
+    storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
+    store.accept(job)
+    with directory.taken():
+        yield Floor(store, storage, queue, pipeline, synthesizer, job.id)
+
+
+def picture() -> bytes:
+    file = BytesIO()
+    Image.effect_noise((256, 256), 60).convert("RGB").save(file, "PNG")
+    return file.getvalue()
+
+
+def metric(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_a_job_that_goes_well_ends_with_a_result(floor: Floor) -> None:
+    assert floor.run() is Outcome.SUCCEEDED
+
+    assert floor.job.status is JobStatus.SUCCEEDED
+    assert floor.job.notices == ("face_far_from_camera",)
+    result = floor.job.result
+    assert result is not None
+    assert result.video_key == video_key(floor.job_id, 1)
+    assert (result.num_frames, result.duration) == (50, 2.0)
+    assert result.emotion.emotion == "happiness"
+    assert result.timings == {"render": 1.5}
+
+
+def test_only_the_video_outlives_the_job(floor: Floor) -> None:
+    floor.run()
+
+    assert floor.objects == {video_key(floor.job_id, 1)}
+    assert b"ftyp" in floor.storage.contents[video_key(floor.job_id, 1)][:16]
+    assert list(floor.synthesizer.directory.scratch.iterdir()) == []
+
+
+def test_the_pipeline_is_given_the_jobs_options(floor: Floor) -> None:
+    floor.run()
+
+    assert floor.pipeline.options == [
+        SynthesisOptions(emotion=Emotion.ANGER, intensity=1.5, pose="natural", blink=True, seed=7)
+    ]
+
+
+def test_the_emotion_auto_is_the_one_that_is_heard() -> None:
+    assert synthesis_options(Options(consent=True)).emotion is None
+
+
+def test_stages_come_in_order_and_progress_only_grows(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.progress.REPORT_INTERVAL", 0.0)
+    floor.run()
+
+    told = [job for job in floor.store.history if job.status is JobStatus.PROCESSING]
+    progress = [job.progress for job in told]
+    stages = list(dict.fromkeys(job.stage for job in told))
+    assert stages == [Stage.FETCHING, Stage.LISTENING, Stage.RENDERING, Stage.STORING]
+    assert progress == sorted(progress)
+    rendering = [job.progress for job in told if job.stage is Stage.RENDERING]
+    assert len(rendering) == 1 + 10
+    assert rendering[5] == pytest.approx((rendering[0] + rendering[-1]) / 2)
+
+
+def test_frames_are_reported_a_few_times_a_second_at_most(floor: Floor) -> None:
+    floor.run()
+
+    assert len([job for job in floor.store.history if job.stage is Stage.RENDERING]) < 10
+
+
+def test_the_callers_fault_fails_the_job_at_once(floor: Floor) -> None:
+    def begin() -> None:
+        raise NoFace("No face was found; one face that looks at the camera is accepted.")
+
+    floor.pipeline.begin = begin
+    before = metric("amigo_worker_job_failures_total", code="no_face")
+
+    assert floor.run() is Outcome.FAILED
+    assert floor.job.failure is not None
+    assert floor.job.failure.code == "no_face"
+    assert floor.job.failure.message.startswith("No face was found")
+    assert floor.objects == set()
+    assert floor.queue.messages == []
+    assert metric("amigo_worker_job_failures_total", code="no_face") == before + 1
+
+
+@pytest.mark.parametrize("key", [portrait_key, audio_key])
+def test_an_input_that_cannot_be_decoded_fails_the_job(floor: Floor, key: object) -> None:
+    assert callable(key)
+    floor.storage.contents[key(floor.job_id)] = b"neither picture nor sound"
+
+    assert floor.run() is Outcome.FAILED
+    assert floor.job.failure is not None
+    assert floor.job.failure.code in ("portrait_unreadable", "audio_unreadable")
+
+
+def test_an_input_that_is_gone_fails_the_job(floor: Floor) -> None:
+    del floor.storage.contents[audio_key(floor.job_id)]
+
+    assert floor.run() is Outcome.FAILED
+    assert floor.job.failure is not None
+    assert floor.job.failure.code == "inputs_missing"
+
+
+def test_a_short_outage_is_waited_for(floor: Floor) -> None:
+    for method in ("get", "put"):
+        floor.storage.outages.of(method, 3)
+    for method in ("claim", "finish"):
+        floor.store.outages.of(method, 3)
+
+    assert floor.run() is Outcome.SUCCEEDED
+    assert floor.job.attempt == 1
+
+
+def test_a_long_outage_of_the_object_store_hands_the_job_back(floor: Floor) -> None:
+    floor.storage.outages.of("get", FOR_EVER)
+
+    assert floor.run() is Outcome.HANDED_BACK
+    assert floor.job.status is JobStatus.QUEUED
+    assert floor.queue.messages == floor.store.dispatched == [floor.job_id]
+    assert floor.objects == floor.inputs
+
+
+def test_an_outage_in_the_last_attempt_fails_the_job(floor: Floor) -> None:
+    floor.use_up_attempts_but_one()
+    floor.storage.outages.of("put", FOR_EVER)
+
+    assert floor.run() is Outcome.FAILED
+    assert floor.job.failure is not None
+    assert floor.job.failure.code == "attempts_used_up"
+    assert floor.objects == set()
+    assert floor.queue.messages == []
+
+
+def test_a_silent_broker_leaves_the_job_queued_for_the_housekeeping(floor: Floor) -> None:
+    floor.storage.outages.of("get", FOR_EVER)
+    floor.queue.outages.of("dispatch", 1)
+
+    assert floor.run() is Outcome.HANDED_BACK
+    assert floor.job.status is JobStatus.QUEUED
+    assert floor.store.dispatched == []
+
+
+def test_a_store_that_is_silent_while_frames_are_rendered_does_not_end_the_attempt(
+    floor: Floor,
+) -> None:
+    for method in ("advance", "renew"):
+        floor.store.outages.of(method, FOR_EVER)
+
+    assert floor.run() is Outcome.SUCCEEDED
+
+
+def test_a_store_that_cannot_be_told_the_end_gets_the_job_by_its_lease(floor: Floor) -> None:
+    floor.store.outages.of("finish", FOR_EVER)
+
+    assert floor.run() is Outcome.ABANDONED
+    assert floor.job.status is JobStatus.PROCESSING
+    assert floor.inputs < floor.objects
+
+
+def test_inputs_that_cannot_be_deleted_do_not_cost_the_video(floor: Floor) -> None:
+    floor.storage.outages.of("delete_prefix", FOR_EVER)
+
+    assert floor.run() is Outcome.SUCCEEDED
+
+
+def raise_fault() -> None:
+    raise ZeroDivisionError("the password is swordfish")
+
+
+def test_a_fault_is_logged_and_hands_the_job_back(
+    floor: Floor, caplog: pytest.LogCaptureFixture
+) -> None:
+    floor.pipeline.begin = raise_fault
+
+    assert floor.run() is Outcome.FAULTED
+    assert floor.job.status is JobStatus.QUEUED
+    (error,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert floor.job_id in error.getMessage()
+    assert error.exc_info is not None
+    assert error.exc_info[0] is ZeroDivisionError
+
+
+def test_a_fault_in_the_last_attempt_fails_the_job_without_telling_why(floor: Floor) -> None:
+    floor.use_up_attempts_but_one()
+    floor.pipeline.begin = raise_fault
+
+    assert floor.run() is Outcome.FAULTED
+    assert floor.job.failure is not None
+    assert floor.job.failure.code == "internal_error"
+    assert "swordfish" not in floor.job.failure.message
+    assert floor.objects == set()
+
+
+def test_a_canceled_job_is_noticed_with_the_next_batch_and_leaves_nothing(floor: Floor) -> None:
+    batches: list[int] = []
+
+    def before_batch(number: int) -> None:
+        batches.append(number)
+        if number == 2:
+            floor.store.cancel(floor.job_id)
+
+    floor.pipeline.before_batch = before_batch
+
+    assert floor.run() is Outcome.DROPPED
+    assert batches == [0, 1, 2]
+    assert floor.job.status is JobStatus.CANCELED
+    assert floor.objects == set()
+
+
+def test_a_job_lost_to_another_attempt_is_dropped_and_the_others_objects_stay(
+    floor: Floor,
+) -> None:
+    other_video = video_key(floor.job_id, 2)
+
+    def begin() -> None:
+        floor.store.requeue(floor.job_id, 1)
+        floor.store.claim(floor.job_id)
+        floor.storage.put(video_key(floor.job_id, 1), b"mine", "video/mp4")
+        floor.storage.put(other_video, b"the other's", "video/mp4")
+
+    floor.pipeline.begin = begin
+
+    assert floor.run() is Outcome.DROPPED
+    assert floor.job.status is JobStatus.PROCESSING
+    assert floor.job.attempt == 2
+    assert floor.objects == {*floor.inputs, other_video}
+
+
+def test_a_job_deleted_while_it_is_worked_on_leaves_nothing(floor: Floor) -> None:
+    floor.pipeline.begin = lambda: floor.store.delete(floor.job_id)
+
+    assert floor.run() is Outcome.DROPPED
+    assert floor.objects == set()
+
+
+def test_a_job_that_is_not_queued_is_not_taken(floor: Floor) -> None:
+    floor.store.cancel(floor.job_id)
+
+    assert floor.run() is Outcome.NOT_TAKEN
+    assert floor.pipeline.options == []
+
+
+def test_a_job_that_does_not_exist_is_not_taken(floor: Floor) -> None:
+    assert floor.synthesizer.run("job_unknown") is Outcome.NOT_TAKEN
+
+
+def test_outcomes_seconds_and_frames_are_counted(floor: Floor) -> None:
+    names = {
+        "amigo_worker_jobs_total": {"outcome": "succeeded"},
+        "amigo_worker_job_seconds_count": {"outcome": "succeeded"},
+        "amigo_worker_stage_seconds_count": {"stage": "storing"},
+        "amigo_worker_frames_rendered_total": {},
+    }
+    before = {name: metric(name, **labels) for name, labels in names.items()}
+    floor.run()
+    after = {name: metric(name, **labels) for name, labels in names.items()}
+
+    assert [after[name] - before[name] for name in names] == [1, 1, 1, 50]

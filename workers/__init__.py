@@ -1,0 +1,1 @@
+"""The GPU floor: Celery workers that turn queued jobs into videos."""

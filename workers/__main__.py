@@ -1,0 +1,41 @@
+"""Starts a worker: `python -m workers`.
+
+One parent and one child. SIGTERM lets the running job finish, or hands it back to the queue when
+it takes too long; several workers may share a GPU, each with its own run directory and port.
+"""
+
+import os
+import sys
+
+from workers.run_directory import RunDirectory, RunDirectoryTaken
+from workers.settings import WorkerSettings
+
+ARGUMENTS = ("worker", "--pool=prefork", "--concurrency=1", "--without-gossip", "--without-mingle")
+
+
+def main() -> None:
+    """Run until told to stop; the exit status is 1 if the pipeline could not be loaded."""
+    settings = WorkerSettings()
+    directory = RunDirectory(settings.run_directory)
+    try:
+        with directory.taken():
+            work(settings, directory)
+    except RunDirectoryTaken as taken:
+        sys.exit(str(taken))
+    sys.exit(directory.is_broken)
+
+
+def work(settings: WorkerSettings, directory: RunDirectory) -> None:
+    """Serve metrics and take jobs until told to stop."""
+    # prometheus_client looks for it when it is imported, here and in the child.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
+    from workers.app import create_worker
+    from workers.metrics import serve_metrics
+
+    if settings.metrics_port:
+        serve_metrics(settings.metrics_host, settings.metrics_port, directory.metrics)
+    create_worker(settings).worker_main(ARGUMENTS)
+
+
+if __name__ == "__main__":
+    main()

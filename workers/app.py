@@ -1,0 +1,87 @@
+"""The worker's two processes: a parent that receives messages, a child that holds the pipeline.
+
+The child is a fresh interpreter. It imports this module by way of `workers.tasks`, reads the same
+environment as its parent, and loads the pipeline before it takes its first message. A new child
+takes the place of one that died.
+"""
+
+import logging
+import os
+import signal
+import sys
+from functools import partial
+
+from celery import Celery, current_app
+from celery.signals import heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
+
+from jobs.queue import JobQueue, create_celery
+from jobs.storage import ObjectStorage
+from jobs.store import JobStore
+from workers.health import start_pulse
+from workers.patience import Patience
+from workers.pipeline import load_pipeline
+from workers.run_directory import RunDirectory
+from workers.settings import WorkerSettings
+from workers.synthesis import Synthesizer
+
+logger = logging.getLogger(__name__)
+
+_synthesizer: Synthesizer | None = None
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def configure_logging(**_: object) -> None:
+    """Log to stderr, a line an event; in place of Celery's own ways."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def create_worker(settings: WorkerSettings) -> Celery:
+    """Return the Celery app of a worker's parent process."""
+    celery = create_celery(settings)
+    celery.conf.include = ["workers.tasks"]
+    directory = RunDirectory(settings.run_directory)
+    heartbeat_sent.connect(lambda **_: directory.beat("parent"), weak=False)
+    worker_shutting_down.connect(lambda **_: directory.ask_to_stop(), weak=False)
+    return celery
+
+
+def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
+    """Return the synthesizer with its pipeline loaded and warm."""
+    return Synthesizer(
+        store=JobStore.connect(settings),
+        storage=ObjectStorage.connect(settings),
+        queue=JobQueue(celery),
+        pipeline=load_pipeline(settings),
+        patience=Patience(settings.patience_seconds),
+        directory=RunDirectory(settings.run_directory),
+        settings=settings,
+    )
+
+
+def synthesizer() -> Synthesizer:
+    """Return the child's synthesizer."""
+    if _synthesizer is None:
+        raise RuntimeError("The synthesizer is loaded when the pool starts its child.")
+    return _synthesizer
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def open_child(**_: object) -> None:
+    """Load the pipeline once a child; where that cannot be done, the worker ends."""
+    global _synthesizer
+    settings = WorkerSettings()
+    directory = RunDirectory(settings.run_directory)
+    directory.clear_scratch()
+    celery = current_app._get_current_object()
+    try:
+        _synthesizer = create_synthesizer(settings, celery)
+    except Exception:
+        # Celery would log the error and send jobs to a child that can do none.
+        logger.exception("The pipeline could not be loaded, so this worker ends.")
+        directory.report_broken()
+        os.kill(os.getppid(), signal.SIGTERM)
+        sys.exit(1)
+    start_pulse(partial(directory.beat, "child"))
+    logger.info("The pipeline is loaded; jobs can come.")

@@ -1,0 +1,57 @@
+"""The housekeeping, a process of its own: `python -m workers.housekeeping`.
+
+Any number may run; one at a time does the work.
+"""
+
+import logging
+import signal
+import threading
+
+from jobs.errors import Unavailable
+from jobs.queue import JobQueue, create_celery
+from jobs.recovery import Reconciler, Tally
+from jobs.storage import ObjectStorage
+from jobs.store import JobStore
+from workers.settings import WorkerSettings
+
+logger = logging.getLogger("workers.housekeeping")
+
+
+def keep_house(reconciler: Reconciler, interval: float, stop: threading.Event) -> None:
+    """Run the reconciler every `interval` seconds until `stop` is set.
+
+    A component that does not answer is waited for; any other error ends the process, so that
+    whoever supervises it sees it.
+    """
+    while not stop.is_set():
+        try:
+            tally = reconciler.run_once()
+        except Unavailable as silent:
+            logger.warning("This round was cut short: %s", silent)
+        else:
+            if tally != Tally():
+                logger.info("%s", tally)
+        stop.wait(interval)
+
+
+def main() -> None:
+    """Keep house until SIGTERM or SIGINT."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    settings = WorkerSettings()
+    reconciler = Reconciler(
+        JobStore.connect(settings),
+        ObjectStorage.connect(settings),
+        JobQueue(create_celery(settings)),
+        settings.retention,
+    )
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    logger.info("Keeping house every %g s.", settings.housekeeping_seconds)
+    keep_house(reconciler, settings.housekeeping_seconds, stop)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What a worker counts and times, and the endpoint that tells it.
+
+The pool's child does the counting and the parent serves the numbers, so prometheus_client runs in
+its multiprocess mode: `PROMETHEUS_MULTIPROC_DIR` must be set before this module is imported.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from jobs.job import Stage
+
+BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+"""Seconds."""
+
+
+class Outcome(StrEnum):
+    """How a worker's dealings with a message ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    HANDED_BACK = "handed_back"
+    FAULTED = "faulted"
+    """An error nobody foresaw; the job was handed back, or failed after the last attempt."""
+    DROPPED = "dropped"
+    """The job was canceled or lost to another attempt, so the result was thrown away."""
+    ABANDONED = "abandoned"
+    """The end could not be told to the store; the lease runs out."""
+    NOT_TAKEN = "not_taken"
+    """The message told of a job that nobody may claim: a second delivery, or a canceled job."""
+
+
+JOBS = Counter("amigo_worker_jobs", "Jobs by how the attempt ended.", ["outcome"])
+FAILURES = Counter("amigo_worker_job_failures", "Failed jobs by the code of the failure.", ["code"])
+JOB_SECONDS = Histogram(
+    "amigo_worker_job_seconds", "Seconds from claim to end.", ["outcome"], buckets=BUCKETS
+)
+STAGE_SECONDS = Histogram(
+    "amigo_worker_stage_seconds", "Seconds in each stage.", ["stage"], buckets=BUCKETS
+)
+FRAMES_RENDERED = Counter("amigo_worker_frames_rendered", "Video frames rendered.")
+
+for outcome in Outcome:
+    JOBS.labels(outcome)
+for stage in Stage:
+    STAGE_SECONDS.labels(stage)
+
+
+def serve_metrics(host: str, port: int, directory: Path) -> None:
+    """Serve /metrics from a thread, summed over every process that wrote to `directory`."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(directory))
+    start_http_server(port, host, registry)

@@ -1,0 +1,43 @@
+"""Patience with a component that cannot be reached for the moment."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from jobs.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_PAUSE = 0.2
+"""Seconds before the second try; each later pause is twice as long."""
+LONGEST_PAUSE = 5.0
+"""Seconds."""
+
+
+class Patience:
+    """Calls again what was unavailable, until `seconds` have been waited in all."""
+
+    def __init__(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._seconds = seconds
+        self._sleep = sleep
+
+    def call(self, action: Callable[[], T]) -> T:
+        """Return what `action` returns.
+
+        Raises:
+            Unavailable: as raised by the last try.
+        """
+        waited, pause = 0.0, FIRST_PAUSE
+        while True:
+            try:
+                return action()
+            except Unavailable as silent:
+                if waited >= self._seconds:
+                    raise
+                logger.warning("Trying again in %.1f s: %s", pause, silent)
+            self._sleep(pause)
+            waited += pause
+            pause = min(2 * pause, LONGEST_PAUSE)

@@ -1,0 +1,229 @@
+"""The story of one job: claimed, made into a video, and every way in which that can end."""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jobs.errors import (
+    InvalidTransition,
+    JobNotFound,
+    ObjectNotFound,
+    StaleAttempt,
+    StorageUnavailable,
+    StoreUnavailable,
+    Unavailable,
+)
+from jobs.job import MAX_ATTEMPTS, Failure, HeardEmotion, Job, Options, Result, Stage
+from jobs.queue import JobQueue
+from jobs.storage import (
+    ObjectStorage,
+    attempt_prefix,
+    audio_key,
+    inputs_prefix,
+    job_prefix,
+    portrait_key,
+    video_key,
+)
+from jobs.store import JobStore
+from models.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
+from models.emotions import Emotion
+from models.errors import MediaError
+from models.options import SynthesisOptions
+from models.portrait import read_portrait
+from models.video import encode_video
+from workers.heartbeat import Heartbeat
+from workers.metrics import FAILURES, JOB_SECONDS, JOBS, Outcome
+from workers.patience import Patience
+from workers.pipeline import Pipeline, Synthesis
+from workers.progress import Progress
+from workers.run_directory import RunDirectory
+from workers.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+INPUTS_MISSING = Failure(
+    code="inputs_missing",
+    message="The portrait or the speech clip is no longer stored; please post the job again.",
+)
+INTERNAL_ERROR = Failure(
+    code="internal_error",
+    message="A fault of ours kept this job from being finished, in every attempt we made.",
+)
+
+
+@dataclass(frozen=True)
+class Synthesizer:
+    """Turns queued jobs into videos, one at a time."""
+
+    store: JobStore
+    storage: ObjectStorage
+    queue: JobQueue
+    pipeline: Pipeline
+    patience: Patience
+    directory: RunDirectory
+    settings: WorkerSettings
+
+    def run(self, job_id: str) -> Outcome:
+        """Work on a job until it has ended or somebody else shall have it.
+
+        Raises:
+            StoreUnavailable: the job could not even be claimed; it is dispatched again later.
+        """
+        try:
+            job = self.patience.call(lambda: self.store.claim(job_id))
+        except (InvalidTransition, JobNotFound) as refusal:
+            logger.info("job=%s not taken: %s", job_id, refusal)
+            JOBS.labels(Outcome.NOT_TAKEN).inc()
+            return Outcome.NOT_TAKEN
+        began = time.monotonic()
+        outcome = self._attempt(job)
+        seconds = time.monotonic() - began
+        JOBS.labels(outcome).inc()
+        JOB_SECONDS.labels(outcome).observe(seconds)
+        logger.info(
+            "job=%s attempt=%d outcome=%s seconds=%.1f", job.id, job.attempt, outcome, seconds
+        )
+        return outcome
+
+    def _attempt(self, job: Job) -> Outcome:
+        """Hold the job's lease while it is worked on, as long as there is a store to hold it in."""
+        try:
+            with self._heartbeat(job) as heartbeat:
+                try:
+                    return self._answer(job, heartbeat)
+                except StaleAttempt as lost:
+                    logger.info("job=%s result dropped: %s", job.id, lost)
+                    return self._drop(job, heartbeat)
+        except StoreUnavailable as silent:
+            logger.warning("job=%s is left to the housekeeping: %s", job.id, silent)
+            return Outcome.ABANDONED
+
+    def _answer(self, job: Job, heartbeat: Heartbeat) -> Outcome:
+        """Make the video; whatever keeps us from it decides what becomes of the job."""
+        try:
+            self._make_video(job, heartbeat)
+        except MediaError as error:
+            return self._fail(job, Failure(code=error.code, message=str(error)))
+        except ObjectNotFound:
+            return self._fail(job, INPUTS_MISSING)
+        except (StaleAttempt, StoreUnavailable):
+            raise
+        except Unavailable as silent:
+            logger.warning("job=%s attempt=%d: %s", job.id, job.attempt, silent)
+            return self._hand_back(job)
+        except Exception:
+            logger.exception("job=%s attempt=%d ended by a fault", job.id, job.attempt)
+            if job.attempt >= MAX_ATTEMPTS:
+                self._fail(job, INTERNAL_ERROR)
+            else:
+                self._hand_back(job)
+            return Outcome.FAULTED
+        return Outcome.SUCCEEDED
+
+    def _make_video(self, job: Job, heartbeat: Heartbeat) -> None:
+        """Fetch, listen, render, store: the stages of a job that goes well."""
+        progress = Progress(self.store, job)
+        progress.enter(Stage.FETCHING)
+        portrait = self._fetch(portrait_key(job.id))
+        speech = self._fetch(audio_key(job.id))
+
+        progress.enter(Stage.LISTENING)
+        image, waveform = read_portrait(portrait), read_waveform(speech)
+        heartbeat.allow(self._time_limit(len(waveform) / SAMPLE_RATE))
+        synthesis = self.pipeline(image, waveform, synthesis_options(job.options))
+
+        with TemporaryDirectory(dir=self.directory.scratch) as folder:
+            progress.enter(Stage.RENDERING)
+            video = Path(folder) / "video.mp4"
+            frames = progress.follow(synthesis.frames(), synthesis.num_frames)
+            encode_video(video, frames, waveform)
+
+            progress.enter(Stage.STORING)
+            self._store_video(job, video, synthesis)
+        progress.close()
+
+    def _fetch(self, key: str) -> bytes:
+        return self.patience.call(lambda: self.storage.get(key))
+
+    def _store_video(self, job: Job, video: Path, synthesis: Synthesis) -> None:
+        key = video_key(job.id, job.attempt)
+        result = Result(
+            video_key=key,
+            num_frames=synthesis.num_frames,
+            duration=synthesis.num_frames / FRAME_RATE,
+            emotion=HeardEmotion(
+                emotion=synthesis.heard.emotion, probabilities=synthesis.heard.probabilities
+            ),
+            timings=synthesis.timings,
+        )
+        self.patience.call(lambda: self.storage.put(key, video, "video/mp4"))
+        self.patience.call(
+            lambda: self.store.finish(job.id, job.attempt, result, synthesis.notices)
+        )
+        self._delete(inputs_prefix(job.id))
+
+    def _fail(self, job: Job, failure: Failure) -> Outcome:
+        after = self.patience.call(lambda: self.store.fail(job.id, job.attempt, failure))
+        return self._close(after, failure)
+
+    def _close(self, job: Job, failure: Failure) -> Outcome:
+        logger.info("job=%s failed with %s: %s", job.id, failure.code, failure.message)
+        FAILURES.labels(failure.code).inc()
+        self._delete(inputs_prefix(job.id))
+        return Outcome.FAILED
+
+    def _hand_back(self, job: Job) -> Outcome:
+        """Let another attempt have the job; after the last attempt the job has failed."""
+        after = self.patience.call(lambda: self.store.requeue(job.id, job.attempt))
+        if after.failure is not None:
+            return self._close(after, after.failure)
+        try:
+            self.queue.dispatch(job.id)
+            self.store.mark_dispatched(job.id)
+        except Unavailable as silent:
+            logger.warning("job=%s is left to the housekeeping to dispatch: %s", job.id, silent)
+        return Outcome.HANDED_BACK
+
+    def _drop(self, job: Job, heartbeat: Heartbeat) -> Outcome:
+        """Leave nothing of an attempt that lost its job."""
+        try:
+            now = self.patience.call(lambda: self.store.get(job.id))
+        except JobNotFound:
+            self._delete(job_prefix(job.id))
+        else:
+            self._delete(attempt_prefix(job.id, job.attempt))
+            if now.status.is_final:
+                self._delete(inputs_prefix(job.id))
+        return Outcome.HANDED_BACK if heartbeat.has_let_go else Outcome.DROPPED
+
+    def _delete(self, prefix: str) -> None:
+        try:
+            self.storage.delete_prefix(prefix)
+        except StorageUnavailable as silent:
+            logger.warning("%s is left to the housekeeping to delete: %s", prefix, silent)
+
+    def _heartbeat(self, job: Job) -> Heartbeat:
+        return Heartbeat(
+            renew=lambda: self.store.renew(job.id, job.attempt),
+            let_go=lambda: self._hand_back(job),
+            must_stop=lambda: self.directory.stopping_for() > self.settings.shutdown_seconds,
+            interval=min(self.settings.lease_seconds / 3, 1.0),
+            limit=self._time_limit(0.0),
+        )
+
+    def _time_limit(self, duration: float) -> float:
+        """Return the seconds that an attempt may take for `duration` seconds of speech."""
+        return self.settings.job_base_seconds + self.settings.job_seconds_per_second * duration
+
+
+def synthesis_options(options: Options) -> SynthesisOptions:
+    """Return a job's options in the pipeline's terms."""
+    return SynthesisOptions(
+        emotion=None if options.emotion == "auto" else Emotion(options.emotion),
+        intensity=options.intensity,
+        pose=options.pose,
+        blink=options.blink,
+        seed=options.seed,
+    )
