@@ -29,3 +29,5 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("jobs", "service", "uvicorn.error"):
         logging.getLogger(name).setLevel(level)
+    # A malformed form is told to its sender, as a problem.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
