@@ -11,6 +11,14 @@ def living(group: int) -> list[int]:
     return [pid for pid, (state, pgrp) in _processes().items() if pgrp == group and state != "Z"]
 
 
+def name_of(pid: int) -> str:
+    """Return the name of the program that a process runs, empty once it ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def _processes() -> dict[int, tuple[str, int]]:
     found = {}
     for entry in Path("/proc").iterdir():
