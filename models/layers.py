@@ -1,0 +1,79 @@
+"""Blocks of the visual translator, the feature-adaptive transformation among them."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def silence(layer: nn.Conv2d, deviation: float = 0.0) -> None:
+    """Start a convolution at zero, or at weights that small."""
+    nn.init.normal_(layer.weight, std=deviation)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+class PixelNorm(nn.Module):
+    """Layer normalisation over each pixel's channels (Ba et al., arXiv:1607.06450), weightless.
+
+    It looks at no neighbour, so that a window and the full frame agree.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `[B, C, H, W]` with mean 0 and variance 1 over C."""
+        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
+
+
+class FeatureAdaptiveBlock(nn.Module):
+    """The feature-adaptive transformation: landmark features modulate image features per pixel.
+
+        y = x + conv(silu(conv(silu(norm(x) * gamma(L) + beta(L)))))
+
+    It starts as the identity: gamma at 1, beta and the last convolution at 0.
+    """
+
+    def __init__(self, channels: int, landmark_channels: int) -> None:
+        super().__init__()
+        self.norm = PixelNorm()
+        self.modulation = nn.Conv2d(landmark_channels, 2 * channels, 1)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        silence(self.modulation)
+        silence(self.conv2)
+
+    def forward(self, x: Tensor, landmark_features: Tensor) -> Tensor:
+        """Transform `[B, C, H, W]` under `[B, L, H, W]`."""
+        gamma, beta = self.modulation(landmark_features).chunk(2, dim=1)
+        y = F.silu(self.norm(x) * (1 + gamma) + beta)
+        change: Tensor = self.conv2(F.silu(self.conv1(y)))
+        return x + change
+
+
+class Downsample(nn.Conv2d):
+    """Halve the resolution with a strided 3x3 convolution."""
+
+    def __init__(self, channels: int, wider: int) -> None:
+        super().__init__(channels, wider, 3, stride=2, padding=1)
+
+
+class Upsample(nn.Module):
+    """Narrow by a 1x1 convolution, then double the resolution bilinearly."""
+
+    def __init__(self, channels: int, narrower: int) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(channels, narrower, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `[B, C, H, W]` to `[B, narrower, 2H, 2W]`."""
+        return F.interpolate(self.narrow(x), scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class FeatureAdaptiveStack(nn.ModuleList):
+    """Feature-adaptive blocks in a row, all under the same landmark features."""
+
+    def __init__(self, channels: int, landmark_channels: int, count: int) -> None:
+        super().__init__(FeatureAdaptiveBlock(channels, landmark_channels) for _ in range(count))
+
+    def forward(self, x: Tensor, landmark_features: Tensor) -> Tensor:
+        """Transform `[B, C, H, W]` under `[B, L, H, W]`."""
+        for block in self:
+            x = block(x, landmark_features)
+        return x

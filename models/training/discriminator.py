@@ -1,0 +1,47 @@
+"""The judge of painted mouths: a small patch discriminator and its losses."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class PatchDiscriminator(nn.Module):
+    """Tells painted from filmed, patch by patch, given the openings (after arXiv:1611.07004)."""
+
+    LANDMARK_CHANNELS = 4
+    """The signed distances at the head of `region_geometry`."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        spectral = nn.utils.parametrizations.spectral_norm
+        self.stem = spectral(nn.Conv2d(3, width, 4, stride=2, padding=1))
+        self.join = spectral(nn.Conv2d(width + self.LANDMARK_CHANNELS, width, 3, padding=1))
+        self.down = spectral(nn.Conv2d(width, 2 * width, 4, stride=2, padding=1))
+        self.deep = spectral(nn.Conv2d(2 * width, 4 * width, 3, padding=1))
+        self.out = spectral(nn.Conv2d(4 * width, 1, 3, padding=1))
+
+    def forward(self, window: Tensor, geometry: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Judge `[B, 3, h, w]` in 0-1 under maps `[B, 4, h / 2, w / 2]`.
+
+        Returns:
+            Scores `[B, 1, h / 4, w / 4]`, high for filmed, and the features on the way to them.
+        """
+        first = F.leaky_relu(self.stem(window * 2 - 1), 0.2)
+        second = F.leaky_relu(self.join(torch.cat([first, geometry.to(first.dtype)], dim=1)), 0.2)
+        third = F.leaky_relu(self.down(second), 0.2)
+        fourth = F.leaky_relu(self.deep(third), 0.2)
+        return self.out(fourth).float(), [first, second, third, fourth]
+
+
+def hinge(real: Tensor, fake: Tensor, weight: Tensor) -> Tensor:
+    """Return the discriminator's loss on weighted score maps (Lim and Ye, arXiv:1705.02894)."""
+    loss = F.relu(1 - real) + F.relu(1 + fake)
+    return (loss * weight).sum() / weight.sum()
+
+
+def feature_distance(fake: list[Tensor], real: list[Tensor]) -> Tensor:
+    """Return how far a discriminator's features lie apart (Salimans et al., arXiv:1606.03498)."""
+    distances = [
+        (a.float() - b.detach().float()).abs().mean() for a, b in zip(fake, real, strict=True)
+    ]
+    return torch.stack(distances).mean()

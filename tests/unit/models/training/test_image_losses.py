@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from models.face_regions import EYES, MOUTH, REGIONS, Region, window_origin
+from models.training.discriminator import PatchDiscriminator, hinge
+from models.training.image_losses import (
+    PerceptualLoss,
+    gradient_l1,
+    region_masks,
+    weighted_l1,
+)
+from tests.unit.models.faces import face_landmarks
+
+
+def perceptual() -> PerceptualLoss:
+    sizes = [(3, 4), (4, 4), (4, 6), (6, 6)]
+    return PerceptualLoss([torch.nn.Conv2d(a, b, 3, padding=1) for a, b in sizes])
+
+
+def test_gradients_punish_blur_more_than_an_even_shift() -> None:
+    wanted = torch.rand(1, 3, 16, 16)
+    blurred = torch.nn.functional.avg_pool2d(wanted, 3, stride=1, padding=1)
+    weight = torch.ones(1, 1, 16, 16)
+    assert gradient_l1(wanted + 0.1, wanted, weight) < 1e-6
+    assert gradient_l1(blurred, wanted, weight) > 0.1
+
+
+def test_weights_choose_what_counts() -> None:
+    image, wanted = torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)
+    image[..., 0, 0] = 1
+    weight = torch.ones(1, 1, 4, 4)
+    weight[..., 0, 0] = 0
+    assert weighted_l1(image, wanted, weight) == 0
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_what_may_be_painted_holds_what_must_be(region: Region) -> None:
+    landmarks = torch.from_numpy(face_landmarks(opening=10))[None]
+    core, around = region_masks(landmarks, region, window_origin(landmarks, region))
+    assert (around >= core).all()
+    assert 0 < core.mean() < around.mean() < 0.9
+
+
+def test_equal_windows_are_perceived_equal() -> None:
+    loss, window = perceptual(), torch.rand(2, 3, MOUTH.height, MOUTH.width)
+    weight = torch.ones(2, 1, MOUTH.height, MOUTH.width)
+    assert loss(window, window, weight) == 0
+    assert loss(window, 1 - window, weight) > 0
+    assert not any(p.requires_grad for p in loss.parameters())
+
+
+def test_the_discriminator_scores_quarter_size_patches() -> None:
+    window, maps = torch.rand(2, 3, EYES.height, EYES.width), torch.zeros(2, 4, 20, 52)
+    scores, features = PatchDiscriminator(width=4)(window, maps)
+    assert scores.shape == (2, 1, 10, 26)
+    assert len(features) == 4
+
+
+def test_hinge_is_zero_once_real_and_fake_are_told_apart() -> None:
+    ones = torch.ones(1, 1, 2, 2)
+    assert hinge(2 * ones, -2 * ones, ones) == 0
+    assert hinge(-ones, ones, ones) == 4
