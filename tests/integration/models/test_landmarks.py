@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,28 @@ def test_faces_come_largest_first(detector: LandmarkDetector, portrait: NDArray[
     cropped = crop_portrait(picture, detector)
     assert cropped.notices == (SEVERAL_FACES,)
     assert cropped.box.left > 600
+
+
+def test_every_exif_orientation_gives_the_same_crop(detector: LandmarkDetector) -> None:
+    picture = Image.open(EXAMPLE)
+    upright = crop_portrait(np.asarray(picture), detector)
+    for orientation, stored in (
+        (2, Image.Transpose.FLIP_LEFT_RIGHT),
+        (3, Image.Transpose.ROTATE_180),
+        (4, Image.Transpose.FLIP_TOP_BOTTOM),
+        (5, Image.Transpose.TRANSPOSE),
+        (6, Image.Transpose.ROTATE_90),
+        (7, Image.Transpose.TRANSVERSE),
+        (8, Image.Transpose.ROTATE_270),
+    ):
+        file = BytesIO()
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        picture.transpose(stored).save(file, "PNG", exif=exif)
+        turned = crop_portrait(read_portrait(file.getvalue()), detector)
+        np.testing.assert_array_equal(turned.crop, upright.crop)
+        np.testing.assert_array_equal(turned.landmarks, upright.landmarks)
+        assert turned.notices == ()
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -265,12 +265,12 @@ def test_a_cut_hairline_is_accepted() -> None:
     crop_portrait(BLANK, FakeDetector(face_landmarks(128, 30, 40)))
 
 
-@pytest.mark.parametrize("yaw", [-45, -20, 0, 20, 45])
+@pytest.mark.parametrize("yaw", [-43, -20, 0, 20, 43])
 def test_up_to_a_three_quarter_view_is_accepted(yaw: float) -> None:
     crop_portrait(BLANK, FakeDetector(face_landmarks(128, 128, 40, yaw=yaw)))
 
 
-@pytest.mark.parametrize("angles", [(65, 0), (-65, 0), (85, 0), (0, 55), (0, -55)])
+@pytest.mark.parametrize("angles", [(50, 0), (-50, 0), (85, 0), (0, 55), (0, -55)])
 def test_a_face_turned_away_is_refused(angles: tuple[float, float]) -> None:
     yaw, pitch = angles
     with pytest.raises(FaceTurnedAway, match="degrees"):
