@@ -135,7 +135,7 @@ class AmigoClient:
         """Return the job and the seconds to wait before the next look."""
         with self._translated_errors():
             response = self._http.get(f"/v1/jobs/{job_id}")
-        return _job(response), float(response.headers.get("Retry-After", POLL_SECONDS))
+        return _job(response), _pause(response)
 
 
 def _job(response: httpx.Response) -> JobView:
@@ -154,6 +154,14 @@ def _require_success(response: httpx.Response) -> None:
 
 def _may_pass(error: Unreachable | ApiProblem) -> bool:
     return isinstance(error, Unreachable) or error.status in (502, 503, 504)
+
+
+def _pause(response: httpx.Response) -> float:
+    """Return the seconds that the service asks for; a proxy may have put a date in their place."""
+    try:
+        return float(response.headers["Retry-After"])
+    except (KeyError, ValueError):
+        return POLL_SECONDS
 
 
 def _text(value: str | float | bool) -> str:

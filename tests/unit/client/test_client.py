@@ -81,6 +81,15 @@ def test_wait_bears_a_short_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     assert client_of(service).wait("job_1").has_succeeded
 
 
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "Sun, 22 Nov 2026 12:00:00 GMT"}])
+def test_wait_pauses_as_usual_when_no_seconds_are_named(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
+    service = Service(get=[httpx.Response(200, json=JOB, headers=headers), SUCCEEDED])
+    assert client_of(service).wait("job_1").has_succeeded
+
+
 def test_wait_gives_up_a_service_that_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
