@@ -1,0 +1,32 @@
+"""The pipeline on a CUDA device makes the video that it makes on a CPU."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.audio import SAMPLE_RATE, read_waveform
+from models.options import SynthesisOptions
+from models.pipeline import Synthesis, TalkingFacePipeline
+from models.portrait import read_portrait
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+pytestmark = pytest.mark.skipif(
+    not torch.cuda.is_available(),
+    reason="no CUDA device; on a machine that has one, run `make test-gpu`",
+)
+
+
+def synthesize(device: str) -> Synthesis:
+    waveform = read_waveform(EXAMPLES / "speech.wav")[: 2 * SAMPLE_RATE]
+    image = read_portrait(EXAMPLES / "portrait.jpg")
+    return TalkingFacePipeline.load(device)(image, waveform, SynthesisOptions())
+
+
+def test_landmarks_and_frames_are_those_of_the_cpu() -> None:
+    here, there = synthesize("cpu"), synthesize("cuda")
+    assert np.abs(here.landmarks - there.landmarks).mean() < 0.5
+    frames = [np.concatenate(list(s.frames())).astype(np.int16) for s in (here, there)]
+    assert np.abs(frames[0] - frames[1]).mean() < 2
