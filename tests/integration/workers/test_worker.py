@@ -7,8 +7,9 @@ import sys
 
 from jobs.job import MAX_ATTEMPTS, JobStatus
 from jobs.storage import video_key
-from tests.integration.workers.conftest import PIPELINES, Client, StartWorker, wait_until
+from tests.integration.workers.conftest import PATIENCE, PIPELINES, Client, StartWorker
 from tests.integration.workers.pipelines import BATCH_FRAMES, FAULTY, NO_FACE, POISON, SLOW
+from tests.waiting import wait_for
 
 
 def test_a_job_becomes_a_video_and_its_inputs_go(start_worker: StartWorker, client: Client) -> None:
@@ -22,10 +23,8 @@ def test_a_job_becomes_a_video_and_its_inputs_go(start_worker: StartWorker, clie
     assert job.result.num_frames == 25
     assert job.result.duration == 1.0
     assert job.result.timings == {"render": 0.5}
-    wait_until(lambda: client.objects(job.id) == [video_key(job.id, 1)], "only the video is left")
-    wait_until(
-        lambda: worker.metric('amigo_worker_jobs_total{outcome="succeeded"}') == 1, "it is counted"
-    )
+    wait_for(lambda: client.objects(job.id) == [video_key(job.id, 1)], PATIENCE)
+    wait_for(lambda: worker.metric('amigo_worker_jobs_total{outcome="succeeded"}') == 1, PATIENCE)
     assert worker.metric("amigo_worker_frames_rendered_total") == 25
     assert worker.metric('amigo_worker_stage_seconds_count{stage="rendering"}') == 1
 
@@ -40,7 +39,7 @@ def test_the_callers_fault_fails_the_job_at_once(start_worker: StartWorker, clie
     assert faceless.failure is not None
     assert faceless.failure.code == "no_face"
     assert (unreadable.attempt, faceless.attempt) == (1, 1)
-    wait_until(lambda: client.objects(faceless.id) == [], "nothing is left of the job")
+    wait_for(lambda: client.objects(faceless.id) == [], PATIENCE)
 
 
 def test_a_fault_of_ours_fails_the_job_after_the_last_attempt_without_telling_why(
@@ -62,7 +61,7 @@ def test_a_job_that_kills_every_child_fails_and_the_next_one_succeeds(
 ) -> None:
     start_worker("workers.housekeeping")
     worker = start_worker()
-    poison = client.wait_final(client.post(POISON), seconds=60)
+    poison = client.wait_final(client.post(POISON))
     healthy = client.wait_final(client.post())
 
     assert poison.failure is not None
@@ -124,7 +123,7 @@ def test_a_canceled_job_stops_within_two_batches(start_worker: StartWorker, clie
     client.store.cancel(job_id)
     before = worker.metric("amigo_worker_frames_rendered_total")
     dropped = 'amigo_worker_jobs_total{outcome="dropped"}'
-    wait_until(lambda: worker.metric(dropped) == 1, "the job is dropped")
+    wait_for(lambda: worker.metric(dropped) == 1, PATIENCE)
 
     assert worker.metric("amigo_worker_frames_rendered_total") - before <= 2 * BATCH_FRAMES
     assert client.store.get(job_id).status is JobStatus.CANCELED
@@ -138,7 +137,7 @@ def test_a_message_that_comes_again_does_nothing(start_worker: StartWorker, clie
     not_taken = 'amigo_worker_jobs_total{outcome="not_taken"}'
     job = client.wait_final(job_id)
     client.queue.dispatch(job_id)
-    wait_until(lambda: worker.metric(not_taken) == 2, "both messages are heard")
+    wait_for(lambda: worker.metric(not_taken) == 2, PATIENCE)
 
     assert job.attempt == 1
     assert client.store.get(job_id) == job
@@ -148,7 +147,7 @@ def test_a_worker_that_cannot_load_its_pipeline_ends(
     start_worker: StartWorker, client: Client
 ) -> None:
     worker = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:broken")
-    status = worker.process.wait(30)
+    status = worker.process.wait(PATIENCE)
 
     assert status == 1
     assert "weights are missing" in worker.log
@@ -170,7 +169,7 @@ def test_the_health_check_hears_a_worker_once_its_pipeline_is_loaded(
 
     starting = check()
     worker.wait_loaded()
-    wait_until(lambda: check().returncode == 0, "the worker is healthy")
+    wait_for(lambda: check().returncode == 0, PATIENCE)
 
     assert starting.returncode == 1
     assert "parent, child" in starting.stderr

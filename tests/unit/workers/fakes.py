@@ -178,7 +178,7 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.options: list[SynthesisOptions] = []
-        self.begin: Callable[[], None] = lambda: None
+        self.begin: Callable[[], object] = lambda: None
         self.before_batch: Callable[[int], None] = lambda _: None
 
     def __call__(

@@ -1,6 +1,6 @@
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from models.errors import NoFace
 from models.options import SynthesisOptions
 from tests.media import babble, recording
 from tests.unit.workers.fakes import FakePipeline, FakeQueue, FakeStorage, FakeStore
+from tests.waiting import wait_for
 from workers.metrics import Outcome
 from workers.patience import Patience
 from workers.run_directory import RunDirectory
@@ -108,6 +109,15 @@ def test_only_the_video_outlives_the_job(floor: Floor) -> None:
     assert floor.objects == {video_key(floor.job_id, 1)}
     assert b"ftyp" in floor.storage.contents[video_key(floor.job_id, 1)][:16]
     assert list(floor.synthesizer.directory.scratch.iterdir()) == []
+
+
+def test_a_jobs_files_lie_in_the_workers_scratch_space(floor: Floor) -> None:
+    scratch = floor.synthesizer.directory.scratch
+    seen: list[int] = []
+    floor.pipeline.before_batch = lambda _: seen.append(len(list(scratch.iterdir())))
+    floor.run()
+
+    assert set(seen) == {1}
 
 
 def test_the_pipeline_is_given_the_jobs_options(floor: Floor) -> None:
@@ -308,6 +318,27 @@ def test_a_job_deleted_while_it_is_worked_on_leaves_nothing(floor: Floor) -> Non
 
     assert floor.run() is Outcome.DROPPED
     assert floor.objects == set()
+
+
+def test_a_job_over_its_time_limit_is_handed_back(floor: Floor) -> None:
+    settings = floor.synthesizer.settings.model_copy(
+        update={"lease_seconds": 0.03, "job_base_seconds": 0.01, "job_seconds_per_second": 0.01}
+    )
+    floor.pipeline.begin = lambda: wait_for(lambda: floor.job.status is JobStatus.QUEUED)
+
+    assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
+    assert floor.queue.messages == [floor.job_id]
+    assert floor.objects == floor.inputs
+
+
+def test_the_time_limit_grows_with_the_speech(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[float] = []
+    monkeypatch.setattr("workers.heartbeat.Heartbeat.allow", lambda _, limit: limits.append(limit))
+    floor.run()
+
+    assert limits == [120 + 60 * 2]
 
 
 def test_a_job_that_is_not_queued_is_not_taken(floor: Floor) -> None:
