@@ -10,7 +10,10 @@ import sys
 from workers.run_directory import RunDirectory, RunDirectoryTaken
 from workers.settings import WorkerSettings
 
-ARGUMENTS = ("worker", "--pool=prefork", "--concurrency=1", "--without-gossip", "--without-mingle")
+ARGUMENTS = (
+    *("--quiet", "worker", "--pool=prefork", "--concurrency=1"),
+    *("--without-gossip", "--without-mingle"),
+)
 
 
 def main() -> None:

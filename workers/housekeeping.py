@@ -23,6 +23,7 @@ def keep_house(reconciler: Reconciler, interval: float, stop: threading.Event) -
     A component that does not answer is waited for; any other error ends the process, so that
     whoever supervises it sees it.
     """
+    logger.info("Keeping house every %g s.", interval)
     while not stop.is_set():
         try:
             tally = reconciler.run_once()

@@ -1,6 +1,7 @@
 """Where a worker's parent, its child and its health check meet: a folder of small files."""
 
 import fcntl
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ LOCK = "lock"
 
 
 class RunDirectoryTaken(Exception):
-    """Another worker that lives uses the folder."""
+    """Another worker that lives uses the folder, or another user owns it."""
 
 
 class RunDirectory:
@@ -37,9 +38,12 @@ class RunDirectory:
         """Hold the folder for this process, emptied of what an earlier worker left.
 
         Raises:
-            RunDirectoryTaken: another worker holds it.
+            RunDirectoryTaken: another worker holds it, or another user owns it.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.path.stat().st_uid != os.getuid():
+            # Whoever made it first in a folder open to all could read the videos.
+            raise RunDirectoryTaken(f"{self.path} belongs to another user.")
         with (self.path / LOCK).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

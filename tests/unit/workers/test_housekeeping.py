@@ -31,7 +31,8 @@ def keep(rounds: list[Tally | Exception]) -> None:
 def test_rounds_follow_each_other_until_it_is_stopped(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     keep([Tally(), Tally(requeued=2), Tally()])
-    assert [record.getMessage() for record in caplog.records] == [str(Tally(requeued=2))]
+    _, *rounds = [record.getMessage() for record in caplog.records]
+    assert rounds == [str(Tally(requeued=2))]
 
 
 def test_an_outage_is_told_and_outlived(caplog: pytest.LogCaptureFixture) -> None:

@@ -34,6 +34,15 @@ def test_two_workers_cannot_hold_one_directory(directory: RunDirectory) -> None:
             pass
 
 
+def test_a_directory_of_another_user_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
+    with pytest.raises(RunDirectoryTaken, match="another user"):  # noqa: SIM117
+        with RunDirectory(tmp_path).taken():
+            pass
+
+
 def test_only_its_owner_may_look_inside(directory: RunDirectory) -> None:
     assert directory.path.stat().st_mode & 0o777 == 0o700
 
