@@ -1,5 +1,6 @@
 """Square windows of a picture, at any size and place, also where they leave the picture."""
 
+from collections.abc import Iterator
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -64,6 +65,33 @@ def crop_square(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[
     )
     margins = ((top, size - bottom), (left, size - right), (0, 0))
     return np.pad(np.asarray(part), margins, mode="edge")
+
+
+def cut_tiles(
+    image: NDArray[np.uint8], side: float, size: int
+) -> Iterator[tuple[NDArray[np.uint8], Square]]:
+    """Cover `[H, W, 3]` with squares that overlap by a quarter or more.
+
+    The picture is scaled once and the tiles are slices of it. `side` is theirs in pixels of the
+    picture, at most its longer side.
+
+    Yields:
+        Each tile, `[size, size, 3]`, and its place in the picture.
+    """
+    pixel = side / size
+    height, width = (round(length / pixel) for length in image.shape[:2])
+    scaled = np.asarray(Image.fromarray(image).resize((width, height), reducing_gap=2.0))
+    missing = ((0, max(0, size - height)), (0, max(0, size - width)), (0, 0))
+    scaled = np.pad(scaled, missing, mode="edge")
+    for top in _tile_starts(scaled.shape[0], size):
+        for left in _tile_starts(scaled.shape[1], size):
+            window = scaled[top : top + size, left : left + size]
+            yield window, Square(left * pixel, top * pixel, side)
+
+
+def _tile_starts(length: int, size: int) -> list[int]:
+    count = ceil((length - size) / (0.75 * size)) + 1
+    return [round(start) for start in np.linspace(0, length - size, count)]
 
 
 def _covered(start: float, side: float, length: int, size: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.cropping import Square, crop_square
+from models.cropping import Square, crop_square, cut_tiles
 
 
 def ramp(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -42,3 +42,30 @@ def test_points_come_back_from_the_window() -> None:
     square = Square.around(130, 110, 173)
     there_and_back = square.to_picture(square.to_window(points, 256), 256)
     np.testing.assert_allclose(there_and_back, points, atol=1e-3)
+
+
+@pytest.mark.parametrize(("height", "width"), [(120, 200), (200, 120), (40, 200), (200, 200)])
+@pytest.mark.parametrize("side", [50.0, 100.0, 200.0])
+def test_tiles_cover_the_picture_and_overlap_by_a_quarter(
+    height: int, width: int, side: float
+) -> None:
+    face = side / 4
+    corners = [
+        (x, y) for x in np.arange(0, width - face, 3) for y in np.arange(0, height - face, 3)
+    ]
+    squares = [square for _, square in cut_tiles(ramp(height, width), side, 40)]
+    for x, y in corners:
+        assert any(
+            s.left - 1 <= x <= s.left + side - face + 1
+            and s.top - 1 <= y <= s.top + side - face + 1
+            for s in squares
+        )
+
+
+def test_a_tile_shows_its_place() -> None:
+    for window, square in cut_tiles(ramp(120, 200), 60.0, 40):
+        assert window.shape == (40, 40, 3)
+        middle = window[20, 20].astype(float)
+        np.testing.assert_allclose(
+            middle[:2] + 0.5, square.to_picture(np.full(2, 20.5), 40), atol=1
+        )
