@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.errors import AlreadyRunning, DeployError
 from deploy.private_file import write_private
-from deploy.processes import SeaweedPorts, free_ports, is_free
+from deploy.processes import GRPC_OFFSET, SeaweedPorts, free_ports, is_free
 
 LOCK = "lock"
 KEPT = "installation.json"
@@ -48,8 +48,9 @@ class Ports(BaseModel):
 
     @property
     def are_free(self) -> bool:
-        """Whether nothing listens on any of them."""
-        return all(is_free(port) for port in self.model_dump().values())
+        """Whether nothing listens on any of them, nor where SeaweedFS serves gRPC."""
+        grpc = (port + GRPC_OFFSET for port in vars(self.seaweed).values())
+        return all(is_free(port) for port in (*self.model_dump().values(), *grpc))
 
     @property
     def seaweed(self) -> SeaweedPorts:
@@ -99,10 +100,8 @@ class Installation:
         except OSError as error:
             raise DeployError(f"{self.directory} cannot be used: {error.strerror}.") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take(descriptor)
             yield descriptor
-        except BlockingIOError as error:
-            raise AlreadyRunning(self._who_runs()) from error
         finally:
             os.close(descriptor)
 
@@ -119,7 +118,8 @@ class Installation:
         if service_port is not None:
             if not is_free(service_port):
                 raise DeployError(
-                    f"Port {service_port} is taken. Choose another, or none for a free one."
+                    f"Port {service_port} is taken or reserved. "
+                    "Choose another, or none for a free one."
                 )
             ports = kept.ports.model_copy(update={"service": service_port})
             kept = kept.model_copy(update={"ports": ports})
@@ -133,6 +133,12 @@ class Installation:
     def clear_status(self) -> None:
         """Tell other programs that nothing runs here."""
         (self.directory / STATUS).unlink(missing_ok=True)
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(self._who_runs()) from error
 
     def _read_kept(self, path: Path) -> Kept:
         try:

@@ -19,7 +19,7 @@ from typing import Self
 import httpx
 
 from deploy.child import Program
-from deploy.installation import Installation, Ports
+from deploy.installation import Installation, Kept, Ports
 from deploy.lifeline import Guard
 from deploy.processes import LOOPBACK, PROBE_SECONDS, SeaweedServer, ValkeyServer
 from deploy.supervisor import Supervisor, Ward
@@ -28,8 +28,8 @@ from workers.run_directory import RunDirectory
 
 DEFAULT_DIRECTORY = Path("var")
 WORKER_START_SECONDS = 120.0  # a cold disk, all weights
-WORKER_SHUTDOWN_SECONDS = 5.0  # a person waits: the job goes on in the next run instead
-WORKER_STOP_SECONDS = 30.0
+SHUTDOWN_SECONDS = 5  # a person waits: the job goes on in the next run instead
+WORKER_STOP_SECONDS = 30.0  # a job that does not heed is let go only some seconds later
 
 
 class Standalone:
@@ -71,29 +71,7 @@ class Standalone:
             kept = self._installation.kept(self._port)
             self._ports = kept.ports
             guard = stack.enter_context(Guard(keep_open=(lock,)))
-            valkey = ValkeyServer(
-                self._installation.directory / "valkey", kept.ports.valkey, kept.valkey_password
-            )
-            seaweed = SeaweedServer(
-                self._installation.directory / "seaweedfs",
-                kept.ports.seaweed,
-                kept.s3_access_key,
-                kept.s3_secret_key,
-            )
-            environment = {**valkey.environment, **seaweed.environment}
-            self._supervisor = Supervisor(
-                (
-                    (valkey.program(), seaweed.program()),
-                    (
-                        self._service(environment),
-                        self._housekeeping(environment),
-                        self._worker(environment),
-                    ),
-                ),
-                guard,
-                self._say,
-                self._note,
-            )
+            self._supervisor = Supervisor(self._tiers(kept), guard, self._say, self._note)
             stack.callback(self._installation.clear_status)
             stack.callback(self._supervisor.stop)
             self._supervisor.start()
@@ -119,6 +97,26 @@ class Standalone:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
+    def _tiers(self, kept: Kept) -> tuple[tuple[Program, ...], ...]:
+        directory = self._installation.directory
+        valkey = ValkeyServer(directory / "valkey", kept.ports.valkey, kept.valkey_password)
+        seaweed = SeaweedServer(
+            directory / "seaweedfs", kept.ports.seaweed, kept.s3_access_key, kept.s3_secret_key
+        )
+        environment = {
+            **valkey.environment,
+            **seaweed.environment,
+            "AMIGO_SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS),
+        }
+        return (
+            (valkey.program(), seaweed.program()),
+            (
+                self._service(environment),
+                self._housekeeping(environment),
+                self._worker(environment),
+            ),
+        )
+
     def _service(self, environment: dict[str, str]) -> Program:
         return Program(
             name="service",
@@ -140,7 +138,6 @@ class Standalone:
             log=self._log("worker"),
             is_ready=lambda: not silent_processes(directory),
             env={
-                "AMIGO_SHUTDOWN_SECONDS": str(WORKER_SHUTDOWN_SECONDS),
                 **environment,
                 "AMIGO_RUN_DIRECTORY": str(directory.path),
                 "AMIGO_METRICS_PORT": str(self._ports.worker_metrics),
@@ -207,6 +204,9 @@ def serve(
     try:
         with Standalone(directory, port=port, say=say) as system:
             say(f"AMIGO answers at {system.url} (interface: {system.url}/docs). Ctrl-C stops it.")
-            system.wait()
+            try:
+                system.wait()
+            finally:
+                say("Stopping.")
     except KeyboardInterrupt:
         say("Stopped.")

@@ -179,6 +179,20 @@ def test_a_signal_stops_everything_in_good_order(tmp_path: Path, ending: signal.
     assert "bye bye" in (directory / "valkey" / "valkey.log").read_text()
 
 
+def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
+    directory = tmp_path / "system"
+    with serve(directory) as process:
+        url_told_by(process)
+        groups = [program["pid"] for program in status_of(directory)["programs"].values()]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout
+        assert process.stdout.readline() == "Stopping.\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(START_SECONDS) == 0
+    wait_for(lambda: not any(living(group) for group in groups))
+    assert "bye bye" not in (directory / "valkey" / "valkey.log").read_text()
+
+
 def test_a_taken_port_is_told(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
@@ -187,7 +201,9 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
         with serve(tmp_path, "--port", str(port)) as process:
             output, _ = process.communicate()
     assert process.returncode == 1
-    assert output == f"Error: Port {port} is taken. Choose another, or none for a free one.\n"
+    assert output == (
+        f"Error: Port {port} is taken or reserved. Choose another, or none for a free one.\n"
+    )
 
 
 def test_a_directory_that_cannot_be_used_is_told(tmp_path: Path) -> None:
