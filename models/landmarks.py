@@ -145,12 +145,20 @@ class LandmarkDetector:
         Raises:
             NoFace: the first frame shows no face, or most frames lose it.
         """
+        return smooth(fill_gaps(self.follow(frames)))
+
+    def follow(self, frames: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32] | None]:
+        """Like `track`, as found: each frame's `[79, 2]`, unsmoothed, or None where it is lost.
+
+        Raises:
+            NoFace: the first frame shows no face.
+        """
         remaining = iter(frames)
         first = next(remaining)
         square, size = self._tracking_window(first)
         found = [self._mesh_anew(crop_square(first, square, size))]
         found += [self._mesh_window(crop_square(frame, square, size)) for frame in remaining]
-        return smooth(square.to_picture(_fill_gaps(found), size))
+        return [None if face is None else square.to_picture(face, size) for face in found]
 
     def _search(self, image: NDArray[np.uint8]) -> Iterator[list[Square]]:
         """Yield where faces may be: over the whole picture, then by ever smaller tiles."""
@@ -234,15 +242,19 @@ def _largest_apart(boxes: list[Square]) -> list[Square]:
 def _distinct(faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     """Sort faces by size, largest first, and drop a face that was found twice."""
     kept: list[NDArray[np.float32]] = []
-    for face in sorted(faces, key=lambda face: float(interocular(face)), reverse=True):
+    for face in sorted(faces, key=lambda face: float(interocular(face))):
         gaps = [np.linalg.norm(eye_midpoint(face) - eye_midpoint(k)) / interocular(k) for k in kept]
         if all(gap > 1 for gap in gaps):
             kept.append(face)
     return kept
 
 
-def _fill_gaps(found: list[NDArray[np.float32] | None]) -> NDArray[np.float32]:
-    """Interpolate `[T, 79, 2]` over the frames in which the face was lost."""
+def fill_gaps(found: list[NDArray[np.float32] | None]) -> NDArray[np.float32]:
+    """Interpolate `[T, 79, 2]` over the frames in which the face was lost.
+
+    Raises:
+        NoFace: most frames lost it.
+    """
     known = [index for index, face in enumerate(found) if face is not None]
     if 2 * len(known) < len(found):
         raise NoFace(f"A face was found in only {len(known)} of the video's {len(found)} frames.")

@@ -1,6 +1,6 @@
 """The video file: frames and speech in, one MP4 that every browser plays; and frames back out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 
 from models.audio import FRAME_RATE, SAMPLE_RATE
 
-_AUDIO_RATE = 48_000
-"""Samples a second in the file, what players expect."""
-_AUDIO_BIT_RATE = 128_000
+PLAYERS_AUDIO_RATE = 48_000
+"""Samples a second in a file, what players expect."""
+_AUDIO_BITS_PER_SAMPLE = 8 / 3
 _VIDEO_OPTIONS = {"crf": "16", "preset": "fast"}
 _VIDEO_THREADS = 4
 """Fixed, for x264's output depends on how many threads it has."""
 # Without these flags FFmpeg's quick paths darken a picture by one to two levels of 255 each way.
 _TO_VIDEO = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
 _TO_RGB = _TO_VIDEO | Interpolation.FULL_CHR_H_INT
-_METADATA = {
+SYNTHETIC = {
     "title": "Talking face",
     "comment": "Synthetic media: this face was animated by AMIGO.",
 }
+"""What a file made by the pipeline says of itself."""
 
 
 def encode_video(
@@ -33,6 +34,8 @@ def encode_video(
     frames: Iterable[NDArray[np.uint8]],
     waveform: NDArray[np.float32],
     frame_rate: int = FRAME_RATE,
+    audio_rate: int = PLAYERS_AUDIO_RATE,
+    metadata: Mapping[str, str] = SYNTHETIC,
 ) -> None:
     """Write RGB frame batches `[B, H, W, 3]` and a 16 kHz waveform `[N]` as an MP4.
 
@@ -52,8 +55,10 @@ def encode_video(
     options = {"movflags": "+faststart", "fflags": "+bitexact", "movie_timescale": "48000"}
     try:
         with av.open(path, "w", format="mp4", options=options) as container:
-            container.metadata.update(_METADATA)
-            _encode(container, chain([first], pictures), first.shape, waveform, frame_rate)
+            container.metadata.update(metadata)
+            video = _add_video(container, first.shape, frame_rate)
+            sound = _add_sound(container, audio_rate)
+            _encode(container, video, sound, chain([first], pictures), waveform)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -63,32 +68,41 @@ def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
     """Yield a video's RGB frames `[H, W, 3]` in order, decoding each when it is asked for."""
     with av.open(path) as container:
         for frame in container.decode(video=0):
-            picture = frame.reformat(format="rgb24", interpolation=_TO_RGB).to_ndarray()
-            yield picture.astype(np.uint8, copy=False)
+            yield to_picture(frame)
+
+
+def to_picture(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Return a decoded frame as RGB `[H, W, 3]`, its colours faithful."""
+    picture = frame.reformat(format="rgb24", interpolation=_TO_RGB).to_ndarray()
+    return picture.astype(np.uint8, copy=False)
 
 
 def _encode(
     container: OutputContainer,
+    video: av.VideoStream,
+    sound: av.AudioStream,
     pictures: Iterable[NDArray[np.uint8]],
-    shape: tuple[int, ...],
     waveform: NDArray[np.float32],
-    frame_rate: int,
 ) -> None:
-    video = _add_video(container, shape, frame_rate)
-    sound = container.add_stream("aac", rate=_AUDIO_RATE, layout="mono")
-    sound.bit_rate = _AUDIO_BIT_RATE
-    speech = _audio_frames(waveform)
+    frame_rate = video.codec_context.rate
+    speech = _audio_frames(waveform, sound.rate)
     written = 0.0
     for index, picture in enumerate(pictures):
         container.mux(video.encode(_video_frame(picture)))
         # The sound up to here, so that the file interleaves both and the muxer queues neither.
         while written < (index + 1) / frame_rate and (piece := next(speech, None)):
             container.mux(sound.encode(piece))
-            written += piece.samples / _AUDIO_RATE
+            written += piece.samples / sound.rate
     container.mux(video.encode(None))
     for piece in speech:
         container.mux(sound.encode(piece))
     container.mux(sound.encode(None))
+
+
+def _add_sound(container: OutputContainer, audio_rate: int) -> av.AudioStream:
+    stream = container.add_stream("aac", rate=audio_rate, layout="mono")
+    stream.bit_rate = round(_AUDIO_BITS_PER_SAMPLE * audio_rate)
+    return stream
 
 
 def _add_video(
@@ -121,9 +135,9 @@ def _video_frame(picture: NDArray[np.uint8]) -> av.VideoFrame:
     )
 
 
-def _audio_frames(waveform: NDArray[np.float32]) -> Iterator[av.AudioFrame]:
+def _audio_frames(waveform: NDArray[np.float32], rate: int) -> Iterator[av.AudioFrame]:
     """Resample a 16 kHz waveform `[N]` piece by piece, to exactly as long a sound."""
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=_AUDIO_RATE, frame_size=1024)
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate, frame_size=1024)
     for start in range(0, len(waveform), SAMPLE_RATE):
         piece = np.ascontiguousarray(waveform[None, start : start + SAMPLE_RATE])
         frame = av.AudioFrame.from_ndarray(piece, format="flt", layout="mono")
