@@ -242,7 +242,7 @@ def _largest_apart(boxes: list[Square]) -> list[Square]:
 def _distinct(faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     """Sort faces by size, largest first, and drop a face that was found twice."""
     kept: list[NDArray[np.float32]] = []
-    for face in sorted(faces, key=lambda face: float(interocular(face))):
+    for face in sorted(faces, key=lambda face: float(interocular(face)), reverse=True):
         gaps = [np.linalg.norm(eye_midpoint(face) - eye_midpoint(k)) / interocular(k) for k in kept]
         if all(gap > 1 for gap in gaps):
             kept.append(face)
