@@ -262,7 +262,7 @@ def test_a_face_that_the_edge_cuts_is_refused(x: float, y: float) -> None:
 
 
 def test_a_cut_hairline_is_accepted() -> None:
-    crop_portrait(BLANK, FakeDetector(face_landmarks(128, 30, 40)))
+    crop_portrait(BLANK, FakeDetector(face_landmarks(128, 24, 40)))
 
 
 @pytest.mark.parametrize("yaw", [-43, -20, 0, 20, 43])
