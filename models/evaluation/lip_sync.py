@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames, read_waveform
-from models.landmarks import LandmarkDetector, interocular
+from models.evaluation.metrics import correlate, lip_opening
+from models.landmarks import LandmarkDetector
 from models.video import read_frames
 
 MAX_LAG = 3
@@ -23,7 +24,6 @@ _SPEECH_BAND = (200.0, 3500.0)
 """Hertz: vowels, which open the mouth, and little of the hiss of s and f, which close it."""
 _FLOOR = 0.02
 """Of the loudest frame: 34 dB below, where pauses and room noise count the same."""
-_UPPER_LIP, _LOWER_LIP = [61, 62, 63], [67, 66, 65]
 
 
 @dataclass(frozen=True)
@@ -53,19 +53,9 @@ def measure_lip_sync(video: Path, detector: LandmarkDetector) -> LipSync:
         NoFace, AudioError: the video shows no face, or its sound cannot be used.
     """
     opening = lip_opening(detector.track(read_frames(video)))
-    correlation, lag = correlate(opening, speech_envelope(read_waveform(video)))
+    correlation, lag = correlate(opening, speech_envelope(read_waveform(video)), MAX_LAG)
     low, high = np.percentile(opening, (5, 95))
     return LipSync(correlation, lag, float(high - low))
-
-
-def lip_opening(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the gap `[T]` between the inner lips of `[T, 79, 2]` in inter-ocular distances.
-
-    The face's size is its median over the clip, so that a blink or a nod does not open the mouth.
-    """
-    gaps = np.linalg.norm(landmarks[:, _UPPER_LIP] - landmarks[:, _LOWER_LIP], axis=-1)
-    opening: NDArray[np.float32] = gaps.mean(axis=1) / np.median(interocular(landmarks))
-    return opening
 
 
 def speech_envelope(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -84,31 +74,3 @@ def speech_envelope(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
     loudness = np.sqrt(windows[::SAMPLES_PER_FRAME].mean(axis=1))
     floor = _FLOOR * loudness.max() + np.finfo(np.float32).tiny
     return np.asarray(20 * np.log10(loudness + floor), np.float32)
-
-
-def correlate(
-    opening: NDArray[np.float32], envelope: NDArray[np.float32], max_lag: int = MAX_LAG
-) -> tuple[float, int]:
-    """Return the highest Pearson correlation of two tracks `[T]` and its lag in frames.
-
-    A positive lag says that the opening trails. What does not move correlates with nothing: 0.
-    """
-    length = min(len(opening), len(envelope))
-    reach = min(max_lag, length // 4)
-    correlations = {
-        lag: _pearson(
-            opening[max(0, lag) : length + min(0, lag)],
-            envelope[max(0, -lag) : length - max(0, lag)],
-        )
-        for lag in sorted(range(-reach, reach + 1), key=abs)
-    }
-    lag = max(correlations, key=lambda lag: correlations[lag])
-    return correlations[lag], lag
-
-
-def _pearson(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    if len(a) < 2:
-        return 0.0
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float(np.clip(a @ b / scale, -1, 1)) if scale > 1e-6 else 0.0

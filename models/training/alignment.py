@@ -44,13 +44,17 @@ class AlignedClip:
 
 def align(landmarks: Points) -> AlignedClip:
     """Take landmarks `[T, 79, 2]` in pixels apart into rest, head motion and speech motion."""
-    faces = _smooth(normalize_landmarks(landmarks), window=5)
-    middle = np.median(faces, axis=0)
-    pose = _smooth(fit_pose(faces, middle), window=11)
-    still = turn_head(faces, -pose)
+    still, pose = hold_still(landmarks)
     resting = close_mouth(_nearly_closed(still))
     motion = (still - resting) * SPEECH_WEIGHTS[:, None] / axis_scales(resting)
     return AlignedClip(motion.astype(np.float32), pose, resting)
+
+
+def hold_still(landmarks: Points) -> tuple[Points, Points]:
+    """Return a clip `[T, 79, 2]` in the normal form without its head motion, and that `[T, 6]`."""
+    faces = _smooth(normalize_landmarks(landmarks), window=5)
+    pose = _smooth(fit_pose(faces, np.median(faces, axis=0)), window=11)
+    return turn_head(faces, -pose), pose
 
 
 def fit_pose(faces: Points, middle: Points) -> Points:

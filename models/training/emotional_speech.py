@@ -32,6 +32,16 @@ CROP = 75
 
 
 @dataclass(frozen=True)
+class Recording:
+    """A labelled recording on disk; strength 0 (neutral) to 1 (strong)."""
+
+    path: Path
+    speaker: str
+    emotion: Emotion
+    strength: float
+
+
+@dataclass(frozen=True)
 class EmotionalClip:
     """One recording: prosody `[163, 4T]` and states `[2T, 384]` in float16, and its label."""
 
@@ -98,23 +108,37 @@ def split_speakers(
     return train, [clip for clip in clips if clip.speaker in HELD_OUT_SPEAKERS]
 
 
+def list_recordings(data: Path) -> list[Recording]:
+    """Return every recording of `speech/labels.csv` whose label is one of ours."""
+    with (data / "speech" / "labels.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["emotion"] in LABELS]
+    return [
+        Recording(
+            path=data / "speech" / row["file"],
+            speaker=row["speaker"],
+            emotion=LABELS[row["emotion"]],
+            strength=0.0
+            if LABELS[row["emotion"]] is Emotion.NEUTRAL
+            else STRENGTHS[row["intensity"]],
+        )
+        for row in rows
+    ]
+
+
 def read_emotional_speech(
     data: Path, encoder: SpeechEncoder, rng: np.random.Generator | None = None
 ) -> Iterator[EmotionalClip]:
     """Yield every labelled recording; with `rng`, those to train on, each disturbed at random."""
-    with (data / "speech" / "labels.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["emotion"] in LABELS]
-    for row in rows:
-        if rng is not None and row["speaker"] in HELD_OUT_SPEAKERS:
+    for recording in list_recordings(data):
+        if rng is not None and recording.speaker in HELD_OUT_SPEAKERS:
             continue
-        waveform = read_waveform(data / "speech" / row["file"])
+        waveform = read_waveform(recording.path)
         if rng is not None:
             waveform = disturb(change_speed(waveform, rng.uniform(0.93, 1.07)), rng)
-        emotion = LABELS[row["emotion"]]
         yield EmotionalClip(
-            speaker=row["speaker"],
-            emotion=emotion,
-            strength=0.0 if emotion is Emotion.NEUTRAL else STRENGTHS[row["intensity"]],
+            speaker=recording.speaker,
+            emotion=recording.emotion,
+            strength=recording.strength,
             prosody=framed_prosody(waveform).half(),
             states=encoder.encode(waveform).half(),
         )

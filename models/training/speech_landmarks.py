@@ -142,16 +142,19 @@ def measure_lags(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> dict[st
 
 def shift(clip: SourceClip, lag: int) -> SourceClip:
     """Return the clip with its sound `lag` states earlier, less the frames that then have none."""
-    lost = -(-abs(lag) // STATES_PER_FRAME)
-    kept = len(clip.aligned.motion) - lost
-    first = lost if lag < 0 else 0
-    start = first * SAMPLES_PER_FRAME + lag * SAMPLES_PER_STATE
-    waveform = clip.waveform[start : start + kept * SAMPLES_PER_FRAME]
-    frames = slice(first, first + kept)
+    frames, samples = overlap(len(clip.aligned.motion), lag)
     aligned = replace(
         clip.aligned, motion=clip.aligned.motion[frames], pose=clip.aligned.pose[frames]
     )
-    return replace(clip, waveform=waveform, aligned=aligned)
+    return replace(clip, waveform=clip.waveform[samples], aligned=aligned)
+
+
+def overlap(frames: int, lag: int) -> tuple[slice, slice]:
+    """Return those of `frames` video frames that have sound, and its samples, `lag` states late."""
+    lost = -(-abs(lag) // STATES_PER_FRAME)
+    first, kept = (lost if lag < 0 else 0), frames - lost
+    start = first * SAMPLES_PER_FRAME + lag * SAMPLES_PER_STATE
+    return slice(first, first + kept), slice(start, start + kept * SAMPLES_PER_FRAME)
 
 
 def encode_alone(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> list[SpeechClip]:

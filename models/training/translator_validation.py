@@ -5,20 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
+from models.evaluation.baselines import warp_by_landmarks
+from models.evaluation.metrics import box, psnr, sharpness, ssim
 from models.training.face_frames import mouth_opening, read_clip, read_landmarks
 from models.visual_translator import VisualTranslator
-from models.warping import FLOW_STRIDE, flow_coordinates, sample, spline_flow, upsample_flow
-
-BOX_MARGIN = 6
-"""Pixels added around the mouth's and the eyes' landmarks."""
-LUMA = (0.299, 0.587, 0.114)
-SSIM_CONSTANTS = (0.01**2, 0.03**2)
 
 
 @dataclass(frozen=True)
@@ -46,17 +39,21 @@ Renderer = Callable[[Pair], NDArray[np.uint8]]
 
 
 def validation_pairs(data: Path, name: str = "lrcar") -> list[Pair]:
-    """Pair each held-out clip's first frame with its widest open mouth and with its last frame."""
+    """Return the `pairs_of` every held-out clip of a set."""
     pairs = []
     for stem, landmarks in read_landmarks(data, name, "val").items():
-        frames = read_clip(data / "clips" / name / "val" / f"{stem}.mp4")
-        count = min(len(frames), len(landmarks))
-        widest = 1 + int(np.argmax(mouth_opening(landmarks[1:count])))
-        pairs += [
-            Pair(frames[0], frames[wanted], landmarks[0], landmarks[wanted])
-            for wanted in sorted({widest, count - 1})
-        ]
+        pairs += pairs_of(read_clip(data / "clips" / name / "val" / f"{stem}.mp4"), landmarks)
     return pairs
+
+
+def pairs_of(frames: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> list[Pair]:
+    """Pair a clip's first frame with its widest open mouth and with its last frame."""
+    count = min(len(frames), len(landmarks))
+    widest = 1 + int(np.argmax(mouth_opening(landmarks[1:count])))
+    return [
+        Pair(frames[0].copy(), frames[wanted].copy(), landmarks[0], landmarks[wanted])
+        for wanted in sorted({widest, count - 1})
+    ]
 
 
 def baselines() -> dict[str, Renderer]:
@@ -66,11 +63,7 @@ def baselines() -> dict[str, Renderer]:
 
 def render_prior(pair: Pair) -> NDArray[np.uint8]:
     """Warp the portrait by the thin-plate spline and nothing else."""
-    source, target = (torch.from_numpy(points)[None] for points in (pair.source, pair.target))
-    flow = upsample_flow(spline_flow(source, target), FLOW_STRIDE)
-    picture = torch.from_numpy(pair.portrait.copy()).permute(2, 0, 1)[None].float()
-    warped = sample(picture, flow_coordinates(flow))
-    return warped[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy()
+    return warp_by_landmarks(pair.portrait, pair.source, pair.target)
 
 
 def translator_renderer(translator: VisualTranslator) -> Renderer:
@@ -96,38 +89,6 @@ def score_frame(frame: NDArray[np.uint8], pair: Pair) -> Scores:
         eyes_psnr=psnr(frame[eyes], pair.wanted[eyes]),
         mouth_sharpness=sharpness(frame[mouth]) / sharpness(pair.wanted[mouth]),
     )
-
-
-def box(points: NDArray[np.float32]) -> tuple[slice, slice]:
-    """Return rows and columns of the points' bounding box, `BOX_MARGIN` px larger on each side."""
-    left, top = (int(v) for v in np.floor(points.min(axis=0)) - BOX_MARGIN)
-    right, bottom = (int(v) for v in np.ceil(points.max(axis=0)) + BOX_MARGIN)
-    return slice(max(top, 0), bottom), slice(max(left, 0), right)
-
-
-def psnr(frame: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> float:
-    """Return the peak signal-to-noise ratio in dB over all channels."""
-    error = np.square(frame.astype(np.float64) - wanted).mean()
-    return float(10 * np.log10(255**2 / max(error, 1e-3)))
-
-
-def ssim(frame: NDArray[np.uint8], wanted: NDArray[np.uint8]) -> float:
-    """Return the structural similarity of the luma (Wang et al., 2004; 11 px, sigma 1.5)."""
-    x, y = (_blur_input(picture) for picture in (frame, wanted))
-    mean_x, mean_y = _blur(x), _blur(y)
-    var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
-    c1, c2 = SSIM_CONSTANTS
-    likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    return float((likeness / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean())
-
-
-def sharpness(picture: NDArray[np.uint8]) -> float:
-    """Return the mean absolute Laplacian of the luma, in grey levels."""
-    luma = picture.astype(np.float64) @ LUMA
-    inner = luma[1:-1, 1:-1]
-    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * inner
-    return float(np.abs(laplacian).mean())
 
 
 def sample_sheet(pairs: list[Pair], render: Renderer) -> Image.Image:
@@ -156,14 +117,3 @@ def as_table(scores: dict[str, Scores]) -> str:
         figures = f"{row.psnr:.2f} | {row.ssim:.3f} | {row.mouth_psnr:.2f} | {row.eyes_psnr:.2f}"
         lines.append(f"| {name} | {figures} | {row.mouth_sharpness:.2f} |")
     return "\n".join(lines)
-
-
-def _blur_input(picture: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(picture.astype(np.float64) @ LUMA / 255)[None, None]
-
-
-def _blur(x: Tensor) -> Tensor:
-    ticks = torch.arange(11, dtype=x.dtype) - 5
-    weights = torch.exp(-ticks.square() / (2 * 1.5**2))
-    weights = weights / weights.sum()
-    return F.conv2d(F.conv2d(x, weights.reshape(1, 1, 1, 11)), weights.reshape(1, 1, 11, 1))
