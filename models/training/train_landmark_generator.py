@@ -142,7 +142,9 @@ def step(
     trainee.train()
     long = session.step % 4 == 3
     batch = lips.draw(options.batch // 3 if long else options.batch, LONG if long else SHORT)
-    terms = speech_losses(trainee.network.speech_motion(batch.states), batch.motion)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        spoken = trainee.network.speech_motion(batch.states)
+    terms = speech_losses(spoken.float(), batch.motion)
     terms |= emotion_losses(trainee, emotions.draw(options.emotion_batch), batch.motion, looks)
     session.descend(torch.stack(list(terms.values())).sum())
     return {name: float(value.detach()) for name, value in terms.items()}

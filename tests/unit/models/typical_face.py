@@ -41,9 +41,9 @@ def normal_face(opening: float = 0.0) -> Points:
 def pixel_face(opening: float = 0.0, roll: float = 0.0) -> Points:
     """Return `[79, 2]` on a 256x256 crop, eyes 60 px apart, turned by `roll` radians."""
     turn = np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
-    return (60.0 * normal_face(opening) @ turn.T + (128.0, 100.0)).astype(np.float32)
+    face: Points = (60.0 * normal_face(opening) @ turn.T + (128.0, 100.0)).astype(np.float32)
+    return face
 
 
 def _line(start: tuple[float, float], stop: tuple[float, float], count: int) -> Points:
-    points: Points = np.linspace(start, stop, count).astype(np.float32)
-    return points
+    return np.linspace(start, stop, count).astype(np.float32)

@@ -6,24 +6,12 @@ import pytest
 from models.emotions import EMOTIONS, Emotion
 from models.retargeting import lip_gaps
 from models.training.expressions import ACTIONS, Expressions, keep_lips_together
-from tests.unit.models.typical_face import normal_face
+from tests.unit.models.training.tiny_speech import made_up_expressions
 
 
 @pytest.fixture
 def expressions(tmp_path: Path) -> Expressions:
-    """A made-up morphable face: each action moves random points by up to 0.1."""
-    rng = np.random.default_rng(0)
-    names = sorted({
-        action if action.endswith(("_L", "_R")) or action == "jawOpen" else f"{action}{side}"
-        for actions in ACTIONS.values()
-        for action in actions
-        for side in ("_L", "_R")
-    } | {"mouthPucker"})  # fmt: skip
-    neutral = np.concatenate([normal_face()[:68] * (1, -1), np.zeros((68, 1))], axis=1)
-    offsets = 0.1 * rng.standard_normal((len(names), 68, 3))
-    path = tmp_path / "face.npz"
-    np.savez(path, expression_names=names, expression=offsets, neutral=neutral)
-    return Expressions(path)
+    return made_up_expressions(tmp_path)
 
 
 def test_every_emotion_has_a_look() -> None:

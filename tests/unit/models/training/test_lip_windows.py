@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+
+from models.speech_encoder import SpeechEncoder, SpeechEncoderConfig
+from models.training.lip_windows import (
+    LONG,
+    MIRRORED,
+    SHORT,
+    LipSampler,
+    mirror,
+    silent_clips,
+)
+from tests.unit.models.training.tiny_speech import speech_clip
+from tests.unit.models.typical_face import normal_face
+
+
+def sampler(long_share: float = 0.5) -> LipSampler:
+    clips = [speech_clip(f"g{i}", 75) for i in range(40)]
+    clips += [speech_clip(f"w{i}", 28, "words") for i in range(3)]
+    silence = [speech_clip("silence", 100)]
+    return LipSampler(clips, silence, np.random.default_rng(0), long_share)
+
+
+@pytest.mark.parametrize("length", [SHORT, LONG])
+def test_windows_hold_two_states_a_frame(length: int) -> None:
+    batch = sampler().draw(5, length)
+    assert batch.states.shape[:2] == (5, 2 * length)
+    assert batch.motion.shape == (5, length, 79, 2)
+
+
+def test_states_and_motion_are_cut_at_the_same_place() -> None:
+    batch = sampler().draw(30, SHORT)
+    said = batch.states[:, ::2, 0]
+    moved = batch.motion[:, :, 66, 1]
+    torch.testing.assert_close(moved, 0.1 * said, atol=2e-3, rtol=0.0)
+
+
+def test_a_set_of_few_clips_is_not_drowned() -> None:
+    lips = sampler(long_share=0.5)
+    drawn = [lips._clip(SHORT).set for _ in range(300)]
+    assert 0.35 < drawn.count("words") / 300 < 0.6
+
+
+def test_a_mirror_twice_is_no_mirror() -> None:
+    motion = torch.randn(3, 79, 2)
+    torch.testing.assert_close(mirror(mirror(motion)), motion)
+
+
+def test_a_symmetric_face_looks_the_same_in_a_mirror() -> None:
+    face = torch.from_numpy(normal_face())
+    torch.testing.assert_close(mirror(face), face, atol=1e-5, rtol=0.0)
+    assert sorted(MIRRORED) == list(range(79))
+
+
+def test_in_silence_the_mouth_rests() -> None:
+    encoder = SpeechEncoder(SpeechEncoderConfig(width=24, heads=2, layers=1)).eval()
+    for clip in silent_clips(encoder, np.random.default_rng(0), 2):
+        assert len(clip.states) == 2 * len(clip.motion)
+        assert not clip.motion.any()

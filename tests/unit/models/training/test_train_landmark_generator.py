@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.checkpoints import load_checkpoint
+from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
+from models.training.emotional_speech import EmotionSampler
+from models.training.lip_windows import LipSampler
+from models.training.session import Session
+from models.training.train_landmark_generator import (
+    CHECKPOINT,
+    Looks,
+    Trainee,
+    TrainingOptions,
+    components,
+    set_bases,
+    step,
+    validate,
+)
+from tests.unit.models.tiny_generator import TINY
+from tests.unit.models.training.tiny_speech import emotional_clips, made_up_expressions, speech_clip
+
+
+class TinyRun:
+    """A run on made-up clips with tiny networks."""
+
+    def __init__(self, folder: Path) -> None:
+        torch.manual_seed(0)
+        rng = np.random.default_rng(0)
+        clips = [speech_clip(f"g{i}", 75) for i in range(8)]
+        self.held_out = [speech_clip("held", 40, "grid", "val")]
+        self.lips = LipSampler(clips, [speech_clip("s", 100)], rng)
+        self.recordings = emotional_clips()
+        self.emotions = EmotionSampler(self.recordings, rng)
+        self.looks = Looks(made_up_expressions(folder), np.random.default_rng(0))
+        self.options = TrainingOptions(folder, folder, folder, 1.0, batch=12, emotion_batch=7)
+        trainee = Trainee(TINY)
+        set_bases(trainee.network, clips, self.looks)
+        optimizer = torch.optim.AdamW(trainee.parameters(), 1e-2)
+        self.session = Session(trainee, optimizer, folder, 10.0, decay=0.9)
+
+    def steps(self, count: int) -> list[float]:
+        """Return the sum of the loss's terms at each of `count` steps."""
+        return [
+            sum(step(self.session, self.lips, self.emotions, self.looks, self.options).values())
+            for _ in range(count)
+        ]
+
+
+def test_loss_falls_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path)
+    losses = run.steps(60)
+    assert np.mean(losses[-8:]) < 0.85 * np.mean(losses[:8])
+    validate(run.session, run.held_out, run.recordings, {})
+    resumed = TinyRun(tmp_path)
+    resumed.session.resume()
+    assert resumed.session.step == 60
+    assert np.mean(resumed.steps(8)) < 0.85 * np.mean(losses[:8])
+
+
+def test_validation_keeps_weights_that_load(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path)
+    run.steps(2)
+    validate(run.session, run.held_out, run.recordings, {"loss": 1.0})
+    state, sizes = load_checkpoint(tmp_path / CHECKPOINT)
+    network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
+    network.load_state_dict(state)
+    assert network.config == TINY
+
+
+def test_components_rebuild_what_they_were_drawn_from() -> None:
+    generator = torch.Generator().manual_seed(0)
+    samples = torch.randn(200, 3, generator=generator) @ torch.randn(3, 158, generator=generator)
+    basis = components(samples, 3).flatten(1)
+    rebuilt = samples @ torch.linalg.pinv(basis) @ basis
+    torch.testing.assert_close(rebuilt, samples, atol=1e-3, rtol=1e-3)
