@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-gpu check format bench evaluate clean
+.PHONY: help demo serve test test-gpu check format bench evaluate data-given clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -48,6 +48,12 @@ format: $(VENV)/dev.stamp  ## format the code and fix what ruff can
 
 bench: $(VENV)/dev.stamp  ## measure this machine: seconds a stage, frames a second, real-time factor
 	@$(BIN)/python -m benchmarks
+
+evaluate: data-given $(VENV)/dev.stamp  ## measure both stages: make evaluate DATA=folder [OUT=out/evaluation] [CLIPS=n]
+	@$(BIN)/python -m models.evaluation --data $(DATA) --out $(or $(OUT),out/evaluation) $(if $(CLIPS),--clips $(CLIPS))
+
+data-given:
+	@test -d "$(DATA)/clips" || { echo "make evaluate needs DATA=folder, the validation clips as docs/evaluation.md lays them out; '$(DATA)' holds no clips." >&2; exit 2; }
 
 clean:  ## remove the environment, the output and the standalone system's data
 	rm -rf $(VENV) out var

@@ -1,0 +1,123 @@
+"""Measure both stages on the validation sets, beside the trivial baselines.
+
+    python -m models.evaluation --data DIR --out DIR [--clips N] [--device D]
+
+In the output folder lie report.md, report.json, the pictures, and every generated video. What each
+figure means stands in docs/evaluation.md.
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from models.evaluation.held_out import HeldOutClip, read_held_out, read_lags, spread
+from models.evaluation.judges import Judges
+from models.evaluation.pictures import draw_openings, emotion_grid, film_strip, pair_strip
+from models.evaluation.report import Provenance, write_report
+from models.evaluation.stage_one import (
+    LandmarkScore,
+    emotion_tables,
+    held_out_recordings,
+    landmark_table,
+    score_landmarks,
+    training_mean,
+)
+from models.evaluation.stage_two import PairsBySet, frame_pairs, frame_table
+from models.evaluation.whole_path import score_videos, video_path, video_table
+from models.pipeline import TalkingFacePipeline
+from models.training.face_frames import read_clip
+
+RECORDINGS_A_CLIP = 8
+"""Emotional recordings heard for every clip that `--clips` asks for: one an emotion."""
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """What is measured: `clips` a set (None: all), training's `cache` for its lags."""
+
+    data: Path
+    out: Path
+    cache: Path
+    clips: int | None
+
+
+def main() -> None:
+    """Read the command line, measure, and write the report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="see docs/evaluation.md")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--clips", type=int, help="clips of each set; all by default")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--cache", type=Path, default=Path("runs/stage_one/cache"))
+    judges = ("identity", "inception", "syncnet")
+    for name in judges:
+        parser.add_argument(f"--{name}", type=Path, help="TorchScript file; none is shipped")
+    read = parser.parse_args()
+    device = torch.device(read.device)
+    evaluate(
+        TalkingFacePipeline.load(read.device),
+        EvaluationOptions(read.data, read.out, read.cache, read.clips),
+        Judges.load(device, **{name: getattr(read, name) for name in judges}),
+        Provenance.now(device),
+    )
+    print(read.out / "report.md")
+
+
+def evaluate(
+    pipeline: TalkingFacePipeline,
+    options: EvaluationOptions,
+    judges: Judges,
+    provenance: Provenance,
+) -> None:
+    """Measure everything and write report.md, report.json, pictures and videos."""
+    videos = options.out / "videos"
+    videos.mkdir(parents=True, exist_ok=True)
+    lags = read_lags(options.data, options.cache, pipeline.generator.encoder)
+    clips = list(read_held_out(options.data, lags, options.clips))
+    speaking = [clip for clip in clips if clip.waveform is not None]
+    recordings = held_out_recordings(options.data)
+    heard = spread(recordings, options.clips and RECORDINGS_A_CLIP * options.clips)
+    landmarks = score_landmarks(pipeline.generator, speaking, training_mean(options.data))
+    pairs = frame_pairs(clips)
+    tables = [
+        landmark_table(landmarks),
+        frame_table(pipeline.translator, pairs),
+        video_table(score_videos(pipeline, speaking, judges, videos)),
+        *emotion_tables(pipeline.generator, heard),
+    ]
+    pictures = draw(pipeline, options.out, speaking, pairs, landmarks)
+    write_report(options.out, provenance, tables, pictures)
+
+
+def draw(
+    pipeline: TalkingFacePipeline,
+    folder: Path,
+    clips: list[HeldOutClip],
+    pairs: PairsBySet,
+    landmarks: list[LandmarkScore],
+) -> list[Path]:
+    """Write all pictures and return their paths."""
+    first: dict[str, HeldOutClip] = {}
+    for clip in clips:
+        first.setdefault(clip.set, clip)
+    longest = max((c.waveform for c in clips if c.waveform is not None), key=len)
+    drawn = {
+        f"pairs_{name}": pair_strip(pipeline.translator, group) for name, group in pairs.items()
+    }
+    for name, clip in first.items():
+        video = read_clip(video_path(folder / "videos", clip))
+        drawn[f"film_{name}"] = film_strip(clip.pictures(), video)
+    drawn["emotions"] = emotion_grid(pipeline, clips[0].pictures()[0], longest)
+    paths = [folder / f"{name}.png" for name in drawn]
+    for path, picture in zip(paths, drawn.values(), strict=True):
+        picture.save(path)
+    draw_openings(folder / "openings.png", landmarks)
+    return [folder / "openings.png", *paths]
+
+
+if __name__ == "__main__":
+    main()

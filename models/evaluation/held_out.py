@@ -1,0 +1,94 @@
+"""The clips that no network was trained on, their sound in step with their pictures."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.audio import read_waveform
+from models.landmarks import CROP_EYE_LEVEL, CROP_INTEROCULARS, CROP_SIZE
+from models.retargeting import NormalFrame, normalize_landmarks
+from models.speech_encoder import SpeechEncoder
+from models.training.alignment import hold_still
+from models.training.face_frames import VALIDATION_SETS, read_clip, read_landmarks
+from models.training.speech_landmarks import fit_length, measure_lags, overlap, read_clips
+
+Points = NDArray[np.float32]
+Item = TypeVar("Item")
+
+LAGS = "lags.json"
+CROP_FRAME = NormalFrame(
+    origin=np.array([CROP_SIZE / 2, CROP_SIZE * CROP_EYE_LEVEL], np.float32),
+    axis=np.array([CROP_SIZE / CROP_INTEROCULARS, 0], np.float32),
+)
+"""Where a face's normal form lies on an aligned 256x256 crop."""
+
+
+@dataclass(frozen=True)
+class HeldOutClip:
+    """One clip of a validation set.
+
+    Attributes:
+        waveform: `[640 T]` samples in step with the frames; None where the clip has no speech.
+        landmarks: `[T, 79, 2]` px of the clip's own frames, smoothed.
+        frames: which of the file's frames these are.
+    """
+
+    set: str
+    name: str
+    path: Path
+    waveform: NDArray[np.float32] | None
+    landmarks: Points
+    frames: slice
+
+    def pictures(self) -> NDArray[np.uint8]:
+        """Decode the frames `[T, 256, 256, 3]`."""
+        return read_clip(self.path)[self.frames]
+
+    def aligned(self) -> Points:
+        """Return the landmarks `[T, 79, 2]` px on an aligned crop, the head held still."""
+        return CROP_FRAME.to_pixels(hold_still(self.landmarks)[0])
+
+    def moving(self) -> Points:
+        """Return the landmarks `[T, 79, 2]` px on an aligned crop, with the head's motion."""
+        return CROP_FRAME.to_pixels(normalize_landmarks(self.landmarks))
+
+
+def read_held_out(data: Path, lags: dict[str, int], count: int | None) -> Iterator[HeldOutClip]:
+    """Yield `count` clips of each validation set (None: all), spread evenly over it."""
+    for name in VALIDATION_SETS:
+        tracked = read_landmarks(data, name, "val")
+        for stem in spread(sorted(tracked), count):
+            path = data / "clips" / name / "val" / f"{stem}.mp4"
+            yield _in_step(name, path, tracked[stem], lags.get(stem))
+
+
+def _in_step(name: str, path: Path, landmarks: Points, lag: int | None) -> HeldOutClip:
+    if lag is None:
+        return HeldOutClip(name, path.stem, path, None, landmarks, slice(0, len(landmarks)))
+    frames, samples = overlap(len(landmarks), lag)
+    waveform = fit_length(read_waveform(path), len(landmarks))[samples]
+    return HeldOutClip(name, path.stem, path, waveform, landmarks[frames], frames)
+
+
+def spread(items: Sequence[Item], count: int | None) -> list[Item]:
+    """Choose `count` items evenly, or all."""
+    if count is None or count >= len(items):
+        return list(items)
+    return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
+
+
+def read_lags(data: Path, cache: Path, encoder: SpeechEncoder) -> dict[str, int]:
+    """Return by how many encoder states (20 ms) the sound of every speaking clip is late.
+
+    They are those that training used, from its cache; without one they are estimated in the same
+    way, from all clips, which takes many minutes.
+    """
+    if (cache / LAGS).exists():
+        lags: dict[str, int] = json.loads((cache / LAGS).read_text())
+        return lags
+    return measure_lags(list(read_clips(data)), encoder)

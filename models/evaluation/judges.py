@@ -1,0 +1,110 @@
+"""Networks that judge videos. None is shipped: whoever holds one passes its TorchScript file.
+
+Each takes RGB frames in 0-1 as float32 `[B, 3, 256, 256]` and does its own cropping, resizing and
+normalising, so that the file alone decides what is measured.
+"""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.audio import SAMPLES_PER_FRAME
+from models.evaluation.metrics import frechet_distance, identity_similarity, sync_confidence
+
+Frames = NDArray[np.uint8]
+Array = NDArray[np.float32]
+Network = Callable[..., Tensor]
+
+BATCH = 16
+SYNC_FRAMES = 5
+"""Video frames, 0.2 s, that SyncNet sees and hears at once."""
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What is at hand; None where nothing was given.
+
+    Attributes:
+        identity: frames to embeddings `[B, D]`, for CSIM.
+        inception: frames to features `[B, D]`, for FID.
+        syncnet: `[B, 5, 3, 256, 256]` and samples `[B, 3200]` to two embeddings `[B, D]`.
+    """
+
+    identity: Network | None = None
+    inception: Network | None = None
+    syncnet: Network | None = None
+
+    @classmethod
+    def load(
+        cls,
+        device: torch.device,
+        *,
+        identity: Path | None = None,
+        inception: Path | None = None,
+        syncnet: Path | None = None,
+    ) -> Self:
+        """Load those TorchScript files that are given."""
+        return cls(*(_load(path, device) for path in (identity, inception, syncnet)))
+
+    def csim(self, portrait: Frames, frames: Frames) -> float | None:
+        """Return the likeness of a portrait `[256, 256, 3]` to frames `[T, 256, 256, 3]`."""
+        if self.identity is None:
+            return None
+        embeddings = _embed(self.identity, np.concatenate([portrait[None], frames]))
+        return identity_similarity(embeddings[0], embeddings[1:])
+
+    def features(self, frames: Frames) -> Array | None:
+        """Return what FID compares."""
+        return None if self.inception is None else _embed(self.inception, frames)
+
+    @torch.inference_mode()
+    def sync(self, frames: Frames, waveform: Array) -> tuple[float, float] | tuple[None, None]:
+        """Return LSE-C and LSE-D of frames `[T, 256, 256, 3]` with their sound `[640 T]`."""
+        if self.syncnet is None:
+            return None, None
+        starts = np.arange(len(frames) - SYNC_FRAMES + 1)
+        faces, sounds = [], []
+        for batch in np.array_split(starts, -(-len(starts) // BATCH)):
+            seen = np.stack([frames[start : start + SYNC_FRAMES] for start in batch])
+            first = batch * SAMPLES_PER_FRAME
+            heard = np.stack([waveform[i : i + SYNC_FRAMES * SAMPLES_PER_FRAME] for i in first])
+            face, sound = self.syncnet(_tensor(seen), torch.from_numpy(heard))
+            faces.append(face.cpu().numpy())
+            sounds.append(sound.cpu().numpy())
+        return sync_confidence(np.concatenate(faces), np.concatenate(sounds))
+
+
+def fid(real: list[Array | None], generated: list[Array | None]) -> float | None:
+    """Return the Frechet distance of all clips' features, None without features."""
+    known = [[f for f in features if f is not None] for features in (real, generated)]
+    if not all(known):
+        return None
+    return frechet_distance(*(np.concatenate(features) for features in known))
+
+
+def _load(path: Path | None, device: torch.device) -> Network | None:
+    if path is None:
+        return None
+    with warnings.catch_warnings():
+        # TorchScript is what such networks are published in, though newer torch prefers its own.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        network = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
+    return lambda *inputs: network(*(x.to(device) for x in inputs))
+
+
+@torch.inference_mode()
+def _embed(network: Network, frames: Frames) -> Array:
+    batches = np.array_split(frames, -(-len(frames) // BATCH))
+    return np.concatenate([network(_tensor(batch)).cpu().numpy() for batch in batches])
+
+
+def _tensor(frames: Frames) -> Tensor:
+    """Return frames `[..., 256, 256, 3]` as float `[..., 3, 256, 256]` in 0-1."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, -3).float() / 255

@@ -1,0 +1,86 @@
+"""Pictures of what the figures mean: strips of faces, openings over time, every emotion."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from models.audio import FRAME_RATE
+from models.emotions import EMOTIONS
+from models.evaluation.held_out import spread
+from models.evaluation.metrics import lip_opening
+from models.evaluation.stage_one import LandmarkScore
+from models.landmarks import CROP_SIZE
+from models.options import SynthesisOptions
+from models.pipeline import TalkingFacePipeline
+from models.training.translator_validation import Pair, sample_sheet, translator_renderer
+from models.visual_translator import VisualTranslator
+
+CAPTION_HEIGHT = 24
+STRIP_ROWS, STRIP_FRAMES, CURVES = 6, 8, 6
+CURVE_METHODS = {"real frames": "black", "generated": "tab:red", "static portrait": "lightgrey"}
+STRIP_COLUMNS = ("source", "real", "prior", "generated")
+MOUTH_COLUMNS = tuple(f"mouth, {name}" for name in STRIP_COLUMNS[1:])
+
+
+def pair_strip(translator: VisualTranslator, pairs: Sequence[Pair]) -> Image.Image:
+    """Draw source, real, prior and generated frame side by side, and the mouths enlarged."""
+    sheet = sample_sheet(spread(pairs, STRIP_ROWS), translator_renderer(translator))
+    return _caption(np.asarray(sheet), (*STRIP_COLUMNS, *MOUTH_COLUMNS))
+
+
+def film_strip(real: NDArray[np.uint8], generated: NDArray[np.uint8]) -> Image.Image:
+    """Draw moments of the real `[T, 256, 256, 3]` above the same moments of the generated video."""
+    moments = spread(range(min(len(real), len(generated))), STRIP_FRAMES)
+    rows = [np.concatenate([video[t] for t in moments], axis=1) for video in (real, generated)]
+    seconds = [f"{t / FRAME_RATE:.2f} s, real above" for t in moments]
+    return _caption(np.concatenate(rows), seconds)
+
+
+def emotion_grid(
+    pipeline: TalkingFacePipeline, portrait: NDArray[np.uint8], waveform: NDArray[np.float32]
+) -> Image.Image:
+    """Draw one portrait `[H, W, 3]` showing each emotion, lips closest and widest apart."""
+    rows = []
+    for emotion in EMOTIONS:
+        synthesis = pipeline(
+            portrait, waveform, SynthesisOptions(emotion, pose="still", blink=False)
+        )
+        opening = lip_opening(synthesis.landmarks)
+        moments = synthesis.landmarks[[int(opening.argmin()), int(opening.argmax())]]
+        source = synthesis.portrait
+        features = pipeline.translator.prepare(source.crop, source.landmarks)
+        rows.append(np.concatenate(pipeline.translator.render(features, moments)))
+    return _caption(np.concatenate(rows, axis=1), [str(emotion) for emotion in EMOTIONS])
+
+
+def draw_openings(path: Path, scores: Sequence[LandmarkScore]) -> None:
+    """Plot the lips' opening over time, real and generated, for a few clips of every set."""
+    names = list(dict.fromkeys((score.set, score.clip) for score in scores))
+    shown = spread(names, CURVES)
+    figure = Figure(figsize=(9, 2.2 * len(shown)), layout="constrained")
+    for axes, name in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
+        for score in scores:
+            if (score.set, score.clip) == name and score.method in CURVE_METHODS:
+                seconds = np.arange(len(score.opening)) / FRAME_RATE
+                label = f"{score.method}, r {score.lips.correlation:.2f}"
+                axes.plot(seconds, score.opening, CURVE_METHODS[score.method], label=label)
+        axes.set_title(" ".join(name), fontsize=9)
+        axes.set_xlabel("s")
+        axes.set_ylabel("inter-oculars")
+        axes.legend(fontsize=8, loc="upper right")
+    figure.savefig(path, dpi=110)
+
+
+def _caption(picture: NDArray[np.uint8], titles: Sequence[str]) -> Image.Image:
+    """Write a title above each column of a picture of 256 px columns."""
+    height, width = picture.shape[:2]
+    captioned = Image.new("RGB", (width, height + CAPTION_HEIGHT), "white")
+    captioned.paste(Image.fromarray(picture), (0, CAPTION_HEIGHT))
+    draw = ImageDraw.Draw(captioned)
+    for column, title in enumerate(titles):
+        draw.text((column * CROP_SIZE + 6, 6), title, fill="black")
+    return captioned

@@ -1,0 +1,182 @@
+"""Stage one measured: do the landmarks follow the speech, and is its emotion heard?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models.audio import read_waveform
+from models.emotions import EMOTIONS
+from models.evaluation.baselines import mean_motion, move_by_mean, static_portrait
+from models.evaluation.held_out import HeldOutClip
+from models.evaluation.metrics import (
+    FACE,
+    LipFigures,
+    accuracy,
+    compare_lips,
+    confusion,
+    jerk,
+    landmark_distance,
+    lip_opening,
+    mean_recall,
+    velocity_distance,
+)
+from models.evaluation.report import Row, Table
+from models.landmark_generator import LandmarkGenerator
+from models.landmark_motion import LandmarkMotion
+from models.landmarks import MOUTH
+from models.retargeting import retarget_landmarks
+from models.training.alignment import RIGID, align
+from models.training.emotional_speech import HELD_OUT_SPEAKERS, Recording, list_recordings
+from models.training.face_frames import read_landmarks
+
+Points = NDArray[np.float32]
+
+LAG_NOTE = (
+    "The sound of lrcar and mead was moved into step with the lips first, by the lag that training "
+    "estimated for each clip (grid was recorded in step)."
+)
+TRAINING_CLIPS_A_MEAN = 8
+"""Every eighth training clip goes into the mean motion."""
+
+
+@dataclass(frozen=True)
+class LandmarkScore:
+    """One method on one clip; distances in px of an aligned crop, the opening `[T]`."""
+
+    set: str
+    clip: str
+    method: str
+    lips: LipFigures
+    mouth: float
+    face: float
+    velocity: float
+    rigid_jerk: float
+    lip_jerk: float
+    opening: Points
+
+
+def training_mean(data: Path) -> Points:
+    """Return the mean displacement `[79, 2]` of the training clips."""
+    tracked = list(read_landmarks(data, "lrcar", "train").values())
+    return mean_motion(align(landmarks).motion for landmarks in tracked[::TRAINING_CLIPS_A_MEAN])
+
+
+def score_landmarks(
+    generator: LandmarkGenerator, clips: Iterable[HeldOutClip], mean: Points
+) -> list[LandmarkScore]:
+    """Score stage one, its baselines and the real landmarks on every clip that speaks."""
+    scores = []
+    for clip in tqdm(list(clips), desc="stage one"):
+        for method, (still, moving) in _faces(generator, clip, mean).items():
+            scores.append(_score(clip, method, still, moving))
+    return scores
+
+
+def _faces(
+    generator: LandmarkGenerator, clip: HeldOutClip, mean: Points
+) -> dict[str, tuple[Points, Points]]:
+    """Return each method's face with its head held still, and with head motion and blinks."""
+    if clip.waveform is None:
+        return {}
+    real = clip.aligned()
+    portrait, frames = real[0], len(real)
+    faces = {}
+    for method, intensity in (("generated", 1.0), ("generated, emotion off", 0.0)):
+        motion = generator.generate(clip.waveform, intensity=intensity)
+        still, moving = (retarget_landmarks(portrait, m) for m in (_hold_head(motion), motion))
+        faces[method] = (still, moving)
+    static, moved = static_portrait(portrait, frames), move_by_mean(portrait, mean, frames)
+    return faces | {
+        "static portrait": (static, static),
+        "mean motion": (moved, moved),
+        "real frames": (real, clip.moving()),
+    }
+
+
+def _hold_head(motion: LandmarkMotion) -> LandmarkMotion:
+    return replace(motion, pose=np.zeros_like(motion.pose), lids=np.zeros_like(motion.lids))
+
+
+def _score(clip: HeldOutClip, method: str, still: Points, moving: Points) -> LandmarkScore:
+    real = clip.aligned()
+    opening = lip_opening(still)
+    return LandmarkScore(
+        set=clip.set,
+        clip=clip.name,
+        method=method,
+        lips=compare_lips(opening, lip_opening(real)),
+        mouth=landmark_distance(still, real, MOUTH),
+        face=landmark_distance(still, real, FACE),
+        velocity=velocity_distance(still, real, FACE),
+        rigid_jerk=jerk(moving, RIGID),
+        lip_jerk=jerk(moving, MOUTH),
+        opening=opening,
+    )
+
+
+def landmark_table(scores: Sequence[LandmarkScore]) -> Table:
+    """Average the scores by set and method."""
+    groups = list(dict.fromkeys((score.set, score.method) for score in scores))
+    rows: list[Row] = []
+    for name, method in groups:
+        group = [score for score in scores if (score.set, score.method) == (name, method)]
+        rows.append(
+            {
+                "set": name,
+                "method": method,
+                "clips": len(group),
+                "lip correlation": float(np.mean([s.lips.correlation for s in group])),
+                "lag within ±1": float(np.mean([s.lips.in_step for s in group])),
+                "opening / real": float(np.median([s.lips.amplitude for s in group])),
+                "M-LMD px": float(np.mean([s.mouth for s in group])),
+                "F-LMD px": float(np.mean([s.face for s in group])),
+                "LVD px": float(np.mean([s.velocity for s in group])),
+                "jerk rigid": float(np.mean([s.rigid_jerk for s in group])),
+                "jerk lips": float(np.mean([s.lip_jerk for s in group])),
+            }
+        )
+    note = (
+        "From the first frame's landmarks and the sound, against the real landmarks of unseen "
+        f"people (grid: of a known voice). {LAG_NOTE}"
+    )
+    return Table("Stage one: landmarks from speech", note, rows)
+
+
+def held_out_recordings(data: Path) -> list[Recording]:
+    """Return the recordings of the speakers that training keeps out."""
+    return [r for r in list_recordings(data) if r.speaker in HELD_OUT_SPEAKERS]
+
+
+def emotion_tables(generator: LandmarkGenerator, recordings: Sequence[Recording]) -> list[Table]:
+    """Measure how often the acted emotion is heard, and what it is taken for."""
+    heard = [
+        generator.generate(read_waveform(recording.path)).emotions
+        for recording in tqdm(recordings, desc="emotion")
+    ]
+    counts = confusion([recording.emotion for recording in recordings], heard)
+    guessed = np.zeros_like(counts)
+    guessed[:, counts.sum(axis=1).argmax()] = counts.sum(axis=1)
+    methods = {"heard": counts, "always the commonest": guessed}
+    rows: list[Row] = [
+        {
+            "method": method,
+            "recordings": int(table.sum()),
+            "accuracy": accuracy(table),
+            "mean recall": mean_recall(table),
+        }
+        for method, table in methods.items()
+    ]
+    confused: list[Row] = [
+        {"acted": str(emotion)}
+        | {str(other): int(count) for other, count in zip(EMOTIONS, row, strict=True)}
+        for emotion, row in zip(EMOTIONS, counts, strict=True)
+    ]
+    note = f"Speakers kept out of training: {', '.join(sorted(HELD_OUT_SPEAKERS))}."
+    return [
+        Table("Emotion heard in speech", note, rows),
+        Table("Emotion acted (row) and heard (column)", "Recordings. " + note, confused),
+    ]

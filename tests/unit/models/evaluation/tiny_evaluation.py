@@ -1,0 +1,82 @@
+"""A validation set of a few short made-up clips, and a pipeline of tiny networks to run on it."""
+
+import csv
+import json
+import wave
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.evaluation.held_out import LAGS
+from models.painter import PainterConfig
+from models.pipeline import TalkingFacePipeline
+from models.training.face_frames import LANDMARK_SCALE, VALIDATION_SETS
+from models.video import encode_video
+from models.visual_translator import TranslatorConfig, VisualTranslator
+from tests.media import babble
+from tests.unit.models.faces import face_picture
+from tests.unit.models.tiny_generator import tiny_generator
+from tests.unit.models.typical_face import pixel_face
+
+FRAMES = 16
+TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
+
+
+def talking_face(frames: int = FRAMES) -> NDArray[np.float32]:
+    """Return landmarks `[T, 79, 2]` px of a mouth that opens and closes, on a head that sways."""
+    time = np.arange(frames)
+    faces = [pixel_face(0.1 - 0.1 * np.cos(0.7 * t), roll=0.02 * np.sin(0.3 * t)) for t in time]
+    return np.stack(faces)
+
+
+def write_data(data: Path, cache: Path) -> None:
+    """Write one clip of each validation set, one training clip, two recordings, and the lags."""
+    (data / "landmarks").mkdir(parents=True)
+    tracked = np.round(talking_face() * LANDMARK_SCALE).astype(np.int16)
+    np.savez(data / "landmarks" / "lrcar_train.npz", trained=tracked)
+    for name in VALIDATION_SETS:
+        arrays: dict[str, Any] = {f"{name}_0": tracked}
+        np.savez(data / "landmarks" / f"{name}_val.npz", **arrays)
+        folder = data / "clips" / name / "val"
+        folder.mkdir(parents=True)
+        frames = np.stack([face_picture(seed) for seed in range(FRAMES)])
+        encode_video(folder / f"{name}_0.mp4", [frames], babble(FRAMES / 25))
+    cache.mkdir()
+    (cache / LAGS).write_text(json.dumps({"lrcar_0": 2, "grid_0": 0}))
+    write_recordings(data / "speech")
+
+
+def write_recordings(folder: Path) -> None:
+    """Write two recordings of a held-out speaker and one of a speaker trained on."""
+    folder.mkdir()
+    samples = (babble(0.8) * 32_000).astype(np.int16)
+    rows = [("a", "ravdess_05", "fear"), ("b", "ravdess_06", "calm"), ("c", "emodb_03", "anger")]
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "corpus", "speaker", "emotion", "intensity"])
+        for name, speaker, emotion in rows:
+            writer.writerow([f"{name}.wav", "made up", speaker, emotion, "normal"])
+            with wave.open(str(folder / f"{name}.wav"), "wb") as sound:
+                sound.setparams((1, 2, 16_000, 0, "NONE", ""))
+                sound.writeframes(samples.tobytes())
+
+
+class SteadyDetector:
+    """Sees the same face in every frame."""
+
+    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        return [pixel_face()]
+
+    def track(self, frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return talking_face(len(list(frames)))
+
+
+def tiny_pipeline() -> TalkingFacePipeline:
+    """Return both stages with tiny random networks."""
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig(mouth=TINY, eyes=TINY, motion_width=8)).eval()
+    return TalkingFacePipeline(SteadyDetector(), tiny_generator(), translator)  # type: ignore[arg-type]
