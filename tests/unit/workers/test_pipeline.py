@@ -1,8 +1,12 @@
+import pkgutil
+from collections.abc import Callable
+
 import pytest
 import torch
 
+from models.pipeline import TalkingFacePipeline
 from tests.unit.workers.fakes import FakePipeline
-from workers.pipeline import choose_device, load_pipeline
+from workers.pipeline import Pipeline, choose_device, load_pipeline
 from workers.settings import WorkerSettings
 
 loaded: list[tuple[str, FakePipeline]] = []
@@ -31,6 +35,11 @@ def test_the_pipeline_named_is_loaded_on_the_device_and_warmed() -> None:
     assert loaded == [("cpu", pipeline)]
     assert isinstance(pipeline, WarmPipeline)
     assert pipeline.is_warm
+
+
+def test_the_pipeline_of_a_worker_that_is_told_nothing_is_the_real_one() -> None:
+    real: Callable[[str], Pipeline] = TalkingFacePipeline.load
+    assert pkgutil.resolve_name(WorkerSettings().pipeline) == real
 
 
 def test_torch_gets_the_threads_it_is_given() -> None:
