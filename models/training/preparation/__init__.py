@@ -1,0 +1,1 @@
+"""Corpora as they are published, made into the clips and landmarks that training reads."""

@@ -1,0 +1,87 @@
+"""Pictures and speech of a take as training wants them: 25 frames a second, 16 kHz, one start."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from models.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
+from models.errors import AudioError, NoAudioStream
+from models.training.preparation.rejection import Reason, Rejected
+from models.training.preparation.takes import Take
+from models.video import to_picture
+
+
+def read_footage(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """Yield RGB frames `[H, W, 3]` at 25 a second, each the nearest in time of any rate's.
+
+    Raises:
+        Rejected: the file holds no pictures, or damaged ones.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise Rejected(Reason.UNREADABLE, "the file holds no pictures")
+            yield from _nearest(container.decode(video=0))
+    except av.FFmpegError as error:
+        raise Rejected(Reason.UNREADABLE, error.strerror or str(error)) from error
+
+
+def read_speech(take: Take) -> NDArray[np.float32] | None:
+    """Return the take's waveform `[N]` from when its pictures begin, or None if it has no sound.
+
+    Raises:
+        Rejected: there is sound, but it is silent, damaged or far too long.
+    """
+    try:
+        waveform = read_waveform(take.sound)
+    except NoAudioStream:
+        return None
+    except AudioError as error:
+        raise Rejected(Reason.SOUND_UNUSABLE, str(error)) from error
+    late = round(_sound_delay(take.video) * SAMPLE_RATE) if take.sound == take.video else 0
+    return np.pad(waveform, (late, 0)) if late >= 0 else waveform[-late:]
+
+
+def _nearest(frames: Iterable[av.VideoFrame]) -> Iterator[NDArray[np.uint8]]:
+    """Yield for each tick of 1/25 s the frame whose time is nearest."""
+    ticks = 0
+    for frame, until in _reaches(frames):
+        picture = to_picture(frame) if ticks / FRAME_RATE < until else None
+        while picture is not None and ticks / FRAME_RATE < until:
+            yield picture
+            ticks += 1
+
+
+def _reaches(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, float]]:
+    """Yield each frame and until when, in seconds from the first, no other is nearer."""
+    begin, gap = 0.0, 1 / FRAME_RATE
+    previous: av.VideoFrame | None = None
+    for frame in frames:
+        if previous is None:
+            begin = _seconds(frame)
+        else:
+            gap = _seconds(frame) - _seconds(previous)
+            yield previous, _seconds(previous) - begin + gap / 2
+        previous = frame
+    if previous is not None:
+        # The last one lasts as long as the one before; half a tick less, for ticks are rounded too.
+        yield previous, _seconds(previous) - begin + gap - 0.5 / FRAME_RATE
+
+
+def _seconds(frame: av.VideoFrame) -> float:
+    if frame.time is None:
+        raise Rejected(Reason.UNREADABLE, "its frames carry no times")
+    return frame.time
+
+
+def _sound_delay(path: Path) -> float:
+    """Return how many seconds after the pictures a file's sound begins."""
+    with av.open(str(path)) as container:
+        starts = [
+            float((stream.start_time or 0) * (stream.time_base or 0))
+            for stream in (container.streams.audio[0], container.streams.video[0])
+        ]
+    return starts[0] - starts[1]

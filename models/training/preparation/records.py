@@ -1,0 +1,118 @@
+"""One small file a take, which says how far it has come; an interrupted run goes on from there."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.cropping import Square
+from models.training.preparation.rejection import Reason
+from models.training.preparation.takes import Take
+
+LANDMARK_SCALE = 64.0
+"""Stored landmarks are whole 64ths of a pixel of the crop."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a take.
+
+    Attributes:
+        reason, detail: why it is left out, if it is.
+        box: the crop's place in the footage.
+        tracked: frames of the footage at 25 fps.
+        correlations: of lips and loudness at each of LAGS; empty without sound.
+        lag: frames that the lips were moved against the sound; None until the clip is written.
+        frames: those of the clip.
+    """
+
+    reason: Reason | None = None
+    detail: str = ""
+    box: Square | None = None
+    tracked: int = 0
+    correlations: tuple[float, ...] = ()
+    lag: int | None = None
+    frames: int = 0
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether lips and sound could be compared."""
+        return bool(self.correlations)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a take, and on which side of the split it is; None is neither."""
+
+    take: Take
+    split: str | None
+    record: Record
+
+    @property
+    def shown(self) -> slice:
+        """Which of the tracked frames the clip shows."""
+        first = max(0, self.record.lag or 0)
+        return slice(first, first + self.record.frames)
+
+    @property
+    def is_labelled_speech(self) -> bool:
+        """Whether emotion can be learnt from its sound."""
+        return self.take.emotion is not None and self.record.has_sound
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a corpus in their folder, each with the take's landmarks beside it."""
+
+    folder: Path
+
+    def read(self, name: str) -> Record | None:
+        """Return a take's record, or None if it has not been looked at."""
+        path = self._path(name, "json")
+        if not path.exists():
+            return None
+        fields = json.loads(path.read_text())
+        return Record(
+            **fields
+            | {
+                "reason": fields["reason"] and Reason(fields["reason"]),
+                "box": fields["box"] and Square(*fields["box"]),
+                "correlations": tuple(fields["correlations"]),
+            }
+        )
+
+    def write(self, name: str, record: Record) -> None:
+        """Keep a record."""
+        with written_whole(self._path(name, "json")) as partial:
+            partial.write_text(json.dumps(asdict(record)))
+
+    def read_landmarks(self, name: str) -> NDArray[np.int16]:
+        """Return a take's landmarks `[T, 79, 2]` in 64ths of a pixel of the crop."""
+        landmarks: NDArray[np.int16] = np.load(self._path(name, "npy"))
+        return landmarks
+
+    def write_landmarks(self, name: str, landmarks: NDArray[np.float32]) -> None:
+        """Keep landmarks `[T, 79, 2]` in pixels of the crop."""
+        limits = np.iinfo(np.int16)
+        scaled = np.clip((landmarks * LANDMARK_SCALE).round(), limits.min, limits.max)
+        with written_whole(self._path(name, "npy")) as partial, partial.open("wb") as file:
+            np.save(file, scaled.astype(np.int16))
+
+    def _path(self, name: str, suffix: str) -> Path:
+        return self.folder / f"{name}.{suffix}"
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Lend a path to write to, which takes the place of `path` only when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

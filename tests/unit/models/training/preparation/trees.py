@@ -1,0 +1,12 @@
+"""Corpora of empty files, laid out as published."""
+
+from pathlib import Path
+
+
+def lay_out(root: Path, *files: str) -> Path:
+    """Create empty files under `root`."""
+    for file in files:
+        path = root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
