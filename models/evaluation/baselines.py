@@ -24,11 +24,10 @@ def mean_motion(motions: Iterable[Points]) -> Points:
     return mean
 
 
-def move_by_mean(portrait: Points, mean: Points, frames: int) -> Points:
-    """Return the portrait `[79, 2]` px moved by one and the same displacement: `[T, 79, 2]`."""
-    still = np.zeros((frames, 6), np.float32)
-    displacement = static_portrait(mean, frames)
-    motion = LandmarkMotion(displacement, still[:, 0], still, still)
+def move_portrait(portrait: Points, displacement: Points) -> Points:
+    """Return a portrait `[79, 2]` px under displacements `[T, 79, 2]`, head and lids held still."""
+    still = np.zeros((len(displacement), 6), np.float32)
+    motion = LandmarkMotion(displacement, lids=still[:, 0], pose=still, emotions=still)
     return retarget_landmarks(portrait, motion)
 
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from models.audio import read_waveform
 from models.emotions import EMOTIONS
-from models.evaluation.baselines import mean_motion, move_by_mean, static_portrait
+from models.evaluation.baselines import mean_motion, move_portrait, static_portrait
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.metrics import (
     FACE,
@@ -37,8 +37,9 @@ Points = NDArray[np.float32]
 
 LAG_NOTE = (
     "The sound of lrcar and mead was moved into step with the lips first, by the lag that training "
-    "estimated for each clip (grid was recorded in step)."
+    "estimated for each clip, so that their lag says little (grid was recorded in step)."
 )
+SELECTION_NOTE = "Training stopped at its best on these same clips."
 TRAINING_CLIPS_A_MEAN = 8
 """Every eighth training clip goes into the mean motion."""
 
@@ -89,10 +90,13 @@ def _faces(
         motion = generator.generate(clip.waveform, intensity=intensity)
         still, moving = (retarget_landmarks(portrait, m) for m in (_hold_head(motion), motion))
         faces[method] = (still, moving)
-    static, moved = static_portrait(portrait, frames), move_by_mean(portrait, mean, frames)
+    baselines = {
+        "static portrait": static_portrait(portrait, frames),
+        "mean motion": move_portrait(portrait, static_portrait(mean, frames)),
+        "real motion retargeted": move_portrait(portrait, align(clip.landmarks).motion),
+    }
     return faces | {
-        "static portrait": (static, static),
-        "mean motion": (moved, moved),
+        **{method: (face, face) for method, face in baselines.items()},
         "real frames": (real, clip.moving()),
     }
 
@@ -141,7 +145,7 @@ def landmark_table(scores: Sequence[LandmarkScore]) -> Table:
         )
     note = (
         "From the first frame's landmarks and the sound, against the real landmarks of unseen "
-        f"people (grid: of a known voice). {LAG_NOTE}"
+        f"people (grid: of a known voice). {SELECTION_NOTE} {LAG_NOTE}"
     )
     return Table("Stage one: landmarks from speech", note, rows)
 
@@ -175,7 +179,8 @@ def emotion_tables(generator: LandmarkGenerator, recordings: Sequence[Recording]
         | {str(other): int(count) for other, count in zip(EMOTIONS, row, strict=True)}
         for emotion, row in zip(EMOTIONS, counts, strict=True)
     ]
-    note = f"Speakers kept out of training: {', '.join(sorted(HELD_OUT_SPEAKERS))}."
+    speakers = ", ".join(sorted(HELD_OUT_SPEAKERS))
+    note = f"Speakers kept out of training, which stopped at its best on them: {speakers}."
     return [
         Table("Emotion heard in speech", note, rows),
         Table("Emotion acted (row) and heard (column)", "Recordings. " + note, confused),

@@ -2,7 +2,7 @@ import numpy as np
 
 from models.evaluation.baselines import (
     mean_motion,
-    move_by_mean,
+    move_portrait,
     static_portrait,
     warp_by_landmarks,
 )
@@ -26,7 +26,7 @@ def test_the_mean_motion_opens_the_mouth_once_and_for_all() -> None:
     mean = np.zeros((79, 2), np.float32)
     mean[[65, 66, 67], 1] = 0.2
     portrait = pixel_face()
-    faces = normal_frame(portrait).to_normal(move_by_mean(portrait, mean, 2))
+    faces = normal_frame(portrait).to_normal(move_portrait(portrait, static_portrait(mean, 2)))
     np.testing.assert_array_equal(faces[0], faces[1])
     assert lip_gaps(faces[0]).mean() > 0.15
 
