@@ -24,6 +24,7 @@ class Heartbeat:
     process ends.
 
     Args:
+        name: what the log calls the attempt.
         renew: renews the lease, or raises StaleAttempt.
         let_go: gives the job to another attempt.
         must_stop: whether the worker shall stop now.
@@ -34,6 +35,7 @@ class Heartbeat:
 
     def __init__(
         self,
+        name: str,
         renew: Callable[[], None],
         let_go: Callable[[], object],
         *,
@@ -43,6 +45,7 @@ class Heartbeat:
         parting: float = PARTING_SECONDS,
         end_process: Callable[[], None] = lambda: os._exit(os.EX_SOFTWARE),
     ) -> None:
+        self._name = name
         self._renew = renew
         self._let_go = let_go
         self._must_stop = must_stop
@@ -89,19 +92,20 @@ class Heartbeat:
         try:
             self._renew()
         except StaleAttempt as lost:
-            logger.info("%s", lost)
+            logger.info("%s lost: %s", self._name, lost)
             return False
         except StoreUnavailable as silent:
-            logger.warning("The lease was not renewed: %s", silent)
+            logger.warning("%s keeps a lease that was not renewed: %s", self._name, silent)
         return True
 
     def _part(self, held: bool) -> None:
         if held:
             self.has_let_go = True
+            logger.warning("%s let go: the worker stops, or the time limit is over", self._name)
             try:
                 self._let_go()
             except JobsError as refused:
-                logger.warning("The job was not handed back, its lease runs out: %s", refused)
+                logger.warning("%s was not let go, its lease runs out: %s", self._name, refused)
         if not self._done.wait(self._parting):
-            logger.error("The attempt goes on without its job; this process ends.")
+            logger.error("%s goes on without its job, so this process ends", self._name)
             self._end_process()

@@ -206,6 +206,7 @@ class Synthesizer:
 
     def _heartbeat(self, job: Job) -> Heartbeat:
         return Heartbeat(
+            f"job={job.id} attempt={job.attempt}",
             renew=lambda: self.store.renew(job.id, job.attempt),
             let_go=lambda: self._hand_back(job),
             must_stop=lambda: self.directory.stopping_for() > self.settings.shutdown_seconds,

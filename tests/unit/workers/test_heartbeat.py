@@ -29,6 +29,7 @@ class Lease:
 
     def heartbeat(self, *, limit: float = 60.0, parting: float = 60.0) -> Heartbeat:
         return Heartbeat(
+            "job=job_1 attempt=1",
             self.renew,
             self.let_go.set,
             must_stop=lambda: self.must_stop,
@@ -102,7 +103,13 @@ def test_a_job_that_cannot_be_let_go_is_left_to_its_lease() -> None:
         raise StoreUnavailable("Valkey does not answer.")
 
     with Heartbeat(
-        lease.renew, refuse, must_stop=lambda: True, interval=0.001, limit=60.0, parting=60.0
+        "job=job_1 attempt=1",
+        lease.renew,
+        refuse,
+        must_stop=lambda: True,
+        interval=0.001,
+        limit=60.0,
+        parting=60.0,
     ):
         assert lease.let_go.wait(DEADLINE)
     assert lease.renewals == 0
