@@ -16,8 +16,8 @@ from models.errors import NoFace
 from models.options import SynthesisOptions
 
 BATCH_FRAMES = 5
-SLOW, NO_FACE, POISON, POISON_ONCE, FAULTY = 1, 2, 3, 4, 5
-"""Seeds: 0.2 s a batch; a portrait without a face; the child dies; it dies the first time."""
+SLOW, NO_FACE, POISON, FAULTY = 1, 2, 3, 4
+"""Seeds: 0.2 s a batch; a portrait without a face; the child is killed; an unforeseen error."""
 SECONDS_A_BATCH = 0.2
 
 
