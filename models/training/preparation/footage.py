@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
-from models.errors import AudioError, NoAudioStream
+from models.errors import AudioError, AudioSilent, NoAudioStream
 from models.training.preparation.rejection import Reason, Rejected
 from models.training.preparation.takes import Take
 from models.video import to_picture
@@ -30,14 +30,14 @@ def read_footage(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def read_speech(take: Take) -> NDArray[np.float32] | None:
-    """Return the take's waveform `[N]` from when its pictures begin, or None if it has no sound.
+    """Return the take's waveform `[N]` from when its pictures begin, or None if nothing is heard.
 
     Raises:
-        Rejected: there is sound, but it is silent, damaged or far too long.
+        Rejected: there is sound, but it is damaged or far too long.
     """
     try:
         waveform = read_waveform(take.sound)
-    except NoAudioStream:
+    except (NoAudioStream, AudioSilent):
         return None
     except AudioError as error:
         raise Rejected(Reason.SOUND_UNUSABLE, str(error)) from error
@@ -49,7 +49,7 @@ def _nearest(frames: Iterable[av.VideoFrame]) -> Iterator[NDArray[np.uint8]]:
     """Yield for each tick of 1/25 s the frame whose time is nearest."""
     ticks = 0
     for frame, until in _reaches(frames):
-        picture = to_picture(frame) if ticks / FRAME_RATE < until else None
+        picture = _upright(frame) if ticks / FRAME_RATE < until else None
         while picture is not None and ticks / FRAME_RATE < until:
             yield picture
             ticks += 1
@@ -69,6 +69,11 @@ def _reaches(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, f
     if previous is not None:
         # The last one lasts as long as the one before; half a tick less, for ticks are rounded too.
         yield previous, _seconds(previous) - begin + gap - 0.5 / FRAME_RATE
+
+
+def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Return a frame `[H, W, 3]` turned as its file asks; telephones lie on their side."""
+    return np.rot90(to_picture(frame), frame.rotation // 90)
 
 
 def _seconds(frame: av.VideoFrame) -> float:

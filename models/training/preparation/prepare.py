@@ -2,13 +2,12 @@
 
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -23,26 +22,7 @@ from models.training.preparation.tables import clip_path, speech_path, write_tab
 from models.training.preparation.takes import Corpus, Take
 from models.training.preparation.tracking import track_take
 
-Order = TypeVar("Order")
-
-
-@dataclass(frozen=True)
-class TrackOrder:
-    """A take to look at."""
-
-    take: Take
-    records: Records
-
-
-@dataclass(frozen=True)
-class PackOrder:
-    """A take to write, its lips' lag in frames, and where to: speech only if it is labelled."""
-
-    take: Take
-    records: Records
-    lag: int
-    clip: Path
-    speech: Path | None
+Job = Callable[[], None]
 
 
 def prepare(corpus: Corpus, data: Path, workers: int) -> list[Outcome]:
@@ -54,10 +34,10 @@ def prepare(corpus: Corpus, data: Path, workers: int) -> list[Outcome]:
     records = Records(data / "preparation" / corpus.name)
     split = split_takes(corpus.takes)
     useful = [take for take in corpus.takes if split[take.name] and not take.flaw]
-    fresh = [TrackOrder(take, records) for take in useful if records.read(take.name) is None]
-    _in_parallel("track", track, fresh, workers)
+    fresh = [partial(track, take, records) for take in useful if records.read(take.name) is None]
+    _in_parallel("track", fresh, workers)
     tracked = [Outcome(take, split[take.name], _read(records, take)) for take in useful]
-    _in_parallel("pack", pack, _pack_orders(corpus.name, data, records, tracked), workers)
+    _in_parallel("pack", list(_to_pack(corpus.name, data, records, tracked)), workers)
     outcomes = [_outcome(take, split[take.name], records) for take in corpus.takes]
     kept = [outcome for outcome in outcomes if outcome.record.reason is None]
     write_tables(data, corpus, kept, records)
@@ -65,46 +45,44 @@ def prepare(corpus: Corpus, data: Path, workers: int) -> list[Outcome]:
     return outcomes
 
 
-def track(order: TrackOrder) -> None:
+def track(take: Take, records: Records) -> None:
     """Track one take and keep its record, whatever comes of it."""
     try:
-        record, landmarks = track_take(order.take, _detector())
-        order.records.write_landmarks(order.take.name, landmarks)
+        record, landmarks = track_take(take, _detector())
+        records.write_landmarks(take.name, landmarks)
     except Rejected as rejected:
         record = Record(reason=rejected.reason, detail=rejected.detail)
-    order.records.write(order.take.name, record)
+    records.write(take.name, record)
 
 
-def pack(order: PackOrder) -> None:
-    """Write one take's clip and speech, and note it in its record."""
-    record = _read(order.records, order.take)
+def pack(take: Take, records: Records, lag: int, clip: Path, speech: Path | None) -> None:
+    """Write one take's clip, its lips moved by `lag` frames, and its speech; note it."""
+    record = _read(records, take)
     try:
-        record = pack_clip(order.take, record, order.lag, order.clip)
-        if order.speech is not None:
-            pack_speech(order.take, order.speech)
+        record = pack_clip(take, record, lag, clip)
+        if speech is not None:
+            pack_speech(take, speech)
     except Rejected as rejected:
         record = replace(record, reason=rejected.reason, detail=rejected.detail)
-    order.records.write(order.take.name, record)
+    records.write(take.name, record)
 
 
-def _pack_orders(
-    corpus: str, data: Path, records: Records, tracked: Sequence[Outcome]
-) -> list[PackOrder]:
-    """Return what is still to be written of the takes that passed."""
+def _to_pack(
+    corpus: str, data: Path, records: Records, tracked: Iterable[Outcome]
+) -> Iterator[Job]:
+    """Yield what is still to be written of the takes that passed."""
     passed = [outcome for outcome in tracked if outcome.record.reason is None]
-    lags = _lags([outcome for outcome in passed if outcome.record.has_sound])
-    orders = []
+    lags = _lags(outcome for outcome in passed if outcome.record.has_sound)
     for outcome in passed:
         take, lag = outcome.take, lags[outcome.take.person]
         clip = data / clip_path(corpus, outcome.split or "", take.name)
         speech = data / "speech" / speech_path(corpus, take.name)
         if outcome.record.lag != lag or not clip.exists():
-            labelled = speech if outcome.is_labelled_speech else None
-            orders.append(PackOrder(take, records, lag, clip, labelled))
-    return orders
+            wanted = speech if outcome.is_labelled_speech else None
+            yield partial(pack, take, records, lag, clip, wanted)
 
 
-def _lags(heard: Sequence[Outcome]) -> defaultdict[str, int]:
+def _lags(heard: Iterable[Outcome]) -> defaultdict[str, int]:
     """Return each person's lag in frames; 0 where nothing was heard."""
     takes = defaultdict(list)
     for outcome in heard:
@@ -134,16 +112,14 @@ def _detector() -> LandmarkDetector:
     return LandmarkDetector()
 
 
-def _in_parallel(
-    verb: str, work: Callable[[Order], None], orders: Sequence[Order], workers: int
-) -> None:
-    """Carry out orders in processes of their own, with a progress bar; stop at the first error."""
-    if not orders:
+def _in_parallel(verb: str, jobs: Sequence[Job], workers: int) -> None:
+    """Do jobs in processes of their own, with a progress bar; stop at the first error."""
+    if not jobs:
         return
     # Spawned, for MediaPipe's threads do not survive a fork.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_parent)
     try:
-        futures = [pool.submit(work, order) for order in orders]
+        futures = [pool.submit(job) for job in jobs]
         for future in tqdm(as_completed(futures), desc=verb, total=len(futures), unit="take"):
             future.result()
     finally:

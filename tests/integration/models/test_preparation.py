@@ -1,7 +1,6 @@
 import csv
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -170,10 +169,10 @@ def test_an_interrupted_run_does_only_what_is_missing(
     (data / "preparation" / "mead" / "M003_angry_3_001.json").unlink()
     done: list[tuple[str, str]] = []
 
-    def here(verb: str, work: Callable[..., None], orders: list[Any], workers: int) -> None:
-        for order in orders:
-            done.append((verb, order.take.name))
-            work(order)
+    def here(verb: str, jobs: list[partial[None]], workers: int) -> None:
+        for job in jobs:
+            done.append((verb, job.args[0].name))
+            job()
 
     monkeypatch.setattr(preparation, "_in_parallel", here)
     preparation.prepare(read_mead(mead), data, workers=1)

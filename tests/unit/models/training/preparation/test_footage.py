@@ -1,3 +1,4 @@
+import struct
 from pathlib import Path
 from typing import cast
 
@@ -10,8 +11,11 @@ from models.audio import SAMPLE_RATE
 from models.training.preparation.footage import read_footage, read_speech
 from models.training.preparation.rejection import Reason, Rejected
 from models.training.preparation.takes import Take
+from models.video import encode_video
 from tests.media import babble, recording, video
 
+UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+TURNED = (0, 1 << 16, 0, -1 << 16, 0, 0, 64 << 16, 0, 1 << 30)
 STEP = 4
 """Grey levels from one frame to the next."""
 
@@ -73,12 +77,32 @@ def test_a_video_without_sound_has_no_speech(tmp_path: Path) -> None:
     assert read_speech(take(tmp_path / "a.mp4")) is None
 
 
-def test_silent_speech_is_turned_down(tmp_path: Path) -> None:
+def test_silence_is_no_speech(tmp_path: Path) -> None:
     silence = np.zeros(SAMPLE_RATE, np.float32)
     (tmp_path / "a.wav").write_bytes(recording(silence, "wav", "pcm_s16le"))
+    assert read_speech(take(tmp_path / "a.mp4", tmp_path / "a.wav")) is None
+
+
+def test_broken_speech_is_turned_down(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
     with pytest.raises(Rejected) as rejected:
         read_speech(take(tmp_path / "a.mp4", tmp_path / "a.wav"))
     assert rejected.value.reason is Reason.SOUND_UNUSABLE
+
+
+def test_footage_that_lies_on_its_side_is_put_upright(tmp_path: Path) -> None:
+    lying = np.zeros((3, 64, 96, 3), np.uint8)
+    lying[:, :32, :48] = 255
+    encode_video(tmp_path / "a.mp4", [lying], np.zeros(0, np.float32))
+    content = (tmp_path / "a.mp4").read_bytes()
+    # The display matrix in the track's header: from nothing to a quarter turn clockwise.
+    start = content.index(struct.pack(">9i", *UPRIGHT), content.index(b"tkhd"))
+    turned = content[:start] + struct.pack(">9i", *TURNED) + content[start + 36 :]
+    (tmp_path / "b.mp4").write_bytes(turned)
+    picture = next(read_footage(tmp_path / "b.mp4"))
+    assert picture.shape == (96, 64, 3)
+    assert picture[:48, 32:].mean() > 200
+    assert picture[:48, :32].mean() < 50
 
 
 @pytest.mark.parametrize("seconds", [0.48, -0.24])
