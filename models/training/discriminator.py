@@ -4,6 +4,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.face_regions import MOUTH, region_geometry
+from models.training.face_pairs import PairBatch
+
+LEARNING_RATE = 3e-4
+FEATURE_WEIGHT = 5.0
+"""Of the distance between features, beside the adversarial score."""
+
 
 class PatchDiscriminator(nn.Module):
     """Tells painted from filmed, patch by patch, given the openings (after arXiv:1611.07004)."""
@@ -45,3 +52,53 @@ def feature_distance(fake: list[Tensor], real: list[Tensor]) -> Tensor:
         (a.float() - b.detach().float()).abs().mean() for a, b in zip(fake, real, strict=True)
     ]
     return torch.stack(distances).mean()
+
+
+class Critic:
+    """A discriminator that learns on every mouth it judges."""
+
+    def __init__(self) -> None:
+        self.discriminator = PatchDiscriminator()
+        self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.Adam(
+            self.discriminator.parameters(), LEARNING_RATE, betas=(0.5, 0.99)
+        )
+
+    def judge(
+        self, pixels: Tensor, pairs: PairBatch, weight: Tensor, share: float
+    ) -> dict[str, Tensor]:
+        """Learn from painted `[B, 3, h, w]` beside filmed mouths, then return the loss terms.
+
+        The gradient of "adversarial" on the pixels has, whatever the discriminator's scale, a mean
+        size of `share` over that of a plain mean absolute error; "critic" has none.
+        """
+        geometry = region_geometry(pairs.window.target, MOUTH, pairs.window.origin)
+        maps = geometry[:, : PatchDiscriminator.LANDMARK_CHANNELS]
+        area = F.avg_pool2d(weight, 4)
+        loss = self._learn(pixels.detach(), pairs.wanted, maps, area)
+        self.discriminator.requires_grad_(False)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            _, expected = self.discriminator(pairs.wanted, maps)
+            scores, features = self.discriminator(pixels, maps)
+        self.discriminator.requires_grad_(True)
+        score = (scores * area).sum() / area.sum()
+        verdict = FEATURE_WEIGHT * feature_distance(features, expected) - score
+        return {"adversarial": _with_pull(verdict, pixels, share), "critic": loss}
+
+    def _learn(self, painted: Tensor, filmed: Tensor, maps: Tensor, area: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            real, _ = self.discriminator(filmed, maps)
+            fake, _ = self.discriminator(painted, maps)
+        loss = hinge(real, fake, area)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        return loss.detach()
+
+
+def _with_pull(verdict: Tensor, pixels: Tensor, share: float) -> Tensor:
+    """Return `verdict`, its gradient on `pixels` as large as that of `share` times a mean L1."""
+    (pull,) = torch.autograd.grad(verdict, pixels)
+    pull = pull * share / (pull.abs().mean() * pixels.numel()).clamp_min(1e-12)
+    surrogate = (pull * pixels).sum()
+    return surrogate + (verdict - surrogate).detach()

@@ -1,8 +1,8 @@
 """Frames of talking faces with their landmarks, decoded once into one memory-mapped array.
 
 Of each clip the frames that differ most in mouth opening are kept, so that a pair of them teaches
-something. Synthetic portraits with an open mouth enter as two frames: themselves, and themselves
-warped shut.
+something. A synthetic portrait with an open mouth is followed by copies with its lips warped shut,
+half shut and wider: portraits from which its own teeth are wanted back.
 """
 
 import csv
@@ -29,6 +29,8 @@ SMOOTHING_WINDOW = 5
 TRAINING_SETS = ("lrcar", "grid", "expressive", "stills")
 VALIDATION_SETS = ("lrcar", "grid", "mead")
 STILL_MIN_OPENING = 4.0
+STILL_CLOSURES = (1.0, 0.5, -0.4)
+"""How far a portrait's lips are warped together for the frames that are added to it."""
 CLOSED_GAP = 1.0
 """Pixels that stay between the lips of a portrait warped shut."""
 LIP_LINE = 0.5
@@ -91,7 +93,9 @@ def smooth(landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _build(data: Path, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
-    total = sum(count for *_, count in _clips(data)) + 2 * len(_open_stills(data))
+    total = sum(count for *_, count in _clips(data)) + (1 + len(STILL_CLOSURES)) * len(
+        _open_stills(data)
+    )
     images = np.lib.format.open_memmap(
         cache / "images.npy", mode="w+", dtype=np.uint8, shape=(total, CROP_SIZE, CROP_SIZE, 3)
     )
@@ -121,8 +125,9 @@ def _sequences(data: Path) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.
         yield name, read_clip(path)[keep], landmarks[keep]
     for path, points in _open_stills(data):
         original = np.asarray(Image.open(path).convert("RGB"))
-        closed, closed_points = close_mouth(original, points)
-        yield "stills", np.stack([original, closed]), np.stack([points, closed_points])
+        faces = [(original, points), *(move_lips(original, points, c) for c in STILL_CLOSURES)]
+        pictures, landmarks = zip(*faces, strict=True)
+        yield "stills", np.stack(pictures), np.stack(landmarks)
 
 
 def _clips(data: Path) -> Iterator[tuple[str, Path, NDArray[np.float32], int]]:
@@ -152,30 +157,41 @@ def _open_stills(data: Path) -> list[tuple[Path, NDArray[np.float32]]]:
     return [(path, points) for path, points in faces if mouth_opening(points) > STILL_MIN_OPENING]
 
 
-def close_mouth(
-    image: NDArray[np.uint8], landmarks: NDArray[np.float32]
+def move_lips(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float32], closure: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Warp a portrait `[256, 256, 3]` so that its lips meet; return it with its new landmarks."""
-    closed = landmarks.copy()
-    upper, lower = landmarks[61:64], landmarks[67:64:-1]
-    lift = (lower - upper) * 0.8
-    closed[65:68] = (lower - lift + np.array([0, CLOSED_GAP]))[::-1]
-    closed[61:64] = upper + (lower - upper - lift)
-    rise = lift.mean(axis=0)
-    closed[[55, 56, 57, 58, 59]] -= rise * np.array([0.6, 0.95, 1.0, 0.95, 0.6])[:, None]
-    closed[[49, 50, 51, 52, 53]] += (lower - upper - lift).mean(axis=0) * 0.6
-    closed[6:11] -= rise * np.array([0.5, 0.75, 0.8, 0.75, 0.5])[:, None]
+    """Warp a portrait `[256, 256, 3]` so that its lips close; return it with its new landmarks.
+
+    A `closure` of 1 makes the lips meet, less leaves them apart, a negative one parts them further.
+    """
+    moved = _closed_landmarks(landmarks, closure)
     grid = pixel_grid(CROP_SIZE, CROP_SIZE)
     flow = thin_plate_flow(
-        torch.from_numpy(closed)[None],
+        torch.from_numpy(moved)[None],
         torch.from_numpy(landmarks)[None],
         grid.reshape(1, -1, 2),
         regularization=1e-7,
     )
     picture = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
     warped = sample(picture, grid[None] + flow.reshape(1, CROP_SIZE, CROP_SIZE, 2))
-    warped = _draw_lip_line(warped, torch.from_numpy(closed))
-    return warped[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy(), closed
+    if closure == 1:
+        warped = _draw_lip_line(warped, torch.from_numpy(moved))
+    return warped[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy(), moved
+
+
+def _closed_landmarks(landmarks: NDArray[np.float32], closure: float) -> NDArray[np.float32]:
+    """Bring the lips together, the lower one four times as far as the upper, and the chin along."""
+    moved = landmarks.copy()
+    gap = (landmarks[67:64:-1] - landmarks[61:64]) * closure
+    rise, fall = 0.8 * gap, 0.2 * gap
+    moved[65:68] -= rise[::-1]
+    moved[61:64] += fall
+    if closure == 1:
+        moved[65:68, 1] += CLOSED_GAP
+    moved[55:60] -= rise.mean(axis=0) * np.array([[0.6], [0.95], [1.0], [0.95], [0.6]])
+    moved[49:54] += fall.mean(axis=0) * 0.6
+    moved[6:11] -= rise.mean(axis=0) * np.array([[0.5], [0.75], [0.8], [0.75], [0.5]])
+    return moved
 
 
 def _draw_lip_line(picture: Tensor, landmarks: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Training pairs: a portrait and another frame of its clip, mirrored and recoloured alike."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -73,7 +74,8 @@ class PairSampler:
         self.rng = rng
         self.openings = mouth_opening(faces.landmarks)
         starts = np.flatnonzero(np.diff(faces.clips, prepend=-1))
-        self.spans = list(zip(starts, [*starts[1:], len(faces)], strict=True))
+        bounds = [*starts.tolist(), len(faces)]
+        self.spans = list(pairwise(bounds))
         sets = faces.sets[starts]
         self.clips_of = {n: np.flatnonzero(sets == i) for i, n in enumerate(faces.names)}
 
@@ -114,7 +116,7 @@ class PairSampler:
         name = str(self.rng.choice(names, p=shares / shares.sum()))
         start, stop = self.spans[int(self.rng.choice(self.clips_of[name]))]
         if name == "stills":
-            return int(start) + 1, int(start)
+            return start + int(self.rng.choice([1, 1, *range(2, stop - start)])), start
         order = start + np.argsort(self.openings[start:stop])
         source = order[:3] if self.rng.random() < CLOSED_SOURCES else order
         target = order[-4:] if self.rng.random() < OPEN_TARGETS else order

@@ -40,7 +40,6 @@ def train(options: Options) -> VisualTranslator:
 def _run(trainer: Trainer, sampler: PairSampler) -> None:
     options, progress = trainer.options, trainer.progress
     rounds = [part for part in options.parts for _ in range(PART_SHARES[part])]
-    pairs = validation.validation_pairs(options.data)
     saved = drawn = progress.seconds
     terms: dict[str, dict[str, list[float]]] = {}
     while progress.seconds < 60 * options.minutes:
@@ -56,14 +55,15 @@ def _run(trainer: Trainer, sampler: PairSampler) -> None:
             terms.clear()
         if progress.seconds - drawn > 60 * options.sheet_minutes:
             drawn = progress.seconds
-            _look(trainer, pairs)
+            _look(trainer)
     trainer.save()
-    _look(trainer, pairs)
+    _look(trainer)
 
 
-def _look(trainer: Trainer, pairs: list[validation.Pair]) -> None:
+def _look(trainer: Trainer) -> None:
     """Draw the sheet, score a third of the pairs and write the averaged weights."""
     out, progress = trainer.options.out, trainer.progress
+    pairs = validation.validation_pairs(trainer.options.data)
     render = validation.translator_renderer(trainer.average)
     validation.sample_sheet(pairs[:: len(pairs) // 8][:8], render).save(out / "sheet.png")
     scores = {"network": validation.score(pairs[::3], render)}

@@ -1,6 +1,6 @@
 import numpy as np
 
-from models.training.face_frames import close_mouth, mouth_opening, smooth
+from models.training.face_frames import mouth_opening, move_lips, smooth
 from tests.unit.models.faces import face_landmarks, face_picture
 
 
@@ -23,8 +23,13 @@ def test_too_short_a_clip_is_left_as_it_is() -> None:
 
 def test_a_closed_mouth_has_touching_lips_and_an_untouched_forehead() -> None:
     picture, landmarks = face_picture(), face_landmarks(opening=20)
-    closed, points = close_mouth(picture, landmarks)
+    closed, points = move_lips(picture, landmarks, 1)
     assert mouth_opening(points) < 2
     np.testing.assert_allclose(points[:48], landmarks[:48], atol=16)
     assert np.abs(closed[:80].astype(int) - picture[:80]).mean() < 2
     assert np.abs(closed[170:190].astype(int) - picture[170:190]).mean() > 2
+
+
+def test_lips_can_be_parted_further() -> None:
+    _, points = move_lips(face_picture(), face_landmarks(opening=20), -0.5)
+    assert mouth_opening(points) > 1.4 * mouth_opening(face_landmarks(opening=20))

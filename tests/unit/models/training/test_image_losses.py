@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from models.face_regions import EYES, MOUTH, REGIONS, Region, window_origin
-from models.training.discriminator import PatchDiscriminator, hinge
+from models.face_regions import MOUTH, REGIONS, Region, window_origin
 from models.training.image_losses import (
     PerceptualLoss,
     gradient_l1,
@@ -47,16 +46,3 @@ def test_equal_windows_are_perceived_equal() -> None:
     assert loss(window, window, weight) == 0
     assert loss(window, 1 - window, weight) > 0
     assert not any(p.requires_grad for p in loss.parameters())
-
-
-def test_the_discriminator_scores_quarter_size_patches() -> None:
-    window, maps = torch.rand(2, 3, EYES.height, EYES.width), torch.zeros(2, 4, 20, 52)
-    scores, features = PatchDiscriminator(width=4)(window, maps)
-    assert scores.shape == (2, 1, 10, 26)
-    assert len(features) == 4
-
-
-def test_hinge_is_zero_once_real_and_fake_are_told_apart() -> None:
-    ones = torch.ones(1, 1, 2, 2)
-    assert hinge(2 * ones, -2 * ones, ones) == 0
-    assert hinge(-ones, ones, ones) == 4
