@@ -50,7 +50,8 @@ def estimate_lags(clips: Mapping[str, LagClip]) -> dict[str, int]:
     lags = dict.fromkeys(clips, 0)
     loose = [name for name, clip in clips.items() if not clip.in_step]
     fitted = [name for name in clips if not clips[name].judged_only]
-    steady = [name for name in fitted if clips[name].in_step]
+    # Where nothing is known to be in step, all is taken for it at first.
+    steady = [name for name in fitted if clips[name].in_step] or fitted
     for round_number in range(ROUNDS):
         learn_from = steady if round_number == 0 else fitted
         readers = _fit_readers(clips, whitened, lags, learn_from)

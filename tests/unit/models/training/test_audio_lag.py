@@ -27,3 +27,12 @@ def test_late_sound_is_found_to_be_late() -> None:
     found = estimate_lags(clips)
     assert all(found[name] == 0 for name in clips if name.startswith("step"))
     assert all(abs(found[name] - lag) <= 1 for name, lag in (true | {"val": 4}).items())
+
+
+def test_clips_none_of_which_is_known_to_be_in_step_are_judged_by_one_another() -> None:
+    rng = np.random.default_rng(0)
+    clips = {f"usual_{i}": clip(f"p{i % 8}", 2, rng) for i in range(32)}
+    clips |= {f"late_{i}": clip(f"p{i}", 5, rng) for i in range(3)}
+    found = estimate_lags(clips)
+    usual = np.median([found[name] for name in clips if name.startswith("usual")])
+    assert all(abs(found[f"late_{i}"] - usual - 3) <= 1 for i in range(3))
