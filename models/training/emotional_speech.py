@@ -1,7 +1,7 @@
 """Acted emotional speech as stage one learns from it: prosody and encoder states beside a label.
 
 `python -m models.training.emotional_speech --data DIR --out CACHE` prepares it once from
-`speech/labels.csv` (columns file, corpus, speaker, emotion, intensity).
+`speech/labels.csv` (columns file, corpus, speaker, emotion, intensity; split where it is given).
 """
 
 import argparse
@@ -23,10 +23,10 @@ from models.speech_encoder import STATES_PER_FRAME, SpeechEncoder
 from models.training.augmentation import change_speed, disturb
 
 HELD_OUT_SPEAKERS = frozenset({"ravdess_05", "ravdess_06", "ravdess_13", "ravdess_14"})
-"""Two men and two women never trained on, for validation."""
+"""Two men and two women never trained on, for validation; others are told by the split column."""
 LABELS = {"calm": Emotion.NEUTRAL} | {str(emotion): emotion for emotion in EMOTIONS}
 """What each corpus label means; a recording with another label (boredom) is left out."""
-STRENGTHS = {"normal": 0.6, "strong": 1.0}
+STRENGTHS = {"weak": 0.3, "normal": 0.6, "strong": 1.0}
 CROP = 75
 """Video frames of a training example."""
 
@@ -39,6 +39,7 @@ class Recording:
     speaker: str
     emotion: Emotion
     strength: float
+    held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class EmotionalClip:
     strength: float
     prosody: Tensor
     states: Tensor
+    held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,9 @@ def split_speakers(
     clips: Sequence[EmotionalClip],
 ) -> tuple[list[EmotionalClip], list[EmotionalClip]]:
     """Return the clips to train on and those of held-out speakers."""
-    train = [clip for clip in clips if clip.speaker not in HELD_OUT_SPEAKERS]
-    return train, [clip for clip in clips if clip.speaker in HELD_OUT_SPEAKERS]
+    held_out = [clip for clip in clips if clip.held_out or clip.speaker in HELD_OUT_SPEAKERS]
+    speakers = {clip.speaker for clip in held_out}
+    return [clip for clip in clips if clip.speaker not in speakers], held_out
 
 
 def list_recordings(data: Path) -> list[Recording]:
@@ -120,6 +123,7 @@ def list_recordings(data: Path) -> list[Recording]:
             strength=0.0
             if LABELS[row["emotion"]] is Emotion.NEUTRAL
             else STRENGTHS[row["intensity"]],
+            held_out=row["speaker"] in HELD_OUT_SPEAKERS or row.get("split") == "val",
         )
         for row in rows
     ]
@@ -130,7 +134,7 @@ def read_emotional_speech(
 ) -> Iterator[EmotionalClip]:
     """Yield every labelled recording; with `rng`, those to train on, each disturbed at random."""
     for recording in list_recordings(data):
-        if rng is not None and recording.speaker in HELD_OUT_SPEAKERS:
+        if rng is not None and recording.held_out:
             continue
         waveform = read_waveform(recording.path)
         if rng is not None:
@@ -141,6 +145,7 @@ def read_emotional_speech(
             strength=recording.strength,
             prosody=framed_prosody(waveform).half(),
             states=encoder.encode(waveform).half(),
+            held_out=recording.held_out,
         )
 
 
