@@ -119,6 +119,7 @@ class Job(Value):
     created_at: datetime
     updated_at: datetime
     attempt: int = 0
+    handed_back: int = Field(0, description="Attempts that ended because their worker had to stop.")
     stage: Stage | None = None
     progress: float = Field(0.0, ge=0, le=1)
     notices: tuple[str, ...] = ()
@@ -192,9 +193,20 @@ class Job(Value):
             StaleAttempt: another attempt holds the job, or none does.
         """
         self.require_attempt(attempt)
-        if attempt >= MAX_ATTEMPTS:
-            return self.fail(attempt, attempts_used_up(attempt), now)
-        return self._changed(now, status=JobStatus.QUEUED, stage=None, progress=0.0)
+        if self.is_last_attempt:
+            return self.fail(attempt, attempts_used_up(attempt - self.handed_back), now)
+        return self._changed(now, status=JobStatus.QUEUED, stage=None)
+
+    def hand_back(self, attempt: int, now: datetime) -> Self:
+        """Return the job waiting again; the worker stops, so this attempt is not held against it.
+
+        Raises:
+            StaleAttempt: another attempt holds the job, or none does.
+        """
+        self.require_attempt(attempt)
+        return self._changed(
+            now, status=JobStatus.QUEUED, stage=None, handed_back=self.handed_back + 1
+        )
 
     def cancel(self, now: datetime) -> Self:
         """Return the job as canceled by its caller.
@@ -204,6 +216,11 @@ class Job(Value):
         """
         self._require(JobStatus.QUEUED, JobStatus.PROCESSING)
         return self._changed(now, status=JobStatus.CANCELED, stage=None)
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether the job fails when the attempt under way does."""
+        return self.attempt - self.handed_back >= MAX_ATTEMPTS
 
     def require_attempt(self, attempt: int) -> None:
         """Return when this attempt holds the job.

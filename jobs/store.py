@@ -153,6 +153,10 @@ class JobStore:
         """Give an attempt up: the job is queued again, or failed after its last attempt."""
         return self._change_held(job_id, lambda job, now: job.requeue(attempt, now))
 
+    def hand_back(self, job_id: str, attempt: int) -> Job:
+        """Give an attempt up because its worker stops; it does not count."""
+        return self._change_held(job_id, lambda job, now: job.hand_back(attempt, now))
+
     def requeue_expired(self, job_id: str, attempt: int) -> Job:
         """Take the job from an attempt whose lease has run out, as `requeue` does.
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from jobs.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from jobs.job import MAX_ATTEMPTS, Failure, HeardEmotion, Job, Options, Result, Stage
+from jobs.job import Failure, HeardEmotion, Job, Options, Result, Stage
 from jobs.queue import JobQueue
 from jobs.storage import (
     ObjectStorage,
@@ -112,13 +113,13 @@ class Synthesizer:
             raise
         except Unavailable as silent:
             logger.warning("job=%s attempt=%d: %s", job.id, job.attempt, silent)
-            return self._hand_back(job)
+            return self._requeue(job, self.store.requeue)
         except Exception:
             logger.exception("job=%s attempt=%d ended by a fault", job.id, job.attempt)
-            if job.attempt >= MAX_ATTEMPTS:
+            if job.is_last_attempt:
                 self._fail(job, INTERNAL_ERROR)
             else:
-                self._hand_back(job)
+                self._requeue(job, self.store.requeue)
             return Outcome.FAULTED
         return Outcome.SUCCEEDED
 
@@ -174,9 +175,16 @@ class Synthesizer:
         self._delete(inputs_prefix(job.id))
         return Outcome.FAILED
 
-    def _hand_back(self, job: Job) -> Outcome:
+    def _let_go(self, job: Job) -> None:
+        """Give the job up while it is worked on: the worker stops, or the job takes too long."""
+        self._requeue(job, self.store.hand_back if self._must_stop() else self.store.requeue)
+
+    def _must_stop(self) -> bool:
+        return self.directory.stopping_for() > self.settings.shutdown_seconds
+
+    def _requeue(self, job: Job, give_up: Callable[[str, int], Job]) -> Outcome:
         """Let another attempt have the job; after the last attempt the job has failed."""
-        after = self.patience.call(lambda: self.store.requeue(job.id, job.attempt))
+        after = self.patience.call(lambda: give_up(job.id, job.attempt))
         if after.failure is not None:
             return self._close(after, after.failure)
         try:
@@ -208,8 +216,8 @@ class Synthesizer:
         return Heartbeat(
             f"job={job.id} attempt={job.attempt}",
             renew=lambda: self.store.renew(job.id, job.attempt),
-            let_go=lambda: self._hand_back(job),
-            must_stop=lambda: self.directory.stopping_for() > self.settings.shutdown_seconds,
+            let_go=lambda: self._let_go(job),
+            must_stop=self._must_stop,
             interval=min(self.settings.lease_seconds / 3, 1.0),
             limit=self._time_limit(0.0),
         )

@@ -94,6 +94,15 @@ class Promises(RuleBasedStateMachine):
             lambda job: job.requeue(attempt, job.updated_at),
         )
 
+    @rule(job_id=ids, lag=lag)
+    def hand_back(self, job_id: str, lag: int) -> None:
+        attempt = self.attempt(job_id, lag)
+        self.agree(
+            job_id,
+            lambda id: self.store.hand_back(id, attempt),
+            lambda job: job.hand_back(attempt, job.updated_at),
+        )
+
     @rule(job_id=ids)
     def cancel(self, job_id: str) -> None:
         self.agree(job_id, self.store.cancel, lambda job: job.cancel(job.updated_at))
@@ -175,8 +184,7 @@ class Promises(RuleBasedStateMachine):
                 assert not before.status.is_final
                 is_claim = before.status is JobStatus.QUEUED and not after.status.is_final
                 assert after.attempt == before.attempt + is_claim
-                if (after.status, after.attempt) == (JobStatus.PROCESSING, before.attempt):
-                    assert after.progress >= before.progress
+                assert after.progress >= before.progress
 
 
 def test_the_promises_hold_in_whatever_order_things_happen(

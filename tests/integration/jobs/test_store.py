@@ -22,6 +22,7 @@ WORDS: dict[str, Word] = {
     "finish": lambda store, id, attempt: store.finish(id, attempt, result_of(id, attempt)),
     "fail": lambda store, id, attempt: store.fail(id, attempt, FAILURE),
     "requeue": lambda store, id, attempt: store.requeue(id, attempt),
+    "hand_back": lambda store, id, attempt: store.hand_back(id, attempt),
     "requeue_expired": lambda store, id, attempt: store.requeue_expired(id, attempt),
 }
 

@@ -74,10 +74,20 @@ def test_a_success_cannot_be_said_again_with_another_video() -> None:
         done.succeed(1, result_of(job.id, 2), (), NOW)
 
 
-def test_a_requeued_job_waits_again_from_the_start_and_keeps_its_count() -> None:
+def test_a_requeued_job_waits_again_and_keeps_its_count_and_progress() -> None:
     job = new_job().claim(NOW).advance(1, Stage.RENDERING, 0.5, NOW).requeue(1, NOW)
     assert (job.status, job.attempt) == (JobStatus.QUEUED, 1)
-    assert (job.stage, job.progress) == (None, 0.0)
+    assert (job.stage, job.progress) == (None, 0.5)
+
+
+def test_a_job_handed_back_has_as_many_attempts_as_before() -> None:
+    job = new_job()
+    for attempt in range(1, 2 * MAX_ATTEMPTS):
+        job = job.claim(NOW).hand_back(attempt, NOW)
+    for attempt in range(2 * MAX_ATTEMPTS, 3 * MAX_ATTEMPTS - 1):
+        job = job.claim(NOW).requeue(attempt, NOW)
+    assert job.status is JobStatus.QUEUED
+    assert job.claim(NOW).requeue(3 * MAX_ATTEMPTS - 1, NOW).status is JobStatus.FAILED
 
 
 def test_a_job_requeued_after_its_last_attempt_fails() -> None:
@@ -95,6 +105,7 @@ STALE_WORDS: list[Callable[[Job, int], Job]] = [
     lambda job, attempt: job.succeed(attempt, result_of(job.id, attempt), (), NOW),
     lambda job, attempt: job.fail(attempt, FAILURE, NOW),
     lambda job, attempt: job.requeue(attempt, NOW),
+    lambda job, attempt: job.hand_back(attempt, NOW),
 ]
 
 

@@ -81,6 +81,10 @@ class FakeStore(JobStore):
         self._answer("fail")
         return self._keep(self._held(job_id).fail(attempt, failure, utc_now()))
 
+    def hand_back(self, job_id: str, attempt: int) -> Job:
+        self._answer("hand_back")
+        return self._keep(self._held(job_id).hand_back(attempt, utc_now()))
+
     def requeue(self, job_id: str, attempt: int) -> Job:
         self._answer("requeue")
         return self._keep(self._held(job_id).requeue(attempt, utc_now()))

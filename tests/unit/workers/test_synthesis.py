@@ -331,6 +331,17 @@ def test_a_job_over_its_time_limit_is_handed_back(floor: Floor) -> None:
     assert floor.objects == floor.inputs
 
 
+def test_a_job_handed_back_by_a_worker_that_stops_keeps_its_attempts(floor: Floor) -> None:
+    settings = floor.synthesizer.settings.model_copy(
+        update={"lease_seconds": 0.03, "shutdown_seconds": 0.0}
+    )
+    floor.synthesizer.directory.ask_to_stop()
+    floor.pipeline.begin = lambda: wait_for(lambda: floor.job.status is JobStatus.QUEUED)
+
+    assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
+    assert (floor.job.attempt, floor.job.handed_back) == (1, 1)
+
+
 def test_the_time_limit_grows_with_the_speech(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
