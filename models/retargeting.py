@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.landmark_motion import LandmarkMotion
-from models.landmarks import JAW, MOUTH
+from models.landmarks import JAW
+from models.resting_mouth import way_to_rest
 
 Points = NDArray[np.float32]
 
@@ -24,8 +25,6 @@ CHIN = 8
 TYPICAL_MOUTH_WIDTH = 0.79
 TYPICAL_FACE_HEIGHT = 1.80
 """Between the mouth's corners, and from the eyes to the chin, in inter-ocular units."""
-WIDEST_RESTING_MOUTH = 0.88
-"""A wider mouth is taken for a smile."""
 CLOSED_GAP = 0.004
 """Opening of closed lips, in inter-ocular units."""
 UPPER_SHARE = 0.15
@@ -105,8 +104,9 @@ def axis_scales(resting: Points) -> Points:
 
 
 def rest_mouth(face: Points) -> Points:
-    """Return a face `[79, 2]` in the normal form with its lips closed and a broad smile let go."""
-    return _relax_smile(close_mouth(face))
+    """Return a face `[79, 2]` in the normal form with its mouth at rest, lips closed."""
+    near = part_crossed_lips((face + way_to_rest(face))[None])[0]
+    return close_mouth(near)
 
 
 def close_mouth(face: Points) -> Points:
@@ -133,26 +133,6 @@ def _jaw_share() -> Points:
     """Return how much of the chin's movement each jaw point `[17]` makes."""
     share: Points = np.clip(1.2 - np.abs(np.arange(17) - CHIN) / 7.0, 0.0, 1.0)
     return share
-
-
-def _relax_smile(face: Points) -> Points:
-    """Narrow a mouth wider than any at rest, and level its lifted corners."""
-    width = face[54, 0] - face[48, 0]
-    excess = width / WIDEST_RESTING_MOUTH - 1.0
-    if excess <= 0.0:
-        return face
-    relaxed = face.copy()
-    middle = (face[48] + face[54]) / 2
-    relaxed[MOUTH, 0] = middle[0] + (face[MOUTH, 0] - middle[0]) / (1.0 + excess)
-    seam = face[[62, 66], 1].mean()
-    lift = np.clip(seam - face[[48, 54], 1], 0.0, 0.2) * min(1.0, 5.0 * excess)
-    for corner, inner, neighbours, amount in (
-        (48, 60, (49, 59), lift[0]),
-        (54, 64, (53, 55), lift[1]),
-    ):
-        relaxed[[corner, inner], 1] += amount
-        relaxed[list(neighbours), 1] += 0.6 * amount
-    return relaxed
 
 
 def part_crossed_lips(faces: Points) -> Points:

@@ -18,7 +18,7 @@ class SpeechMotionConfig:
     reach: int = 8
     """Video frames before and after that the decoder attends to."""
     components: int = 32
-    dropout: float = 0.2
+    dropout: float = 0.3
 
 
 class SpeechMotion(nn.Module):

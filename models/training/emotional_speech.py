@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.audio import read_waveform
@@ -149,6 +150,14 @@ def read_emotional_speech(
         )
 
 
+def neutral_recording(
+    speaker: str, waveform: NDArray[np.float32], encoder: SpeechEncoder
+) -> EmotionalClip:
+    """Return a waveform that carries no emotion as an example to learn that from."""
+    states = encoder.encode(waveform).half()
+    return EmotionalClip(speaker, Emotion.NEUTRAL, 0.0, framed_prosody(waveform).half(), states)
+
+
 def main() -> None:
     """Write emotional_clean.pt and emotional_disturbed.pt."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -160,7 +169,7 @@ def main() -> None:
     clean = read_emotional_speech(options.data, encoder)
     save_recordings(options.out / "emotional_clean.pt", clean)
     disturbed = read_emotional_speech(options.data, encoder, np.random.default_rng(0))
-    save_recordings(options.out / "emotional_disturbed.pt", disturbed)
+    save_recordings(options.out / "more_emotional_disturbed.pt", disturbed)
 
 
 def save_recordings(path: Path, clips: Iterable[EmotionalClip]) -> None:

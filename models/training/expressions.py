@@ -77,6 +77,10 @@ class Expressions:
                 shown += amount * vary * uneven * self._offsets[side]
         return keep_lips_together(shown)
 
+    def act(self, action: str) -> Array:
+        """Return the displacement `[79, 2]` of one facial action in full, on both sides."""
+        return np.sum([self._offsets[side] for side in self._sides(action)], axis=0)
+
     def _sides(self, action: str) -> list[str]:
         if action in self._offsets:
             return [action]

@@ -28,12 +28,14 @@ class LipScores:
     """Means over clips.
 
     Attributes:
+        clips: how many.
         correlation: Pearson's r between generated and real opening of the lips.
         in_step: share of clips where it peaks within one frame of lag 0.
         distance: M-LMD against that of the portrait that stays as in the first frame.
         amplitude: deviation of the opening, generated over real, median of clips.
     """
 
+    clips: int
     correlation: float
     in_step: float
     distance: float
@@ -56,6 +58,7 @@ def score_lips(network: LandmarkNetwork, clips: Sequence[SpeechClip]) -> dict[st
         by_set[clip.set].append(_score(generated, clip))
     return {
         name: LipScores(
+            clips=len(rows),
             correlation=float(np.mean([row[0] for row in rows])),
             in_step=float(np.mean([row[1] for row in rows])),
             distance=float(np.mean([row[2] for row in rows]) / np.mean([row[3] for row in rows])),

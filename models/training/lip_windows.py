@@ -6,16 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLE_RATE
+from models.audio import SAMPLE_RATE, num_frames
 from models.landmarks import NUM_LANDMARKS
 from models.speech_encoder import STATES_PER_FRAME, SpeechEncoder
 from models.training.augmentation import coloured_noise
 from models.training.speech_landmarks import SpeechClip
 
+Shares = NDArray[np.float64]
+
 SHORT, LONG = 20, 60
-"""Video frames of a window; the sets of word-long clips fill only short ones."""
+"""Video frames of a window; a clip of one word fills only a short one."""
 SILENCE_SHARE = 0.06
 SILENCE_SECONDS = 8
 MIRRORED = (
@@ -36,34 +39,38 @@ class LipBatch:
 
 
 class LipSampler:
-    """Draws windows: a set by its share, a clip at random, a copy of it, a place in it."""
+    """Draws windows: a set by how many voices it holds, a clip of it at random, a place in that."""
 
     def __init__(
         self,
         clips: Sequence[SpeechClip],
         silence: Sequence[SpeechClip],
         rng: np.random.Generator,
-        single_voice_share: float = 0.45,
     ) -> None:
         self.rng = rng
-        self.silence = silence
-        self._people: dict[str, list[SpeechClip]] = defaultdict(list)
+        self._silence = silence
+        self._sets: dict[str, list[SpeechClip]] = defaultdict(list)
         for clip in clips:
-            self._people[clip.person].append(clip)
-        self._long = [clip for clip in clips if len(clip.motion) >= LONG]
-        self._short = [clip for clip in clips if SHORT <= len(clip.motion) < LONG]
-        self._long_share = single_voice_share if self._short else 1.0
-        counts = np.array([len(self._people[clip.person]) for clip in self._short])
-        shares = counts**-0.5 if len(counts) else counts
-        self._shares = shares / shares.sum() if len(counts) else None
+            self._sets[clip.set].append(clip)
+        self._fitting = {length: self._fit(length) for length in (SHORT, LONG)}
 
     def draw(self, count: int, length: int) -> LipBatch:
-        """Return `count` windows, SHORT ones from all sets or LONG ones from long clips."""
+        """Return `count` windows of `length` frames, SHORT or LONG."""
         windows = [self._window(length) for _ in range(count)]
         return LipBatch(
             states=torch.stack([states for states, _ in windows]),
             motion=torch.stack([motion for _, motion in windows]),
         )
+
+    def _fit(self, length: int) -> tuple[list[list[SpeechClip]], Shares]:
+        """Return the clips of each set that fill a window, and how likely each set is drawn.
+
+        A set counts by the cube root of its voices: one man of many clips would drown the rest.
+        """
+        fitting = [[c for c in clips if len(c.motion) >= length] for clips in self._sets.values()]
+        fitting = [clips for clips in fitting if clips]
+        voices = np.array([len({clip.person for clip in clips}) for clips in fitting])
+        return fitting, np.cbrt(voices) / np.cbrt(voices).sum()
 
     def _window(self, length: int) -> tuple[Tensor, Tensor]:
         clip = self._clip(length)
@@ -74,10 +81,10 @@ class LipSampler:
 
     def _clip(self, length: int) -> SpeechClip:
         if self.rng.random() < SILENCE_SHARE:
-            return self.silence[int(self.rng.integers(len(self.silence)))]
-        if length > SHORT or self.rng.random() < self._long_share:
-            return self._long[int(self.rng.integers(len(self._long)))]
-        return self._short[int(self.rng.choice(len(self._short), p=self._shares))]
+            return self._silence[int(self.rng.integers(len(self._silence)))]
+        sets, shares = self._fitting[length]
+        clips = sets[int(self.rng.choice(len(sets), p=shares))]
+        return clips[int(self.rng.integers(len(clips)))]
 
 
 def mirror(motion: Tensor) -> Tensor:
@@ -85,25 +92,25 @@ def mirror(motion: Tensor) -> Tensor:
     return motion[..., list(MIRRORED), :] * torch.tensor([-1.0, 1.0])
 
 
-def silent_clips(encoder: SpeechEncoder, rng: np.random.Generator, count: int) -> list[SpeechClip]:
-    """Return clips of silence, hiss and hum, in which the mouth rests."""
+def silence(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return a waveform without speech: nothing at all, hiss, or hum."""
     samples = SILENCE_SECONDS * SAMPLE_RATE
-    frames = 25 * SILENCE_SECONDS
-    clips = []
-    for index in range(count):
-        loudness = 0.0 if index % 8 == 0 else 10 ** rng.uniform(-4.0, -1.2)
-        noise = coloured_noise(samples, rng.uniform(0.0, 1.5), rng)
-        hum = np.sin(2 * np.pi * rng.uniform(50, 400) * np.arange(samples) / SAMPLE_RATE)
-        sound = loudness * (noise + rng.integers(0, 2) * hum)
-        clips.append(
-            SpeechClip(
-                name=f"silence_{index}",
-                set="silence",
-                split="train",
-                person="nobody",
-                states=encoder.encode(sound.astype(np.float32)).half(),
-                motion=torch.zeros(frames, NUM_LANDMARKS, 2).half(),
-                resting=torch.zeros(NUM_LANDMARKS, 2),
-            )
-        )
-    return clips
+    if rng.random() < 0.15:
+        return np.zeros(samples, np.float32)
+    noise = coloured_noise(samples, rng.uniform(0.0, 1.5), rng)
+    hum = np.sin(2 * np.pi * rng.uniform(50, 400) * np.arange(samples) / SAMPLE_RATE)
+    loudness = 10 ** rng.uniform(-4.0, -1.2)
+    return (loudness * (noise + rng.integers(0, 2) * hum)).astype(np.float32)
+
+
+def silent_clip(waveform: NDArray[np.float32], encoder: SpeechEncoder) -> SpeechClip:
+    """Return a waveform without speech as a clip in which the mouth rests."""
+    return SpeechClip(
+        name="silence",
+        set="silence",
+        split="train",
+        person="nobody",
+        states=encoder.encode(waveform).half(),
+        motion=torch.zeros(num_frames(waveform), NUM_LANDMARKS, 2).half(),
+        resting=torch.zeros(NUM_LANDMARKS, 2),
+    )

@@ -23,6 +23,11 @@ from models.speech_encoder import STATE_RATE, STATES_PER_FRAME, SpeechEncoder
 from models.training.alignment import AlignedClip, align
 from models.training.audio_lag import LagClip, estimate_lags
 from models.training.augmentation import change_speed, disturb
+from models.training.emotional_speech import (
+    EmotionalClip,
+    neutral_recording,
+    save_recordings,
+)
 
 Array = NDArray[np.float32]
 
@@ -30,7 +35,10 @@ IN_STEP = ("grid", "grid_speech")
 """Sets whose sound and picture were recorded in step."""
 SAMPLES_PER_STATE = SAMPLE_RATE // STATE_RATE
 GROUP_SECONDS = 8.0
-"""Length to which clips are joined before they are encoded, so that speech surrounds speech."""
+"""Length, without pauses, to which clips are joined before they are encoded."""
+PAUSES = (10, 30)
+CLOSING, OPENING = 7, 5
+"""Video frames: of a pause, in which a mouth comes to rest, and in which it prepares to speak."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +88,10 @@ def main() -> None:
     save_clips(options.out / "clean.pt", encode_alone(clips, encoder))
     train = [clip for clip in clips if clip.split == "train"]
     for seed in range(options.variants):
-        encoded = encode_disturbed(train, encoder, np.random.default_rng(seed))
-        save_clips(options.out / f"disturbed_{seed}.pt", encoded)
+        encoded = encode_joined(train, encoder, np.random.default_rng(seed))
+        save_clips(options.out / f"joined_{seed}.pt", encoded)
+    neutral = neutral_recordings(train, encoder, np.random.default_rng(0))
+    save_recordings(options.out / "more_emotional_presenters.pt", neutral)
 
 
 def save_clips(path: Path, clips: Sequence[SpeechClip]) -> None:
@@ -164,33 +174,73 @@ def encode_alone(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> list[Sp
     ]
 
 
-def encode_disturbed(
+def encode_joined(
     clips: Sequence[SourceClip], encoder: SpeechEncoder, rng: np.random.Generator
 ) -> list[SpeechClip]:
-    """Encode clips joined in random groups, each group at another speed, level, noise and room."""
+    """Encode each person's clips joined by pauses, at another speed, level, noise and room each.
+
+    Speech then stands among speech, as it will, and the mouth rests wherever the voice does.
+    """
     encoded = []
-    for group in _groups(clips, rng):
+    for number, group in enumerate(_groups(clips, rng)):
         speed = rng.uniform(0.9, 1.1)
-        played = [_play_faster(clip, speed) for clip in group]
-        joined = np.concatenate([clip.waveform for clip in played])
-        states = encoder.encode(disturb(joined, rng))
-        start = 0
-        for clip in played:
-            stop = start + STATES_PER_FRAME * len(clip.aligned.motion)
-            encoded.append(_speech_clip(clip, states[start:stop], clip.aligned.motion))
-            start = stop
+        waveform, motion = join([_play_faster(clip, speed) for clip in group], rng)
+        whole = replace(group[0], name=f"{group[0].person}_joined_{number}")
+        states = encoder.encode(disturb(waveform, rng))
+        encoded.append(_speech_clip(whole, states, motion))
     return encoded
 
 
+def join(clips: Sequence[SourceClip], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return one waveform and motion of clips with a pause after each."""
+    sounds: list[Array] = []
+    motions: list[Array] = []
+    for clip, following in zip(clips, [*clips[1:], None], strict=True):
+        pause = int(rng.integers(*PAUSES))
+        motion = clip.aligned.motion
+        start = np.zeros_like(motion[0]) if following is None else following.aligned.motion[0]
+        sounds += [clip.waveform, np.zeros(pause * SAMPLES_PER_FRAME, np.float32)]
+        motions += [motion, rest_between(motion[-1], start, pause)]
+    return np.concatenate(sounds), np.concatenate(motions)
+
+
+def rest_between(last: Array, first: Array, frames: int) -> Array:
+    """Return motion `[frames, 79, 2]` that eases from one face to rest, and on to another."""
+    since, until = np.arange(1, frames + 1), np.arange(frames, 0, -1)
+    leave = np.clip(1.0 - since / CLOSING, 0.0, 1.0)[:, None, None]
+    arrive = np.clip(1.0 - until / OPENING, 0.0, 1.0)[:, None, None]
+    return (_ease(leave) * last + _ease(arrive) * first).astype(np.float32)
+
+
+def _ease(part: Array) -> Array:
+    """Return a smooth step from 0 to 1."""
+    return part * part * (3.0 - 2.0 * part)
+
+
 def _groups(clips: Sequence[SourceClip], rng: np.random.Generator) -> Iterator[list[SourceClip]]:
+    """Yield groups of one person's clips, each of about GROUP_SECONDS, in random order."""
     group: list[SourceClip] = []
-    for index in rng.permutation(len(clips)):
-        group.append(clips[index])
-        if sum(len(clip.waveform) for clip in group) > GROUP_SECONDS * SAMPLE_RATE:
+    shuffled = [clips[index] for index in rng.permutation(len(clips))]
+    for clip in sorted(shuffled, key=lambda clip: (clip.set, clip.person)):
+        if group and (_seconds(group) > GROUP_SECONDS or clip.person != group[0].person):
             yield group
             group = []
+        group.append(clip)
     if group:
         yield group
+
+
+def _seconds(clips: Sequence[SourceClip]) -> float:
+    return sum(len(clip.waveform) for clip in clips) / SAMPLE_RATE
+
+
+def neutral_recordings(
+    clips: Sequence[SourceClip], encoder: SpeechEncoder, rng: np.random.Generator
+) -> Iterator[EmotionalClip]:
+    """Yield speech that nobody acted, a group of one person's clips at a time, as neutral."""
+    for group in _groups(clips, rng):
+        waveform = np.concatenate([clip.waveform for clip in group])[: 4 * SAMPLE_RATE]
+        yield neutral_recording(group[0].person, disturb(waveform, rng), encoder)
 
 
 def _play_faster(clip: SourceClip, speed: float) -> SourceClip:

@@ -29,13 +29,14 @@ from models.training.emotional_speech import (
     EmotionBatch,
     EmotionSampler,
     load_recordings,
+    neutral_recording,
     split_speakers,
 )
 from models.training.expressions import Expressions
 from models.training.head_motion import measure_head_motion
 from models.training.landmark_losses import cross_modal_contrast, pull_together, speech_losses
 from models.training.landmark_validation import LipScores, emotion_accuracy, score_lips
-from models.training.lip_windows import LONG, SHORT, LipSampler, silent_clips
+from models.training.lip_windows import LONG, SHORT, LipSampler, silence, silent_clip
 from models.training.session import Session
 from models.training.speech_landmarks import SpeechClip, load_clips
 
@@ -109,12 +110,16 @@ def train(options: TrainingOptions, resume: bool) -> None:
     clean = load_clips(options.cache / "clean.pt")
     speaking = [clip for clip in clean if clip.split == "train"]
     held_out = [clip for clip in clean if clip.split != "train"]
-    for path in sorted(options.cache.glob("disturbed_*.pt")):
+    for path in sorted(options.cache.glob("joined_*.pt")):
         speaking += load_clips(path)
     acted, heard_out = split_speakers(load_recordings(options.cache / "emotional_clean.pt"))
-    for path in sorted(options.cache.glob("emotional_disturbed*.pt")):
+    for path in sorted(options.cache.glob("more_emotional_*.pt")):
         acted += load_recordings(path)
-    lips = LipSampler(speaking, silent_clips(SpeechEncoder.load("cpu"), rng, 32), rng)
+    encoder = SpeechEncoder.load("cpu")
+    silences = [silence(rng) for _ in range(32)]
+    acted += [neutral_recording("nobody", waveform, encoder) for waveform in silences]
+    resting = [silent_clip(waveform, encoder) for waveform in silences]
+    lips = LipSampler(speaking, resting, rng)
     emotions = EmotionSampler(acted, rng)
     looks = Looks(Expressions(options.data / "landmarks" / "ict68.npz"), rng)
     trainee = Trainee(LandmarkNetworkConfig())
@@ -228,7 +233,7 @@ def validate(
     lips = score_lips(average.network, clips)
     accuracy = emotion_accuracy(average.network, recordings)
     session.record(terms | _columns(lips) | {"emotion_accuracy": accuracy})
-    score = float(np.mean([scores.correlation for scores in lips.values()])) + 0.5 * accuracy
+    score = _mean_correlation(lips) + 0.5 * accuracy
     if score > session.best:
         session.best = score
         network = average.network
@@ -236,6 +241,12 @@ def validate(
     session.save()
     for name, scores in lips.items():
         print(f"{session.step} | {name} | {scores.row()} | emotion {accuracy:.3f}", flush=True)
+
+
+def _mean_correlation(lips: dict[str, LipScores]) -> float:
+    """Return the mean over all clips, most of which are of unseen people."""
+    total = sum(scores.clips for scores in lips.values())
+    return sum(scores.clips * scores.correlation for scores in lips.values()) / total
 
 
 def _columns(lips: dict[str, LipScores]) -> dict[str, float]:
