@@ -23,10 +23,11 @@ from models.face_regions import signed_distance
 from models.landmarks import CROP_SIZE
 from models.warping import pixel_grid, sample, thin_plate_flow
 
-FRAMES_PER_CLIP = {"lrcar": 12, "grid": 24, "expressive": 96}
+FRAMES_PER_CLIP = {"lrcar": 12, "expressive": 96, "mead": 8, "crema-d": 8}
+USUAL_FRAMES_PER_CLIP = 24
+"""Where nothing else is said: a corpus of many clips needs fewer of each."""
 LANDMARK_SCALE = 64.0
 SMOOTHING_WINDOW = 5
-TRAINING_SETS = ("lrcar", "grid", "expressive", "stills")
 VALIDATION_SETS = ("lrcar", "grid", "mead")
 STILL_MIN_OPENING = 4.0
 STILL_CLOSURES = (1.0, 0.5, -0.4)
@@ -91,6 +92,17 @@ def smooth(landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(savgol_filter(landmarks, SMOOTHING_WINDOW, 2, axis=0), dtype=np.float32)
 
 
+def training_sets(data: Path) -> tuple[str, ...]:
+    """Return the sets with clips to train on, as the manifest orders them, and the stills."""
+    return (*dict.fromkeys(row["set"] for row in _training_rows(data)), "stills")
+
+
+def _training_rows(data: Path) -> list[dict[str, str]]:
+    with (data / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row for row in rows if row["split"] == "train" and row["file"].startswith("clips/")]
+
+
 def _build(data: Path, cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     total = sum(count for *_, count in _clips(data)) + (1 + len(STILL_CLOSURES)) * len(
@@ -99,6 +111,7 @@ def _build(data: Path, cache: Path) -> None:
     images = np.lib.format.open_memmap(
         cache / "images.npy", mode="w+", dtype=np.uint8, shape=(total, CROP_SIZE, CROP_SIZE, 3)
     )
+    names = training_sets(data)
     landmarks: list[NDArray[np.float32]] = []
     clips: list[int] = []
     sets: list[int] = []
@@ -107,9 +120,9 @@ def _build(data: Path, cache: Path) -> None:
         images[start : start + len(pictures)] = pictures
         landmarks.extend(points)
         clips.extend([number] * len(points))
-        sets.extend([TRAINING_SETS.index(name)] * len(points))
+        sets.extend([names.index(name)] * len(points))
     images.flush()
-    (cache / "sets.json").write_text(json.dumps(TRAINING_SETS))
+    (cache / "sets.json").write_text(json.dumps(names))
     np.savez(
         cache / "table.npz",
         landmarks=np.stack(landmarks),
@@ -132,14 +145,13 @@ def _sequences(data: Path) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.
 
 def _clips(data: Path) -> Iterator[tuple[str, Path, NDArray[np.float32], int]]:
     """Yield set, path, landmarks and the number of frames to keep of each training clip."""
-    tracked = {name: read_landmarks(data, name, "train") for name in FRAMES_PER_CLIP}
-    with (data / "manifest.csv").open() as file:
-        for row in csv.DictReader(file):
-            landmarks = tracked.get(row["set"], {}).get(Path(row["file"]).stem)
-            if row["split"] != "train" or not row["file"].startswith("clips/") or landmarks is None:
-                continue
-            count = min(FRAMES_PER_CLIP[row["set"]], len(landmarks))
-            yield row["set"], data / row["file"], landmarks, count
+    rows = _training_rows(data)
+    tracked = {name: read_landmarks(data, name, "train") for name in {row["set"] for row in rows}}
+    for row in rows:
+        landmarks = tracked[row["set"]].get(Path(row["file"]).stem)
+        if landmarks is not None:
+            wanted = FRAMES_PER_CLIP.get(row["set"], USUAL_FRAMES_PER_CLIP)
+            yield row["set"], data / row["file"], landmarks, min(wanted, len(landmarks))
 
 
 def _spread(landmarks: NDArray[np.float32], count: int) -> NDArray[np.int64]:
@@ -149,7 +161,10 @@ def _spread(landmarks: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 
 
 def _open_stills(data: Path) -> list[tuple[Path, NDArray[np.float32]]]:
-    archive = np.load(data / "landmarks" / "stills.npz")
+    path = data / "landmarks" / "stills.npz"
+    if not path.exists():
+        return []
+    archive = np.load(path)
     faces = [
         (data / "stills" / f"{stem}.jpg", archive[stem].astype(np.float32) / LANDMARK_SCALE)
         for stem in archive

@@ -16,6 +16,8 @@ from models.warping import FLOW_STRIDE, pixel_grid, thin_plate_flow
 
 SHARES = {"lrcar": 0.5, "grid": 0.12, "expressive": 0.16, "stills": 0.22}
 """How often a pair is drawn from each set: news drowns everything else otherwise."""
+USUAL_SHARE = 0.5
+"""That of any other set."""
 MARGIN = 32
 """Pixels around the portrait's window that are kept for the warp to draw on."""
 JITTER = 0.4
@@ -102,17 +104,13 @@ class PairSampler:
         return FacePairBatch(*pictures, *landmarks)
 
     def _draw(self, count: int, *, stills: bool) -> Draw:
-        names = [
-            n
-            for n in SHARES
-            if n in self.clips_of and len(self.clips_of[n]) and (stills or n != "stills")
-        ]
+        names = [n for n in self.clips_of if len(self.clips_of[n]) and (stills or n != "stills")]
         rows = np.array([self._pair(names) for _ in range(count)])
         return Draw(rows, self.rng.random(count) < 0.5, self._colour_curves(count))
 
     def _pair(self, names: list[str]) -> tuple[int, int]:
         """Return the rows of a portrait and of the frame wanted from it."""
-        shares = np.array([SHARES[n] for n in names])
+        shares = np.array([SHARES.get(n, USUAL_SHARE) for n in names])
         name = str(self.rng.choice(names, p=shares / shares.sum()))
         start, stop = self.spans[int(self.rng.choice(self.clips_of[name]))]
         if name == "stills":

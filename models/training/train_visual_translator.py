@@ -63,9 +63,9 @@ def _run(trainer: Trainer, sampler: PairSampler) -> None:
 def _look(trainer: Trainer) -> None:
     """Draw the sheet, score a third of the pairs and write the averaged weights."""
     out, progress = trainer.options.out, trainer.progress
-    pairs = validation.validation_pairs(trainer.options.data)
+    pairs = validation.validation_pairs(trainer.options.data, trainer.options.validation)
     render = validation.translator_renderer(trainer.average)
-    validation.sample_sheet(pairs[:: len(pairs) // 8][:8], render).save(out / "sheet.png")
+    validation.sample_sheet(pairs[:: max(1, len(pairs) // 8)][:8], render).save(out / "sheet.png")
     scores = {"network": validation.score(pairs[::3], render)}
     with (out / "validation.md").open("a") as file:
         file.write(
@@ -107,6 +107,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--validation", default="lrcar", help="set whose val clips are scored")
     parser.add_argument("--resume", action="store_true")
     values = vars(parser.parse_args())
     torch.set_num_threads(values.pop("threads"))

@@ -47,6 +47,7 @@ class Options:
     batch: int = 8
     seed: int = 0
     resume: bool = False
+    validation: str = "lrcar"
     save_minutes: float = 3.0
     sheet_minutes: float = 15.0
 

@@ -38,7 +38,7 @@ class Scores:
 Renderer = Callable[[Pair], NDArray[np.uint8]]
 
 
-def validation_pairs(data: Path, name: str = "lrcar") -> list[Pair]:
+def validation_pairs(data: Path, name: str) -> list[Pair]:
     """Return the `pairs_of` every held-out clip of a set."""
     pairs = []
     for stem, landmarks in read_landmarks(data, name, "val").items():

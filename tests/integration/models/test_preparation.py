@@ -13,7 +13,13 @@ from models.evaluation.lip_sync import speech_envelope
 from models.landmarks import LandmarkDetector, interocular
 from models.portrait import read_portrait
 from models.training.emotional_speech import list_recordings
-from models.training.face_frames import read_clip, read_landmarks
+from models.training.face_frames import (
+    FRAMES_PER_CLIP,
+    open_face_frames,
+    read_clip,
+    read_landmarks,
+)
+from models.training.face_pairs import PairSampler
 from models.training.preparation import prepare as preparation
 from models.training.preparation.lip_lag import LAGS, correlations
 from models.training.preparation.mead import read_mead
@@ -118,6 +124,15 @@ def test_training_reads_frames_and_landmarks(data: Path) -> None:
         assert list(landmarks) == [name]
         frames = read_clip(data / "clips" / "mead" / split / f"{name}.mp4")
         assert frames.shape == (len(landmarks[name]), 256, 256, 3)
+
+
+def test_training_draws_pairs_of_frames(data: Path, tmp_path: Path) -> None:
+    faces = open_face_frames(data, tmp_path / "cache")
+    assert faces.names == ("mead", "stills")
+    assert len(faces) == FRAMES_PER_CLIP["mead"]
+    batch = PairSampler(faces, np.random.default_rng(0)).whole_pairs(3)
+    assert batch.portraits.shape == (3, 3, 256, 256)
+    assert (batch.source != batch.target).any()
 
 
 def test_training_reads_speech_beside_motion(data: Path) -> None:
