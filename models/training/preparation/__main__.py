@@ -30,7 +30,10 @@ def main() -> None:
         corpus = READERS[options.corpus](options.source)
     except LayoutError as error:
         sys.exit(str(error))
-    prepare(corpus, options.out, options.workers)
+    try:
+        prepare(corpus, options.out, options.workers)
+    except KeyboardInterrupt:
+        sys.exit("Interrupted; the same command goes on from here.")
     report = options.out / "preparation" / corpus.name / "report.md"
     print(f"{report.read_text()}\n{report} and report.csv beside it say more.")
 

@@ -48,7 +48,8 @@ def _lines(corpus: str, outcomes: Sequence[Outcome]) -> Iterator[str]:
         (_side(split, kept) for split in (TRAIN, VAL)),
     )
     reasons = Counter(str(o.record.reason) for o in outcomes if o.record.reason)
-    yield from _table(("left out because", "takes"), reasons.most_common())
+    if reasons:
+        yield from _table(("left out because", "takes"), reasons.most_common())
     lags = Counter(o.record.lag or 0 for o in kept if o.record.has_sound)
     yield "Frames of 40 ms by which lips trailed the sound and were moved; 0 is as it was.\n"
     yield from _table(("lag", "clips"), sorted(lags.items()))
