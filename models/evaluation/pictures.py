@@ -13,7 +13,6 @@ from models.emotions import EMOTIONS
 from models.evaluation.held_out import spread
 from models.evaluation.metrics import lip_opening
 from models.evaluation.stage_one import LandmarkScore
-from models.landmarks import CROP_SIZE
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
 from models.training.translator_validation import Pair, sample_sheet, translator_renderer
@@ -29,7 +28,7 @@ MOUTH_COLUMNS = tuple(f"mouth, {name}" for name in STRIP_COLUMNS[1:])
 def pair_strip(translator: VisualTranslator, pairs: Sequence[Pair]) -> Image.Image:
     """Draw source, real, prior and generated frame side by side, and the mouths enlarged."""
     sheet = sample_sheet(spread(pairs, STRIP_ROWS), translator_renderer(translator))
-    return _caption(np.asarray(sheet), (*STRIP_COLUMNS, *MOUTH_COLUMNS))
+    return caption(np.asarray(sheet), (*STRIP_COLUMNS, *MOUTH_COLUMNS))
 
 
 def film_strip(real: NDArray[np.uint8], generated: NDArray[np.uint8]) -> Image.Image:
@@ -37,7 +36,7 @@ def film_strip(real: NDArray[np.uint8], generated: NDArray[np.uint8]) -> Image.I
     moments = spread(range(min(len(real), len(generated))), STRIP_FRAMES)
     rows = [np.concatenate([video[t] for t in moments], axis=1) for video in (real, generated)]
     seconds = [f"{t / FRAME_RATE:.2f} s, real above" for t in moments]
-    return _caption(np.concatenate(rows), seconds)
+    return caption(np.concatenate(rows), seconds)
 
 
 def emotion_grid(
@@ -54,7 +53,7 @@ def emotion_grid(
         source = synthesis.portrait
         features = pipeline.translator.prepare(source.crop, source.landmarks)
         rows.append(np.concatenate(pipeline.translator.render(features, moments)))
-    return _caption(np.concatenate(rows, axis=1), [str(emotion) for emotion in EMOTIONS])
+    return caption(np.concatenate(rows, axis=1), [str(emotion) for emotion in EMOTIONS])
 
 
 def draw_openings(path: Path, scores: Sequence[LandmarkScore]) -> None:
@@ -75,12 +74,12 @@ def draw_openings(path: Path, scores: Sequence[LandmarkScore]) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _caption(picture: NDArray[np.uint8], titles: Sequence[str]) -> Image.Image:
-    """Write a title above each column of a picture of 256 px columns."""
+def caption(picture: NDArray[np.uint8], titles: Sequence[str]) -> Image.Image:
+    """Write a title above each of a picture's columns, all equally wide."""
     height, width = picture.shape[:2]
     captioned = Image.new("RGB", (width, height + CAPTION_HEIGHT), "white")
     captioned.paste(Image.fromarray(picture), (0, CAPTION_HEIGHT))
     draw = ImageDraw.Draw(captioned)
     for column, title in enumerate(titles):
-        draw.text((column * CROP_SIZE + 6, 6), title, fill="black")
+        draw.text((column * width // len(titles) + 6, 6), title, fill="black")
     return captioned
