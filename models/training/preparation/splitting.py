@@ -7,7 +7,7 @@ from models.training.preparation.takes import Take
 
 PEOPLE_HELD_OUT = 0.1
 SENTENCES_HELD_OUT = 1 / 6
-"""Of CREMA-D, 11 of 91 actors and one of 12 sentences; of MEAD, 6 of 48 people and 7 of 40."""
+"""Of CREMA-D, 11 of 91 actors and one of 12 sentences; of MEAD, 7 of 40 sentence numbers."""
 
 TRAIN, VAL = "train", "val"
 
