@@ -66,9 +66,10 @@ def _reaches(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, f
             gap = _seconds(frame) - _seconds(previous)
             yield previous, _seconds(previous) - begin + gap / 2
         previous = frame
-    if previous is not None:
-        # The last one lasts as long as the one before; half a tick less, for ticks are rounded too.
-        yield previous, _seconds(previous) - begin + gap - 0.5 / FRAME_RATE
+    if previous is None:
+        raise Rejected(Reason.UNREADABLE, "the file holds no pictures")
+    # The last one lasts as long as the one before; half a tick less, for ticks are rounded too.
+    yield previous, _seconds(previous) - begin + gap - 0.5 / FRAME_RATE
 
 
 def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
@@ -85,8 +86,6 @@ def _seconds(frame: av.VideoFrame) -> float:
 def _sound_delay(path: Path) -> float:
     """Return how many seconds after the pictures a file's sound begins."""
     with av.open(str(path)) as container:
-        starts = [
-            float((stream.start_time or 0) * (stream.time_base or 0))
-            for stream in (container.streams.audio[0], container.streams.video[0])
-        ]
-    return starts[0] - starts[1]
+        streams = (*container.streams.audio[:1], *container.streams.video[:1])
+        starts = [float((stream.start_time or 0) * (stream.time_base or 0)) for stream in streams]
+    return starts[0] - starts[-1]

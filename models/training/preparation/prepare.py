@@ -119,9 +119,12 @@ def _in_parallel(verb: str, jobs: Sequence[Job], workers: int) -> None:
     # Spawned, for MediaPipe's threads do not survive a fork.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_parent)
     try:
-        futures = [pool.submit(job) for job in jobs]
+        futures = {pool.submit(job): job for job in jobs}
         for future in tqdm(as_completed(futures), desc=verb, total=len(futures), unit="take"):
-            future.result()
+            error = future.exception()
+            if error is not None:
+                error.add_note(f"It came up in {futures[future]}.")
+                raise error
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -65,10 +65,17 @@ def test_broken_footage_is_turned_down(tmp_path: Path) -> None:
     assert rejected.value.reason is Reason.UNREADABLE
 
 
-def test_a_recording_is_no_footage(tmp_path: Path) -> None:
-    (tmp_path / "a.wav").write_bytes(recording(babble(1), "wav", "pcm_s16le"))
+def test_footage_without_a_frame_is_turned_down(tmp_path: Path) -> None:
     with pytest.raises(Rejected) as rejected:
-        list(read_footage(tmp_path / "a.wav"))
+        list(read_footage(footage(tmp_path / "a.mkv", 25, 0)))
+    assert rejected.value.reason is Reason.UNREADABLE
+
+
+def test_a_recording_is_no_footage(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(recording(babble(1), "mp4", "aac"))
+    assert read_speech(take(tmp_path / "a.mp4")) is not None
+    with pytest.raises(Rejected) as rejected:
+        list(read_footage(tmp_path / "a.mp4"))
     assert rejected.value.reason is Reason.UNREADABLE
 
 
