@@ -27,7 +27,7 @@ Array = NDArray[np.float32]
 CLOSED, NARROW = 0.02, 0.85
 """Opening and width, in inter-ocular units, of a still portrait's mouth taken to be at rest."""
 PAIRS = 40_000
-DOUBT = 0.01
+DOUBT = 0.006
 """Deviation, in inter-ocular units, by which a new face may lie off those seen here."""
 SMILE = {"mouthSmile": 1.0, "mouthDimple": 0.4, "mouthUpperUp": 0.6, "mouthLowerDown": 0.8}
 """How strongly each facial action of a smile may show."""
@@ -65,7 +65,7 @@ def still_rests(path: Path) -> list[Array]:
     return [f for f in faces if lip_gaps(f).max() < CLOSED and f[54, 0] - f[48, 0] < NARROW]
 
 
-def speaking_rests(clips: Sequence[SpeechClip], each: int = 8) -> list[Array]:
+def speaking_rests(clips: Sequence[SpeechClip], each: int = 40) -> list[Array]:
     """Return the resting faces `[79, 2]` of speaking people, at most `each` a person."""
     rests: dict[str, list[Array]] = {}
     for clip in clips:
