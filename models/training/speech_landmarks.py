@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
+from models.emotions import Emotion
 from models.errors import AudioSilent
 from models.retargeting import lip_gaps
 from models.speech_encoder import STATE_RATE, STATES_PER_FRAME, SpeechEncoder
@@ -49,6 +50,7 @@ class SourceClip:
     set: str
     split: str
     person: str
+    emotion: str
     waveform: Array
     aligned: AlignedClip
 
@@ -90,7 +92,8 @@ def main() -> None:
     for seed in range(options.variants):
         encoded = encode_joined(train, encoder, np.random.default_rng(seed))
         save_clips(options.out / f"joined_{seed}.pt", encoded)
-    neutral = neutral_recordings(train, encoder, np.random.default_rng(0))
+    plain = [clip for clip in train if clip.emotion in ("", Emotion.NEUTRAL)]
+    neutral = neutral_recordings(plain, encoder, np.random.default_rng(0))
     save_recordings(options.out / "more_emotional_presenters.pt", neutral)
 
 
@@ -121,6 +124,7 @@ def read_clips(data: Path) -> Iterator[SourceClip]:
             set=row["set"],
             split=row["split"],
             person=row["identity"],
+            emotion=row["emotion"],
             waveform=fit_length(waveform, len(tracked)),
             aligned=align(tracked),
         )
@@ -207,14 +211,14 @@ def join(clips: Sequence[SourceClip], rng: np.random.Generator) -> tuple[Array, 
 def rest_between(last: Array, first: Array, frames: int) -> Array:
     """Return motion `[frames, 79, 2]` that eases from one face to rest, and on to another."""
     since, until = np.arange(1, frames + 1), np.arange(frames, 0, -1)
-    leave = np.clip(1.0 - since / CLOSING, 0.0, 1.0)[:, None, None]
-    arrive = np.clip(1.0 - until / OPENING, 0.0, 1.0)[:, None, None]
-    return (_ease(leave) * last + _ease(arrive) * first).astype(np.float32)
+    leave, arrive = _ease(1.0 - since / CLOSING), _ease(1.0 - until / OPENING)
+    return leave[:, None, None] * last + arrive[:, None, None] * first
 
 
-def _ease(part: Array) -> Array:
-    """Return a smooth step from 0 to 1."""
-    return part * part * (3.0 - 2.0 * part)
+def _ease(part: NDArray[np.float64]) -> Array:
+    """Return a smooth step from 0 to 1, and what lies beyond cut off."""
+    part = np.clip(part, 0.0, 1.0)
+    return (part * part * (3.0 - 2.0 * part)).astype(np.float32)
 
 
 def _groups(clips: Sequence[SourceClip], rng: np.random.Generator) -> Iterator[list[SourceClip]]:

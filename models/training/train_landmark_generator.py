@@ -56,6 +56,7 @@ class TrainingOptions:
     out: Path
     minutes: float
     seed: int = 0
+    heads: str = "lrcar"
     rate: float = 1e-3
     batch: int = 64
     emotion_batch: int = 16
@@ -95,11 +96,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--heads", default="lrcar", help="set whose head motion is learnt")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
     read = parser.parse_args()
     torch.set_num_threads(read.threads)
-    options = TrainingOptions(read.data, read.cache, read.out, read.minutes, read.seed)
+    options = TrainingOptions(read.data, read.cache, read.out, read.minutes, read.seed, read.heads)
     train(options, resume=read.resume)
 
 
@@ -124,7 +126,7 @@ def train(options: TrainingOptions, resume: bool) -> None:
     looks = Looks(Expressions(options.data / "landmarks" / "ict68.npz"), rng)
     trainee = Trainee(LandmarkNetworkConfig())
     set_bases(trainee.network, speaking, looks)
-    set_head_motion(trainee.network, options.data / "landmarks" / "lrcar_train.npz")
+    set_head_motion(trainee.network, options.data / "landmarks" / f"{options.heads}_train.npz")
     optimizer = torch.optim.AdamW(trainee.parameters(), options.rate, weight_decay=0.02)
     session = Session(trainee, optimizer, options.out, options.minutes)
     if resume:

@@ -142,6 +142,7 @@ def test_training_reads_speech_beside_motion(data: Path) -> None:
         "M026_sad_3_004": "mead_M026",
     }
     clip = clips["M003_happy_3_001"]
+    assert clip.emotion == Emotion.HAPPINESS
     assert len(clip.waveform) == SAMPLES_PER_FRAME * len(clip.aligned.motion)
 
 
