@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.errors import NoFace
 from models.landmarks import LandmarkDetector, eye_midpoint, interocular
+from models.portrait import MIN_INTEROCULAR
 from models.training.preparation.rejection import Reason, Rejected
 from models.training.preparation.takes import Take
 from models.training.preparation.tracking import crop_box, track_take
@@ -90,7 +91,8 @@ def test_a_face_lost_for_long_is_turned_down(tmp_path: Path) -> None:
 
 
 def test_a_small_face_is_turned_down(tmp_path: Path) -> None:
-    small: list[Face] = [None if face is None else face * 0.39 for face in talk(60)]
+    scale = 0.95 * MIN_INTEROCULAR / float(interocular(pixel_face()))
+    small: list[Face] = [None if face is None else face * scale for face in talk(60)]
     assert reason(tmp_path, small) is Reason.FACE_TOO_SMALL
 
 
