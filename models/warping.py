@@ -15,6 +15,11 @@ FLOW_STRIDE = 4
 """Pixels between the nodes on which the thin-plate flow is computed."""
 FLOW_UNIT = 16.0
 """Pixels of flow that a network sees as 1."""
+UPPER_LIDS = [37, 38, 43, 44]
+LOWER_LIDS = [41, 40, 47, 46]
+"""The landmarks that meet when the eyes close, each below its upper one."""
+SLIT = 4.0
+"""Pixels that stay between them in the warp."""
 ANCHORS_PER_SIDE = 7
 REGULARIZATION = 1e-4
 """How far the spline may miss a landmark: closed lips, whose points coincide, stay solvable."""
@@ -79,11 +84,31 @@ def _interpolate(
         return bending + scaled @ affine[:, 1:].float() + affine[:, :1].float()
 
 
+def landmark_flow(source: Tensor, target: Tensor, points: Tensor, size: int = CROP_SIZE) -> Tensor:
+    """Return the thin-plate flow `[B, M, 2]` px at `points` `[B, M, 2]`, px, between two faces.
+
+    Closing lids keep a slit: the tracker crosses them, and the spline would fold over.
+    """
+    return thin_plate_flow(keep_slits(source, target), source, points, size=size)
+
+
+def keep_slits(source: Tensor, target: Tensor) -> Tensor:
+    """Part the lids of `target` `[B, 79, 2]` by `SLIT` px where those of `source` are parted."""
+    across = F.normalize(target[:, 45] - target[:, 36], dim=-1)
+    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
+    gaps = [((p[:, LOWER_LIDS] - p[:, UPPER_LIDS]) * down).sum(-1) for p in (source, target)]
+    missing = (gaps[0].clamp_max(SLIT) - gaps[1]).clamp_min(0)[..., None] * down / 2
+    parted = target.clone()
+    parted[:, UPPER_LIDS] -= missing
+    parted[:, LOWER_LIDS] += missing
+    return parted
+
+
 def spline_flow(source: Tensor, target: Tensor, size: int = CROP_SIZE) -> Tensor:
     """Return the thin-plate flow `[B, 2, size / 4, size / 4]` px over the whole crop."""
     nodes = size // FLOW_STRIDE
     points = pixel_grid(nodes, nodes, FLOW_STRIDE).to(target).reshape(1, -1, 2)
-    flow = thin_plate_flow(target, source, points.expand(len(target), -1, -1), size=size)
+    flow = landmark_flow(source, target, points.expand(len(target), -1, -1), size)
     return flow.transpose(1, 2).reshape(-1, 2, nodes, nodes)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from models.face_regions import signed_distance
 from models.landmarks import CROP_SIZE
-from models.warping import pixel_grid, sample, thin_plate_flow
+from models.warping import LOWER_LIDS, UPPER_LIDS, pixel_grid, sample, thin_plate_flow
 
 FRAMES_PER_CLIP = {"lrcar": 12, "expressive": 96, "mead": 8, "crema-d": 8}
 USUAL_FRAMES_PER_CLIP = 24
@@ -61,6 +61,12 @@ def mouth_opening(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
     upper = landmarks[..., 61:64, :].mean(axis=-2)
     lower = landmarks[..., 65:68, :].mean(axis=-2)
     return np.asarray(np.linalg.norm(lower - upper, axis=-1), dtype=np.float32)
+
+
+def eye_opening(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean distance between the lids in px, `[...]`, of landmarks `[..., 79, 2]`."""
+    gap = landmarks[..., LOWER_LIDS, :] - landmarks[..., UPPER_LIDS, :]
+    return np.asarray(np.linalg.norm(gap, axis=-1).mean(axis=-1), dtype=np.float32)
 
 
 def open_face_frames(data: Path, cache: Path) -> FaceFrames:

@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.face_regions import MOUTH, Region, window_origin
+from models.face_regions import EYES, MOUTH, Region, window_origin
 from models.landmarks import CROP_SIZE
 from models.painter import Window
-from models.training.face_frames import FaceFrames, mouth_opening
-from models.warping import FLOW_STRIDE, pixel_grid, thin_plate_flow
+from models.training.face_frames import FaceFrames, eye_opening, mouth_opening
+from models.warping import FLOW_STRIDE, landmark_flow, pixel_grid
 
 SHARES = {"lrcar": 0.5, "grid": 0.12, "expressive": 0.16, "stills": 0.22}
 """How often a pair is drawn from each set: news drowns everything else otherwise."""
@@ -22,8 +22,12 @@ MARGIN = 32
 """Pixels around the portrait's window that are kept for the warp to draw on."""
 JITTER = 0.4
 """Standard deviation of the noise on landmarks, px: that of the tracker."""
-CLOSED_SOURCES, OPEN_TARGETS = 0.6, 0.5
-"""How often the portrait has one of the clip's three most closed mouths, the target an open one."""
+CALM_SOURCES, MOVED_TARGETS = 0.6, 0.5
+"""How often the portrait has one of its clip's three calmest mouths, or lids, and the target one of
+the four that moved most.
+"""
+BLINKS, BLINK = 0.5, 5.0
+"""How often the eyes are drawn from a clip that holds a blink: lids that travel that many px."""
 
 MIRROR = (
     *range(16, -1, -1),
@@ -69,21 +73,26 @@ class Draw:
 
 
 class PairSampler:
-    """Draws pairs of frames, wide mouth openings more often than chance would."""
+    """Draws pairs of frames, opening mouths and closing eyes more often than chance would."""
 
     def __init__(self, faces: FaceFrames, rng: np.random.Generator) -> None:
         self.faces = faces
         self.rng = rng
         self.openings = mouth_opening(faces.landmarks)
+        self.lids = eye_opening(faces.landmarks)
         starts = np.flatnonzero(np.diff(faces.clips, prepend=-1))
         bounds = [*starts.tolist(), len(faces)]
         self.spans = list(pairwise(bounds))
         sets = faces.sets[starts]
-        self.clips_of = {n: np.flatnonzero(sets == i) for i, n in enumerate(faces.names)}
+        clips = {n: np.flatnonzero(sets == i) for i, n in enumerate(faces.names)}
+        self.clips_of = {name: found for name, found in clips.items() if len(found)}
+        travel = [float(np.ptp(self.lids[start:stop])) for start, stop in self.spans]
+        filmed = [name != "stills" for name in np.array(faces.names)[sets]]
+        self.blinking = np.flatnonzero((np.array(travel) > BLINK) & filmed)
 
     def window_pairs(self, count: int, region: Region) -> PairBatch:
         """Draw `count` pairs and cut the region out of them."""
-        draw = self._draw(count, stills=region is MOUTH)
+        draw = self._draw(count, region)
         source, target = self._landmarks(draw, 0), self._landmarks(draw, 1)
         origin = window_origin(target, region)
         height, width = region.height + 2 * MARGIN, region.width + 2 * MARGIN
@@ -97,27 +106,42 @@ class PairSampler:
 
     def whole_pairs(self, count: int) -> FacePairBatch:
         """Draw `count` pairs of whole faces."""
-        draw = self._draw(count, stills=False)
+        draw = self._draw(count)
         corner = torch.zeros(count, 2, dtype=torch.long)
         pictures = [self._cut(draw, side, corner, CROP_SIZE, CROP_SIZE) for side in (0, 1)]
         landmarks = [self._jitter(self._landmarks(draw, side)) for side in (0, 1)]
         return FacePairBatch(*pictures, *landmarks)
 
-    def _draw(self, count: int, *, stills: bool) -> Draw:
-        names = [n for n in self.clips_of if len(self.clips_of[n]) and (stills or n != "stills")]
-        rows = np.array([self._pair(names) for _ in range(count)])
+    def _draw(self, count: int, region: Region | None = None) -> Draw:
+        draw_pair = self._eyes_pair if region is EYES else self._mouth_pair
+        names = [n for n in self.clips_of if region is MOUTH or n != "stills"]
+        rows = np.array([draw_pair(names) for _ in range(count)])
         return Draw(rows, self.rng.random(count) < 0.5, self._colour_curves(count))
 
-    def _pair(self, names: list[str]) -> tuple[int, int]:
+    def _mouth_pair(self, names: list[str]) -> tuple[int, int]:
         """Return the rows of a portrait and of the frame wanted from it."""
-        shares = np.array([SHARES.get(n, USUAL_SHARE) for n in names])
-        name = str(self.rng.choice(names, p=shares / shares.sum()))
-        start, stop = self.spans[int(self.rng.choice(self.clips_of[name]))]
+        name, clip = self._clip(names)
+        start, stop = self.spans[clip]
         if name == "stills":
             return start + int(self.rng.choice([1, 1, *range(2, stop - start)])), start
-        order = start + np.argsort(self.openings[start:stop])
-        source = order[:3] if self.rng.random() < CLOSED_SOURCES else order
-        target = order[-4:] if self.rng.random() < OPEN_TARGETS else order
+        return self._from_rest(start + np.argsort(self.openings[start:stop]))
+
+    def _eyes_pair(self, names: list[str]) -> tuple[int, int]:
+        """Return a portrait with open eyes, often, and a frame with closed ones, often."""
+        blink = len(self.blinking) and self.rng.random() < BLINKS
+        clip = int(self.rng.choice(self.blinking)) if blink else self._clip(names)[1]
+        start, stop = self.spans[clip]
+        return self._from_rest(start + np.argsort(-self.lids[start:stop]))
+
+    def _clip(self, names: list[str]) -> tuple[str, int]:
+        shares = np.array([SHARES.get(n, USUAL_SHARE) for n in names])
+        name = str(self.rng.choice(names, p=shares / shares.sum()))
+        return name, int(self.rng.choice(self.clips_of[name]))
+
+    def _from_rest(self, order: NDArray[np.int64]) -> tuple[int, int]:
+        """Draw from rows in order, a calm portrait and a moved target more often than chance."""
+        source = order[:3] if self.rng.random() < CALM_SOURCES else order
+        target = order[-4:] if self.rng.random() < MOVED_TARGETS else order
         return int(self.rng.choice(source)), int(self.rng.choice(target))
 
     def _landmarks(self, draw: Draw, side: int) -> Tensor:
@@ -156,5 +180,5 @@ def window_flow(source: Tensor, target: Tensor, origin: Tensor, region: Region) 
     """Return the thin-plate flow `[B, 2, h / 4, w / 4]` px over each pair's window alone."""
     height, width = region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
     nodes = pixel_grid(height, width, FLOW_STRIDE).reshape(1, -1, 2) + origin[:, None]
-    flow = thin_plate_flow(target, source, nodes)
+    flow = landmark_flow(source, target, nodes)
     return flow.transpose(1, 2).reshape(-1, 2, height, width)

@@ -20,7 +20,7 @@ from models.training.image_losses import (
 )
 from models.visual_translator import VisualTranslator
 
-PART_SHARES = {"mouth": 6, "eyes": 1, "motion": 1}
+PART_SHARES = {"mouth": 5, "eyes": 2, "motion": 1}
 """Steps of each part in one round."""
 REGIONS = {"mouth": MOUTH, "eyes": EYES}
 LEARNING_RATE = 1e-3

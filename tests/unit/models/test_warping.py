@@ -3,8 +3,11 @@ import torch
 
 from models.warping import (
     FLOW_STRIDE,
+    LOWER_LIDS,
+    UPPER_LIDS,
     border_anchors,
     flow_coordinates,
+    landmark_flow,
     pixel_grid,
     sample,
     spline_flow,
@@ -29,6 +32,16 @@ def test_the_spline_opens_lips_that_touch_in_the_portrait() -> None:
     missed = (target + thin_plate_flow(target, source, target) - source).norm(dim=-1)
     moved = (target - source).norm(dim=-1)
     assert missed.mean() < 0.25 * moved.mean()
+
+
+def test_lids_that_cross_in_the_target_do_not_fold_the_warp() -> None:
+    source, target = points(), points()
+    middle = (target[:, UPPER_LIDS] + target[:, LOWER_LIDS]) / 2
+    target[:, UPPER_LIDS], target[:, LOWER_LIDS] = middle + 0.5, middle - 0.5
+    column = torch.stack([torch.full((40,), 94.0), torch.arange(85.0, 125.0)], dim=-1)[None]
+    folded = (column + thin_plate_flow(target, source, column))[0, :, 1].diff()
+    parted = (column + landmark_flow(source, target, column))[0, :, 1].diff()
+    assert folded.min() < 0 < parted.min()
 
 
 def test_the_border_holds_still_while_the_face_moves() -> None:

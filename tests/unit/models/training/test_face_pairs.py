@@ -63,6 +63,15 @@ def test_the_same_seed_draws_the_same_pairs() -> None:
 
 
 def test_closed_portraits_and_open_targets_are_drawn_more_often() -> None:
-    draws = sampler()._draw(300, stills=True).rows
+    draws = sampler()._draw(300, MOUTH).rows
     openings = sampler().openings
     assert openings[draws[:, 1]].mean() > openings[draws[:, 0]].mean() + 2
+
+
+def test_eyes_that_close_are_drawn_more_often() -> None:
+    faces = talking_faces()
+    faces.landmarks[2, 36:48, 1] = faces.landmarks[2, 36:48, 1].mean()
+    pairs = PairSampler(faces, np.random.default_rng(0))
+    assert list(pairs.blinking) == [0]
+    rows = pairs._draw(300, EYES).rows
+    assert pairs.lids[rows[:, 1]].mean() < pairs.lids[rows[:, 0]].mean()
