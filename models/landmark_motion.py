@@ -30,8 +30,8 @@ SHORTEST_PAUSE = 15
 """Video frames between two blinks at least."""
 BLINK = np.array([0.35, 0.9, 1.0, 0.8, 0.5, 0.25, 0.08], np.float32)
 """How far the lids are closed in each frame of a blink: they fall faster than they rise."""
-HEAD_LIVELINESS = 0.7
-"""Head motion against that of the television presenters it was measured on."""
+LIVELINESS, CALM = 0.4, 2.0
+"""How far the head moves, and how slowly, against the television presenters it was measured on."""
 EASE_IN = 25
 """Video frames in which the head leaves the portrait's own pose."""
 
@@ -64,6 +64,7 @@ def draw_head_motion(
         tempo: `[C]` frames over which each channel is smooth.
         rng: the source of the noise.
     """
+    tempo = CALM * tempo
     reach = int(np.ceil(4 * tempo.max()))
     noise = rng.standard_normal((frames + 2 * reach, len(tempo)))
     times = np.arange(-reach, reach + 1)
@@ -72,7 +73,7 @@ def draw_head_motion(
         bell = np.exp(-0.5 * (times / width) ** 2)
         bell /= np.linalg.norm(bell)
         smooth[:, channel] = np.convolve(noise[:, channel], bell, mode="valid")
-    motion = HEAD_LIVELINESS * smooth @ mixing.T
+    motion = LIVELINESS * smooth @ mixing.T
     leaving = np.clip(np.arange(frames) / EASE_IN, 0.0, 1.0)[:, None]
     start = motion[:1] * (1.0 - leaving * leaving * (3.0 - 2.0 * leaving))
     return (motion - start).astype(np.float32)

@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,6 +15,8 @@ HOP = 160
 FFT = 400
 """Samples in a spectrogram frame: 25 ms."""
 MELS = 80
+BLOCK = 3000
+"""Columns whose spectrum is held in memory together: 30 s."""
 
 
 def log_mel_spectrogram(waveform: Tensor) -> Tensor:
@@ -22,11 +25,20 @@ def log_mel_spectrogram(waveform: Tensor) -> Tensor:
     Args:
         waveform: `[N]` float32 in [-1, 1] at 16 kHz, N at least 201.
     """
-    window = torch.hann_window(FFT, device=waveform.device)
-    spectrum = torch.stft(waveform, FFT, HOP, window=window, return_complex=True)
-    power = spectrum[:, :-1].abs().square()
-    mel = (mel_filters().to(waveform.device) @ power).clamp(min=1e-10).log10()
+    filters = mel_filters().to(waveform.device)
+    centred = F.pad(waveform[None], (FFT // 2, FFT // 2), mode="reflect")[0]
+    columns = len(waveform) // HOP
+    mel = torch.cat([
+        _mel_power(centred[HOP * start : HOP * min(start + BLOCK, columns) + FFT - HOP], filters)
+        for start in range(0, columns, BLOCK)
+    ], dim=1).clamp(min=1e-10).log10()  # fmt: skip
     return (torch.maximum(mel, mel.max() - 8.0) + 4.0) / 4.0
+
+
+def _mel_power(samples: Tensor, filters: Tensor) -> Tensor:
+    window = torch.hann_window(FFT, device=samples.device)
+    spectrum = torch.stft(samples, FFT, HOP, window=window, center=False, return_complex=True)
+    return filters @ spectrum.abs().square()
 
 
 @cache

@@ -6,6 +6,7 @@
 
 import argparse
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ HELD_OUT_SPEAKERS = frozenset({"ravdess_05", "ravdess_06", "ravdess_13", "ravdes
 LABELS = {"calm": Emotion.NEUTRAL} | {str(emotion): emotion for emotion in EMOTIONS}
 """What each corpus label means; a recording with another label (boredom) is left out."""
 STRENGTHS = {"weak": 0.3, "normal": 0.6, "strong": 1.0}
+PLAIN_SHARE = 0.06
+"""Share of examples that nobody acted: presenters' speech, silence and noise."""
 CROP = 75
 """Video frames of a training example."""
 
@@ -68,12 +71,20 @@ class EmotionBatch:
 class EmotionSampler:
     """Draws crops, each emotion as likely, and hides bands and stretches (SpecAugment)."""
 
-    def __init__(self, clips: Sequence[EmotionalClip], rng: np.random.Generator) -> None:
-        self.clips = clips
+    def __init__(
+        self,
+        acted: Sequence[EmotionalClip],
+        plain: Sequence[EmotionalClip],
+        rng: np.random.Generator,
+    ) -> None:
+        self.clips = [*acted, *plain]
         self.rng = rng
-        emotions = [clip.emotion for clip in clips]
-        shares = np.array([1.0 / emotions.count(emotion) for emotion in emotions])
+        counts = Counter(clip.emotion for clip in acted)
+        shares = np.array([1.0 / counts[clip.emotion] for clip in acted])
         self._shares = shares / shares.sum()
+        if plain:
+            rest = np.full(len(plain), PLAIN_SHARE / len(plain))
+            self._shares = np.concatenate([(1.0 - PLAIN_SHARE) * self._shares, rest])
 
     def draw(self, count: int) -> EmotionBatch:
         """Return a batch of `count` examples."""
@@ -169,7 +180,7 @@ def main() -> None:
     clean = read_emotional_speech(options.data, encoder)
     save_recordings(options.out / "emotional_clean.pt", clean)
     disturbed = read_emotional_speech(options.data, encoder, np.random.default_rng(0))
-    save_recordings(options.out / "more_emotional_disturbed.pt", disturbed)
+    save_recordings(options.out / "emotional_disturbed.pt", disturbed)
 
 
 def save_recordings(path: Path, clips: Iterable[EmotionalClip]) -> None:

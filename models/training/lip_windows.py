@@ -19,6 +19,9 @@ Shares = NDArray[np.float64]
 
 SHORT, LONG = 20, 60
 """Video frames of a window; a clip of one word fills only a short one."""
+HIDDEN_CHANNELS, HIDDEN_STATES = 0.15, 8
+NOISE = 0.15
+"""Deviation of what is added to encoder states, which have deviation 1."""
 SILENCE_SHARE = 0.06
 SILENCE_SECONDS = 8
 MIRRORED = (
@@ -77,7 +80,19 @@ class LipSampler:
         start = int(self.rng.integers(0, len(clip.motion) - length + 1))
         states = clip.states[STATES_PER_FRAME * start : STATES_PER_FRAME * (start + length)]
         motion = clip.motion[start : start + length].float()
-        return states.float(), mirror(motion) if self.rng.random() < 0.5 else motion
+        return self._hide(states.float()), mirror(motion) if self.rng.random() < 0.5 else motion
+
+    def _hide(self, states: Tensor) -> Tensor:
+        """Zero one channel in seven throughout, every other time a stretch, and add a little noise.
+
+        Few voices are at hand: what is spread over many channels carries over to new ones.
+        """
+        heard = torch.from_numpy(self.rng.random(states.shape[1]) > HIDDEN_CHANNELS)
+        states = states * heard + NOISE * torch.randn_like(states)
+        if self.rng.random() < 0.5:
+            start = int(self.rng.integers(len(states)))
+            states[start : start + int(self.rng.integers(1, HIDDEN_STATES))] = 0.0
+        return states
 
     def _clip(self, length: int) -> SpeechClip:
         if self.rng.random() < SILENCE_SHARE:

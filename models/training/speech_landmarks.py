@@ -94,7 +94,7 @@ def main() -> None:
         save_clips(options.out / f"joined_{seed}.pt", encoded)
     plain = [clip for clip in train if clip.emotion in ("", Emotion.NEUTRAL)]
     neutral = neutral_recordings(plain, encoder, np.random.default_rng(0))
-    save_recordings(options.out / "more_emotional_presenters.pt", neutral)
+    save_recordings(options.out / "plain_speech.pt", neutral)
 
 
 def save_clips(path: Path, clips: Sequence[SpeechClip]) -> None:

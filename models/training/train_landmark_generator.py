@@ -57,7 +57,7 @@ class TrainingOptions:
     minutes: float
     seed: int = 0
     heads: str = "lrcar"
-    rate: float = 1e-3
+    rate: float = 8e-4
     batch: int = 64
     emotion_batch: int = 16
 
@@ -115,14 +115,14 @@ def train(options: TrainingOptions, resume: bool) -> None:
     for path in sorted(options.cache.glob("joined_*.pt")):
         speaking += load_clips(path)
     acted, heard_out = split_speakers(load_recordings(options.cache / "emotional_clean.pt"))
-    for path in sorted(options.cache.glob("more_emotional_*.pt")):
-        acted += load_recordings(path)
+    acted += load_recordings(options.cache / "emotional_disturbed.pt")
+    plain = load_recordings(options.cache / "plain_speech.pt")
     encoder = SpeechEncoder.load("cpu")
     silences = [silence(rng) for _ in range(32)]
-    acted += [neutral_recording("nobody", waveform, encoder) for waveform in silences]
+    plain += [neutral_recording("nobody", waveform, encoder) for waveform in silences]
     resting = [silent_clip(waveform, encoder) for waveform in silences]
     lips = LipSampler(speaking, resting, rng)
-    emotions = EmotionSampler(acted, rng)
+    emotions = EmotionSampler(acted, plain, rng)
     looks = Looks(Expressions(options.data / "landmarks" / "ict68.npz"), rng)
     trainee = Trainee(LandmarkNetworkConfig())
     set_bases(trainee.network, speaking, looks)

@@ -29,14 +29,14 @@ def test_head_motion_starts_from_the_portraits_pose(frames: int) -> None:
     assert not motion[0].any()
 
 
-def test_head_moves_about_as_far_as_measured() -> None:
+def test_the_head_moves_less_than_measured_but_does() -> None:
     motion = draw_head_motion(20_000, MIXING, TEMPO, np.random.default_rng(0))
     ratio = motion.std(0) / np.diag(MIXING)
-    assert (ratio > 0.5).all()
-    assert (ratio < 1.0).all()
+    assert (ratio > 0.3).all()
+    assert (ratio < 0.6).all()
 
 
 def test_head_motion_is_smooth() -> None:
     motion = draw_head_motion(2000, MIXING, TEMPO, np.random.default_rng(0))
     velocity = np.diff(motion[50:], axis=0).std(0)
-    assert (velocity < 0.12 * motion.std(0)).all()
+    assert (velocity < 0.06 * motion.std(0)).all()

@@ -32,7 +32,7 @@ class TinyRun:
         self.held_out = [speech_clip("held", 40, "grid", "val")]
         self.lips = LipSampler(clips, [speech_clip("s", 100)], rng)
         self.recordings = emotional_clips()
-        self.emotions = EmotionSampler(self.recordings, rng)
+        self.emotions = EmotionSampler(self.recordings, [], rng)
         self.looks = Looks(made_up_expressions(folder), np.random.default_rng(0))
         self.options = TrainingOptions(folder, folder, folder, 1.0, batch=12, emotion_batch=7)
         trainee = Trainee(TINY)
