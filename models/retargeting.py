@@ -18,6 +18,8 @@ Points = NDArray[np.float32]
 EYE_CORNERS = (36, 39, 42, 45)
 UPPER_INNER, LOWER_INNER = [61, 62, 63], [67, 66, 65]
 """Inner lip points, each above the other."""
+UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
+"""Lid points, each above the other."""
 OUTER_OVER_INNER = {49: 61, 50: 61, 51: 62, 52: 63, 53: 63, 55: 65, 56: 65, 57: 66, 58: 67, 59: 67}
 """The inner lip point whose movement each outer one follows."""
 CHIN = 8
@@ -91,7 +93,7 @@ def retarget_landmarks(portrait: Points, motion: LandmarkMotion) -> Points:
     frame = normal_frame(portrait)
     resting = rest_mouth(frame.to_normal(portrait))
     moved = resting + motion.displacement * axis_scales(resting)
-    moved = part_crossed_lips(moved)
+    moved = part_crossed_lids(part_crossed_lips(moved))
     moved = close_lids(moved, motion.lids)
     return frame.to_pixels(turn_head(moved, motion.pose))
 
@@ -137,20 +139,28 @@ def _jaw_share() -> Points:
 
 def part_crossed_lips(faces: Points) -> Points:
     """Return the faces `[T, 79, 2]` with inner lips that crossed meeting half-way instead."""
+    return _part(faces, UPPER_INNER, LOWER_INNER)
+
+
+def part_crossed_lids(faces: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with lids that crossed meeting half-way instead."""
+    return _part(faces, UPPER_LIDS, LOWER_LIDS)
+
+
+def _part(faces: Points, upper: list[int], lower: list[int]) -> Points:
     parted = faces.copy()
-    crossed = np.minimum(lip_gaps(faces), 0.0) / 2.0
-    parted[:, UPPER_INNER, 1] += crossed
-    parted[:, LOWER_INNER, 1] -= crossed
+    crossed = np.minimum(faces[:, lower, 1] - faces[:, upper, 1], 0.0) / 2.0
+    parted[:, upper, 1] += crossed
+    parted[:, lower, 1] -= crossed
     return parted
 
 
 def close_lids(faces: Points, lids: Points) -> Points:
     """Return the faces `[T, 79, 2]` with lids closed as far as `lids` `[T]` says, 0 to 1."""
     closed = faces.copy()
-    for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
-        opening = np.maximum(faces[:, lower, 1] - faces[:, upper, 1], 0.0)
-        closed[:, upper, 1] += 0.88 * lids * opening
-        closed[:, lower, 1] -= 0.06 * lids * opening
+    opening = faces[:, LOWER_LIDS, 1] - faces[:, UPPER_LIDS, 1]
+    closed[:, UPPER_LIDS, 1] += 0.88 * lids[:, None] * opening
+    closed[:, LOWER_LIDS, 1] -= 0.06 * lids[:, None] * opening
     return closed
 
 

@@ -88,6 +88,13 @@ def test_inner_lips_never_cross() -> None:
     assert opening(faces).min() >= -1e-5
 
 
+def test_lids_never_cross() -> None:
+    squint = motion(2, lids=0.5)
+    squint.displacement[:, [37, 38, 43, 44], 1] = 0.3
+    faces = retarget_landmarks(pixel_face(), squint)
+    assert (faces[:, [41, 40, 47, 46], 1] - faces[:, [37, 38, 43, 44], 1]).min() > -1e-3
+
+
 def test_displacement_scales_with_the_face() -> None:
     small = retarget_landmarks(pixel_face(), motion(2, OPEN_BY))
     large = retarget_landmarks(2.0 * pixel_face(), motion(2, OPEN_BY))
