@@ -14,9 +14,9 @@ from models.video import read_frames
 MAX_LAG = 3
 """Frames at 25 fps that lips may lead or trail the sound; viewers notice more."""
 IN_SYNC = 0.3
-"""Correlation that tells talking from not. Of 90 real clips of 3 s, 98 % reach it, and 3 % once their
-frames are shuffled; joined to 45 clips of 6 s, all and 0.2 %. Whether the lips say *these* words it
-cannot tell."""
+"""Correlation that tells talking from not. Of 90 real clips of 3 s, 98 % reach it, and 3 % once
+their frames are shuffled; joined to 45 clips of 6 s, all and 0.2 %. Whether the lips say *these*
+words it cannot tell."""
 MIN_OPENING_RANGE = 0.05
 """Inter-oculars; real clips' lips travel 0.13 to 0.21, those of a still face less than 0.001."""
 
