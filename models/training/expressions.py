@@ -79,7 +79,8 @@ class Expressions:
 
     def act(self, action: str) -> Array:
         """Return the displacement `[79, 2]` of one facial action in full, on both sides."""
-        return np.sum([self._offsets[side] for side in self._sides(action)], axis=0)
+        moved: Array = np.sum([self._offsets[side] for side in self._sides(action)], axis=0)
+        return moved
 
     def _sides(self, action: str) -> list[str]:
         if action in self._offsets:
