@@ -86,9 +86,9 @@ class PairSampler:
         sets = faces.sets[starts]
         clips = {n: np.flatnonzero(sets == i) for i, n in enumerate(faces.names)}
         self.clips_of = {name: found for name, found in clips.items() if len(found)}
-        travel = [float(np.ptp(self.lids[start:stop])) for start, stop in self.spans]
-        filmed = [name != "stills" for name in np.array(faces.names)[sets]]
-        self.blinking = np.flatnonzero((np.array(travel) > BLINK) & filmed)
+        travel = np.array([np.ptp(self.lids[start:stop]) for start, stop in self.spans])
+        blinking = {n: c[travel[c] > BLINK] for n, c in self.clips_of.items() if n != "stills"}
+        self.blinking = [clips for clips in blinking.values() if len(clips)]
 
     def window_pairs(self, count: int, region: Region) -> PairBatch:
         """Draw `count` pairs and cut the region out of them."""
@@ -128,10 +128,15 @@ class PairSampler:
 
     def _eyes_pair(self, names: list[str]) -> tuple[int, int]:
         """Return a portrait with open eyes, often, and a frame with closed ones, often."""
-        blink = len(self.blinking) and self.rng.random() < BLINKS
-        clip = int(self.rng.choice(self.blinking)) if blink else self._clip(names)[1]
+        blink = self.blinking and self.rng.random() < BLINKS
+        clip = self._blinking_clip() if blink else self._clip(names)[1]
         start, stop = self.spans[clip]
         return self._from_rest(start + np.argsort(-self.lids[start:stop]))
+
+    def _blinking_clip(self) -> int:
+        """Draw from each set alike: most of the news is read with painted lids."""
+        clips = self.blinking[int(self.rng.integers(len(self.blinking)))]
+        return int(self.rng.choice(clips))
 
     def _clip(self, names: list[str]) -> tuple[str, int]:
         shares = np.array([SHARES.get(n, USUAL_SHARE) for n in names])

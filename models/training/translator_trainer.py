@@ -20,7 +20,7 @@ from models.training.image_losses import (
 )
 from models.visual_translator import VisualTranslator
 
-PART_SHARES = {"mouth": 5, "eyes": 2, "motion": 1}
+PART_SHARES = {"mouth": 6, "eyes": 4, "motion": 1}
 """Steps of each part in one round."""
 REGIONS = {"mouth": MOUTH, "eyes": EYES}
 LEARNING_RATE = 1e-3
@@ -30,7 +30,7 @@ PERCEPTUAL_WEIGHT, PERCEPTUAL_EVERY = 0.15, 2
 ADVERSARIAL_FROM = 0.4
 """Share of the run after which the mouth is also judged by a discriminator."""
 ADVERSARIAL_RAMP = 0.05
-ADVERSARIAL_SHARE = 0.4
+ADVERSARIAL_SHARE = 0.8
 """Mean pull of the discriminator on a pixel, relative to that of a plain L1 loss."""
 
 

@@ -72,6 +72,6 @@ def test_eyes_that_close_are_drawn_more_often() -> None:
     faces = talking_faces()
     faces.landmarks[2, 36:48, 1] = faces.landmarks[2, 36:48, 1].mean()
     pairs = PairSampler(faces, np.random.default_rng(0))
-    assert list(pairs.blinking) == [0]
+    assert [list(clips) for clips in pairs.blinking] == [[0]]
     rows = pairs._draw(300, EYES).rows
     assert pairs.lids[rows[:, 1]].mean() < pairs.lids[rows[:, 0]].mean()
