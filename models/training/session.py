@@ -4,7 +4,7 @@ import copy
 import csv
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -31,7 +31,7 @@ class Session(Generic[Network]):
     decay: float = 0.998
     step: int = 0
     spent: float = 0.0
-    best: float = float("-inf")
+    best: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +83,13 @@ class Session(Generic[Network]):
                 writer.writerow(["step", "seconds", *values])
             numbers = [f"{value:.5f}" for value in values.values()]
             writer.writerow([self.step, f"{self.seconds:.0f}", *numbers])
+
+    def improves(self, part: str, score: float) -> bool:
+        """Say whether a part of the network scores higher than ever, and note it if so."""
+        if score <= self.best.get(part, float("-inf")):
+            return False
+        self.best[part] = score
+        return True
 
     def save(self) -> None:
         """Write everything that `resume` needs."""

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.checkpoints import save_checkpoint
+from models.checkpoints import load_checkpoint, save_checkpoint
 from models.emotion_encoder import VisualEmotionEncoder
 from models.emotions import EMOTIONS, Emotion
 from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
@@ -41,6 +41,8 @@ from models.training.session import Session
 from models.training.speech_landmarks import SpeechClip, load_clips
 
 CHECKPOINT = "landmark_generator.safetensors"
+SPEECH_PATH = ("speech.", "speech_basis", "pose_")
+"""How the names of tensors begin that move the lips and the head; all others are emotion's."""
 WAYS_TO_SHOW = 64
 """Variants drawn of each emotion's look."""
 VALIDATE_EVERY = 150
@@ -230,19 +232,30 @@ def validate(
     recordings: Sequence[EmotionalClip],
     terms: dict[str, float],
 ) -> None:
-    """Score the averaged weights, note them, and keep them if they are the best so far."""
+    """Score the averaged weights, note the scores, and keep what is the best so far."""
     average = session.average
     lips = score_lips(average.network, clips)
     accuracy = emotion_accuracy(average.network, recordings)
     session.record(terms | _columns(lips) | {"emotion_accuracy": accuracy})
-    score = _mean_correlation(lips) + 0.5 * accuracy
-    if score > session.best:
-        session.best = score
-        network = average.network
-        save_checkpoint(session.folder / CHECKPOINT, network.state_dict(), network.config)
+    keep_best(session, {"speech": _mean_correlation(lips), "emotion": accuracy})
     session.save()
     for name, scores in lips.items():
         print(f"{session.step} | {name} | {scores.row()} | emotion {accuracy:.3f}", flush=True)
+
+
+def keep_best(session: Session[Trainee], scores: dict[str, float]) -> None:
+    """Write each path of the network as it was when it scored best: the two share no weights."""
+    path = session.folder / CHECKPOINT
+    network = session.average.network
+    kept = load_checkpoint(path)[0] if session.best else network.state_dict()
+    for part, score in scores.items():
+        if session.improves(part, score):
+            kept |= {
+                name: value
+                for name, value in network.state_dict().items()
+                if name.startswith(SPEECH_PATH) == (part == "speech")
+            }
+    save_checkpoint(path, kept, network.config)
 
 
 def _mean_correlation(lips: dict[str, LipScores]) -> float:

@@ -14,6 +14,7 @@ from models.training.train_landmark_generator import (
     Trainee,
     TrainingOptions,
     components,
+    keep_best,
     set_bases,
     step,
     validate,
@@ -67,6 +68,20 @@ def test_validation_keeps_weights_that_load(tmp_path: Path) -> None:
     network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
     network.load_state_dict(state)
     assert network.config == TINY
+
+
+def test_each_path_is_kept_as_it_was_at_its_own_best(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path)
+    network = run.session.average.network
+    keep_best(run.session, {"speech": 0.5, "emotion": 0.5})
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.copy_(tensor + 1)
+    keep_best(run.session, {"speech": 0.4, "emotion": 0.6})
+    kept, _ = load_checkpoint(tmp_path / CHECKPOINT)
+    ahead = {name: network.state_dict()[name] - kept[name] for name in kept}
+    assert (ahead["speech.read.weight"] - 1.0).abs().max() < 1e-2
+    assert ahead["heads.classify.weight"].abs().max() < 1e-2
 
 
 def test_components_rebuild_what_they_were_drawn_from() -> None:
