@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.landmark_motion import LandmarkMotion
-from models.landmarks import JAW
+from models.landmarks import BROWS, JAW
 from models.resting_mouth import way_to_rest
 
 Points = NDArray[np.float32]
@@ -29,6 +29,8 @@ TYPICAL_FACE_HEIGHT = 1.80
 """Between the mouth's corners, and from the eyes to the chin, in inter-ocular units."""
 CLOSED_GAP = 0.004
 """Opening of closed lips, in inter-ocular units."""
+FREE_BROW_RISE, HIGHEST_BROW_RISE = 0.14, 0.20
+"""Inter-ocular units that brows rise as asked, and at most; higher ones would tear up the lids."""
 UPPER_SHARE = 0.15
 """Part of the mouth's opening that the upper lip makes up; the jaw makes the rest."""
 
@@ -93,6 +95,7 @@ def retarget_landmarks(portrait: Points, motion: LandmarkMotion) -> Points:
     frame = normal_frame(portrait)
     resting = rest_mouth(frame.to_normal(portrait))
     moved = resting + motion.displacement * axis_scales(resting)
+    moved = hold_brows(resting, moved)
     moved = part_crossed_lids(part_crossed_lips(moved))
     moved = close_lids(moved, motion.lids)
     return frame.to_pixels(turn_head(moved, motion.pose))
@@ -135,6 +138,16 @@ def _jaw_share() -> Points:
     """Return how much of the chin's movement each jaw point `[17]` makes."""
     share: Points = np.clip(1.2 - np.abs(np.arange(17) - CHIN) / 7.0, 0.0, 1.0)
     return share
+
+
+def hold_brows(resting: Points, faces: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with brows that rise ever less the nearer to their limit."""
+    held = faces.copy()
+    rise = resting[BROWS, 1] - faces[:, BROWS, 1]
+    beyond = np.maximum(rise - FREE_BROW_RISE, 0.0)
+    room = HIGHEST_BROW_RISE - FREE_BROW_RISE
+    held[:, BROWS, 1] += beyond - room * np.tanh(beyond / room)
+    return held
 
 
 def part_crossed_lips(faces: Points) -> Points:

@@ -1,10 +1,12 @@
 import numpy as np
 
 from models.landmark_motion import LandmarkMotion
-from models.landmarks import JAW
+from models.landmarks import BROWS, JAW
 from models.retargeting import (
     CLOSED_GAP,
+    HIGHEST_BROW_RISE,
     Points,
+    hold_brows,
     lip_gaps,
     normal_frame,
     normalize_landmarks,
@@ -125,3 +127,15 @@ def test_a_turned_head_moves_the_nose_further_than_the_eyes() -> None:
     shift = (faces[1] - faces[0])[:, 0]
     assert shift[30] > 2.0
     assert shift[[36, 45]].max() < 0.5
+
+
+def test_brows_rise_as_asked_and_ever_less_near_their_limit() -> None:
+    resting = normal_face()
+    asked = np.array([0.1, 0.2, 0.4, 0.8])
+    faces = np.repeat(resting[None], 4, axis=0)
+    faces[:, BROWS, 1] -= asked[:, None]
+    rise = (resting - hold_brows(resting, faces))[:, BROWS, 1].mean(axis=1)
+    np.testing.assert_allclose(rise[0], asked[0], atol=1e-6)
+    assert (np.diff(rise) >= 0).all()
+    assert rise[1] < asked[1]
+    assert rise[-1] <= HIGHEST_BROW_RISE + 1e-6
