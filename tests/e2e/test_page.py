@@ -1,0 +1,68 @@
+"""The page in a real browser: files go in, the progress is followed, the video plays."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from deploy.standalone import Standalone
+
+PLAY_A_LITTLE = """video => new Promise(played => {
+    video.muted = true;
+    video.ontimeupdate = () => video.currentTime > 0.2 && played();
+    video.play();
+})"""
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
+    ),
+]
+
+
+@pytest.fixture
+def page(system: Standalone) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        page = browser.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(system.url)
+        yield page
+        browser.close()
+    assert not errors
+
+
+def send(page: Page, portrait: Path, speech: Path) -> None:
+    page.set_input_files("input[name=portrait]", portrait)
+    page.set_input_files("input[name=audio]", speech)
+    page.check("input[name=consent]")
+    page.click("button[type=submit]")
+
+
+def test_a_visitor_gets_a_video_that_plays(page: Page, portrait: Path, speech: Path) -> None:
+    send(page, portrait, speech)
+    page.wait_for_selector("#progress[value]")
+    page.wait_for_selector("#result:not([hidden])", timeout=300_000)
+    page.eval_on_selector("#video", PLAY_A_LITTLE)
+    width, seconds = page.eval_on_selector("#video", "v => [v.videoWidth, v.duration]")
+    assert width == 256
+    assert seconds == pytest.approx(6.8, abs=0.1)
+
+
+def test_a_visitor_is_told_what_is_wrong_with_a_file(
+    page: Page, speech: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "portrait.jpg"
+    picture.write_bytes(b"no picture at all")
+    send(page, picture, speech)
+    problem = page.wait_for_selector("#problem:not([hidden])")
+    assert problem is not None
+    assert "JPEG, PNG or WEBP" in problem.inner_text()
