@@ -1,4 +1,4 @@
-"""The whole system, once for all end-to-end tests: what `amigo serve` runs, on free ports."""
+"""The whole system, once for all tests in this folder: what `amigo serve` runs, on free ports."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from deploy.standalone import Standalone
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     with Standalone(tmp_path_factory.mktemp("amigo")) as running:
         yield running
