@@ -13,6 +13,8 @@ STRIDE = 8
 GEOMETRY_STRIDE = 2
 FREQUENCIES = (2.0, 4.0, 8.0)
 """Periods per inter-ocular distance; an upper incisor is about an eighth of it wide."""
+CLOSED_HEIGHT, SEEN_SHARE = 1.0, 0.35
+"""Mean height in px of an opening that shows nothing; the share of a wanted one that suffices."""
 NEAR, FAR = 2.0, 8.0
 """Pixels over which the two readings of a signed distance saturate."""
 
@@ -129,6 +131,21 @@ def signed_distance(points: Tensor, polygon: Tensor) -> Tensor:
     crossing = (above != above_end) & ((side > 0) == (edge[..., 1] < 0))
     inside = crossing.sum(dim=2) % 2 == 1
     return torch.where(inside, distance, -distance)
+
+
+def mean_height(polygon: Tensor) -> Tensor:
+    """Return area over length `[B]` of rings `[B, V, 2]` that start at one of their corners."""
+    x, y = polygon.unbind(dim=-1)
+    area = (x * y.roll(-1, dims=1) - y * x.roll(-1, dims=1)).sum(dim=1).abs() / 2
+    length = (polygon[:, polygon.shape[1] // 2] - polygon[:, 0]).norm(dim=-1)
+    return area / length.clamp_min(1.0)
+
+
+def share_seen(source: Tensor, target: Tensor, region: Region) -> Tensor:
+    """Return `[B]` in 0-1: how much of the target's first opening the source can show."""
+    shown, wanted = (mean_height(face[:, region.polygons[0]]) for face in (source, target))
+    enough = (SEEN_SHARE * wanted).clamp_min(CLOSED_HEIGHT)
+    return ((shown - CLOSED_HEIGHT) / enough).clamp(0, 1)
 
 
 def feather(region: Region, margin: int = 8) -> Tensor:

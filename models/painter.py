@@ -12,6 +12,7 @@ from models.face_regions import (
     Region,
     region_geometry,
     region_shape,
+    share_seen,
 )
 from models.layers import (
     Downsample,
@@ -120,6 +121,7 @@ class Painter(nn.Module):
         warp = sample(window.image, coordinates + fine.permute(0, 2, 3, 1))
         colour, mask = self._start(warped, geometry)
         colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
+        mask = mask * (1 - self._hidden(window, geometry))
         return Painting(mask * warp + (1 - mask) * colour, warp, colour, mask, fine)
 
     def _start(self, warped: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,6 +131,14 @@ class Painter(nn.Module):
         light = warped.mean(dim=(2, 3), keepdim=True)
         inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE)
         return light * self.interior, -INTERIOR_LOGIT * inside
+
+    def _hidden(self, window: Window, geometry: Tensor) -> Tensor:
+        """Return `[B, 1, h, w]`: 1 inside lips that the portrait has closed, where none is kept."""
+        if not self.region.unseen:
+            return geometry.new_zeros(1)
+        inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE).clamp_min(0)
+        seen = share_seen(window.source, window.target, self.region)
+        return inside * (1 - seen[:, None, None, None])
 
     def _landmark_features(self, window: Window, geometry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the maps that drive the transformation, at a half, a quarter and an eighth."""

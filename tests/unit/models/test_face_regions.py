@@ -10,10 +10,12 @@ from models.face_regions import (
     Region,
     cut,
     feather,
+    mean_height,
     opening_mask,
     paste,
     region_geometry,
     region_shape,
+    share_seen,
     signed_distance,
     window_origin,
 )
@@ -82,3 +84,16 @@ def test_paste_undoes_cut_and_touches_nothing_else() -> None:
     changed = paste(image, torch.zeros(2, 3, 8, 12), origin)
     assert changed[0, :, 5:13, 3:15].abs().max() == 0
     assert (changed != image).sum() <= 2 * 3 * 8 * 12
+
+
+def test_the_mean_height_of_a_flat_ring() -> None:
+    ring = torch.tensor([[[0.0, 0.0], [4.0, -1.0], [8.0, 0.0], [4.0, 1.0]]])
+    assert mean_height(ring).item() == pytest.approx(1)
+
+
+def test_a_closed_portrait_shows_nothing_and_an_open_one_all() -> None:
+    faces = [torch.from_numpy(face_landmarks(opening=o))[None] for o in (0.5, 6, 16)]
+    shares = [share_seen(face, faces[-1], MOUTH).item() for face in faces]
+    assert shares[0] == 0
+    assert 0 < shares[1] < 1
+    assert shares[2] == 1
