@@ -55,7 +55,7 @@ def test_what_a_child_started_is_killed_too(sleeper: Program) -> None:
 
 
 def test_the_stop_signal_is_the_programs_own(sleeper: Program) -> None:
-    script = "trap 'echo quit; exit' QUIT; echo up; while :; do sleep 0.05; done"
+    script = "trap 'echo quit; exit' QUIT; sleep 600 & echo up; wait"
     program = replace(
         sleeper,
         command=("sh", "-c", script),

@@ -42,7 +42,7 @@ def test_aligned_landmarks_lie_like_a_crop_and_hold_the_head_still(tmp_path: Pat
     faces = 2 * talking_face() + np.float32(50)
     clip = HeldOutClip("grid", "made_up", tmp_path, None, faces, slice(0, FRAMES))
     aligned, moving = clip.aligned(), clip.moving()
-    np.testing.assert_allclose(interocular(aligned), CROP_FRAME.axis[0], rtol=0.02)
+    np.testing.assert_allclose(interocular(aligned), CROP_FRAME.axis[0], rtol=0.05)
     np.testing.assert_allclose(eye_midpoint(aligned) - CROP_FRAME.origin, 0, atol=1.5)
     assert np.ptp(aligned[:, 45], axis=0).max() < 0.25 * np.ptp(moving[:, 45], axis=0).max()
 
