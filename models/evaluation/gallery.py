@@ -1,4 +1,4 @@
-"""Draw the gallery: many portraits in every emotion, and the mouth over one sentence.
+"""Draw the gallery: portraits in every emotion, and the first of them saying its sentence.
 
     python -m models.evaluation.gallery --speech FILE --out DIR PORTRAIT...
 
@@ -6,6 +6,7 @@ Only generated frames are drawn, never the portraits themselves.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from models.evaluation.held_out import spread
 from models.evaluation.metrics import lip_opening
 from models.evaluation.pictures import caption
 from models.options import SynthesisOptions
-from models.pipeline import Synthesis, TalkingFacePipeline
+from models.pipeline import TalkingFacePipeline
 from models.portrait import read_portrait
 
 FACE_SIZE = 160
@@ -29,7 +30,7 @@ JPEG_QUALITY = 88
 
 
 def main() -> None:
-    """Read the command line and write emotions.jpg and mouths.jpg."""
+    """Read the command line and write emotions.jpg, moments.jpg and mouths.jpg."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -44,8 +45,9 @@ def main() -> None:
     rows = [emotion_row(pipeline, image, waveform) for image in images]
     whole = caption(np.concatenate(rows), [str(emotion) for emotion in EMOTIONS])
     whole.save(read.out / "emotions.jpg", quality=JPEG_QUALITY)
-    strip = mouth_strip(pipeline(images[0], waveform))
-    strip.save(read.out / "mouths.jpg", quality=JPEG_QUALITY)
+    frames = np.concatenate(list(pipeline(images[0], waveform).frames()))
+    face_strip(frames).save(read.out / "moments.jpg", quality=JPEG_QUALITY)
+    mouth_strip(frames).save(read.out / "mouths.jpg", quality=JPEG_QUALITY)
 
 
 def emotion_row(
@@ -67,24 +69,35 @@ def _shown(
     portrait = synthesis.portrait
     features = pipeline.translator.prepare(portrait.crop, portrait.landmarks)
     frame = pipeline.translator.render(features, synthesis.landmarks[moment : moment + 1])[0]
-    return np.asarray(
-        Image.fromarray(frame).resize((FACE_SIZE, FACE_SIZE), Image.Resampling.LANCZOS)
-    )
+    return _small(frame)
 
 
-def mouth_strip(synthesis: Synthesis) -> Image.Image:
-    """Draw the mouth at moments spread over the clip, in two rows, each with its time."""
-    frames = np.concatenate(list(synthesis.frames()))
+def face_strip(frames: NDArray[np.uint8]) -> Image.Image:
+    """Draw as many moments of a video `[T, 256, 256, 3]` side by side as there are emotions."""
+    moments = spread(range(len(frames)), len(EMOTIONS))
+    return caption(np.concatenate([_small(frames[t]) for t in moments], axis=1), _times(moments))
+
+
+def mouth_strip(frames: NDArray[np.uint8]) -> Image.Image:
+    """Draw the mouth at moments spread over a video `[T, 256, 256, 3]`, in two rows."""
     moments = spread(range(len(frames)), MOUTH_MOMENTS)
     half = MOUTH_MOMENTS // 2
     rows = [
         caption(
-            np.concatenate([frames[t][MOUTH_ROWS, MOUTH_COLUMNS] for t in row], axis=1),
-            [f"{t / FRAME_RATE:.2f} s" for t in row],
+            np.concatenate([frames[t][MOUTH_ROWS, MOUTH_COLUMNS] for t in row], axis=1), _times(row)
         )
         for row in (moments[:half], moments[half:])
     ]
     return Image.fromarray(np.concatenate([np.asarray(row) for row in rows]))
+
+
+def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    size = (FACE_SIZE, FACE_SIZE)
+    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
+
+
+def _times(moments: Sequence[int]) -> list[str]:
+    return [f"{t / FRAME_RATE:.2f} s" for t in moments]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
+import numpy as np
+
 from models.audio import FRAME_RATE
 from models.emotions import EMOTIONS
-from models.evaluation.gallery import FACE_SIZE, MOUTH_MOMENTS, emotion_row, mouth_strip
+from models.evaluation.gallery import FACE_SIZE, MOUTH_MOMENTS, emotion_row, face_strip, mouth_strip
 from tests.media import babble
 from tests.unit.models.evaluation.tiny_evaluation import tiny_pipeline
 from tests.unit.models.faces import face_picture
@@ -15,7 +17,9 @@ def test_a_row_holds_one_face_an_emotion_and_no_two_are_the_same() -> None:
     assert len(faces) == len(EMOTIONS)
 
 
-def test_the_mouths_stand_in_two_equal_rows() -> None:
-    strip = mouth_strip(tiny_pipeline()(face_picture(0), babble(SECONDS)))
-    assert strip.width == 128 * MOUTH_MOMENTS // 2
-    assert strip.height % 2 == 0
+def test_the_moments_stand_side_by_side_and_the_mouths_in_two_rows() -> None:
+    frames = np.stack([face_picture(seed) for seed in range(MOUTH_MOMENTS)])
+    assert face_strip(frames).width == FACE_SIZE * len(EMOTIONS)
+    mouths = mouth_strip(frames)
+    assert mouths.width == 128 * MOUTH_MOMENTS // 2
+    assert mouths.height % 2 == 0
