@@ -138,7 +138,8 @@ def mean_height(polygon: Tensor) -> Tensor:
     x, y = polygon.unbind(dim=-1)
     area = (x * y.roll(-1, dims=1) - y * x.roll(-1, dims=1)).sum(dim=1).abs() / 2
     length = (polygon[:, polygon.shape[1] // 2] - polygon[:, 0]).norm(dim=-1)
-    return area / length.clamp_min(1.0)
+    height: Tensor = area / length.clamp_min(1.0)
+    return height
 
 
 def share_seen(source: Tensor, target: Tensor, region: Region) -> Tensor:
