@@ -16,6 +16,8 @@ from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
 from models.prosody import prosody
 from models.speech_encoder import STATES_PER_FRAME, SpeechEncoder, level, windows
 
+HEARD_GAIN = 1.4
+"""What a heard emotion is multiplied by: in doubt the network shows less than was meant."""
 WINDOW = 250
 """Video frames kept of one pass of the network: 10 s."""
 CONTEXT = 50
@@ -102,7 +104,7 @@ class LandmarkGenerator:
     def _show(self, embeddings: Tensor, emotion: Emotion | None) -> Tensor:
         """Return the emotional displacement, `[T, 79, 2]` as heard or `[79, 2]` as asked for."""
         if emotion is None:
-            return self.network.emotional_displacement(embeddings)
+            return HEARD_GAIN * self.network.emotional_displacement(embeddings)
         return self.network.emotional_displacement(self.network.prototypes[EMOTIONS.index(emotion)])
 
     def _move_head(
