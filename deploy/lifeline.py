@@ -81,6 +81,9 @@ def run(parent: int, command: list[str]) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before we could ask
         sys.exit(1)
+    # A shell's background jobs ignore these, and what is ignored stays so in whoever they start.
+    for stopping in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(stopping, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)  # noqa: S606 - becoming the program is the purpose
     except OSError as error:

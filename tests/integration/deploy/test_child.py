@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,7 +55,16 @@ def test_what_a_child_started_is_killed_too(sleeper: Program) -> None:
     wait_for(lambda: not living(group))
 
 
-def test_the_stop_signal_is_the_programs_own(sleeper: Program) -> None:
+@pytest.fixture
+def deaf_to_quit() -> Iterator[None]:
+    """Ignore SIGQUIT, as a shell's background jobs do."""
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGQUIT, before)
+
+
+@pytest.mark.usefixtures("deaf_to_quit")
+def test_the_stop_signal_is_the_programs_own_even_where_we_ignore_it(sleeper: Program) -> None:
     script = "trap 'echo quit; exit' QUIT; sleep 600 & echo up; wait"
     program = replace(
         sleeper,
