@@ -39,6 +39,8 @@ INNER_LIPS = slice(60, 68)
 MOUTH = slice(48, 68)
 IRISES = slice(68, 70)
 FOREHEAD = slice(70, 79)
+UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
+"""Lid points, each above the other."""
 
 # The MediaPipe Face Mesh vertex under each landmark.
 FACE_MESH = (

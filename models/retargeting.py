@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.landmark_motion import LandmarkMotion
-from models.landmarks import BROWS, JAW
+from models.landmarks import BROWS, JAW, LOWER_LIDS, UPPER_LIDS
 from models.resting_mouth import way_to_rest
 
 Points = NDArray[np.float32]
@@ -18,8 +18,6 @@ Points = NDArray[np.float32]
 EYE_CORNERS = (36, 39, 42, 45)
 UPPER_INNER, LOWER_INNER = [61, 62, 63], [67, 66, 65]
 """Inner lip points, each above the other."""
-UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
-"""Lid points, each above the other."""
 OUTER_OVER_INNER = {49: 61, 50: 61, 51: 62, 52: 63, 53: 63, 55: 65, 56: 65, 57: 66, 58: 67, 59: 67}
 """The inner lip point whose movement each outer one follows."""
 CHIN = 8

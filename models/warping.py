@@ -9,17 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.landmarks import CROP_SIZE
+from models.landmarks import CROP_SIZE, LOWER_LIDS, UPPER_LIDS
 
 FLOW_STRIDE = 4
 """Pixels between the nodes on which the thin-plate flow is computed."""
 FLOW_UNIT = 16.0
 """Pixels of flow that a network sees as 1."""
-UPPER_LIDS = [37, 38, 43, 44]
-LOWER_LIDS = [41, 40, 47, 46]
-"""The landmarks that meet when the eyes close, each below its upper one."""
 SLIT = 4.0
-"""Pixels that stay between them in the warp."""
+"""Pixels that stay between closing lids in the warp."""
 ANCHORS_PER_SIDE = 7
 REGULARIZATION = 1e-4
 """How far the spline may miss a landmark: closed lips, whose points coincide, stay solvable."""

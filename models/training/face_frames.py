@@ -20,8 +20,8 @@ from scipy.signal import savgol_filter  # type: ignore[attr-defined]
 from torch import Tensor
 
 from models.face_regions import signed_distance
-from models.landmarks import CROP_SIZE
-from models.warping import LOWER_LIDS, UPPER_LIDS, pixel_grid, sample, thin_plate_flow
+from models.landmarks import CROP_SIZE, LOWER_LIDS, UPPER_LIDS
+from models.warping import pixel_grid, sample, thin_plate_flow
 
 FRAMES_PER_CLIP = {"lrcar": 12, "expressive": 96, "mead": 8, "crema-d": 8}
 USUAL_FRAMES_PER_CLIP = 24

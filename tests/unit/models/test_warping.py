@@ -1,10 +1,9 @@
 import pytest
 import torch
 
+from models.landmarks import LOWER_LIDS, UPPER_LIDS
 from models.warping import (
     FLOW_STRIDE,
-    LOWER_LIDS,
-    UPPER_LIDS,
     border_anchors,
     flow_coordinates,
     landmark_flow,
