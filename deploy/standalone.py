@@ -203,8 +203,9 @@ def serve(
         signal.signal(ending, signal.default_int_handler)
     try:
         with Standalone(directory, port=port, say=say) as system:
-            say(f"AMIGO answers at {system.url} (interface: {system.url}/docs). Ctrl-C stops it.")
             try:
+                url = system.url
+                say(f"AMIGO answers at {url} (interface: {url}/docs). Ctrl-C stops it.")
                 system.wait()
             finally:
                 say("Stopping.")
