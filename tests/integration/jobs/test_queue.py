@@ -2,8 +2,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -13,23 +11,6 @@ from deploy.processes import ValkeyServer
 from jobs.errors import QueueUnavailable
 from jobs.queue import QUEUE, SYNTHESIZE, JobQueue, create_celery
 from jobs.settings import Settings
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> ValkeyServer:
-    return ValkeyServer(tmp_path)
-
-
-@pytest.fixture
-def child(server: ValkeyServer) -> Iterator[Child]:
-    """A Valkey of one's own, to be harmed."""
-    child = Child(server.program())
-    child.start()
-    try:
-        child.wait_ready()
-        yield child
-    finally:
-        child.bury()
 
 
 def length(url: str) -> int:

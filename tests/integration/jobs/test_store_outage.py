@@ -2,8 +2,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from redis import Redis
@@ -16,23 +15,6 @@ from jobs.settings import Settings
 from jobs.store import JobStore
 from jobs.valkey import ANSWER_TIMEOUT
 from tests.jobs_examples import FAILURE, new_job, result_of
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> ValkeyServer:
-    return ValkeyServer(tmp_path)
-
-
-@pytest.fixture
-def child(server: ValkeyServer) -> Iterator[Child]:
-    """A Valkey of one's own, to be harmed."""
-    child = Child(server.program())
-    child.start()
-    try:
-        child.wait_ready()
-        yield child
-    finally:
-        child.bury()
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+"""A Valkey apart from the one that all tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.child import Child
+from deploy.processes import ValkeyServer
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> ValkeyServer:
+    return ValkeyServer(tmp_path)
+
+
+@pytest.fixture
+def child(server: ValkeyServer) -> Iterator[Child]:
+    """A Valkey of one's own, to be harmed."""
+    child = Child(server.program())
+    child.start()
+    try:
+        child.wait_ready()
+        yield child
+    finally:
+        child.bury()
