@@ -62,6 +62,8 @@ EYES = Region(
 REGIONS = (MOUTH, EYES)
 
 GEOMETRY_CHANNELS = 4 + 4 + 4 * 2 * len(FREQUENCIES)
+ANCHOR_CHANNELS = slice(4, 8)
+"""Where `region_geometry` tells each pixel's place relative to either anchor."""
 
 
 def window_origin(landmarks: Tensor, region: Region) -> Tensor:

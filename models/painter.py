@@ -1,12 +1,15 @@
 """Painting one window of a face: what a warp cannot reveal, from landmarks and warped pixels."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.dentition import drawn_teeth
 from models.face_regions import (
+    ANCHOR_CHANNELS,
     GEOMETRY_CHANNELS,
     GEOMETRY_STRIDE,
     Region,
@@ -30,6 +33,8 @@ INTERIOR = (0.30, 0.20, 0.20)
 """Where an unseen interior's colour starts, relative to the window's mean."""
 INTERIOR_LOGIT = 4.0
 """How surely, untrained, an unseen interior is painted and its surroundings are not."""
+TEXTURE_SIZE, TEXTURE_CHANNELS, TEXTURE_REACH = 128, 4, 0.75
+"""Learnt maps around each anchor: side in texels, channels, inter-ocular distances to an edge."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class Painter(nn.Module):
         self.landmarks_half = nn.Conv2d(GEOMETRY_CHANNELS + 2, l_half, 3, padding=1)
         self.landmarks_quarter = Downsample(l_half, l_quarter)
         self.landmarks_eighth = Downsample(l_quarter, l_eighth)
-        self.stem = nn.Conv2d(12, half, 3, padding=1)
+        self.textures = AnchoredTextures(drawn_teeth if region.unseen else None)
+        self.stem = nn.Conv2d(4 * (3 + 2 * TEXTURE_CHANNELS), half, 3, padding=1)
         self.half_in = FeatureAdaptiveBlock(half, l_half)
         self.down_quarter = Downsample(half, quarter)
         self.quarter_in = FeatureAdaptiveBlock(quarter, l_quarter)
@@ -117,7 +123,8 @@ class Painter(nn.Module):
         coordinates = coordinates + (window.origin - window.shift).to(coordinates)[:, None, None]
         warped = sample(window.image, coordinates)
         geometry = region_geometry(window.target, self.region, window.origin)
-        paint, fine = self._propose(warped, self._landmark_features(window, geometry))
+        seen = torch.cat([warped * 2 - 1, self.textures(geometry)], dim=1)
+        paint, fine = self._propose(seen, self._landmark_features(window, geometry))
         warp = sample(window.image, coordinates + fine.permute(0, 2, 3, 1))
         colour, mask = self._start(warped, geometry)
         colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
@@ -150,11 +157,11 @@ class Painter(nn.Module):
         return half, quarter, F.silu(self.landmarks_eighth(quarter))
 
     def _propose(
-        self, warped: Tensor, landmarks: tuple[Tensor, Tensor, Tensor]
+        self, seen: Tensor, landmarks: tuple[Tensor, Tensor, Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return colour change and mask logit `[B, 4, h, w]` and the finer flow `[B, 2, h, w]`."""
         l_half, l_quarter, l_eighth = landmarks
-        half = self.half_in(self.stem(F.pixel_unshuffle(warped * 2 - 1, 2)), l_half)
+        half = self.half_in(self.stem(F.pixel_unshuffle(seen, 2)), l_half)
         quarter = self.quarter_in(self.down_quarter(half), l_quarter)
         eighth = self.eighth(self.down_eighth(quarter), l_eighth)
         quarter = self.quarter_out(quarter + self.up_quarter(eighth), l_quarter)
@@ -162,3 +169,32 @@ class Painter(nn.Module):
         paint = F.pixel_shuffle(self.head(F.silu(self.norm(half))), 2).float()
         shift = torch.tanh(self.flow_head(F.silu(self.norm(quarter))).float())
         return paint, upsample_flow(REFINEMENT * shift, 4)
+
+
+class AnchoredTextures(nn.Module):
+    """Learnt maps that are fixed to a region's two anchors and move with them.
+
+    Teeth do not deform: the upper ones hang on the skull, the lower ones on the jaw. A sharp map at
+    the right place leaves it to the painter only to tint and to uncover it (after the neural
+    textures of Thies et al., arXiv:1904.12356).
+    """
+
+    def __init__(self, drawing: Callable[[int, float], Tensor] | None) -> None:
+        super().__init__()
+        maps = 0.1 * torch.randn(2, TEXTURE_CHANNELS, TEXTURE_SIZE, TEXTURE_SIZE)
+        if drawing:
+            maps[:, 0] = drawing(TEXTURE_SIZE, TEXTURE_REACH)
+        self.maps = nn.Parameter(maps)
+
+    def forward(self, geometry: Tensor) -> Tensor:
+        """Return `[B, 2 * TEXTURE_CHANNELS, h, w]` for a region's geometry at half the size."""
+        place = upsample_flow(geometry[:, ANCHOR_CHANNELS], GEOMETRY_STRIDE) / TEXTURE_REACH
+        sampled = [
+            F.grid_sample(
+                texture.expand(len(place), -1, -1, -1),
+                coordinates.permute(0, 2, 3, 1),
+                align_corners=True,
+            )
+            for texture, coordinates in zip(self.maps, place.split(2, dim=1), strict=True)
+        ]
+        return torch.cat(sampled, dim=1)

