@@ -195,6 +195,6 @@ class AnchoredTextures(nn.Module):
                 coordinates.permute(0, 2, 3, 1),
                 align_corners=True,
             )
-            for texture, coordinates in zip(self.maps, place.split(2, dim=1), strict=True)
+            for texture, coordinates in zip(self.maps, place.chunk(2, dim=1), strict=True)
         ]
         return torch.cat(sampled, dim=1)
