@@ -3,7 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +22,12 @@ EmotionChoice = Literal[
     "surprise",
     "contempt",
 ]
+
+MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+Metadata = Annotated[
+    dict[MetadataName, Annotated[str, Field(max_length=500)]], Field(max_length=16)
+]
+"""The caller's own notes on a job: at most 16, each a name and a text of 500 characters."""
 
 
 class Value(BaseModel):
@@ -45,6 +51,14 @@ class JobStatus(StrEnum):
         return self not in (JobStatus.QUEUED, JobStatus.PROCESSING)
 
 
+class Priority(StrEnum):
+    """Which jobs go first; as long as one of a higher priority waits, none of a lower begins."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 class Stage(StrEnum):
     """What a worker is doing for a job that is processing."""
 
@@ -63,6 +77,9 @@ class Options(Value):
     )
     pose: Literal["natural", "still"] = Field("natural", description="Gentle head motion, or none.")
     blink: bool = Field(True, description="Whether the eyes blink.")
+    compose: Literal["crop", "full"] = Field(
+        "crop", description="A square around the face, or the face within the whole portrait."
+    )
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
         0, description="Same inputs and seed, same head motion and blinks."
     )
@@ -89,10 +106,23 @@ class Result(Value):
     """What the attempt that won left behind."""
 
     video_key: str
+    poster_key: str | None = Field(None, description="A JPEG of one frame.")
+    landmarks_key: str | None = Field(None, description="An npz of the landmarks of all frames.")
+    width: int | None = Field(None, gt=0, description="Of the video, in pixels.")
+    height: int | None = Field(None, gt=0, description="Of the video, in pixels.")
     num_frames: int = Field(gt=0)
     duration: float = Field(gt=0, description="Seconds.")
     emotion: HeardEmotion
     timings: dict[str, float] = Field(description="Seconds by step.")
+
+
+class IdempotencyKey(Value):
+    """What tells a request sent again from a new one."""
+
+    key: str = Field(description="As the caller chose it.")
+    fingerprint: str = Field(
+        pattern=r"^[0-9a-f]{64}$", description="SHA-256 of what was asked for, in hexadecimal."
+    )
 
 
 def utc_now() -> datetime:
@@ -114,10 +144,20 @@ class Job(Value):
     """
 
     id: str
+    tenant: str = Field("local", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Who owns the job.")
+    key_id: str | None = Field(None, description="The API key that made it.")
     status: JobStatus = JobStatus.QUEUED
+    priority: Priority = Priority.NORMAL
     options: Options
+    metadata: Metadata = {}
+    portrait_url: str | None = Field(None, description="Where a worker fetches it; None: stored.")
+    audio_url: str | None = Field(None, description="Where a worker fetches it; None: stored.")
+    audio_seconds: float | None = Field(None, gt=0, description="None until it was checked.")
+    webhook_url: str | None = Field(None, description="Who is told how the job ended.")
+    idempotency: IdempotencyKey | None = None
     created_at: datetime
     updated_at: datetime
+    claimed_at: datetime | None = Field(None, description="When the latest attempt began.")
     attempt: int = 0
     handed_back: int = Field(0, description="Attempts that ended because their worker had to stop.")
     stage: Stage | None = None
@@ -127,11 +167,15 @@ class Job(Value):
     result: Result | None = None
 
     @classmethod
-    def create(cls, options: Options, now: datetime | None = None) -> Self:
-        """Return a new queued job with an id nobody can guess."""
-        now = now or utc_now()
+    def create(cls, options: Options, **fields: Any) -> Self:
+        """Return a new queued job with an id nobody can guess; `fields` as the job's own."""
+        now = utc_now()
         return cls(
-            id=f"job_{secrets.token_urlsafe(16)}", options=options, created_at=now, updated_at=now
+            id=f"job_{secrets.token_urlsafe(16)}",
+            options=options,
+            created_at=now,
+            updated_at=now,
+            **fields,
         )
 
     def claim(self, now: datetime) -> Self:
@@ -142,7 +186,11 @@ class Job(Value):
         """
         self._require(JobStatus.QUEUED)
         return self._changed(
-            now, status=JobStatus.PROCESSING, attempt=self.attempt + 1, stage=Stage.FETCHING
+            now,
+            status=JobStatus.PROCESSING,
+            attempt=self.attempt + 1,
+            stage=Stage.FETCHING,
+            claimed_at=now,
         )
 
     def advance(self, attempt: int, stage: Stage, progress: float, now: datetime) -> Self:

@@ -5,11 +5,15 @@
     amigo:jobs:queued           sorted set: ids by the time they were queued
     amigo:jobs:processing       sorted set: ids by the time their lease runs out
     amigo:jobs:{final state}    sorted sets: ids by the time they ended
+    amigo:queue:{priority}      sorted sets: queued ids by the time they were queued
+    amigo:tenant:{tenant}:jobs  sorted set: a tenant's ids by the time they were created
     amigo:outbox                sorted set: queued ids by the time their message is due (again)
     amigo:spent                 sorted set: ended and deleted ids by the time their leftovers
                                 may be cleared
     amigo:leader                who runs the reconciler
     amigo:journal:read          there while the journal needs no reading
+
+    amigo:changes               channel: the id of every job that changes or is deleted
 
 Times are microseconds since the epoch on Valkey's own clock; no other clock counts.
 """
@@ -23,7 +27,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
-from jobs.job import Failure, Job, JobStatus, Result, Stage
+from jobs.job import Failure, Job, JobStatus, Priority, Result, Stage
 from jobs.settings import Settings
 from jobs.valkey import connect, read_clock, score, transact, translated_errors
 
@@ -46,6 +50,7 @@ OUTBOX = "amigo:outbox"
 SPENT = "amigo:spent"
 LEADER = "amigo:leader"
 JOURNAL_READ = "amigo:journal:read"
+CHANGES = "amigo:changes"
 
 
 def record_key(job_id: str) -> str:
@@ -61,6 +66,16 @@ def events_key(job_id: str) -> str:
 def index_key(status: JobStatus) -> str:
     """Return the key of the index of the jobs in one state."""
     return f"amigo:jobs:{status}"
+
+
+def queue_key(priority: Priority) -> str:
+    """Return the key of the queued jobs of one priority."""
+    return f"amigo:queue:{priority}"
+
+
+def tenant_key(tenant: str) -> str:
+    """Return the key of the index of a tenant's jobs."""
+    return f"amigo:tenant:{tenant}:jobs"
 
 
 @dataclass(frozen=True)
@@ -195,7 +210,10 @@ class JobStore:
             pipe.multi()
             pipe.delete(record_key(job_id), events_key(job_id))
             pipe.zrem(index_key(job.status), job_id)
+            pipe.zrem(queue_key(job.priority), job_id)
+            pipe.zrem(tenant_key(job.tenant), job_id)
             pipe.zrem(OUTBOX, job_id)
+            pipe.publish(CHANGES, job_id)
             self._mark_spent(pipe, job_id, now)
 
         transact(self._client, forget, record_key(job_id))
@@ -209,9 +227,21 @@ class JobStore:
 
     def queue_position(self, job_id: str) -> int | None:
         """Return how many claims until the job's own, 1 for the next; None when not queued."""
-        with translated_errors():
-            rank = cast("int | None", self._client.zrank(index_key(JobStatus.QUEUED), job_id))
-        return None if rank is None else rank + 1
+        ahead = 0
+        for rank, waiting in self._ranks(job_id):
+            if rank is not None:
+                return ahead + rank + 1
+            ahead += waiting
+        return None
+
+    def _ranks(self, job_id: str) -> list[tuple[int | None, int]]:
+        """Return the job's rank among the queued jobs and their number, by priority."""
+        with translated_errors(), self._client.pipeline() as pipe:
+            for priority in Priority:
+                pipe.zrank(queue_key(priority), job_id)
+                pipe.zcard(queue_key(priority))
+            answers = pipe.execute()
+        return list(zip(answers[::2], answers[1::2], strict=True))
 
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs are in each state."""
@@ -336,9 +366,14 @@ class JobStore:
         if before and before.status is not after.status:
             pipe.zrem(index_key(before.status), job_id)
         if after.status is JobStatus.QUEUED:
+            pipe.zadd(queue_key(after.priority), {job_id: score(now)})
             pipe.zadd(OUTBOX, {job_id: score(now + DISPATCH_GRACE)})
         else:
+            pipe.zrem(queue_key(after.priority), job_id)
             pipe.zrem(OUTBOX, job_id)
+        if before is None:
+            pipe.zadd(tenant_key(after.tenant), {job_id: score(after.created_at)})
+        pipe.publish(CHANGES, job_id)
         if after.status.is_final:
             pipe.expire(events_key(job_id), EVENTS_KEPT)
             self._mark_spent(pipe, job_id, now)

@@ -1,14 +1,16 @@
 """Jobs and what comes of them, as the tests need them."""
 
+from typing import Any
+
 from jobs.job import Failure, HeardEmotion, Job, Options, Result
 from jobs.storage import video_key
 
 FAILURE = Failure(code="no_face", message="No face was found.")
 
 
-def new_job() -> Job:
-    """Return a queued job with the default options."""
-    return Job.create(Options(consent=True))
+def new_job(**fields: Any) -> Job:
+    """Return a queued job with the default options; `fields` as the job's own."""
+    return Job.create(Options(consent=True), **fields)
 
 
 def result_of(job_id: str, attempt: int) -> Result:

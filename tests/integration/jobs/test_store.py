@@ -9,7 +9,7 @@ from redis import Redis
 from jobs.errors import InvalidTransition, JobNotFound, JobsError, StaleAttempt
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
 from jobs.settings import Settings
-from jobs.store import OUTBOX, SPENT, JobStore, events_key, index_key
+from jobs.store import CHANGES, OUTBOX, SPENT, JobStore, events_key, index_key
 from jobs.valkey import score
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
@@ -231,6 +231,35 @@ def test_the_queue_is_first_come_first_served(store: JobStore) -> None:
     assert [store.queue_position(job.id) for job in jobs] == [None, 1, 2]
     store.requeue(jobs[0].id, 1)
     assert [store.queue_position(job.id) for job in jobs] == [3, 1, 2]
+
+
+def test_a_job_of_a_higher_priority_goes_before_those_that_waited(store: JobStore) -> None:
+    low, normal, high = (new_job(priority=each) for each in ("low", "normal", "high"))
+    for job in (low, normal, high):
+        store.accept(job)
+    assert [store.queue_position(job.id) for job in (high, normal, low)] == [1, 2, 3]
+    store.claim(high.id)
+    assert [store.queue_position(job.id) for job in (high, normal, low)] == [None, 1, 2]
+    store.delete(normal.id)
+    assert store.queue_position(low.id) == 1
+    store.requeue(high.id, 1)
+    assert [store.queue_position(job.id) for job in (high, low)] == [1, 2]
+
+
+def test_every_change_is_announced(store: JobStore, valkey_url: str) -> None:
+    job = new_job()
+    with Redis.from_url(valkey_url, decode_responses=True) as client, client.pubsub() as channel:
+        channel.subscribe(CHANGES)
+        assert channel.get_message(timeout=10)
+        for change in (
+            store.accept,
+            lambda job: store.claim(job.id),
+            lambda job: store.delete(job.id),
+        ):
+            change(job)
+            heard = channel.get_message(timeout=10)
+            assert heard
+            assert heard["data"] == job.id
 
 
 def test_the_counts_follow_the_jobs(store: JobStore) -> None:

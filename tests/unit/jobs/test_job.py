@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.errors import InvalidTransition, StaleAttempt
-from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Stage
+from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Priority, Stage
 from tests.jobs_examples import FAILURE, new_job, result_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,7 +32,7 @@ def test_a_new_job_is_queued_with_no_attempt_and_an_id_of_128_random_bits() -> N
 def test_a_claim_counts_the_attempt_and_begins_with_fetching() -> None:
     job = new_job().claim(LATER)
     assert (job.status, job.attempt, job.stage) == (JobStatus.PROCESSING, 1, Stage.FETCHING)
-    assert job.updated_at == LATER
+    assert (job.updated_at, job.claimed_at) == (LATER, LATER)
 
 
 def test_a_job_that_is_processing_cannot_be_claimed() -> None:
@@ -137,6 +137,32 @@ def test_nothing_follows_a_final_state(job: Job) -> None:
 @pytest.mark.parametrize("job", ended_jobs(), ids=lambda job: str(job.status))
 def test_a_job_survives_json(job: Job) -> None:
     assert Job.model_validate_json(job.model_dump_json()) == job
+
+
+def test_a_record_from_before_a_field_was_added_is_read() -> None:
+    record = new_job().model_dump(
+        mode="json", include={"id", "options", "created_at", "updated_at"}
+    )
+    del record["options"]["compose"]
+    job = Job.model_validate(record)
+    assert (job.tenant, job.priority, job.metadata) == ("local", Priority.NORMAL, {})
+    assert job.options.compose == "crop"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"metadata": {f"name{n}": "" for n in range(17)}},
+        {"metadata": {"a b": ""}},
+        {"metadata": {"n" * 41: ""}},
+        {"metadata": {"name": "v" * 501}},
+        {"tenant": "a:b"},
+        {"idempotency": {"key": "a", "fingerprint": "short"}},
+    ],
+)
+def test_a_job_out_of_its_bounds_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        new_job(**wrong)
 
 
 def test_options_need_consent() -> None:
