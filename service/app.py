@@ -9,7 +9,7 @@ from service.components import Components
 from service.error_handlers import install_error_handlers
 from service.observation import Observation
 from service.openapi import DESCRIPTION, TITLE, openapi_document
-from service.routes import health, jobs, pages, problems, videos
+from service.routes import creation, health, jobs, pages, problems, videos
 from service.security_headers import SecurityHeaders
 from service.settings import ServiceSettings
 
@@ -24,7 +24,7 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
         redoc_url=None,
     )
     app.state.components = components or Components.connect(settings)
-    routers = [module.router for module in (jobs, videos, health, problems, pages)]
+    routers = [module.router for module in (creation, jobs, videos, health, problems, pages)]
     for router in routers:
         app.include_router(router)
     pages.mount_assets(app)

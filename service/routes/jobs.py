@@ -1,32 +1,22 @@
-"""Jobs: make one, look at it, cancel it, delete it."""
+"""Jobs: look at one, cancel it, delete it."""
 
 from contextlib import suppress
 from typing import Annotated
 
-from anyio import from_thread, to_thread
-from fastapi import APIRouter, Depends, Header, Path, Request, Response, status
-from starlette.responses import JSONResponse
+from fastapi import APIRouter, Depends, Header, Path, Response, status
 
-from jobs.errors import InvalidTransition, JobNotFound, StorageUnavailable, StoreUnavailable
-from jobs.job import Job, JobStatus
+from jobs.errors import InvalidTransition, JobNotFound, StorageUnavailable
 from jobs.storage import job_prefix
-from jobs.store import JobStore
 from service.components import AppComponents
 from service.conditional import entity_tag, is_unchanged
-from service.openapi import job_request_body, problem_responses, response_headers
+from service.description import describe
+from service.openapi import problem_responses, response_headers
 from service.problems import Problem, ProblemType
-from service.schemas import JobDocument, job_path
-from service.uploads import receive_upload
+from service.schemas import JobDocument
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-
-_CREATION_PROBLEMS = problem_responses(
-    *(each for each in ProblemType if each.status in (400, 408, 413, 415, 422)),
-    ProblemType.STORE_UNAVAILABLE,
-    ProblemType.STORAGE_UNAVAILABLE,
-)
 
 
 def _known_characters(
@@ -39,37 +29,6 @@ def _known_characters(
 
 
 JobId = Annotated[str, Depends(_known_characters)]
-
-
-@router.post(
-    "",
-    summary="Make a job from a portrait and a speech clip",
-    status_code=status.HTTP_202_ACCEPTED,
-    response_model=JobDocument,
-    response_description="Accepted: the job is kept and will reach a final state.",
-    responses={
-        202: response_headers(
-            Location="The job's path.", Retry_After="Seconds until it is worth a look."
-        ),
-        **_CREATION_PROBLEMS,
-    },
-    openapi_extra=job_request_body(),
-)
-async def create_job(request: Request, components: AppComponents) -> Response:
-    """Check both files, keep them, and queue the job."""
-    async with receive_upload(request, components.settings) as upload:
-        job = await to_thread.run_sync(
-            components.submissions.submit,
-            upload,
-            lambda: from_thread.run(request.is_disconnected),
-            limiter=components.submission_limiter,
-        )
-    document = await to_thread.run_sync(_describe_accepted, job, components.store)
-    return JSONResponse(
-        document.model_dump(mode="json"),
-        status.HTTP_202_ACCEPTED,
-        {"Location": job_path(job.id), "Retry-After": str(components.settings.poll_seconds)},
-    )
 
 
 @router.get(
@@ -92,7 +51,7 @@ def read_job(
 ) -> Response:
     """Return where the job stands and what came of it."""
     job = components.store.get(job_id)
-    content = _describe(job, components.store).model_dump_json().encode()
+    content = describe(job, components.store).model_dump_json().encode()
     headers = {"ETag": entity_tag(content), "Cache-Control": "private, no-cache"}
     if not job.status.is_final:
         headers["Retry-After"] = str(components.settings.poll_seconds)
@@ -116,7 +75,7 @@ def cancel_job(job_id: JobId, components: AppComponents) -> JobDocument:
         raise Problem(
             ProblemType.JOB_ENDED, f"{error} Only a queued or processing job can be canceled."
         ) from error
-    return _describe(job, components.store)
+    return describe(job, components.store)
 
 
 @router.delete(
@@ -131,16 +90,3 @@ def delete_job(job_id: JobId, components: AppComponents) -> None:
     # The reconciler clears what is left, also what a worker still adds; but why wait for it.
     with suppress(StorageUnavailable):
         components.storage.delete_prefix(job_prefix(job_id))
-
-
-def _describe(job: Job, store: JobStore) -> JobDocument:
-    position = store.queue_position(job.id) if job.status is JobStatus.QUEUED else None
-    return JobDocument.of(job, position)
-
-
-def _describe_accepted(job: Job, store: JobStore) -> JobDocument:
-    # Once accepted, nothing may turn the answer into a refusal.
-    try:
-        return _describe(job, store)
-    except StoreUnavailable:
-        return JobDocument.of(job, None)
