@@ -5,6 +5,8 @@ JobsError
 ├── InvalidTransition     the job's state does not allow the move
 │   └── StaleAttempt      the worker that speaks has lost the job to another
 ├── ObjectNotFound
+├── AssetNotFound
+├── AssetNotUploaded          announced, but its file has not come
 └── Unavailable           a component cannot be reached; trying again may help
     ├── StoreUnavailable
     ├── StorageUnavailable
@@ -30,6 +32,14 @@ class StaleAttempt(InvalidTransition):
 
 class ObjectNotFound(JobsError):
     """No object lies under this key."""
+
+
+class AssetNotFound(JobsError):
+    """The tenant has no such asset."""
+
+
+class AssetNotUploaded(JobsError):
+    """The asset was announced, but its file has not come."""
 
 
 class Unavailable(JobsError):

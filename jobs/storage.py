@@ -84,6 +84,15 @@ class StoredObject:
     modified_at: datetime
 
 
+@dataclass(frozen=True)
+class PresignedPut:
+    """A request that anyone may make to upload one object; the headers are part of it."""
+
+    url: str
+    headers: dict[str, str]
+    method: str = "PUT"
+
+
 class ObjectStorage:
     """An S3 bucket; every method may raise StorageUnavailable. Threads may share one."""
 
@@ -185,6 +194,36 @@ class ObjectStorage:
         with _translated_errors(key):
             return self._public_client.generate_presigned_url(
                 "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
+            )
+
+    def presigned_put(self, key: str, size: int, content_type: str, seconds: int) -> PresignedPut:
+        """Return the request that lets anyone upload the object within so many seconds.
+
+        The signature covers both headers: a body of another size, or of a type that the request
+        calls otherwise, is refused by the object store.
+        """
+        with _translated_errors(key):
+            url = self._public_client.generate_presigned_url(
+                "put_object",
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": key,
+                    "ContentLength": size,
+                    "ContentType": content_type,
+                },
+                ExpiresIn=seconds,
+            )
+        return PresignedPut(url, {"Content-Length": str(size), "Content-Type": content_type})
+
+    def copy(self, source: str, key: str) -> None:
+        """Copy an object within the bucket, in place of what lies under `key`.
+
+        Raises:
+            ObjectNotFound: nothing lies under `source`.
+        """
+        with _translated_errors(source):
+            self._client.copy_object(
+                Bucket=self._bucket, Key=key, CopySource={"Bucket": self._bucket, "Key": source}
             )
 
     def ensure_bucket(self) -> None:

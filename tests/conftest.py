@@ -60,7 +60,8 @@ def s3_settings(s3: SeaweedServer) -> Settings:
         s3_secret_key=SecretStr(s3.secret_key),
     )
     storage = ObjectStorage.connect(settings)
-    storage.delete_prefix("jobs/")
+    for prefix in ("jobs/", "assets/"):
+        storage.delete_prefix(prefix)
     return settings
 
 
