@@ -1,13 +1,14 @@
 """How a worker hears of a job: a Celery message that carries the job's id and nothing else."""
 
 from celery import Celery
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from jobs.errors import QueueUnavailable
+from jobs.job import Priority
 from jobs.settings import Settings
 
-QUEUE = "amigo.normal"
 SYNTHESIZE = "amigo.synthesize"
 
 SOCKET_TIMEOUT = 1.0
@@ -21,6 +22,11 @@ LOAD_TIMEOUT = 600.0
 
 VISIBILITY_MARGIN = 600
 """Seconds between the end of the longest attempt and the redelivery of its message."""
+
+
+def queue_name(priority: Priority) -> str:
+    """Return the name of the queue that jobs of this priority wait in."""
+    return f"amigo.{priority}"
 
 
 def create_celery(settings: Settings) -> Celery:
@@ -42,13 +48,17 @@ def create_celery(settings: Settings) -> Celery:
             "interval_start": 0,
             "interval_step": 0.1,
             "interval_max": 0.1,
+            # Whoever asks for a message is given the first queue's, as long as there is one.
+            "queue_order_strategy": "priority",
         },
         # The reconciler is the retry: a request should not wait for a broker.
         task_publish_retry=False,
         broker_connection_retry_on_startup=True,
         # A worker outlives any outage of its broker.
         broker_connection_max_retries=None,
-        task_default_queue=QUEUE,
+        # In the order in which a worker looks into them.
+        task_queues=[_queue(priority) for priority in Priority],
+        task_default_queue=queue_name(Priority.NORMAL),
         task_serializer="json",
         accept_content=["json"],
         # A job's state has one home, the store.
@@ -76,6 +86,11 @@ def create_celery(settings: Settings) -> Celery:
     return celery
 
 
+def _queue(priority: Priority) -> Queue:
+    name = queue_name(priority)
+    return Queue(name, routing_key=name)  # type: ignore[no-untyped-call]
+
+
 def broker_url(valkey_url: str) -> str:
     """Return the URL as Celery spells it: a unix socket is `redis+socket://` there."""
     if not valkey_url.startswith("unix://"):
@@ -89,13 +104,13 @@ class JobQueue:
     def __init__(self, celery: Celery) -> None:
         self._celery = celery
 
-    def dispatch(self, job_id: str) -> None:
+    def dispatch(self, job_id: str, priority: Priority = Priority.NORMAL) -> None:
         """Wake a worker for the job; doing so twice does no harm.
 
         Raises:
             QueueUnavailable: the broker did not take the message within about two seconds.
         """
         try:
-            self._celery.send_task(SYNTHESIZE, [job_id], queue=QUEUE)
+            self._celery.send_task(SYNTHESIZE, [job_id], queue=queue_name(priority))
         except (OperationalError, RedisError, OSError) as error:
             raise QueueUnavailable(f"The broker did not take job {job_id}.") from error

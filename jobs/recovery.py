@@ -93,8 +93,9 @@ class Reconciler:
     def _dispatch(self, job_ids: Iterable[str]) -> int:
         once_each = dict.fromkeys(job_ids)
         for job_id in once_each:
-            self._queue.dispatch(job_id)
-            self._store.mark_dispatched(job_id)
+            with suppress(JobNotFound):  # its caller deleted it meanwhile
+                self._queue.dispatch(job_id, self._store.get(job_id).priority)
+                self._store.mark_dispatched(job_id)
         return len(once_each)
 
     def _delete(self) -> int:

@@ -81,7 +81,7 @@ class Submissions:
     def _dispatch(self, job: Job) -> None:
         """Send the message; when that fails, the outbox keeps the job for the reconciler."""
         try:
-            self._queue.dispatch(job.id)
+            self._queue.dispatch(job.id, job.priority)
             self._store.mark_dispatched(job.id)
         except Unavailable as error:
             _warn("An accepted job is not dispatched yet", job, error)

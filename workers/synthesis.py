@@ -188,7 +188,7 @@ class Synthesizer:
         if after.failure is not None:
             return self._close(after, after.failure)
         try:
-            self.queue.dispatch(job.id)
+            self.queue.dispatch(job.id, job.priority)
             self.store.mark_dispatched(job.id)
         except Unavailable as silent:
             logger.warning("job=%s is left to the housekeeping to dispatch: %s", job.id, silent)

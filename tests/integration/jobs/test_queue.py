@@ -9,19 +9,25 @@ from redis import Redis
 from deploy.child import Child
 from deploy.processes import ValkeyServer
 from jobs.errors import QueueUnavailable
-from jobs.queue import QUEUE, SYNTHESIZE, JobQueue, create_celery
+from jobs.job import Priority
+from jobs.queue import SYNTHESIZE, JobQueue, create_celery, queue_name
 from jobs.settings import Settings
+
+NORMAL_QUEUE = queue_name(Priority.NORMAL)
 
 
 def length(url: str) -> int:
     with Redis.from_url(url) as client:
-        return int(client.llen(QUEUE))
+        return int(client.llen(NORMAL_QUEUE))
 
 
 def test_a_message_carries_the_id_and_nothing_else(valkey_url: str) -> None:
     celery = create_celery(Settings(valkey_url=valkey_url))
     JobQueue(celery).dispatch("job_a")
-    with celery.connection_for_read() as connection, connection.SimpleQueue(QUEUE) as messages:
+    with (
+        celery.connection_for_read() as connection,
+        connection.SimpleQueue(NORMAL_QUEUE) as messages,
+    ):
         message = messages.get(timeout=5)
         message.ack()
     assert message.headers["task"] == SYNTHESIZE

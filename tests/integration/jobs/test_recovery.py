@@ -5,14 +5,16 @@ import pytest
 from redis import Redis
 
 from jobs.errors import JobNotFound, QueueUnavailable, StorageUnavailable
-from jobs.job import MAX_ATTEMPTS, Job, JobStatus
-from jobs.queue import QUEUE, JobQueue, create_celery
+from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
+from jobs.queue import JobQueue, create_celery, queue_name
 from jobs.recovery import Reconciler, Tally
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key, video_key
 from jobs.store import JobStore
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
+
+NORMAL_QUEUE = queue_name(Priority.NORMAL)
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def messages(valkey_url: str) -> Callable[[], int]:
 
     def count() -> int:
         with Redis.from_url(valkey_url) as client:
-            return int(client.llen(QUEUE))
+            return int(client.llen(NORMAL_QUEUE))
 
     return count
 
@@ -115,6 +117,20 @@ def test_a_job_that_was_accepted_but_never_dispatched_is_dispatched(
     assert messages() == 1
 
 
+def test_a_job_is_dispatched_to_the_queue_of_its_priority(
+    hasty_store: JobStore,
+    reconciler: Reconciler,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.store.DISPATCH_GRACE", timedelta(0))
+    for priority in Priority:
+        hasty_store.accept(new_job(priority=priority))
+    reconciler.run_once()
+    with Redis.from_url(valkey_url) as client:
+        assert [client.llen(queue_name(priority)) for priority in Priority] == [1, 1, 1]
+
+
 def test_a_job_whose_message_was_lost_is_dispatched_again(
     hasty_store: JobStore,
     storage: ObjectStorage,
@@ -129,7 +145,7 @@ def test_a_job_whose_message_was_lost_is_dispatched_again(
     queue.dispatch(job.id)
     hasty_store.mark_dispatched(job.id)
     with Redis.from_url(valkey_url) as client:
-        client.delete(QUEUE)  # as when a worker dies between taking it and noting so
+        client.delete(NORMAL_QUEUE)  # as when a worker dies between taking it and noting so
     wait_for(hasty_store.undispatched)
     assert reconciler.run_once().dispatched == 1
     assert messages() == 1

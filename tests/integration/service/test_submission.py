@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobs.job import JobStatus
-from jobs.queue import QUEUE, JobQueue, create_celery
+from jobs.job import JobStatus, Priority
+from jobs.queue import JobQueue, create_celery, queue_name
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key
 from jobs.store import JobStore
@@ -20,6 +20,7 @@ from tests.service_examples import upload
 from tests.waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+NORMAL_QUEUE = queue_name(Priority.NORMAL)
 NOWHERE = "127.0.0.1:1"
 
 
@@ -40,7 +41,7 @@ def jobs_known(store: JobStore) -> int:
 
 def messages(settings: Settings) -> int:
     with Redis.from_url(settings.valkey_url) as client:
-        return int(client.llen(QUEUE))
+        return int(client.llen(NORMAL_QUEUE))
 
 
 def test_an_upload_is_kept_recorded_and_put_into_the_queue(

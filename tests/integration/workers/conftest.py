@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from deploy.processes import free_port
-from jobs.job import Job, Options
+from jobs.job import Job, Options, Priority
 from jobs.queue import JobQueue, create_celery
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key
@@ -139,14 +139,21 @@ class Client:
         self.storage = ObjectStorage.connect(settings)
         self.queue = JobQueue(create_celery(settings))
 
-    def post(self, seed: int = 0, *, seconds: float = 1.0, portrait: bytes | None = None) -> str:
-        job = Job.create(Options(consent=True, seed=seed))
+    def post(
+        self,
+        seed: int = 0,
+        *,
+        seconds: float = 1.0,
+        portrait: bytes | None = None,
+        priority: Priority = Priority.NORMAL,
+    ) -> str:
+        job = Job.create(Options(consent=True, seed=seed), priority=priority)
         speech = recording(babble(seconds), "wav", "pcm_s16le")
         self.storage.put(portrait_key(job.id), portrait or picture(), "image/png")
         self.storage.put(audio_key(job.id), speech, "audio/wav")
         self.storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
         self.store.accept(job)
-        self.queue.dispatch(job.id)
+        self.queue.dispatch(job.id, job.priority)
         self.store.mark_dispatched(job.id)
         return job.id
 

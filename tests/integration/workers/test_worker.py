@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from jobs.job import MAX_ATTEMPTS, JobStatus
+from jobs.job import MAX_ATTEMPTS, JobStatus, Priority
 from jobs.storage import video_key
 from tests.integration.workers.conftest import PATIENCE, PIPELINES, Client, StartWorker
 from tests.integration.workers.pipelines import BATCH_FRAMES, FAULTY, NO_FACE, POISON, SLOW
@@ -128,6 +128,20 @@ def test_a_canceled_job_stops_within_two_batches(start_worker: StartWorker, clie
     assert worker.metric("amigo_worker_frames_rendered_total") - before <= 2 * BATCH_FRAMES
     assert client.store.get(job_id).status is JobStatus.CANCELED
     assert client.objects(job_id) == []
+
+
+def test_waiting_jobs_are_taken_by_priority_and_then_by_age(
+    start_worker: StartWorker, client: Client
+) -> None:
+    start_worker()
+    running = client.post(SLOW, seconds=4)
+    client.wait_progress(running, 0.2)
+    order = ("low", "normal", "high", "low", "high", "normal")
+    waiting = [client.post(priority=Priority(each)) for each in order]
+    jobs = [client.wait_final(job_id) for job_id in waiting]
+
+    jobs.sort(key=lambda job: job.claimed_at or job.created_at)
+    assert [job.id for job in jobs] == [waiting[n] for n in (2, 4, 1, 5, 0, 3)]
 
 
 def test_a_message_that_comes_again_does_nothing(start_worker: StartWorker, client: Client) -> None:

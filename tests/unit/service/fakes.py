@@ -11,7 +11,7 @@ from jobs.errors import (
     StorageUnavailable,
     StoreUnavailable,
 )
-from jobs.job import Job, JobStatus, utc_now
+from jobs.job import Job, JobStatus, Priority, utc_now
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
@@ -107,7 +107,7 @@ class FakeQueue(JobQueue):
         self.messages: list[str] = []
         self.is_down = False
 
-    def dispatch(self, job_id: str) -> None:
+    def dispatch(self, job_id: str, priority: Priority = Priority.NORMAL) -> None:
         if self.is_down:
             raise QueueUnavailable("connection refused")
         self.messages.append(job_id)

@@ -16,7 +16,7 @@ from jobs.errors import (
     StorageUnavailable,
     StoreUnavailable,
 )
-from jobs.job import Failure, Job, Result, Stage, utc_now
+from jobs.job import Failure, Job, Priority, Result, Stage, utc_now
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
@@ -149,7 +149,7 @@ class FakeQueue(JobQueue):
         self.messages: list[str] = []
         self.outages = Outages()
 
-    def dispatch(self, job_id: str) -> None:
+    def dispatch(self, job_id: str, priority: Priority = Priority.NORMAL) -> None:
         if self.outages.strikes("dispatch"):
             raise QueueUnavailable("The broker takes no message.")
         self.messages.append(job_id)
