@@ -5,6 +5,11 @@ JobsError
 ├── InvalidTransition     the job's state does not allow the move
 │   └── StaleAttempt      the worker that speaks has lost the job to another
 ├── ObjectNotFound
+├── KeyNotFound
+├── KeyInvalid            a token opens nothing
+├── LimitReached          the key may do no more for now
+│   ├── TooManyJobs
+│   └── QuotaExceeded
 ├── AssetNotFound
 ├── AssetNotUploaded          announced, but its file has not come
 └── Unavailable           a component cannot be reached; trying again may help
@@ -12,6 +17,8 @@ JobsError
     ├── StorageUnavailable
     └── QueueUnavailable
 """
+
+from datetime import timedelta
 
 
 class JobsError(Exception):
@@ -40,6 +47,35 @@ class AssetNotFound(JobsError):
 
 class AssetNotUploaded(JobsError):
     """The asset was announced, but its file has not come."""
+
+
+class KeyNotFound(JobsError):
+    """No API key has this id."""
+
+
+class KeyInvalid(JobsError):
+    """A token is no key's, or its key has expired or was revoked."""
+
+
+class LimitReached(JobsError):
+    """The API key may do no more for now."""
+
+
+class TooManyJobs(LimitReached):
+    """As many jobs of the key as may be are under way."""
+
+    def __init__(self, ceiling: int) -> None:
+        super().__init__(f"The key has {ceiling} jobs under way; no more are accepted at a time.")
+
+
+class QuotaExceeded(LimitReached):
+    """The key made as many jobs today as it may; `wait` is the time until tomorrow, by UTC."""
+
+    def __init__(self, ceiling: int, wait: timedelta) -> None:
+        super().__init__(
+            f"The key made {ceiling} jobs today; no more are accepted on a day."
+        )
+        self.wait = wait
 
 
 class Unavailable(JobsError):

@@ -35,6 +35,11 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET), description="The object store's secret key."
     )
+    key_secret: SecretStr = Field(
+        SecretStr(DEVELOPMENT_SECRET),
+        min_length=16,
+        description="The secret under which API keys are kept as digests; a new one voids all.",
+    )
     lease_seconds: float = Field(
         30.0, gt=0, description="Seconds a worker may stay silent before it loses its job."
     )

@@ -61,7 +61,11 @@ def transact(client: Redis, steps: Callable[[Pipeline], T], *watched: str) -> T:
 
 def read_clock(client: Redis) -> datetime:
     """Return the time on Valkey's clock."""
-    seconds, micros = client.time()
+    return clock_time(*client.time())
+
+
+def clock_time(seconds: int, micros: int) -> datetime:
+    """Return a time as Valkey's TIME tells it."""
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)
 
 
