@@ -7,6 +7,7 @@
     amigo:jobs:{final state}    sorted sets: ids by the time they ended
     amigo:queue:{priority}      sorted sets: queued ids by the time they were queued
     amigo:tenant:{tenant}:jobs  sorted set: a tenant's ids by the time they were created
+    amigo:runs                  list: how long the last finished jobs took, newest first
     amigo:outbox                sorted set: queued ids by the time their message is due (again)
     amigo:spent                 sorted set: ended and deleted ids by the time their leftovers
                                 may be cleared
@@ -26,10 +27,13 @@ from typing import Self, cast
 from redis import Redis
 from redis.client import Pipeline
 
+from jobs import usage
 from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
+from jobs.forecast import RUNS_KEPT, Outlook, Run
 from jobs.job import Failure, Job, JobStatus, Priority, Result, Stage
+from jobs.keys import Allowance
 from jobs.settings import Settings
-from jobs.valkey import connect, read_clock, score, transact, translated_errors
+from jobs.valkey import clock_time, connect, read_clock, score, transact, translated_errors
 
 DISPATCH_GRACE = timedelta(seconds=5)
 """How long whoever queued a job has for sending its message before the reconciler does."""
@@ -46,6 +50,7 @@ EVENTS_KEPT = timedelta(hours=1)
 BATCH = 1000
 """Jobs that one listing returns at most."""
 
+RUNS = "amigo:runs"
 OUTBOX = "amigo:outbox"
 SPENT = "amigo:spent"
 LEADER = "amigo:leader"
@@ -103,19 +108,39 @@ class JobStore:
         """Return the store that the settings name; nothing is sent yet."""
         return cls(connect(settings.valkey_url), settings.lease_seconds)
 
-    def accept(self, job: Job) -> bool:
-        """Record a new job; return False, and change nothing, when it is there or was deleted."""
+    def accept(self, job: Job, allowance: Allowance | None = None) -> bool:
+        """Record a new job; return False, and change nothing, when it is there or was deleted.
+
+        An allowance is that of the key which makes the job; a restored job was made before.
+
+        Raises:
+            LimitReached: the key may make no further job for now.
+        """
 
         def insert(pipe: Pipeline) -> bool:
             is_there = pipe.exists(record_key(job.id))
             is_new = not is_there and pipe.zscore(SPENT, job.id) is None
             now = read_clock(pipe)
+            if is_new and allowance is not None:
+                usage.require_room(pipe, job.key_id, allowance, now)
             pipe.multi()
             if is_new:
                 self._write(pipe, None, job, now)
+            if is_new and allowance is not None:
+                usage.count_made(pipe, job.key_id, now)
             return is_new
 
-        return transact(self._client, insert, record_key(job.id))
+        watched = [usage.active_key(job.key_id)] if job.key_id else []
+        return transact(self._client, insert, record_key(job.id), *watched)
+
+    def require_room(self, key_id: str | None, allowance: Allowance) -> None:
+        """Return when a key may make one more job; only `accept` makes sure of it.
+
+        Raises:
+            LimitReached: it may not for now.
+        """
+        with translated_errors():
+            usage.require_room(self._client, key_id, allowance, read_clock(self._client))
 
     def get(self, job_id: str) -> Job:
         """Return the job.
@@ -213,6 +238,7 @@ class JobStore:
             pipe.zrem(queue_key(job.priority), job_id)
             pipe.zrem(tenant_key(job.tenant), job_id)
             pipe.zrem(OUTBOX, job_id)
+            usage.forget(pipe, job)
             pipe.publish(CHANGES, job_id)
             self._mark_spent(pipe, job_id, now)
 
@@ -222,26 +248,29 @@ class JobStore:
         """Return what happened to a job after the event with this id, oldest first."""
         with translated_errors():
             answer = self._client.xrange(events_key(job_id), min=f"({after}", max="+")
-        entries = cast("list[tuple[str, dict[str, str]]]", answer)
-        return [Event(id, Job.model_validate_json(fields["job"])) for id, fields in entries]
+        return _events(answer)
 
-    def queue_position(self, job_id: str) -> int | None:
-        """Return how many claims until the job's own, 1 for the next; None when not queued."""
-        ahead = 0
-        for rank, waiting in self._ranks(job_id):
-            if rank is not None:
-                return ahead + rank + 1
-            ahead += waiting
-        return None
+    def latest_event(self, job_id: str) -> Event | None:
+        """Return the last thing that happened to a job; None when its events are kept no longer."""
+        with translated_errors():
+            answer = self._client.xrevrange(events_key(job_id), count=1)
+        return next(iter(_events(answer)), None)
 
-    def _ranks(self, job_id: str) -> list[tuple[int | None, int]]:
-        """Return the job's rank among the queued jobs and their number, by priority."""
+    def outlook(self, job_id: str) -> Outlook:
+        """Return what tells when a job will be done."""
         with translated_errors(), self._client.pipeline() as pipe:
             for priority in Priority:
                 pipe.zrank(queue_key(priority), job_id)
                 pipe.zcard(queue_key(priority))
-            answers = pipe.execute()
-        return list(zip(answers[::2], answers[1::2], strict=True))
+            pipe.zcard(index_key(JobStatus.PROCESSING))
+            pipe.lrange(RUNS, 0, -1)
+            pipe.time()
+            *ranks, processing, runs, time = pipe.execute()
+        return Outlook(_position(ranks), processing, tuple(runs), clock_time(*time))
+
+    def queue_position(self, job_id: str) -> int | None:
+        """Return how many claims until the job's own, 1 for the next; None when not queued."""
+        return self.outlook(job_id).position
 
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs are in each state."""
@@ -373,7 +402,11 @@ class JobStore:
             pipe.zrem(OUTBOX, job_id)
         if before is None:
             pipe.zadd(tenant_key(after.tenant), {job_id: score(after.created_at)})
+        usage.count_change(pipe, before, after)
         pipe.publish(CHANGES, job_id)
+        if run := Run.of(after):
+            pipe.lpush(RUNS, str(run))
+            pipe.ltrim(RUNS, 0, RUNS_KEPT - 1)
         if after.status.is_final:
             pipe.expire(events_key(job_id), EVENTS_KEPT)
             self._mark_spent(pipe, job_id, now)
@@ -386,6 +419,21 @@ class JobStore:
         with translated_errors():
             ids = self._client.zrange(index, "-inf", score(when), byscore=True, offset=0, num=BATCH)
         return cast("list[str]", ids)
+
+
+def _position(ranks: list[int | None]) -> int | None:
+    """Return a job's place, given its rank in each queue and the queue's length, in turn."""
+    ahead = 0
+    for rank, waiting in zip(ranks[::2], ranks[1::2], strict=True):
+        if rank is not None:
+            return ahead + rank + 1
+        ahead += waiting or 0
+    return None
+
+
+def _events(entries: object) -> list[Event]:
+    stream = cast("list[tuple[str, dict[str, str]]]", entries)
+    return [Event(id, Job.model_validate_json(fields["job"])) for id, fields in stream]
 
 
 def _read(client: Redis, job_id: str) -> Job:

@@ -7,6 +7,7 @@ import pytest
 from redis import Redis
 
 from jobs.errors import InvalidTransition, JobNotFound, JobsError, StaleAttempt
+from jobs.forecast import RUNS_KEPT, Run
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
 from jobs.settings import Settings
 from jobs.store import CHANGES, OUTBOX, SPENT, JobStore, events_key, index_key
@@ -260,6 +261,41 @@ def test_every_change_is_announced(store: JobStore, valkey_url: str) -> None:
             heard = channel.get_message(timeout=10)
             assert heard
             assert heard["data"] == job.id
+
+
+def test_the_outlook_is_learned_from_the_last_jobs_that_succeeded(store: JobStore) -> None:
+    waiting, running, done = new_job(), new_job(), new_job()
+    for job in (running, done, waiting):
+        store.accept(job)
+    for job in (running, done):
+        store.claim(job.id)
+    assert store.outlook(waiting.id).eta(waiting) is None
+    finished = store.finish(done.id, 1, result_of(done.id, 1))
+    store.finish(done.id, 1, result_of(done.id, 1))
+    outlook = store.outlook(waiting.id)
+    assert (outlook.position, outlook.processing) == (1, 1)
+    assert outlook.runs == (str(Run.of(finished)),)
+    assert outlook.now >= finished.updated_at
+
+
+def test_the_outlook_forgets_jobs_of_long_ago(store: JobStore) -> None:
+    for _ in range(RUNS_KEPT + 2):
+        job = new_job()
+        store.accept(job)
+        store.claim(job.id)
+        store.finish(job.id, 1, result_of(job.id, 1))
+    assert len(store.outlook(job.id).runs) == RUNS_KEPT
+
+
+def test_the_latest_event_is_the_job_as_it_is(store: JobStore) -> None:
+    job = new_job()
+    assert store.latest_event(job.id) is None
+    store.accept(job)
+    claimed = store.claim(job.id)
+    latest = store.latest_event(job.id)
+    assert latest
+    assert latest.job == claimed
+    assert latest == store.events(job.id)[-1]
 
 
 def test_the_counts_follow_the_jobs(store: JobStore) -> None:

@@ -1,0 +1,124 @@
+"""When a job will be done, judged by how long the last ones took: plain arithmetic, no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import combinations
+from statistics import median
+from typing import Self
+
+from jobs.job import Job, JobStatus
+
+RUNS_KEPT = 50
+"""Finished jobs that a forecast is learned from."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How long one attempt took that made a video: seconds of speech, seconds of work."""
+
+    speech: float
+    work: float
+
+    @classmethod
+    def of(cls, job: Job) -> Self | None:
+        """Return the run of a job that just succeeded; None when its beginning is unknown."""
+        if job.result is None or job.claimed_at is None:
+            return None
+        return cls(job.result.duration, (job.updated_at - job.claimed_at).total_seconds())
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the run that `str` wrote."""
+        speech, work = map(float, text.split())
+        return cls(speech, work)
+
+    def __str__(self) -> str:
+        return f"{self.speech:.3f} {self.work:.3f}"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of work that a job takes: an overhead and so many for each second of speech."""
+
+    overhead: float
+    ratio: float
+    typical: float
+    """Seconds of work of the median run."""
+    typical_speech: float
+    """Seconds of speech of the median run."""
+
+    @classmethod
+    def learn(cls, runs: Sequence[Run]) -> Self:
+        """Return the line through the runs, of which nearly a third may be outliers.
+
+        The Theil-Sen estimator: the median slope of all pairs, the median rest (P. K. Sen,
+        Estimates of the regression coefficient based on Kendall's tau, 1968). Runs of one length
+        tell no overhead: then the line goes through zero.
+        """
+        ratio = median(each.work / each.speech for each in runs)
+        pairs = [(a, b) for a, b in combinations(runs, 2) if abs(a.speech - b.speech) > 0.1]
+        if pairs:
+            slope = median((a.work - b.work) / (a.speech - b.speech) for a, b in pairs)
+            ratio = min(max(slope, 0.0), ratio)
+        overhead = median(each.work - ratio * each.speech for each in runs)
+        return cls(
+            max(overhead, 0.0),
+            ratio,
+            median(each.work for each in runs),
+            median(each.speech for each in runs),
+        )
+
+    def seconds(self, speech: float | None) -> float:
+        """Return the seconds of work for so many seconds of speech; None: as many as usual."""
+        return self.overhead + self.ratio * (self.typical_speech if speech is None else speech)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What the store knows about a job's way to its end.
+
+    Attributes:
+        position: claims until the job's own, 1 for the next; None when it is not queued.
+        processing: jobs that are worked on at this moment.
+        runs: the last runs, as `Run` writes them.
+        now: the time on the store's clock, which the job's times are of.
+    """
+
+    position: int | None
+    processing: int
+    runs: tuple[str, ...]
+    now: datetime
+
+    def eta(self, job: Job) -> datetime | None:
+        """Return when the job will be done; None when it has ended or nothing is known yet."""
+        if job.status.is_final or not self.runs:
+            return None
+        pace = learned(self.runs)
+        left = self._work_left(job, pace)
+        if job.status is JobStatus.QUEUED:
+            left += self._wait(pace)
+        return self.now + timedelta(seconds=left)
+
+    def _wait(self, pace: Pace) -> float:
+        """Return the seconds until the job's turn: as many as work at once go forward together."""
+        ahead = (self.position or 1) - 1
+        if not self.processing:
+            return ahead * pace.typical
+        # The jobs being processed are half done, on average.
+        return (ahead + 0.5) * pace.typical / self.processing
+
+    def _work_left(self, job: Job, pace: Pace) -> float:
+        expected = pace.seconds(job.audio_seconds)
+        if job.status is JobStatus.QUEUED or job.claimed_at is None:
+            return expected
+        spent = (self.now - job.claimed_at).total_seconds()
+        # Progress may stem from an earlier attempt, so time counts too, and the worse is told.
+        return max(expected - spent, (1 - job.progress) * max(expected, spent))
+
+
+@lru_cache(maxsize=4)
+def learned(runs: tuple[str, ...]) -> Pace:
+    """Return the pace of runs as `Run` writes them; learned once while no job ends."""
+    return Pace.learn([Run.parse(each) for each in runs])
