@@ -1,27 +1,32 @@
 """What a caller is told of a job: its record, and what the store knows about it besides."""
 
 from jobs.errors import StoreUnavailable
-from jobs.job import Job, JobStatus
-from jobs.store import JobStore
+from jobs.job import Job
+from service.components import Components
 from service.schemas import JobDocument
 
 
-def describe(job: Job, store: JobStore) -> JobDocument:
+def describe(job: Job, components: Components) -> JobDocument:
     """Return the job's document.
 
     Raises:
         StoreUnavailable: the store does not answer.
     """
-    position = store.queue_position(job.id) if job.status is JobStatus.QUEUED else None
-    return JobDocument.of(job, position)
+    outlook = None if job.status.is_final else components.store.outlook(job.id)
+    return JobDocument.of(job, components.settings.retention, outlook)
 
 
-def describe_accepted(job: Job, store: JobStore) -> JobDocument:
+def describe_accepted(job: Job, components: Components) -> JobDocument:
     """Return the document of a job just made, without its position when the store is down.
 
     Once a job is accepted, nothing may turn the answer into a refusal.
     """
     try:
-        return describe(job, store)
+        return describe(job, components)
     except StoreUnavailable:
-        return JobDocument.of(job, None)
+        return describe_past(job, components)
+
+
+def describe_past(job: Job, components: Components) -> JobDocument:
+    """Return the document of a job as it once was, which needs no store: without its position."""
+    return JobDocument.of(job, components.settings.retention, None)

@@ -1,11 +1,12 @@
 """The JSON documents that go over the wire."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from jobs.job import Failure, HeardEmotion, Job, JobStatus, Options, Stage
+from jobs.forecast import Outlook
+from jobs.job import Failure, HeardEmotion, Job, JobStatus, Metadata, Options, Priority, Stage
 from service.problems import ProblemType
 
 _EXAMPLE_JOB: dict[str, JsonValue] = {
@@ -14,27 +15,38 @@ _EXAMPLE_JOB: dict[str, JsonValue] = {
     "stage": "rendering",
     "progress": 0.42,
     "attempt": 1,
+    "priority": "normal",
     "queue_position": None,
+    "eta": "2026-11-22T12:00:16Z",
+    "eta_seconds": 8.7,
     "created_at": "2026-11-22T12:00:00Z",
     "updated_at": "2026-11-22T12:00:07Z",
+    "expires_at": None,
     "options": {
         "emotion": "auto",
         "intensity": 1.0,
         "pose": "natural",
         "blink": True,
+        "compose": "crop",
         "seed": 0,
         "consent": True,
     },
+    "metadata": {"order": "4711"},
     "notices": [],
     "failure": None,
     "emotion": None,
     "duration": None,
     "num_frames": None,
+    "width": None,
+    "height": None,
     "timings": {},
     "links": {
         "self": "/v1/jobs/job_q4Jx0cVYbL1mZ8sW2nTfRg",
-        "video": None,
+        "events": "/v1/jobs/job_q4Jx0cVYbL1mZ8sW2nTfRg/events",
         "cancel": "/v1/jobs/job_q4Jx0cVYbL1mZ8sW2nTfRg/cancel",
+        "video": None,
+        "poster": None,
+        "landmarks": None,
     },
 }
 
@@ -43,17 +55,23 @@ class Links(BaseModel):
     """Where to go from here; null: not now."""
 
     self: str
-    video: str | None = Field(description="The finished video.")
+    events: str = Field(description="The job's changes as they happen.")
     cancel: str | None = Field(description="POST here to cancel.")
+    video: str | None = Field(description="The finished video.")
+    poster: str | None = Field(description="A picture from the video.")
+    landmarks: str | None = Field(description="The landmarks of every frame.")
 
     @classmethod
     def of(cls, job: Job) -> Self:
         """Return what can be done with the job as it stands."""
-        path = job_path(job.id)
+        path, result = job_path(job.id), job.result
         return cls(
             self=path,
-            video=f"{path}/video" if job.status is JobStatus.SUCCEEDED else None,
+            events=f"{path}/events",
             cancel=None if job.status.is_final else f"{path}/cancel",
+            video=f"{path}/video" if result else None,
+            poster=f"{path}/poster" if result and result.poster_key else None,
+            landmarks=f"{path}/landmarks" if result and result.landmarks_key else None,
         )
 
 
@@ -67,10 +85,20 @@ class JobDocument(BaseModel):
     stage: Stage | None = Field(description="What a worker is doing; null unless processing.")
     progress: Annotated[float, Field(ge=0, le=1)]
     attempt: int = Field(description="How many workers have begun the job.")
+    priority: Priority
     queue_position: int | None = Field(description="1: next; null unless queued.")
+    eta: datetime | None = Field(
+        description="When the job will be done, judged by the last jobs; null once it has ended "
+        "and before any has finished."
+    )
+    eta_seconds: float | None = Field(description="Seconds until then.")
     created_at: datetime
     updated_at: datetime
+    expires_at: datetime | None = Field(
+        description="When the job and its files are deleted; null until it has ended."
+    )
     options: Options
+    metadata: Metadata = Field(description="The caller's own notes.")
     notices: tuple[str, ...] = Field(
         description="Codes of what was done to the inputs, such as `several_faces`."
     )
@@ -78,19 +106,27 @@ class JobDocument(BaseModel):
     emotion: HeardEmotion | None = Field(description="The emotion heard; null until finished.")
     duration: float | None = Field(description="Length of the video in seconds.")
     num_frames: int | None = Field(description="Frames in the video.")
+    width: int | None = Field(description="Of the video, in pixels.")
+    height: int | None = Field(description="Of the video, in pixels.")
     timings: dict[str, float] = Field(description="Seconds spent in each step.")
     links: Links
 
     @classmethod
-    def of(cls, job: Job, queue_position: int | None) -> Self:
-        """Return the document of a job."""
+    def of(cls, job: Job, retention: timedelta, outlook: Outlook | None) -> Self:
+        """Return the document of a job, whose position and ETA the outlook tells."""
         result = job.result
+        eta = outlook and outlook.eta(job)
         return cls(
             **job.model_dump(exclude={"result"}),
-            queue_position=queue_position,
+            queue_position=outlook and outlook.position,
+            eta=eta and eta.replace(microsecond=0),
+            eta_seconds=eta and outlook and round((eta - outlook.now).total_seconds(), 1),
+            expires_at=job.updated_at + retention if job.status.is_final else None,
             emotion=result and result.emotion,
             duration=result and result.duration,
             num_frames=result and result.num_frames,
+            width=result and result.width,
+            height=result and result.height,
             timings=result.timings if result else {},
             links=Links.of(job),
         )

@@ -43,7 +43,7 @@ async def create_job(request: Request, components: AppComponents) -> Response:
             lambda: from_thread.run(request.is_disconnected),
             limiter=components.submission_limiter,
         )
-    document = await to_thread.run_sync(describe_accepted, job, components.store)
+    document = await to_thread.run_sync(describe_accepted, job, components)
     return JSONResponse(
         document.model_dump(mode="json"),
         status.HTTP_202_ACCEPTED,

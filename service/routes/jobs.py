@@ -51,7 +51,7 @@ def read_job(
 ) -> Response:
     """Return where the job stands and what came of it."""
     job = components.store.get(job_id)
-    content = describe(job, components.store).model_dump_json().encode()
+    content = describe(job, components).model_dump_json().encode()
     headers = {"ETag": entity_tag(content), "Cache-Control": "private, no-cache"}
     if not job.status.is_final:
         headers["Retry-After"] = str(components.settings.poll_seconds)
@@ -75,7 +75,7 @@ def cancel_job(job_id: JobId, components: AppComponents) -> JobDocument:
         raise Problem(
             ProblemType.JOB_ENDED, f"{error} Only a queued or processing job can be canceled."
         ) from error
-    return describe(job, components.store)
+    return describe(job, components)
 
 
 @router.delete(

@@ -11,6 +11,7 @@ from jobs.errors import (
     StorageUnavailable,
     StoreUnavailable,
 )
+from jobs.forecast import Outlook
 from jobs.job import Job, JobStatus, Priority, utc_now
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage
@@ -20,6 +21,7 @@ from jobs.store import JobStore
 class FakeStore(JobStore):
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
+        self.runs: tuple[str, ...] = ()
         self.dispatched: list[str] = []
         self.is_down = False
         self.loses_answer_to_accept = False
@@ -47,10 +49,11 @@ class FakeStore(JobStore):
     def delete(self, job_id: str) -> None:
         del self.jobs[self.get(job_id).id]
 
-    def queue_position(self, job_id: str) -> int | None:
+    def outlook(self, job_id: str) -> Outlook:
         self.ping()
         queued = [job.id for job in self.jobs.values() if job.status is JobStatus.QUEUED]
-        return queued.index(job_id) + 1 if job_id in queued else None
+        position = queued.index(job_id) + 1 if job_id in queued else None
+        return Outlook(position, self.counts()[JobStatus.PROCESSING], self.runs, utc_now())
 
     def counts(self) -> dict[JobStatus, int]:
         self.ping()

@@ -45,8 +45,11 @@ def test_the_answer_to_an_upload_is_the_job_and_where_to_find_it(http: TestClien
     location = answer.headers["location"]
     assert answer.json()["links"] == {
         "self": location,
-        "video": None,
+        "events": f"{location}/events",
         "cancel": f"{location}/cancel",
+        "video": None,
+        "poster": None,
+        "landmarks": None,
     }
     assert http.get(location).json() == answer.json()
 
@@ -145,7 +148,14 @@ def test_a_finished_job_tells_what_was_heard_and_where_the_video_is(
     assert (document["duration"], document["num_frames"], document["progress"]) == (1.0, 25, 1.0)
     assert document["timings"] == {"render": 0.5}
     assert document["notices"] == ["The face is small."]
-    assert document["links"] == {"self": path, "video": f"{path}/video", "cancel": None}
+    assert document["links"] == {
+        "self": path,
+        "events": f"{path}/events",
+        "cancel": None,
+        "video": f"{path}/video",
+        "poster": None,
+        "landmarks": None,
+    }
     assert "video_key" not in answer.text
     assert "retry-after" not in answer.headers
 
