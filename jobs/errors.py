@@ -12,6 +12,7 @@ JobsError
 │   └── QuotaExceeded
 ├── AssetNotFound
 ├── AssetNotUploaded          announced, but its file has not come
+├── UrlRefused                it is not accepted, or leads where none may lead
 └── Unavailable           a component cannot be reached; trying again may help
     ├── StoreUnavailable
     ├── StorageUnavailable
@@ -76,6 +77,10 @@ class QuotaExceeded(LimitReached):
             f"The key made {ceiling} jobs today; no more are accepted on a day."
         )
         self.wait = wait
+
+
+class UrlRefused(JobsError):
+    """The URL is not accepted, or leads where none may lead."""
 
 
 class Unavailable(JobsError):

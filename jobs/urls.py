@@ -1,0 +1,119 @@
+"""Which URLs of callers are followed: their form, and the addresses that their hosts have.
+
+A caller's URL is followed from inside our network, where it must reach nothing that the caller
+could not reach from outside.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+import httpx
+
+from jobs.errors import UrlRefused
+
+HTTPS_PORT = 443
+MAX_LENGTH = 2048
+"""Characters."""
+
+_HOST = re.compile(r"[a-z0-9._:-]{1,253}")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+# RFC 4291: all other unicast addresses are local or unassigned.
+_IPV6_UNICAST = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")
+# Not public, though the standard library of some Python 3.11 says so.
+_HIDDEN = (
+    IPv4Network("192.0.0.0/24"),  # RFC 6890; metadata in Oracle's cloud
+    IPv6Network("3fff::/20"),  # documentation, RFC 9637
+    IPv4Network("168.63.129.16/32"),  # the host's own agent in Azure
+    IPv4Network("192.88.99.0/24"),  # relays to 6to4, RFC 7526
+)
+
+
+@dataclass(frozen=True)
+class UrlRules:
+    """What is accepted.
+
+    Attributes:
+        local: whether http, any port and this machine's loopback are too; for development.
+    """
+
+    local: bool = False
+
+    def check(self, text: str) -> httpx.URL:
+        """Return a URL whose form is accepted; where its host leads is not asked.
+
+        Raises:
+            UrlRefused: it is not.
+        """
+        url = _parse(text)
+        if url.scheme not in (("https", "http") if self.local else ("https",)):
+            raise _refused(url, "is not https; only that is accepted")
+        if url.userinfo:
+            raise _refused(url, "carries a user name; none is accepted")
+        if url.port not in (None, HTTPS_PORT) and not self.local:
+            raise _refused(url, f"names the port {url.port}; only {HTTPS_PORT} is accepted")
+        host = url.raw_host.decode("ascii")
+        if not _HOST.fullmatch(host) or not _is_usual(host):
+            raise _refused(url, "has a host that is not spelled as usual")
+        if _is_literal(host) and not self.allow(host):
+            raise _refused(url, "leads to an address that is not public")
+        return url.copy_with(fragment=None)
+
+    def allow(self, address: str) -> bool:
+        """Tell whether an IP address may be connected to."""
+        ip = ip_address(address)
+        return is_public(ip) or (self.local and ip.is_loopback)
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Tell whether anyone on the internet could reach the address.
+
+    An IPv6 address that stands for an IPv4 address is judged by that.
+    """
+    if isinstance(address, IPv6Address):
+        if embedded := _embedded(address):
+            return is_public(embedded)
+        if address not in _IPV6_UNICAST:
+            return False
+    is_hidden = any(address in network for network in _HIDDEN)
+    return address.is_global and not address.is_multicast and not is_hidden
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _parse(text: str) -> httpx.URL:
+    if len(text) > MAX_LENGTH:
+        raise UrlRefused(f"The URL has {len(text)} characters; at most {MAX_LENGTH} are accepted.")
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as error:
+        raise UrlRefused(f"The URL {text[:60]!r} cannot be read: {error}.") from error
+    if not url.host:
+        raise UrlRefused(f"The URL {text[:60]!r} names no host.")
+    return url
+
+
+def _is_usual(host: str) -> bool:
+    """Tell whether a host is a name or a plain address; 0x7f.1 and 2130706433 are neither."""
+    last = host.rstrip(".").rpartition(".")[2]
+    return _is_literal(host) or not (":" in host or _NUMBER.fullmatch(last))
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _refused(url: httpx.URL, reason: str) -> UrlRefused:
+    # A query may hold a signature, and what the rules refuse is often quoted.
+    shown = f"{url.scheme}://{url.host}{url.path}"
+    return UrlRefused(f"The URL {shown[:100]} {reason}.")
