@@ -1,60 +1,108 @@
-"""Talks to a running service: post a job, follow it, fetch its video."""
+"""Talks to a running service: post jobs, follow them, fetch their videos."""
 
+import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, TypeVar, Unpack
 
 import httpx
-from pydantic import ValidationError
+from tenacity import Retrying
 
-from client.errors import ApiProblem, JobUnfinished, Unreachable
-from client.job_view import JobView
+from client import dialogues
+from client.call import Call, Dialogue, Ended, Story, advance
+from client.errors import AmigoError, ApiProblem, Unreachable, require_success
+from client.job_request import JobOptions, JobRequest, Source, read_file
+from client.job_view import AssetView, JobView
+from client.retries import Retries
 
+DEFAULT_URL = "http://127.0.0.1:8000"
+API_KEY_VARIABLE = "AMIGO_API_KEY"
 TIMEOUT = httpx.Timeout(60.0, connect=5.0)
-POLL_SECONDS = 1.0  # unless the service names another pause
-PATIENCE_SECONDS = 30.0  # how long `wait` bears a service that does not answer
-CHUNK_BYTES = 1 << 16
 
-Option = str | float | bool | None
+T = TypeVar("T")
 
 
 class AmigoClient:
     """One service, by its base URL; close it, or use it in a `with` statement.
 
-    Every method may raise ApiProblem or Unreachable.
+    Every method may raise ApiProblem or Unreachable. What may pass (429, 502, 503, 504, a broken
+    connection) is tried again, for about half a minute or as long as the service asks, except
+    where a second request could do more than the first: cancel, batch and assets. A service that
+    has never answered is given up after a second.
+
+    Args:
+        base_url: where the service answers.
+        api_key: the key to show; left out: AMIGO_API_KEY.
     """
 
     def __init__(
         self,
-        base_url: str = "http://127.0.0.1:8000",
+        base_url: str = DEFAULT_URL,
         *,
+        api_key: str | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT, transport=transport)
+        self._api_key = known_api_key(api_key)
+        self._retries = Retries()
+        self._http = httpx.Client(
+            base_url=base_url, timeout=TIMEOUT, transport=transport, follow_redirects=True
+        )
 
-    def submit(self, portrait: Path, audio: Path, *, consent: bool, **options: Option) -> JobView:
+    def submit(
+        self,
+        portrait: Source,
+        audio: Source,
+        *,
+        consent: bool,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> JobView:
         """Post a portrait and a speech clip and return the queued job.
 
         Args:
-            portrait: a JPEG, PNG or WEBP file that shows a face.
+            portrait: a JPEG, PNG or WEBP picture that shows a face.
             audio: a recording of speech.
             consent: that you have the right to animate this face and voice.
-            options: emotion, intensity, pose, blink, seed; None stands for the default.
+            idempotency_key: your own name for this submission; sent again within a day, it leads
+                to the same job. Left out, a new one is made.
+            options: see JobOptions.
+
+        Raises:
+            OSError: a file cannot be read.
         """
-        chosen = {**options, "consent": consent}
-        with portrait.open("rb") as picture, audio.open("rb") as speech, self._translated_errors():
-            response = self._http.post(
-                "/v1/jobs",
-                data={name: _text(value) for name, value in chosen.items() if value is not None},
-                files={"portrait": (portrait.name, picture), "audio": (audio.name, speech)},
-            )
-        return _job(response)
+        request = JobRequest.of(portrait, audio, consent=consent, options=options)
+        return self._hold(dialogues.submit(request, idempotency_key))
+
+    def submit_batch(self, requests: Sequence[JobRequest]) -> list[JobView | ApiProblem]:
+        """Post 1 to 100 requests at once and return, in their order, each job or its refusal.
+
+        Raises:
+            ValueError: an input is a file; a batch takes addresses and assets.
+        """
+        return self._hold(dialogues.submit_batch(requests))
+
+    def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
+        """Bring a file straight to the object store; a day long, jobs can take it as an input.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        return self._hold(dialogues.upload_asset(kind, read_file(path)))
 
     def get(self, job_id: str) -> JobView:
         """Return the job as it stands."""
-        return self._look(job_id)[0]
+        return self._hold(dialogues.get(job_id))
+
+    def follow(self, job_id: str, timeout: float = float("inf")) -> Iterator[JobView]:
+        """Yield the job at once, and again whenever it has changed, until it has ended.
+
+        Raises:
+            JobUnfinished: the job did not end within `timeout` seconds.
+        """
+        return self._tell(dialogues.follow(job_id, timeout))
 
     def wait(
         self,
@@ -72,47 +120,56 @@ class AmigoClient:
         Raises:
             JobUnfinished: the job did not end in time.
         """
-        deadline = time.monotonic() + timeout
-        bearable = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            pause = POLL_SECONDS
-            try:
-                job, pause = self._look(job_id)
-            except (Unreachable, ApiProblem) as error:
-                if not _may_pass(error) or time.monotonic() > bearable:
-                    raise
-            else:
-                bearable = time.monotonic() + PATIENCE_SECONDS
-                on_progress(job)
-                if job.has_ended:
-                    return job
-            if time.monotonic() + pause > deadline:
-                raise JobUnfinished(f"Job {job_id} did not end within {timeout:g} s.")
-            time.sleep(pause)
+        for job in self.follow(job_id, timeout):
+            on_progress(job)
+        return job
+
+    def list(
+        self,
+        *,
+        statuses: Iterable[str] = (),
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        metadata: dict[str, str] | None = None,
+        page_size: int = 20,
+    ) -> Iterator[JobView]:
+        """Yield your jobs, newest first, asking for a page (1 to 100 jobs) when one is needed.
+
+        Args:
+            statuses: only jobs in one of these; none: in any.
+            created_after: only jobs made since.
+            created_before: only jobs made before.
+            metadata: only jobs with these values.
+            page_size: jobs a request.
+        """
+        story = dialogues.list_jobs(
+            statuses=statuses,
+            created_after=created_after,
+            created_before=created_before,
+            metadata=metadata or {},
+            page_size=page_size,
+        )
+        return self._tell(story)
 
     def cancel(self, job_id: str) -> JobView:
         """Cancel the job and return it."""
-        with self._translated_errors():
-            return _job(self._http.post(f"/v1/jobs/{job_id}/cancel"))
+        return self._hold(dialogues.cancel(job_id))
+
+    def delete(self, job_id: str) -> None:
+        """Forget the job, whatever its state, and delete its files."""
+        self._hold(dialogues.delete(job_id))
 
     def download_video(self, job_id: str, path: Path) -> Path:
         """Save the finished video, whole or not at all, and return its path."""
-        unfinished = path.with_name(f"{path.name}.part")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with (
-                self._translated_errors(),
-                self._http.stream(
-                    "GET", f"/v1/jobs/{job_id}/video", follow_redirects=True
-                ) as response,
-            ):
-                _require_success(response)
-                with unfinished.open("wb") as file:
-                    for chunk in response.iter_bytes(CHUNK_BYTES):
-                        file.write(chunk)
-            return unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        return self._hold(dialogues.download(job_id, "video", path))
+
+    def download_poster(self, job_id: str, path: Path) -> Path:
+        """Save the video's still picture, a JPEG, and return its path."""
+        return self._hold(dialogues.download(job_id, "poster", path))
+
+    def download_landmarks(self, job_id: str, path: Path) -> Path:
+        """Save the landmarks and return their path: NumPy's format for `.npz`, else JSON."""
+        return self._hold(dialogues.download_landmarks(job_id, path))
 
     def close(self) -> None:
         """Close the connections."""
@@ -124,45 +181,46 @@ class AmigoClient:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
+    def _hold(self, dialogue: Dialogue[T]) -> T:
+        with closing(dialogue):
+            step = advance(dialogue, None)
+            while isinstance(step, Call):
+                step = advance(dialogue, self._answer(step))
+            return step.value
+
+    def _tell(self, story: Story) -> Iterator[JobView]:
+        with closing(story):
+            step = advance(story, None)
+            while not isinstance(step, Ended):
+                if isinstance(step, JobView):
+                    yield step
+                    step = advance(story, None)
+                else:
+                    step = advance(story, self._answer(step))
+
+    def _answer(self, call: Call) -> httpx.Response | AmigoError:
+        time.sleep(call.pause)
         try:
-            yield
-        except httpx.TransportError as error:
-            raise Unreachable(f"{self._http.base_url} cannot be reached: {error}.") from error
+            return Retrying(**self._retries.policy(call))(self._send, call)
+        except AmigoError as error:
+            return error
 
-    def _look(self, job_id: str) -> tuple[JobView, float]:
-        """Return the job and the seconds to wait before the next look."""
-        with self._translated_errors():
-            response = self._http.get(f"/v1/jobs/{job_id}")
-        return _job(response), _pause(response)
-
-
-def _job(response: httpx.Response) -> JobView:
-    _require_success(response)
-    try:
-        return JobView.model_validate_json(response.content)
-    except ValidationError as error:
-        raise Unreachable(f"{response.url} answers, but not like AMIGO.") from error
-
-
-def _require_success(response: httpx.Response) -> None:
-    if not response.is_success:
-        response.read()
-        raise ApiProblem.of(response)
+    def _send(self, call: Call) -> httpx.Response:
+        request = call.request(self._http, self._api_key)
+        try:
+            with closing(self._http.send(request, stream=True)) as response:
+                self._retries.has_answered = True
+                if call.into and response.is_success:
+                    call.into.begin(response)
+                    for piece in response.iter_bytes():
+                        call.into.write(piece)
+                else:
+                    response.read()
+        except httpx.RequestError as error:
+            raise Unreachable.of(self._http.base_url, error) from error
+        return require_success(response)
 
 
-def _may_pass(error: Unreachable | ApiProblem) -> bool:
-    return isinstance(error, Unreachable) or error.status in (502, 503, 504)
-
-
-def _pause(response: httpx.Response) -> float:
-    """Return the seconds that the service asks for; a proxy may have put a date in their place."""
-    try:
-        return float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
-        return POLL_SECONDS
-
-
-def _text(value: str | float | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def known_api_key(given: str | None) -> str | None:
+    """Return the key to show: the one given, or the environment's."""
+    return given or os.environ.get(API_KEY_VARIABLE)

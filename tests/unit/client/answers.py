@@ -54,12 +54,18 @@ class Service:
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, dict):
-            return httpx.Response(200, json=answer, headers={"Retry-After": "0"})
+            return httpx.Response(200, json=answer)
         assert isinstance(answer, httpx.Response)
         return answer
 
 
 def _route(request: httpx.Request) -> str:
     last = request.url.path.rpartition("/")[2]
-    known = {"jobs": "post", "cancel": "cancel", "video": "video"}
-    return known.get(last, "get")
+    if last == "jobs":
+        return "list" if request.method == "GET" else "post"
+    if request.method in ("DELETE", "PUT"):
+        return request.method.lower()
+    return last if last in _OWN_ROUTES else "get"
+
+
+_OWN_ROUTES = {"assets", "batch", "cancel", "landmarks", "poster", "video"}

@@ -1,8 +1,19 @@
-"""Two small files to post; their content does not matter to the client."""
+"""Two small files to post, both clients behind one face, and a clock that does not wait."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
+import httpx
 import pytest
+
+from client import AmigoClient, AsyncAmigoClient
+from tests.unit.client.answers import Service
+from tests.unit.client.clock import Clock
+
+T = TypeVar("T")
+Connect = Callable[..., Any]
 
 
 @pytest.fixture
@@ -17,3 +28,54 @@ def audio(tmp_path: Path) -> Path:
     path = tmp_path / "speech.wav"
     path.write_bytes(b"a voice")
     return path
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    clock.install(monkeypatch)
+    return clock
+
+
+@pytest.fixture(params=["sync", "async"])
+def connect(request: pytest.FixtureRequest, clock: Clock) -> Connect:
+    """Returns a client of a service, once AmigoClient, once AsyncAmigoClient as if it blocked."""
+
+    def connected(service: Service, **settings: Any) -> Any:
+        transport = Unread(service)
+        if request.param == "sync":
+            return AmigoClient("http://amigo", transport=transport, **settings)
+        return Awaited(AsyncAmigoClient("http://amigo", transport=transport, **settings))
+
+    return connected
+
+
+class Unread(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Hands answers on without reading them first, as MockTransport would."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._service(request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self._service(request)
+
+
+class Awaited:
+    """The asynchronous client as if it were the other: each call runs to its end."""
+
+    def __init__(self, client: AsyncAmigoClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def run(*arguments: Any, **options: Any) -> Any:
+            begun = getattr(self._client, name)(*arguments, **options)
+            return asyncio.run(_all(begun) if isinstance(begun, AsyncIterator) else begun)
+
+        return run
+
+
+async def _all(items: AsyncIterator[T]) -> list[T]:
+    return [item async for item in items]

@@ -1,25 +1,52 @@
-"""The client against answers that no socket carried."""
+"""Both clients against answers that no socket carried."""
 
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
-from client import client as module
-from client.client import AmigoClient
-from client.errors import ApiProblem, JobUnfinished, Unreachable
-from client.job_view import JobView
+from client import ApiProblem, JobRequest, JobUnfinished, JobView, Unreachable
+from client.dialogues import LONG_POLL_SECONDS
+from client.retries import ATTEMPTS, ATTEMPTS_AT_A_STRANGER
 from tests.unit.client.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
+from tests.unit.client.clock import Clock
+from tests.unit.client.conftest import Connect
+
+REFUSED = httpx.ConnectError("refused")
+ASSET = {
+    "id": "asset_1",
+    "kind": "portrait",
+    "expires_at": "2026-11-23T12:00:00Z",
+    "upload": {
+        "method": "PUT",
+        "url": "http://store/bucket/assets/local/asset_1/portrait?signature=x",
+        "headers": {"Content-Type": "image/jpeg"},
+    },
+}
 
 
-def client_of(service: Service) -> AmigoClient:
-    return AmigoClient("http://amigo", transport=httpx.MockTransport(service))
+def look(job: dict[str, Any], tag: str) -> httpx.Response:
+    return httpx.Response(200, json=job, headers={"ETag": tag})
 
 
-def test_submit_posts_both_files_and_the_options_as_text(portrait: Path, audio: Path) -> None:
+def test_submit_posts_both_files_and_the_options_as_text(
+    connect: Connect, portrait: Path, audio: Path
+) -> None:
     service = Service(post=[JOB])
-    job = client_of(service).submit(
-        portrait, audio, consent=True, emotion="anger", intensity=1.5, blink=False, seed=None
+    job = connect(service).submit(
+        portrait,
+        str(audio),
+        consent=True,
+        emotion="anger",
+        intensity=1.5,
+        blink=False,
+        metadata={"scene": "3"},
+        seed=None,
     )
     assert job.id == "job_1"
     body = service.requests[0].content
@@ -32,139 +59,395 @@ def test_submit_posts_both_files_and_the_options_as_text(portrait: Path, audio: 
         b'name="emotion"\r\n\r\nanger\r\n',
         b'name="intensity"\r\n\r\n1.5\r\n',
         b'name="blink"\r\n\r\nfalse\r\n',
+        b'name="metadata"\r\n\r\n{"scene": "3"}\r\n',
     ):
         assert part in body
     assert b"seed" not in body
 
 
-def test_a_problem_carries_its_code_and_detail() -> None:
+def test_addresses_and_assets_go_as_json(connect: Connect) -> None:
+    service = Service(post=[JOB], assets=[ASSET], put=[httpx.Response(200)])
+    client = connect(service)
+    client.submit("https://a/p.jpg", "https://a/s.wav", consent=True, metadata={"scene": "3"})
+    assert json.loads(service.requests[0].content) == {
+        "portrait_url": "https://a/p.jpg",
+        "audio_url": "https://a/s.wav",
+        "consent": True,
+        "metadata": {"scene": "3"},
+    }
+
+
+def test_an_asset_goes_to_the_object_store_without_the_key(
+    connect: Connect, portrait: Path, audio: Path
+) -> None:
+    service = Service(post=[JOB], assets=[ASSET], put=[httpx.Response(200)])
+    client = connect(service, api_key="amigo_k")
+    asset = client.upload_asset("portrait", portrait)
+    client.submit(asset, audio, consent=True)
+    wanted, upload, submission = service.requests
+    assert json.loads(wanted.content) == {
+        "kind": "portrait",
+        "size": 6,
+        "content_type": "image/jpeg",
+    }
+    assert (str(upload.url), upload.content) == (ASSET["upload"]["url"], b"a face")  # type: ignore[index]
+    assert upload.headers["Content-Type"] == "image/jpeg"
+    assert "Authorization" not in upload.headers
+    assert b'name="portrait_asset"\r\n\r\nasset_1\r\n' in submission.content
+    assert b'filename="speech.wav"' in submission.content
+
+
+def test_a_batch_returns_a_job_or_a_problem_for_each_request(connect: Connect) -> None:
+    refusal = {"code": "consent_required", "detail": "Consent to it.", "status": 422}
+    results = [{"status": 202, "job": JOB}, {"status": 422, "problem": refusal}]
+    service = Service(batch=[{"results": results}])
+    requests = [
+        JobRequest.of("https://a/p.jpg", f"https://a/{name}.wav", consent=True) for name in "ab"
+    ]
+    job, refused = connect(service).submit_batch(requests)
+    assert job.id == "job_1"
+    assert (refused.status, refused.code) == (422, "consent_required")
+    sent = json.loads(service.requests[0].content)
+    assert [each["audio_url"] for each in sent["jobs"]] == ["https://a/a.wav", "https://a/b.wav"]
+
+
+def test_a_batch_of_files_is_refused_before_anything_is_sent(
+    connect: Connect, portrait: Path, audio: Path
+) -> None:
+    service = Service()
+    with pytest.raises(ValueError, match="upload files as assets first"):
+        connect(service).submit_batch([JobRequest.of(portrait, audio, consent=True)])
+    assert not service.requests
+
+
+def test_the_key_given_goes_before_that_of_the_environment(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = Service(get=[JOB])
+    monkeypatch.delenv("AMIGO_API_KEY", raising=False)
+    connect(service).get("job_1")
+    monkeypatch.setenv("AMIGO_API_KEY", "amigo_env")
+    connect(service).get("job_1")
+    connect(service, api_key="amigo_given").get("job_1")
+    shown = [request.headers.get("Authorization") for request in service.requests]
+    assert shown == [None, "Bearer amigo_env", "Bearer amigo_given"]
+
+
+def test_a_problem_carries_its_code_and_detail(connect: Connect) -> None:
     service = Service(get=[problem(404, "job_not_found", "No job job_1.")])
     with pytest.raises(ApiProblem, match=r"No job job_1. \(job_not_found\)") as caught:
-        client_of(service).get("job_1")
+        connect(service).get("job_1")
     assert (caught.value.status, caught.value.code) == (404, "job_not_found")
     assert caught.value.detail == "No job job_1."
 
 
-@pytest.mark.parametrize("body", [b"<html>Bad gateway</html>", b"[]", b'{"error": 1}'])
-def test_an_error_page_of_a_proxy_is_a_problem_too(body: bytes) -> None:
-    service = Service(get=[httpx.Response(502, content=body)])
-    with pytest.raises(ApiProblem, match="answered 502 Bad Gateway") as caught:
-        client_of(service).get("job_1")
+@pytest.mark.parametrize("body", [b"<html>Forbidden</html>", b"[]", b'{"error": 1}'])
+def test_an_error_page_of_a_proxy_is_a_problem_too(connect: Connect, body: bytes) -> None:
+    service = Service(get=[httpx.Response(403, content=body)])
+    with pytest.raises(ApiProblem, match="answered 403 Forbidden") as caught:
+        connect(service).get("job_1")
     assert caught.value.code == "http_error"
 
 
-def test_a_refused_connection_is_told_as_unreachable() -> None:
-    service = Service(get=[httpx.ConnectError("refused")])
-    with pytest.raises(Unreachable, match="http://amigo cannot be reached: refused"):
-        client_of(service).get("job_1")
-
-
-def test_a_success_that_is_no_job_is_not_believed() -> None:
+def test_a_success_that_is_no_job_is_not_believed(connect: Connect) -> None:
     service = Service(get=[httpx.Response(200, text="<html>Some other server</html>")])
     with pytest.raises(Unreachable, match="not like AMIGO"):
-        client_of(service).get("job_1")
+        connect(service).get("job_1")
+    assert len(service.requests) == 1
+
+
+def test_an_id_cannot_lead_elsewhere(connect: Connect) -> None:
+    service = Service(get=[JOB])
+    connect(service).get("../../metrics?x")
+    assert service.requests[0].url.raw_path == b"/v1/jobs/..%2F..%2Fmetrics%3Fx"
+
+
+def test_members_of_a_newer_service_are_kept(connect: Connect) -> None:
+    shown = connect(Service(get=[SUCCEEDED])).get("job_1")
+    assert json.loads(shown.model_dump_json())["a_member_of_a_newer_service"] == 1
+
+
+def test_a_service_that_never_answered_is_given_up_soon(connect: Connect, clock: Clock) -> None:
+    service = Service(get=[REFUSED])
+    with pytest.raises(Unreachable, match="http://amigo cannot be reached: refused"):
+        connect(service).get("job_1")
+    assert len(service.requests) == ATTEMPTS_AT_A_STRANGER
+    assert sum(clock.pauses) < 2
+
+
+def test_a_service_that_went_away_is_waited_for(connect: Connect, clock: Clock) -> None:
+    service = Service(get=[JOB, REFUSED])
+    client = connect(service)
+    client.get("job_1")
+    with pytest.raises(Unreachable):
+        client.get("job_1")
+    assert len(service.requests) == 1 + ATTEMPTS
+    assert 25 < sum(clock.pauses) < 60
+    assert clock.pauses == sorted(clock.pauses)
+
+
+def test_an_address_that_is_none_is_not_tried_again(clock: Clock) -> None:
+    from client import AmigoClient
+
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        AmigoClient("localhost").get("job_1")
+    assert not clock.pauses
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (409, "idempotency_in_progress"),
+        (429, "rate_limited"),
+        (502, "http_error"),
+        (503, "store_unavailable"),
+        (504, "http_error"),
+    ],
+)
+def test_a_refusal_that_passes_is_sat_out_as_long_as_the_service_asks(
+    connect: Connect, clock: Clock, portrait: Path, audio: Path, status: int, code: str
+) -> None:
+    refusal = httpx.Response(
+        status, json={"code": code, "detail": "Later."}, headers={"Retry-After": "7"}
+    )
+    service = Service(post=[refusal, JOB])
+    assert connect(service).submit(portrait, audio, consent=True).id == "job_1"
+    assert clock.pauses == [7]
+
+
+def test_a_date_to_come_back_at_is_understood(connect: Connect, clock: Clock) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    refusal = httpx.Response(503, headers={"Retry-After": date})
+    connect(Service(get=[refusal, JOB])).get("job_1")
+    assert 20 < clock.pauses[0] <= 30
+
+
+def test_a_pause_of_hours_is_told_and_not_sat_out(connect: Connect, clock: Clock) -> None:
+    refusal = httpx.Response(
+        429, json={"code": "quota_exceeded", "detail": "No."}, headers={"Retry-After": "40000"}
+    )
+    with pytest.raises(ApiProblem, match="quota_exceeded") as caught:
+        connect(Service(get=[refusal])).get("job_1")
+    assert caught.value.retry_after == 40000
+    assert not clock.pauses
+
+
+def test_a_refusal_that_stays_is_not_tried_again(connect: Connect) -> None:
+    service = Service(get=[problem(404, "job_not_found", "No job.")])
+    with pytest.raises(ApiProblem):
+        connect(service).wait("job_1")
+    assert len(service.requests) == 1
+
+
+def test_a_submission_sent_again_is_the_same_one(
+    connect: Connect, portrait: Path, audio: Path
+) -> None:
+    service = Service(post=[httpx.ReadError("lost"), JOB])
+    client = connect(service)
+    client.submit(portrait, audio, consent=True)
+    client.submit(portrait, audio, consent=True)
+    client.submit(portrait, audio, consent=True, idempotency_key="mine")
+    keys = [request.headers["Idempotency-Key"] for request in service.requests]
+    assert keys[0] == keys[1] != keys[2]
+    assert keys[3] == "mine"
+    assert b"a voice" in service.requests[1].content
+
+
+def test_what_would_be_done_twice_is_sent_once(connect: Connect) -> None:
+    service = Service(cancel=[httpx.ReadError("lost")])
+    with pytest.raises(Unreachable):
+        connect(service).cancel("job_1")
+    assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("last", [SUCCEEDED, FAILED, {**JOB, "status": "canceled"}])
-def test_wait_shows_every_look_and_ends_with_the_job(last: dict[str, object]) -> None:
+def test_wait_shows_every_look_and_ends_with_the_job(
+    connect: Connect, last: dict[str, object]
+) -> None:
     seen: list[JobView] = []
     service = Service(get=[JOB, PROCESSING, last])
-    job = client_of(service).wait("job_1", seen.append)
+    job = connect(service).wait("job_1", seen.append)
     assert [look.status for look in seen] == ["queued", "processing", last["status"]]
     assert job == seen[-1]
 
 
-def test_wait_bears_a_short_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
-    outage = [httpx.ConnectError("refused"), problem(503, "store_unavailable", "No store.")]
-    service = Service(get=[JOB, *outage, SUCCEEDED])
-    assert client_of(service).wait("job_1").has_succeeded
+def test_following_asks_for_what_it_does_not_know_yet(connect: Connect) -> None:
+    unchanged = httpx.Response(304, headers={"ETag": '"a"'})
+    service = Service(get=[look(JOB, '"a"'), unchanged, look(SUCCEEDED, '"b"')])
+    shown = list(connect(service).follow("job_1"))
+    assert [job.status for job in shown] == ["queued", "succeeded"]
+    first, second, third = service.requests
+    assert "wait" not in first.url.params
+    for later in (second, third):
+        assert later.url.params["wait"] == str(LONG_POLL_SECONDS)
+        assert later.headers["If-None-Match"] == '"a"'
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "Sun, 22 Nov 2026 12:00:00 GMT"}])
-def test_wait_pauses_as_usual_when_no_seconds_are_named(
-    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+def test_a_job_that_changes_all_the_time_is_looked_at_once_a_second(
+    connect: Connect, clock: Clock
 ) -> None:
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
-    service = Service(get=[httpx.Response(200, json=JOB, headers=headers), SUCCEEDED])
-    assert client_of(service).wait("job_1").has_succeeded
+    connect(Service(get=[PROCESSING, PROCESSING, PROCESSING, SUCCEEDED])).wait("job_1")
+    assert clock.pauses == [1.0, 1.0, 1.0]
 
 
-def test_wait_gives_up_a_service_that_stays_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "POLL_SECONDS", 0.0)
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.05)
-    service = Service(get=[httpx.ConnectError("refused")])
-    with pytest.raises(Unreachable):
-        client_of(service).wait("job_1")
-    assert len(service.requests) > 1
+def test_wait_survives_a_restart_of_the_service(connect: Connect) -> None:
+    outage = [REFUSED, REFUSED, problem(503, "not_ready", "Soon."), httpx.ReadError("lost")]
+    service = Service(get=[JOB, *outage, SUCCEEDED])
+    assert connect(service).wait("job_1").has_succeeded
 
 
-def test_wait_does_not_ask_again_after_a_problem_that_stays() -> None:
-    service = Service(get=[problem(404, "job_not_found", "No job.")])
-    with pytest.raises(ApiProblem):
-        client_of(service).wait("job_1")
-    assert len(service.requests) == 1
-
-
-def test_wait_ends_when_its_time_is_up() -> None:
+def test_wait_ends_when_its_time_is_up(connect: Connect, clock: Clock) -> None:
     service = Service(get=[PROCESSING])
-    with pytest.raises(JobUnfinished, match=r"did not end within 0.05 s"):
-        client_of(service).wait("job_1", timeout=0.05)
+    with pytest.raises(JobUnfinished, match=r"did not end within 2.5 s"):
+        connect(service).wait("job_1", timeout=2.5)
+    assert sum(clock.pauses) == 2.5
+    assert [request.url.params.get("wait") for request in service.requests] == [None, "1", "0", "0"]
 
 
-def test_cancel_posts_and_returns_the_job() -> None:
+def test_the_list_goes_on_over_its_pages(connect: Connect) -> None:
+    pages = [
+        {"jobs": [{**JOB, "id": "job_3"}, {**JOB, "id": "job_2"}], "next_cursor": "c&1"},
+        {"jobs": [JOB], "next_cursor": None},
+    ]
+    service = Service(list=[*pages])
+    jobs = connect(service).list(
+        statuses=["queued", "failed"],
+        created_after=datetime(2026, 11, 22, tzinfo=UTC),
+        metadata={"scene": "3"},
+        page_size=2,
+    )
+    assert [job.id for job in jobs] == ["job_3", "job_2", "job_1"]
+    first, second = (request.url.params for request in service.requests)
+    assert first.get_list("status") == ["queued", "failed"]
+    assert first["created_after"] == "2026-11-22T00:00:00+00:00"
+    assert (first["metadata.scene"], first["limit"]) == ("3", "2")
+    assert "cursor" not in first
+    assert dict(second) == {**dict(first), "cursor": "c&1"}
+
+
+def test_cancel_posts_and_returns_the_job(connect: Connect) -> None:
     service = Service(cancel=[{**JOB, "status": "canceled"}])
-    assert client_of(service).cancel("job_1").has_ended
+    assert connect(service).cancel("job_1").has_ended
     request = service.requests[0]
     assert (request.method, request.url.path) == ("POST", "/v1/jobs/job_1/cancel")
 
 
-def test_a_video_is_saved_whole(tmp_path: Path) -> None:
+def test_delete_says_nothing(connect: Connect) -> None:
+    service = Service(delete=[httpx.Response(204)])
+    assert connect(service).delete("job_1") is None
+    request = service.requests[0]
+    assert (request.method, request.url.path) == ("DELETE", "/v1/jobs/job_1")
+
+
+class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that breaks off."""
+
+    def __init__(self, piece: bytes) -> None:
+        self._piece = piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._piece
+        raise httpx.ReadError("connection lost")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._piece
+        raise httpx.ReadError("connection lost")
+
+
+def test_a_video_is_saved_whole(connect: Connect, tmp_path: Path) -> None:
     service = Service(video=[httpx.Response(200, content=b"frames" * 50_000)])
-    path = client_of(service).download_video("job_1", tmp_path / "new" / "out.mp4")
+    path = connect(service).download_video("job_1", tmp_path / "new" / "out.mp4")
     assert path.read_bytes() == b"frames" * 50_000
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_video_that_lies_elsewhere_is_followed(tmp_path: Path) -> None:
+def test_a_video_that_lies_elsewhere_is_followed_without_the_key(
+    connect: Connect, tmp_path: Path
+) -> None:
     away = httpx.Response(307, headers={"Location": "http://store/bucket/video"})
     service = Service(video=[away, httpx.Response(200, content=b"frames")])
-    path = client_of(service).download_video("job_1", tmp_path / "out.mp4")
-    assert path.read_bytes() == b"frames"
-    assert service.requests[1].url.host == "store"
+    client = connect(service, api_key="amigo_k")
+    assert client.download_video("job_1", tmp_path / "out.mp4").read_bytes() == b"frames"
+    here, there = service.requests
+    assert here.headers["Authorization"] == "Bearer amigo_k"
+    assert there.url.host == "store"
+    assert "Authorization" not in there.headers
 
 
-class Cut(httpx.SyncByteStream):
-    """A body that breaks off."""
+def test_a_broken_download_goes_on_where_it_broke(connect: Connect, tmp_path: Path) -> None:
+    service = Service(
+        video=[
+            httpx.Response(200, headers={"ETag": '"v"'}, stream=Cut(b"abc")),
+            REFUSED,
+            httpx.Response(206, headers={"ETag": '"v"'}, stream=Cut(b"def")),
+            httpx.Response(206, headers={"ETag": '"v"'}, content=b"gh"),
+        ]
+    )
+    path = connect(service).download_video("job_1", tmp_path / "out.mp4")
+    assert path.read_bytes() == b"abcdefgh"
+    asked = [
+        (request.headers.get("Range"), request.headers.get("If-Range"))
+        for request in service.requests
+    ]
+    assert asked == [
+        (None, None),
+        ("bytes=3-", '"v"'),
+        ("bytes=3-", '"v"'),
+        ("bytes=6-", '"v"'),
+    ]
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        yield b"half"
-        raise httpx.ReadError("connection lost")
+
+@pytest.mark.parametrize("tag", ['"v"', 'W/"v"', None])
+def test_another_video_in_its_place_starts_over(
+    connect: Connect, tmp_path: Path, tag: str | None
+) -> None:
+    headers = {"ETag": tag} if tag else {}
+    broken = httpx.Response(200, headers=headers, stream=Cut(b"old bytes"))
+    service = Service(video=[broken, httpx.Response(200, content=b"new")])
+    path = connect(service).download_video("job_1", tmp_path / "out.mp4")
+    assert path.read_bytes() == b"new"
+    assert ("Range" in service.requests[1].headers) == (tag == '"v"')
 
 
-def test_a_video_cut_short_leaves_no_file_and_keeps_the_old_one(tmp_path: Path) -> None:
+def test_a_rest_that_is_not_there_starts_over(connect: Connect, tmp_path: Path) -> None:
+    broken = httpx.Response(200, headers={"ETag": '"v"'}, stream=Cut(b"whole"))
+    beyond = problem(416, "range_not_satisfiable", "There is no more.")
+    service = Service(video=[broken, beyond, httpx.Response(200, content=b"whole")])
+    path = connect(service).download_video("job_1", tmp_path / "out.mp4")
+    assert path.read_bytes() == b"whole"
+
+
+def test_a_download_that_brings_nothing_more_is_given_up(connect: Connect, tmp_path: Path) -> None:
     old = tmp_path / "out.mp4"
     old.write_bytes(b"old")
-    service = Service(video=[httpx.Response(200, stream=Cut())])
-    service_client = AmigoClient("http://amigo", transport=Cutting(service))
-    with pytest.raises(Unreachable, match="connection lost"):
-        service_client.download_video("job_1", old)
+    broken = httpx.Response(200, headers={"ETag": '"v"'}, stream=Cut(b"half"))
+    service = Service(video=[broken, REFUSED])
+    with pytest.raises(Unreachable, match="refused"):
+        connect(service).download_video("job_1", old)
+    assert len(service.requests) == 2 * ATTEMPTS
     assert old.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [old]
 
 
-class Cutting(httpx.BaseTransport):
-    """Hands responses on without reading them first, as MockTransport would."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return self._service(request)
-
-
-def test_a_video_that_is_not_there_leaves_no_file(tmp_path: Path) -> None:
+def test_a_video_that_is_not_there_leaves_no_file(connect: Connect, tmp_path: Path) -> None:
     service = Service(video=[problem(409, "video_not_ready", "Not yet.")])
     with pytest.raises(ApiProblem, match="video_not_ready"):
-        client_of(service).download_video("job_1", tmp_path / "out.mp4")
+        connect(service).download_video("job_1", tmp_path / "out.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_posters_and_landmarks_are_saved_in_the_format_of_their_names(
+    connect: Connect, tmp_path: Path
+) -> None:
+    content = httpx.Response(200, content=b"x")
+    service = Service(poster=[content], landmarks=[content])
+    client = connect(service)
+    client.download_poster("job_1", tmp_path / "p.jpg")
+    client.download_landmarks("job_1", tmp_path / "l.npz")
+    client.download_landmarks("job_1", tmp_path / "l.json")
+    asked = [request.url.raw_path.decode() for request in service.requests]
+    assert asked == [
+        "/v1/jobs/job_1/poster",
+        "/v1/jobs/job_1/landmarks?format=npz",
+        "/v1/jobs/job_1/landmarks?format=json",
+    ]

@@ -1,0 +1,172 @@
+"""Talks to a running service without blocking: AmigoClient for asyncio and trio."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import aclosing, closing
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Literal, Self, TypeVar, Unpack
+
+import httpx
+from anyio import sleep, to_thread
+from tenacity import AsyncRetrying
+
+from client import dialogues
+from client.call import Call, Dialogue, Ended, Story, advance
+from client.client import DEFAULT_URL, TIMEOUT, known_api_key
+from client.errors import AmigoError, ApiProblem, Unreachable, require_success
+from client.job_request import JobOptions, JobRequest, Source, read_file
+from client.job_view import AssetView, JobView
+from client.retries import Retries
+
+T = TypeVar("T")
+
+
+class AsyncAmigoClient:
+    """AmigoClient with the same methods, to be awaited; `follow` and `list` with `async for`.
+
+    Close it, or use it in an `async with` statement.
+    """
+
+    def __init__(
+        self,
+        base_url: str = DEFAULT_URL,
+        *,
+        api_key: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._api_key = known_api_key(api_key)
+        self._retries = Retries()
+        self._http = httpx.AsyncClient(
+            base_url=base_url, timeout=TIMEOUT, transport=transport, follow_redirects=True
+        )
+
+    async def submit(
+        self,
+        portrait: Source,
+        audio: Source,
+        *,
+        consent: bool,
+        idempotency_key: str | None = None,
+        **options: Unpack[JobOptions],
+    ) -> JobView:
+        """Post a portrait and a speech clip and return the queued job."""
+        read = partial(JobRequest.of, portrait, audio, consent=consent, options=options)
+        request = await to_thread.run_sync(read)
+        return await self._hold(dialogues.submit(request, idempotency_key))
+
+    async def submit_batch(self, requests: Sequence[JobRequest]) -> list[JobView | ApiProblem]:
+        """Post 1 to 100 requests at once and return, in their order, each job or its refusal."""
+        return await self._hold(dialogues.submit_batch(requests))
+
+    async def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
+        """Bring a file straight to the object store; a day long, jobs can take it as an input."""
+        file = await to_thread.run_sync(read_file, path)
+        return await self._hold(dialogues.upload_asset(kind, file))
+
+    async def get(self, job_id: str) -> JobView:
+        """Return the job as it stands."""
+        return await self._hold(dialogues.get(job_id))
+
+    def follow(self, job_id: str, timeout: float = float("inf")) -> AsyncIterator[JobView]:
+        """Yield the job at once, and again whenever it has changed, until it has ended."""
+        return self._tell(dialogues.follow(job_id, timeout))
+
+    async def wait(
+        self,
+        job_id: str,
+        on_progress: Callable[[JobView], None] = lambda _: None,
+        timeout: float = float("inf"),
+    ) -> JobView:
+        """Follow the job until it ends, through short outages of the service."""
+        async for job in self.follow(job_id, timeout):
+            on_progress(job)
+        return job
+
+    def list(
+        self,
+        *,
+        statuses: Iterable[str] = (),
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+        metadata: dict[str, str] | None = None,
+        page_size: int = 20,
+    ) -> AsyncIterator[JobView]:
+        """Yield your jobs, newest first, asking for a page when one is needed."""
+        story = dialogues.list_jobs(
+            statuses=statuses,
+            created_after=created_after,
+            created_before=created_before,
+            metadata=metadata or {},
+            page_size=page_size,
+        )
+        return self._tell(story)
+
+    async def cancel(self, job_id: str) -> JobView:
+        """Cancel the job and return it."""
+        return await self._hold(dialogues.cancel(job_id))
+
+    async def delete(self, job_id: str) -> None:
+        """Forget the job, whatever its state, and delete its files."""
+        await self._hold(dialogues.delete(job_id))
+
+    async def download_video(self, job_id: str, path: Path) -> Path:
+        """Save the finished video, whole or not at all, and return its path."""
+        return await self._hold(dialogues.download(job_id, "video", path))
+
+    async def download_poster(self, job_id: str, path: Path) -> Path:
+        """Save the video's still picture, a JPEG, and return its path."""
+        return await self._hold(dialogues.download(job_id, "poster", path))
+
+    async def download_landmarks(self, job_id: str, path: Path) -> Path:
+        """Save the landmarks and return their path: NumPy's format for `.npz`, else JSON."""
+        return await self._hold(dialogues.download_landmarks(job_id, path))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+    async def _hold(self, dialogue: Dialogue[T]) -> T:
+        with closing(dialogue):
+            step = advance(dialogue, None)
+            while isinstance(step, Call):
+                step = advance(dialogue, await self._answer(step))
+            return step.value
+
+    async def _tell(self, story: Story) -> AsyncIterator[JobView]:
+        with closing(story):
+            step = advance(story, None)
+            while not isinstance(step, Ended):
+                if isinstance(step, JobView):
+                    yield step
+                    step = advance(story, None)
+                else:
+                    step = advance(story, await self._answer(step))
+
+    async def _answer(self, call: Call) -> httpx.Response | AmigoError:
+        await sleep(call.pause)
+        try:
+            return await AsyncRetrying(**self._retries.policy(call))(self._send, call)
+        except AmigoError as error:
+            return error
+
+    async def _send(self, call: Call) -> httpx.Response:
+        request = call.request(self._http, self._api_key)
+        try:
+            async with aclosing(await self._http.send(request, stream=True)) as response:
+                self._retries.has_answered = True
+                if call.into and response.is_success:
+                    call.into.begin(response)
+                    async for piece in response.aiter_bytes():
+                        await to_thread.run_sync(call.into.write, piece)
+                else:
+                    await response.aread()
+        except httpx.RequestError as error:
+            raise Unreachable.of(self._http.base_url, error) from error
+        return require_success(response)

@@ -1,0 +1,37 @@
+"""Time that passes only while somebody sleeps."""
+
+from functools import partial
+
+import pytest
+from tenacity import AsyncRetrying, Retrying
+
+from client import async_client, client, dialogues
+
+
+class Clock:
+    """Stands in for `time`: nobody waits, every pause is written down."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        if seconds:
+            self.pauses.append(seconds)
+
+    async def sleep_async(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have both clients and their retries look at this clock."""
+        monkeypatch.setattr(dialogues, "time", self)
+        monkeypatch.setattr(client, "time", self)
+        monkeypatch.setattr(client, "Retrying", partial(Retrying, sleep=self.sleep))
+        monkeypatch.setattr(async_client, "sleep", self.sleep_async)
+        monkeypatch.setattr(
+            async_client, "AsyncRetrying", partial(AsyncRetrying, sleep=self.sleep_async)
+        )

@@ -1,0 +1,79 @@
+"""Webhooks as their receiver checks them."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+
+import pytest
+
+from client import ForgedWebhook, read_webhook
+from tests.unit.client.answers import SUCCEEDED
+
+KEY = b"a key that nobody guesses"
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+BODY = json.dumps(
+    {"type": "job.succeeded", "timestamp": "2026-11-22T12:00:00Z", "data": SUCCEEDED}
+).encode()
+
+
+def signed(body: bytes = BODY, age: int = 0, key: bytes = KEY) -> dict[str, str]:
+    """Return headers signed as the specification of Standard Webhooks says."""
+    timestamp = str(int(time.time()) - age)
+    content = b".".join([b"msg_1", timestamp.encode(), body])
+    signature = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+    return {
+        "Webhook-Id": "msg_1",
+        "Webhook-Timestamp": timestamp,
+        "Webhook-Signature": f"v1,{signature}",
+    }
+
+
+def test_the_news_of_the_service_are_believed() -> None:
+    event = read_webhook(BODY, signed(), SECRET)
+    assert event.type == "job.succeeded"
+    assert event.data.has_succeeded
+
+
+def test_one_of_several_signatures_is_enough() -> None:
+    headers = signed()
+    headers["Webhook-Signature"] = f"v1,AAAA {headers['Webhook-Signature']}"
+    assert read_webhook(BODY, headers, SECRET).data.id == "job_1"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (BODY.replace(b"succeeded", b"failed"), signed()),
+        (BODY, signed(key=b"another key")),
+        (BODY, signed(age=400)),
+        (BODY, signed(age=-400)),
+        (BODY, {}),
+        (BODY, {**signed(), "Webhook-Signature": "v1"}),
+        (BODY, {**signed(), "Webhook-Signature": "v1,no base64"}),
+        (b"\xff", signed(b"\xff")),
+        (b"{}", signed(b"{}")),
+        (b"no JSON", signed(b"no JSON")),
+    ],
+    ids=[
+        "changed",
+        "signed with another key",
+        "old",
+        "of the future",
+        "unsigned",
+        "half a signature",
+        "an unreadable signature",
+        "no text",
+        "no event",
+        "no JSON",
+    ],
+)
+def test_anything_else_is_not_believed(body: bytes, headers: dict[str, str]) -> None:
+    with pytest.raises(ForgedWebhook):
+        read_webhook(body, headers, SECRET)
+
+
+def test_a_secret_that_is_none_is_not_blamed_on_the_sender() -> None:
+    with pytest.raises(ValueError, match="data characters"):
+        read_webhook(BODY, signed(), "whsec_a")
