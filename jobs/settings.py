@@ -6,6 +6,10 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from jobs.urls import UrlRules
+
+MEGABYTE = 1_000_000
+
 DEVELOPMENT_SECRET = "amigo-development-secret"  # noqa: S105 - production refuses to start with it
 
 
@@ -51,15 +55,30 @@ class Settings(BaseSettings):
     retention_hours: float = Field(
         24.0, gt=0, description="Hours a job and its video are kept once the job has ended."
     )
+    portrait_max_bytes: int = Field(20 * MEGABYTE, gt=0, description="Largest portrait, in bytes.")
+    audio_max_bytes: int = Field(50 * MEGABYTE, gt=0, description="Largest audio file, in bytes.")
+    audio_max_seconds: float = Field(300.0, gt=0, description="Longest audio, in seconds.")
+    local_urls: bool = Field(
+        False,
+        description="Whether callers' URLs may be http, name any port and lead to this machine's "
+        "loopback; for development, production refuses to start with it.",
+    )
 
     @property
     def retention(self) -> timedelta:
         """How long a job and its video are kept once the job has ended."""
         return timedelta(hours=self.retention_hours)
 
+    @property
+    def url_rules(self) -> UrlRules:
+        """Which URLs of callers are followed."""
+        return UrlRules(self.local_urls)
+
     @model_validator(mode="after")
-    def _refuse_development_secrets(self) -> Self:
+    def _refuse_what_is_for_development(self) -> Self:
         secret = self.s3_secret_key.get_secret_value()
         if self.environment == "production" and secret == DEVELOPMENT_SECRET:
             raise ValueError("AMIGO_S3_SECRET_KEY must be set in production.")
+        if self.environment == "production" and self.local_urls:
+            raise ValueError("AMIGO_LOCAL_URLS is for development, not for production.")
         return self

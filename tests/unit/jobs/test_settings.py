@@ -20,6 +20,13 @@ def test_production_refuses_the_development_secret() -> None:
     assert Settings(environment="production", s3_secret_key=SecretStr("mine")).s3_bucket == "amigo"
 
 
+def test_production_refuses_to_follow_local_urls() -> None:
+    with pytest.raises(ValidationError, match="AMIGO_LOCAL_URLS"):
+        Settings(environment="production", s3_secret_key=SecretStr("mine"), local_urls=True)
+    assert Settings(local_urls=True).url_rules.allow("127.0.0.1")
+    assert not Settings().url_rules.allow("127.0.0.1")
+
+
 def test_a_secret_is_not_shown() -> None:
     assert "mine" not in repr(Settings(s3_secret_key=SecretStr("mine")))
 
