@@ -2,16 +2,24 @@
 
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
+from service.auth import AUTHORIZATION_PROBLEMS, require_caller
 from service.body_limit import BodyLimit
 from service.components import Components
+from service.cross_origin import allow_origins
 from service.error_handlers import install_error_handlers
+from service.limits import RateLimitHeaders
 from service.observation import Observation
-from service.openapi import DESCRIPTION, TITLE, openapi_document
+from service.openapi import DESCRIPTION, TITLE, openapi_document, problem_responses
 from service.routes import creation, health, jobs, pages, problems, videos
 from service.security_headers import SecurityHeaders
 from service.settings import ServiceSettings
+
+GUARDED = (creation.router, jobs.router, videos.router)
+"""Routes for callers, whose key is asked for before anything else is looked at."""
+
+PUBLIC = (health.router, problems.router, pages.router)
 
 
 def create_app(settings: ServiceSettings, components: Components | None = None) -> FastAPI:
@@ -24,14 +32,23 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
         redoc_url=None,
     )
     app.state.components = components or Components.connect(settings)
-    routers = [module.router for module in (creation, jobs, videos, health, problems, pages)]
-    for router in routers:
+    for router in GUARDED:
+        app.include_router(
+            router,
+            dependencies=[Depends(require_caller)],
+            responses=problem_responses(*AUTHORIZATION_PROBLEMS),
+        )
+    for router in PUBLIC:
         app.include_router(router)
     pages.mount_assets(app)
-    install_error_handlers(app, [route for router in routers for route in router.routes])
+    install_error_handlers(
+        app, [route for router in (*GUARDED, *PUBLIC) for route in router.routes]
+    )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
+    app.add_middleware(RateLimitHeaders)
     app.add_middleware(Observation, metrics=app.state.components.metrics)
+    allow_origins(app, settings.cors_origins)
     app.add_middleware(SecurityHeaders)
     return app

@@ -6,12 +6,15 @@ from typing import Annotated, Self
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from jobs.keys import KeyStore
 from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
+from service.limits import RequestLimits
 from service.metrics import ServiceMetrics
 from service.settings import ServiceSettings
 from service.submissions import Submissions
+from service.watching import JobWatcher
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,9 @@ class Components:
     submissions: Submissions
     submission_limiter: CapacityLimiter
     metrics: ServiceMetrics
+    watcher: JobWatcher
+    keys: KeyStore
+    request_limits: RequestLimits
 
     @classmethod
     def connect(cls, settings: ServiceSettings) -> Self:
@@ -47,6 +53,9 @@ class Components:
             submissions=Submissions(store, storage, queue, settings.audio_max_seconds),
             submission_limiter=CapacityLimiter(settings.concurrent_submissions),
             metrics=ServiceMetrics(store),
+            watcher=JobWatcher(settings.valkey_url),
+            keys=KeyStore.connect(settings),
+            request_limits=RequestLimits.connect(settings),
         )
 
 

@@ -1,6 +1,7 @@
 """Turns every error that can leave a route into a problem."""
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
@@ -14,8 +15,10 @@ from starlette.routing import BaseRoute, Match
 from jobs.errors import (
     JobNotFound,
     ObjectNotFound,
+    QuotaExceeded,
     StorageUnavailable,
     StoreUnavailable,
+    TooManyJobs,
     Unavailable,
 )
 from models.errors import MediaError
@@ -62,6 +65,18 @@ def _(_error: JobNotFound, _: Request) -> Problem:
 @as_problem.register
 def _(_error: ObjectNotFound, _: Request) -> Problem:
     return Problem(ProblemType.VIDEO_NOT_FOUND, "The job succeeded, but its video is gone.")
+
+
+@as_problem.register
+def _(error: TooManyJobs, request: Request) -> Problem:
+    pause = request.app.state.components.settings.retry_seconds
+    return Problem(ProblemType.TOO_MANY_JOBS, str(error), headers={"Retry-After": str(pause)})
+
+
+@as_problem.register
+def _(error: QuotaExceeded, _: Request) -> Problem:
+    pause = math.ceil(error.wait.total_seconds())
+    return Problem(ProblemType.QUOTA_EXCEEDED, str(error), headers={"Retry-After": str(pause)})
 
 
 @as_problem.register

@@ -1,12 +1,12 @@
 """What the HTTP floor can be told from outside, as `AMIGO_…` environment variables."""
 
-from typing import Literal
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
 
-from jobs.settings import Settings
-
-MEGABYTE = 1_000_000
+from jobs.settings import DEVELOPMENT_SECRET, MEGABYTE, Settings
 
 
 class ServiceSettings(Settings):
@@ -15,9 +15,12 @@ class ServiceSettings(Settings):
     # Not `host` and `port`: Kubernetes sets AMIGO_PORT for a Service that is called amigo.
     listen_host: str = Field("127.0.0.1", description="Address to listen on.")
     listen_port: int = Field(8000, ge=0, le=65535, description="TCP port; 0: any free one.")
-    portrait_max_bytes: int = Field(20 * MEGABYTE, gt=0, description="Largest portrait, in bytes.")
-    audio_max_bytes: int = Field(50 * MEGABYTE, gt=0, description="Largest audio file, in bytes.")
-    audio_max_seconds: float = Field(300.0, gt=0, description="Longest audio, in seconds.")
+    authentication: Literal["open", "keys"] = Field(
+        "open", description="Whether callers need an API key; open: only on a loopback address."
+    )
+    cors_origins: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/*\s]+)$")], ...], NoDecode
+    ] = Field((), description="Origins whose pages may call the service, comma-separated; *: all.")
     upload_max_seconds: float = Field(
         600.0, gt=0, description="Longest time an upload may take to arrive, in seconds."
     )
@@ -41,3 +44,39 @@ class ServiceSettings(Settings):
     def body_max_bytes(self) -> int:
         """Largest request body: both files, and room for the options and the multipart frame."""
         return self.portrait_max_bytes + self.audio_max_bytes + MEGABYTE
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, origins: object) -> object:
+        if not isinstance(origins, str):
+            return origins
+        return tuple(origin.strip() for origin in origins.split(",") if origin.strip())
+
+    @model_validator(mode="after")
+    def _refuse_what_lets_strangers_in(self) -> Self:
+        if self.authentication == "open" and not _is_loopback(self.listen_host):
+            raise ValueError(
+                f"AMIGO_LISTEN_HOST={self.listen_host} lets other machines in, and without keys "
+                "everybody on them sees every job: set AMIGO_AUTHENTICATION=keys, or listen on "
+                "127.0.0.1."
+            )
+        if self.authentication == "open" and "*" in self.cors_origins:
+            raise ValueError(
+                "AMIGO_CORS_ORIGINS=* without keys lets the page of any site see every job: name "
+                "the origins, or set AMIGO_AUTHENTICATION=keys."
+            )
+        secret = self.key_secret.get_secret_value()
+        if (self.authentication, self.environment, secret) == (
+            "keys",
+            "production",
+            DEVELOPMENT_SECRET,
+        ):
+            raise ValueError("AMIGO_KEY_SECRET must be set in production.")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
