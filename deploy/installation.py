@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.errors import AlreadyRunning, DeployError
 from deploy.private_file import write_private
@@ -67,6 +67,7 @@ class Kept(BaseModel):
     valkey_password: str
     s3_access_key: str
     s3_secret_key: str
+    key_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(30))
 
     @classmethod
     def draw(cls) -> Self:
@@ -112,7 +113,7 @@ class Installation:
             DeployError: the file is damaged, or the service port asked for is taken.
         """
         path = self.directory / KEPT
-        kept = self._read_kept(path) if path.exists() else Kept.draw()
+        kept = self.read() if path.exists() else Kept.draw()
         if not kept.ports.are_free:
             kept = kept.model_copy(update={"ports": Ports.free()})
         if service_port is not None:
@@ -125,6 +126,22 @@ class Installation:
             kept = kept.model_copy(update={"ports": ports})
         write_private(path, kept.model_dump_json(indent=2))
         return kept
+
+    def read(self) -> Kept:
+        """Return the secrets and ports of the last run.
+
+        Raises:
+            DeployError: the file is damaged, or nothing has run here.
+        """
+        path = self.directory / KEPT
+        try:
+            return Kept.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise DeployError(f"No system has run in {self.directory}.") from error
+        except ValidationError as error:
+            raise DeployError(
+                f"{path} is damaged. Delete it: new secrets are drawn and all data stays."
+            ) from error
 
     def write_status(self, status: dict[str, object]) -> None:
         """Tell other programs where the system answers and who runs it."""
@@ -139,14 +156,6 @@ class Installation:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise AlreadyRunning(self._who_runs()) from error
-
-    def _read_kept(self, path: Path) -> Kept:
-        try:
-            return Kept.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            raise DeployError(
-                f"{path} is damaged. Delete it: new secrets are drawn and all data stays."
-            ) from error
 
     def _who_runs(self) -> str:
         try:

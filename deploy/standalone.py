@@ -98,11 +98,7 @@ class Standalone:
         self.stop()
 
     def _tiers(self, kept: Kept) -> tuple[tuple[Program, ...], ...]:
-        directory = self._installation.directory
-        valkey = ValkeyServer(directory / "valkey", kept.ports.valkey, kept.valkey_password)
-        seaweed = SeaweedServer(
-            directory / "seaweedfs", kept.ports.seaweed, kept.s3_access_key, kept.s3_secret_key
-        )
+        valkey, seaweed = stores(self._installation.directory, kept)
         environment = {
             **valkey.environment,
             **seaweed.environment,
@@ -111,7 +107,7 @@ class Standalone:
         return (
             (valkey.program(), seaweed.program()),
             (
-                self._service(environment),
+                self._service({**environment, "AMIGO_KEY_SECRET": kept.key_secret}),
                 self._housekeeping(environment),
                 self._worker(environment),
             ),
@@ -178,6 +174,28 @@ class Standalone:
                 },
             }
         )
+
+
+def stores(directory: Path, kept: Kept) -> tuple[ValkeyServer, SeaweedServer]:
+    """Return the two stores of a directory."""
+    valkey = ValkeyServer(directory / "valkey", kept.ports.valkey, kept.valkey_password)
+    seaweed = SeaweedServer(
+        directory / "seaweedfs", kept.ports.seaweed, kept.s3_access_key, kept.s3_secret_key
+    )
+    return valkey, seaweed
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Return the variables that lead another program to the system that runs in a directory.
+
+    Raises:
+        DeployError: nothing has run there.
+    """
+    installation = Installation(directory)
+    kept = installation.read()
+    valkey, seaweed = stores(installation.directory, kept)
+    secret = {"AMIGO_KEY_SECRET": kept.key_secret}
+    return {**valkey.environment, **seaweed.environment, **secret}
 
 
 def answers(url: str) -> bool:

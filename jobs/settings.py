@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from jobs.urls import UrlRules
@@ -16,7 +16,9 @@ DEVELOPMENT_SECRET = "amigo-development-secret"  # noqa: S105 - production refus
 class Settings(BaseSettings):
     """What every process of the service must know, from `AMIGO_*` environment variables."""
 
-    model_config = SettingsConfigDict(env_prefix="AMIGO_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="AMIGO_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     environment: Literal["development", "production"] = Field(
         "development", description="Production refuses to start with a development secret."
@@ -82,3 +84,11 @@ class Settings(BaseSettings):
         if self.environment == "production" and self.local_urls:
             raise ValueError("AMIGO_LOCAL_URLS is for development, not for production.")
         return self
+
+
+def flaws(error: ValidationError) -> list[str]:
+    """Return what is not accepted, a sentence each, without the values: they may be secrets."""
+    return [
+        ": ".join([*map(str, flaw["loc"]), flaw["msg"].removeprefix("Value error, ")])
+        for flaw in error.errors()
+    ]

@@ -1,0 +1,131 @@
+"""`amigo keys`: make, list and revoke API keys, wherever the system's Valkey can be reached."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.table import Table
+
+from client.command_options import DEFAULT_DIRECTORY
+from client.console import complaining, console, remark, say
+
+if TYPE_CHECKING:
+    from jobs.keys import ApiKey, KeyStore
+
+app = typer.Typer(
+    help="The API keys of the system that AMIGO_VALKEY_URL names, else of the one running here.",
+    no_args_is_help=True,
+)
+
+Directory = Annotated[
+    Path, typer.Option("--dir", file_okay=False, help="Where the system runs, if on this machine.")
+]
+Ceiling = Annotated[int, typer.Option(min=0, help="0: as many as come.")]
+
+
+@app.command()
+def create(
+    tenant: Annotated[str, typer.Argument(help="Who the key speaks for; sees its own jobs alone.")],
+    name: Annotated[str, typer.Option(help="What people call the key.")] = "",
+    only: Annotated[
+        Literal["jobs:read", "jobs:write"] | None,
+        typer.Option(help="The one scope the key has; left out: both."),
+    ] = None,
+    days: Annotated[float | None, typer.Option(help="Until the key expires.")] = None,
+    requests_a_minute: Ceiling = 600,
+    concurrent_jobs: Ceiling = 100,
+    jobs_a_day: Ceiling = 1000,
+    directory: Directory = DEFAULT_DIRECTORY,
+) -> None:
+    """Make a key and print its token, which is kept nowhere."""
+    from jobs.keys import Allowance, Scope
+
+    with _complaining():
+        key, token = _store(directory).create(
+            tenant,
+            name=name,
+            scopes=frozenset([Scope(only)] if only else Scope),
+            allowance=Allowance(
+                requests_a_minute=requests_a_minute or None,
+                concurrent_jobs=concurrent_jobs or None,
+                jobs_a_day=jobs_a_day or None,
+            ),
+            lifetime=None if days is None else timedelta(days=days),
+        )
+    remark(f"Key {key.id} of tenant {key.tenant}. Keep its token now; it is not shown again:")
+    say(token)
+
+
+@app.command("list")
+def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Show every key, never a token."""
+    with _complaining():
+        keys = _store(directory).all()
+    table = Table("id", "tenant", "name", "scopes", "limits", "made", "state", box=None)
+    for key in keys:
+        table.add_row(*_row(key))
+    console.print(table)
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="The key's id, as the list shows it.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+) -> None:
+    """Let a key open nothing from now on."""
+    with _complaining():
+        key = _store(directory).revoke(key_id)
+    say(f"Key {key.id} of tenant {key.tenant} is revoked.")
+
+
+def _store(directory: Path) -> "KeyStore":
+    from jobs.keys import KeyStore
+    from jobs.settings import Settings
+
+    return KeyStore.connect(Settings.model_validate(_local_settings(directory)))
+
+
+def _local_settings(directory: Path) -> dict[str, str]:
+    """Return what leads to the system that runs here; nothing if the environment names another."""
+    if "AMIGO_VALKEY_URL" in os.environ or not (directory / "standalone.json").exists():
+        return {}
+    from deploy.errors import DeployError
+    from deploy.standalone import environment
+
+    with complaining(DeployError):
+        variables = environment(directory)
+    return {name.removeprefix("AMIGO_").lower(): value for name, value in variables.items()}
+
+
+@contextmanager
+def _complaining() -> Iterator[None]:
+    from pydantic import ValidationError
+
+    from jobs.errors import JobsError
+    from jobs.settings import flaws
+
+    with complaining(JobsError):
+        try:
+            yield
+        except ValidationError as error:
+            raise typer.BadParameter(" ".join(flaws(error))) from error
+
+
+def _row(key: "ApiKey") -> tuple[str, ...]:
+    allowance = key.allowance
+    limits = (
+        f"{allowance.requests_a_minute or '∞'} requests/min, "
+        f"{allowance.concurrent_jobs or '∞'} jobs at a time, {allowance.jobs_a_day or '∞'}/day"
+    )
+    made = f"{key.created_at:%Y-%m-%d %H:%M}"
+    return key.id, key.tenant, key.name, ", ".join(sorted(key.scopes)), limits, made, _state(key)
+
+
+def _state(key: "ApiKey") -> str:
+    if key.revoked_at is not None:
+        return f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+    return f"until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at is not None else "valid"
