@@ -1,9 +1,11 @@
 """Jobs are made here."""
 
 from anyio import from_thread, to_thread
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Depends, Request, Response, status
 from starlette.responses import JSONResponse
 
+from jobs.keys import Scope
+from service.auth import require_room, require_scope
 from service.components import AppComponents
 from service.description import describe_accepted
 from service.openapi import job_request_body, problem_responses, response_headers
@@ -14,7 +16,7 @@ from service.uploads import receive_upload
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _PROBLEMS = problem_responses(
-    *(each for each in ProblemType if each.status in (400, 408, 413, 415, 422)),
+    *(each for each in ProblemType if each.status in (400, 408, 413, 415, 422, 429)),
     ProblemType.STORE_UNAVAILABLE,
     ProblemType.STORAGE_UNAVAILABLE,
 )
@@ -24,6 +26,7 @@ _PROBLEMS = problem_responses(
     "",
     summary="Make a job from a portrait and a speech clip",
     status_code=status.HTTP_202_ACCEPTED,
+    dependencies=[require_scope(Scope.JOBS_WRITE), Depends(require_room)],
     response_model=JobDocument,
     response_description="Accepted: the job is kept and will reach a final state.",
     responses={

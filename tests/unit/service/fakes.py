@@ -13,6 +13,7 @@ from jobs.errors import (
 )
 from jobs.forecast import Outlook
 from jobs.job import Job, JobStatus, Priority, utc_now
+from jobs.keys import Allowance
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
@@ -27,7 +28,7 @@ class FakeStore(JobStore):
         self.loses_answer_to_accept = False
         self.goes_down_after_accept = False
 
-    def accept(self, job: Job) -> bool:
+    def accept(self, job: Job, allowance: Allowance | None = None) -> bool:
         self.ping()
         is_new = job.id not in self.jobs
         self.jobs.setdefault(job.id, job)

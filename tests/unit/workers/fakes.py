@@ -17,6 +17,7 @@ from jobs.errors import (
     StoreUnavailable,
 )
 from jobs.job import Failure, Job, Priority, Result, Stage, utc_now
+from jobs.keys import Allowance
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
@@ -48,7 +49,7 @@ class FakeStore(JobStore):
         self.dispatched: list[str] = []
         self.outages = Outages()
 
-    def accept(self, job: Job) -> bool:
+    def accept(self, job: Job, allowance: Allowance | None = None) -> bool:
         self.jobs[job.id] = job
         return True
 
