@@ -1,6 +1,6 @@
-"""A progress bar that names what is being done."""
+"""Progress bars that name what is being done."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -18,25 +18,36 @@ class Bar(Protocol):
 
 
 class _RichBar:
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
-        self._task = progress.add_task("", total=1.0)
+        self._task = progress.add_task("", total=1.0, name=name)
 
     def show(self, doing: str, share: float) -> None:
         self._progress.update(self._task, description=doing, completed=share)
 
 
 @contextmanager
-def progress_bar(console: Console) -> Iterator[Bar]:
-    """Show a bar while the context lasts; where there is no terminal, only its last state."""
+def progress_bars(console: Console) -> Iterator[Callable[[str], Bar]]:
+    """Give bars their names and show them while the context lasts.
+
+    Where there is no terminal, only their last state is shown.
+    """
     columns = (
+        TextColumn("{task.fields[name]}", markup=False),
         TextColumn("{task.description:<14}"),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        yield _RichBar(progress)
+        yield lambda name: _RichBar(progress, name)
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Bar]:
+    """Show one bar, without a name, while the context lasts."""
+    with progress_bars(console) as add:
+        yield add("")
 
 
 def describe(job: JobView) -> str:

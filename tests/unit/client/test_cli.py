@@ -3,18 +3,27 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import httpx
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from client import cli, doctor
-from client.client import AmigoClient
+from client import AmigoClient, AsyncAmigoClient, cli, command_options, doctor, job_commands, orders
 from client.doctor import Finding
+from client.job_request import EmotionChoice as OfferedEmotion
 from jobs.job import EmotionChoice
 from tests.unit.client.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
+from tests.unit.client.clock import Clock
+
+Amigo = Callable[..., Result]
+
+
+def video() -> httpx.Response:
+    return httpx.Response(200, content=b"mp4")
 
 
 @pytest.fixture
@@ -22,69 +31,188 @@ def runner() -> CliRunner:
     return CliRunner()
 
 
-def serve_with(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def connect(url: str) -> AmigoClient:
-        return AmigoClient(url, transport=httpx.MockTransport(service))
+@pytest.fixture
+def amigo(runner: CliRunner, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Amigo:
+    """Runs the command against a service."""
 
-    monkeypatch.setattr(cli, "AmigoClient", connect)
+    def run(service: Service, *arguments: object) -> Result:
+        transport = httpx.MockTransport(service)
+        for module, client in ((job_commands, AmigoClient), (orders, AsyncAmigoClient)):
+            connected = partial(client, transport=transport)
+            monkeypatch.setattr(module, client.__name__, connected)
+        return runner.invoke(cli.app, [str(argument) for argument in arguments])
+
+    return run
 
 
 def test_submit_saves_the_video_and_says_what_was_heard(
-    runner: CliRunner,
-    monkeypatch: pytest.MonkeyPatch,
-    portrait: Path,
-    audio: Path,
-    tmp_path: Path,
+    amigo: Amigo, portrait: Path, audio: Path, tmp_path: Path
 ) -> None:
-    service = Service(
-        post=[JOB], get=[JOB, PROCESSING, SUCCEEDED], video=[httpx.Response(200, content=b"mp4")]
-    )
-    serve_with(service, monkeypatch)
+    service = Service(post=[JOB], get=[JOB, PROCESSING, SUCCEEDED], video=[video()])
     out = tmp_path / "out.mp4"
-    arguments = ["submit", str(portrait), str(audio), "-o", str(out), "--consent"]
-    result = runner.invoke(cli.app, [*arguments, "--emotion", "fear", "--no-blink", "--seed", "7"])
+    options = ["--consent", "--emotion", "fear", "--no-blink", "--seed", 7, "--metadata", "scene=3"]
+    result = amigo(service, "submit", portrait, audio, "-o", out, *options)
     assert result.exit_code == 0, result.output
     assert out.read_bytes() == b"mp4"
     assert f"{out}: 2.0 s, heard happiness" in result.stdout
     body = service.requests[0].content
-    for part in (b"\r\n\r\nfear\r\n", b'name="blink"\r\n\r\nfalse', b'name="seed"\r\n\r\n7\r\n'):
+    for part in (
+        b"\r\n\r\nfear\r\n",
+        b'name="blink"\r\n\r\nfalse',
+        b'name="seed"\r\n\r\n7\r\n',
+        b'name="consent"\r\n\r\ntrue',
+        b'name="metadata"\r\n\r\n{"scene": "3"}',
+    ):
         assert part in body
 
 
-def test_a_failed_job_is_told_and_ends_with_1(
-    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, portrait: Path, audio: Path, tmp_path: Path
+def test_many_pairs_make_many_videos(
+    amigo: Amigo, portrait: Path, audio: Path, tmp_path: Path
 ) -> None:
-    serve_with(Service(post=[JOB], get=[FAILED]), monkeypatch)
+    service = Service(post=[JOB], get=[SUCCEEDED], video=[video()])
+    pairs = [portrait, audio, portrait, audio, portrait, "https://a/voices/other.mp3?x=1"]
+    result = amigo(service, "submit", *pairs, "-d", tmp_path / "out", "--parallel", 2, "--json")
+    assert result.exit_code == 0, result.output
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["portrait-other.mp4", "portrait-speech-2.mp4", "portrait-speech.mp4"]
+    printed = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [job["status"] for job in printed] == ["succeeded"] * 3
+
+
+def test_one_bad_pair_does_not_keep_the_others_from_their_videos(
+    amigo: Amigo, portrait: Path, audio: Path, tmp_path: Path
+) -> None:
+    refusal = problem(422, "portrait_unreadable", "No picture.")
+    service = Service(post=[refusal, JOB], get=[SUCCEEDED], video=[video()])
+    pairs = [portrait, audio, portrait, audio]
+    result = amigo(service, "submit", *pairs, "-d", tmp_path / "out", "--parallel", 1)
+    assert result.exit_code == 1
+    assert "Error: portrait-speech: No picture. (portrait_unreadable)" in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["portrait-speech-2.mp4"]
+
+
+def test_jobs_can_be_queued_without_waiting(amigo: Amigo, portrait: Path, audio: Path) -> None:
+    service = Service(post=[JOB])
+    result = amigo(service, "submit", portrait, audio, "--no-wait")
+    assert (result.exit_code, len(service.requests)) == (0, 1)
+    assert result.stdout.splitlines()[-1] == "job_1"
+
+
+def test_a_failed_job_is_told_and_ends_with_1(
+    amigo: Amigo, portrait: Path, audio: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out.mp4"
-    result = runner.invoke(cli.app, ["submit", str(portrait), str(audio), "-o", str(out)])
+    service = Service(post=[JOB], get=[FAILED])
+    result = amigo(service, "submit", portrait, audio, "-o", out)
     assert result.exit_code == 1
     assert "Job job_1 failed: The portrait shows no face. (no_face)" in result.stderr
     assert not out.exists()
 
 
-def test_a_problem_is_told_and_ends_with_1(
-    runner: CliRunner, monkeypatch: pytest.MonkeyPatch, portrait: Path, audio: Path
-) -> None:
-    serve_with(Service(post=[problem(422, "consent_required", "Consent [x] it.")]), monkeypatch)
-    result = runner.invoke(cli.app, ["submit", str(portrait), str(audio), "-o", "out.mp4"])
+def test_a_problem_is_told_and_ends_with_1(amigo: Amigo, portrait: Path, audio: Path) -> None:
+    service = Service(post=[problem(422, "consent_required", "Consent [x] it.")])
+    result = amigo(service, "submit", portrait, audio, "-o", "out.mp4")
     assert result.exit_code == 1
-    assert "Error: Consent [x] it. (consent_required)" in result.stderr
+    assert "Consent [x] it. (consent_required)" in result.stderr
 
 
-def test_an_input_that_is_not_there_ends_with_2(runner: CliRunner, audio: Path) -> None:
-    result = runner.invoke(cli.app, ["submit", "nowhere.jpg", str(audio), "-o", "out.mp4"])
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nowhere.jpg", "AUDIO", "-o", "out.mp4"], "nowhere.jpg"),
+        (["PORTRAIT", "-o", "out.mp4"], "has no audio beside it"),
+        (["PORTRAIT", "AUDIO"], "Say one of"),
+        (["PORTRAIT", "AUDIO", "-o", "out.mp4", "--no-wait"], "Say one of"),
+        (["PORTRAIT", "AUDIO", "PORTRAIT", "AUDIO", "-o", "out.mp4"], "need --output-dir"),
+        (["PORTRAIT", "AUDIO", "--no-wait", "--metadata", "scene"], "NAME=VALUE"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_ends_with_2(
+    amigo: Amigo, portrait: Path, audio: Path, arguments: list[str], complaint: str
+) -> None:
+    files = {"PORTRAIT": portrait, "AUDIO": audio}
+    service = Service()
+    result = amigo(service, "submit", *(files.get(each, each) for each in arguments))
     assert result.exit_code == 2
-    assert "nowhere.jpg" in result.stderr
+    assert complaint in result.stderr
+    assert not service.requests
+
+
+def test_status_says_where_a_job_stands(amigo: Amigo) -> None:
+    job = {**JOB, "eta": "2026-11-22T12:05:00Z", "metadata": {"scene": "3"}}
+    result = amigo(Service(get=[job]), "status", "job_1")
+    assert result.exit_code == 0
+    for words in (("status", "queued"), ("in the queue", "2"), ("scene", "3"), ("done at about",)):
+        assert any(all(word in line for word in words) for line in result.stdout.splitlines())
+
+
+def test_status_prints_all_the_service_says_as_json(amigo: Amigo) -> None:
+    result = amigo(Service(get=[SUCCEEDED]), "status", "job_1", "--json")
+    assert json.loads(result.stdout)["a_member_of_a_newer_service"] == 1
+
+
+def test_wait_ends_with_0_for_a_video_and_1_without(amigo: Amigo, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    well = amigo(Service(get=[PROCESSING, SUCCEEDED], video=[video()]), "wait", "job_1", "-o", out)
+    assert (well.exit_code, out.read_bytes()) == (0, b"mp4")
+    ill = amigo(Service(get=[PROCESSING, FAILED]), "wait", "job_1", "--json")
+    assert ill.exit_code == 1
+    assert json.loads(ill.stdout)["failure"]["code"] == "no_face"
+    late = amigo(Service(get=[PROCESSING]), "wait", "job_1", "--timeout", 3)
+    assert late.exit_code == 1
+    assert "did not end within 3 s" in late.stderr
+
+
+def test_list_shows_no_more_than_asked_for(amigo: Amigo) -> None:
+    page = {"jobs": [SUCCEEDED, {**FAILED, "id": "job_2"}, JOB], "next_cursor": "more"}
+    service = Service(list=[page])
+    options = ["--status", "failed", "--after", "2026-11-22T12:00:00", "--metadata", "scene=3"]
+    result = amigo(service, "list", "--limit", 2, *options)
+    assert result.exit_code == 0, result.output
+    assert "no_face" in result.stdout
+    assert len(service.requests) == 1
+    asked = service.requests[0].url.params
+    assert (asked["status"], asked["metadata.scene"], asked["limit"]) == ("failed", "3", "2")
+    assert asked["created_after"].startswith("2026-11-22T12:00:00")
+    printed = amigo(Service(list=[page]), "list", "--limit", 2, "--json").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in printed] == ["job_1", "job_2"]
+
+
+def test_cancel_and_delete_take_several_jobs(amigo: Amigo) -> None:
+    service = Service(cancel=[{**JOB, "status": "canceled"}], delete=[httpx.Response(204)])
+    assert "job_1 canceled" in amigo(service, "cancel", "job_1", "job_2").stdout
+    assert "job_2 deleted" in amigo(service, "delete", "job_1", "job_2").stdout
+    methods = [(request.method, request.url.path) for request in service.requests]
+    assert methods == [
+        ("POST", "/v1/jobs/job_1/cancel"),
+        ("POST", "/v1/jobs/job_2/cancel"),
+        ("DELETE", "/v1/jobs/job_1"),
+        ("DELETE", "/v1/jobs/job_2"),
+    ]
+
+
+def test_download_saves_what_it_is_asked_for(amigo: Amigo, tmp_path: Path) -> None:
+    service = Service(
+        video=[video()],
+        poster=[httpx.Response(200, content=b"jpg")],
+        landmarks=[httpx.Response(200, content=b"npz")],
+    )
+    places = {"-o": "v.mp4", "--poster": "p.jpg", "--landmarks": "l.npz"}
+    arguments = [part for option, name in places.items() for part in (option, tmp_path / name)]
+    assert amigo(service, "download", "job_1", *arguments).exit_code == 0
+    for name in places.values():
+        assert (tmp_path / name).read_bytes() == name.rpartition(".")[2].encode()
+    assert amigo(service, "download", "job_1").exit_code == 2
 
 
 def test_the_command_offers_the_emotions_of_the_contract() -> None:
-    assert get_args(cli.EmotionChoice) == get_args(EmotionChoice)
+    assert get_args(OfferedEmotion) == get_args(EmotionChoice)
 
 
 def test_the_service_that_runs_here_is_found(tmp_path: Path) -> None:
-    assert cli.local_url(tmp_path) == cli.DEFAULT_URL
+    assert command_options.service_url(None, tmp_path) == "http://127.0.0.1:8000"
     (tmp_path / "standalone.json").write_text(json.dumps({"url": "http://127.0.0.1:12345"}))
-    assert cli.local_url(tmp_path) == "http://127.0.0.1:12345"
+    assert command_options.service_url(None, tmp_path) == "http://127.0.0.1:12345"
 
 
 def test_the_client_alone_imports_none_of_the_floors() -> None:

@@ -1,0 +1,203 @@
+"""The verbs of the `amigo` command that talk to a running service."""
+
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from client.client import AmigoClient
+from client.command_options import (
+    Blink,
+    Compose,
+    Emotion,
+    Intensity,
+    JobId,
+    JobIds,
+    Json,
+    Metadata,
+    PoseChoice,
+    PriorityChoice,
+    Seed,
+    Url,
+    parsed_metadata,
+    service_url,
+)
+from client.console import complaining, complaints, console, say
+from client.errors import AmigoError
+from client.job_report import (
+    job_table,
+    jobs_table,
+    require_success,
+    tell_json,
+    tell_video,
+)
+from client.job_request import JobOptions
+from client.orders import Orders, paired
+from client.progress import describe, progress_bar, progress_bars
+
+app = typer.Typer()
+
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", dir_okay=False, help="Save the video here.")
+]
+
+
+@app.command()
+def submit(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PORTRAIT AUDIO...",
+            help="Files or https addresses, a portrait before each audio.",
+        ),
+    ],
+    output: Output = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option("--output-dir", "-d", file_okay=False, help="Save each pair's video here."),
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Follow the jobs, or only queue them.")] = True,
+    parallel: Annotated[int, typer.Option(min=1, help="Pairs under way at the same time.")] = 4,
+    consent: Annotated[
+        bool, typer.Option("--consent", help="I have the right to animate this face and voice.")
+    ] = False,
+    url: Url = None,
+    emotion: Emotion = "auto",
+    intensity: Intensity = 1.0,
+    pose: PoseChoice = "natural",
+    blink: Blink = True,
+    compose: Compose = "crop",
+    seed: Seed = 0,
+    priority: PriorityChoice = "normal",
+    webhook_url: Annotated[
+        str | None, typer.Option(help="Told when a job ends (Standard Webhooks).")
+    ] = None,
+    metadata: Metadata = None,
+    as_json: Json = False,
+) -> None:
+    """Have a running service make videos."""
+    options: JobOptions = {
+        "emotion": emotion,
+        "intensity": intensity,
+        "pose": pose,
+        "blink": blink,
+        "compose": compose,
+        "seed": seed,
+        "priority": priority,
+        "webhook_url": webhook_url,
+        "metadata": parsed_metadata(metadata) or None,
+    }
+    pairs = paired(inputs, output, output_dir, wait)
+    with complaining(AmigoError), progress_bars(complaints if as_json else console) as add_bar:
+        orders = Orders(service_url(url), consent, options, add_bar)
+        outcomes = anyio.run(orders.fulfil, pairs, parallel)
+    well = [outcome.tell(as_json) for outcome in outcomes]
+    if not all(well):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
+    """Say where a job stands."""
+    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+        job = client.get(job_id)
+    if as_json:
+        tell_json(job)
+    else:
+        console.print(job_table(job))
+
+
+@app.command()
+def wait(
+    job_id: JobId,
+    output: Output = None,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds until giving up.")] = float("inf"),
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Follow a job until it ends; fail unless it has a video."""
+    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+        with progress_bar(complaints if as_json else console) as bar:
+            job = client.wait(job_id, lambda job: bar.show(describe(job), job.progress), timeout)
+        if output and job.has_succeeded:
+            client.download_video(job.id, output)
+    if as_json:
+        tell_json(job)
+    require_success(job)
+    if not as_json:
+        tell_video(output or job.id, job)
+
+
+@app.command("list")
+def list_jobs(
+    statuses: Annotated[
+        list[str] | None, typer.Option("--status", help="Only jobs in this state; repeatable.")
+    ] = None,
+    after: Annotated[datetime | None, typer.Option(help="Only jobs made since then.")] = None,
+    before: Annotated[datetime | None, typer.Option(help="Only jobs made before.")] = None,
+    metadata: Metadata = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show no more than these.")] = 20,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show your jobs, newest first."""
+    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+        found = client.list(
+            statuses=statuses or (),
+            created_after=after and after.astimezone(),
+            created_before=before and before.astimezone(),
+            metadata=parsed_metadata(metadata),
+            page_size=min(limit, 100),
+        )
+        jobs = list(islice(found, limit))
+    if not as_json:
+        console.print(jobs_table(jobs))
+        return
+    for job in jobs:
+        tell_json(job)
+
+
+@app.command()
+def cancel(job_ids: JobIds, url: Url = None, as_json: Json = False) -> None:
+    """End jobs that are queued or processing."""
+    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+        for job_id in job_ids:
+            job = client.cancel(job_id)
+            if as_json:
+                tell_json(job)
+            else:
+                say(f"{job.id} {job.status}")
+
+
+@app.command()
+def delete(job_ids: JobIds, url: Url = None) -> None:
+    """Forget jobs, whatever their state, and delete their files."""
+    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+        for job_id in job_ids:
+            client.delete(job_id)
+            say(f"{job_id} deleted")
+
+
+@app.command()
+def download(
+    job_id: JobId,
+    output: Output = None,
+    poster: Annotated[Path | None, typer.Option(help="Save the still picture (JPEG) here.")] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="Save the landmarks here, as .npz or .json.")
+    ] = None,
+    url: Url = None,
+) -> None:
+    """Save what a job made."""
+    if not (output or poster or landmarks):
+        raise typer.BadParameter("Say what to save: --output, --poster or --landmarks.")
+    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+        if output:
+            say(str(client.download_video(job_id, output)))
+        if poster:
+            say(str(client.download_poster(job_id, poster)))
+        if landmarks:
+            say(str(client.download_landmarks(job_id, landmarks)))

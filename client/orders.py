@@ -1,0 +1,134 @@
+"""Many videos at the same time: pairs of portrait and audio, and what becomes of each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from urllib.parse import urlsplit
+
+import typer
+from anyio import CapacityLimiter, create_task_group
+
+from client.async_client import AsyncAmigoClient
+from client.console import complain, say
+from client.errors import AmigoError
+from client.job_report import failure_sentence, tell_json, tell_video
+from client.job_request import JobOptions, is_address
+from client.job_view import JobView
+from client.progress import Bar, describe
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A portrait and an audio, and where their video goes; None: the job is only queued."""
+
+    portrait: str
+    audio: str
+    output: Path | None
+
+    @property
+    def name(self) -> str:
+        """The pair in a few words."""
+        return f"{_stem(self.portrait)}-{_stem(self.audio)}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a pair."""
+
+    pair: Pair
+    result: JobView | AmigoError | OSError
+
+    def tell(self, as_json: bool) -> bool:
+        """Print it and return whether all is well."""
+        if not isinstance(self.result, JobView):
+            complain(f"{self.pair.name}: {self.result}")
+            return False
+        if as_json:
+            tell_json(self.result)
+        return self._tell_job(self.result, quiet=as_json)
+
+    def _tell_job(self, job: JobView, quiet: bool) -> bool:
+        if self.pair.output and not job.has_succeeded:
+            complain(f"{self.pair.name}: {failure_sentence(job)}")
+            return False
+        if not quiet and self.pair.output:
+            tell_video(self.pair.output, job)
+        elif not quiet:
+            say(job.id)
+        return True
+
+
+@dataclass(frozen=True)
+class Orders:
+    """How pairs are sent: to which service, with which options, shown by which bars."""
+
+    url: str
+    consent: bool
+    options: JobOptions
+    add_bar: Callable[[str], Bar]
+
+    async def fulfil(self, pairs: Sequence[Pair], parallel: int) -> list[Outcome]:
+        """Make every video, so many at the same time, and return the outcomes in order."""
+        outcomes: dict[int, Outcome] = {}
+        limiter = CapacityLimiter(parallel)
+
+        async def fulfil_one(client: AsyncAmigoClient, place: int, pair: Pair) -> None:
+            async with limiter:
+                outcomes[place] = Outcome(pair, await self._outcome(client, pair))
+
+        async with AsyncAmigoClient(self.url) as client, create_task_group() as tasks:
+            for place, pair in enumerate(pairs):
+                tasks.start_soon(fulfil_one, client, place, pair)
+        return [outcomes[place] for place in range(len(pairs))]
+
+    async def _outcome(
+        self, client: AsyncAmigoClient, pair: Pair
+    ) -> JobView | AmigoError | OSError:
+        bar = self.add_bar(pair.name)
+        bar.show("sending", 0.0)
+        try:
+            job = await client.submit(
+                pair.portrait, pair.audio, consent=self.consent, **self.options
+            )
+            if pair.output is None:
+                return job
+            job = await client.wait(job.id, lambda job: bar.show(describe(job), job.progress))
+            if job.has_succeeded:
+                await client.download_video(job.id, pair.output)
+        except (AmigoError, OSError) as error:
+            return error
+        return job
+
+
+def paired(
+    inputs: Sequence[str], output: Path | None, output_dir: Path | None, wait: bool
+) -> list[Pair]:
+    """Return the pairs that a command line names, each with a place for its video.
+
+    Raises:
+        typer.BadParameter: they are no pairs, a file is not there, or the place is not clear.
+    """
+    if len(inputs) % 2:
+        raise typer.BadParameter(f"{inputs[-1]} has no audio beside it.")
+    for given in inputs:
+        if not is_address(given) and not Path(given).is_file():
+            raise typer.BadParameter(f"There is no file {given}.")
+    sources = list(zip(inputs[::2], inputs[1::2], strict=True))
+    if sum((output is not None, output_dir is not None, not wait)) != 1:
+        raise typer.BadParameter("Say one of --output, --output-dir and --no-wait.")
+    if output and len(sources) > 1:
+        raise typer.BadParameter("Several videos need --output-dir.")
+    pairs = [Pair(portrait, audio, output) for portrait, audio in sources]
+    return [_placed(pair, output_dir, pairs[:place]) for place, pair in enumerate(pairs)]
+
+
+def _placed(pair: Pair, directory: Path | None, before: Sequence[Pair]) -> Pair:
+    if directory is None:
+        return pair
+    namesakes = sum(other.name == pair.name for other in before)
+    number = f"-{namesakes + 1}" if namesakes else ""
+    return Pair(pair.portrait, pair.audio, directory / f"{pair.name}{number}.mp4")
+
+
+def _stem(source: str) -> str:
+    return PurePath(urlsplit(source).path if is_address(source) else source).stem or "input"
