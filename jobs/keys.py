@@ -123,7 +123,7 @@ class KeyStore:
         """
         key_id = token_id(token)
         if key_id is None:
-            raise KeyInvalid("What was given is not a key of this service: amigo_…_….")
+            raise KeyInvalid("What was given has not the shape of a key, amigo_…_….")
         key, now = self._look_up(key_id)
         # Compared also when there is nothing to compare with: the time must not tell an id.
         is_right = hmac.compare_digest(key.digest if key else _NO_DIGEST, self._digest(token))
