@@ -102,6 +102,7 @@ class ObjectStorage:
         self._client = client
         self._bucket = bucket
         self._public_client = public_client or client
+        self.is_public = public_client is not None
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
@@ -189,11 +190,28 @@ class ObjectStorage:
             for page in self._pages(prefix):
                 self._delete([item["Key"] for item in page.get("Contents", [])])
 
-    def presigned_url(self, key: str, seconds: int) -> str:
-        """Return a URL that lets anyone read the object for so many seconds."""
+    def presigned_url(
+        self,
+        key: str,
+        seconds: int,
+        *,
+        content_type: str = "application/octet-stream",
+        disposition: str = "attachment",
+    ) -> str:
+        """Return a URL that lets anyone read the object for so many seconds.
+
+        The answer calls itself what `content_type` and `disposition` say, headers of HTTP.
+        """
         with _translated_errors(key):
             return self._public_client.generate_presigned_url(
-                "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
+                "get_object",
+                Params={
+                    "Bucket": self._bucket,
+                    "Key": key,
+                    "ResponseContentType": content_type,
+                    "ResponseContentDisposition": disposition,
+                },
+                ExpiresIn=seconds,
             )
 
     def presigned_put(self, key: str, size: int, content_type: str, seconds: int) -> PresignedPut:

@@ -1,9 +1,11 @@
 """Runs the HTTP floor: `python -m service`."""
 
-import uvicorn
+import sys
+from contextlib import suppress
 
 from service.app import create_app
 from service.logs import configure_logging
+from service.server import Server
 from service.settings import ServiceSettings
 
 
@@ -11,16 +13,11 @@ def main() -> None:
     """Serve until told to stop; requests under way may finish first."""
     settings = ServiceSettings()
     configure_logging(settings.log_level)
-    uvicorn.run(
-        create_app(settings),
-        host=settings.listen_host,
-        port=settings.listen_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=settings.shutdown_seconds,
-    )
+    server = Server(create_app(settings), settings)
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit("The service could not be started.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Wires the HTTP floor: routes, middleware and error handlers around the components."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
@@ -12,11 +14,11 @@ from service.error_handlers import install_error_handlers
 from service.limits import RateLimitHeaders
 from service.observation import Observation
 from service.openapi import DESCRIPTION, TITLE, openapi_document, problem_responses
-from service.routes import creation, health, jobs, pages, problems, videos
+from service.routes import creation, events, health, jobs, pages, problems, results
 from service.security_headers import SecurityHeaders
 from service.settings import ServiceSettings
 
-GUARDED = (creation.router, jobs.router, videos.router)
+GUARDED = (creation.router, jobs.router, events.router, results.router)
 """Routes for callers, whose key is asked for before anything else is looked at."""
 
 PUBLIC = (health.router, problems.router, pages.router)
@@ -30,6 +32,7 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
         version=version("amigo"),
         docs_url=None,
         redoc_url=None,
+        lifespan=_lifespan,
     )
     app.state.components = components or Components.connect(settings)
     for router in GUARDED:
@@ -52,3 +55,9 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
     allow_origins(app, settings.cors_origins)
     app.add_middleware(SecurityHeaders)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with app.state.components.watcher.running():
+        yield

@@ -10,6 +10,7 @@ from jobs.keys import KeyStore
 from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
+from jobs.webhooks import WebhookOutbox
 from service.limits import RequestLimits
 from service.metrics import ServiceMetrics
 from service.settings import ServiceSettings
@@ -28,6 +29,7 @@ class Components:
     submission_limiter: CapacityLimiter
     metrics: ServiceMetrics
     watcher: JobWatcher
+    webhooks: WebhookOutbox
     keys: KeyStore
     request_limits: RequestLimits
 
@@ -43,9 +45,14 @@ class Components:
 
     @classmethod
     def wire(
-        cls, settings: ServiceSettings, store: JobStore, storage: ObjectStorage, queue: JobQueue
+        cls,
+        settings: ServiceSettings,
+        store: JobStore,
+        storage: ObjectStorage,
+        queue: JobQueue,
+        watcher: JobWatcher | None = None,
     ) -> Self:
-        """Build on the given components."""
+        """Build on the given components; those left out are as the settings name them."""
         return cls(
             settings=settings,
             store=store,
@@ -53,7 +60,8 @@ class Components:
             submissions=Submissions(store, storage, queue, settings.audio_max_seconds),
             submission_limiter=CapacityLimiter(settings.concurrent_submissions),
             metrics=ServiceMetrics(store),
-            watcher=JobWatcher(settings.valkey_url),
+            watcher=watcher or JobWatcher(settings.valkey_url),
+            webhooks=WebhookOutbox.connect(settings),
             keys=KeyStore.connect(settings),
             request_limits=RequestLimits.connect(settings),
         )

@@ -3,6 +3,7 @@
 from jobs.errors import StoreUnavailable
 from jobs.job import Job
 from service.components import Components
+from service.conditional import weak_entity_tag
 from service.schemas import JobDocument
 
 
@@ -12,8 +13,13 @@ def describe(job: Job, components: Components) -> JobDocument:
     Raises:
         StoreUnavailable: the store does not answer.
     """
-    outlook = None if job.status.is_final else components.store.outlook(job.id)
-    return JobDocument.of(job, components.settings.retention, outlook)
+    ended = job.status.is_final
+    return JobDocument.of(
+        job,
+        components.settings.retention,
+        outlook=None if ended else components.store.outlook(job.id),
+        delivery=components.webhooks.delivery(job.id) if ended and job.webhook_url else None,
+    )
 
 
 def describe_accepted(job: Job, components: Components) -> JobDocument:
@@ -29,4 +35,9 @@ def describe_accepted(job: Job, components: Components) -> JobDocument:
 
 def describe_past(job: Job, components: Components) -> JobDocument:
     """Return the document of a job as it once was, which needs no store: without its position."""
-    return JobDocument.of(job, components.settings.retention, None)
+    return JobDocument.of(job, components.settings.retention)
+
+
+def document_tag(document: JobDocument) -> str:
+    """Return the entity tag of a document; the ETA, which time alone moves, is left out of it."""
+    return weak_entity_tag(document.model_dump_json(exclude={"eta", "eta_seconds"}).encode())

@@ -64,7 +64,7 @@ def _(_error: JobNotFound, _: Request) -> Problem:
 
 @as_problem.register
 def _(_error: ObjectNotFound, _: Request) -> Problem:
-    return Problem(ProblemType.VIDEO_NOT_FOUND, "The job succeeded, but its video is gone.")
+    return Problem(ProblemType.RESULT_NOT_FOUND, "The job succeeded, but this file is gone.")
 
 
 @as_problem.register

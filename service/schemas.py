@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from jobs.forecast import Outlook
 from jobs.job import Failure, HeardEmotion, Job, JobStatus, Metadata, Options, Priority, Stage
+from jobs.webhooks import Delivery, DeliveryStatus
 from service.problems import ProblemType
 
 _EXAMPLE_JOB: dict[str, JsonValue] = {
@@ -40,6 +41,7 @@ _EXAMPLE_JOB: dict[str, JsonValue] = {
     "width": None,
     "height": None,
     "timings": {},
+    "webhook": None,
     "links": {
         "self": "/v1/jobs/job_q4Jx0cVYbL1mZ8sW2nTfRg",
         "events": "/v1/jobs/job_q4Jx0cVYbL1mZ8sW2nTfRg/events",
@@ -49,6 +51,15 @@ _EXAMPLE_JOB: dict[str, JsonValue] = {
         "landmarks": None,
     },
 }
+
+
+class WebhookDocument(BaseModel):
+    """How the news of the job's end came to the address its caller named."""
+
+    url: str
+    status: DeliveryStatus
+    attempts: int = Field(description="How often it was sent.")
+    reason: str | None = Field(description="Why the last attempt failed; null unless it did.")
 
 
 class Links(BaseModel):
@@ -109,11 +120,18 @@ class JobDocument(BaseModel):
     width: int | None = Field(description="Of the video, in pixels.")
     height: int | None = Field(description="Of the video, in pixels.")
     timings: dict[str, float] = Field(description="Seconds spent in each step.")
+    webhook: WebhookDocument | None = Field(description="Null unless a `webhook_url` was given.")
     links: Links
 
     @classmethod
-    def of(cls, job: Job, retention: timedelta, outlook: Outlook | None) -> Self:
-        """Return the document of a job, whose position and ETA the outlook tells."""
+    def of(
+        cls,
+        job: Job,
+        retention: timedelta,
+        outlook: Outlook | None = None,
+        delivery: Delivery | None = None,
+    ) -> Self:
+        """Return the document of a job: the outlook tells its position and ETA."""
         result = job.result
         eta = outlook and outlook.eta(job)
         return cls(
@@ -128,8 +146,15 @@ class JobDocument(BaseModel):
             width=result and result.width,
             height=result and result.height,
             timings=result.timings if result else {},
+            webhook=_webhook(job, delivery or Delivery()),
             links=Links.of(job),
         )
+
+
+def _webhook(job: Job, delivery: Delivery) -> WebhookDocument | None:
+    if job.webhook_url is None:
+        return None
+    return WebhookDocument(url=job.webhook_url, **delivery.model_dump())
 
 
 class ProblemDocument(BaseModel):

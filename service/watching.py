@@ -73,6 +73,11 @@ class JobWatcher:
             with suppress(asyncio.CancelledError):
                 await listening
 
+    def announce(self, job_id: str) -> None:
+        """Wake those who follow a job."""
+        for changes in self._followers.get(job_id, ()):
+            changes.announce()
+
     def stop(self) -> None:
         """Let every follower go, now and from now on: the process is about to end."""
         self.is_stopping = True
@@ -131,7 +136,7 @@ class JobWatcher:
             await subscription.subscribe(CHANGES)
             async for message in subscription.listen():
                 if message["type"] == "message":
-                    self._announce(message["data"])
+                    self.announce(message["data"])
                 else:
                     # Subscribed: what happened before was announced to nobody.
                     self._announce_all()
@@ -146,10 +151,6 @@ class JobWatcher:
             retry=Retry(NoBackoff(), 0),
         )
 
-    def _announce(self, job_id: str) -> None:
-        for changes in self._followers.get(job_id, ()):
-            changes.announce()
-
     def _announce_all(self) -> None:
         for job_id in self._followers:
-            self._announce(job_id)
+            self.announce(job_id)

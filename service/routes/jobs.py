@@ -3,90 +3,101 @@
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Response, status
+from fastapi import APIRouter, Header, Query, Response, status
 
-from jobs.errors import InvalidTransition, JobNotFound, StorageUnavailable
+from jobs.errors import InvalidTransition, StorageUnavailable
+from jobs.keys import Scope
 from jobs.storage import job_prefix
+from service.access import OwnJob
+from service.auth import require_scope
 from service.components import AppComponents
-from service.conditional import entity_tag, is_unchanged
-from service.description import describe
+from service.conditional import is_unchanged
+from service.description import describe, document_tag
 from service.openapi import problem_responses, response_headers
 from service.problems import Problem, ProblemType
 from service.schemas import JobDocument
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-
-
-def _known_characters(
-    job_id: Annotated[str, Path(description="As `id` in the job's document.")],
-) -> str:
-    # An id becomes part of keys in the store, where a colon would lead elsewhere.
-    if not _ID_CHARACTERS.issuperset(job_id):
-        raise JobNotFound(f"{job_id!r} cannot be an id.")
-    return job_id
-
-
-JobId = Annotated[str, Depends(_known_characters)]
+MAX_WAIT = 60
+"""Longest time a question may be held back until there is news, in seconds."""
 
 
 @router.get(
     "/{job_id}",
     summary="Look at a job",
+    dependencies=[require_scope(Scope.JOBS_READ)],
     response_model=JobDocument,
     responses={
         200: response_headers(
-            ETag="Names the document; it changes whenever the document does.",
+            ETag="Names the document; it changes whenever more than the ETA does.",
             Retry_After="Seconds until it is worth another look; absent once the job has ended.",
         ),
         304: {"description": "The job is as `If-None-Match` knows it."},
-        **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
+        **problem_responses(
+            ProblemType.JOB_NOT_FOUND, ProblemType.INVALID_REQUEST, ProblemType.STORE_UNAVAILABLE
+        ),
     },
 )
-def read_job(
-    job_id: JobId,
+async def read_job(
+    job: OwnJob,
     components: AppComponents,
-    if_none_match: Annotated[str | None, Header(description="The `ETag` known.")] = None,
+    wait: Annotated[
+        int, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change at most.")
+    ] = 0,
+    if_none_match: Annotated[
+        str | None, Header(description="The `ETag` known; a change is one from that.")
+    ] = None,
 ) -> Response:
-    """Return where the job stands and what came of it."""
-    job = components.store.get(job_id)
-    content = describe(job, components).model_dump_json().encode()
-    headers = {"ETag": entity_tag(content), "Cache-Control": "private, no-cache"}
-    if not job.status.is_final:
+    """Return where the job stands and what came of it, now or as soon as that changes."""
+    known = if_none_match
+
+    def is_due(document: JobDocument) -> bool:
+        nonlocal known
+        # Without a tag, a change is one from what is read first.
+        known = known or document_tag(document)
+        return document.status.is_final or not is_unchanged(known, document_tag(document))
+
+    document = await components.watcher.read_until(
+        job.id, lambda: describe(components.store.get(job.id), components), is_due, wait
+    )
+    headers = {"ETag": document_tag(document), "Cache-Control": "private, no-cache"}
+    if not document.status.is_final:
         headers["Retry-After"] = str(components.settings.poll_seconds)
     if is_unchanged(if_none_match, headers["ETag"]):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(content, headers=headers, media_type="application/json")
+    return Response(document.model_dump_json(), headers=headers, media_type="application/json")
 
 
 @router.post(
     "/{job_id}/cancel",
     summary="Cancel a job",
+    dependencies=[require_scope(Scope.JOBS_WRITE)],
     responses=problem_responses(
         ProblemType.JOB_NOT_FOUND, ProblemType.JOB_ENDED, ProblemType.STORE_UNAVAILABLE
     ),
 )
-def cancel_job(job_id: JobId, components: AppComponents) -> JobDocument:
+def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
     """End a job that is queued or processing; its files are deleted soon after."""
     try:
-        job = components.store.cancel(job_id)
+        canceled = components.store.cancel(job.id)
     except InvalidTransition as error:
         raise Problem(
             ProblemType.JOB_ENDED, f"{error} Only a queued or processing job can be canceled."
         ) from error
-    return describe(job, components)
+    return describe(canceled, components)
 
 
 @router.delete(
     "/{job_id}",
     summary="Delete a job",
+    dependencies=[require_scope(Scope.JOBS_WRITE)],
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
 )
-def delete_job(job_id: JobId, components: AppComponents) -> None:
+def delete_job(job: OwnJob, components: AppComponents) -> None:
     """Forget the job, whatever its state, and delete its files."""
-    components.store.delete(job_id)
+    components.store.delete(job.id)
     # The reconciler clears what is left, also what a worker still adds; but why wait for it.
     with suppress(StorageUnavailable):
-        components.storage.delete_prefix(job_prefix(job_id))
+        components.storage.delete_prefix(job_prefix(job.id))

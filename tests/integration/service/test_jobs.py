@@ -87,7 +87,7 @@ def test_a_video_whose_object_is_gone_is_not_found(
     job = finished_job(store, storage)
     storage.delete_prefix(f"jobs/{job.id}/")
     answer = live.http.get(f"/v1/jobs/{job.id}/video")
-    assert (answer.status_code, answer.json()["code"]) == (404, "video_not_found")
+    assert (answer.status_code, answer.json()["code"]) == (404, "result_not_found")
 
 
 def test_a_job_is_posted_canceled_and_deleted(

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.components import Components
 from service.settings import ServiceSettings
-from tests.unit.service.fakes import FakeQueue, FakeStorage, FakeStore
+from tests.unit.service.fakes import FakeQueue, FakeStorage, FakeStore, FakeWatcher
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,12 @@ class Backstage:
     store: FakeStore
     storage: FakeStorage
     queue: FakeQueue
+    watcher: FakeWatcher
 
 
 @pytest.fixture
 def backstage() -> Backstage:
-    return Backstage(FakeStore(), FakeStorage(), FakeQueue())
+    return Backstage(FakeStore(), FakeStorage(), FakeQueue(), FakeWatcher())
 
 
 @pytest.fixture
@@ -32,7 +33,11 @@ def service_settings() -> ServiceSettings:
 @pytest.fixture
 def http(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[TestClient]:
     components = Components.wire(
-        service_settings, backstage.store, backstage.storage, backstage.queue
+        service_settings,
+        backstage.store,
+        backstage.storage,
+        backstage.queue,
+        backstage.watcher,
     )
     with TestClient(create_app(service_settings, components)) as client:
         yield client

@@ -1,7 +1,8 @@
 """Stand-ins that keep the contract of `jobs` in memory, and that can be down."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from jobs.errors import (
@@ -16,13 +17,15 @@ from jobs.job import Job, JobStatus, Priority, utc_now
 from jobs.keys import Allowance
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage
-from jobs.store import JobStore
+from jobs.store import Event, JobStore
+from service.watching import JobWatcher
 
 
 class FakeStore(JobStore):
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
         self.runs: tuple[str, ...] = ()
+        self.told: dict[str, list[Event]] = {}
         self.dispatched: list[str] = []
         self.is_down = False
         self.loses_answer_to_accept = False
@@ -50,6 +53,13 @@ class FakeStore(JobStore):
     def delete(self, job_id: str) -> None:
         del self.jobs[self.get(job_id).id]
 
+    def events(self, job_id: str, after: str = "0-0") -> list[Event]:
+        self.ping()
+        return [event for event in self.told.get(job_id, []) if event.id > after]
+
+    def latest_event(self, job_id: str) -> Event | None:
+        return next(reversed(self.events(job_id)), None)
+
     def outlook(self, job_id: str) -> Outlook:
         self.ping()
         queued = [job.id for job in self.jobs.values() if job.status is JobStatus.QUEUED]
@@ -72,6 +82,7 @@ class FakeStore(JobStore):
 
 class FakeStorage(ObjectStorage):
     def __init__(self) -> None:
+        self.is_public = False
         self.contents: dict[str, bytes] = {}
         self.is_down = False
         self.refuses: str | None = None
@@ -82,6 +93,10 @@ class FakeStorage(ObjectStorage):
         if self.refuses and key.endswith(self.refuses):
             raise StorageUnavailable("disk full")
         self.contents[key] = data if isinstance(data, bytes) else data.read_bytes()
+
+    def get(self, key: str) -> bytes:
+        self.size(key)
+        return self.contents[key]
 
     def size(self, key: str) -> int:
         self.ping()
@@ -94,6 +109,11 @@ class FakeStorage(ObjectStorage):
         content = self.contents[key][start:stop]
         return iter([content[i : i + 7] for i in range(0, len(content), 7)])
 
+    def presigned_url(
+        self, key: str, seconds: int, *, content_type: str = "", disposition: str = ""
+    ) -> str:
+        return f"https://s3.example/{key}?for={seconds}&as={content_type}&how={disposition}"
+
     def delete_prefix(self, prefix: str) -> None:
         self.ping()
         if self.deletes_nothing:
@@ -104,6 +124,17 @@ class FakeStorage(ObjectStorage):
     def ping(self) -> None:
         if self.is_down:
             raise StorageUnavailable("connection refused")
+
+
+class FakeWatcher(JobWatcher):
+    """Hears only what is announced to it."""
+
+    def __init__(self) -> None:
+        super().__init__("unix:///nowhere")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        yield
 
 
 class FakeQueue(JobQueue):

@@ -120,7 +120,20 @@ def test_every_operation_is_documented_with_all_it_may_answer(http: TestClient) 
     told = set(operations["post /v1/jobs"]["responses"])
     assert told == {"202", "400", "401", "403", "408", "413", "415", "422", "429", "503"}
     told = set(operations["get /v1/jobs/{job_id}/video"]["responses"])
-    assert told == {"200", "206", "304", "401", "403", "404", "409", "416", "429", "503"}
+    assert told == {
+        "200",
+        "206",
+        "304",
+        "307",
+        "401",
+        "403",
+        "404",
+        "409",
+        "416",
+        "422",
+        "429",
+        "503",
+    }
 
 
 def test_every_option_is_documented_with_the_files(http: TestClient) -> None:

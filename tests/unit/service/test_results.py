@@ -114,7 +114,7 @@ def test_a_video_that_is_gone_is_not_found(
     http: TestClient, backstage: Backstage, path: str
 ) -> None:
     backstage.storage.contents.clear()
-    assert_problem(http.get(path), ProblemType.VIDEO_NOT_FOUND)
+    assert_problem(http.get(path), ProblemType.RESULT_NOT_FOUND)
 
 
 def test_when_the_storage_is_down_the_video_may_be_asked_for_again(

@@ -1,0 +1,170 @@
+"""A job's changes as they happen: server-sent events, one after each change."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response, status
+from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+
+from jobs.errors import JobNotFound, StoreUnavailable
+from jobs.job import Job
+from jobs.keys import Scope
+from jobs.store import Event
+from service.access import OwnJob
+from service.auth import require_scope
+from service.components import AppComponents, Components
+from service.description import describe, describe_past, document_tag
+from service.openapi import Responses, problem_responses
+from service.problems import ProblemType
+from service.schemas import JobDocument
+from service.watching import REREAD_SECONDS
+
+router = APIRouter(tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)])
+
+HEARTBEAT_SECONDS = 15.0
+"""Seconds of silence after which a comment keeps the connection from being taken for dead."""
+
+LONGEST_SECONDS = 600.0
+"""Seconds after which a follower has to come back, and to show its key again."""
+
+AFTER_ALL = "ended"
+"""The id of the final event of a job whose events are kept no longer."""
+
+_EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}|" + AFTER_ALL)
+
+_RESPONSES: Responses = {
+    200: {
+        "description": "Events `job`, whose data is the job's document; the last one is final.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    204: {"description": "The job has ended, and `Last-Event-ID` knows it."},
+    **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
+}
+
+
+@router.get(
+    "/v1/jobs/{job_id}/events",
+    summary="Follow a job",
+    response_class=EventSourceResponse,
+    responses=_RESPONSES,
+)
+async def follow_job(
+    job: OwnJob,
+    components: AppComponents,
+    last_event_id: Annotated[
+        str | None, Header(description="The last `id` received; what came after it is sent.")
+    ] = None,
+) -> Response:
+    """Send the job as it is, then again after every change, until it has ended.
+
+    An event with an `id` tells a change; one without tells a new place in the queue.
+    """
+    known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
+    follower = _Follower(components, job.id, known)
+    with components.watcher.following(job.id):
+        news = await components.watcher.read(follower.news)
+    if follower.has_seen_the_end and not news:
+        return Response(status_code=status.HTTP_204_NO_CONTENT)
+    return EventSourceResponse(
+        _stream(follower, news), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+
+
+@dataclass
+class _Follower:
+    """One caller's place in a job's events.
+
+    Attributes:
+        known: the id of the last event sent; None before the first.
+        tag: the entity tag of the document sent last.
+        has_seen_the_end: nothing more will come.
+    """
+
+    components: Components
+    job_id: str
+    known: str | None
+    tag: str | None = field(default=None, init=False)
+    has_seen_the_end: bool = field(default=False, init=False)
+
+    def news(self) -> list[bytes]:
+        """Return what is to be sent now; asks the store, and blocks.
+
+        Raises:
+            JobNotFound: the job was deleted.
+        """
+        # First the record: an event that comes between the two is then sent, not passed over.
+        job = self.components.store.get(self.job_id)
+        events = self._events()
+        if events:
+            return self._tell_changes(events)
+        return self._tell_end(job) if job.status.is_final else self._tell_place(job)
+
+    def _events(self) -> list[Event]:
+        store = self.components.store
+        if self.known == AFTER_ALL:
+            return []
+        if self.known is not None:
+            return store.events(self.job_id, after=self.known)
+        latest = store.latest_event(self.job_id)
+        return [latest] if latest else []
+
+    def _tell_changes(self, events: list[Event]) -> list[bytes]:
+        *past, latest = events
+        self.known, self.has_seen_the_end = latest.id, latest.job.status.is_final
+        return [
+            *(_frame(describe_past(event.job, self.components), event.id) for event in past),
+            self._tell(latest.job, latest.id),
+        ]
+
+    def _tell_end(self, job: Job) -> list[bytes]:
+        """Return the end, for whoever cannot have seen it: its event is kept no longer."""
+        self.has_seen_the_end = True
+        if self.known == AFTER_ALL or self.components.store.latest_event(job.id):
+            return []
+        return [self._tell(job, AFTER_ALL)]
+
+    def _tell_place(self, job: Job) -> list[bytes]:
+        before, frame = self.tag, self._tell(job, None)
+        # Who comes back knows the job, and hears of its place when that changes.
+        is_known = before is None and self.known is not None
+        return [] if is_known or self.tag == before else [frame]
+
+    def _tell(self, job: Job, event_id: str | None) -> bytes:
+        document = describe(job, self.components)
+        self.tag = document_tag(document)
+        return _frame(document, event_id)
+
+
+def _frame(document: JobDocument, event_id: str | None) -> bytes:
+    return format_sse_event(data_str=document.model_dump_json(), event="job", id=event_id)
+
+
+async def _stream(follower: _Follower, frames: list[bytes]) -> AsyncIterator[bytes]:
+    """Yield frames, then what follows them as it happens, and heartbeats in between."""
+    watcher = follower.components.watcher
+    clock = asyncio.get_running_loop().time
+    began = spoke = clock()
+    with watcher.following(follower.job_id) as changes:
+        # For what happened since the frames were made.
+        changes.announce()
+        while True:
+            for frame in frames or _heartbeat(clock() - spoke):
+                yield frame
+                spoke = clock()
+            if follower.has_seen_the_end or watcher.is_stopping or spoke > began + LONGEST_SECONDS:
+                return
+            await changes.wait(REREAD_SECONDS)
+            try:
+                frames = await watcher.read(follower.news)
+            except JobNotFound:
+                return
+            except StoreUnavailable:
+                # The watcher logs it once for all; a follower has no better place to wait.
+                frames = []
+
+
+def _heartbeat(silence: float) -> list[bytes]:
+    return [KEEPALIVE_COMMENT] if silence >= HEARTBEAT_SECONDS else []

@@ -1,0 +1,133 @@
+"""What a job left behind: the video, its poster and its landmarks."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Response
+from starlette.responses import StreamingResponse
+
+from jobs.job import Job, JobStatus, Result
+from jobs.keys import Scope
+from service.access import OwnJob
+from service.auth import require_scope
+from service.components import AppComponents
+from service.files import AsWished, LandmarksDocument, StoredFile, answer_file
+from service.openapi import Responses, problem_responses, response_headers
+from service.problems import Problem, ProblemType
+
+router = APIRouter(
+    prefix="/v1/jobs/{job_id}", tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)]
+)
+
+NPZ = "application/x-npz"
+
+
+def _responses(*media_types: str) -> Responses:
+    content = {each: {"schema": {"type": "string", "format": "binary"}} for each in media_types}
+    return {
+        200: {
+            "description": "The whole file.",
+            "content": content,
+            **response_headers(ETag="Names the file.", Accept_Ranges="Always `bytes`."),
+        },
+        206: {
+            "description": "The range that was asked for.",
+            "content": content,
+            **response_headers(ETag="Names the file.", Content_Range="The range within the file."),
+        },
+        304: {"description": "The file is as `If-None-Match` knows it."},
+        307: {
+            "description": "The object store hands the file out.",
+            **response_headers(Location="A URL of the object store, good for 15 minutes."),
+        },
+        **problem_responses(
+            ProblemType.JOB_NOT_FOUND,
+            ProblemType.RESULT_NOT_FOUND,
+            ProblemType.VIDEO_NOT_READY,
+            ProblemType.JOB_FAILED,
+            ProblemType.JOB_CANCELED,
+            ProblemType.RANGE_NOT_SATISFIABLE,
+            ProblemType.INVALID_REQUEST,
+            ProblemType.STORE_UNAVAILABLE,
+            ProblemType.STORAGE_UNAVAILABLE,
+        ),
+    }
+
+
+@router.head("/video", include_in_schema=False)
+@router.get(
+    "/video",
+    summary="Get the finished video",
+    response_class=StreamingResponse,
+    responses=_responses("video/mp4"),
+)
+def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Response:
+    """Hand the MP4 out; several ranges at once are answered with the whole video."""
+    key = _result(job).video_key
+    return answer_file(job.id, StoredFile(components.storage, key, ".mp4", "video/mp4"), wish)
+
+
+@router.head("/poster", include_in_schema=False)
+@router.get(
+    "/poster",
+    summary="Get a picture from the video",
+    response_class=StreamingResponse,
+    responses=_responses("image/jpeg"),
+)
+def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Response:
+    """Hand out a JPEG of one frame, to be shown until the video plays."""
+    key = _present(_result(job).poster_key)
+    return answer_file(job.id, StoredFile(components.storage, key, ".jpg", "image/jpeg"), wish)
+
+
+@router.head("/landmarks", include_in_schema=False)
+@router.get(
+    "/landmarks",
+    summary="Get the landmarks of every frame",
+    response_class=StreamingResponse,
+    responses=_responses("application/json", NPZ),
+)
+def read_landmarks(
+    job: OwnJob,
+    wish: AsWished,
+    components: AppComponents,
+    format: Annotated[
+        Literal["json", "npz"] | None, Query(description="Wins over what `Accept` asks for.")
+    ] = None,
+    accept: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
+    """Hand out the frame rate, the landmarks in pixels of the video, and the emotion over time.
+
+    JSON, or NumPy's npz for `?format=npz` or `Accept: application/x-npz`.
+    """
+    key = _present(_result(job).landmarks_key)
+    wants_npz = format == "npz" or (format is None and NPZ in accept)
+    arrays = StoredFile(components.storage, key, ".npz", NPZ)
+    file = arrays if wants_npz else LandmarksDocument(components.storage, key)
+    answer = answer_file(job.id, file, wish)
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+def _result(job: Job) -> Result:
+    """Return what the job made.
+
+    Raises:
+        Problem: nothing, or nothing yet.
+    """
+    if job.result is not None:
+        return job.result
+    if job.status is JobStatus.FAILED:
+        raise _no_result(ProblemType.JOB_FAILED, job.failure.message if job.failure else "")
+    if job.status is JobStatus.CANCELED:
+        raise _no_result(ProblemType.JOB_CANCELED, "The job was canceled.")
+    raise _no_result(ProblemType.VIDEO_NOT_READY, f"The job is {job.status}.")
+
+
+def _no_result(problem_type: ProblemType, reason: str) -> Problem:
+    return Problem(problem_type, f"{reason} Only a job that succeeded has a video.")
+
+
+def _present(key: str | None) -> str:
+    if key is None:
+        raise Problem(ProblemType.RESULT_NOT_FOUND, "The job was made without this file.")
+    return key
