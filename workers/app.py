@@ -18,6 +18,8 @@ from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
 from workers.health import start_pulse
+from workers.inputs import Inputs
+from workers.outbound import Outbound
 from workers.patience import Patience
 from workers.pipeline import load_pipeline
 from workers.run_directory import RunDirectory
@@ -35,6 +37,8 @@ def configure_logging(**_: object) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # It logs whole URLs, and a caller's may hold a signature.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def create_worker(settings: WorkerSettings) -> Celery:
@@ -49,12 +53,14 @@ def create_worker(settings: WorkerSettings) -> Celery:
 
 def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
     """Return the synthesizer with its pipeline loaded and warm."""
+    storage, patience = ObjectStorage.connect(settings), Patience(settings.patience_seconds)
     return Synthesizer(
         store=JobStore.connect(settings),
-        storage=ObjectStorage.connect(settings),
+        storage=storage,
+        inputs=Inputs(storage, Outbound(settings.url_rules), patience, settings),
         queue=JobQueue(celery),
         pipeline=load_pipeline(settings),
-        patience=Patience(settings.patience_seconds),
+        patience=patience,
         directory=RunDirectory(settings.run_directory),
         settings=settings,
     )

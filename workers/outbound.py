@@ -60,9 +60,13 @@ class UrlNotFollowed(OutboundError):
 
 
 class UrlUnreachable(OutboundError):
-    """Nobody answered there, or not with success."""
+    """Nobody answered there, or not with success; it `may_pass` when that can change soon."""
 
     code = "url_unreachable"
+
+    def __init__(self, message: str, *, may_pass: bool = True) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
 
 
 class UrlTooLarge(OutboundError):
@@ -136,7 +140,7 @@ class Outbound:
                 if not answer.has_redirect_location:
                     return await _read(answer, max_bytes)
                 url = self.rules.check(str(url.join(answer.headers["Location"])))
-        raise UrlUnreachable(f"It leads on more than {MAX_REDIRECTS} times.")
+        raise UrlUnreachable(f"It leads on more than {MAX_REDIRECTS} times.", may_pass=False)
 
     @asynccontextmanager
     async def _answer(self, message: "_Message") -> AsyncIterator[httpx.Response]:
@@ -199,7 +203,11 @@ async def _send_to_any(
 async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
     """Return the body of a good answer, as it came."""
     if answer.status_code != httpx.codes.OK:
-        raise UrlUnreachable(f"It answers with status {answer.status_code}; only 200 is accepted.")
+        status = answer.status_code
+        raise UrlUnreachable(
+            f"It answers with status {status}; only 200 is accepted.",
+            may_pass=status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status),
+        )
     declared = answer.headers.get("Content-Length", "")
     body = bytearray()
     if not (declared.isdecimal() and int(declared) > max_bytes):

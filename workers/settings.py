@@ -33,6 +33,9 @@ class WorkerSettings(Settings):
     patience_seconds: float = Field(
         60.0, gt=0, description="How long an attempt waits for a component that does not answer."
     )
+    fetch_seconds: float = Field(
+        25.0, gt=0, description="How long fetching a portrait or a speech clip by URL may take."
+    )
     job_base_seconds: float = Field(
         120.0, gt=0, description="Time limit of an attempt before its speech is heard."
     )

@@ -21,10 +21,8 @@ from jobs.queue import JobQueue
 from jobs.storage import (
     ObjectStorage,
     attempt_prefix,
-    audio_key,
     inputs_prefix,
     job_prefix,
-    portrait_key,
     video_key,
 )
 from jobs.store import JobStore
@@ -35,6 +33,7 @@ from models.options import SynthesisOptions
 from models.portrait import read_portrait
 from models.video import encode_video
 from workers.heartbeat import Heartbeat
+from workers.inputs import InputNotFetched, Inputs
 from workers.metrics import FAILURES, JOB_SECONDS, JOBS, Outcome
 from workers.patience import Patience
 from workers.pipeline import Pipeline, Synthesis
@@ -60,6 +59,7 @@ class Synthesizer:
 
     store: JobStore
     storage: ObjectStorage
+    inputs: Inputs
     queue: JobQueue
     pipeline: Pipeline
     patience: Patience
@@ -107,6 +107,8 @@ class Synthesizer:
             self._make_video(job, heartbeat)
         except MediaError as error:
             return self._fail(job, Failure(code=error.code, message=str(error)))
+        except InputNotFetched as error:
+            return self._fail(job, error.failure)
         except ObjectNotFound:
             return self._fail(job, INPUTS_MISSING)
         except (StaleAttempt, StoreUnavailable):
@@ -127,11 +129,11 @@ class Synthesizer:
         """Fetch, listen, render, store: the stages of a job that goes well."""
         progress = Progress(self.store, job)
         progress.enter(Stage.FETCHING)
-        portrait = self._fetch(portrait_key(job.id))
-        speech = self._fetch(audio_key(job.id))
+        portrait, speech = self.inputs.portrait(job), self.inputs.audio(job)
 
         progress.enter(Stage.LISTENING)
-        image, waveform = read_portrait(portrait), read_waveform(speech)
+        image = read_portrait(portrait)
+        waveform = read_waveform(speech, self.settings.audio_max_seconds)
         heartbeat.allow(self._time_limit(len(waveform) / SAMPLE_RATE))
         synthesis = self.pipeline(image, waveform, synthesis_options(job.options))
 
@@ -144,9 +146,6 @@ class Synthesizer:
             progress.enter(Stage.STORING)
             self._store_video(job, video, synthesis)
         progress.close()
-
-    def _fetch(self, key: str) -> bytes:
-        return self.patience.call(lambda: self.storage.get(key))
 
     def _store_video(self, job: Job, video: Path, synthesis: Synthesis) -> None:
         key = video_key(job.id, job.attempt)

@@ -16,7 +16,9 @@ from models.options import SynthesisOptions
 from tests.media import babble, recording
 from tests.unit.workers.fakes import FakePipeline, FakeQueue, FakeStorage, FakeStore
 from tests.waiting import wait_for
+from workers.inputs import Inputs
 from workers.metrics import Outcome
+from workers.outbound import Outbound
 from workers.patience import Patience
 from workers.run_directory import RunDirectory
 from workers.settings import WorkerSettings
@@ -62,12 +64,14 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
     settings = WorkerSettings(run_directory=tmp_path / "run")
     directory = RunDirectory(settings.run_directory)
     store, storage, queue, pipeline = FakeStore(), FakeStorage(), FakeQueue(), FakePipeline()
+    patience = Patience(60, sleep=lambda _: None)
     synthesizer = Synthesizer(
         store=store,
         storage=storage,
+        inputs=Inputs(storage, Outbound(settings.url_rules), patience, settings),
         queue=queue,
         pipeline=pipeline,
-        patience=Patience(60, sleep=lambda _: None),
+        patience=patience,
         directory=directory,
         settings=settings,
     )
