@@ -13,8 +13,10 @@ from pathlib import Path
 import torch
 
 from models.evaluation.held_out import HeldOutClip, read_held_out, read_lags, spread
+from models.evaluation.identity import identity_table, score_identity
 from models.evaluation.judges import Judges
-from models.evaluation.pictures import draw_openings, emotion_grid, film_strip, pair_strip
+from models.evaluation.openings import draw_openings
+from models.evaluation.pictures import emotion_grid, film_strip, opening_curves, pair_strip
 from models.evaluation.report import Provenance, write_report
 from models.evaluation.stage_one import (
     LandmarkScore,
@@ -55,7 +57,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/stage_one/cache"))
     judges = ("identity", "inception", "syncnet")
     for name in judges:
-        parser.add_argument(f"--{name}", type=Path, help="TorchScript file; none is shipped")
+        parser.add_argument(f"--{name}", type=Path, help="see docs/evaluation.md; none is shipped")
     read = parser.parse_args()
     device = torch.device(read.device)
     evaluate(
@@ -87,6 +89,9 @@ def evaluate(
         landmark_table(landmarks),
         frame_table(pipeline.translator, pairs),
         video_table(score_videos(pipeline, speaking, judges, videos)),
+        identity_table(
+            score_identity(pipeline, speaking, judges.identity, videos) if judges.identity else []
+        ),
         *emotion_tables(pipeline.generator, heard),
     ]
     pictures = draw(pipeline, options.out, speaking, pairs, landmarks)
@@ -115,7 +120,7 @@ def draw(
     paths = [folder / f"{name}.png" for name in drawn]
     for path, picture in zip(paths, drawn.values(), strict=True):
         picture.save(path)
-    draw_openings(folder / "openings.png", landmarks)
+    draw_openings(folder / "openings.png", opening_curves(landmarks))
     return [folder / "openings.png", *paths]
 
 

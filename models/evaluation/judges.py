@@ -1,7 +1,8 @@
 """Networks that judge videos. None is shipped: whoever holds one passes its TorchScript file.
 
-Each takes RGB frames in 0-1 as float32 `[B, 3, 256, 256]` and does its own cropping, resizing and
-normalising, so that the file alone decides what is measured.
+Identity is judged by dlib's network where that is installed. Each other takes RGB frames in 0-1 as
+float32 `[B, 3, 256, 256]` and does its own cropping, resizing and normalising, so that the file
+alone decides what is measured.
 """
 
 import warnings
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.audio import SAMPLES_PER_FRAME
-from models.evaluation.metrics import frechet_distance, identity_similarity, sync_confidence
+from models.evaluation.dlib_identity import find_dlib_network, load_dlib_identity
+from models.evaluation.metrics import frechet_distance, sync_confidence
 
 Frames = NDArray[np.uint8]
 Array = NDArray[np.float32]
@@ -50,19 +52,16 @@ class Judges:
         inception: Path | None = None,
         syncnet: Path | None = None,
     ) -> Self:
-        """Load those TorchScript files that are given."""
-        return cls(*(_load(path, device) for path in (identity, inception, syncnet)))
-
-    def csim(self, portrait: Frames, frames: Frames) -> float | None:
-        """Return the likeness of a portrait `[256, 256, 3]` to frames `[T, 256, 256, 3]`."""
-        if self.identity is None:
-            return None
-        embeddings = _embed(self.identity, np.concatenate([portrait[None], frames]))
-        return identity_similarity(embeddings[0], embeddings[1:])
+        """Load those files that are given: TorchScript, or for identity dlib's own format."""
+        return cls(
+            identity=_load_identity(identity or find_dlib_network(), device),
+            inception=_load(inception, device),
+            syncnet=_load(syncnet, device),
+        )
 
     def features(self, frames: Frames) -> Array | None:
         """Return what FID compares."""
-        return None if self.inception is None else _embed(self.inception, frames)
+        return None if self.inception is None else embed(self.inception, frames)
 
     @torch.inference_mode()
     def sync(self, frames: Frames, waveform: Array) -> tuple[float, float] | tuple[None, None]:
@@ -89,6 +88,12 @@ def fid(real: list[Array | None], generated: list[Array | None]) -> float | None
     return frechet_distance(*(np.concatenate(features) for features in known))
 
 
+def _load_identity(path: Path | None, device: torch.device) -> Network | None:
+    if path is not None and path.suffix == ".dat":
+        return load_dlib_identity(path)
+    return _load(path, device)
+
+
 def _load(path: Path | None, device: torch.device) -> Network | None:
     if path is None:
         return None
@@ -100,7 +105,8 @@ def _load(path: Path | None, device: torch.device) -> Network | None:
 
 
 @torch.inference_mode()
-def _embed(network: Network, frames: Frames) -> Array:
+def embed(network: Network, frames: Frames) -> Array:
+    """Return what a network makes `[T, D]` of frames `[T, 256, 256, 3]`."""
     batches = np.array_split(frames, -(-len(frames) // BATCH))
     return np.concatenate([network(_tensor(batch)).cpu().numpy() for batch in batches])
 

@@ -1,10 +1,8 @@
 """Pictures of what the figures mean: strips of faces, openings over time, every emotion."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -12,6 +10,7 @@ from models.audio import FRAME_RATE
 from models.emotions import EMOTIONS
 from models.evaluation.held_out import spread
 from models.evaluation.metrics import lip_opening
+from models.evaluation.openings import OpeningCurve
 from models.evaluation.stage_one import LandmarkScore
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
@@ -20,7 +19,7 @@ from models.visual_translator import VisualTranslator
 
 CAPTION_HEIGHT = 24
 STRIP_ROWS, STRIP_FRAMES, CURVES = 6, 8, 6
-CURVE_METHODS = {"real frames": "black", "generated": "tab:red", "static portrait": "lightgrey"}
+CURVE_METHODS = ("real frames", "generated", "static portrait")
 STRIP_COLUMNS = ("source", "real", "prior", "generated")
 MOUTH_COLUMNS = tuple(f"mouth, {name}" for name in STRIP_COLUMNS[1:])
 
@@ -56,22 +55,17 @@ def emotion_grid(
     return caption(np.concatenate(rows, axis=1), [str(emotion) for emotion in EMOTIONS])
 
 
-def draw_openings(path: Path, scores: Sequence[LandmarkScore]) -> None:
-    """Plot the lips' opening over time, real and generated, for a few clips of every set."""
+def opening_curves(scores: Sequence[LandmarkScore]) -> list[OpeningCurve]:
+    """Return the lips' opening, real and generated, of a few clips of every set."""
     names = list(dict.fromkeys((score.set, score.clip) for score in scores))
-    shown = spread(names, CURVES)
-    figure = Figure(figsize=(9, 2.2 * len(shown)), layout="constrained")
-    for axes, name in zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True):
-        for score in scores:
-            if (score.set, score.clip) == name and score.method in CURVE_METHODS:
-                seconds = np.arange(len(score.opening)) / FRAME_RATE
-                label = f"{score.method}, r {score.lips.correlation:.2f}"
-                axes.plot(seconds, score.opening, CURVE_METHODS[score.method], label=label)
-        axes.set_title(" ".join(name), fontsize=9)
-        axes.set_xlabel("s")
-        axes.set_ylabel("inter-oculars")
-        axes.legend(fontsize=8, loc="upper right")
-    figure.savefig(path, dpi=110)
+    return [
+        OpeningCurve(
+            " ".join(name), f"{score.method}, r {score.lips.correlation:.2f}", score.opening
+        )
+        for name in spread(names, CURVES)
+        for score in scores
+        if (score.set, score.clip) == name and score.method in CURVE_METHODS
+    ]
 
 
 def caption(picture: NDArray[np.uint8], titles: Sequence[str]) -> Image.Image:

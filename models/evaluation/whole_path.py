@@ -30,7 +30,6 @@ class VideoScore:
     method: str
     lips: LipFigures
     loudness: float
-    csim: float | None
     features: NDArray[np.float32] | None
     sync: tuple[float, float] | tuple[None, None]
 
@@ -63,7 +62,6 @@ def score_videos(
                     method=method,
                     lips=compare_lips(opening, lip_opening(clip.landmarks)),
                     loudness=correlate(opening, speech_envelope(clip.waveform), MAX_LAG)[0],
-                    csim=judges.csim(real[0], frames),
                     features=judges.features(frames),
                     sync=judges.sync(frames, clip.waveform),
                 )
@@ -96,7 +94,6 @@ def _row(group: Sequence[VideoScore], real: Sequence[VideoScore]) -> Row:
         "lag within ±1": float(np.mean([s.lips.in_step for s in group])),
         "opening / real": float(np.median([s.lips.amplitude for s in group])),
         "correlation with loudness": float(np.mean([s.loudness for s in group])),
-        "CSIM": _mean([s.csim for s in group]),
         "FID": fid([s.features for s in real], [s.features for s in group]),
         "LSE-C": _mean([s.sync[0] for s in group]),
         "LSE-D": _mean([s.sync[1] for s in group]),

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,8 +22,9 @@ from models.audio import read_waveform
 from models.emotion_encoder import PROSODY_PER_FRAME
 from models.emotions import EMOTIONS, Emotion
 from models.landmark_generator import framed_prosody
-from models.speech_encoder import STATES_PER_FRAME, SpeechEncoder
+from models.speech_encoder import STATES_PER_FRAME
 from models.training.augmentation import change_speed, disturb
+from models.training.speech_input import INPUTS, SpeechInput, open_speech_input
 
 HELD_OUT_SPEAKERS = frozenset({"ravdess_05", "ravdess_06", "ravdess_13", "ravdess_14"})
 """Two men and two women never trained on, for validation; others are told by the split column."""
@@ -66,6 +68,12 @@ class EmotionBatch:
     states: Tensor
     labels: Tensor
     strengths: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """Return the batch on a device."""
+        return type(self)(
+            *(x.to(device) for x in (self.prosody, self.states, self.labels, self.strengths))
+        )
 
 
 class EmotionSampler:
@@ -142,7 +150,7 @@ def list_recordings(data: Path) -> list[Recording]:
 
 
 def read_emotional_speech(
-    data: Path, encoder: SpeechEncoder, rng: np.random.Generator | None = None
+    data: Path, encoder: SpeechInput, rng: np.random.Generator | None = None
 ) -> Iterator[EmotionalClip]:
     """Yield every labelled recording; with `rng`, those to train on, each disturbed at random."""
     for recording in list_recordings(data):
@@ -162,7 +170,7 @@ def read_emotional_speech(
 
 
 def neutral_recording(
-    speaker: str, waveform: NDArray[np.float32], encoder: SpeechEncoder
+    speaker: str, waveform: NDArray[np.float32], encoder: SpeechInput
 ) -> EmotionalClip:
     """Return a waveform that carries no emotion as an example to learn that from."""
     states = encoder.encode(waveform).half()
@@ -174,9 +182,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--speech", choices=INPUTS, default="whisper")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    encoder = SpeechEncoder.load("cpu")
+    encoder = open_speech_input(options.speech)
     clean = read_emotional_speech(options.data, encoder)
     save_recordings(options.out / "emotional_clean.pt", clean)
     disturbed = read_emotional_speech(options.data, encoder, np.random.default_rng(0))

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from models.audio import SAMPLE_RATE, num_frames
 from models.landmarks import NUM_LANDMARKS
-from models.speech_encoder import STATES_PER_FRAME, SpeechEncoder
+from models.speech_encoder import STATES_PER_FRAME
 from models.training.augmentation import coloured_noise
+from models.training.speech_input import SpeechInput
 from models.training.speech_landmarks import SpeechClip
 
 Shares = NDArray[np.float64]
@@ -39,6 +41,10 @@ class LipBatch:
 
     states: Tensor
     motion: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """Return the batch on a device."""
+        return replace(self, states=self.states.to(device), motion=self.motion.to(device))
 
 
 class LipSampler:
@@ -118,7 +124,7 @@ def silence(rng: np.random.Generator) -> NDArray[np.float32]:
     return (loudness * (noise + rng.integers(0, 2) * hum)).astype(np.float32)
 
 
-def silent_clip(waveform: NDArray[np.float32], encoder: SpeechEncoder) -> SpeechClip:
+def silent_clip(waveform: NDArray[np.float32], encoder: SpeechInput) -> SpeechClip:
     """Return a waveform without speech as a clip in which the mouth rests."""
     return SpeechClip(
         name="silence",

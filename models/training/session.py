@@ -11,6 +11,8 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.training.compute import Compute
+
 Network = TypeVar("Network", bound=nn.Module)
 
 STATE = "state.pt"
@@ -22,28 +24,27 @@ class Session(Generic[Network]):
     """A network in training, resumable from its folder.
 
     `average` follows the network by an exponential moving average; it is what validates and ships.
+    `joined` is the network as training calls it, in company or alone. `seconds` is training time at
+    the last step, earlier runs included.
     """
 
     network: Network
     optimizer: torch.optim.Optimizer
     folder: Path
     minutes: float
+    compute: Compute = field(default_factory=Compute)
     decay: float = 0.998
     step: int = 0
-    spent: float = 0.0
+    seconds: float = 0.0
     best: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.average: Network = copy.deepcopy(self.network).eval()
         self.average.requires_grad_(False)
+        self.joined = self.compute.join(self.network)
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
-        self._began = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        """Training time, earlier runs included."""
-        return self.spent + time.monotonic() - self._began
+        self._began = time.monotonic() - self.seconds
 
     @property
     def progress(self) -> float:
@@ -61,6 +62,7 @@ class Session(Generic[Network]):
         nn.utils.clip_grad_norm_(self.network.parameters(), clip)
         self.optimizer.step()
         self.step += 1
+        self.seconds = self.compute.agree(time.monotonic() - self._began)
         self._follow()
 
     @torch.no_grad()
@@ -111,9 +113,9 @@ class Session(Generic[Network]):
         Raises:
             FileNotFoundError: nothing was saved there.
         """
-        state = torch.load(self.folder / STATE)
+        state = torch.load(self.folder / STATE, map_location=self.compute.device)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.spent, self.best = state["step"], state["seconds"], state["best"]
-        self._began = time.monotonic()
+        self.step, self.seconds, self.best = state["step"], state["seconds"], state["best"]
+        self._began = time.monotonic() - self.seconds

@@ -29,9 +29,11 @@ from models.training.emotional_speech import (
     neutral_recording,
     save_recordings,
 )
+from models.training.speech_input import INPUTS, SpeechInput, open_speech_input
 
 Array = NDArray[np.float32]
 
+LAGS = "lags.json"
 IN_STEP = ("grid", "grid_speech")
 """Sets whose sound and picture were recorded in step."""
 SAMPLES_PER_STATE = SAMPLE_RATE // STATE_RATE
@@ -80,13 +82,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--variants", type=int, default=3, help="disturbed copies")
+    parser.add_argument("--speech", choices=INPUTS, default="whisper")
+    parser.add_argument("--lags", type=Path, help="lags.json of another cache, in place of a new")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    encoder = SpeechEncoder.load("cpu")
     clips = list(read_clips(options.data))
-    lags = measure_lags(clips, encoder)
-    (options.out / "lags.json").write_text(json.dumps(lags, indent=1))
+    lags = read_or_measure_lags(clips, options.lags)
+    (options.out / LAGS).write_text(json.dumps(lags, indent=1))
     clips = [shift(clip, lags[clip.name]) for clip in clips]
+    encoder = open_speech_input(options.speech)
     save_clips(options.out / "clean.pt", encode_alone(clips, encoder))
     train = [clip for clip in clips if clip.split == "train"]
     for seed in range(options.variants):
@@ -138,6 +142,14 @@ def fit_length(waveform: Array, frames: int) -> Array:
     return fitted
 
 
+def read_or_measure_lags(clips: Sequence[SourceClip], known: Path | None) -> dict[str, int]:
+    """Return how many encoder states each clip's sound is late, as a file has it or as heard."""
+    if known is None:
+        return measure_lags(clips, SpeechEncoder.load("cpu"))
+    lags: dict[str, int] = json.loads(known.read_text())
+    return lags
+
+
 def measure_lags(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> dict[str, int]:
     """Return how many encoder states each clip's sound is late."""
     return estimate_lags(
@@ -171,7 +183,7 @@ def overlap(frames: int, lag: int) -> tuple[slice, slice]:
     return slice(first, first + kept), slice(start, start + kept * SAMPLES_PER_FRAME)
 
 
-def encode_alone(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> list[SpeechClip]:
+def encode_alone(clips: Sequence[SourceClip], encoder: SpeechInput) -> list[SpeechClip]:
     """Encode each clip for itself, as it is."""
     return [
         _speech_clip(clip, encoder.encode(clip.waveform), clip.aligned.motion) for clip in clips
@@ -179,7 +191,7 @@ def encode_alone(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> list[Sp
 
 
 def encode_joined(
-    clips: Sequence[SourceClip], encoder: SpeechEncoder, rng: np.random.Generator
+    clips: Sequence[SourceClip], encoder: SpeechInput, rng: np.random.Generator
 ) -> list[SpeechClip]:
     """Encode each person's clips joined by pauses, at another speed, level, noise and room each.
 
@@ -239,7 +251,7 @@ def _seconds(clips: Sequence[SourceClip]) -> float:
 
 
 def neutral_recordings(
-    clips: Sequence[SourceClip], encoder: SpeechEncoder, rng: np.random.Generator
+    clips: Sequence[SourceClip], encoder: SpeechInput, rng: np.random.Generator
 ) -> Iterator[EmotionalClip]:
     """Yield speech that nobody acted, a group of one person's clips at a time, as neutral."""
     for group in _groups(clips, rng):

@@ -3,50 +3,46 @@
     python -m models.training.train_landmark_generator --data DIR --minutes 40 --out RUN [--resume]
 
 `models.training.speech_landmarks` and `models.training.emotional_speech` make the caches once. In
-the output folder lie `state.pt` (resumable), `curve.csv`, and `landmark_generator.safetensors`, the
-averaged weights at their best on people not trained on.
+the output folder lie `state.pt` (resumable), `curve.csv`, `sheet.png` (the lips' opening, generated
+and real), `validation.md`, and `landmark_generator.safetensors`, the averaged weights at their best
+on people not trained on. Runs on several GPUs, or processes, under torchrun.
 """
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
 from models.checkpoints import load_checkpoint, save_checkpoint
-from models.emotion_encoder import VisualEmotionEncoder
-from models.emotions import EMOTIONS, Emotion
+from models.emotion_encoder import EmotionEncoderConfig
 from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
-from models.landmarks import NUM_LANDMARKS
-from models.speech_encoder import SpeechEncoder
-from models.training.alignment import align
+from models.speech_motion import SpeechMotionConfig
+from models.training.compute import Compute, open_compute
 from models.training.emotional_speech import (
     EmotionalClip,
-    EmotionBatch,
     EmotionSampler,
     load_recordings,
     neutral_recording,
     split_speakers,
 )
 from models.training.expressions import Expressions
-from models.training.head_motion import measure_head_motion
-from models.training.landmark_losses import cross_modal_contrast, pull_together, speech_losses
-from models.training.landmark_validation import LipScores, emotion_accuracy, score_lips
+from models.training.landmark_bases import set_bases, set_head_motion
+from models.training.landmark_trainee import Looks, Trainee
+from models.training.landmark_validation import HeldOut, Verdict, draw_sheet, judge
 from models.training.lip_windows import LONG, SHORT, LipSampler, silence, silent_clip
+from models.training.manifest import largest_set
 from models.training.session import Session
+from models.training.speech_input import INPUTS, Input, open_speech_input
 from models.training.speech_landmarks import SpeechClip, load_clips
 
 CHECKPOINT = "landmark_generator.safetensors"
 SPEECH_PATH = ("speech.", "speech_basis", "pose_")
 """How the names of tensors begin that move the lips and the head; all others are emotion's."""
-WAYS_TO_SHOW = 64
-"""Variants drawn of each emotion's look."""
 VALIDATE_EVERY = 150
 """Steps."""
+SILENCES = 32
 
 
 @dataclass(frozen=True)
@@ -57,35 +53,27 @@ class TrainingOptions:
     cache: Path
     out: Path
     minutes: float
+    weights: Path | None = None
+    resume: bool = False
     seed: int = 0
-    heads: str = "lrcar"
+    heads: str | None = None
+    speech: Input = "whisper"
+    without: tuple[str, ...] = ()
+    sheet_minutes: float = 10.0
     rate: float = 8e-4
     batch: int = 64
     emotion_batch: int = 16
 
 
-class Trainee(nn.Module):
-    """Stage one and the encoder of shown emotion that helps it learn."""
+@dataclass(frozen=True)
+class Lessons:
+    """What there is to learn from, and what is kept to judge by."""
 
-    def __init__(self, config: LandmarkNetworkConfig) -> None:
-        super().__init__()
-        self.network = LandmarkNetwork(config)
-        self.look = VisualEmotionEncoder(config.emotion)
-
-
-class Looks:
-    """How each emotion is shown: `[8, WAYS_TO_SHOW, 79, 2]`, and the prototypes `[8, 79, 2]`."""
-
-    def __init__(self, expressions: Expressions, rng: np.random.Generator) -> None:
-        self.rng = rng
-        ways = [[expressions.show(e, rng) for _ in range(WAYS_TO_SHOW)] for e in EMOTIONS]
-        self.ways = torch.from_numpy(np.array(ways))
-        self.prototypes = torch.from_numpy(np.array([expressions.show(e) for e in EMOTIONS]))
-
-    def draw(self, labels: Tensor, strengths: Tensor) -> Tensor:
-        """Return one way `[B, 79, 2]` to show each of `[B]` labels at `[B]` strengths."""
-        which = torch.from_numpy(self.rng.integers(0, WAYS_TO_SHOW, len(labels)))
-        return self.ways[labels, which] * strengths[:, None, None]
+    speaking: list[SpeechClip]
+    resting: list[SpeechClip]
+    acted: list[EmotionalClip]
+    plain: list[EmotionalClip]
+    held_out: HeldOut
 
 
 def main() -> None:
@@ -97,46 +85,86 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/stage_one/cache"))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--heads", default="lrcar", help="set whose head motion is learnt")
+    parser.add_argument("--weights", type=Path, help="trained weights to start from")
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--seed", type=int, default=TrainingOptions.seed)
+    parser.add_argument("--heads", help="set whose head motion is learnt; by default the largest")
+    parser.add_argument("--speech", choices=INPUTS, default=TrainingOptions.speech)
+    parser.add_argument("--without", nargs="+", choices=["coordination"], default=[])
+    parser.add_argument("--sheet-minutes", type=float, default=TrainingOptions.sheet_minutes)
+    parser.add_argument("--batch", type=int, default=TrainingOptions.batch)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
-    read = parser.parse_args()
-    torch.set_num_threads(read.threads)
-    options = TrainingOptions(read.data, read.cache, read.out, read.minutes, read.seed, read.heads)
-    train(options, resume=read.resume)
+    values = vars(parser.parse_args())
+    values["without"] = tuple(values["without"])
+    with open_compute(values.pop("device"), values.pop("threads")) as compute:
+        train(TrainingOptions(**values), compute)
 
 
-def train(options: TrainingOptions, resume: bool) -> None:
+def train(options: TrainingOptions, compute: Compute) -> None:
     """Train until the minutes are spent, keeping the averaged weights at their best."""
-    torch.manual_seed(options.seed)
-    rng = np.random.default_rng(options.seed)
+    rng = compute.randomness(options.seed)
+    lessons = read_lessons(options, rng)
+    looks = Looks(Expressions(options.data / "landmarks" / "ict68.npz"), rng)
+    trainee = Trainee(_start(options, lessons, looks), "coordination" not in options.without)
+    session = _open_session(trainee, options, compute)
+    lips = LipSampler(lessons.speaking, lessons.resting, rng)
+    emotions = EmotionSampler(lessons.acted, lessons.plain, rng)
+    drawn, terms = session.seconds, dict[str, float]()
+    while session.progress < 1.0:
+        terms = step(session, lips, emotions, looks, options)
+        if not compute.leads:
+            continue
+        if session.step % VALIDATE_EVERY == 0:
+            validate(session, lessons.held_out, terms)
+        if session.seconds - drawn > 60 * options.sheet_minutes:
+            drawn = session.seconds
+            draw_sheet(options.out, session.average.network, lessons.held_out)
+    if compute.leads:
+        finish(session, lessons.held_out, terms)
+
+
+def read_lessons(options: TrainingOptions, rng: np.random.Generator) -> Lessons:
+    """Read the caches, and add silence, in which the mouth rests and no emotion is heard."""
     clean = load_clips(options.cache / "clean.pt")
     speaking = [clip for clip in clean if clip.split == "train"]
-    held_out = [clip for clip in clean if clip.split != "train"]
     for path in sorted(options.cache.glob("joined_*.pt")):
         speaking += load_clips(path)
     acted, heard_out = split_speakers(load_recordings(options.cache / "emotional_clean.pt"))
     acted += load_recordings(options.cache / "emotional_disturbed.pt")
     plain = load_recordings(options.cache / "plain_speech.pt")
-    encoder = SpeechEncoder.load("cpu")
-    silences = [silence(rng) for _ in range(32)]
-    plain += [neutral_recording("nobody", waveform, encoder) for waveform in silences]
-    resting = [silent_clip(waveform, encoder) for waveform in silences]
-    lips = LipSampler(speaking, resting, rng)
-    emotions = EmotionSampler(acted, plain, rng)
-    looks = Looks(Expressions(options.data / "landmarks" / "ict68.npz"), rng)
-    trainee = Trainee(LandmarkNetworkConfig())
-    set_bases(trainee.network, speaking, looks)
-    set_head_motion(trainee.network, options.data / "landmarks" / f"{options.heads}_train.npz")
+    heard_by = open_speech_input(options.speech)
+    silences = [silence(rng) for _ in range(SILENCES)]
+    plain += [neutral_recording("nobody", waveform, heard_by) for waveform in silences]
+    resting = [silent_clip(waveform, heard_by) for waveform in silences]
+    held_out = HeldOut([clip for clip in clean if clip.split != "train"], heard_out)
+    return Lessons(speaking, resting, acted, plain, held_out)
+
+
+def _start(options: TrainingOptions, lessons: Lessons, looks: Looks) -> LandmarkNetwork:
+    """Return the network as training finds it: as it was trained before, or its bases set alone."""
+    if options.weights:
+        state, sizes = load_checkpoint(options.weights)
+        network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
+        network.load_state_dict(state)
+        return network
+    width = lessons.speaking[0].states.shape[1]
+    network = LandmarkNetwork(
+        LandmarkNetworkConfig(SpeechMotionConfig(width), EmotionEncoderConfig(width))
+    )
+    set_bases(network, lessons.speaking, looks)
+    heads = options.heads or largest_set(options.data, "train")
+    set_head_motion(network, options.data / "landmarks" / f"{heads}_train.npz")
+    return network
+
+
+def _open_session(trainee: Trainee, options: TrainingOptions, compute: Compute) -> Session[Trainee]:
+    trainee = trainee.to(compute.device)
     optimizer = torch.optim.AdamW(trainee.parameters(), options.rate, weight_decay=0.02)
-    session = Session(trainee, optimizer, options.out, options.minutes)
-    if resume:
+    session = Session(trainee, optimizer, options.out, options.minutes, compute)
+    if options.resume:
         session.resume()
-    while session.progress < 1.0:
-        terms = step(session, lips, emotions, looks, options)
-        if session.step % VALIDATE_EVERY == 0:
-            validate(session, held_out, heard_out, terms)
+    return session
 
 
 def step(
@@ -147,100 +175,24 @@ def step(
     options: TrainingOptions,
 ) -> dict[str, float]:
     """Take one step on a batch of lips and a batch of emotions; return the terms of the loss."""
-    trainee = session.network
-    trainee.train()
+    session.joined.train()
+    device = session.compute.device
     long = session.step % 4 == 3
-    batch = lips.draw(options.batch // 3 if long else options.batch, LONG if long else SHORT)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        spoken = trainee.network.speech_motion(batch.states)
-    terms = speech_losses(spoken.float(), batch.motion)
-    terms |= emotion_losses(trainee, emotions.draw(options.emotion_batch), batch.motion, looks)
+    said = lips.draw(options.batch // 3 if long else options.batch, LONG if long else SHORT)
+    acted = emotions.draw(options.emotion_batch)
+    terms = session.joined(said.to(device), acted.to(device), looks)
     session.descend(torch.stack(list(terms.values())).sum())
     return {name: float(value.detach()) for name, value in terms.items()}
 
 
-def emotion_losses(
-    trainee: Trainee, batch: EmotionBatch, speech: Tensor, looks: Looks
-) -> dict[str, Tensor]:
-    """Hear emotion, see it, bring the two together by label, and show it from either in turn."""
-    network = trainee.network
-    middle = batch.states.shape[1] // 4
-    heard = network.heads(network.hear(batch.prosody, batch.states)[:, middle])
-    labels, strengths = _with_contempt(batch.labels, batch.strengths)
-    shown = looks.draw(labels, strengths)
-    speech = speech[torch.arange(len(labels)) % len(speech)]
-    hidden = torch.rand(len(labels)) < 0.5
-    seen = network.heads(trainee.look(speech + shown[:, None], hidden)[:, speech.shape[1] // 2])
-    paired = seen.embedding[: len(batch.labels)]
-    expected = looks.prototypes[batch.labels] * batch.strengths[:, None, None]
-    prototypes = network.heads(network.prototypes)
-    everyone = torch.arange(len(EMOTIONS))
-    return {
-        "hear": F.cross_entropy(heard.logits, batch.labels, label_smoothing=0.1),
-        "see": 0.3 * F.cross_entropy(seen.logits, labels, label_smoothing=0.05),
-        "name": 0.3 * F.cross_entropy(prototypes.logits, everyone),
-        "strength": F.mse_loss(heard.strength, batch.strengths)
-        + 0.3 * F.mse_loss(seen.strength, strengths),
-        "together": 0.2 * pull_together(heard.embedding, paired.detach()),
-        "contrast": 0.1 * cross_modal_contrast(heard.embedding, paired, batch.labels),
-        "show_heard": _shown_distance(network, heard.embedding, expected),
-        "show_seen": _shown_distance(network, seen.embedding, shown),
-        "show_named": _shown_distance(network, network.prototypes, looks.prototypes),
-    }
-
-
-def _with_contempt(labels: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Add what no speech corpus acts, so that it can at least be shown when asked for."""
-    contempt = torch.full((2,), EMOTIONS.index(Emotion.CONTEMPT))
-    return torch.cat([labels, contempt]), torch.cat([strengths, torch.ones(2)])
-
-
-def _shown_distance(network: LandmarkNetwork, embedding: Tensor, wanted: Tensor) -> Tensor:
-    return 30.0 * (network.emotional_displacement(embedding) - wanted).abs().mean()
-
-
-def set_bases(network: LandmarkNetwork, clips: Sequence[SpeechClip], looks: Looks) -> None:
-    """Fill in the linear bases of speech motion and of emotional displacement."""
-    motions = torch.cat([clip.motion[::5] for clip in clips]).float().flatten(1)
-    network.speech_basis.copy_(components(motions, len(network.speech_basis)))
-    shown = torch.cat([looks.ways.flatten(0, 1), looks.prototypes]).flatten(1)
-    network.emotion_basis.copy_(components(shown, len(network.emotion_basis)))
-
-
-def components(samples: Tensor, count: int) -> Tensor:
-    """Return `count` principal components `[count, 79, 2]` about zero, each times its deviation.
-
-    About zero and not about the mean, so that no coefficients means no motion.
-    """
-    power, axes = torch.linalg.eigh(samples.T @ samples / len(samples))
-    scaled: Tensor = axes[:, -count:] * power[-count:].clamp(min=1e-12).sqrt()
-    return scaled.T.flip(0).reshape(count, NUM_LANDMARKS, 2)
-
-
-def set_head_motion(network: LandmarkNetwork, landmarks: Path) -> None:
-    """Fill in how heads move in the clips of a landmarks file."""
-    with np.load(landmarks) as file:
-        poses = [align(file[name].astype(np.float32) / 64.0).pose for name in file]
-    mixing, tempo = measure_head_motion(poses)
-    network.pose_mixing.copy_(torch.from_numpy(mixing))
-    network.pose_tempo.copy_(torch.from_numpy(tempo))
-
-
-def validate(
-    session: Session[Trainee],
-    clips: Sequence[SpeechClip],
-    recordings: Sequence[EmotionalClip],
-    terms: dict[str, float],
-) -> None:
+def validate(session: Session[Trainee], held_out: HeldOut, terms: dict[str, float]) -> None:
     """Score the averaged weights, note the scores, and keep what is the best so far."""
-    average = session.average
-    lips = score_lips(average.network, clips)
-    accuracy = emotion_accuracy(average.network, recordings)
-    session.record(terms | _columns(lips) | {"emotion_accuracy": accuracy})
-    keep_best(session, {"speech": _mean_correlation(lips), "emotion": accuracy})
+    verdict = judge(session.average.network, held_out)
+    session.record(terms | verdict.columns())
+    keep_best(session, {"speech": verdict.correlation, "emotion": verdict.accuracy})
     session.save()
-    for name, scores in lips.items():
-        print(f"{session.step} | {name} | {scores.row()} | emotion {accuracy:.3f}", flush=True)
+    for row in verdict.rows():
+        print(f"{session.step} | {row}", flush=True)
 
 
 def keep_best(session: Session[Trainee], scores: dict[str, float]) -> None:
@@ -258,14 +210,20 @@ def keep_best(session: Session[Trainee], scores: dict[str, float]) -> None:
     save_checkpoint(path, kept, network.config)
 
 
-def _mean_correlation(lips: dict[str, LipScores]) -> float:
-    """Return the mean over all clips, most of which are of unseen people."""
-    total = sum(scores.clips for scores in lips.values())
-    return sum(scores.clips * scores.correlation for scores in lips.values()) / total
-
-
-def _columns(lips: dict[str, LipScores]) -> dict[str, float]:
-    return {f"{name}_correlation": scores.correlation for name, scores in lips.items()}
+def finish(session: Session[Trainee], held_out: HeldOut, terms: dict[str, float]) -> Verdict:
+    """Judge what the run ended with, and write what the weights that are kept score."""
+    if terms:
+        validate(session, held_out, terms)
+    kept = LandmarkNetwork(session.network.network.config)
+    kept.load_state_dict(load_checkpoint(session.folder / CHECKPOINT)[0])
+    verdict = judge(kept.eval(), held_out)
+    table = verdict.table()
+    (session.folder / "validation.md").write_text(
+        f"{session.seconds / 60:.1f} min, {session.step} steps; the weights kept:\n\n{table}\n"
+    )
+    draw_sheet(session.folder, kept, held_out)
+    print(table)
+    return verdict
 
 
 if __name__ == "__main__":

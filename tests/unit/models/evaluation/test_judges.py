@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.evaluation.judges import Judges, fid
+from models.evaluation import judges as judges_module
+from models.evaluation.judges import Judges, embed, fid
 from tests.unit.models.faces import face_picture
 
 CPU = torch.device("cpu")
@@ -39,19 +40,20 @@ def colour(tmp_path: Path) -> Path:
     return saved(MeanColour(), tmp_path / "colour.pt", torch.rand(2, 3, 256, 256))
 
 
-def test_without_networks_nothing_is_measured() -> None:
+def test_without_networks_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judges_module, "find_dlib_network", lambda: None)
     judges = Judges.load(CPU)
     frames = face_picture()[None]
-    assert judges.csim(frames[0], frames) is None
+    assert judges.identity is None
     assert judges.sync(frames, np.zeros(640, np.float32)) == (None, None)
     assert fid([judges.features(frames)], [judges.features(frames)]) is None
 
 
-def test_csim_compares_the_frames_with_the_portrait(colour: Path) -> None:
+def test_a_given_judge_of_identity_is_used(colour: Path) -> None:
     judges = Judges.load(CPU, identity=colour)
-    red, green = np.zeros((2, 256, 256, 3), np.uint8)
-    red[..., 0], green[..., 1] = 255, 255
-    assert judges.csim(red, np.stack([red, green])) == pytest.approx(0.5)
+    frames = np.full((1, 256, 256, 3), (255, 0, 51), np.uint8)
+    assert judges.identity is not None
+    np.testing.assert_allclose(embed(judges.identity, frames), [[1.0, 0.0, 0.2]], atol=1e-6)
 
 
 def test_fid_is_over_the_frames_of_all_clips(colour: Path) -> None:

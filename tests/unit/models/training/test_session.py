@@ -53,7 +53,7 @@ def test_a_resumed_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_time_spent_before_counts(tmp_path: Path) -> None:
     run = session(tmp_path)
-    run.spent = 300.0
+    run.seconds = 300.0
     run.save()
     resumed = session(tmp_path)
     resumed.resume()

@@ -6,16 +6,16 @@ import torch
 from models.checkpoints import load_checkpoint
 from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
 from models.training.emotional_speech import EmotionSampler
+from models.training.landmark_bases import components, set_bases
+from models.training.landmark_trainee import Looks, Trainee
+from models.training.landmark_validation import HeldOut
 from models.training.lip_windows import LipSampler
 from models.training.session import Session
 from models.training.train_landmark_generator import (
     CHECKPOINT,
-    Looks,
-    Trainee,
     TrainingOptions,
-    components,
+    finish,
     keep_best,
-    set_bases,
     step,
     validate,
 )
@@ -26,17 +26,17 @@ from tests.unit.models.training.tiny_speech import emotional_clips, made_up_expr
 class TinyRun:
     """A run on made-up clips with tiny networks."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, coordination: bool = True) -> None:
         torch.manual_seed(0)
         rng = np.random.default_rng(0)
         clips = [speech_clip(f"g{i}", 75) for i in range(8)]
-        self.held_out = [speech_clip("held", 40, "grid", "val")]
         self.lips = LipSampler(clips, [speech_clip("s", 100)], rng)
-        self.recordings = emotional_clips()
-        self.emotions = EmotionSampler(self.recordings, [], rng)
+        recordings = emotional_clips()
+        self.held_out = HeldOut([speech_clip("held", 40, "grid", "val")], recordings)
+        self.emotions = EmotionSampler(recordings, [], rng)
         self.looks = Looks(made_up_expressions(folder), np.random.default_rng(0))
         self.options = TrainingOptions(folder, folder, folder, 1.0, batch=12, emotion_batch=7)
-        trainee = Trainee(TINY)
+        trainee = Trainee(LandmarkNetwork(TINY), coordination)
         set_bases(trainee.network, clips, self.looks)
         optimizer = torch.optim.AdamW(trainee.parameters(), 1e-2)
         self.session = Session(trainee, optimizer, folder, 10.0, decay=0.9)
@@ -53,7 +53,7 @@ def test_loss_falls_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
     run = TinyRun(tmp_path)
     losses = run.steps(60)
     assert np.mean(losses[-8:]) < 0.85 * np.mean(losses[:8])
-    validate(run.session, run.held_out, run.recordings, {})
+    validate(run.session, run.held_out, {})
     resumed = TinyRun(tmp_path)
     resumed.session.resume()
     assert resumed.session.step == 60
@@ -63,7 +63,7 @@ def test_loss_falls_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
 def test_validation_keeps_weights_that_load(tmp_path: Path) -> None:
     run = TinyRun(tmp_path)
     run.steps(2)
-    validate(run.session, run.held_out, run.recordings, {"loss": 1.0})
+    validate(run.session, run.held_out, {"loss": 1.0})
     state, sizes = load_checkpoint(tmp_path / CHECKPOINT)
     network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
     network.load_state_dict(state)
@@ -90,3 +90,19 @@ def test_components_rebuild_what_they_were_drawn_from() -> None:
     basis = components(samples, 3).flatten(1)
     rebuilt = samples @ torch.linalg.pinv(basis) @ basis
     torch.testing.assert_close(rebuilt, samples, atol=1e-3, rtol=1e-3)
+
+
+def test_without_coordination_nothing_is_seen_and_emotion_is_still_shown(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path, coordination=False)
+    terms = step(run.session, run.lips, run.emotions, run.looks, run.options)
+    assert {"hear", "show_heard", "points"} < set(terms)
+    assert not {"see", "together", "contrast", "show_seen"} & set(terms)
+    assert not any(name.startswith("look") for name in run.session.network.state_dict())
+
+
+def test_the_finished_run_tells_what_its_kept_weights_score(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path)
+    run.steps(2)
+    verdict = finish(run.session, run.held_out, {"loss": 1.0})
+    assert verdict.table() in (tmp_path / "validation.md").read_text()
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
