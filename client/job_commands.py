@@ -91,7 +91,7 @@ def submit(
         "metadata": parsed_metadata(metadata) or None,
     }
     pairs = paired(inputs, output, output_dir, wait)
-    with complaining(AmigoError), progress_bars(complaints if as_json else console) as add_bar:
+    with complaining(AmigoError), progress_bars(complaints) as add_bar:
         orders = Orders(service_url(url), consent, options, add_bar)
         outcomes = anyio.run(orders.fulfil, pairs, parallel)
     well = [outcome.tell(as_json) for outcome in outcomes]
@@ -120,7 +120,7 @@ def wait(
 ) -> None:
     """Follow a job until it ends; fail unless it has a video."""
     with complaining(AmigoError), AmigoClient(service_url(url)) as client:
-        with progress_bar(complaints if as_json else console) as bar:
+        with progress_bar(complaints) as bar:
             job = client.wait(job_id, lambda job: bar.show(describe(job), job.progress), timeout)
         if output and job.has_succeeded:
             client.download_video(job.id, output)

@@ -43,8 +43,9 @@ class WebhookView(View):
 class JobView(View):
     """Where a job stands; what it made is None until it succeeded.
 
-    `progress` runs from 0 to 1; `duration`, `timings` and `eta_seconds` are in seconds. `eta` is
-    None while nothing can be said, `expires_at` until the job has ended. `links` are paths.
+    `progress` runs from 0 to 1; `duration`, `timings` and `eta_seconds` are in seconds, `width` and
+    `height` in pixels. `eta` is None while nothing can be said, `expires_at` until the job has
+    ended. `links` are paths.
     """
 
     id: str
@@ -66,6 +67,8 @@ class JobView(View):
     emotion: EmotionView | None = None
     duration: float | None = None
     num_frames: int | None = None
+    width: int | None = None
+    height: int | None = None
     timings: dict[str, float] = {}
     links: dict[str, str | None] = {}
 

@@ -95,7 +95,7 @@ def test_jobs_can_be_queued_without_waiting(amigo: Amigo, portrait: Path, audio:
     service = Service(post=[JOB])
     result = amigo(service, "submit", portrait, audio, "--no-wait")
     assert (result.exit_code, len(service.requests)) == (0, 1)
-    assert result.stdout.splitlines()[-1] == "job_1"
+    assert result.stdout == "job_1\n"
 
 
 def test_a_failed_job_is_told_and_ends_with_1(
