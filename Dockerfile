@@ -36,8 +36,12 @@ COPY jobs jobs
 COPY models/*.py models/
 COPY service service
 COPY workers workers
+COPY client client
 USER 10001
-ENV AMIGO_LISTEN_HOST=0.0.0.0
+# The path is for `amigo keys`, whose script lies elsewhere.
+ENV AMIGO_LISTEN_HOST=0.0.0.0 \
+    AMIGO_AUTHENTICATION=keys \
+    PYTHONPATH=/app
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=4)"]

@@ -3,6 +3,9 @@
 import sys
 from contextlib import suppress
 
+from pydantic import ValidationError
+
+from jobs.settings import flaws
 from service.app import create_app
 from service.logs import configure_logging
 from service.server import Server
@@ -11,7 +14,10 @@ from service.settings import ServiceSettings
 
 def main() -> None:
     """Serve until told to stop; requests under way may finish first."""
-    settings = ServiceSettings()
+    try:
+        settings = ServiceSettings()
+    except ValidationError as error:
+        sys.exit("\n".join(flaws(error)))
     configure_logging(settings.log_level)
     server = Server(create_app(settings), settings)
     with suppress(KeyboardInterrupt):

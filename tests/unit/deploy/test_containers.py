@@ -10,7 +10,12 @@ from service.settings import ServiceSettings
 from workers.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[3]
-SECRETS = {"AMIGO_VALKEY_PASSWORD", "AMIGO_S3_ACCESS_KEY", "AMIGO_S3_SECRET_KEY"}
+SECRETS = {
+    "AMIGO_VALKEY_PASSWORD",
+    "AMIGO_S3_ACCESS_KEY",
+    "AMIGO_S3_SECRET_KEY",
+    "AMIGO_KEY_SECRET",
+}
 
 
 def text(name: str) -> str:
@@ -19,7 +24,7 @@ def text(name: str) -> str:
 
 def test_no_secret_has_a_default() -> None:
     uses = re.findall(r"\$\{(AMIGO_\w+)(:?[?-])", text("docker-compose.yml"))
-    assert {name for name, _ in uses} == SECRETS | {"AMIGO_PUBLISH"}
+    assert {name for name, _ in uses} == SECRETS | {"AMIGO_PUBLISH", "AMIGO_CORS_ORIGINS"}
     assert {operator for name, operator in uses if name in SECRETS} == {":?"}
 
 
@@ -33,6 +38,12 @@ def test_every_variable_is_a_setting(name: str) -> None:
     variables = re.findall(r"^(?:ENV)?\s+AMIGO_(\w+)[=:]", text(name), re.MULTILINE)
     assert variables
     assert {variable.lower() for variable in variables} <= fields
+
+
+def test_the_service_in_a_container_starts_and_asks_for_keys() -> None:
+    given = dict(re.findall(r"^(?:ENV)?\s+AMIGO_(\w+)=(\S+)", text("Dockerfile"), re.MULTILINE))
+    settings = ServiceSettings.model_validate({name.lower(): given[name] for name in given})
+    assert (settings.listen_host, settings.authentication) == ("0.0.0.0", "keys")
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "Makefile"])

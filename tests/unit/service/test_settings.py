@@ -1,5 +1,10 @@
-import pytest
+import subprocess
+import sys
 
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from jobs.settings import flaws
 from service.settings import ServiceSettings
 
 
@@ -19,3 +24,63 @@ def test_a_kubernetes_service_of_our_name_does_not_disturb(
 def test_no_secret_is_in_what_is_printed() -> None:
     settings = ServiceSettings(s3_secret_key="hidden")
     assert "hidden" not in repr(settings)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_an_open_system_listens_on_loopback(host: str) -> None:
+    assert ServiceSettings(listen_host=host).authentication == "open"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.1", "amigo.example", "127.0.0.1.x"])
+def test_an_open_system_listens_nowhere_else(host: str) -> None:
+    with pytest.raises(ValidationError, match="AMIGO_AUTHENTICATION=keys"):
+        ServiceSettings(listen_host=host)
+    assert ServiceSettings(listen_host=host, authentication="keys").listen_host == host
+
+
+def test_production_refuses_to_judge_keys_by_the_development_secret() -> None:
+    production = {"environment": "production", "s3_secret_key": "mine", "authentication": "keys"}
+    with pytest.raises(ValidationError, match="AMIGO_KEY_SECRET"):
+        ServiceSettings.model_validate(production)
+    ServiceSettings.model_validate({**production, "key_secret": "a secret of our own"})
+
+
+def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMIGO_CORS_ORIGINS", "https://a.example, http://localhost:3000 ,")
+    assert ServiceSettings().cors_origins == ("https://a.example", "http://localhost:3000")
+    monkeypatch.setenv("AMIGO_CORS_ORIGINS", "")
+    assert ServiceSettings().cors_origins == ()
+
+
+@pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "https://*.example"])
+def test_what_is_no_origin_is_refused(origin: str) -> None:
+    with pytest.raises(ValidationError, match="cors_origins"):
+        ServiceSettings(cors_origins=(origin,))
+
+
+def test_all_origins_are_allowed_only_with_keys() -> None:
+    with pytest.raises(ValidationError, match="AMIGO_CORS_ORIGINS"):
+        ServiceSettings(cors_origins=("*",))
+    assert ServiceSettings(cors_origins=("*",), authentication="keys").cors_origins == ("*",)
+
+
+def test_a_flaw_is_told_without_the_value() -> None:
+    with pytest.raises(ValidationError) as refusal:
+        ServiceSettings(key_secret=SecretStr("too short"), listen_port=70_000)
+    told = " ".join(flaws(refusal.value))
+    assert "key_secret" in told
+    assert "too short" not in told + str(refusal.value)
+
+
+def test_a_service_that_would_let_strangers_in_says_so_and_ends() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "service"],
+        env={"AMIGO_LISTEN_HOST": "0.0.0.0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("AMIGO_LISTEN_HOST=0.0.0.0 lets other machines in")
