@@ -27,11 +27,12 @@ from typing import Self, cast
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs import usage
+from jobs import idempotency, usage, webhooks
 from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
 from jobs.forecast import RUNS_KEPT, Outlook, Run
 from jobs.job import Failure, Job, JobStatus, Priority, Result, Stage
 from jobs.keys import Allowance
+from jobs.listing import Cursor, JobFilter, Page, read_page
 from jobs.settings import Settings
 from jobs.valkey import clock_time, connect, read_clock, score, transact, translated_errors
 
@@ -115,23 +116,36 @@ class JobStore:
 
         Raises:
             LimitReached: the key may make no further job for now.
+            IdempotencyKeyTaken: another job holds the Idempotency-Key by now.
         """
 
         def insert(pipe: Pipeline) -> bool:
             is_there = pipe.exists(record_key(job.id))
             is_new = not is_there and pipe.zscore(SPENT, job.id) is None
             now = read_clock(pipe)
+            if is_new:
+                idempotency.require_held(pipe, job)
             if is_new and allowance is not None:
                 usage.require_room(pipe, job.key_id, allowance, now)
             pipe.multi()
             if is_new:
                 self._write(pipe, None, job, now)
+                idempotency.confirm(pipe, job)
             if is_new and allowance is not None:
                 usage.count_made(pipe, job.key_id, now)
             return is_new
 
         watched = [usage.active_key(job.key_id)] if job.key_id else []
+        watched += idempotency.watched(job)
         return transact(self._client, insert, record_key(job.id), *watched)
+
+    def reserve(self, job: Job) -> idempotency.Holder | None:
+        """Reserve the Idempotency-Key of a job about to be made; return who holds it already."""
+        return idempotency.reserve(self._client, job)
+
+    def release(self, job: Job) -> None:
+        """Give up the Idempotency-Key of a job of which nothing came."""
+        idempotency.release(self._client, job)
 
     def require_room(self, key_id: str | None, allowance: Allowance) -> None:
         """Return when a key may make one more job; only `accept` makes sure of it.
@@ -150,6 +164,10 @@ class JobStore:
         """
         with translated_errors():
             return _read(self._client, job_id)
+
+    def page(self, tenant: str, wanted: JobFilter, limit: int, start: Cursor | None) -> Page:
+        """Return a tenant's next jobs behind a cursor, newest first."""
+        return read_page(self._client, tenant_key(tenant), wanted, limit, start)
 
     def claim(self, job_id: str) -> Job:
         """Take a queued job, with a lease; of any number that try, one succeeds.
@@ -239,6 +257,7 @@ class JobStore:
             pipe.zrem(tenant_key(job.tenant), job_id)
             pipe.zrem(OUTBOX, job_id)
             usage.forget(pipe, job)
+            webhooks.forget(pipe, job_id)
             pipe.publish(CHANGES, job_id)
             self._mark_spent(pipe, job_id, now)
 
@@ -403,6 +422,7 @@ class JobStore:
         if before is None:
             pipe.zadd(tenant_key(after.tenant), {job_id: score(after.created_at)})
         usage.count_change(pipe, before, after)
+        webhooks.enqueue(pipe, after, now)
         pipe.publish(CHANGES, job_id)
         if run := Run.of(after):
             pipe.lpush(RUNS, str(run))
