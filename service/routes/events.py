@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response, status
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.responses import StreamingResponse
 
 from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.job import Job
@@ -16,7 +17,7 @@ from jobs.store import Event
 from service.access import OwnJob
 from service.auth import require_scope
 from service.components import AppComponents, Components
-from service.description import describe, describe_past, document_tag
+from service.description import describe, describe_past
 from service.openapi import Responses, problem_responses
 from service.problems import ProblemType
 from service.schemas import JobDocument
@@ -48,7 +49,7 @@ _RESPONSES: Responses = {
 @router.get(
     "/v1/jobs/{job_id}/events",
     summary="Follow a job",
-    response_class=EventSourceResponse,
+    response_class=StreamingResponse,
     responses=_RESPONSES,
 )
 async def follow_job(
@@ -68,8 +69,10 @@ async def follow_job(
         news = await components.watcher.read(follower.news)
     if follower.has_seen_the_end and not news:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
-    return EventSourceResponse(
-        _stream(follower, news), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        _stream(follower, news),
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        media_type="text/event-stream",
     )
 
 
@@ -79,14 +82,14 @@ class _Follower:
 
     Attributes:
         known: the id of the last event sent; None before the first.
-        tag: the entity tag of the document sent last.
+        place: the place in the queue told last; None before any.
         has_seen_the_end: nothing more will come.
     """
 
     components: Components
     job_id: str
     known: str | None
-    tag: str | None = field(default=None, init=False)
+    place: int | None = field(default=None, init=False)
     has_seen_the_end: bool = field(default=False, init=False)
 
     def news(self) -> list[bytes]:
@@ -127,14 +130,17 @@ class _Follower:
         return [self._tell(job, AFTER_ALL)]
 
     def _tell_place(self, job: Job) -> list[bytes]:
-        before, frame = self.tag, self._tell(job, None)
-        # Who comes back knows the job, and hears of its place when that changes.
-        is_known = before is None and self.known is not None
-        return [] if is_known or self.tag == before else [frame]
-
-    def _tell(self, job: Job, event_id: str | None) -> bytes:
+        """Return the job again if its place in the queue is not the one told last."""
         document = describe(job, self.components)
-        self.tag = document_tag(document)
+        # Without a place it was claimed a moment ago, which comes as an event.
+        if document.queue_position in (None, self.place):
+            return []
+        self.place = document.queue_position
+        return [_frame(document, None)]
+
+    def _tell(self, job: Job, event_id: str) -> bytes:
+        document = describe(job, self.components)
+        self.place = document.queue_position
         return _frame(document, event_id)
 
 

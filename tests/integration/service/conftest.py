@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-import uvicorn
+from fastapi import FastAPI
 
 from jobs.settings import Settings
 from service.app import create_app
 from service.components import Components
+from service.server import Server
 from service.settings import ServiceSettings
+from service.watching import JobWatcher
 from tests.waiting import wait_for
 
 PATIENCE = 20.0
@@ -21,13 +23,19 @@ PATIENCE = 20.0
 class LiveService:
     """A service that listens on a loopback port."""
 
-    server: uvicorn.Server
+    app: FastAPI
+    server: Server
     http: httpx.Client
 
     @property
     def port(self) -> int:
         port: int = self.server.servers[0].sockets[0].getsockname()[1]
         return port
+
+    def is_followed(self, job_id: str) -> bool:
+        """Tell whether anybody waits for the job to change."""
+        watcher: JobWatcher = self.app.state.components.watcher
+        return job_id in watcher._followers
 
     def has_connections(self) -> bool:
         return bool(self.server.server_state.connections)
@@ -43,14 +51,14 @@ def serving(
     settings: ServiceSettings, components: Components | None = None
 ) -> Iterator[LiveService]:
     app = create_app(settings, components)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, ws="none"))
+    server = Server(app, settings.model_copy(update={"listen_port": 0}))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         wait_for(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as http:
-            yield LiveService(server, http)
+            yield LiveService(app, server, http)
     finally:
         server.should_exit = True
         thread.join()
