@@ -1,13 +1,13 @@
 """Who is calling: the key that a request carries, what it may do, and how often."""
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from jobs.errors import KeyInvalid
-from jobs.keys import LOCAL_TENANT, Allowance, ApiKey, Scope
+from jobs.keys import ApiKey, Scope
+from service.caller import ANYONE, Caller
 from service.components import AppComponents
 from service.limits import RequestLimits, note_standing
 from service.problems import Problem, ProblemType
@@ -25,32 +25,6 @@ _bearer = HTTPBearer(
     bearerFormat="amigo_…_…",
     description="An API key; a system that runs for one person on their own machine asks for none.",
 )
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Whoever sent a request.
-
-    Attributes:
-        tenant: who owns the jobs that are made and seen.
-        scopes: what may be done with them.
-        key_id: the key that was given; None when the system asks for none.
-        allowance: how much may be done.
-    """
-
-    tenant: str
-    scopes: frozenset[Scope] = frozenset(Scope)
-    key_id: str | None = None
-    allowance: Allowance = field(default_factory=Allowance)
-
-    @classmethod
-    def with_key(cls, key: ApiKey) -> "Caller":
-        """Return whoever holds the key."""
-        return cls(key.tenant, key.scopes, key.id, key.allowance)
-
-
-ANYONE = Caller(LOCAL_TENANT)
-"""The caller of a system that asks for no key."""
 
 
 def require_caller(

@@ -13,6 +13,7 @@ from jobs.storage import ObjectStorage, audio_key, job_prefix, portrait_key, req
 from jobs.store import JobStore
 from models.audio import read_waveform
 from models.portrait import read_portrait
+from service.caller import Caller
 from service.uploads import Upload
 
 logger = logging.getLogger(__name__)
@@ -32,24 +33,25 @@ class Submissions:
         self._queue = queue
         self._audio_max_seconds = audio_max_seconds
 
-    def submit(self, upload: Upload, is_abandoned: Callable[[], bool]) -> Job:
-        """Check, keep, accept and dispatch an upload; return the queued job.
+    def submit(self, upload: Upload, caller: Caller, is_abandoned: Callable[[], bool]) -> Job:
+        """Check, keep, accept and dispatch a caller's upload; return the queued job.
 
         Blocks, and runs to its end in one thread: nothing can cut it short between two steps.
 
         Raises:
             MediaError: a file cannot be used.
+            LimitReached: the caller's key may make no further job for now; nothing was kept.
             Unavailable: the store or the storage is down; nothing was kept.
             ClientDisconnect: the caller went away first; nothing was kept.
         """
         portrait, audio = upload.portrait.read(), upload.audio.read()
         read_portrait(portrait)
         read_waveform(audio, self._audio_max_seconds)
-        job = Job.create(upload.options)
+        job = Job.create(upload.options, tenant=caller.tenant, key_id=caller.key_id)
         try:
             self._keep(job, portrait, audio)
             _require_caller(is_abandoned)
-            self._store.accept(job)
+            self._store.accept(job, caller.allowance)
         except Exception:
             self._withdraw(job)
             raise

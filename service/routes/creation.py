@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends, Request, Response, status
 from starlette.responses import JSONResponse
 
 from jobs.keys import Scope
-from service.auth import require_room, require_scope
+from service.auth import CallerDep, require_room, require_scope
 from service.components import AppComponents
 from service.description import describe_accepted
 from service.openapi import job_request_body, problem_responses, response_headers
@@ -37,12 +37,13 @@ _PROBLEMS = problem_responses(
     },
     openapi_extra=job_request_body(),
 )
-async def create_job(request: Request, components: AppComponents) -> Response:
+async def create_job(request: Request, caller: CallerDep, components: AppComponents) -> Response:
     """Check both files, keep them, and queue the job."""
     async with receive_upload(request, components.settings) as upload:
         job = await to_thread.run_sync(
             components.submissions.submit,
             upload,
+            caller,
             lambda: from_thread.run(request.is_disconnected),
             limiter=components.submission_limiter,
         )

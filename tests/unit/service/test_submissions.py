@@ -4,6 +4,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from jobs.job import Options
+from service.caller import ANYONE
 from service.submissions import Submissions
 from service.uploads import Upload
 from tests.service_examples import portrait, speech
@@ -20,7 +21,7 @@ def submissions(backstage: Backstage) -> Submissions:
 
 def test_of_a_caller_who_went_away_nothing_stays(backstage: Backstage) -> None:
     with pytest.raises(ClientDisconnect):
-        submissions(backstage).submit(an_upload(), lambda: True)
+        submissions(backstage).submit(an_upload(), ANYONE, lambda: True)
     assert not backstage.storage.contents
     assert not backstage.store.jobs
     assert not backstage.queue.messages

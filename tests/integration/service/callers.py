@@ -1,0 +1,44 @@
+"""A service that asks for keys, and those who call it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from jobs.keys import Allowance, KeyStore, Scope
+from service.settings import ServiceSettings
+from tests.integration.service.conftest import LiveService, serving
+
+BOTH = frozenset(Scope)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A live service that asks for keys, and the store that it finds them in."""
+
+    live: LiveService
+    keys: KeyStore
+
+    def key(
+        self,
+        tenant: str = "acme",
+        scopes: frozenset[Scope] = BOTH,
+        lifetime: timedelta | None = None,
+        **allowance: int,
+    ) -> dict[str, str]:
+        """Return the header of a new key."""
+        _, token = self.keys.create(
+            tenant, scopes=scopes, lifetime=lifetime, allowance=Allowance(**allowance)
+        )
+        return bearer(token)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@contextmanager
+def guarding(settings: ServiceSettings) -> Iterator[Guarded]:
+    guarded = settings.model_copy(update={"authentication": "keys"})
+    with serving(guarded) as live:
+        yield Guarded(live, KeyStore.connect(guarded))

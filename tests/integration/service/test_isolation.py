@@ -1,0 +1,110 @@
+"""What one tenant has is not there for another, on every route there is or will be."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.routing import APIRoute
+
+from jobs.job import Job
+from jobs.keys import Scope
+from jobs.storage import ObjectStorage, video_key
+from jobs.store import JobStore
+from service.app import GUARDED
+from service.settings import ServiceSettings
+from tests.integration.service.callers import Guarded, guarding
+from tests.jobs_examples import new_job, result_of
+
+READING = {"GET", "HEAD"}
+
+OPERATIONS = sorted(
+    (method, route.path)
+    for router in GUARDED
+    for route in router.routes
+    if isinstance(route, APIRoute)
+    for method in route.methods or ()
+)
+JOB_OPERATIONS = [each for each in OPERATIONS if "{job_id}" in each[1]]
+
+
+@pytest.fixture
+def guarded(service_settings: ServiceSettings) -> Iterator[Guarded]:
+    with guarding(service_settings) as guarded:
+        yield guarded
+
+
+def queued(store: JobStore, tenant: str) -> Job:
+    job = new_job(tenant=tenant)
+    store.accept(job)
+    return job
+
+
+def succeeded(store: JobStore, storage: ObjectStorage, tenant: str) -> Job:
+    job = queued(store, tenant)
+    store.claim(job.id)
+    storage.put(video_key(job.id, 1), b"mp4", "video/mp4")
+    return store.finish(job.id, 1, result_of(job.id, 1))
+
+
+def test_every_route_of_version_one_is_guarded() -> None:
+    assert ("GET", "/v1/jobs/{job_id}") in JOB_OPERATIONS
+    assert all(path.startswith("/v1/") for _, path in OPERATIONS)
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_without_a_valid_key_no_route_answers(guarded: Guarded, method: str, path: str) -> None:
+    url = path.format(job_id="job_x")
+    missing = guarded.live.http.request(method, url)
+    assert missing.status_code == 401
+    assert missing.headers["www-authenticate"] == 'Bearer realm="amigo"'
+    header = {"Authorization": f"Bearer amigo_{'0' * 16}_{'a' * 43}"}
+    unknown = guarded.live.http.request(method, url, headers=header)
+    assert unknown.status_code == 401
+    assert "invalid_token" in unknown.headers["www-authenticate"]
+    if method != "HEAD":
+        assert (missing.json()["code"], unknown.json()["code"]) == ("key_missing", "key_invalid")
+
+
+@pytest.mark.parametrize(("method", "path"), JOB_OPERATIONS)
+def test_another_tenants_job_is_not_there(
+    guarded: Guarded, store: JobStore, storage: ObjectStorage, method: str, path: str
+) -> None:
+    jobs = [queued(store, "acme"), succeeded(store, storage, "acme"), queued(store, "local")]
+    stranger = guarded.key("globex")
+    for job_id in (*(job.id for job in jobs), "job_that_never_was"):
+        answer = guarded.live.http.request(method, path.format(job_id=job_id), headers=stranger)
+        assert answer.status_code == 404
+        if method != "HEAD":
+            assert answer.json()["code"] == "job_not_found"
+            assert job_id not in answer.text
+    assert [store.get(job.id) for job in jobs] == jobs
+
+
+@pytest.mark.parametrize(("method", "path"), [each for each in JOB_OPERATIONS if each[0] != "HEAD"])
+def test_its_own_tenants_job_is_there(
+    guarded: Guarded, store: JobStore, storage: ObjectStorage, method: str, path: str
+) -> None:
+    job = succeeded(store, storage, "acme")
+    with guarded.live.http.stream(
+        method, path.format(job_id=job.id), headers=guarded.key("acme")
+    ) as answer:
+        answer.read()
+    if answer.status_code == 404:
+        assert answer.json()["code"] != "job_not_found"
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_a_key_does_only_what_its_scopes_say(
+    guarded: Guarded, store: JobStore, method: str, path: str
+) -> None:
+    job = queued(store, "acme")
+    needed, other = (
+        (Scope.JOBS_READ, Scope.JOBS_WRITE)
+        if method in READING
+        else (Scope.JOBS_WRITE, Scope.JOBS_READ)
+    )
+    answer = guarded.live.http.request(
+        method, path.format(job_id=job.id), headers=guarded.key("acme", frozenset({other}))
+    )
+    assert answer.status_code == 403
+    assert f'scope="{needed}"' in answer.headers["www-authenticate"]
+    assert store.get(job.id) == job

@@ -1,0 +1,183 @@
+"""Keys over HTTP: shown, counted, at an end, and never told."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage
+from jobs.store import JobStore
+from service.settings import ServiceSettings
+from tests.integration.service.callers import Guarded, bearer, guarding
+from tests.integration.service.conftest import serving
+from tests.jobs_examples import new_job
+from tests.service_examples import upload
+from tests.waiting import wait_for
+
+NOWHERE = "/v1/jobs/job_x"
+
+
+@pytest.fixture
+def guarded(service_settings: ServiceSettings) -> Iterator[Guarded]:
+    with guarding(service_settings) as guarded:
+        yield guarded
+
+
+def post(guarded: Guarded, key: dict[str, str]) -> httpx.Response:
+    return guarded.live.http.post("/v1/jobs", files=upload(), headers=key)
+
+
+def test_a_job_is_made_in_its_keys_tenant(guarded: Guarded, store: JobStore) -> None:
+    key, token = guarded.keys.create("acme")
+    answer = post(guarded, bearer(token))
+    assert answer.status_code == 202, answer.text
+    job = store.get(answer.json()["id"])
+    assert (job.tenant, job.key_id) == ("acme", key.id)
+    assert guarded.live.http.get(answer.headers["location"], headers=bearer(token)).is_success
+    colleague = guarded.key("acme")
+    assert guarded.live.http.get(answer.headers["location"], headers=colleague).is_success
+
+
+def test_a_revoked_or_expired_key_opens_nothing(guarded: Guarded) -> None:
+    key, token = guarded.keys.create("acme")
+    assert guarded.live.http.get(NOWHERE, headers=bearer(token)).status_code == 404
+    guarded.keys.revoke(key.id)
+    revoked = guarded.live.http.get(NOWHERE, headers=bearer(token))
+    assert (revoked.status_code, revoked.json()["code"]) == (401, "key_invalid")
+    short = guarded.key(lifetime=timedelta(seconds=0.2))
+    wait_for(lambda: guarded.live.http.get(NOWHERE, headers=short).status_code == 401)
+
+
+def test_pages_and_probes_ask_for_no_key(guarded: Guarded) -> None:
+    for path in ("/", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics", "/problems"):
+        assert guarded.live.http.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer x", "amigo_x", ""])
+def test_a_header_that_is_no_bearers_is_told(guarded: Guarded, header: str) -> None:
+    answer = guarded.live.http.get(NOWHERE, headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert answer.json()["code"] in {"key_missing", "key_invalid"}
+
+
+def test_of_many_requests_at_once_as_many_pass_as_may(guarded: Guarded) -> None:
+    key = guarded.key(requests_a_minute=10)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: guarded.live.http.get(NOWHERE, headers=key), range(30)))
+    assert sorted(answer.status_code for answer in answers) == [404] * 10 + [429] * 20
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.json()["code"] == "rate_limited"
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["ratelimit-policy"] == '"requests";q=10;w=60'
+    assert refused.headers["ratelimit"].startswith('"requests";r=0;t=')
+    assert guarded.live.http.get(NOWHERE, headers=guarded.key()).status_code == 404
+
+
+def test_every_answer_tells_what_is_left(guarded: Guarded) -> None:
+    key = guarded.key(requests_a_minute=5)
+    told = [guarded.live.http.get(NOWHERE, headers=key).headers["ratelimit"] for _ in range(3)]
+    assert [each.split(";")[1] for each in told] == ["r=4", "r=3", "r=2"]
+    unlimited = guarded.live.http.get(NOWHERE, headers=guarded.key())
+    assert "ratelimit" not in unlimited.headers
+
+
+def test_a_key_at_its_ceiling_makes_no_further_job_and_nothing_stays(
+    guarded: Guarded, store: JobStore, storage: ObjectStorage
+) -> None:
+    key = guarded.key(concurrent_jobs=1)
+    first = post(guarded, key).json()
+    kept = {stored.key for stored in storage.objects("jobs/")}
+    refused = post(guarded, key)
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_jobs")
+    assert int(refused.headers["retry-after"]) > 0
+    assert {stored.key for stored in storage.objects("jobs/")} == kept
+    guarded.live.http.post(first["links"]["cancel"], headers=key)
+    assert post(guarded, key).status_code == 202
+
+
+def test_of_many_uploads_at_once_as_many_become_jobs_as_may(
+    guarded: Guarded, store: JobStore, storage: ObjectStorage
+) -> None:
+    key = guarded.key(concurrent_jobs=2)
+    with ThreadPoolExecutor(6) as pool:
+        statuses = [each.status_code for each in pool.map(lambda _: post(guarded, key), range(6))]
+    assert sorted(statuses) == [202, 202, 429, 429, 429, 429]
+    assert sum(store.counts().values()) == 2
+    assert len({stored.key.split("/")[1] for stored in storage.objects("jobs/")}) == 2
+
+
+def test_a_days_jobs_are_used_up(guarded: Guarded) -> None:
+    key = guarded.key(jobs_a_day=1)
+    assert post(guarded, key).status_code == 202
+    refused = post(guarded, key)
+    assert (refused.status_code, refused.json()["code"]) == (429, "quota_exceeded")
+    assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
+
+
+def test_without_the_store_a_key_is_neither_good_nor_bad(service_settings: ServiceSettings) -> None:
+    broken = service_settings.model_copy(update={"valkey_url": "redis://127.0.0.1:1/0"})
+    with guarding(broken) as guarded:
+        answer = guarded.live.http.get(NOWHERE, headers=bearer(f"amigo_{'0' * 16}_{'a' * 43}"))
+    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+
+
+def test_a_token_is_told_in_no_answer_and_no_log(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    key, token = guarded.keys.create("acme")
+    accepted = post(guarded, bearer(token))
+    guarded.keys.revoke(key.id)
+    refused = [
+        guarded.live.http.get(f"{NOWHERE}?key={shown}", headers=bearer(shown))
+        for shown in (token, f"{token[:-4]}xxxx", f"{token}!")
+    ]
+    answers = [accepted, *refused]
+    logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
+    told = "\n".join(f"{answer.text} {answer.headers}" for answer in answers)
+    secret = token.removeprefix(f"amigo_{key.id}_")[:-4]
+    ours = [record for record in caplog.records if record.name.startswith("service")]
+    assert len(ours) >= len(answers)
+    assert secret not in "\n".join(str(record.__dict__) for record in ours)
+    assert secret not in told
+    assert guarded.keys.all()[0].digest not in logged + told
+
+
+def test_a_page_of_a_named_origin_may_call_and_read(service_settings: ServiceSettings) -> None:
+    origin = "https://app.example"
+    settings = service_settings.model_copy(update={"cors_origins": (origin,)})
+    with guarding(settings) as guarded:
+        http = guarded.live.http
+        asked = {
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, idempotency-key, prefer",
+        }
+        assert http.options("/v1/jobs", headers=asked).headers["access-control-allow-origin"]
+        strange = http.options("/v1/jobs", headers={**asked, "Origin": "https://evil.example"})
+        assert "access-control-allow-origin" not in strange.headers
+        refused = http.get(NOWHERE, headers={"Origin": origin})
+        assert refused.status_code == 401
+        assert refused.headers["access-control-allow-origin"] == origin
+        exposed = refused.headers["access-control-expose-headers"].lower()
+        for name in ("etag", "location", "retry-after", "ratelimit", "idempotent-replayed"):
+            assert name in exposed
+
+
+def test_no_origin_is_allowed_unless_named(guarded: Guarded) -> None:
+    answer = guarded.live.http.get("/livez", headers={"Origin": "https://app.example"})
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_an_open_system_asks_for_no_key_and_knows_only_its_own_jobs(
+    service_settings: ServiceSettings, store: JobStore, settings: Settings
+) -> None:
+    store.accept(own := new_job())
+    store.accept(foreign := new_job(tenant="acme"))
+    with serving(service_settings) as live:
+        assert live.http.get(f"/v1/jobs/{own.id}").is_success
+        assert live.http.get(f"/v1/jobs/{foreign.id}").status_code == 404
