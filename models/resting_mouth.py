@@ -12,8 +12,8 @@ Points = NDArray[np.float32]
 FILE = "resting_mouth.safetensors"
 MOVED = [*range(17), *range(48, 68)]
 """The landmarks that come to rest: jaw and mouth."""
-SEEN = [*range(3, 14), *range(31, 36), *range(48, 68)]
-"""The landmarks that tell where: lower jaw, nose base and mouth."""
+SEEN = [*range(17), *range(27, 68)]
+"""The landmarks that tell where: all but brows and forehead, which move with emotion, and irises."""
 
 
 def way_to_rest(face: Points) -> Points:
@@ -28,7 +28,7 @@ def way_to_rest(face: Points) -> Points:
 
 
 def describe(face: Points) -> Points:
-    """Return what of a face `[79, 2]` tells its rest: one, and the lower face about the nose."""
+    """Return what of a face `[79, 2]` tells its rest: one, and the face about the nose."""
     about_nose = face[SEEN] - face[33]
     return np.concatenate([[1.0], about_nose.ravel()]).astype(np.float32)
 
