@@ -10,6 +10,8 @@ JobsError
 ├── LimitReached          the key may do no more for now
 │   ├── TooManyJobs
 │   └── QuotaExceeded
+├── IdempotencyKeyTaken   another request holds the key that this one carries
+├── CursorInvalid         a page's cursor is none of ours
 ├── AssetNotFound
 ├── AssetNotUploaded          announced, but its file has not come
 ├── UrlRefused                it is not accepted, or leads where none may lead
@@ -40,6 +42,14 @@ class StaleAttempt(InvalidTransition):
 
 class ObjectNotFound(JobsError):
     """No object lies under this key."""
+
+
+class IdempotencyKeyTaken(JobsError):
+    """Another request holds the key that this one carries."""
+
+
+class CursorInvalid(JobsError):
+    """A page's cursor is none of ours."""
 
 
 class AssetNotFound(JobsError):
@@ -73,9 +83,7 @@ class QuotaExceeded(LimitReached):
     """The key made as many jobs today as it may; `wait` is the time until tomorrow, by UTC."""
 
     def __init__(self, ceiling: int, wait: timedelta) -> None:
-        super().__init__(
-            f"The key made {ceiling} jobs today; no more are accepted on a day."
-        )
+        super().__init__(f"The key made {ceiling} jobs today; no more are accepted on a day.")
         self.wait = wait
 
 

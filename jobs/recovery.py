@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
-from jobs.errors import InvalidTransition, JobNotFound, ObjectNotFound
+from jobs.errors import IdempotencyKeyTaken, InvalidTransition, JobNotFound, ObjectNotFound
 from jobs.job import Job, JobStatus
 from jobs.queue import JobQueue
 from jobs.storage import (
@@ -134,7 +134,12 @@ class Reconciler:
         except ValidationError:
             logger.exception("The journal entry %s cannot be read.", key)
             return False
-        return self._store.accept(job)
+        try:
+            return self._store.accept(job)
+        except IdempotencyKeyTaken:
+            # Its caller heard no answer and sent it again: one request, one job.
+            self._storage.delete_prefix(job_prefix(job.id))
+            return False
 
     def _clear(self) -> int:
         """Delete what nobody needs of an ended or deleted job."""
