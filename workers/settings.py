@@ -1,12 +1,17 @@
 """What a worker may be told by its environment."""
 
+import binascii
+from base64 import b64decode
+from datetime import timedelta
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from jobs.settings import Settings
+
+DEVELOPMENT_WEBHOOK_SECRET = "whsec_YW1pZ28tZGV2ZWxvcG1lbnQtd2ViaG9vaw=="  # noqa: S105 - as named
 
 
 class WorkerSettings(Settings):
@@ -48,3 +53,53 @@ class WorkerSettings(Settings):
     housekeeping_seconds: float = Field(
         5.0, gt=0, description="Time between two rounds of the housekeeping."
     )
+
+
+class WebhookSettings(Settings):
+    """The settings of the process that delivers webhooks."""
+
+    webhook_secret: SecretStr = Field(
+        SecretStr(DEVELOPMENT_WEBHOOK_SECRET),
+        description="What webhooks are signed with and their receivers check: whsec_ and 24 to 64 "
+        "bytes in Base64.",
+    )
+    webhook_seconds: float = Field(
+        15.0, gt=0, description="How long a receiver may take to answer."
+    )
+    webhook_pause_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="Pause before a webhook is tried again; each later one is three times as long, "
+        "three hours at most.",
+    )
+    webhook_hours: float = Field(
+        24.0, gt=0, description="How long after a job's end its webhook is still tried."
+    )
+
+    @property
+    def webhook_patience(self) -> timedelta:
+        """How long after a job's end its webhook is still tried."""
+        return timedelta(hours=self.webhook_hours)
+
+    @model_validator(mode="after")
+    def _require_a_good_secret(self) -> Self:
+        secret = self.webhook_secret.get_secret_value()
+        if self.environment == "production" and secret == DEVELOPMENT_WEBHOOK_SECRET:
+            raise ValueError("AMIGO_WEBHOOK_SECRET must be set in production.")
+        if not 24 <= _num_bytes(secret) <= 64:
+            raise ValueError(
+                "AMIGO_WEBHOOK_SECRET must be whsec_ and 24 to 64 bytes in Base64, as this makes "
+                'them: echo "whsec_$(openssl rand -base64 32)".'
+            )
+        return self
+
+
+def _num_bytes(secret: str) -> int:
+    """Return how many bytes a webhook secret has; 0 when it is none."""
+    prefix, found, encoded = secret.partition("whsec_")
+    if prefix or not found:
+        return 0
+    try:
+        return len(b64decode(encoded, validate=True))
+    except binascii.Error:
+        return 0

@@ -1,0 +1,196 @@
+"""The courier with a real Valkey and a receiver that is not always well."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+from threading import Event
+
+import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from jobs.store import JobStore
+from jobs.webhooks import Delivery, DeliveryStatus, WebhookOutbox
+from tests.integration.workers.test_outbound import dripping
+from tests.jobs_examples import new_job
+from tests.servers import LocalServer, content, redirect, serving
+from workers.settings import WebhookSettings
+from workers.webhooks import Courier
+
+LEASE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def receiver() -> Iterator[LocalServer]:
+    with serving(content(b"")) as running:
+        yield running
+
+
+@pytest.fixture
+def webhook_settings(valkey_url: str) -> WebhookSettings:
+    return WebhookSettings(valkey_url=valkey_url, local_urls=True, webhook_pause_seconds=0.05)
+
+
+@pytest.fixture
+def outbox(webhook_settings: WebhookSettings) -> WebhookOutbox:
+    return WebhookOutbox.connect(webhook_settings)
+
+
+def ended(store: JobStore, url: str) -> str:
+    job = new_job(webhook_url=url)
+    store.accept(job)
+    return store.cancel(job.id).id
+
+
+def run(
+    settings: WebhookSettings, outbox: WebhookOutbox, job_id: str, until: DeliveryStatus
+) -> Delivery:
+    """Run a courier until the news of a job has come so far."""
+
+    async def watch() -> Delivery:
+        stop = asyncio.Event()
+        courier = asyncio.create_task(Courier.connect(settings).run(stop))
+        async with asyncio.timeout(60):
+            while (delivery := outbox.delivery(job_id)) is None or delivery.status is not until:
+                await asyncio.sleep(0.02)
+        stop.set()
+        await courier
+        return delivery
+
+    return asyncio.run(watch())
+
+
+def test_news_is_delivered_and_its_signature_verifies(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+) -> None:
+    job_id = ended(store, f"{receiver.url}/hook?token=1")
+    delivery = run(webhook_settings, outbox, job_id, DeliveryStatus.DELIVERED)
+    assert delivery == Delivery(status=DeliveryStatus.DELIVERED, attempts=1)
+    (asked,) = receiver.asked
+    assert (asked.method, asked.path) == ("POST", "/hook?token=1")
+    secret = webhook_settings.webhook_secret.get_secret_value()
+    event = Webhook(secret).verify(asked.body, asked.headers)
+    assert event["type"] == "job.canceled"
+    assert event["data"]["id"] == job_id
+    with pytest.raises(WebhookVerificationError):
+        Webhook(secret).verify(asked.body.replace(b"canceled", b"succeeded"), asked.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + "QUJD" * 8).verify(asked.body, asked.headers)
+    assert outbox.claim(10, LEASE) == []
+
+
+def test_news_is_tried_again_with_the_same_id_until_it_is_taken(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+) -> None:
+    well, ill = content(b""), content(b"out of order", 500)
+    receiver.answer = lambda handler: (well if len(receiver.asked) > 2 else ill)(handler)
+    job_id = ended(store, receiver.url)
+    delivery = run(webhook_settings, outbox, job_id, DeliveryStatus.DELIVERED)
+    assert delivery.attempts == 3
+    assert len({asked.headers["webhook-id"] for asked in receiver.asked}) == 1
+    assert len({asked.body for asked in receiver.asked}) == 1
+
+
+def test_news_that_was_not_taken_tells_why(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+) -> None:
+    receiver.answer = content(b"", 503)
+    slow = webhook_settings.model_copy(update={"webhook_pause_seconds": 1000.0})
+    delivery = run(slow, outbox, ended(store, receiver.url), DeliveryStatus.RETRYING)
+    assert delivery.attempts == 1
+    assert delivery.reason is not None
+    assert "503" in delivery.reason
+
+
+def test_news_that_is_not_taken_for_too_long_is_given_up(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+) -> None:
+    receiver.answer = content(b"", 500)
+    hasty = webhook_settings.model_copy(update={"webhook_hours": 2 / 3600})
+    job_id = ended(store, receiver.url)
+    delivery = run(hasty, outbox, job_id, DeliveryStatus.DISABLED)
+    assert delivery.attempts == len(receiver.asked) > 1
+    assert delivery.reason is not None
+    assert "500" in delivery.reason
+    assert outbox.claim(10, LEASE) == []
+
+
+def test_a_receiver_that_wants_no_more_is_left_alone(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+) -> None:
+    receiver.answer = content(b"", 410)
+    job_id = ended(store, receiver.url)
+    delivery = run(webhook_settings, outbox, job_id, DeliveryStatus.DISABLED)
+    assert (delivery.attempts, len(receiver.asked)) == (1, 1)
+
+
+def test_a_redirect_is_not_followed_and_not_taken_for_success(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+) -> None:
+    receiver.answer = redirect("/elsewhere", 307)
+    slow = webhook_settings.model_copy(update={"webhook_pause_seconds": 1000.0})
+    delivery = run(slow, outbox, ended(store, receiver.url), DeliveryStatus.RETRYING)
+    assert "307" in (delivery.reason or "")
+    assert len(receiver.asked) == 1
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://10.0.0.1/hook"])
+def test_an_address_that_none_may_reach_is_given_up_at_once(
+    store: JobStore, outbox: WebhookOutbox, webhook_settings: WebhookSettings, url: str
+) -> None:
+    delivery = run(webhook_settings, outbox, ended(store, url), DeliveryStatus.DISABLED)
+    assert delivery.attempts == 1
+    assert "not public" in (delivery.reason or "")
+
+
+def test_a_receiver_that_never_answers_holds_nobody_up(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.webhooks.PARTING_SECONDS", 0.1)
+    stop, good = Event(), content(b"")
+    drip = dripping(b"", b"", stop)
+    receiver.answer = lambda handler: (drip if handler.path == "/slow" else good)(handler)
+    slow = [ended(store, f"{receiver.url}/slow") for _ in range(5)]
+    job_id = ended(store, f"{receiver.url}/quick")
+    patient = webhook_settings.model_copy(update={"webhook_seconds": 60.0})
+    run(patient, outbox, job_id, DeliveryStatus.DELIVERED)
+    assert {outbox.delivery(each) for each in slow} == {Delivery()}
+    stop.set()
+
+
+def test_a_store_that_is_down_is_waited_for(
+    webhook_settings: WebhookSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead = webhook_settings.model_copy(update={"valkey_url": "redis://127.0.0.1:1/0"})
+
+    async def run_for_a_while() -> None:
+        stop = asyncio.Event()
+        courier = asyncio.create_task(Courier.connect(dead).run(stop))
+        async with asyncio.timeout(30):
+            while caplog.text.count("Nothing can be delivered for now") < 2:
+                await asyncio.sleep(0.02)
+        stop.set()
+        await courier
+
+    asyncio.run(run_for_a_while())

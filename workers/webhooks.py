@@ -1,0 +1,203 @@
+"""The courier, a process of its own: `python -m workers.webhooks`.
+
+It brings the news of a job's end to the address its caller named, signed as Standard Webhooks
+(https://www.standardwebhooks.com) says. Any number may run; each takes what no other has. News can
+come twice, when a courier dies between the answer and its record: `webhook-id` stays the same.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import signal
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from standardwebhooks import Webhook
+
+from jobs.errors import JobNotFound, Unavailable
+from jobs.job import Job, utc_now
+from jobs.store import JobStore
+from jobs.webhooks import Delivery, DeliveryStatus, WebhookOutbox
+from workers.outbound import Outbound, OutboundError, UrlNotFollowed
+from workers.settings import WebhookSettings
+
+logger = logging.getLogger("workers.webhooks")
+
+MAX_UNDER_WAY = 50
+"""Deliveries at the same time."""
+
+POLL_SECONDS = 0.5
+"""Pause between two looks at what is due."""
+
+LEASE_MARGIN = timedelta(seconds=30)
+"""How much longer than a receiver's answer a delivery may take before another courier begins it."""
+
+PARTING_SECONDS = 5.0
+"""How long deliveries may go on once the courier shall stop; they come again later."""
+
+PAUSE_GROWTH = 3
+LONGEST_PAUSE = timedelta(hours=3)
+
+GONE = 410
+"""The status with which a receiver says that it wants no more."""
+
+
+@dataclass(frozen=True)
+class Courier:
+    """Delivers the news that is due."""
+
+    store: JobStore
+    outbox: WebhookOutbox
+    outbound: Outbound
+    settings: WebhookSettings
+
+    @classmethod
+    def connect(cls, settings: WebhookSettings) -> Self:
+        """Return the courier that the settings describe; nothing is sent yet."""
+        return cls(
+            JobStore.connect(settings),
+            WebhookOutbox.connect(settings),
+            Outbound(settings.url_rules),
+            settings,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until `stop` is set; what is under way then may end within some seconds."""
+        under_way: set[asyncio.Task[None]] = set()
+        while not stop.is_set():
+            for job_id in await self._claim(MAX_UNDER_WAY - len(under_way)):
+                task = asyncio.create_task(self.deliver(job_id))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+            await _pause(stop)
+        if under_way:
+            await asyncio.wait(under_way, timeout=PARTING_SECONDS)
+        for task in under_way:
+            task.cancel()
+
+    async def _claim(self, count: int) -> list[str]:
+        lease = timedelta(seconds=self.settings.webhook_seconds) + LEASE_MARGIN
+        try:
+            return await asyncio.to_thread(self.outbox.claim, count, lease) if count else []
+        except Unavailable as silent:
+            logger.warning("Nothing can be delivered for now: %s", silent)
+            return []
+
+    async def deliver(self, job_id: str) -> None:
+        """Try once to deliver the news of a job, and record what came of it.
+
+        Whatever keeps it from being recorded leaves it to the end of its lease.
+        """
+        try:
+            job = await asyncio.to_thread(self.store.get, job_id)
+            before = await asyncio.to_thread(self.outbox.delivery, job_id)
+            if job.webhook_url is None or before is None:
+                return
+            after, pause = await self._attempt(job, job.webhook_url, before.attempts + 1)
+            await asyncio.to_thread(self.outbox.record, job_id, after, pause)
+        except JobNotFound:
+            logger.info("job=%s was deleted before its news was delivered", job_id)
+        except Unavailable as silent:
+            logger.warning("job=%s its delivery is not recorded: %s", job_id, silent)
+        except Exception:
+            logger.exception("job=%s its delivery ended by a fault", job_id)
+        else:
+            logger.info("job=%s webhook %s %s", job_id, after.status, after.reason or "")
+
+    async def _attempt(self, job: Job, url: str, attempt: int) -> tuple[Delivery, timedelta | None]:
+        """Return what came of an attempt, and the pause before the next; None: there is none."""
+        try:
+            status = await self._post(job, url)
+        except UrlNotFollowed as refused:
+            return _given_up(attempt, str(refused)), None
+        except OutboundError as failed:
+            return await self._failed(job, attempt, str(failed))
+        if 200 <= status < 300:
+            return Delivery(status=DeliveryStatus.DELIVERED, attempts=attempt), None
+        reason = f"It answers with status {status}; any from 200 to 299 is accepted."
+        if status == GONE:
+            return _given_up(attempt, reason), None
+        return await self._failed(job, attempt, reason)
+
+    async def _post(self, job: Job, url: str) -> int:
+        body = news(job)
+        message_id, now = f"msg_{job.id.removeprefix('job_')}", utc_now()
+        signer = Webhook(self.settings.webhook_secret.get_secret_value())
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signer.sign(message_id, now, body),
+        }
+        return await self.outbound.post(url, body.encode(), headers, self.settings.webhook_seconds)
+
+    async def _failed(
+        self, job: Job, attempt: int, reason: str
+    ) -> tuple[Delivery, timedelta | None]:
+        now = await asyncio.to_thread(self.store.now)
+        pause = pause_after(attempt, self.settings.webhook_pause_seconds)
+        if now + pause > job.updated_at + self.settings.webhook_patience:
+            return _given_up(attempt, reason), None
+        return Delivery(status=DeliveryStatus.RETRYING, attempts=attempt, reason=reason), pause
+
+
+def news(job: Job) -> str:
+    """Return the body that tells of a job's end; the same in every attempt.
+
+    `data` has the names of the job's document, as far as they tell of an end.
+    """
+    document = job.model_dump(mode="json")
+    result = document.pop("result") or {}
+    told = ("id", "status", "priority", "metadata", "created_at", "updated_at", "options")
+    made = ("emotion", "duration", "num_frames", "width", "height")
+    data = {
+        **{name: document[name] for name in (*told, "notices", "failure")},
+        **{name: result.get(name) for name in made},
+    }
+    event = {"type": f"job.{job.status}", "timestamp": document["updated_at"], "data": data}
+    return json.dumps(event, ensure_ascii=False)
+
+
+def pause_after(attempt: int, first: float) -> timedelta:
+    """Return the pause after an attempt, the first being 1; no two jobs wait equally long."""
+    # Beyond 20 the power alone would outlast a human life.
+    seconds = first * PAUSE_GROWTH ** (min(attempt, 20) - 1)
+    pause = min(timedelta(seconds=seconds), LONGEST_PAUSE)
+    return pause * random.uniform(0.75, 1)  # noqa: S311 - spreads the load, guards nothing
+
+
+def _given_up(attempt: int, reason: str) -> Delivery:
+    return Delivery(status=DeliveryStatus.DISABLED, attempts=attempt, reason=reason)
+
+
+async def _pause(stop: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(POLL_SECONDS):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def deliver_until_told(settings: WebhookSettings) -> None:
+    """Deliver until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    logger.info("Delivering webhooks for %g h after a job's end.", settings.webhook_hours)
+    await Courier.connect(settings).run(stop)
+
+
+def main() -> None:
+    """Deliver until told to stop."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # It logs whole URLs, and a caller's may hold a token.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    asyncio.run(deliver_until_told(WebhookSettings()))
+
+
+if __name__ == "__main__":
+    main()
