@@ -13,7 +13,7 @@ FILE = "resting_mouth.safetensors"
 MOVED = [*range(17), *range(48, 68)]
 """The landmarks that come to rest: jaw and mouth."""
 SEEN = [*range(17), *range(27, 68)]
-"""The landmarks that tell where: all but brows and forehead, which move with emotion, and irises."""
+"""The landmarks that tell where: all but the forehead, the irises and the mobile brows."""
 
 
 def way_to_rest(face: Points) -> Points:
