@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from starlette.responses import RedirectResponse, StreamingResponse
 
 from jobs.storage import ObjectStorage
+from models.emotions import EMOTIONS
 from service.conditional import (
     ByteRange,
     RangeNotSatisfiable,
@@ -24,9 +25,6 @@ from service.problems import Problem, ProblemType
 
 URL_SECONDS = 900
 """Seconds for which a URL of the object store is good."""
-
-DECIMALS = {"landmarks": 2}
-"""Decimals of the numbers in JSON, 4 for other arrays."""
 
 # A browser shows a video or a picture that is opened by itself in a page that it makes around it.
 _POLICY = (
@@ -95,7 +93,8 @@ class StoredFile:
 class LandmarksDocument:
     """The landmarks of every frame as JSON, made from the stored arrays.
 
-    `landmarks` is `[T, 79, 2]` in pixels of the video, `emotions` `[T, 8]` probabilities.
+    `landmarks` is `[T, 79, 2]` in pixels of the video, to a hundredth; `emotions` is `[T, 8]`, the
+    probability of each of `emotion_names`.
     """
 
     storage: ObjectStorage
@@ -111,7 +110,12 @@ class LandmarksDocument:
     @cached_property
     def _content(self) -> bytes:
         with np.load(BytesIO(self.storage.get(self.key)), allow_pickle=False) as arrays:
-            document = {name: _plain(name, arrays[name]) for name in arrays.files}
+            document = {
+                "frame_rate": arrays["frame_rate"].item(),
+                "landmarks": _rounded(arrays["landmarks"], 2),
+                "emotions": _rounded(arrays["emotions"], 4),
+                "emotion_names": list(EMOTIONS),
+            }
         return json.dumps(document, separators=(",", ":")).encode()
 
     def size(self) -> int:
@@ -126,11 +130,9 @@ class LandmarksDocument:
         """Return None: only we can make it."""
 
 
-def _plain(name: str, array: NDArray[Any]) -> Any:
-    if array.dtype.kind == "f":
-        # In float64, whose shortest text is as short as the number.
-        array = array.astype(np.float64).round(DECIMALS.get(name, 4))
-    return array.tolist()
+def _rounded(array: NDArray[np.floating[Any]], decimals: int) -> Any:
+    # In float64, whose shortest text is as short as the number.
+    return array.astype(np.float64).round(decimals).tolist()
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ def new_job(**fields: Any) -> Job:
     return Job.create(Options(consent=True), **fields)
 
 
-def result_of(job_id: str, attempt: int) -> Result:
-    """Return what an attempt says when it made a video of one second."""
+def result_of(job_id: str, attempt: int, **fields: Any) -> Result:
+    """Return what an attempt says when it made a video of one second; `fields` besides."""
     return Result(
         video_key=video_key(job_id, attempt),
         num_frames=25,
         duration=1.0,
         emotion=HeardEmotion(emotion="happiness", probabilities={"happiness": 0.9}),
         timings={"render": 0.5},
+        **fields,
     )

@@ -86,9 +86,19 @@ def test_objects_are_listed_with_size_and_time(storage: ObjectStorage) -> None:
 
 def test_a_presigned_url_is_read_without_credentials(storage: ObjectStorage) -> None:
     storage.put(KEY, b"face", "image/png")
-    answer = httpx.get(storage.presigned_url(KEY, 60))
+    answer = httpx.get(storage.presigned_url(KEY, 60, content_type="image/png"))
     assert (answer.status_code, answer.content) == (200, b"face")
     assert answer.headers["content-type"] == "image/png"
+
+
+def test_what_a_presigned_url_hands_out_is_named_and_typed_as_told(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"face", "image/png")
+    disposition = 'attachment; filename="job_a.mp4"'
+    url = storage.presigned_url(KEY, 60, content_type="video/mp4", disposition=disposition)
+    headers = httpx.get(url).headers
+    assert headers["content-type"] == "video/mp4"
+    assert headers["content-disposition"] == disposition
+    assert httpx.get(url.replace("video%2Fmp4", "text%2Fhtml")).status_code == 403
 
 
 def test_a_presigned_url_holds_for_its_key_alone(storage: ObjectStorage) -> None:

@@ -1,7 +1,9 @@
-"""The video, whole, in ranges and not at all."""
+"""What a job left behind: whole, in ranges, elsewhere and not at all."""
 
 from datetime import UTC, datetime
+from io import BytesIO
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -14,15 +16,37 @@ from tests.unit.service.conftest import Backstage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 VIDEO = bytes(range(100))
+POSTER = b"a picture"
+FRAMES = 3
+LANDMARKS = np.arange(FRAMES * 79 * 2, dtype=np.float32).reshape(FRAMES, 79, 2) / 7
+EMOTIONS_HEARD = np.full((FRAMES, 8), 0.125, np.float32)
 
 
 @pytest.fixture
 def path(backstage: Backstage) -> str:
     """The path of a finished video."""
+    return f"{finished(backstage, poster_key='poster', landmarks_key='landmarks')}/video"
+
+
+def finished(backstage: Backstage, **fields: str) -> str:
+    """Return the path of a job that made a video and these files."""
     job = new_job()
-    backstage.store.jobs[job.id] = job.claim(NOW).succeed(1, result_of(job.id, 1), (), NOW)
-    backstage.storage.contents[video_key(job.id, 1)] = VIDEO
-    return f"/v1/jobs/{job.id}/video"
+    result = result_of(job.id, 1, **fields)
+    backstage.store.jobs[job.id] = job.claim(NOW).succeed(1, result, (), NOW)
+    arrays = BytesIO()
+    np.savez(arrays, landmarks=LANDMARKS, emotions=EMOTIONS_HEARD, frame_rate=np.array(25))
+    backstage.storage.contents = {
+        video_key(job.id, 1): VIDEO,
+        "poster": POSTER,
+        "landmarks": arrays.getvalue(),
+    }
+    return f"/v1/jobs/{job.id}"
+
+
+@pytest.fixture
+def landmarks(path: str) -> str:
+    """The path of the landmarks."""
+    return path.replace("/video", "/landmarks")
 
 
 def test_a_finished_video_is_streamed_whole(http: TestClient, path: str) -> None:
@@ -94,6 +118,125 @@ def test_a_video_that_is_known_is_not_sent_again(http: TestClient, path: str) ->
     assert (answer.status_code, answer.content) == (304, b"")
 
 
+def test_the_poster_is_a_picture_named_after_the_job(http: TestClient, path: str) -> None:
+    answer = http.get(path.replace("/video", "/poster"))
+    assert (answer.status_code, answer.content) == (200, POSTER)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["content-disposition"].endswith('.jpg"')
+
+
+def test_a_file_that_is_downloaded_is_saved_under_the_name_of_the_job(
+    http: TestClient, path: str
+) -> None:
+    job_id = path.split("/")[3]
+    disposition = http.get(f"{path}?download=1").headers["content-disposition"]
+    assert disposition == f'attachment; filename="{job_id}.mp4"'
+
+
+def test_the_landmarks_of_every_frame_are_told_in_json(http: TestClient, landmarks: str) -> None:
+    answer = http.get(landmarks)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-disposition"].endswith('.json"')
+    assert answer.headers["vary"] == "Accept"
+    document = answer.json()
+    assert document["frame_rate"] == 25
+    assert np.shape(document["landmarks"]) == (FRAMES, 79, 2)
+    assert document["landmarks"][2][78] == [67.43, 67.57]
+    assert document["emotions"][0] == [0.125] * 8
+    assert document["emotion_names"][:2] == ["neutral", "happiness"]
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted"),
+    [
+        ("?format=npz", "*/*"),
+        ("", "application/x-npz"),
+        ("?format=npz", "application/json"),
+        ("", "application/x-npz, */*;q=0.1"),
+    ],
+)
+def test_the_landmarks_come_as_arrays_to_who_asks_for_them(
+    http: TestClient, landmarks: str, query: str, accepted: str
+) -> None:
+    answer = http.get(f"{landmarks}{query}", headers={"Accept": accepted})
+    assert answer.headers["content-type"] == "application/x-npz"
+    assert answer.headers["content-disposition"].endswith('.npz"')
+    with np.load(BytesIO(answer.content)) as arrays:
+        assert np.array_equal(arrays["landmarks"], LANDMARKS)
+
+
+def test_json_wins_when_it_is_named_in_the_query(http: TestClient, landmarks: str) -> None:
+    answer = http.get(f"{landmarks}?format=json", headers={"Accept": "application/x-npz"})
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_format_that_there_is_not_is_refused(http: TestClient, landmarks: str) -> None:
+    assert_problem(http.get(f"{landmarks}?format=xml"), ProblemType.INVALID_REQUEST, "npz")
+
+
+def test_each_format_of_the_landmarks_has_a_tag_of_its_own(
+    http: TestClient, landmarks: str
+) -> None:
+    text, arrays = http.get(landmarks), http.get(f"{landmarks}?format=npz")
+    assert text.headers["etag"] != arrays.headers["etag"]
+    known = http.get(landmarks, headers={"If-None-Match": text.headers["etag"]})
+    assert known.status_code == 304
+    assert known.headers["vary"] == "Accept"
+
+
+def test_landmarks_in_json_are_served_in_ranges_and_without_a_body(
+    http: TestClient, landmarks: str
+) -> None:
+    whole = http.get(landmarks)
+    part = http.get(landmarks, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    head = http.head(landmarks)
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(whole.content)))
+
+
+@pytest.mark.parametrize("name", ["poster", "landmarks"])
+def test_a_job_made_without_a_file_has_none(
+    http: TestClient, backstage: Backstage, name: str
+) -> None:
+    answer = http.get(f"{finished(backstage)}/{name}")
+    assert_problem(answer, ProblemType.RESULT_NOT_FOUND, "without this file")
+
+
+def test_where_the_storage_is_public_it_hands_the_files_out(
+    http: TestClient, backstage: Backstage, path: str, landmarks: str
+) -> None:
+    backstage.storage.is_public = True
+    answer = http.get(f"{path}?download=1", follow_redirects=False)
+    assert answer.status_code == 307
+    assert answer.headers["cache-control"] == "private, no-store"
+    location = answer.headers["location"]
+    assert location.startswith("https://s3.example/jobs/")
+    assert "as=video/mp4" in location
+    assert "how=attachment" in location
+    assert http.get(f"{landmarks}?format=npz", follow_redirects=False).status_code == 307
+
+
+def test_what_only_we_can_hand_out_comes_from_us(
+    http: TestClient, backstage: Backstage, path: str, landmarks: str
+) -> None:
+    tag = http.get(path).headers["etag"]
+    backstage.storage.is_public = True
+    assert http.get(landmarks, follow_redirects=False).status_code == 200
+    assert http.get(f"{path}?redirect=false", follow_redirects=False).content == VIDEO
+    assert http.head(path, follow_redirects=False).status_code == 200
+    known = http.get(path, headers={"If-None-Match": tag}, follow_redirects=False)
+    assert known.status_code == 304
+
+
+def test_a_video_that_is_gone_is_told_though_the_storage_is_public(
+    http: TestClient, backstage: Backstage, path: str
+) -> None:
+    backstage.storage.is_public = True
+    backstage.storage.contents.clear()
+    assert_problem(http.get(path, follow_redirects=False), ProblemType.RESULT_NOT_FOUND)
+
+
+@pytest.mark.parametrize("name", ["video", "poster", "landmarks"])
 @pytest.mark.parametrize(
     ("job", "problem_type", "said"),
     [
@@ -104,10 +247,15 @@ def test_a_video_that_is_known_is_not_sent_again(http: TestClient, path: str) ->
     ],
 )
 def test_a_job_without_a_video_tells_why(
-    http: TestClient, backstage: Backstage, job: Job, problem_type: ProblemType, said: str
+    http: TestClient,
+    backstage: Backstage,
+    name: str,
+    job: Job,
+    problem_type: ProblemType,
+    said: str,
 ) -> None:
     backstage.store.jobs[job.id] = job
-    assert_problem(http.get(f"/v1/jobs/{job.id}/video"), problem_type, said)
+    assert_problem(http.get(f"/v1/jobs/{job.id}/{name}"), problem_type, said)
 
 
 def test_a_video_that_is_gone_is_not_found(
