@@ -1,5 +1,7 @@
 // Posts the form as a job, follows it, and shows its video.
 
+import { addressOf, fetchWithKey } from "/web/key.js";
+
 const STAGES = {
   fetching: "Getting your files",
   listening: "Listening to the voice",
@@ -45,7 +47,7 @@ function takeDrops(label) {
 async function ask(path, init) {
   let answer;
   try {
-    answer = await fetch(path, init);
+    answer = await fetchWithKey(path, init);
   } catch {
     throw new Problem("The service cannot be reached. Is it running?");
   }
@@ -84,12 +86,12 @@ function say(text) {
   if (find("stage").textContent !== text) find("stage").textContent = text;
 }
 
-function showEnd(job) {
+async function showEnd(job) {
   find("work").hidden = true;
   if (job.status === "canceled") throw new Problem("Canceled.");
   if (job.status === "failed") throw new Problem(job.failure.message);
-  find("video").src = job.links.video;
-  find("download").href = job.links.video;
+  URL.revokeObjectURL(find("video").src);
+  find("video").src = find("download").href = await addressOf(job.links.video);
   find("download").download = `${job.id}.mp4`;
   find("heard").textContent = `Heard in the voice: ${job.emotion.emotion}`;
   find("probabilities").replaceChildren(...Object.entries(job.emotion.probabilities).flatMap(bar));
@@ -123,7 +125,7 @@ async function submit(event) {
   find("problem").hidden = find("result").hidden = true;
   try {
     showWork(null);
-    showEnd(await follow(await ask("/v1/jobs", { method: "POST", body: new FormData(form) })));
+    await showEnd(await follow(await ask("/v1/jobs", { method: "POST", body: new FormData(form) })));
   } catch (error) {
     showProblem(error);
     if (!(error instanceof Problem)) throw error;

@@ -1,0 +1,85 @@
+"""The page of a service that asks for keys, in a real browser; no worker is needed for that."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from jobs.storage import ObjectStorage, video_key
+from jobs.store import JobStore
+from service.settings import ServiceSettings
+from tests.integration.service.callers import Guarded, guarding
+from tests.jobs_examples import result_of
+from tests.service_examples import portrait, speech
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE_MS = 60_000
+
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
+    ),
+]
+
+
+@pytest.fixture
+def guarded(service_settings: ServiceSettings) -> Iterator[Guarded]:
+    with guarding(service_settings) as guarded:
+        yield guarded
+
+
+@pytest.fixture
+def page(guarded: Guarded) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(f"http://127.0.0.1:{guarded.live.port}")
+        yield page
+        browser.close()
+
+
+def send(page: Page, folder: Path) -> None:
+    for name, data in (("portrait", portrait()), ("audio", speech())):
+        (folder / name).write_bytes(data)
+        page.set_input_files(f"input[name={name}]", folder / name)
+    page.check("input[name=consent]")
+    page.click("#form button[type=submit]")
+
+
+def give_key(page: Page, token: str) -> None:
+    page.wait_for_selector("#key-dialog[open]")
+    page.fill("#key", token)
+    page.click("#key-dialog button[value=give]")
+
+
+def test_a_visitor_is_asked_for_a_key_until_it_is_a_good_one(
+    page: Page, guarded: Guarded, store: JobStore, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    key, token = guarded.keys.create("acme")
+    send(page, tmp_path)
+    give_key(page, "wrong")
+    page.locator("#key-reason", has_text="shape of a key").wait_for()
+    give_key(page, token)
+    page.locator("#stage", has_text="number 1").wait_for()
+    job_id = next(storage.objects("jobs/")).key.split("/")[1]
+    assert store.get(job_id).key_id == key.id
+    store.claim(job_id)
+    storage.put(video_key(job_id, 1), b"mp4", "video/mp4")
+    store.finish(job_id, 1, result_of(job_id, 1))
+    page.wait_for_selector("#result:not([hidden])")
+    assert page.eval_on_selector("#video", "video => video.src").startswith("blob:")
+
+
+def test_a_visitor_without_a_key_is_told_that_one_is_needed(page: Page, tmp_path: Path) -> None:
+    send(page, tmp_path)
+    page.wait_for_selector("#key-dialog[open]")
+    page.click("#key-dialog button[value=keep]")
+    problem = page.wait_for_selector("#problem:not([hidden])")
+    assert problem is not None
+    assert "Authorization: Bearer" in problem.inner_text()
