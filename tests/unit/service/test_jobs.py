@@ -160,6 +160,54 @@ def test_a_finished_job_tells_what_was_heard_and_where_the_video_is(
     assert "retry-after" not in answer.headers
 
 
+def test_a_job_under_way_tells_when_it_will_be_done(http: TestClient, backstage: Backstage) -> None:
+    path = in_store(backstage, new_job(audio_seconds=10.0))
+    unknown = http.get(path).json()
+    assert (unknown["eta"], unknown["eta_seconds"]) == (None, None)
+    backstage.store.runs = ("10.0 30.0", "20.0 60.0")
+    known = http.get(path).json()
+    assert known["eta_seconds"] == 30.0
+    left = datetime.fromisoformat(known["eta"]) - datetime.now(UTC)
+    assert 0 < left.total_seconds() <= 30.0
+
+
+def test_the_passing_of_time_alone_changes_no_tag(http: TestClient, backstage: Backstage) -> None:
+    path = in_store(backstage, new_job(audio_seconds=10.0))
+    tag = http.get(path).headers["etag"]
+    backstage.store.runs = ("10.0 30.0",)
+    assert tag.startswith('W/"')
+    assert http.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_an_ended_job_tells_when_it_is_deleted(http: TestClient, backstage: Backstage) -> None:
+    job = new_job()
+    assert http.get(in_store(backstage, job)).json()["expires_at"] is None
+    document = http.get(in_store(backstage, job.cancel(NOW))).json()
+    assert document["expires_at"] == "2026-01-02T00:00:00Z"
+    assert document["eta"] is None
+
+
+def test_a_job_tells_its_caller_s_own_notes_and_whom_it_will_tell(
+    http: TestClient, backstage: Backstage
+) -> None:
+    told = "https://example.com/told"
+    job = new_job(metadata={"order": "4711"}, priority="high", webhook_url=told)
+    document = http.get(in_store(backstage, job)).json()
+    assert (document["metadata"], document["priority"]) == ({"order": "4711"}, "high")
+    assert document["webhook"] == {
+        "url": told,
+        "status": "pending",
+        "attempts": 0,
+        "reason": None,
+    }
+
+
+def test_nobody_waits_longer_than_a_minute(http: TestClient, backstage: Backstage) -> None:
+    path = in_store(backstage, new_job().cancel(NOW))
+    assert http.get(f"{path}?wait=60").status_code == 200
+    assert_problem(http.get(f"{path}?wait=61"), ProblemType.INVALID_REQUEST, "wait")
+
+
 def test_a_failed_job_tells_why(http: TestClient, backstage: Backstage) -> None:
     document = http.get(in_store(backstage, new_job().claim(NOW).fail(1, FAILURE, NOW))).json()
     assert document["failure"] == {"code": "no_face", "message": "No face was found."}
