@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import secrets
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,6 +69,9 @@ class Kept(BaseModel):
     s3_access_key: str
     s3_secret_key: str
     key_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(30))
+    webhook_secret: str = Field(
+        default_factory=lambda: f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+    )
 
     @classmethod
     def draw(cls) -> Self:

@@ -1,6 +1,7 @@
-"""The whole system on one machine: both stores, the service, a worker and the housekeeping.
+"""The whole system on one machine: both stores, the service, a worker, housekeeping, webhooks.
 
-    Standalone ──supervises──► Valkey, SeaweedFS ──ready──► service, worker, housekeeping
+    Standalone ──supervises──► Valkey, SeaweedFS ──ready──► service, worker,
+                                                                 housekeeping, webhooks
 
 Everything listens on loopback alone and lives in one directory. The programs are those of the
 cluster; only the addresses differ. On Linux nothing outlives the supervisor, whatever ends it; on
@@ -109,6 +110,7 @@ class Standalone:
             (
                 self._service({**environment, "AMIGO_KEY_SECRET": kept.key_secret}),
                 self._housekeeping(environment),
+                self._webhooks({**environment, "AMIGO_WEBHOOK_SECRET": kept.webhook_secret}),
                 self._worker(environment),
             ),
         )
@@ -144,12 +146,19 @@ class Standalone:
         )
 
     def _housekeeping(self, environment: dict[str, str]) -> Program:
-        log = self._log("housekeeping")
+        return self._talkative("housekeeping", environment)
+
+    def _webhooks(self, environment: dict[str, str]) -> Program:
+        return self._talkative("webhooks", environment)
+
+    def _talkative(self, name: str, environment: dict[str, str]) -> Program:
+        """Return the program of a module of `workers` that tells when it begins."""
+        log = self._log(name)
         return Program(
-            name="housekeeping",
-            command=(sys.executable, "-m", "workers.housekeeping"),
+            name=name,
+            command=(sys.executable, "-m", f"workers.{name}"),
             log=log,
-            is_ready=lambda: log.stat().st_size > 0,  # it tells that it begins
+            is_ready=lambda: log.stat().st_size > 0,
             env=environment,
         )
 

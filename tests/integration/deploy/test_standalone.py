@@ -80,7 +80,7 @@ def test_the_status_file_names_the_url_and_every_living_program(
 ) -> None:
     status = status_of(directory)
     assert (status["url"], status["pid"]) == (system.url, os.getpid())
-    names = ["Valkey", "SeaweedFS", "service", "housekeeping", "worker"]
+    names = ["Valkey", "SeaweedFS", "service", "housekeeping", "webhooks", "worker"]
     assert list(status["programs"]) == names
     for program in status["programs"].values():
         assert program["ready"]

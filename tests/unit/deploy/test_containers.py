@@ -7,7 +7,7 @@ import pytest
 
 from client.doctor import MEDIAPIPE
 from service.settings import ServiceSettings
-from workers.settings import WorkerSettings
+from workers.settings import WebhookSettings, WorkerSettings
 
 ROOT = Path(__file__).parents[3]
 SECRETS = {
@@ -15,6 +15,7 @@ SECRETS = {
     "AMIGO_S3_ACCESS_KEY",
     "AMIGO_S3_SECRET_KEY",
     "AMIGO_KEY_SECRET",
+    "AMIGO_WEBHOOK_SECRET",
 }
 
 
@@ -34,7 +35,8 @@ def test_the_example_names_every_secret_and_gives_none() -> None:
 
 @pytest.mark.parametrize("name", ["docker-compose.yml", "Dockerfile"])
 def test_every_variable_is_a_setting(name: str) -> None:
-    fields = set(ServiceSettings.model_fields) | set(WorkerSettings.model_fields)
+    processes = (ServiceSettings, WorkerSettings, WebhookSettings)
+    fields = {field for process in processes for field in process.model_fields}
     variables = re.findall(r"^(?:ENV)?\s+AMIGO_(\w+)[=:]", text(name), re.MULTILINE)
     assert variables
     assert {variable.lower() for variable in variables} <= fields
