@@ -56,10 +56,9 @@ class Generation:
         path.write_text(json.dumps(report, indent=1) + "\n")
 
     def save_landmarks(self, path: Path) -> None:
-        """Write the landmarks, `[T, 79, 2]` in pixels of the video, and the frame rate."""
+        """Write the landmarks in pixels of the video as `LandmarkTrack` does."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            np.savez_compressed(file, landmarks=self.synthesis.landmarks, frame_rate=FRAME_RATE)
+        path.write_bytes(self.synthesis.track.to_npz())
 
 
 def generate(

@@ -4,6 +4,8 @@ jobs/{id}/inputs/portrait            deleted once the job has ended
 jobs/{id}/inputs/audio
 jobs/{id}/inputs/request.json        the journal entry: the job as it was queued
 jobs/{id}/attempts/{n}/video.mp4     kept for the attempt that won
+jobs/{id}/attempts/{n}/poster.jpg
+jobs/{id}/attempts/{n}/landmarks.npz
 """
 
 from collections.abc import Iterator
@@ -73,6 +75,16 @@ def attempt_prefix(job_id: str, attempt: int) -> str:
 def video_key(job_id: str, attempt: int) -> str:
     """Return the key of the video that one attempt made."""
     return f"{attempt_prefix(job_id, attempt)}video.mp4"
+
+
+def poster_key(job_id: str, attempt: int) -> str:
+    """Return the key of one picture of that video."""
+    return f"{attempt_prefix(job_id, attempt)}poster.jpg"
+
+
+def landmarks_key(job_id: str, attempt: int) -> str:
+    """Return the key of the landmarks of that video's frames."""
+    return f"{attempt_prefix(job_id, attempt)}landmarks.npz"
 
 
 @dataclass(frozen=True)

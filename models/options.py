@@ -10,12 +10,14 @@ from models.emotions import Emotion
 class SynthesisOptions:
     """The caller's choices.
 
-    `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2. The same `seed`
-    gives the same head motion and blinks.
+    `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2. `compose` shows a
+    square around the face, or the face within the whole portrait. The same `seed` gives the same
+    head motion and blinks.
     """
 
     emotion: Emotion | None = None
     intensity: float = 1.0
     pose: Literal["natural", "still"] = "natural"
     blink: bool = True
+    compose: Literal["crop", "full"] = "crop"
     seed: int = 0

@@ -11,14 +11,16 @@ import torch
 from numpy.typing import NDArray
 
 from models.audio import SAMPLES_PER_FRAME
+from models.compose import Composer
 from models.emotions import EMOTIONS
 from models.landmark_generator import LandmarkGenerator
 from models.landmark_motion import LandmarkMotion
+from models.landmark_track import LandmarkTrack
 from models.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
 from models.options import SynthesisOptions
 from models.portrait import Portrait, crop_portrait
 from models.retargeting import retarget_landmarks
-from models.visual_translator import VisualTranslator
+from models.visual_translator import PortraitFeatures, VisualTranslator
 
 BATCH_FRAMES = 8
 
@@ -45,8 +47,8 @@ class HeardEmotions:
 class Synthesis:
     """One video on its way: what is known before the first frame, and the frames themselves.
 
-    `landmarks` is `[T, 79, 2]` in pixels of the 256x256 output. `timings` holds seconds by step
-    and is complete once `frames` is drained.
+    `landmarks` is `[T, 79, 2]` in pixels of the face crop. `timings` holds seconds by step and is
+    complete once `frames` is drained. Without a `composer`, the video is the crop itself.
     """
 
     portrait: Portrait
@@ -54,6 +56,7 @@ class Synthesis:
     landmarks: NDArray[np.float32]
     timings: dict[str, float]
     translator: VisualTranslator = field(repr=False)
+    composer: Composer | None = field(default=None, repr=False)
 
     @property
     def num_frames(self) -> int:
@@ -61,20 +64,39 @@ class Synthesis:
         return len(self.landmarks)
 
     @property
+    def size(self) -> tuple[int, int]:
+        """The video's width and height, pixels."""
+        return self.composer.size if self.composer else (CROP_SIZE, CROP_SIZE)
+
+    @property
+    def track(self) -> LandmarkTrack:
+        """The landmarks in pixels of the video, and the emotion heard with them."""
+        placed = self.composer.place(self.landmarks) if self.composer else self.landmarks
+        return LandmarkTrack(placed, self.heard.over_time)
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What the caller should know though nothing failed, as codes."""
         return self.portrait.notices
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield `[B, 256, 256, 3]` RGB batches in order, rendering each when it is asked for."""
+        """Yield `[B, H, W, 3]` RGB batches in order, rendering each when it is asked for."""
         with _timed(self.timings, "encode_portrait"):
             features = self.translator.prepare(self.portrait.crop, self.portrait.landmarks)
         for start in range(0, self.num_frames, BATCH_FRAMES):
+            yield self._draw(features, self.landmarks[start : start + BATCH_FRAMES])
+
+    def _draw(
+        self, features: PortraitFeatures, landmarks: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Return one batch `[B, H, W, 3]` under landmarks `[B, 79, 2]`, pixels of the crop."""
+        if self.composer is None:
             with _timed(self.timings, "render"):
-                batch = self.translator.render(
-                    features, self.landmarks[start : start + BATCH_FRAMES]
-                )
-            yield batch
+                return self.translator.render(features, landmarks)
+        with _timed(self.timings, "render"):
+            rendering = self.translator.animate(features, landmarks)
+        with _timed(self.timings, "compose"):
+            return self.composer.compose(rendering)
 
 
 class TalkingFacePipeline:
@@ -125,6 +147,7 @@ class TalkingFacePipeline:
             landmarks=landmarks,
             timings=timings,
             translator=self.translator,
+            composer=Composer(portrait.image, portrait.box) if options.compose == "full" else None,
         )
 
     def _generate(self, waveform: NDArray[np.float32], options: SynthesisOptions) -> LandmarkMotion:

@@ -114,6 +114,36 @@ class PortraitFeatures:
     landmarks: Tensor
 
 
+@dataclass(frozen=True)
+class Layer:
+    """What one painter laid over the warped portrait, and where.
+
+    origin: `[B, 2]` left and top of its window in the frame, whole px.
+    shift: `[B, 2, h, w]` what it adds to the flow beneath, px.
+    colour: `[B, 3, h, w]` new colour, 0-1, already multiplied by its opacity.
+    opacity: `[B, 1, h, w]` 0-1; what is left over, the warp shows through.
+    """
+
+    origin: Tensor
+    shift: Tensor
+    colour: Tensor
+    opacity: Tensor
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Finished frames, and how they came about.
+
+    frames: `[B, 3, 256, 256]` float32, 0-1.
+    flow: `[B, 2, 64, 64]` backward flow, px of the crop.
+    layers: one a painter, in the order they lie upon each other.
+    """
+
+    frames: Tensor
+    flow: Tensor
+    layers: tuple[Layer, ...]
+
+
 class VisualTranslator(nn.Module):
     """Stage two: `prepare` a portrait once, then `render` it under any landmarks."""
 
@@ -149,24 +179,32 @@ class VisualTranslator(nn.Module):
         self, features: PortraitFeatures, landmarks: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
         """Render `[B, 256, 256, 3]` RGB frames under landmarks `[B, 79, 2]` px."""
-        device = features.image.device
-        points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(device)):
-            frames = self(features, points)
+        frames = self.animate(features, landmarks).frames
         pixels = (frames * 255).round().byte().permute(0, 2, 3, 1)
         return np.ascontiguousarray(pixels.cpu().numpy())
 
-    def forward(self, features: PortraitFeatures, landmarks: Tensor) -> Tensor:
-        """Return `[B, 3, 256, 256]` float32 frames in 0-1 under landmarks `[B, 79, 2]` px."""
+    @torch.inference_mode()
+    def animate(self, features: PortraitFeatures, landmarks: NDArray[np.float32]) -> Rendering:
+        """Render frames under landmarks `[B, 79, 2]` px, and keep how they came about."""
+        device = features.image.device
+        points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(device)):
+            rendering: Rendering = self(features, points)
+        return rendering
+
+    def forward(self, features: PortraitFeatures, landmarks: Tensor) -> Rendering:
+        """Render the portrait under landmarks `[B, 79, 2]` px."""
         batch = len(landmarks)
         image = features.image.expand(batch, -1, -1, -1)
         source = features.landmarks.expand(batch, -1, -1)
         prior = spline_flow(source, landmarks)
         flow = prior + self._residual(features, prior, source, landmarks)
         frame = sample(image, flow_coordinates(upsample_flow(flow, FLOW_STRIDE)))
+        layers = []
         for painter in (self.mouth, self.eyes):
-            frame = _paint_window(painter, frame, image, prior, source, landmarks)
-        return frame.clamp(0, 1)
+            frame, layer = _paint_window(painter, frame, image, prior, source, landmarks)
+            layers.append(layer)
+        return Rendering(frame.clamp(0, 1), flow, tuple(layers))
 
     def _residual(
         self, features: PortraitFeatures, prior: Tensor, source: Tensor, target: Tensor
@@ -186,7 +224,7 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 def _paint_window(
     painter: Painter, frame: Tensor, image: Tensor, prior: Tensor, source: Tensor, target: Tensor
-) -> Tensor:
+) -> tuple[Tensor, Layer]:
     """Paint a region over the warped frame, feathered, the less the nearer to rest it is."""
     region = painter.region
     origin = window_origin(target, region)
@@ -196,7 +234,10 @@ def _paint_window(
     window = Window(image, torch.zeros_like(origin), flow, source, target, origin)
     weight = feather(region).to(frame) * _unrest(source, target, region)[:, None, None, None]
     warped = cut(frame, origin, region.height, region.width)
-    return paste(frame, torch.lerp(warped, painter(window).pixels, weight), origin)
+    painting = painter(window)
+    opacity = weight * (1 - painting.mask)
+    layer = Layer(origin, weight * painting.flow, opacity * painting.colour, opacity)
+    return paste(frame, torch.lerp(warped, painting.pixels, weight), origin), layer
 
 
 def _unrest(source: Tensor, target: Tensor, region: Region | None = None) -> Tensor:

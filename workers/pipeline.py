@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 from workers.settings import WorkerSettings
 
@@ -29,6 +30,14 @@ class Synthesis(Protocol):
     @property
     def num_frames(self) -> int:
         """Length of the video."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The video's width and height, pixels, both even."""
+
+    @property
+    def track(self) -> LandmarkTrack:
+        """The landmarks in pixels of the video, and the emotion heard with them."""
 
     @property
     def notices(self) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from jobs.storage import (
     attempt_prefix,
     inputs_prefix,
     job_prefix,
+    landmarks_key,
+    poster_key,
     video_key,
 )
 from jobs.store import JobStore
@@ -31,6 +33,7 @@ from models.emotions import Emotion
 from models.errors import MediaError
 from models.options import SynthesisOptions
 from models.portrait import read_portrait
+from models.poster import make_poster
 from models.video import encode_video
 from workers.heartbeat import Heartbeat
 from workers.inputs import InputNotFetched, Inputs
@@ -144,13 +147,18 @@ class Synthesizer:
             encode_video(video, frames, waveform)
 
             progress.enter(Stage.STORING)
-            self._store_video(job, video, synthesis)
+            self._store(job, video, synthesis)
         progress.close()
 
-    def _store_video(self, job: Job, video: Path, synthesis: Synthesis) -> None:
-        key = video_key(job.id, job.attempt)
+    def _store(self, job: Job, video: Path, synthesis: Synthesis) -> None:
+        """Store the video, its poster and its landmarks, and say that the job has succeeded."""
+        width, height = synthesis.size
         result = Result(
-            video_key=key,
+            video_key=video_key(job.id, job.attempt),
+            poster_key=poster_key(job.id, job.attempt),
+            landmarks_key=landmarks_key(job.id, job.attempt),
+            width=width,
+            height=height,
             num_frames=synthesis.num_frames,
             duration=synthesis.num_frames / FRAME_RATE,
             emotion=HeardEmotion(
@@ -158,11 +166,17 @@ class Synthesizer:
             ),
             timings=synthesis.timings,
         )
-        self.patience.call(lambda: self.storage.put(key, video, "video/mp4"))
+        poster, track = make_poster(video), synthesis.track.to_npz()
+        self._put(result.video_key, video, "video/mp4")
+        self._put(poster_key(job.id, job.attempt), poster, "image/jpeg")
+        self._put(landmarks_key(job.id, job.attempt), track, "application/x-npz")
         self.patience.call(
             lambda: self.store.finish(job.id, job.attempt, result, synthesis.notices)
         )
         self._delete(inputs_prefix(job.id))
+
+    def _put(self, key: str, data: bytes | Path, content_type: str) -> None:
+        self.patience.call(lambda: self.storage.put(key, data, content_type))
 
     def _fail(self, job: Job, failure: Failure) -> Outcome:
         after = self.patience.call(lambda: self.store.fail(job.id, job.attempt, failure))
@@ -233,5 +247,6 @@ def synthesis_options(options: Options) -> SynthesisOptions:
         intensity=options.intensity,
         pose=options.pose,
         blink=options.blink,
+        compose=options.compose,
         seed=options.seed,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import NoFace
+from models.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 
 BATCH_FRAMES = 5
@@ -34,6 +35,14 @@ class GreySynthesis:
     notices: tuple[str, ...] = ("grey",)
     heard: GreyHeard = GreyHeard()
     timings: dict[str, float] = field(default_factory=dict)
+    size: tuple[int, int] = (64, 64)
+
+    @property
+    def track(self) -> LandmarkTrack:
+        return LandmarkTrack(
+            np.zeros((self.num_frames, 79, 2), np.float32),
+            np.zeros((self.num_frames, 8), np.float32),
+        )
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, self.num_frames, BATCH_FRAMES):

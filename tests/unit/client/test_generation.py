@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from client import cli
 from models.checkpoints import CheckpointError
+from models.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 from models.pipeline import HeardEmotions
 from tests.media import babble, recording
@@ -30,8 +31,10 @@ class GreySynthesis:
     heard: HeardEmotions = field(
         default_factory=lambda: HeardEmotions(np.eye(8, dtype=np.float32)[[1] * FRAMES])
     )
-    landmarks: NDArray[np.float32] = field(
-        default_factory=lambda: np.zeros((FRAMES, 79, 2), np.float32)
+    track: LandmarkTrack = field(
+        default_factory=lambda: LandmarkTrack(
+            np.zeros((FRAMES, 79, 2), np.float32), np.zeros((FRAMES, 8), np.float32)
+        )
     )
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -76,7 +79,8 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
 ) -> None:
     video, landmarks, report = (tmp_path / "out" / n for n in ("v.mp4", "l.npz", "r.json"))
     saved = ["-o", str(video), "--landmarks", str(landmarks), "--report", str(report)]
-    result = generate(*inputs, *saved, "--emotion", "fear", "--pose", "still", "--no-blink")
+    chosen = ["--emotion", "fear", "--pose", "still", "--no-blink", "--compose", "full"]
+    result = generate(*inputs, *saved, *chosen)
     assert result.code == 0, result.err
     assert f"{video}: 1.0 s, heard happiness" in result.out
     with av.open(str(video)) as container:
@@ -92,6 +96,7 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
     assert steps <= set(document["timings"])
     (options,) = GreyPipeline.asked
     assert (options.emotion, options.pose, options.blink) == ("fear", "still", False)
+    assert options.compose == "full"
 
 
 def test_auto_leaves_the_emotion_to_the_speech(inputs: list[str], tmp_path: Path) -> None:

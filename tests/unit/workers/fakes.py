@@ -21,6 +21,7 @@ from jobs.keys import Allowance
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
+from models.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 
 
@@ -171,6 +172,14 @@ class FakeSynthesis:
     notices: tuple[str, ...] = ("face_far_from_camera",)
     heard: FakeHeard = FakeHeard()
     timings: dict[str, float] = field(default_factory=lambda: {"render": 1.5})
+    size: tuple[int, int] = (64, 64)
+
+    @property
+    def track(self) -> LandmarkTrack:
+        return LandmarkTrack(
+            np.zeros((self.num_frames, 79, 2), np.float32),
+            np.zeros((self.num_frames, 8), np.float32),
+        )
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         for number, start in enumerate(range(0, self.num_frames, 5)):

@@ -4,12 +4,20 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from prometheus_client import REGISTRY
 
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Stage
-from jobs.storage import audio_key, portrait_key, request_key, video_key
+from jobs.storage import (
+    audio_key,
+    landmarks_key,
+    portrait_key,
+    poster_key,
+    request_key,
+    video_key,
+)
 from models.emotions import Emotion
 from models.errors import NoFace
 from models.options import SynthesisOptions
@@ -75,7 +83,7 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
         directory=directory,
         settings=settings,
     )
-    job = Job.create(Options(consent=True, emotion="anger", intensity=1.5, seed=7))
+    job = Job.create(Options(consent=True, emotion="anger", intensity=1.5, compose="full", seed=7))
     storage.put(portrait_key(job.id), picture(), "image/png")
     storage.put(audio_key(job.id), recording(babble(2), "wav", "pcm_s16le"), "audio/wav")
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
@@ -102,16 +110,27 @@ def test_a_job_that_goes_well_ends_with_a_result(floor: Floor) -> None:
     result = floor.job.result
     assert result is not None
     assert result.video_key == video_key(floor.job_id, 1)
+    assert result.poster_key == poster_key(floor.job_id, 1)
+    assert result.landmarks_key == landmarks_key(floor.job_id, 1)
+    assert (result.width, result.height) == (64, 64)
     assert (result.num_frames, result.duration) == (50, 2.0)
     assert result.emotion.emotion == "happiness"
     assert result.timings == {"render": 1.5}
 
 
-def test_only_the_video_outlives_the_job(floor: Floor) -> None:
+def test_only_what_the_attempt_made_outlives_the_job(floor: Floor) -> None:
     floor.run()
 
-    assert floor.objects == {video_key(floor.job_id, 1)}
-    assert b"ftyp" in floor.storage.contents[video_key(floor.job_id, 1)][:16]
+    keys = (video_key, poster_key, landmarks_key)
+    video, poster, landmarks = (key(floor.job_id, 1) for key in keys)
+    assert floor.objects == {video, poster, landmarks}
+    assert b"ftyp" in floor.storage.contents[video][:16]
+    with Image.open(BytesIO(floor.storage.contents[poster])) as picture:
+        assert (picture.format, picture.size) == ("JPEG", (64, 64))
+    with np.load(BytesIO(floor.storage.contents[landmarks])) as track:
+        assert track["landmarks"].shape == (50, 79, 2)
+        assert track["emotions"].shape == (50, 8)
+        assert track["frame_rate"] == 25
     assert list(floor.synthesizer.directory.scratch.iterdir()) == []
 
 
@@ -128,7 +147,7 @@ def test_the_pipeline_is_given_the_jobs_options(floor: Floor) -> None:
     floor.run()
 
     assert floor.pipeline.options == [
-        SynthesisOptions(emotion=Emotion.ANGER, intensity=1.5, pose="natural", blink=True, seed=7)
+        SynthesisOptions(emotion=Emotion.ANGER, intensity=1.5, compose="full", seed=7)
     ]
 
 

@@ -1,0 +1,29 @@
+"""The landmarks that a video follows, as a file."""
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.audio import FRAME_RATE
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkTrack:
+    """One row a frame.
+
+    landmarks: `[T, 79, 2]` pixels of the video.
+    emotions: `[T, 8]` probabilities of the emotions heard, in the order of EMOTIONS.
+    """
+
+    landmarks: NDArray[np.float32]
+    emotions: NDArray[np.float32]
+
+    def to_npz(self) -> bytes:
+        """Return a NumPy archive of `landmarks`, `emotions` and `frame_rate`, frames a second."""
+        file = BytesIO()
+        np.savez_compressed(
+            file, landmarks=self.landmarks, emotions=self.emotions, frame_rate=FRAME_RATE
+        )
+        return file.getvalue()

@@ -1,0 +1,21 @@
+"""The poster: the picture that stands for a video until it is played."""
+
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from models.video import SYNTHETIC, read_frames
+
+QUALITY = 90
+
+
+def make_poster(video: Path) -> bytes:
+    """Return a video's first frame as a JPEG, so that nothing jumps when it begins to play.
+
+    Like the video, the picture says of itself that it is synthetic.
+    """
+    file = BytesIO()
+    picture = Image.fromarray(next(read_frames(video)))
+    picture.save(file, "JPEG", quality=QUALITY, comment=SYNTHETIC["comment"].encode())
+    return file.getvalue()
