@@ -9,6 +9,7 @@ from client import job_commands, keys
 from client.command_options import (
     DEFAULT_DIRECTORY,
     Blink,
+    Compose,
     Emotion,
     Intensity,
     PoseChoice,
@@ -59,6 +60,7 @@ def generate(
     intensity: Intensity = 1.0,
     pose: PoseChoice = "natural",
     blink: Blink = True,
+    compose: Compose = "crop",
     seed: Seed = 0,
     device: Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, cuda:1…")] = "cpu",
     landmarks: Annotated[Path | None, typer.Option(help="Also save [T, 79, 2] as .npz.")] = None,
@@ -79,6 +81,7 @@ def generate(
             intensity=intensity,
             pose=pose,
             blink=blink,
+            compose=compose,
             seed=seed,
         )
         generation = generate(portrait, audio, output, options, device, bar)

@@ -1,6 +1,6 @@
 """A file that arrives in pieces, and is there whole or not at all."""
 
-from io import BufferedRandom
+from io import BufferedWriter
 from pathlib import Path
 from typing import Self
 
@@ -18,11 +18,11 @@ class PartialFile:
         self._path = path
         self._partial = path.with_name(f"{path.name}.part")
         self._entity_tag: str | None = None
-        self._file: BufferedRandom | None = None
+        self._file: BufferedWriter | None = None
 
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._partial.open("w+b")
+        self._file = self._partial.open("wb")
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -67,7 +67,7 @@ class PartialFile:
         return self._partial.replace(self._path)
 
     @property
-    def _opened(self) -> BufferedRandom:
+    def _opened(self) -> BufferedWriter:
         if self._file is None:
             raise ValueError(f"{self._partial} is written in a `with` statement only.")
         return self._file
