@@ -14,7 +14,8 @@ from client.command_options import DEFAULT_DIRECTORY
 from client.console import complaining, console, remark, say
 
 if TYPE_CHECKING:
-    from jobs.keys import ApiKey, KeyStore
+    from jobs.keys import ApiKey
+    from jobs.settings import Settings
 
 app = typer.Typer(
     help="The API keys of the system that AMIGO_VALKEY_URL names, else of the one running here.",
@@ -42,10 +43,11 @@ def create(
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Make a key and print its token, which is kept nowhere."""
-    from jobs.keys import Allowance, Scope
+    from jobs.keys import Allowance, KeyStore, Scope
 
     with _complaining():
-        key, token = _store(directory).create(
+        settings = _settings(directory)
+        key, token = KeyStore.connect(settings).create(
             tenant,
             name=name,
             scopes=frozenset([Scope(only)] if only else Scope),
@@ -56,6 +58,7 @@ def create(
             ),
             lifetime=None if days is None else timedelta(days=days),
         )
+        _archive(key, settings)
     remark(f"Key {key.id} of tenant {key.tenant}. Keep its token now; it is not shown again:")
     say(token)
 
@@ -63,8 +66,10 @@ def create(
 @app.command("list")
 def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
     """Show every key, never a token."""
+    from jobs.keys import KeyStore
+
     with _complaining():
-        keys = _store(directory).all()
+        keys = KeyStore.connect(_settings(directory)).all()
     table = Table("id", "tenant", "name", "scopes", "limits", "made", "state", box=None)
     for key in keys:
         table.add_row(*_row(key))
@@ -77,16 +82,31 @@ def revoke(
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Let a key open nothing from now on."""
+    from jobs.keys import KeyStore
+
     with _complaining():
-        key = _store(directory).revoke(key_id)
+        settings = _settings(directory)
+        key = KeyStore.connect(settings).revoke(key_id)
+        _archive(key, settings)
     say(f"Key {key.id} of tenant {key.tenant} is revoked.")
 
 
-def _store(directory: Path) -> "KeyStore":
-    from jobs.keys import KeyStore
+def _settings(directory: Path) -> "Settings":
     from jobs.settings import Settings
 
-    return KeyStore.connect(Settings.model_validate(_local_settings(directory)))
+    return Settings.model_validate(_local_settings(directory))
+
+
+def _archive(key: "ApiKey", settings: "Settings") -> None:
+    from jobs.errors import StorageUnavailable
+    from jobs.key_archive import KeyArchive
+    from jobs.keys import KeyStore
+    from jobs.storage import ObjectStorage
+
+    try:
+        KeyArchive(KeyStore.connect(settings), ObjectStorage.connect(settings)).save(key)
+    except StorageUnavailable as error:
+        remark(f"The key's copy is not up to date; the housekeeping will see to it. {error}")
 
 
 def _local_settings(directory: Path) -> dict[str, str]:

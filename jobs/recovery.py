@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from jobs.errors import IdempotencyKeyTaken, InvalidTransition, JobNotFound, ObjectNotFound
 from jobs.job import Job, JobStatus
+from jobs.key_archive import KeyArchive
 from jobs.queue import JobQueue
 from jobs.storage import (
     JOBS_PREFIX,
@@ -54,12 +55,18 @@ class Reconciler:
     """
 
     def __init__(
-        self, store: JobStore, storage: ObjectStorage, queue: JobQueue, retention: timedelta
+        self,
+        store: JobStore,
+        storage: ObjectStorage,
+        queue: JobQueue,
+        retention: timedelta,
+        keys: KeyArchive | None = None,
     ) -> None:
         self._store = store
         self._storage = storage
         self._queue = queue
         self._retention = retention
+        self._keys = keys
         self._name = secrets.token_hex(8)
 
     def run_once(self) -> Tally:
@@ -110,6 +117,8 @@ class Reconciler:
         """Accept again what the journal knows and a store that lost its data does not."""
         if self._store.is_journal_read():
             return 0
+        if self._keys is not None:
+            self._keys.reconcile()
         restored = 0
         too_young = self._store.now() - JOURNAL_GRACE
         for item in self._storage.objects(JOBS_PREFIX):

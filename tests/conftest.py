@@ -60,7 +60,7 @@ def s3_settings(s3: SeaweedServer) -> Settings:
         s3_secret_key=SecretStr(s3.secret_key),
     )
     storage = ObjectStorage.connect(settings)
-    for prefix in ("jobs/", "assets/"):
+    for prefix in ("jobs/", "assets/", "keys/"):
         storage.delete_prefix(prefix)
     return settings
 

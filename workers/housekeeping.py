@@ -8,6 +8,8 @@ import signal
 import threading
 
 from jobs.errors import Unavailable
+from jobs.key_archive import KeyArchive
+from jobs.keys import KeyStore
 from jobs.queue import JobQueue, create_celery
 from jobs.recovery import Reconciler, Tally
 from jobs.storage import ObjectStorage
@@ -41,11 +43,13 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     settings = WorkerSettings()
+    storage = ObjectStorage.connect(settings)
     reconciler = Reconciler(
         JobStore.connect(settings),
-        ObjectStorage.connect(settings),
+        storage,
         JobQueue(create_celery(settings)),
         settings.retention,
+        KeyArchive(KeyStore.connect(settings), storage),
     )
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,7 @@
 // Posts the form as a job, follows it, and shows its video.
 
-import { addressOf, fetchWithKey } from "/web/key.js";
+import { Problem, ask, follow } from "/web/jobs.js";
+import { addressOf } from "/web/key.js";
 
 const STAGES = {
   fetching: "Getting your files",
@@ -17,8 +18,7 @@ const NOTICES = {
 const find = (id) => document.getElementById(id);
 const form = find("form");
 let cancelPath = null;
-
-class Problem extends Error {}
+let doneAt = null;
 
 function preview(input, element) {
   input.addEventListener("change", () => {
@@ -44,33 +44,12 @@ function takeDrops(label) {
   }
 }
 
-async function ask(path, init) {
-  let answer;
-  try {
-    answer = await fetchWithKey(path, init);
-  } catch {
-    throw new Problem("The service cannot be reached. Is it running?");
-  }
-  const document = await answer.json();
-  if (!answer.ok) throw new Problem(document.detail);
-  return [document, Number(answer.headers.get("Retry-After") ?? 1)];
-}
-
-const wait = (seconds) => new Promise((resume) => setTimeout(resume, 1000 * seconds));
-
-async function follow([job, seconds]) {
-  while (job.status === "queued" || job.status === "processing") {
-    showWork(job);
-    await wait(seconds);
-    [job, seconds] = await ask(job.links.self);
-  }
-  return job;
-}
-
 function showWork(job) {
   find("work").hidden = false;
   cancelPath = job?.links.cancel ?? null;
   find("cancel").hidden = cancelPath === null;
+  doneAt = job?.eta_seconds == null ? null : performance.now() + 1000 * job.eta_seconds;
+  showTimeLeft();
   const bar = find("progress");
   if (job?.status === "processing") {
     const percent = Math.round(100 * job.progress);
@@ -82,6 +61,12 @@ function showWork(job) {
   }
 }
 
+function showTimeLeft() {
+  const seconds = Math.max(1, Math.round((doneAt - performance.now()) / 1000));
+  const time = seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+  find("eta").textContent = doneAt === null ? "" : `About ${time} left`;
+}
+
 function say(text) {
   if (find("stage").textContent !== text) find("stage").textContent = text;
 }
@@ -91,7 +76,8 @@ async function showEnd(job) {
   if (job.status === "canceled") throw new Problem("Canceled.");
   if (job.status === "failed") throw new Problem(job.failure.message);
   URL.revokeObjectURL(find("video").src);
-  find("video").src = find("download").href = await addressOf(job.links.video);
+  find("video").src = find("download").href = await addressOf(ours(job.links.video));
+  find("video").poster = job.links.poster ? await addressOf(ours(job.links.poster)) : "";
   find("download").download = `${job.id}.mp4`;
   find("heard").textContent = `Heard in the voice: ${job.emotion.emotion}`;
   find("probabilities").replaceChildren(...Object.entries(job.emotion.probabilities).flatMap(bar));
@@ -99,6 +85,9 @@ async function showEnd(job) {
   find("result").hidden = false;
   find("result").focus();
 }
+
+// The page's policy keeps to its own origin.
+const ours = (path) => `${path}?redirect=false`;
 
 function bar([emotion, probability]) {
   const meter = element("meter", { value: probability, textContent: probability.toFixed(2) });
@@ -125,7 +114,9 @@ async function submit(event) {
   find("problem").hidden = find("result").hidden = true;
   try {
     showWork(null);
-    await showEnd(await follow(await ask("/v1/jobs", { method: "POST", body: new FormData(form) })));
+    let job = await ask("/v1/jobs", { method: "POST", body: new FormData(form) });
+    for await (job of follow(job)) if (job.links.cancel) showWork(job);
+    await showEnd(job);
   } catch (error) {
     showProblem(error);
     if (!(error instanceof Problem)) throw error;
@@ -141,6 +132,7 @@ form.intensity.addEventListener("input", () => {
   find("intensity-value").value = Number(form.intensity.value).toFixed(1);
 });
 form.addEventListener("submit", submit);
+setInterval(showTimeLeft, 1000);
 find("cancel").addEventListener("click", () => {
   ask(cancelPath, { method: "POST" }).catch(showProblem);
 });

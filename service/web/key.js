@@ -9,7 +9,8 @@ export async function fetchWithKey(path, init = {}) {
   for (;;) {
     const answer = await fetch(path, { ...init, headers: { ...init.headers, ...authorization() } });
     if (answer.status !== 401) return answer;
-    const key = await askForKey((await answer.clone().json()).detail);
+    const { code, detail } = await answer.clone().json();
+    const key = await askForKey(code === "key_missing" ? "" : detail);
     if (!key) return answer;
     sessionStorage.setItem(NAME, key);
   }
