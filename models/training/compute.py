@@ -6,9 +6,11 @@ alone validates and writes.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +19,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from models.visual_translator import computes_bfloat16
 
+Result = TypeVar("Result")
+
 CPU = torch.device("cpu")
+
+LEADER_ALONE = timedelta(hours=6)
+"""The longest that the others wait while the leader decodes every frame or validates."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,17 @@ class Compute:
         distributed.broadcast(shared, src=0)
         return float(shared)
 
+    def in_turn(self, action: Callable[[], Result]) -> Result:
+        """Do what fills a cache: the leader first, so that the others find it filled."""
+        if self.processes == 1:
+            return action()
+        if self.leads:
+            done = action()
+            distributed.barrier()
+            return done
+        distributed.barrier()
+        return action()
+
     def randomness(self, *seed: int) -> np.random.Generator:
         """Return random numbers that no other process draws, and seed torch's from them."""
         numbers = np.random.default_rng([*seed, self.rank])
@@ -66,7 +84,8 @@ def open_compute(device: str, threads: int = 1) -> Iterator[Compute]:
     if chosen.type == "cuda":
         chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(chosen)
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    backend = "nccl" if chosen.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=LEADER_ALONE)
     try:
         yield Compute(chosen, distributed.get_rank(), distributed.get_world_size())
     finally:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.face_regions import MOUTH, region_geometry
+from models.training.compute import Compute, mixed_precision
 from models.training.face_pairs import PairBatch
 
 LEARNING_RATE = 3e-4
@@ -57,9 +58,11 @@ def feature_distance(fake: list[Tensor], real: list[Tensor]) -> Tensor:
 class Critic:
     """A discriminator that learns on every mouth it judges."""
 
-    def __init__(self) -> None:
+    def __init__(self, compute: Compute) -> None:
+        self.device = compute.device
         self.discriminator = PatchDiscriminator()
-        self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.joined = compute.join(self.discriminator)
         self.optimizer = torch.optim.Adam(
             self.discriminator.parameters(), LEARNING_RATE, betas=(0.5, 0.99)
         )
@@ -77,7 +80,7 @@ class Critic:
         area = F.avg_pool2d(weight, 4)
         loss = self._learn(pixels.detach(), pairs.wanted, maps, area)
         self.discriminator.requires_grad_(False)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed_precision(self.device):
             _, expected = self.discriminator(pairs.wanted, maps)
             scores, features = self.discriminator(pixels, maps)
         self.discriminator.requires_grad_(True)
@@ -86,9 +89,9 @@ class Critic:
         return {"adversarial": _with_pull(verdict, pixels, share), "critic": loss}
 
     def _learn(self, painted: Tensor, filmed: Tensor, maps: Tensor, area: Tensor) -> Tensor:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            real, _ = self.discriminator(filmed, maps)
-            fake, _ = self.discriminator(painted, maps)
+        with mixed_precision(self.device):
+            real, _ = self.joined(filmed, maps)
+            fake, _ = self.joined(painted, maps)
         loss = hinge(real, fake, area)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

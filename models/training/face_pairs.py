@@ -11,6 +11,7 @@ from torch import Tensor
 from models.face_regions import EYES, MOUTH, Region, window_origin
 from models.landmarks import CROP_SIZE
 from models.painter import Window
+from models.training.compute import CPU
 from models.training.face_frames import FaceFrames, eye_opening, mouth_opening
 from models.warping import FLOW_STRIDE, landmark_flow, pixel_grid
 
@@ -75,9 +76,12 @@ class Draw:
 class PairSampler:
     """Draws pairs of frames, opening mouths and closing eyes more often than chance would."""
 
-    def __init__(self, faces: FaceFrames, rng: np.random.Generator) -> None:
+    def __init__(
+        self, faces: FaceFrames, rng: np.random.Generator, device: torch.device = CPU
+    ) -> None:
         self.faces = faces
         self.rng = rng
+        self.device = device
         self.openings = mouth_opening(faces.landmarks)
         self.lids = eye_opening(faces.landmarks)
         starts = np.flatnonzero(np.diff(faces.clips, prepend=-1))
@@ -96,7 +100,7 @@ class PairSampler:
         source, target = self._landmarks(draw, 0), self._landmarks(draw, 1)
         origin = window_origin(target, region)
         height, width = region.height + 2 * MARGIN, region.width + 2 * MARGIN
-        last = torch.tensor([CROP_SIZE - width, CROP_SIZE - height])
+        last = torch.tensor([CROP_SIZE - width, CROP_SIZE - height], device=self.device)
         shift = (window_origin(source, region) - MARGIN).clamp_min(0).minimum(last)
         portraits = self._cut(draw, 0, shift, height, width)
         wanted = self._cut(draw, 1, origin, region.height, region.width)
@@ -153,11 +157,11 @@ class PairSampler:
         points = self.faces.landmarks[draw.rows[:, side]]
         flipped = points[:, MIRROR] * np.array([-1, 1]) + np.array([CROP_SIZE - 1, 0])
         chosen = np.where(draw.mirrored[:, None, None], flipped, points)
-        return torch.from_numpy(chosen.astype(np.float32))
+        return torch.from_numpy(chosen.astype(np.float32)).to(self.device)
 
     def _jitter(self, landmarks: Tensor) -> Tensor:
         noise = self.rng.normal(0, JITTER, tuple(landmarks.shape)).astype(np.float32)
-        return landmarks + torch.from_numpy(noise)
+        return landmarks + torch.from_numpy(noise).to(self.device)
 
     def _cut(self, draw: Draw, side: int, origin: Tensor, height: int, width: int) -> Tensor:
         """Return `[B, 3, height, width]` float32 in 0-1, each channel sent through its curve."""
@@ -170,7 +174,7 @@ class PairSampler:
                 window = window[:, ::-1]
             for channel in range(3):
                 np.take(curve[channel], window[..., channel], out=windows[i, channel], mode="clip")
-        return torch.from_numpy(windows)
+        return torch.from_numpy(windows).to(self.device)
 
     def _colour_curves(self, count: int) -> NDArray[np.float32]:
         """Draw `[B, 3, 256]` tone curves: more skins and lights than were filmed."""
@@ -184,6 +188,7 @@ class PairSampler:
 def window_flow(source: Tensor, target: Tensor, origin: Tensor, region: Region) -> Tensor:
     """Return the thin-plate flow `[B, 2, h / 4, w / 4]` px over each pair's window alone."""
     height, width = region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
-    nodes = pixel_grid(height, width, FLOW_STRIDE).reshape(1, -1, 2) + origin[:, None]
+    grid = pixel_grid(height, width, FLOW_STRIDE).to(origin.device)
+    nodes = grid.reshape(1, -1, 2) + origin[:, None]
     flow = landmark_flow(source, target, nodes)
     return flow.transpose(1, 2).reshape(-1, 2, height, width)

@@ -1,5 +1,6 @@
 """What tells the visual translator that a window looks wrong."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -10,8 +11,9 @@ from torch.nn import functional as F
 
 from models.face_regions import MOUTH, Region, opening_mask
 from models.painter import Painting
+from models.training.compute import mixed_precision
 from models.training.face_pairs import FacePairBatch
-from models.visual_translator import MOTION_STRIDE, MotionNet
+from models.visual_translator import MOTION_STRIDE
 from models.warping import flow_coordinates, sample, spline_flow, upsample_flow
 
 CORE_WEIGHT, AROUND_WEIGHT = 4.0, 1.0
@@ -122,10 +124,10 @@ def pixel_losses(
     }
 
 
-def motion_losses(motion: MotionNet, faces: FacePairBatch) -> dict[str, Tensor]:
+def motion_losses(motion: Callable[..., Tensor], faces: FacePairBatch) -> dict[str, Tensor]:
     """Warp whole faces at half resolution by prior and residual flow, and compare."""
     prior = spline_flow(faces.source, faces.target)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with mixed_precision(prior.device):
         thumbnail = F.avg_pool2d(faces.portraits, MOTION_STRIDE)
         residual = motion(thumbnail, prior, faces.source, faces.target)
     flow = upsample_flow(prior, 2) + upsample_flow(residual, 4)

@@ -4,7 +4,7 @@
 
 The mouth's painter, the eyes' painter and the motion network learn apart: none sees another's
 output. In the output folder lie `state.pt` (to resume from), `curve.csv`, `sheet.png`,
-`validation.md` and the averaged weights.
+`validation.md` and the averaged weights. Runs on several GPUs, or processes, under torchrun.
 """
 
 import argparse
@@ -17,23 +17,26 @@ import torch
 
 from models.checkpoints import save_checkpoint
 from models.training import translator_validation as validation
+from models.training.compute import Compute, open_compute
 from models.training.face_frames import open_face_frames
 from models.training.face_pairs import PairSampler
+from models.training.manifest import largest_set
 from models.training.translator_trainer import PART_SHARES, Options, Progress, Trainer
 from models.visual_translator import CHECKPOINT, TranslatorConfig, VisualTranslator
 
 
-def train(options: Options) -> VisualTranslator:
+def train(options: Options, compute: Compute) -> VisualTranslator:
     """Train for the minutes asked, saving as it goes; returns the averaged translator."""
-    torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(_starting_point(options), options)
+    compute.randomness(options.seed)
+    trainer = Trainer(_starting_point(options), options, compute)
     if options.resume and (options.out / "state.pt").exists():
         trainer.restore()
-    faces = open_face_frames(options.data, options.cache or options.out / "faces")
-    seed = [options.seed, sum(trainer.progress.steps.values())]
-    sampler = PairSampler(faces, np.random.default_rng(seed))
-    _run(trainer, sampler)
+    faces = compute.in_turn(
+        lambda: open_face_frames(options.data, options.cache or options.out / "faces")
+    )
+    drawn = compute.randomness(options.seed, sum(trainer.progress.steps.values()))
+    run(trainer, PairSampler(faces, drawn, compute.device))
     return trainer.average
 
 
@@ -43,8 +46,9 @@ def _starting_point(options: Options) -> VisualTranslator:
     return VisualTranslator.load(torch.device("cpu"), options.weights).train()
 
 
-def _run(trainer: Trainer, sampler: PairSampler) -> None:
-    options, progress = trainer.options, trainer.progress
+def run(trainer: Trainer, sampler: PairSampler) -> None:
+    """Go round the parts until the minutes are spent; the leader saves, draws and scores."""
+    options, progress, compute = trainer.options, trainer.progress, trainer.compute
     rounds = [part for part in options.parts for _ in range(PART_SHARES[part])]
     saved = drawn = progress.seconds
     terms: dict[str, dict[str, list[float]]] = {}
@@ -53,7 +57,9 @@ def _run(trainer: Trainer, sampler: PairSampler) -> None:
         for part in rounds:
             for name, value in trainer.step(part, sampler).items():
                 terms.setdefault(part, {}).setdefault(name, []).append(value)
-        progress.seconds += time.monotonic() - start
+        progress.seconds = compute.agree(progress.seconds + time.monotonic() - start)
+        if not compute.leads:
+            continue
         if progress.seconds - saved > 60 * options.save_minutes:
             saved = progress.seconds
             trainer.save()
@@ -62,22 +68,30 @@ def _run(trainer: Trainer, sampler: PairSampler) -> None:
         if progress.seconds - drawn > 60 * options.sheet_minutes:
             drawn = progress.seconds
             _look(trainer)
-    trainer.save()
-    _look(trainer)
+    if compute.leads:
+        trainer.save()
+        _write_curve(options.out, progress, terms)
+        print(_look(trainer, thoroughly=True))
 
 
-def _look(trainer: Trainer) -> None:
-    """Draw the sheet, score a third of the pairs and write the averaged weights."""
-    out, progress = trainer.options.out, trainer.progress
-    pairs = validation.validation_pairs(trainer.options.data, trainer.options.validation)
+def _look(trainer: Trainer, thoroughly: bool = False) -> str:
+    """Draw the sheet, write the averaged weights, and score: a third of the pairs, or all.
+
+    Returns the table, which at last holds the baselines, too.
+    """
+    options, progress = trainer.options, trainer.progress
+    name = options.validation or largest_set(options.data, "val")
+    pairs = validation.validation_pairs(options.data, name)
     render = validation.translator_renderer(trainer.average)
-    validation.sample_sheet(pairs[:: max(1, len(pairs) // 8)][:8], render).save(out / "sheet.png")
-    scores = {"network": validation.score(pairs[::3], render)}
-    with (out / "validation.md").open("a") as file:
-        file.write(
-            f"{progress.seconds / 60:.0f} min, {progress.steps}\n{validation.as_table(scores)}\n\n"
-        )
-    save_checkpoint(out / CHECKPOINT, trainer.average.state_dict(), trainer.average.config)
+    sheet = validation.sample_sheet(pairs[:: max(1, len(pairs) // 8)][:8], render)
+    sheet.save(options.out / "sheet.png")
+    save_checkpoint(options.out / CHECKPOINT, trainer.average.state_dict(), trainer.average.config)
+    methods = (validation.baselines() if thoroughly else {}) | {"network": render}
+    judged = pairs if thoroughly else pairs[::3]
+    table = validation.as_table({m: validation.score(judged, r) for m, r in methods.items()})
+    with (options.out / "validation.md").open("a") as file:
+        file.write(f"{progress.seconds / 60:.0f} min, {progress.steps}, {name}\n{table}\n\n")
+    return table
 
 
 def _write_curve(out: Path, progress: Progress, terms: dict[str, dict[str, list[float]]]) -> None:
@@ -120,13 +134,16 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PART_SHARES, default=list(PART_SHARES))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--validation", default="lrcar", help="set whose val clips are scored")
+    parser.add_argument(
+        "--validation", help="set whose val clips are scored; by default the largest"
+    )
     parser.add_argument("--resume", action="store_true")
     values = vars(parser.parse_args())
-    torch.set_num_threads(values.pop("threads"))
     values["parts"] = tuple(values["parts"])
-    train(Options(**values))
+    with open_compute(values.pop("device"), values.pop("threads")) as compute:
+        train(Options(**values), compute)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models.face_regions import EYES, MOUTH
 from models.painter import Painting
+from models.training.compute import Compute, mixed_precision
 from models.training.discriminator import Critic
 from models.training.face_pairs import PairBatch, PairSampler
 from models.training.image_losses import (
@@ -47,7 +48,7 @@ class Options:
     batch: int = 8
     seed: int = 0
     resume: bool = False
-    validation: str = "lrcar"
+    validation: str | None = None
     save_minutes: float = 3.0
     sheet_minutes: float = 15.0
 
@@ -61,21 +62,29 @@ class Progress:
 
 
 class Trainer:
-    """The translator, its averaged copy, one optimiser a part, and the losses."""
+    """The translator, its averaged copy, one optimiser a part, and the losses.
 
-    def __init__(self, translator: VisualTranslator, options: Options) -> None:
+    `joined` are the parts as training calls them, in company or alone.
+    """
+
+    def __init__(
+        self, translator: VisualTranslator, options: Options, compute: Compute | None = None
+    ) -> None:
         self.options = options
-        self.translator = translator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = VisualTranslator(translator.config).requires_grad_(False).eval()
+        self.compute = compute or Compute()
+        device = self.compute.device
+        self.translator = translator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = VisualTranslator(translator.config).requires_grad_(False).eval().to(device)
         self.average.load_state_dict(translator.state_dict())
+        self.joined = {part: self.compute.join(getattr(translator, part)) for part in options.parts}
         self.optimizers = {
             part: torch.optim.AdamW(
                 getattr(translator, part).parameters(), options.learning_rate, weight_decay=0.01
             )
             for part in options.parts
         }
-        self.critic = Critic()
-        self.perceptual = PerceptualLoss.load(options.vgg) if options.vgg else None
+        self.critic = Critic(self.compute)
+        self.perceptual = PerceptualLoss.load(options.vgg).to(device) if options.vgg else None
         self.progress = Progress(dict.fromkeys(options.parts, 0))
 
     def step(self, part: str, sampler: PairSampler) -> dict[str, float]:
@@ -84,7 +93,7 @@ class Trainer:
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate()
         if part == "motion":
-            terms = motion_losses(self.translator.motion, sampler.whole_pairs(self.options.batch))
+            terms = motion_losses(self.joined[part], sampler.whole_pairs(self.options.batch))
         else:
             terms = self._painter_losses(
                 part, sampler.window_pairs(self.options.batch, REGIONS[part])
@@ -100,13 +109,13 @@ class Trainer:
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _painter_losses(self, part: str, pairs: PairBatch) -> dict[str, Tensor]:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            painting: Painting = getattr(self.translator, part)(pairs.window)
+        with mixed_precision(self.compute.device):
+            painting: Painting = self.joined[part](pairs.window)
         core, around = region_masks(pairs.window.target, REGIONS[part], pairs.window.origin)
         terms = pixel_losses(painting, pairs.wanted, core, around)
         if self.perceptual and self.progress.steps[part] % PERCEPTUAL_EVERY == 0:
             weight = emphasis(core, around)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with mixed_precision(self.compute.device):
                 distance = self.perceptual(painting.pixels, pairs.wanted, weight)
             terms["perceptual"] = PERCEPTUAL_WEIGHT * distance
         share = ADVERSARIAL_SHARE * self._adversarial_ramp()
@@ -142,7 +151,9 @@ class Trainer:
 
     def restore(self) -> None:
         """Go on where `save` left off."""
-        state = torch.load(self.options.out / "state.pt", weights_only=True)
+        state = torch.load(
+            self.options.out / "state.pt", map_location=self.compute.device, weights_only=True
+        )
         self.translator.load_state_dict(state["translator"])
         self.average.load_state_dict(state["average"])
         self.critic.discriminator.load_state_dict(state["discriminator"])

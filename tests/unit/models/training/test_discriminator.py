@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from models.face_regions import EYES, MOUTH
+from models.training.compute import Compute
 from models.training.discriminator import Critic, PatchDiscriminator, hinge
 from models.training.face_pairs import PairSampler
 from tests.unit.models.training.talking_faces import talking_faces
@@ -27,7 +28,7 @@ def test_the_critic_pulls_as_hard_as_it_is_told(share: float) -> None:
     pairs = PairSampler(talking_faces(), np.random.default_rng(0)).window_pairs(2, MOUTH)
     pixels = torch.rand_like(pairs.wanted).requires_grad_()
     weight = torch.ones_like(pixels[:, :1])
-    terms = Critic().judge(pixels, pairs, weight, share)
+    terms = Critic(Compute()).judge(pixels, pairs, weight, share)
     torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
     assert pixels.grad is not None
     assert (pixels.grad.abs().mean() * pixels.numel()).item() == pytest.approx(share, rel=1e-3)

@@ -5,48 +5,16 @@ import torch
 
 from models.checkpoints import load_checkpoint
 from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
-from models.training.emotional_speech import EmotionSampler
-from models.training.landmark_bases import components, set_bases
-from models.training.landmark_trainee import Looks, Trainee
-from models.training.landmark_validation import HeldOut
-from models.training.lip_windows import LipSampler
-from models.training.session import Session
+from models.training.landmark_bases import components
 from models.training.train_landmark_generator import (
     CHECKPOINT,
-    TrainingOptions,
     finish,
     keep_best,
     step,
     validate,
 )
 from tests.unit.models.tiny_generator import TINY
-from tests.unit.models.training.tiny_speech import emotional_clips, made_up_expressions, speech_clip
-
-
-class TinyRun:
-    """A run on made-up clips with tiny networks."""
-
-    def __init__(self, folder: Path, coordination: bool = True) -> None:
-        torch.manual_seed(0)
-        rng = np.random.default_rng(0)
-        clips = [speech_clip(f"g{i}", 75) for i in range(8)]
-        self.lips = LipSampler(clips, [speech_clip("s", 100)], rng)
-        recordings = emotional_clips()
-        self.held_out = HeldOut([speech_clip("held", 40, "grid", "val")], recordings)
-        self.emotions = EmotionSampler(recordings, [], rng)
-        self.looks = Looks(made_up_expressions(folder), np.random.default_rng(0))
-        self.options = TrainingOptions(folder, folder, folder, 1.0, batch=12, emotion_batch=7)
-        trainee = Trainee(LandmarkNetwork(TINY), coordination)
-        set_bases(trainee.network, clips, self.looks)
-        optimizer = torch.optim.AdamW(trainee.parameters(), 1e-2)
-        self.session = Session(trainee, optimizer, folder, 10.0, decay=0.9)
-
-    def steps(self, count: int) -> list[float]:
-        """Return the sum of the loss's terms at each of `count` steps."""
-        return [
-            sum(step(self.session, self.lips, self.emotions, self.looks, self.options).values())
-            for _ in range(count)
-        ]
+from tests.unit.models.training.tiny_run import TinyRun
 
 
 def test_loss_falls_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
