@@ -14,11 +14,11 @@ from service.error_handlers import install_error_handlers
 from service.limits import RateLimitHeaders
 from service.observation import Observation
 from service.openapi import DESCRIPTION, TITLE, openapi_document, problem_responses
-from service.routes import creation, events, health, jobs, pages, problems, results
+from service.routes import assets, creation, events, health, jobs, pages, problems, results
 from service.security_headers import SecurityHeaders
 from service.settings import ServiceSettings
 
-GUARDED = (creation.router, jobs.router, events.router, results.router)
+GUARDED = (creation.router, jobs.router, events.router, results.router, assets.router)
 """Routes for callers, whose key is asked for before anything else is looked at."""
 
 PUBLIC = (health.router, problems.router, pages.router)

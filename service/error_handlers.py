@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 
 from jobs.errors import (
+    AssetNotFound,
+    AssetNotUploaded,
     JobNotFound,
     ObjectNotFound,
     QuotaExceeded,
@@ -65,6 +67,16 @@ def _(_error: JobNotFound, _: Request) -> Problem:
 @as_problem.register
 def _(_error: ObjectNotFound, _: Request) -> Problem:
     return Problem(ProblemType.RESULT_NOT_FOUND, "The job succeeded, but this file is gone.")
+
+
+@as_problem.register
+def _(error: AssetNotFound, _: Request) -> Problem:
+    return Problem(ProblemType.ASSET_NOT_FOUND, f"{error} An asset is kept for a day.")
+
+
+@as_problem.register
+def _(error: AssetNotUploaded, _: Request) -> Problem:
+    return Problem(ProblemType.ASSET_NOT_UPLOADED, f"{error} Upload it, then send this again.")
 
 
 @as_problem.register

@@ -24,12 +24,15 @@ class ProblemType(Enum):
     ROUTE_NOT_FOUND = 404, "No such route"
     JOB_NOT_FOUND = 404, "No such job"
     RESULT_NOT_FOUND = 404, "The file is gone"
+    ASSET_NOT_FOUND = 404, "No such asset"
     METHOD_NOT_ALLOWED = 405, "The route has no such method"
     UPLOAD_TIMEOUT = 408, "The upload took too long"
     JOB_ENDED = 409, "The job has already ended"
     JOB_FAILED = 409, "The job failed, so there is no video"
     JOB_CANCELED = 409, "The job was canceled, so there is no video"
     VIDEO_NOT_READY = 409, "The video is not finished"
+    ASSET_NOT_UPLOADED = 409, "The asset is not uploaded"
+    IDEMPOTENCY_IN_PROGRESS = 409, "A request with this Idempotency-Key is under way"
     BODY_TOO_LARGE = 413, "The request body is too large"
     PORTRAIT_TOO_LARGE = 413, "The portrait has too many bytes"
     AUDIO_TOO_LARGE = 413, "The audio has too many bytes"
@@ -43,6 +46,8 @@ class ProblemType(Enum):
     NOT_A_TEXT = 422, "An option was sent as a file"
     UNKNOWN_OPTION = 422, "No such option"
     INVALID_OPTION = 422, "An option's value is not accepted"
+    SEVERAL_SOURCES = 422, "An input was given more than once"
+    IDEMPOTENCY_CONFLICT = 422, "The Idempotency-Key was used for another request"
     CONSENT_REQUIRED = 422, "Consent is required"
     PORTRAIT_UNREADABLE = 422, "The portrait is not a readable picture"
     PORTRAIT_TOO_MANY_PIXELS = 422, "The portrait has too many pixels"
@@ -103,7 +108,13 @@ class Problem(Exception):
 
 def problem_response(problem: Problem, request_id: str) -> JSONResponse:
     """Return the response that tells the problem; `request_id` is a UUID that the log repeats."""
-    document = {
+    document = problem_document(problem, request_id)
+    return JSONResponse(document, problem.type.status, problem.headers, MEDIA_TYPE)
+
+
+def problem_document(problem: Problem, request_id: str) -> dict[str, object]:
+    """Return the JSON document that tells the problem."""
+    return {
         "type": problem_type_path(problem.type),
         "title": problem.type.title,
         "status": problem.type.status,
@@ -112,7 +123,6 @@ def problem_response(problem: Problem, request_id: str) -> JSONResponse:
         "code": problem.type.code,
         **problem.members,
     }
-    return JSONResponse(document, problem.type.status, problem.headers, MEDIA_TYPE)
 
 
 def problem_type_path(problem_type: ProblemType) -> str:

@@ -5,8 +5,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from jobs.assets import Asset, AssetKind
 from jobs.forecast import Outlook
 from jobs.job import Failure, HeardEmotion, Job, JobStatus, Metadata, Options, Priority, Stage
+from jobs.storage import PresignedPut
 from jobs.webhooks import Delivery, DeliveryStatus
 from service.problems import ProblemType
 
@@ -157,6 +159,47 @@ def _webhook(job: Job, delivery: Delivery) -> WebhookDocument | None:
     return WebhookDocument(url=job.webhook_url, **delivery.model_dump())
 
 
+class AssetRequest(BaseModel):
+    """A file that its caller is about to upload."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: AssetKind
+    size: int = Field(gt=0, description="Of the file, in bytes.")
+    content_type: str = Field(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$",
+        description="As the upload will call the file, such as `image/jpeg`.",
+    )
+
+
+class UploadDocument(BaseModel):
+    """The request that uploads a file; it needs no key, its URL is one."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = Field(description="To be sent as they are.")
+
+
+class AssetDocument(BaseModel):
+    """A file that jobs can name, once it is uploaded."""
+
+    id: str
+    kind: AssetKind
+    expires_at: datetime = Field(description="Until when jobs can name it.")
+    upload: UploadDocument
+
+    @classmethod
+    def of(cls, asset: Asset, upload: PresignedPut) -> Self:
+        """Return the document of an asset just announced."""
+        return cls(
+            id=asset.id,
+            kind=asset.kind,
+            expires_at=asset.expires_at,
+            upload=UploadDocument(method=upload.method, url=upload.url, headers=upload.headers),
+        )
+
+
 class ProblemDocument(BaseModel):
     """Problem details (RFC 9457)."""
 
@@ -166,6 +209,27 @@ class ProblemDocument(BaseModel):
     detail: str = Field(description="What was given and what is accepted.")
     instance: str = Field(description="This occurrence; our log names it too.")
     code: str = Field(description="Stable; programs should look at this.")
+
+
+class BatchResult(BaseModel):
+    """What became of one request of a batch."""
+
+    status: int = Field(description="202, or the problem's.")
+    job: JobDocument | None = Field(None, description="Only if it was accepted.")
+    problem: ProblemDocument | None = Field(None, description="Only if it was not.")
+
+
+class BatchDocument(BaseModel):
+    """What became of each request of a batch, in their order."""
+
+    results: list[BatchResult]
+
+
+class JobPage(BaseModel):
+    """Some of the caller's jobs, newest first."""
+
+    jobs: list[JobDocument]
+    next_cursor: str | None = Field(description="For the next page; null: this is the last.")
 
 
 class ProblemTypeDocument(BaseModel):

@@ -16,7 +16,7 @@ from jobs.forecast import Outlook
 from jobs.job import Job, JobStatus, Priority, utc_now
 from jobs.keys import Allowance
 from jobs.queue import JobQueue
-from jobs.storage import ObjectStorage
+from jobs.storage import ObjectStorage, PresignedPut
 from jobs.store import Event, JobStore
 from service.watching import JobWatcher
 
@@ -113,6 +113,10 @@ class FakeStorage(ObjectStorage):
         self, key: str, seconds: int, *, content_type: str = "", disposition: str = ""
     ) -> str:
         return f"https://s3.example/{key}?for={seconds}&as={content_type}&how={disposition}"
+
+    def presigned_put(self, key: str, size: int, content_type: str, seconds: int) -> PresignedPut:
+        headers = {"Content-Length": str(size), "Content-Type": content_type}
+        return PresignedPut(f"https://s3.example/{key}?for={seconds}", headers)
 
     def delete_prefix(self, prefix: str) -> None:
         self.ping()
