@@ -1,0 +1,99 @@
+"""`amigo keys` against the real stores."""
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from client import cli
+from jobs.errors import KeyInvalid
+from jobs.key_archive import copy_key
+from jobs.keys import Allowance, KeyStore, Scope
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage
+
+
+@pytest.fixture
+def keys(settings: Settings) -> KeyStore:
+    return KeyStore.connect(settings)
+
+
+@pytest.fixture(autouse=True)
+def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("valkey_url", "s3_endpoint_url", "s3_bucket", "s3_access_key"):
+        monkeypatch.setenv(f"AMIGO_{name.upper()}", getattr(settings, name))
+    monkeypatch.setenv("AMIGO_S3_SECRET_KEY", settings.s3_secret_key.get_secret_value())
+
+
+def amigo(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, ["keys", *arguments])
+
+
+def test_a_key_is_made_and_its_token_alone_goes_to_stdout(
+    keys: KeyStore, storage: ObjectStorage
+) -> None:
+    made = amigo("create", "acme", "--name", "web shop", "--jobs-a-day", "0", "--days", "1.5")
+    assert made.exit_code == 0, made.output
+    key = keys.verify(made.stdout.strip())
+    assert (key.tenant, key.name, key.scopes) == ("acme", "web shop", frozenset(Scope))
+    assert key.allowance == Allowance(requests_a_minute=600, concurrent_jobs=100)
+    assert key.expires_at is not None
+    assert (key.expires_at - key.created_at).total_seconds() == 1.5 * 86400
+    assert key.id in made.stderr
+    assert storage.get(copy_key(key.id)).decode() == key.model_dump_json()
+
+
+def test_a_key_can_be_for_reading_alone(keys: KeyStore) -> None:
+    made = amigo("create", "acme", "--only", "jobs:read")
+    assert keys.verify(made.stdout.strip()).scopes == frozenset({Scope.JOBS_READ})
+
+
+def test_the_list_shows_every_key_and_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    tokens = [amigo("create", tenant).stdout.strip() for tenant in ("acme", "globex")]
+    listed = amigo("list")
+    assert listed.exit_code == 0, listed.output
+    assert "acme" in listed.stdout
+    assert "globex" in listed.stdout
+    assert not any(token[-43:] in listed.output for token in tokens)
+
+
+def test_a_revoked_key_opens_nothing_and_its_copy_says_so(
+    keys: KeyStore, storage: ObjectStorage
+) -> None:
+    token = amigo("create", "acme").stdout.strip()
+    key = keys.verify(token)
+    revoked = amigo("revoke", key.id)
+    assert (revoked.exit_code, key.id in revoked.stdout) == (0, True)
+    with pytest.raises(KeyInvalid, match="revoked"):
+        keys.verify(token)
+    assert b'"revoked_at":"' in storage.get(copy_key(key.id))
+
+
+def test_a_key_that_is_not_there_is_told() -> None:
+    refused = amigo("revoke", "nothing")
+    assert refused.exit_code == 1
+    assert "No key has the id nothing" in refused.stderr
+
+
+def test_a_tenant_that_is_none_is_told(keys: KeyStore) -> None:
+    refused = amigo("create", "a:b")
+    assert refused.exit_code == 2
+    assert "tenant" in refused.stderr
+    assert keys.all() == []
+
+
+def test_without_the_object_store_a_key_is_made_all_the_same(
+    keys: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMIGO_S3_ENDPOINT_URL", "http://127.0.0.1:1")
+    made = amigo("create", "acme")
+    assert (made.exit_code, "copy" in made.stderr) == (0, True)
+    assert keys.verify(made.stdout.strip()).tenant == "acme"
+
+
+def test_without_valkey_no_key_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMIGO_VALKEY_URL", "redis://:hidden@127.0.0.1:1/0")
+    refused = amigo("create", "acme")
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert "Valkey does not answer" in refused.stderr
+    assert "hidden" not in refused.output
