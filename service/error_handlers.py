@@ -15,6 +15,8 @@ from starlette.routing import BaseRoute, Match
 from jobs.errors import (
     AssetNotFound,
     AssetNotUploaded,
+    CursorInvalid,
+    IdempotencyKeyTaken,
     JobNotFound,
     ObjectNotFound,
     QuotaExceeded,
@@ -26,6 +28,7 @@ from jobs.errors import (
 from models.errors import MediaError
 from service.observation import request_id
 from service.problems import Problem, ProblemType, problem_response
+from service.repetition import in_progress
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +80,16 @@ def _(error: AssetNotFound, _: Request) -> Problem:
 @as_problem.register
 def _(error: AssetNotUploaded, _: Request) -> Problem:
     return Problem(ProblemType.ASSET_NOT_UPLOADED, f"{error} Upload it, then send this again.")
+
+
+@as_problem.register
+def _(_error: IdempotencyKeyTaken, request: Request) -> Problem:
+    return in_progress(request.app.state.components.settings.retry_seconds)
+
+
+@as_problem.register
+def _(error: CursorInvalid, _: Request) -> Problem:
+    return Problem(ProblemType.INVALID_REQUEST, str(error))
 
 
 @as_problem.register

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from jobs.job import Options
 from service.problems import MEDIA_TYPE, ProblemType, problem_type_path
+from service.requests import MAX_BATCH, JobRequest
 from service.schemas import ProblemDocument
 
 TITLE = "AMIGO"
@@ -57,21 +57,34 @@ def response_headers(**descriptions: str) -> dict[str, Any]:
 
 
 def job_request_body() -> dict[str, Any]:
-    """Return the documentation of the multipart body that makes a job."""
-    options = Options.model_json_schema()
+    """Return the documentation of the body that makes a job, a form or JSON."""
+    request = _request_schema()
     files = {
         "portrait": _file("JPEG, PNG or WEBP with one face that looks at the camera."),
         "audio": _file("WAV, MP3, FLAC, OGG, M4A, MP4 or WEBM with speech."),
     }
-    schema = {
-        "type": "object",
-        "properties": {**files, **options["properties"]},
-        "required": [*files, *options["required"]],
-        "additionalProperties": False,
-    }
-    return {
-        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
-    }
+    form = {**request, "properties": {**files, **request["properties"]}}
+    return _body({"multipart/form-data": form, "application/json": request})
+
+
+def batch_request_body() -> dict[str, Any]:
+    """Return the documentation of the body that makes many jobs."""
+    jobs = {"type": "array", "items": _request_schema(), "minItems": 1, "maxItems": MAX_BATCH}
+    schema = {"type": "object", "properties": {"jobs": jobs}, "required": ["jobs"]}
+    return _body({"application/json": schema})
+
+
+def _request_schema() -> dict[str, Any]:
+    schema = JobRequest.model_json_schema()
+    # The document's own references lead to its own components.
+    priority = schema.pop("$defs")["Priority"]
+    schema["properties"]["priority"] = {**priority, "default": "normal"}
+    return schema
+
+
+def _body(schemas: dict[str, Any]) -> dict[str, Any]:
+    content = {media_type: {"schema": schema} for media_type, schema in schemas.items()}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def _is_added(response: dict[str, Any]) -> bool:

@@ -1,19 +1,21 @@
 """Takes an upload to an accepted job, or leaves nothing behind."""
 
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from starlette.requests import ClientDisconnect
 
+from jobs.assets import AssetKind, Assets
 from jobs.errors import JobNotFound, Unavailable
-from jobs.job import Job
+from jobs.job import IdempotencyKey, Job
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage, audio_key, job_prefix, portrait_key, request_key
 from jobs.store import JobStore
-from models.audio import read_waveform
+from models.audio import SAMPLE_RATE, read_waveform
 from models.portrait import read_portrait
 from service.caller import Caller
+from service.requests import InputName
 from service.uploads import Upload
 
 logger = logging.getLogger(__name__)
@@ -23,46 +25,92 @@ _UNTOLD_TYPE = "application/octet-stream"
 
 
 class Submissions:
-    """The way of an upload into the system."""
+    """The way of an upload into the system; every method blocks."""
 
     def __init__(
         self, store: JobStore, storage: ObjectStorage, queue: JobQueue, audio_max_seconds: float
     ) -> None:
         self._store = store
         self._storage = storage
+        self._assets = Assets(storage)
         self._queue = queue
         self._audio_max_seconds = audio_max_seconds
 
-    def submit(self, upload: Upload, caller: Caller, is_abandoned: Callable[[], bool]) -> Job:
-        """Check, keep, accept and dispatch a caller's upload; return the queued job.
+    def prepare(self, upload: Upload, caller: Caller, idempotency_key: str | None) -> Job:
+        """Return the job that an upload asks for, of which nobody knows yet."""
+        asked = upload.request
+        key = idempotency_key and IdempotencyKey(
+            key=idempotency_key, fingerprint=upload.fingerprint()
+        )
+        return Job.create(
+            asked.options,
+            tenant=caller.tenant,
+            key_id=caller.key_id,
+            idempotency=key,
+            **asked.model_dump(
+                include={"priority", "metadata", "webhook_url", "portrait_url", "audio_url"}
+            ),
+        )
 
-        Blocks, and runs to its end in one thread: nothing can cut it short between two steps.
+    def submit(
+        self, job: Job, upload: Upload, caller: Caller, is_abandoned: Callable[[], bool]
+    ) -> Job:
+        """Check, keep, accept and dispatch a prepared job; return it as it was queued.
+
+        Runs to its end in one thread: nothing can cut it short between two steps.
 
         Raises:
             MediaError: a file cannot be used.
-            LimitReached: the caller's key may make no further job for now; nothing was kept.
+            AssetNotFound, AssetNotUploaded: an asset is not there.
+            LimitReached: the caller's key may make no further job for now.
+            IdempotencyKeyTaken: another request holds the job's key by now.
             Unavailable: the store or the storage is down; nothing was kept.
             ClientDisconnect: the caller went away first; nothing was kept.
         """
-        portrait, audio = upload.portrait.read(), upload.audio.read()
-        read_portrait(portrait)
-        read_waveform(audio, self._audio_max_seconds)
-        job = Job.create(upload.options, tenant=caller.tenant, key_id=caller.key_id)
-        try:
-            self._keep(job, portrait, audio)
-            _require_caller(is_abandoned)
-            self._store.accept(job, caller.allowance)
-        except Exception:
-            self._withdraw(job)
-            raise
+        with self._undone_by_errors(self._release, job):
+            portrait = self._read(upload, caller, "portrait")
+            audio = self._read(upload, caller, "audio")
+            job = self._check(job, portrait, audio)
+            with self._undone_by_errors(self._withdraw, job):
+                self._keep(job, portrait, audio)
+                _require_caller(is_abandoned)
+                self._store.accept(job, caller.allowance)
         self._dispatch(job)
         return job
 
-    def _keep(self, job: Job, portrait: bytes, audio: bytes) -> None:
-        self._storage.put(portrait_key(job.id), portrait, _UNTOLD_TYPE)
-        self._storage.put(audio_key(job.id), audio, _UNTOLD_TYPE)
-        # Last, so that a journal entry proves that both files are there.
+    def _read(self, upload: Upload, caller: Caller, name: InputName) -> bytes | None:
+        """Return an input; None: a worker fetches it."""
+        if file := upload.files.get(name):
+            return file.read()
+        asset_id = upload.request.asset(name)
+        if asset_id is None:
+            return None
+        return self._assets.read(caller.tenant, asset_id, AssetKind(name))
+
+    def _check(self, job: Job, portrait: bytes | None, audio: bytes | None) -> Job:
+        """Return the job with what was learned of its inputs, which can be used."""
+        if portrait is not None:
+            read_portrait(portrait)
+        if audio is None:
+            return job
+        waveform = read_waveform(audio, self._audio_max_seconds)
+        return job.model_copy(update={"audio_seconds": len(waveform) / SAMPLE_RATE})
+
+    def _keep(self, job: Job, portrait: bytes | None, audio: bytes | None) -> None:
+        if portrait is not None:
+            self._storage.put(portrait_key(job.id), portrait, _UNTOLD_TYPE)
+        if audio is not None:
+            self._storage.put(audio_key(job.id), audio, _UNTOLD_TYPE)
+        # Last, so that a journal entry proves that the files are there.
         self._storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
+
+    @contextmanager
+    def _undone_by_errors(self, undo: Callable[[Job], None], job: Job) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            undo(job)
+            raise
 
     def _withdraw(self, job: Job) -> None:
         """Remove what was kept, as far as what is down lets us."""
@@ -79,6 +127,15 @@ class Submissions:
 
     def _discard(self, job: Job) -> None:
         self._storage.delete_prefix(job_prefix(job.id))
+
+    def _release(self, job: Job) -> None:
+        """Let another request have the key."""
+        if job.idempotency is None:
+            return
+        try:
+            self._store.release(job)
+        except Unavailable as error:
+            _warn("A refused job holds its key until it runs out", job, error)
 
     def _dispatch(self, job: Job) -> None:
         """Send the message; when that fails, the outbox keeps the job for the reconciler."""

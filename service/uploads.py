@@ -1,94 +1,85 @@
-"""Reads a job's two files and its options from a multipart request."""
+"""Reads a request for a job, with its files when it is a form."""
 
+import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from fastapi import Request
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import from_json
 from starlette.datastructures import FormData, UploadFile
 
-from jobs.job import Options
+from service.json_body import receive_object
 from service.multipart import receive_form
 from service.problems import Problem, ProblemType
+from service.requests import (
+    FIELDS,
+    INPUTS,
+    InputName,
+    JobRequest,
+    invalid_option,
+    quote,
+    read_request,
+    refuse_unknown,
+)
 from service.settings import ServiceSettings
 
-FILES = ("portrait", "audio")
-OPTIONS = tuple(Options.model_fields)
+FORM = "multipart/form-data"
+JSON = "application/json"
 
-_YES = frozenset({"true", "1", "on", "yes"})
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Upload:
-    """Two files, spooled to disk when they are large, and the options that came with them."""
+    """A request, and those of its inputs that came as files, spooled to disk when large."""
 
-    portrait: BinaryIO
-    audio: BinaryIO
-    options: Options
+    request: JobRequest
+    files: Mapping[InputName, BinaryIO] = field(default_factory=dict)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 that two uploads share when they ask for the same; blocks."""
+        return self.request.fingerprint({name: _digest(file) for name, file in self.files.items()})
 
 
 @asynccontextmanager
 async def receive_upload(request: Request, settings: ServiceSettings) -> AsyncIterator[Upload]:
-    """Receive an upload; its files are open within the context.
+    """Receive a request for a job; its files are open within the context.
 
     Raises:
-        Problem: anything about its form is not accepted.
+        Problem: anything about it is not accepted.
         ClientDisconnect: the caller went away.
     """
-    _require_multipart(request)
+    if require_type(request, FORM, JSON) == JSON:
+        values = await receive_object(request, settings.upload_max_seconds)
+        yield Upload(read_request(values, (), settings.url_rules))
+        return
     async with receive_form(request, settings.upload_max_seconds) as form:
-        _refuse_unknown(form)
+        refuse_unknown(form, also=INPUTS)
         _refuse_repeated(form)
-        yield Upload(
-            portrait=_file(form, "portrait", settings.portrait_max_bytes),
-            audio=_file(form, "audio", settings.audio_max_bytes),
-            options=read_options({name: _text(form, name) for name in OPTIONS if name in form}),
-        )
+        sizes = {"portrait": settings.portrait_max_bytes, "audio": settings.audio_max_bytes}
+        files = {name: _file(form, name, sizes[name]) for name in INPUTS if name in form}
+        values = {name: _value(form, name) for name in FIELDS if name in form}
+        yield Upload(read_request(values, files, settings.url_rules), files)
 
 
-def read_options(texts: Mapping[str, str]) -> Options:
-    """Return the options from their texts, those left out with their defaults.
+def require_type(request: Request, *accepted: str) -> str:
+    """Return the type of the body.
 
     Raises:
-        Problem: a value is not accepted, or consent is not given.
+        Problem: it is none of those accepted.
     """
-    consent = texts.get("consent")
-    if consent is None or consent.strip().lower() not in _YES:
-        given = "is missing" if consent is None else f"is {_shorten(consent)}"
-        raise Problem(
-            ProblemType.CONSENT_REQUIRED,
-            f"The option consent {given}; only true is accepted: it affirms the right to animate "
-            "this face and voice.",
-        )
-    try:
-        return Options.model_validate({**texts, "consent": True})
-    except ValidationError as error:
-        raise _invalid_options(error.errors()) from error
-
-
-def _require_multipart(request: Request) -> None:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given != "multipart/form-data":
+    if given not in accepted:
         raise Problem(
             ProblemType.UNSUPPORTED_MEDIA_TYPE,
-            f"The body's type is {_shorten(given) if given else 'not given'}; "
-            "multipart/form-data is accepted.",
-            headers={"Accept": "multipart/form-data"},
+            f"The body's type is {quote(given) if given else 'not given'}; "
+            f"{' or '.join(accepted)} is accepted.",
+            headers={"Accept": ", ".join(accepted)},
         )
-
-
-def _refuse_unknown(form: FormData) -> None:
-    unknown = sorted({name for name in form if name not in (*FILES, *OPTIONS)})
-    if unknown:
-        raise Problem(
-            ProblemType.UNKNOWN_OPTION,
-            f"{', '.join(map(_shorten, unknown))} given; the files {', '.join(FILES)} and the "
-            f"options {', '.join(OPTIONS)} are accepted.",
-        )
+    return given
 
 
 def _refuse_repeated(form: FormData) -> None:
@@ -102,16 +93,12 @@ def _refuse_repeated(form: FormData) -> None:
 
 
 def _file(form: FormData, name: str, max_bytes: int) -> BinaryIO:
-    part = form.get(name)
-    if part is None:
-        raise Problem(
-            ProblemType.MISSING_PART,
-            f"The file {name} is missing; the files {', '.join(FILES)} are needed.",
-        )
+    part = form[name]
     if not isinstance(part, UploadFile):
         raise Problem(
             ProblemType.NOT_A_FILE,
-            f"The part {name} was sent as text; it is accepted as a file, with a filename.",
+            f"The part {name} was sent as text; it is accepted as a file, with a filename. "
+            f"A text goes into {name}_url or {name}_asset.",
         )
     if not part.size:
         raise Problem(ProblemType.EMPTY_PART, f"The file {name} has 0 bytes; it must have some.")
@@ -123,32 +110,28 @@ def _file(form: FormData, name: str, max_bytes: int) -> BinaryIO:
     return part.file
 
 
-def _text(form: FormData, name: str) -> str:
-    value = form[name]
-    if not isinstance(value, str):
+def _value(form: FormData, name: str) -> object:
+    text = form[name]
+    if not isinstance(text, str):
         raise Problem(
             ProblemType.NOT_A_TEXT,
             f"The option {name} was sent as a file; it is accepted as text, without a filename.",
         )
-    return value
+    return _metadata(text) if name == "metadata" else text
 
 
-def _invalid_options(errors: list[ErrorDetails]) -> Problem:
-    sentences = list(_sentences(errors))
-    return Problem(
-        ProblemType.INVALID_OPTION,
-        " ".join(sentence for _, sentence in sentences),
-        members={"options": dict(sentences)},
-    )
+def _metadata(text: str) -> object:
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise invalid_option(
+            "metadata", f"The option metadata is {quote(text)}; accepted: a JSON object of texts."
+        ) from error
 
 
-def _sentences(errors: list[ErrorDetails]) -> Iterator[tuple[str, str]]:
-    for error in errors:
-        name = str(error["loc"][0])
-        accepted = error["msg"].removeprefix("Input should be ")
-        yield name, f"The option {name} is {_shorten(error['input'])}; accepted: {accepted}."
-
-
-def _shorten(text: str, length: int = 60) -> str:
-    """Quote what a caller gave, so that no answer grows with it."""
-    return repr(text if len(text) <= length else f"{text[:length]}…")
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()

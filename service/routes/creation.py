@@ -1,55 +1,208 @@
-"""Jobs are made here."""
+"""Jobs are made here, one or many at a time."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 from anyio import from_thread, to_thread
-from fastapi import APIRouter, Depends, Request, Response, status
+from fastapi import APIRouter, Depends, Header, Request, Response, status
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
+from jobs.errors import JobNotFound, JobsError, StoreUnavailable
+from jobs.job import Job
 from jobs.keys import Scope
+from models.errors import MediaError
 from service.auth import CallerDep, require_room, require_scope
-from service.components import AppComponents
-from service.description import describe_accepted
-from service.openapi import job_request_body, problem_responses, response_headers
-from service.problems import ProblemType
-from service.schemas import JobDocument, job_path
-from service.uploads import receive_upload
+from service.caller import Caller
+from service.components import AppComponents, Components
+from service.description import describe, describe_accepted, describe_past
+from service.error_handlers import as_problem
+from service.json_body import receive_object
+from service.openapi import (
+    batch_request_body,
+    job_request_body,
+    problem_responses,
+    response_headers,
+)
+from service.preferences import preferred_wait
+from service.problems import Problem, ProblemType, problem_document
+from service.repetition import find_earlier
+from service.requests import read_batch, read_request
+from service.schemas import BatchDocument, JobDocument, job_path
+from service.uploads import JSON, Upload, receive_upload, require_type
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _PROBLEMS = problem_responses(
     *(each for each in ProblemType if each.status in (400, 408, 413, 415, 422, 429)),
+    ProblemType.JOB_NOT_FOUND,
+    ProblemType.ASSET_NOT_FOUND,
+    ProblemType.ASSET_NOT_UPLOADED,
+    ProblemType.IDEMPOTENCY_IN_PROGRESS,
     ProblemType.STORE_UNAVAILABLE,
     ProblemType.STORAGE_UNAVAILABLE,
 )
+_MAY_MAKE_JOBS = [require_scope(Scope.JOBS_WRITE), Depends(require_room)]
+
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="A text of your own: a request sent again under it makes no second job. "
+        "Kept for 24 hours.",
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Creation:
+    """One request that makes jobs: who sent it, and what is at hand for it."""
+
+    request: Request
+    caller: Caller
+    components: Components
+
+    async def make(self, upload: Upload, key: str | None) -> tuple[Job, bool]:
+        """Return the job that the upload asks for, and whether an earlier request made it.
+
+        Raises:
+            Problem, MediaError, JobsError, ClientDisconnect: there is no job.
+        """
+        submissions = self.components.submissions
+        job = await to_thread.run_sync(submissions.prepare, upload, self.caller, key)
+        if key is not None:
+            retry_seconds = self.components.settings.retry_seconds
+            earlier = await find_earlier(self.components.store, job, retry_seconds)
+            if earlier is not None:
+                return earlier, True
+        job = await to_thread.run_sync(
+            submissions.submit,
+            job,
+            upload,
+            self.caller,
+            lambda: from_thread.run(self.request.is_disconnected),
+            limiter=self.components.submission_limiter,
+        )
+        return job, False
+
+    async def describe(self, job: Job, wait: int | None) -> JobDocument:
+        """Return the document of a job just made; with `wait`, as soon as it has ended."""
+        if wait:
+            try:
+                return await self.components.watcher.read_until(
+                    job.id,
+                    lambda: describe(self.components.store.get(job.id), self.components),
+                    lambda document: document.status.is_final,
+                    wait,
+                )
+            except JobNotFound:
+                return describe_past(job, self.components)  # somebody deleted it meanwhile
+            except StoreUnavailable:
+                pass  # once the job is accepted, nothing turns the answer into a refusal
+        return await to_thread.run_sync(describe_accepted, job, self.components)
+
+
+def _creation(request: Request, caller: CallerDep, components: AppComponents) -> Creation:
+    return Creation(request, caller, components)
+
+
+CreationDep = Annotated[Creation, Depends(_creation)]
 
 
 @router.post(
     "",
     summary="Make a job from a portrait and a speech clip",
     status_code=status.HTTP_202_ACCEPTED,
-    dependencies=[require_scope(Scope.JOBS_WRITE), Depends(require_room)],
+    dependencies=_MAY_MAKE_JOBS,
     response_model=JobDocument,
     response_description="Accepted: the job is kept and will reach a final state.",
     responses={
+        200: {
+            "model": JobDocument,
+            "description": "The job has ended within the time that `Prefer` grants it.",
+            **response_headers(Preference_Applied="The wait that was granted."),
+        },
         202: response_headers(
-            Location="The job's path.", Retry_After="Seconds until it is worth a look."
+            Location="The job's path.",
+            Retry_After="Seconds until it is worth a look.",
+            Idempotent_Replayed="true: an earlier request with this key made the job.",
+            Preference_Applied="The wait that was granted.",
         ),
         **_PROBLEMS,
     },
     openapi_extra=job_request_body(),
 )
-async def create_job(request: Request, caller: CallerDep, components: AppComponents) -> Response:
-    """Check both files, keep them, and queue the job."""
-    async with receive_upload(request, components.settings) as upload:
-        job = await to_thread.run_sync(
-            components.submissions.submit,
-            upload,
-            caller,
-            lambda: from_thread.run(request.is_disconnected),
-            limiter=components.submission_limiter,
-        )
-    document = await to_thread.run_sync(describe_accepted, job, components)
-    return JSONResponse(
-        document.model_dump(mode="json"),
-        status.HTTP_202_ACCEPTED,
-        {"Location": job_path(job.id), "Retry-After": str(components.settings.poll_seconds)},
-    )
+async def create_job(
+    creation: CreationDep,
+    idempotency_key: IdempotencyKeyHeader = None,
+    prefer: Annotated[
+        list[str] | None, Header(description="`wait=N`: answer when the job ends, within N s.")
+    ] = None,
+) -> Response:
+    """Check both inputs, keep them, and queue the job."""
+    settings = creation.components.settings
+    async with receive_upload(creation.request, settings) as upload:
+        job, is_replayed = await creation.make(upload, idempotency_key)
+    wait = preferred_wait(prefer or ())
+    document = await creation.describe(job, wait)
+    has_ended = wait is not None and document.status.is_final
+    headers = {"Location": job_path(job.id)}
+    if not has_ended:
+        headers["Retry-After"] = str(settings.poll_seconds)
+    if is_replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if wait is not None:
+        headers["Preference-Applied"] = f"wait={wait}"
+    answer = status.HTTP_200_OK if has_ended else status.HTTP_202_ACCEPTED
+    return JSONResponse(document.model_dump(mode="json"), answer, headers)
+
+
+@router.post(
+    "/batch",
+    summary="Make many jobs at once",
+    dependencies=_MAY_MAKE_JOBS,
+    response_model=BatchDocument,
+    response_description="What became of each request, in their order.",
+    responses=problem_responses(
+        *(each for each in ProblemType if each.status in (408, 415, 429)),
+        ProblemType.MALFORMED_REQUEST,
+        ProblemType.UPLOAD_INCOMPLETE,
+        ProblemType.BODY_TOO_LARGE,
+        ProblemType.INVALID_REQUEST,
+        ProblemType.STORE_UNAVAILABLE,
+    ),
+    openapi_extra=batch_request_body(),
+)
+async def create_jobs(
+    creation: CreationDep, idempotency_key: IdempotencyKeyHeader = None
+) -> Response:
+    """Make a job of each request that can be used, as if each had come alone; refuse the others.
+
+    An Idempotency-Key stands for as many as there are requests: a batch sent again makes only the
+    jobs that are missing.
+    """
+    require_type(creation.request, JSON)
+    settings = creation.components.settings
+    body = await receive_object(creation.request, settings.upload_max_seconds)
+    results = []
+    for number, values in enumerate(read_batch(body)):
+        # A space is in no caller's key, so that none collides with these.
+        key = idempotency_key and f"{idempotency_key} {number}"
+        results.append(await _outcome(creation, values, key))
+    return JSONResponse({"results": results})
+
+
+async def _outcome(creation: Creation, values: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """Return what became of one request of a batch: its status, and the job or the problem."""
+    try:
+        upload = Upload(read_request(values, (), creation.components.settings.url_rules))
+        job, _ = await creation.make(upload, key)
+    except ClientDisconnect:
+        raise
+    except (Problem, MediaError, JobsError) as error:
+        problem = as_problem(error, creation.request)
+        request_id = creation.request.state.request_id
+        return {"status": problem.type.status, "problem": problem_document(problem, request_id)}
+    document = await creation.describe(job, None)
+    return {"status": status.HTTP_202_ACCEPTED, "job": document.model_dump(mode="json")}

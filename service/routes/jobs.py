@@ -1,26 +1,53 @@
-"""Jobs: look at one, cancel it, delete it."""
+"""Jobs: list them, look at one, cancel it, delete it."""
 
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response, status
+from fastapi import APIRouter, Depends, Header, Query, Response, status
 
 from jobs.errors import InvalidTransition, StorageUnavailable
 from jobs.keys import Scope
+from jobs.listing import Cursor, JobFilter
 from jobs.storage import job_prefix
 from service.access import OwnJob
-from service.auth import require_scope
+from service.auth import CallerDep, require_scope
 from service.components import AppComponents
 from service.conditional import is_unchanged
 from service.description import describe, document_tag
+from service.filters import METADATA_PARAMETER, read_filter
 from service.openapi import problem_responses, response_headers
+from service.preferences import MAX_WAIT
 from service.problems import Problem, ProblemType
-from service.schemas import JobDocument
+from service.schemas import JobDocument, JobPage
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-MAX_WAIT = 60
-"""Longest time a question may be held back until there is news, in seconds."""
+
+@router.get(
+    "",
+    summary="List your jobs",
+    dependencies=[require_scope(Scope.JOBS_READ)],
+    responses=problem_responses(ProblemType.INVALID_REQUEST, ProblemType.STORE_UNAVAILABLE),
+    openapi_extra={"parameters": [METADATA_PARAMETER]},
+)
+def list_jobs(
+    caller: CallerDep,
+    components: AppComponents,
+    wanted: Annotated[JobFilter, Depends(read_filter)],
+    limit: Annotated[int, Query(ge=1, le=100, description="Jobs in a page, at most.")] = 20,
+    cursor: Annotated[str | None, Query(description="The last page's `next_cursor`.")] = None,
+) -> JobPage:
+    """Return a page of jobs, newest first.
+
+    A page may hold fewer jobs than asked for and still not be the last: that one has no
+    `next_cursor`.
+    """
+    start = Cursor.parse(cursor) if cursor is not None else None
+    page = components.store.page(caller.tenant, wanted, limit, start)
+    return JobPage(
+        jobs=[describe(job, components) for job in page.jobs],
+        next_cursor=str(page.next_cursor) if page.next_cursor else None,
+    )
 
 
 @router.get(

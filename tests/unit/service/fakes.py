@@ -13,6 +13,7 @@ from jobs.errors import (
     StoreUnavailable,
 )
 from jobs.forecast import Outlook
+from jobs.idempotency import Holder
 from jobs.job import Job, JobStatus, Priority, utc_now
 from jobs.keys import Allowance
 from jobs.queue import JobQueue
@@ -27,6 +28,7 @@ class FakeStore(JobStore):
         self.runs: tuple[str, ...] = ()
         self.told: dict[str, list[Event]] = {}
         self.dispatched: list[str] = []
+        self.holders: dict[str, Holder] = {}
         self.is_down = False
         self.loses_answer_to_accept = False
         self.goes_down_after_accept = False
@@ -39,6 +41,22 @@ class FakeStore(JobStore):
             raise StoreUnavailable("connection reset")
         self.is_down = self.goes_down_after_accept
         return is_new
+
+    def reserve(self, job: Job) -> Holder | None:
+        self.ping()
+        assert job.idempotency
+        mine = Holder(
+            job_id=job.id, fingerprint=job.idempotency.fingerprint, is_confirmed=job.id in self.jobs
+        )
+        holder = self.holders.setdefault(job.idempotency.key, mine)
+        if holder == mine:
+            return None
+        return holder.model_copy(update={"is_confirmed": holder.job_id in self.jobs})
+
+    def release(self, job: Job) -> None:
+        self.ping()
+        assert job.idempotency
+        del self.holders[job.idempotency.key]
 
     def get(self, job_id: str) -> Job:
         self.ping()

@@ -3,8 +3,8 @@ from io import BytesIO
 import pytest
 from starlette.requests import ClientDisconnect
 
-from jobs.job import Options
 from service.caller import ANYONE
+from service.requests import JobRequest
 from service.submissions import Submissions
 from service.uploads import Upload
 from tests.service_examples import portrait, speech
@@ -12,7 +12,8 @@ from tests.unit.service.conftest import Backstage
 
 
 def an_upload() -> Upload:
-    return Upload(BytesIO(portrait()), BytesIO(speech()), Options(consent=True))
+    files = {"portrait": BytesIO(portrait()), "audio": BytesIO(speech())}
+    return Upload(JobRequest(consent=True), files)
 
 
 def submissions(backstage: Backstage) -> Submissions:
@@ -20,8 +21,10 @@ def submissions(backstage: Backstage) -> Submissions:
 
 
 def test_of_a_caller_who_went_away_nothing_stays(backstage: Backstage) -> None:
+    upload = an_upload()
+    job = submissions(backstage).prepare(upload, ANYONE, None)
     with pytest.raises(ClientDisconnect):
-        submissions(backstage).submit(an_upload(), ANYONE, lambda: True)
+        submissions(backstage).submit(job, upload, ANYONE, lambda: True)
     assert not backstage.storage.contents
     assert not backstage.store.jobs
     assert not backstage.queue.messages

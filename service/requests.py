@@ -1,0 +1,194 @@
+"""What a caller asks for: one request, whether it comes as a form or as JSON."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, JsonValue, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails, to_json
+
+from jobs.errors import UrlRefused
+from jobs.job import Metadata, Options, Priority, Value
+from jobs.urls import MAX_LENGTH, UrlRules
+from service.problems import Problem, ProblemType
+
+InputName = Literal["portrait", "audio"]
+
+INPUTS: tuple[InputName, ...] = ("portrait", "audio")
+"""What a video is made of; each comes as a file, from a URL or from an asset."""
+
+MAX_BATCH = 100
+"""Requests in a batch."""
+
+_YES = frozenset({"true", "1", "on", "yes"})
+
+
+def _follow(url: str, info: ValidationInfo) -> str:
+    rules = info.context
+    try:
+        (rules if isinstance(rules, UrlRules) else UrlRules()).check(url)
+    except UrlRefused as error:
+        raise ValueError(str(error)) from error
+    return url
+
+
+FollowedUrl = Annotated[str, Field(max_length=MAX_LENGTH), AfterValidator(_follow)]
+AssetId = Annotated[str, Field(max_length=60)]
+
+
+class JobRequest(Options):
+    """All of a request but its files."""
+
+    priority: Priority = Field(Priority.NORMAL, description="Which jobs go first.")
+    webhook_url: FollowedUrl | None = Field(None, description="Told how the job ended.")
+    metadata: Metadata = Field(
+        {}, description="The caller's own notes, at most 16; in a form, a JSON object as text."
+    )
+    portrait_url: FollowedUrl | None = Field(None, description="In place of the file.")
+    portrait_asset: AssetId | None = Field(None, description="In place of the file.")
+    audio_url: FollowedUrl | None = Field(None, description="In place of the file.")
+    audio_asset: AssetId | None = Field(None, description="In place of the file.")
+
+    @property
+    def options(self) -> Options:
+        """What was chosen about the video."""
+        return Options(**{name: getattr(self, name) for name in Options.model_fields})
+
+    def asset(self, name: InputName) -> str | None:
+        """Return the asset that an input is taken from, if it is."""
+        asset_id: str | None = getattr(self, f"{name}_asset")
+        return asset_id
+
+    def fingerprint(self, digests: Mapping[str, str]) -> str:
+        """Return a SHA-256 that two requests share when they ask for the same.
+
+        Args:
+            digests: of each input that came as a file, the file's own.
+        """
+        # What is left at its default does not count, so that an option added later changes none.
+        asked = self.model_dump(mode="json", exclude_defaults=True)
+        ordered = sorted({**asked, "files": dict(sorted(digests.items()))}.items())
+        return hashlib.sha256(to_json(ordered)).hexdigest()
+
+
+class BatchRequest(Value):
+    """Many requests at once; the inputs come from URLs and assets."""
+
+    jobs: list[dict[str, Any]] = Field(min_length=1, max_length=MAX_BATCH)
+
+
+FIELDS = tuple(JobRequest.model_fields)
+
+
+def read_request(values: Mapping[str, Any], files: Collection[str], rules: UrlRules) -> JobRequest:
+    """Return the request, what was left out with its default.
+
+    Args:
+        values: by name; a form's texts or JSON values.
+        files: the names of the inputs that came as files.
+        rules: which URLs are followed.
+
+    Raises:
+        Problem: a name or a value is not accepted, consent is not given, or an input does not
+            come in exactly one way.
+    """
+    refuse_unknown(values)
+    _require_consent(values.get("consent"))
+    try:
+        request = JobRequest.model_validate({**values, "consent": True}, context=rules)
+    except ValidationError as error:
+        raise _invalid_options(error.errors()) from error
+    for name in INPUTS:
+        _require_one_source(request, name, is_file=name in files)
+    return request
+
+
+def read_batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the values of each request in a batch.
+
+    Raises:
+        Problem: it is no batch.
+    """
+    try:
+        return BatchRequest.model_validate(body).jobs
+    except ValidationError as error:
+        given = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise Problem(
+            ProblemType.INVALID_REQUEST,
+            f"The batch is not accepted ({given}); an object with `jobs`, 1 to {MAX_BATCH} "
+            "objects, is.",
+        ) from error
+
+
+def refuse_unknown(names: Collection[str], also: Collection[str] = ()) -> None:
+    """Return when every name is a field's, or one of `also`.
+
+    Raises:
+        Problem: some are not.
+    """
+    unknown = sorted({name for name in names if name not in FIELDS and name not in also})
+    if unknown:
+        raise Problem(
+            ProblemType.UNKNOWN_OPTION,
+            f"{', '.join(map(quote, unknown[:5]))} given; the files {', '.join(INPUTS)} and the "
+            f"options {', '.join(FIELDS)} are accepted.",
+        )
+
+
+def invalid_option(name: str, sentence: str) -> Problem:
+    """Return what is told of one option's value."""
+    return Problem(ProblemType.INVALID_OPTION, sentence, members={"options": {name: sentence}})
+
+
+def quote(value: JsonValue, length: int = 60) -> str:
+    """Quote what a caller gave, so that no answer grows with it."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= length else f"{value[:length]}…")
+    text = repr(value)
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def _require_consent(consent: JsonValue) -> None:
+    is_given = consent is True or (isinstance(consent, str) and consent.strip().lower() in _YES)
+    if not is_given:
+        given = "is missing" if consent is None else f"is {quote(consent)}"
+        raise Problem(
+            ProblemType.CONSENT_REQUIRED,
+            f"The option consent {given}; only true is accepted: it affirms the right to animate "
+            "this face and voice.",
+        )
+
+
+def _require_one_source(request: JobRequest, name: InputName, *, is_file: bool) -> None:
+    sources = {
+        f"the file {name}": is_file,
+        **{
+            field: getattr(request, field) is not None for field in (f"{name}_url", f"{name}_asset")
+        },
+    }
+    given = [source for source, is_given in sources.items() if is_given]
+    accepted = f"one of {', '.join(sources)} is needed"
+    if not given:
+        raise Problem(ProblemType.MISSING_PART, f"The {name} is missing; {accepted}.")
+    if len(given) > 1:
+        raise Problem(
+            ProblemType.SEVERAL_SOURCES,
+            f"The {name} was given as {' and as '.join(given)}; exactly {accepted}.",
+        )
+
+
+def _invalid_options(errors: list[ErrorDetails]) -> Problem:
+    sentences = dict(_sentences(errors))
+    return Problem(
+        ProblemType.INVALID_OPTION, " ".join(sentences.values()), members={"options": sentences}
+    )
+
+
+def _sentences(errors: list[ErrorDetails]) -> Iterator[tuple[str, str]]:
+    for error in errors:
+        name = str(error["loc"][0])
+        if error["type"] == "value_error":
+            yield name, f"The option {name} is not accepted: {error['ctx']['error']}"
+        else:
+            accepted = error["msg"].removeprefix("Input should be ")
+            yield name, f"The option {name} is {quote(error['input'])}; accepted: {accepted}."
