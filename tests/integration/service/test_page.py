@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from jobs.job import Stage
 from jobs.storage import ObjectStorage, video_key
 from jobs.store import JobStore
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
-from tests.jobs_examples import result_of
+from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.service_examples import portrait, speech
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -74,6 +75,29 @@ def test_a_visitor_is_asked_for_a_key_until_it_is_a_good_one(
     store.finish(job_id, 1, result_of(job_id, 1))
     page.wait_for_selector("#result:not([hidden])")
     assert page.eval_on_selector("#video", "video => video.src").startswith("blob:")
+
+
+def test_a_visitor_sees_place_progress_and_time_left_also_when_the_connection_is_lost(
+    page: Page, guarded: Guarded, store: JobStore, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    earlier, waiting = new_job(), new_job()
+    for job in (earlier, waiting):
+        store.accept(job)
+    store.claim(earlier.id)
+    store.finish(earlier.id, 1, result_of(earlier.id, 1))
+    _, token = guarded.keys.create("acme")
+    page.route("**/events", lambda route: route.abort(), times=2)
+    send(page, tmp_path)
+    give_key(page, token)
+    page.locator("#stage", has_text="number 2").wait_for()
+    page.locator("#eta", has_text="About 1 s left").wait_for()
+    job_id = next(storage.objects("jobs/")).key.split("/")[1]
+    store.claim(job_id)
+    page.locator("#stage", has_text="Getting your files").wait_for()
+    store.advance(job_id, 1, Stage.RENDERING, 0.42)
+    page.locator("#stage", has_text="42 %").wait_for()
+    store.fail(job_id, 1, FAILURE)
+    page.locator("#problem", has_text=FAILURE.message).wait_for()
 
 
 def test_a_visitor_without_a_key_is_told_that_one_is_needed(page: Page, tmp_path: Path) -> None:
