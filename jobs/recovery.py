@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from pydantic import ValidationError
 
+from jobs.assets import Assets
 from jobs.errors import IdempotencyKeyTaken, InvalidTransition, JobNotFound, ObjectNotFound
 from jobs.job import Job, JobStatus
 from jobs.key_archive import KeyArchive
@@ -29,7 +30,8 @@ LEADERSHIP = 30.0
 """Seconds until another reconciler takes over from a leader that stopped."""
 
 JOURNAL_INTERVAL = 600.0
-"""Seconds between two readings of the journal, unless the store is lost in between."""
+"""Seconds between two readings of the journal, and two sweepings of the assets, unless the store
+is lost in between: both list many objects."""
 
 JOURNAL_GRACE = timedelta(seconds=60)
 """How long a request may take from its journal entry to its record."""
@@ -37,7 +39,7 @@ JOURNAL_GRACE = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Tally:
-    """How many jobs one run put right, by what was done for them."""
+    """How many jobs one run put right, by what was done for them, and how many assets it swept."""
 
     requeued: int = 0
     failed: int = 0
@@ -45,6 +47,7 @@ class Tally:
     deleted: int = 0
     restored: int = 0
     cleared: int = 0
+    swept: int = 0
 
 
 class Reconciler:
@@ -64,6 +67,7 @@ class Reconciler:
     ) -> None:
         self._store = store
         self._storage = storage
+        self._assets = Assets(storage)
         self._queue = queue
         self._retention = retention
         self._keys = keys
@@ -79,13 +83,15 @@ class Reconciler:
             return Tally()
         taken = self._take_back()
         requeued = [job.id for job in taken if job.status is JobStatus.QUEUED]
+        is_time_to_list = not self._store.is_journal_read()
         return Tally(
             requeued=len(requeued),
             failed=len(taken) - len(requeued),
             dispatched=self._dispatch([*requeued, *self._store.undispatched()]),
             deleted=self._delete(),
-            restored=self._restore(),
+            restored=self._restore() if is_time_to_list else 0,
             cleared=self._clear(),
+            swept=self._assets.sweep(self._store.now()) if is_time_to_list else 0,
         )
 
     def _take_back(self) -> list[Job]:
@@ -115,8 +121,6 @@ class Reconciler:
 
     def _restore(self) -> int:
         """Accept again what the journal knows and a store that lost its data does not."""
-        if self._store.is_journal_read():
-            return 0
         if self._keys is not None:
             self._keys.reconcile()
         restored = 0

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from jobs.assets import Asset, AssetKind, Assets
 from jobs.errors import JobNotFound, QueueUnavailable, StorageUnavailable
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
@@ -297,3 +298,19 @@ def test_one_reconciler_leads_and_the_others_wait(
     other = Reconciler(hasty_store, storage, queue, timedelta(hours=1))
     assert other.run_once() == Tally()
     assert reconciler.run_once() == Tally(requeued=1, dispatched=1)
+
+
+def test_assets_past_their_day_are_swept(
+    store: JobStore,
+    storage: ObjectStorage,
+    queue: JobQueue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Assets(storage).announce(Asset.create("acme", AssetKind.AUDIO, 4, "audio/wav"))
+    reconciler = Reconciler(store, storage, queue, timedelta(hours=1))
+    assert reconciler.run_once() == Tally()
+    monkeypatch.setattr("jobs.assets.KEPT", timedelta(seconds=-60))
+    assert reconciler.run_once() == Tally(), "it was looked at already"
+    monkeypatch.setattr(store, "is_journal_read", lambda: False)
+    assert reconciler.run_once() == Tally(swept=1)
+    assert list(storage.objects("assets/")) == []
