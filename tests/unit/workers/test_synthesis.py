@@ -398,3 +398,23 @@ def test_outcomes_seconds_and_frames_are_counted(floor: Floor) -> None:
     after = {name: metric(name, **labels) for name, labels in names.items()}
 
     assert [after[name] - before[name] for name in names] == [1, 1, 1, 50]
+
+
+def test_a_url_that_leads_nowhere_fails_the_job_and_says_why(floor: Floor) -> None:
+    del floor.storage.contents[portrait_key(floor.job_id)]
+    floor.store.jobs[floor.job_id] = floor.job.model_copy(
+        update={"portrait_url": "https://10.0.0.1/face.jpg"}
+    )
+    assert floor.run() is Outcome.FAILED
+    assert floor.job.failure is not None
+    assert floor.job.failure.code == "url_refused"
+    assert floor.objects == set()
+
+
+def test_speech_longer_than_accepted_fails_the_job(floor: Floor) -> None:
+    speech = recording(babble(2.5), "wav", "pcm_s16le")
+    floor.storage.put(audio_key(floor.job_id), speech, "audio/wav")
+    short = floor.synthesizer.settings.model_copy(update={"audio_max_seconds": 2.2})
+    assert replace(floor.synthesizer, settings=short).run(floor.job_id) is Outcome.FAILED
+    assert floor.job.failure is not None
+    assert floor.job.failure.code == "audio_too_long"
