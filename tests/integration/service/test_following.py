@@ -1,11 +1,9 @@
 """Jobs followed over HTTP through a real server, while the real store changes them."""
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -21,20 +19,13 @@ from service.components import Components
 from service.routes import events
 from service.settings import ServiceSettings
 from service.watching import JobWatcher
+from tests.event_stream import Told, told
 from tests.integration.service.conftest import LiveService, serving
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
 
 NEVER = 3600.0
 """Seconds: what happens so late does not happen in a test."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """One event as it came over the wire; `id` None: it has none."""
-
-    id: str | None
-    job: dict[str, Any]
 
 
 @contextmanager
@@ -46,18 +37,6 @@ def followed(
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield told(answer.iter_lines())
-
-
-def told(lines: Iterator[str]) -> Iterator[Told]:
-    fields: dict[str, str] = {}
-    for line in lines:
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name] = value
-        elif "event" in fields:
-            assert fields["event"] == "job"
-            yield Told(fields.get("id"), json.loads(fields["data"]))
-            fields = {}
 
 
 def queued(store: JobStore) -> Job:

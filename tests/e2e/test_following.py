@@ -1,0 +1,101 @@
+"""A job of the whole system, followed from its beginning to its video."""
+
+import wave
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from client import AmigoClient
+from deploy.standalone import Standalone
+from tests.event_stream import Told, told
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def short_speech(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of speech."""
+    path = tmp_path_factory.mktemp("speech") / "short.wav"
+    with wave.open(str(speech)) as whole, wave.open(str(path), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(2 * whole.getframerate()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def events(system: Standalone, portrait: Path, short_speech: Path) -> tuple[list[Told], list[Told]]:
+    """What two callers heard of a job: one in one go, one who left after every third change."""
+    with AmigoClient(system.url) as client:
+        job = client.submit(portrait, short_speech, consent=True)
+    url = f"{system.url}/v1/jobs/{job.id}/events"
+    with ThreadPoolExecutor() as pool:
+        steady, restless = pool.submit(list, follow(url)), pool.submit(follow_in_parts, url)
+        return steady.result(), restless.result()
+
+
+def follow(url: str, last: str | None = None) -> Iterator[Told]:
+    """Yield the changes after the one with the id `last`."""
+    headers = {"Last-Event-ID": last} if last else {}
+    with httpx.stream("GET", url, headers=headers, timeout=300) as answer:
+        # A new place in the queue has no id, and is no change.
+        yield from (event for event in told(answer.iter_lines()) if event.id)
+
+
+def follow_in_parts(url: str) -> list[Told]:
+    heard: list[Told] = []
+    while not heard or heard[-1].job["links"]["cancel"]:
+        heard.extend(islice(follow(url, heard[-1].id if heard else None), 3))
+    return heard
+
+
+def test_a_caller_who_comes_and_goes_hears_what_one_who_stays_hears(
+    events: tuple[list[Told], list[Told]],
+) -> None:
+    steady, restless = ([event.id for event in heard] for heard in events)
+    assert len(steady) > 3
+    assert len(set(steady)) == len(steady)
+    # Each begins with the job as it was when they came.
+    shorter = min(len(steady), len(restless))
+    assert steady[-shorter:] == restless[-shorter:]
+
+
+def test_a_job_goes_forward_only_and_ends_with_its_video(
+    system: Standalone, events: tuple[list[Told], list[Told]]
+) -> None:
+    jobs = [event.job for event in events[0]]
+    progress = [job["progress"] for job in jobs]
+    assert progress == sorted(progress)
+    assert progress[-1] == 1.0
+    assert jobs[-1]["status"] == "succeeded"
+    assert httpx.get(f"{system.url}{jobs[-1]['links']['self']}").json() == jobs[-1]
+
+
+def test_what_a_job_left_behind_is_handed_out(
+    system: Standalone, events: tuple[list[Told], list[Told]]
+) -> None:
+    job = events[0][-1].job
+    poster = httpx.get(f"{system.url}{job['links']['poster']}")
+    assert Image.open(BytesIO(poster.content)).size == (job["width"], job["height"])
+    landmarks = httpx.get(f"{system.url}{job['links']['landmarks']}").json()
+    assert np.shape(landmarks["landmarks"]) == (job["num_frames"], 79, 2)
+    assert np.shape(landmarks["emotions"]) == (job["num_frames"], 8)
+    assert landmarks["frame_rate"] == 25
+
+
+@pytest.mark.usefixtures("events")
+def test_once_a_job_has_finished_the_next_one_knows_its_time(
+    client: AmigoClient, system: Standalone, portrait: Path, short_speech: Path
+) -> None:
+    job = client.submit(portrait, short_speech, consent=True)
+    document = httpx.get(f"{system.url}/v1/jobs/{job.id}").json()
+    assert 0 < document["eta_seconds"] < 300
+    assert datetime.fromisoformat(document["eta"]) > datetime.now(UTC)
+    client.wait(job.id, timeout=300)

@@ -1,0 +1,27 @@
+"""Server-sent events as a caller reads them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Told:
+    """A job as one event told it; `id` None: the event had none."""
+
+    id: str | None
+    job: dict[str, Any]
+
+
+def told(lines: Iterator[str]) -> Iterator[Told]:
+    """Yield the events of an answer's lines; comments are passed over."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "event" in fields:
+            assert fields["event"] == "job"
+            yield Told(fields.get("id"), json.loads(fields["data"]))
+            fields = {}
