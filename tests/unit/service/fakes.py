@@ -37,6 +37,8 @@ class FakeStore(JobStore):
         self.ping()
         is_new = job.id not in self.jobs
         self.jobs.setdefault(job.id, job)
+        if job.idempotency:
+            self.holders.update([_claim(job, is_confirmed=True)])
         if self.loses_answer_to_accept:
             raise StoreUnavailable("connection reset")
         self.is_down = self.goes_down_after_accept
@@ -44,19 +46,14 @@ class FakeStore(JobStore):
 
     def reserve(self, job: Job) -> Holder | None:
         self.ping()
-        assert job.idempotency
-        mine = Holder(
-            job_id=job.id, fingerprint=job.idempotency.fingerprint, is_confirmed=job.id in self.jobs
-        )
-        holder = self.holders.setdefault(job.idempotency.key, mine)
-        if holder == mine:
-            return None
-        return holder.model_copy(update={"is_confirmed": holder.job_id in self.jobs})
+        key, mine = _claim(job, is_confirmed=False)
+        holder = self.holders.setdefault(key, mine)
+        return None if holder == mine else holder
 
     def release(self, job: Job) -> None:
         self.ping()
-        assert job.idempotency
-        del self.holders[job.idempotency.key]
+        key, _ = _claim(job, is_confirmed=False)
+        del self.holders[key]
 
     def get(self, job_id: str) -> Job:
         self.ping()
@@ -96,6 +93,13 @@ class FakeStore(JobStore):
     def ping(self) -> None:
         if self.is_down:
             raise StoreUnavailable("connection refused")
+
+
+def _claim(job: Job, *, is_confirmed: bool) -> tuple[str, Holder]:
+    assert job.idempotency
+    fingerprint = job.idempotency.fingerprint
+    holder = Holder(job_id=job.id, fingerprint=fingerprint, is_confirmed=is_confirmed)
+    return job.idempotency.key, holder
 
 
 class FakeStorage(ObjectStorage):

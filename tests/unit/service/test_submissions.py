@@ -1,10 +1,11 @@
 from io import BytesIO
+from typing import BinaryIO
 
 import pytest
 from starlette.requests import ClientDisconnect
 
 from service.caller import ANYONE
-from service.requests import JobRequest
+from service.requests import InputName, JobRequest
 from service.submissions import Submissions
 from service.uploads import Upload
 from tests.service_examples import portrait, speech
@@ -12,7 +13,7 @@ from tests.unit.service.conftest import Backstage
 
 
 def an_upload() -> Upload:
-    files = {"portrait": BytesIO(portrait()), "audio": BytesIO(speech())}
+    files: dict[InputName, BinaryIO] = {"portrait": BytesIO(portrait()), "audio": BytesIO(speech())}
     return Upload(JobRequest(consent=True), files)
 
 

@@ -30,7 +30,7 @@ def nothing_stays(backstage: Backstage) -> Iterator[None]:
 @pytest.mark.parametrize("name", ["portrait", "audio"])
 def test_a_missing_file_is_named(http: TestClient, name: str) -> None:
     answer = http.post("/v1/jobs", files=upload(**{name: None}))
-    assert_problem(answer, ProblemType.MISSING_PART, f"{name} is missing")
+    assert_problem(answer, ProblemType.MISSING_PART, f"{name} is missing", f"{name}_url")
 
 
 @pytest.mark.parametrize("name", ["portrait", "audio"])
@@ -43,6 +43,130 @@ def test_an_empty_file_is_named(http: TestClient, name: str) -> None:
 def test_a_file_sent_as_text_is_named(http: TestClient, name: str) -> None:
     answer = http.post("/v1/jobs", files=upload(**{name: "https://example.org/"}))
     assert_problem(answer, ProblemType.NOT_A_FILE, name, "as text")
+
+
+@pytest.mark.parametrize("name", ["portrait", "audio"])
+@pytest.mark.parametrize("other", ["url", "asset"])
+def test_an_input_given_in_two_ways_is_named(http: TestClient, name: str, other: str) -> None:
+    text = "https://example.org/face" if other == "url" else "asset_x"
+    answer = http.post("/v1/jobs", files=upload(**{f"{name}_{other}": text}))
+    assert_problem(
+        answer, ProblemType.SEVERAL_SOURCES, f"the file {name} and as {name}_{other}", "exactly one"
+    )
+
+
+@pytest.mark.parametrize("name", ["webhook_url", "portrait_url", "audio_url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/",
+        "ftp://example.org/",
+        "https://user:secret@example.org/",
+        "https://127.0.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://example.org:6379/",
+        "example.org",
+        "https://example.org/" + "x" * 2048,
+    ],
+)
+def test_a_url_that_is_not_followed_is_named(
+    http: TestClient, service_settings: ServiceSettings, name: str, url: str
+) -> None:
+    parts = {"portrait": None} if name == "portrait_url" else {}
+    parts |= {"audio": None} if name == "audio_url" else {}
+    answer = http.post("/v1/jobs", files=upload(**{name: url}, **parts))
+    document = assert_problem(answer, ProblemType.INVALID_OPTION, name)
+    assert list(document["options"]) == [name]
+    assert len(answer.content) < 1_000
+
+
+@pytest.mark.parametrize(
+    "metadata", ["order 1", "[]", '"text"', '{"order": 1}', '{"a b": "1"}', '{"order": "1"', "{}}"]
+)
+def test_metadata_that_is_no_object_of_texts_is_named(http: TestClient, metadata: str) -> None:
+    answer = http.post("/v1/jobs", files=upload(metadata=metadata))
+    document = assert_problem(answer, ProblemType.INVALID_OPTION, "metadata")
+    assert list(document["options"]) == ["metadata"]
+
+
+@pytest.mark.parametrize("key", ["", "two words", "ümlaut", "x" * 256])
+def test_an_idempotency_key_that_is_none_is_refused(http: TestClient, key: str) -> None:
+    headers = {b"Idempotency-Key": key.encode()}
+    answer = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(answer, ProblemType.INVALID_REQUEST, "Idempotency-Key")
+
+
+SOURCES = {"portrait_url": "https://example.org/face", "audio_url": "https://example.org/speech"}
+
+
+def test_json_that_lacks_an_input_is_told_the_ways_to_give_it(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", json={"consent": True, "audio_asset": "asset_x"})
+    assert_problem(answer, ProblemType.MISSING_PART, "portrait_url, portrait_asset is needed")
+
+
+def test_an_asset_that_is_not_there_is_named(http: TestClient) -> None:
+    answer = http.post(
+        "/v1/jobs",
+        json={**SOURCES, "consent": True, "portrait_url": None, "portrait_asset": "asset_unknown"},
+    )
+    assert_problem(answer, ProblemType.ASSET_NOT_FOUND, "asset_unknown")
+
+
+@pytest.mark.parametrize("consent", [None, False, 1, [True]])
+def test_json_without_consent_makes_no_job(http: TestClient, consent: object) -> None:
+    answer = http.post("/v1/jobs", json={**SOURCES, "consent": consent})
+    assert_problem(answer, ProblemType.CONSENT_REQUIRED, "only true is accepted")
+
+
+def test_json_with_a_name_that_is_no_options_is_told_so(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", json={**SOURCES, "consent": True, "portrait": "aGVsbG8="})
+    assert_problem(answer, ProblemType.UNKNOWN_OPTION, "'portrait'", "portrait_url")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "accepted"),
+    [
+        ("seed", -1, "greater than or equal to 0"),
+        ("seed", None, "integer"),
+        ("pose", ["still"], "'natural' or 'still'"),
+        ("priority", "urgent", "'high', 'normal' or 'low'"),
+        ("metadata", {"order": ["1"]}, "string"),
+        ("metadata", {str(n): "" for n in range(17)}, "16"),
+    ],
+)
+def test_a_bad_json_value_is_told_with_what_is_accepted(
+    http: TestClient, name: str, given: object, accepted: str
+) -> None:
+    answer = http.post("/v1/jobs", json={**SOURCES, "consent": True, name: given})
+    document = assert_problem(answer, ProblemType.INVALID_OPTION, name, accepted)
+    assert list(document["options"]) == [name]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "{'a': 1}", "[]", "null", '{"seed": NaN}', "[" * 10_000, b"\xff"]
+)
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/batch"])
+def test_a_body_that_is_no_json_object_is_malformed(
+    http: TestClient, path: str, body: str | bytes
+) -> None:
+    answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert_problem(answer, ProblemType.MALFORMED_REQUEST, "JSON")
+
+
+def test_json_above_its_limit_is_refused(
+    http: TestClient, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.json_body.MAX_BYTES", 1_000)
+    answer = http.post("/v1/jobs", json={"metadata": {"note": "x" * 1_000}})
+    assert_problem(answer, ProblemType.BODY_TOO_LARGE, "1000 bytes")
+
+
+@pytest.mark.parametrize(
+    "batch", [{}, {"jobs": []}, {"jobs": [{}] * 101}, {"jobs": {}}, {"jobs": [1]}, {"job": [{}]}]
+)
+def test_a_batch_that_is_none_is_refused_whole(http: TestClient, batch: object) -> None:
+    answer = http.post("/v1/jobs/batch", json=batch)
+    assert_problem(answer, ProblemType.INVALID_REQUEST, "1 to 100 objects")
 
 
 def test_an_option_sent_as_a_file_is_named(http: TestClient) -> None:
