@@ -61,6 +61,12 @@ class Composer:
         self._picture = _fit(image)
         scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
         self._left, self._top, self._side = (round(scale * length) for length in box)
+        height, width = self._picture.shape[:2]
+        # The crop may reach beyond the picture: what lies outside is not shown.
+        rows = slice(max(self._top, 0), min(self._top + self._side, height))
+        columns = slice(max(self._left, 0), min(self._left + self._side, width))
+        self._square = rows, columns
+        self._visible = _moved(rows, -self._top), _moved(columns, -self._left)
         x, y = np.meshgrid(np.arange(self._side), np.arange(self._side))
         self._places = np.stack([self._left + x, self._top + y], axis=-1).astype(np.float32)
         self._liveliness = _liveliness() * np.float32(self._side / CROP_SIZE)
@@ -78,13 +84,10 @@ class Composer:
     def compose(self, rendering: Rendering) -> Pixels:
         """Return `[B, H, W, 3]` RGB frames; around the crop they are the picture itself."""
         frames = np.repeat(self._picture[None], len(rendering.flow), axis=0)
-        # The crop may reach beyond the picture: what lies outside is left out.
-        rows, columns = slice(max(self._top, 0), None), slice(max(self._left, 0), None)
-        paints = zip(*(_enlarged(layer, self._side) for layer in rendering.layers), strict=True)
-        for frame, flow, over in zip(frames, _maps(rendering.flow), paints, strict=True):
-            face = self._face(flow, over)[max(-self._top, 0) :, max(-self._left, 0) :]
-            room = frame[rows, columns][: len(face), : face.shape[1]]
-            room[:] = face[: len(room), : room.shape[1]]
+        layers = [_enlarged(layer, self._side) for layer in rendering.layers]
+        for frame, flow in zip(frames, _maps(rendering.flow), strict=True):
+            face = self._face(flow, [next(layer) for layer in layers])
+            frame[self._square] = face[self._visible]
         return frames
 
     def _face(self, flow: Map, paints: Sequence[Paint]) -> Pixels:
@@ -108,6 +111,10 @@ def _fit(image: Pixels) -> Pixels:
         return image[: height // 2 * 2, : width // 2 * 2]
     size = (max(2, 2 * round(scale * length / 2)) for length in (width, height))
     return np.asarray(Image.fromarray(image).resize(tuple(size), Image.Resampling.LANCZOS))
+
+
+def _moved(part: slice, steps: int) -> slice:
+    return slice(part.start + steps, part.stop + steps)
 
 
 def _liveliness() -> Map:
