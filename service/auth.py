@@ -9,12 +9,14 @@ from jobs.errors import KeyInvalid
 from jobs.keys import ApiKey, Scope
 from service.caller import ANYONE, Caller
 from service.components import AppComponents
+from service.cross_origin import refuse_strange_pages
 from service.limits import RequestLimits, note_standing
 from service.problems import Problem, ProblemType
 
 AUTHORIZATION_PROBLEMS = (
     ProblemType.KEY_MISSING,
     ProblemType.KEY_INVALID,
+    ProblemType.ORIGIN_REFUSED,
     ProblemType.SCOPE_MISSING,
     ProblemType.RATE_LIMITED,
 )
@@ -35,9 +37,12 @@ def require_caller(
     """Return who is calling, once for each request, which counts as one of the key's.
 
     Raises:
-        Problem: a key is needed and none that is valid was given, or it has asked too often.
+        Problem: a key is needed and none that is valid was given, or it has asked too often; or
+            no key is needed, and a page of another site asks.
     """
-    if components.settings.authentication == "open":
+    settings = components.settings
+    if settings.authentication == "open":
+        refuse_strange_pages(request, settings.cors_origins)
         return ANYONE
     if credentials is None:
         raise _refusal(

@@ -20,6 +20,7 @@ class ProblemType(Enum):
     UPLOAD_INCOMPLETE = 400, "The upload ended early"
     KEY_MISSING = 401, "An API key is needed"
     KEY_INVALID = 401, "The API key is not valid"
+    ORIGIN_REFUSED = 403, "Pages of this site may not call"
     SCOPE_MISSING = 403, "The API key may not do this"
     ROUTE_NOT_FOUND = 404, "No such route"
     JOB_NOT_FOUND = 404, "No such job"

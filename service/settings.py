@@ -54,7 +54,7 @@ class ServiceSettings(Settings):
 
     @model_validator(mode="after")
     def _refuse_what_lets_strangers_in(self) -> Self:
-        if self.authentication == "open" and not _is_loopback(self.listen_host):
+        if self.authentication == "open" and not is_loopback(self.listen_host):
             raise ValueError(
                 f"AMIGO_LISTEN_HOST={self.listen_host} lets other machines in, and without keys "
                 "everybody on them sees every job: set AMIGO_AUTHENTICATION=keys, or listen on "
@@ -75,7 +75,8 @@ class ServiceSettings(Settings):
         return self
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address leads to this machine alone."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

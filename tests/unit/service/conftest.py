@@ -39,5 +39,6 @@ def http(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[Te
         backstage.queue,
         backstage.watcher,
     )
-    with TestClient(create_app(service_settings, components)) as client:
+    app = create_app(service_settings, components)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client

@@ -1,0 +1,51 @@
+"""Pages of other sites and a system that asks for no key."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.components import Components
+from service.problems import ProblemType
+from service.settings import ServiceSettings
+from tests.service_examples import upload
+from tests.unit.service.assertions import assert_problem
+from tests.unit.service.conftest import Backstage
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:81", "x"])
+def test_a_form_on_another_sites_page_makes_no_job(
+    http: TestClient, backstage: Backstage, origin: str
+) -> None:
+    answer = http.post("/v1/jobs", files=upload(), headers={"Origin": origin})
+    assert_problem(answer, ProblemType.ORIGIN_REFUSED, origin)
+    assert not backstage.store.jobs
+
+
+def test_the_systems_own_page_makes_jobs(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(), headers={"Origin": "http://127.0.0.1"})
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8000", "10.0.0.1"])
+def test_a_name_that_was_bent_to_loopback_reads_nothing(http: TestClient, host: str) -> None:
+    answer = http.get("/v1/jobs/job_x", headers={"Host": host})
+    assert_problem(answer, ProblemType.ORIGIN_REFUSED, host.partition(":")[0])
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
+def test_every_name_of_this_machine_is_answered(http: TestClient, host: str) -> None:
+    answer = http.get("/v1/jobs/job_x", headers={"Host": host})
+    assert_problem(answer, ProblemType.JOB_NOT_FOUND)
+
+
+def test_a_page_whose_origin_is_named_may_call(
+    backstage: Backstage, service_settings: ServiceSettings
+) -> None:
+    origin = "http://localhost:3000"
+    settings = service_settings.model_copy(update={"cors_origins": (origin,)})
+    components = Components.wire(settings, backstage.store, backstage.storage, backstage.queue)
+    app = create_app(settings, components)
+    with TestClient(app, base_url="http://127.0.0.1:8000") as http:
+        answer = http.post("/v1/jobs", files=upload(), headers={"Origin": origin})
+    assert answer.status_code == 202
+    assert answer.headers["access-control-allow-origin"] == origin
