@@ -13,8 +13,12 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    with Standalone(tmp_path_factory.mktemp("amigo")) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AMIGO_LOCAL_URLS", "true")  # what tests have fetched and told is on loopback
+        patch.setenv("AMIGO_WEBHOOK_PAUSE_SECONDS", "0.2")
+        patch.setenv("AMIGO_WEBHOOK_HOURS", str(15 / 3600))  # a day would be long for a test
+        with Standalone(tmp_path_factory.mktemp("amigo")) as running:
+            yield running
 
 
 @pytest.fixture
