@@ -130,6 +130,20 @@ def test_a_canceled_job_stops_within_two_batches(start_worker: StartWorker, clie
     assert client.objects(job_id) == []
 
 
+def test_a_job_deleted_while_it_is_made_leaves_nothing(
+    start_worker: StartWorker, client: Client
+) -> None:
+    worker = start_worker()
+    job_id = client.post(SLOW, seconds=4)
+    client.wait_progress(job_id, 0.2)
+    client.store.delete(job_id)
+    dropped = 'amigo_worker_jobs_total{outcome="dropped"}'
+    wait_for(lambda: worker.metric(dropped) == 1, PATIENCE)
+
+    assert client.objects(job_id) == []
+    assert sum(client.store.counts().values()) == 0
+
+
 def test_waiting_jobs_are_taken_by_priority_and_then_by_age(
     start_worker: StartWorker, client: Client
 ) -> None:

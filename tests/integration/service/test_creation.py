@@ -1,0 +1,188 @@
+"""Jobs made over HTTP, in the real stores: once for each key, in batches, and listed."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import httpx
+import pytest
+from redis import Redis
+
+from jobs.idempotency import holder_key
+from jobs.job import Priority
+from jobs.listing import JobFilter
+from jobs.queue import queue_name
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage
+from jobs.store import JobStore
+from service.settings import ServiceSettings
+from tests.integration.service.conftest import LiveService, serving
+from tests.jobs_examples import new_job, result_of
+from tests.service_examples import Files, upload
+from tests.waiting import wait_for
+
+FACE, SPEECH = "https://example.org/face.jpg", "https://example.org/speech.wav"
+REQUEST = {"portrait_url": FACE, "audio_url": SPEECH, "consent": True}
+KEY = {"Idempotency-Key": "order-4711"}
+
+
+@pytest.fixture
+def twins(service_settings: ServiceSettings) -> Iterator[list[LiveService]]:
+    """Two services on the same stores."""
+    with serving(service_settings) as one, serving(service_settings) as other:
+        yield [one, other]
+
+
+def post_at_once(services: list[LiveService], files: Files, count: int) -> list[httpx.Response]:
+    """Return the answers to requests that many callers send at the same moment."""
+    barrier = Barrier(count)
+
+    def post(number: int) -> httpx.Response:
+        port = services[number % len(services)].port
+        barrier.wait()
+        url = f"http://127.0.0.1:{port}/v1/jobs"
+        return httpx.post(url, files=files, headers=KEY, timeout=60)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(post, range(count)))
+
+
+def messages(settings: Settings, priority: Priority = Priority.NORMAL) -> int:
+    with Redis.from_url(settings.valkey_url) as client:
+        return int(client.llen(queue_name(priority)))
+
+
+def jobs_known(store: JobStore) -> int:
+    return sum(store.counts().values())
+
+
+def test_of_many_requests_with_one_key_at_once_one_makes_the_job(
+    twins: list[LiveService],
+    service_settings: ServiceSettings,
+    store: JobStore,
+    storage: ObjectStorage,
+) -> None:
+    answers = post_at_once(twins, upload(), 16)
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert [answer.headers.get("idempotent-replayed") for answer in answers].count(None) == 1
+    assert jobs_known(store) == messages(service_settings) == 1
+    assert len(list(storage.objects("jobs/"))) == 3
+
+
+def test_of_many_refused_requests_with_one_key_none_holds_it(
+    twins: list[LiveService], store: JobStore, storage: ObjectStorage
+) -> None:
+    answers = post_at_once(twins, upload(portrait=b"no picture"), 8)
+    assert {answer.json()["code"] for answer in answers} == {"portrait_unreadable"}
+    assert twins[0].http.post("/v1/jobs", files=upload(), headers=KEY).status_code == 202
+    assert jobs_known(store) == 1
+    assert len(list(storage.objects("jobs/"))) == 3
+
+
+def test_a_key_used_for_another_request_is_refused(live: LiveService, store: JobStore) -> None:
+    live.http.post("/v1/jobs", files=upload(), headers=KEY)
+    answer = live.http.post("/v1/jobs", files=upload(seed="1"), headers=KEY)
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_conflict")
+    assert jobs_known(store) == 1
+
+
+def test_a_request_under_way_for_too_long_is_told_so(
+    live: LiveService, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.repetition.PATIENCE", 0.0)
+    live.http.post("/v1/jobs", files=upload(), headers=KEY)
+    place = holder_key("local", KEY["Idempotency-Key"])
+    with Redis.from_url(service_settings.valkey_url, decode_responses=True) as client:
+        holder = str(client.get(place))
+        client.set(place, holder.replace('"is_confirmed":true', '"is_confirmed":false'))
+    answer = live.http.post("/v1/jobs", files=upload(), headers=KEY)
+    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_in_progress")
+    assert answer.headers["retry-after"] == "5"
+
+
+def test_a_caller_who_prefers_to_wait_is_answered_when_the_job_ends(
+    live: LiveService, store: JobStore
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        headers = {"Prefer": "wait=15"}
+        posting = pool.submit(live.http.post, "/v1/jobs", files=upload(), headers=headers)
+        wait_for(lambda: jobs_known(store))
+        (job,) = store.page("local", wanted=JobFilter(), limit=2, start=None).jobs
+        wait_for(lambda: live.is_followed(job.id))
+        store.claim(job.id)
+        store.finish(job.id, 1, result_of(job.id, 1))
+        answer = posting.result()
+    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
+    assert answer.headers["preference-applied"] == "wait=15"
+    assert answer.elapsed.total_seconds() < 15
+
+
+def test_a_batch_waits_in_the_queues_of_its_priorities(
+    live: LiveService, service_settings: ServiceSettings, store: JobStore
+) -> None:
+    batch = [{**REQUEST, "priority": each} for each in ("low", "high", "urgent", "low")]
+    answer = live.http.post("/v1/jobs/batch", json={"jobs": batch}, headers=KEY)
+    results = answer.json()["results"]
+    assert [result["status"] for result in results] == [202, 202, 422, 202]
+    positions = [store.queue_position(result["job"]["id"]) for result in results if "job" in result]
+    assert positions == [2, 1, 3]
+    assert messages(service_settings, Priority.LOW) == 2
+    assert messages(service_settings, Priority.HIGH) == 1
+    again = live.http.post("/v1/jobs/batch", json={"jobs": batch}, headers=KEY).json()["results"]
+    ids = [[each["job"]["id"] for each in both if "job" in each] for both in (results, again)]
+    assert ids[0] == ids[1]
+    assert jobs_known(store) == 3
+
+
+def test_jobs_are_listed_newest_first_in_pages(live: LiveService, store: JobStore) -> None:
+    ids = []
+    for _ in range(3):
+        job = new_job()
+        store.accept(job)
+        ids.append(job.id)
+    first = live.http.get("/v1/jobs", params={"limit": 2}).json()
+    second = live.http.get("/v1/jobs", params={"cursor": first["next_cursor"]}).json()
+    assert [job["id"] for job in first["jobs"] + second["jobs"]] == ids[::-1]
+    assert first["jobs"][0] == live.http.get(f"/v1/jobs/{ids[2]}").json()
+    assert second["next_cursor"] is None
+
+
+def test_a_list_shows_the_jobs_that_pass_every_filter(live: LiveService, store: JobStore) -> None:
+    jobs = [new_job(metadata={"order.id": str(number)}) for number in range(3)]
+    for job in jobs:
+        store.accept(job)
+    store.cancel(jobs[1].id)
+
+    def listed(**params: object) -> list[int]:
+        answer = live.http.get("/v1/jobs", params=params)  # type: ignore[arg-type]
+        assert answer.status_code == 200, answer.text
+        return [[job.id for job in jobs].index(each["id"]) for each in answer.json()["jobs"]]
+
+    assert listed() == [2, 1, 0]
+    assert listed(status="queued") == [2, 0]
+    assert listed(status=["canceled", "failed"]) == [1]
+    assert listed(**{"metadata.order.id": "2"}) == [2]
+    assert listed(**{"metadata.order.id": "1"}, status="queued") == []
+    assert listed(created_after=jobs[0].created_at.isoformat()) == [2, 1]
+    assert listed(created_before=jobs[2].created_at.isoformat(), status="queued") == [0]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("staus", "queued"),
+        ("status", "done"),
+        ("limit", "0"),
+        ("limit", "101"),
+        ("cursor", "elsewhere"),
+        ("created_after", "yesterday"),
+        ("created_after", "2026-01-01T12:00:00"),
+    ],
+)
+def test_a_list_with_a_filter_that_is_none_is_refused(
+    live: LiveService, name: str, value: str
+) -> None:
+    answer = live.http.get("/v1/jobs", params={name: value})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert name in answer.json()["detail"]
