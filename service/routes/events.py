@@ -65,8 +65,7 @@ async def follow_job(
     """
     known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
     follower = _Follower(components, job.id, known)
-    with components.watcher.following(job.id):
-        news = await components.watcher.read(follower.news)
+    news = await components.watcher.read(follower.news)
     if follower.has_seen_the_end and not news:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     return StreamingResponse(

@@ -11,9 +11,10 @@ import pytest
 from redis import Redis
 
 from jobs.job import Job, Stage
+from jobs.layout import CHANGES, events_key
 from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
-from jobs.store import CHANGES, JobStore, events_key
+from jobs.store import JobStore
 from service import watching
 from service.components import Components
 from service.routes import events
@@ -322,8 +323,11 @@ def test_500_followers_share_a_subscription_and_a_few_connections(
         ]
         for number, (_, writer) in enumerate(open_connections):
             path = f"/v1/jobs/{jobs[number % len(jobs)].id}/events"
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            writer.write(
+                f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+            )
         for reader, _ in open_connections:
+            assert b"200 OK" in await reader.readline(), await reader.read()
             await reader.readuntil(b"event: job")
         with Redis.from_url(valkey_url) as client:
             assert subscriptions(client) == 1
@@ -333,6 +337,7 @@ def test_500_followers_share_a_subscription_and_a_few_connections(
         endings = [await reader.read() for reader, _ in open_connections]
         for _, writer in open_connections:
             writer.close()
+            await writer.wait_closed()
         return endings
 
     endings = asyncio.run(asyncio.wait_for(follow_all(), 120))
