@@ -55,9 +55,11 @@ class AsyncAmigoClient:
         request = await to_thread.run_sync(read)
         return await self._hold(dialogues.submit(request, idempotency_key))
 
-    async def submit_batch(self, requests: Sequence[JobRequest]) -> list[JobView | ApiProblem]:
+    async def submit_batch(
+        self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None
+    ) -> list[JobView | ApiProblem]:
         """Post 1 to 100 requests at once and return, in their order, each job or its refusal."""
-        return await self._hold(dialogues.submit_batch(requests))
+        return await self._hold(dialogues.submit_batch(requests, idempotency_key))
 
     async def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
         """Bring a file straight to the object store; a day long, jobs can take it as an input."""

@@ -30,7 +30,7 @@ class AmigoClient:
 
     Every method may raise ApiProblem or Unreachable. What may pass (429, 502, 503, 504, a broken
     connection) is tried again, for about half a minute or as long as the service asks, except
-    where a second request could do more than the first: cancel, batch and assets. A service that
+    where a second request could do more than the first: cancel and assets. A service that
     has never answered is given up after a second.
 
     Args:
@@ -76,13 +76,15 @@ class AmigoClient:
         request = JobRequest.of(portrait, audio, consent=consent, options=options)
         return self._hold(dialogues.submit(request, idempotency_key))
 
-    def submit_batch(self, requests: Sequence[JobRequest]) -> list[JobView | ApiProblem]:
+    def submit_batch(
+        self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None
+    ) -> list[JobView | ApiProblem]:
         """Post 1 to 100 requests at once and return, in their order, each job or its refusal.
 
         Raises:
             ValueError: an input is a file; a batch takes addresses and assets.
         """
-        return self._hold(dialogues.submit_batch(requests))
+        return self._hold(dialogues.submit_batch(requests, idempotency_key))
 
     def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
         """Bring a file straight to the object store; a day long, jobs can take it as an input.

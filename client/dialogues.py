@@ -33,20 +33,23 @@ View = TypeVar("View", bound=BaseModel)
 
 def submit(request: JobRequest, idempotency_key: str | None = None) -> Dialogue[JobView]:
     """Make a job, and only one, however often the request has to be sent."""
-    headers = {IDEMPOTENCY_KEY: idempotency_key or str(uuid4())}
+    once = _once(idempotency_key)
     if request.files:
-        call = Call("POST", JOBS, headers=headers, data=request.form, files=request.files)
+        call = Call("POST", JOBS, headers=once, data=request.form, files=request.files)
     else:
-        call = Call("POST", JOBS, headers=headers, json=request.fields)
+        call = Call("POST", JOBS, headers=once, json=request.fields)
     return _read(JobView, (yield call))
 
 
-def submit_batch(requests: Sequence[JobRequest]) -> Dialogue[list[JobView | ApiProblem]]:
+def submit_batch(
+    requests: Sequence[JobRequest], idempotency_key: str | None = None
+) -> Dialogue[list[JobView | ApiProblem]]:
     """Make many jobs at once and return, in their order, each job or why it was refused."""
     if any(request.files for request in requests):
         raise ValueError("A batch takes addresses and assets; upload files as assets first.")
     body = {"jobs": [request.fields for request in requests]}
-    batch = _read(BatchView, (yield Call("POST", f"{JOBS}/batch", json=body)))
+    call = Call("POST", f"{JOBS}/batch", headers=_once(idempotency_key), json=body)
+    batch = _read(BatchView, (yield call))
     return [_outcome(entry) for entry in batch.results]
 
 
@@ -159,6 +162,10 @@ def upload_asset(kind: str, file: File) -> Dialogue[AssetView]:
     upload = asset.upload
     yield Call(upload.method, upload.url, headers=upload.headers, content=content)
     return asset
+
+
+def _once(idempotency_key: str | None) -> dict[str, str]:
+    return {IDEMPOTENCY_KEY: idempotency_key or str(uuid4())}
 
 
 def _path(job_id: str) -> str:

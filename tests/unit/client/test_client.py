@@ -100,14 +100,16 @@ def test_an_asset_goes_to_the_object_store_without_the_key(
 def test_a_batch_returns_a_job_or_a_problem_for_each_request(connect: Connect) -> None:
     refusal = {"code": "consent_required", "detail": "Consent to it.", "status": 422}
     results = [{"status": 202, "job": JOB}, {"status": 422, "problem": refusal}]
-    service = Service(batch=[{"results": results}])
+    service = Service(batch=[httpx.ReadError("lost"), {"results": results}])
     requests = [
         JobRequest.of("https://a/p.jpg", f"https://a/{name}.wav", consent=True) for name in "ab"
     ]
     job, refused = connect(service).submit_batch(requests)
     assert job.id == "job_1"
     assert (refused.status, refused.code) == (422, "consent_required")
-    sent = json.loads(service.requests[0].content)
+    first, second = service.requests
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+    sent = json.loads(second.content)
     assert [each["audio_url"] for each in sent["jobs"]] == ["https://a/a.wav", "https://a/b.wav"]
 
 

@@ -1,0 +1,69 @@
+"""Both clients against the running system, also while it breaks down."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client import AmigoClient, AsyncAmigoClient, JobView
+from deploy.standalone import Standalone
+from deploy.supervisor import Ward
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+def service(system: Standalone) -> Ward:
+    return next(ward for ward in system.wards if ward.program.name == "service")
+
+
+@pytest.fixture
+def job(client: AmigoClient, portrait: Path, speech: Path) -> Iterator[JobView]:
+    made = client.submit(portrait, speech, consent=True)
+    yield made
+    client.delete(made.id)
+
+
+def test_following_a_job_survives_a_restart_of_the_service(
+    client: AmigoClient, service: Ward, job: JobView
+) -> None:
+    first = service.child.pid
+    looks = client.follow(job.id, timeout=300)
+    assert not next(looks).has_ended
+    service.child.bury()
+    *_, last = looks
+    assert last.has_succeeded, last.failure
+    assert service.child.pid != first
+
+
+def test_a_submission_sent_again_finds_its_job(
+    client: AmigoClient, portrait: Path, speech: Path
+) -> None:
+    first, second = (
+        client.submit(portrait, speech, consent=True, idempotency_key="sent-twice")
+        for _ in range(2)
+    )
+    assert first.id == second.id
+    client.delete(first.id)
+
+
+def test_the_awaiting_client_goes_the_whole_way(
+    system: Standalone, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    notes = {"test": "whole way"}
+
+    async def go() -> list[str]:
+        async with AsyncAmigoClient(system.url) as client:
+            job = await client.submit(
+                portrait, speech, consent=True, metadata={"test": "whole way"}
+            )
+            ended = await client.wait(job.id, timeout=300)
+            assert ended.has_succeeded, ended.failure
+            await client.download_video(job.id, tmp_path / "out.mp4")
+            listed = [each.id async for each in client.list(metadata=notes)]
+            await client.delete(job.id)
+            return listed
+
+    assert len(asyncio.run(go())) == 1
+    assert (tmp_path / "out.mp4").read_bytes()[4:8] == b"ftyp"
