@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from fastapi.routing import APIRoute
 
@@ -13,6 +14,7 @@ from service.app import GUARDED
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
 from tests.jobs_examples import new_job, result_of
+from tests.service_examples import portrait, speech, upload
 
 READING = {"GET", "HEAD"}
 
@@ -108,3 +110,66 @@ def test_a_key_does_only_what_its_scopes_say(
     assert answer.status_code == 403
     assert f'scope="{needed}"' in answer.headers["www-authenticate"]
     assert store.get(job.id) == job
+
+
+def test_a_list_shows_the_tenants_own_jobs_alone(guarded: Guarded, store: JobStore) -> None:
+    job = queued(store, "acme")
+    queued(store, "globex")
+    queued(store, "local")
+    answer = guarded.live.http.get("/v1/jobs", headers=guarded.key("acme"))
+    assert [each["id"] for each in answer.json()["jobs"]] == [job.id]
+
+
+def test_another_tenants_asset_is_not_there(
+    guarded: Guarded, store: JobStore, storage: ObjectStorage
+) -> None:
+    owner, stranger = guarded.key("acme"), guarded.key("globex")
+    named = {"portrait_asset": announce(guarded, owner, storage, "portrait", portrait())}
+    named |= {"audio_asset": announce(guarded, owner, storage, "audio", speech())}
+    asked = {"consent": True, **named}
+    refused = guarded.live.http.post("/v1/jobs", json=asked, headers=stranger)
+    assert (refused.status_code, refused.json()["code"]) == (404, "asset_not_found")
+    assert sum(store.counts().values()) == 0
+    assert guarded.live.http.post("/v1/jobs", json=asked, headers=owner).status_code == 202
+
+
+def announce(
+    guarded: Guarded, key: dict[str, str], storage: ObjectStorage, kind: str, data: bytes
+) -> str:
+    """Announce an asset, upload it, and return its id."""
+    wanted = {"kind": kind, "size": len(data), "content_type": "application/octet-stream"}
+    asset = guarded.live.http.post("/v1/assets", json=wanted, headers=key).json()
+    put = asset["upload"]
+    assert httpx.put(put["url"], content=data, headers=put["headers"]).is_success
+    return str(asset["id"])
+
+
+def test_tenants_do_not_meet_under_the_same_idempotency_key(
+    guarded: Guarded, store: JobStore
+) -> None:
+    made = [
+        guarded.live.http.post(
+            "/v1/jobs",
+            files=upload(),
+            headers={**guarded.key(tenant), "Idempotency-Key": "the-same"},
+        )
+        for tenant in ("acme", "globex", "acme")
+    ]
+    assert [answer.status_code for answer in made] == [202, 202, 202]
+    first, other, again = (store.get(answer.json()["id"]) for answer in made)
+    assert (first.tenant, other.tenant) == ("acme", "globex")
+    assert again == first
+
+
+def test_the_requests_of_a_batch_get_what_room_there_is(guarded: Guarded, store: JobStore) -> None:
+    asked = {
+        "consent": True,
+        "portrait_url": "https://example.com/a.jpg",
+        "audio_url": "https://example.com/a.wav",
+    }
+    answer = guarded.live.http.post(
+        "/v1/jobs/batch", json={"jobs": [asked] * 3}, headers=guarded.key(concurrent_jobs=2)
+    )
+    assert [each["status"] for each in answer.json()["results"]] == [202, 202, 429]
+    assert answer.json()["results"][2]["problem"]["code"] == "too_many_jobs"
+    assert sum(store.counts().values()) == 2
