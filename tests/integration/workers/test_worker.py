@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from jobs.job import MAX_ATTEMPTS, JobStatus, Priority
-from jobs.storage import video_key
+from jobs.storage import landmarks_key, poster_key, video_key
 from tests.integration.workers.conftest import PATIENCE, PIPELINES, Client, StartWorker
 from tests.integration.workers.pipelines import BATCH_FRAMES, FAULTY, NO_FACE, POISON, SLOW
 from tests.waiting import wait_for
@@ -23,7 +23,9 @@ def test_a_job_becomes_a_video_and_its_inputs_go(start_worker: StartWorker, clie
     assert job.result.num_frames == 25
     assert job.result.duration == 1.0
     assert job.result.timings == {"render": 0.5}
-    wait_for(lambda: client.objects(job.id) == [video_key(job.id, 1)], PATIENCE)
+    assert (job.result.width, job.result.height) == (64, 64)
+    kept = sorted(key(job.id, 1) for key in (video_key, poster_key, landmarks_key))
+    wait_for(lambda: client.objects(job.id) == kept, PATIENCE)
     wait_for(lambda: worker.metric('amigo_worker_jobs_total{outcome="succeeded"}') == 1, PATIENCE)
     assert worker.metric("amigo_worker_frames_rendered_total") == 25
     assert worker.metric('amigo_worker_stage_seconds_count{stage="rendering"}') == 1

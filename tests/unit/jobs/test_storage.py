@@ -11,6 +11,8 @@ def test_every_key_of_a_job_lies_under_its_prefix() -> None:
         storage.audio_key("job_a"),
         storage.request_key("job_a"),
         storage.video_key("job_a", 1),
+        storage.poster_key("job_a", 1),
+        storage.landmarks_key("job_a", 1),
     ]
     assert len(set(keys)) == len(keys)
     assert all(key.startswith(storage.job_prefix("job_a")) for key in keys)
@@ -19,7 +21,9 @@ def test_every_key_of_a_job_lies_under_its_prefix() -> None:
 def test_what_the_caller_gave_lies_apart_from_what_attempts_made() -> None:
     inputs = storage.inputs_prefix("job_a")
     assert storage.request_key("job_a").startswith(inputs)
-    assert not storage.video_key("job_a", 1).startswith(inputs)
+    for key in (storage.video_key, storage.poster_key, storage.landmarks_key):
+        assert not key("job_a", 1).startswith(inputs)
+        assert key("job_a", 1).startswith(storage.attempt_prefix("job_a", 1))
 
 
 def test_attempts_do_not_share_a_prefix() -> None:
