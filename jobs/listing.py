@@ -12,6 +12,7 @@ from redis import Redis
 
 from jobs.errors import CursorInvalid
 from jobs.job import Job, JobStatus
+from jobs.layout import record_key, tenant_key
 from jobs.valkey import score, translated_errors
 
 CHUNK = 100
@@ -78,15 +79,15 @@ class Page:
 
 
 def read_page(
-    client: Redis, index: str, wanted: JobFilter, limit: int, start: Cursor | None = None
+    client: Redis, tenant: str, wanted: JobFilter, limit: int, start: Cursor | None
 ) -> Page:
-    """Return the next `limit` jobs of an index at most; there may be more though there are fewer.
+    """Return the next `limit` jobs of a tenant at most; there may be more though there are fewer.
 
     Raises:
         StoreUnavailable: Valkey does not answer.
     """
     jobs: list[Job] = []
-    seen = start
+    index, seen = tenant_key(tenant), start
     with translated_errors():
         for place, job in islice(_walk(client, index, wanted, start), MAX_WALK):
             seen = place
@@ -103,7 +104,7 @@ def _walk(
 ) -> Iterator[tuple[Cursor, Job | None]]:
     """Yield the jobs behind a cursor and their places; None for one that was just deleted."""
     while places := _places(client, index, wanted, start):
-        records = client.mget([f"amigo:job:{place.job_id}" for place in places])
+        records = client.mget([record_key(place.job_id) for place in places])
         for place, record in zip(places, cast("list[str | None]", records), strict=True):
             yield place, None if record is None else Job.model_validate_json(record)
         start = places[-1]

@@ -1,23 +1,4 @@
-"""Where the records lie: in Valkey, one transaction a change.
-
-    amigo:job:{id}              the record: the job as JSON
-    amigo:job:{id}:events       stream: the job after each change, until an hour after its end
-    amigo:jobs:queued           sorted set: ids by the time they were queued
-    amigo:jobs:processing       sorted set: ids by the time their lease runs out
-    amigo:jobs:{final state}    sorted sets: ids by the time they ended
-    amigo:queue:{priority}      sorted sets: queued ids by the time they were queued
-    amigo:tenant:{tenant}:jobs  sorted set: a tenant's ids by the time they were created
-    amigo:runs                  list: how long the last finished jobs took, newest first
-    amigo:outbox                sorted set: queued ids by the time their message is due (again)
-    amigo:spent                 sorted set: ended and deleted ids by the time their leftovers
-                                may be cleared
-    amigo:leader                who runs the reconciler
-    amigo:journal:read          there while the journal needs no reading
-
-    amigo:changes               channel: the id of every job that changes or is deleted
-
-Times are microseconds since the epoch on Valkey's own clock; no other clock counts.
-"""
+"""The records: in Valkey, under the keys of `layout`, one transaction a change."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +13,19 @@ from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
 from jobs.forecast import RUNS_KEPT, Outlook, Run
 from jobs.job import Failure, Job, JobStatus, Priority, Result, Stage
 from jobs.keys import Allowance
+from jobs.layout import (
+    CHANGES,
+    JOURNAL_READ,
+    LEADER,
+    OUTBOX,
+    RUNS,
+    SPENT,
+    events_key,
+    index_key,
+    queue_key,
+    record_key,
+    tenant_key,
+)
 from jobs.listing import Cursor, JobFilter, Page, read_page
 from jobs.settings import Settings
 from jobs.valkey import clock_time, connect, read_clock, score, transact, translated_errors
@@ -50,38 +44,6 @@ EVENTS_KEPT = timedelta(hours=1)
 
 BATCH = 1000
 """Jobs that one listing returns at most."""
-
-RUNS = "amigo:runs"
-OUTBOX = "amigo:outbox"
-SPENT = "amigo:spent"
-LEADER = "amigo:leader"
-JOURNAL_READ = "amigo:journal:read"
-CHANGES = "amigo:changes"
-
-
-def record_key(job_id: str) -> str:
-    """Return the key of a job's record."""
-    return f"amigo:job:{job_id}"
-
-
-def events_key(job_id: str) -> str:
-    """Return the key of a job's event stream."""
-    return f"amigo:job:{job_id}:events"
-
-
-def index_key(status: JobStatus) -> str:
-    """Return the key of the index of the jobs in one state."""
-    return f"amigo:jobs:{status}"
-
-
-def queue_key(priority: Priority) -> str:
-    """Return the key of the queued jobs of one priority."""
-    return f"amigo:queue:{priority}"
-
-
-def tenant_key(tenant: str) -> str:
-    """Return the key of the index of a tenant's jobs."""
-    return f"amigo:tenant:{tenant}:jobs"
 
 
 @dataclass(frozen=True)
@@ -167,7 +129,7 @@ class JobStore:
 
     def page(self, tenant: str, wanted: JobFilter, limit: int, start: Cursor | None) -> Page:
         """Return a tenant's next jobs behind a cursor, newest first."""
-        return read_page(self._client, tenant_key(tenant), wanted, limit, start)
+        return read_page(self._client, tenant, wanted, limit, start)
 
     def claim(self, job_id: str) -> Job:
         """Take a queued job, with a lease; of any number that try, one succeeds.

@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from jobs.store import CHANGES
+from jobs.layout import CHANGES
 from jobs.valkey import ANSWER_TIMEOUT, CONNECT_TIMEOUT
 
 logger = logging.getLogger(__name__)

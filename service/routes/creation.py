@@ -185,8 +185,11 @@ async def create_jobs(
     require_type(creation.request, JSON)
     settings = creation.components.settings
     body = await receive_object(creation.request, settings.upload_max_seconds)
-    results = []
+    results: list[dict[str, Any]] = []
     for number, values in enumerate(read_batch(body)):
+        if results and results[-1]["status"] == status.HTTP_503_SERVICE_UNAVAILABLE:
+            results.append(results[-1])  # what is down now would keep each request waiting
+            continue
         # A space is in no caller's key, so that none collides with these.
         key = idempotency_key and f"{idempotency_key} {number}"
         results.append(await _outcome(creation, values, key))

@@ -19,11 +19,12 @@ from redis import Redis
 
 from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
 from jobs.job import Job, JobStatus, Stage
+from jobs.layout import OUTBOX, SPENT, index_key
 from jobs.queue import JobQueue, create_celery
 from jobs.recovery import Reconciler
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage
-from jobs.store import OUTBOX, SPENT, JobStore, index_key
+from jobs.store import JobStore
 from tests.jobs_examples import FAILURE, new_job, result_of
 
 Move = Callable[[Job], Job]

@@ -9,8 +9,9 @@ from redis import Redis
 from jobs.errors import InvalidTransition, JobNotFound, JobsError, StaleAttempt
 from jobs.forecast import RUNS_KEPT, Run
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
+from jobs.layout import CHANGES, OUTBOX, SPENT, events_key, index_key
 from jobs.settings import Settings
-from jobs.store import CHANGES, OUTBOX, SPENT, JobStore, events_key, index_key
+from jobs.store import JobStore
 from jobs.valkey import score
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for

@@ -16,6 +16,7 @@ from jobs.settings import Settings
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
 from service.settings import ServiceSettings
+from tests.integration.service.callers import guarding
 from tests.integration.service.conftest import LiveService, serving
 from tests.jobs_examples import new_job, result_of
 from tests.service_examples import Files, upload
@@ -166,6 +167,25 @@ def test_a_list_shows_the_jobs_that_pass_every_filter(live: LiveService, store: 
     assert listed(**{"metadata.order.id": "1"}, status="queued") == []
     assert listed(created_after=jobs[0].created_at.isoformat()) == [2, 1]
     assert listed(created_before=jobs[2].created_at.isoformat(), status="queued") == [0]
+
+
+def test_keys_and_lists_and_assets_are_each_tenants_own(service_settings: ServiceSettings) -> None:
+    with guarding(service_settings) as guarded:
+        one, other = guarded.key("one"), guarded.key("other")
+        http = guarded.live.http
+        jobs = [
+            http.post("/v1/jobs", json=REQUEST, headers={**key, **KEY}).json()["id"]
+            for key in (one, other, one)
+        ]
+        lists = [http.get("/v1/jobs", headers=key).json()["jobs"] for key in (one, other)]
+        wanted = {"kind": "portrait", "size": 100, "content_type": "image/jpeg"}
+        asset = http.post("/v1/assets", json=wanted, headers=one).json()["id"]
+        request = {"portrait_asset": asset, "audio_url": SPEECH, "consent": True}
+        answers = [http.post("/v1/jobs", json=request, headers=key) for key in (one, other)]
+    assert jobs[0] == jobs[2] != jobs[1]
+    assert [[job["id"] for job in jobs] for jobs in lists] == [jobs[:1], jobs[1:2]]
+    codes = [answer.json()["code"] for answer in answers]
+    assert codes == ["asset_not_uploaded", "asset_not_found"]
 
 
 @pytest.mark.parametrize(

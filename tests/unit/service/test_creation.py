@@ -206,6 +206,15 @@ def test_a_batch_sent_again_makes_only_the_jobs_that_are_missing(
     assert len(backstage.store.jobs) == 2
 
 
+def test_a_batch_does_not_try_again_what_is_down(http: TestClient, backstage: Backstage) -> None:
+    backstage.store.goes_down_after_accept = True
+    answer = http.post("/v1/jobs/batch", json={"jobs": [REQUEST] * 4})
+    results = answer.json()["results"]
+    assert [result["status"] for result in results] == [202, 503, 503, 503]
+    assert results[3]["problem"]["code"] == "store_unavailable"
+    assert len(backstage.store.jobs) == 1
+
+
 def test_a_batch_takes_json_alone(http: TestClient) -> None:
     answer = http.post("/v1/jobs/batch", files=upload())
     assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "application/json is accepted")
