@@ -25,7 +25,8 @@ EmotionChoice = Literal[
 
 MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 Metadata = Annotated[
-    dict[MetadataName, Annotated[str, Field(max_length=500)]], Field(max_length=16)
+    dict[MetadataName, Annotated[str, Field(max_length=500)]],
+    Field(max_length=16, json_schema_extra={"additionalProperties": False}),
 ]
 """The caller's own notes on a job: at most 16, each a name and a text of 500 characters."""
 

@@ -13,7 +13,13 @@ from service.cross_origin import allow_origins
 from service.error_handlers import install_error_handlers
 from service.limits import RateLimitHeaders
 from service.observation import Observation
-from service.openapi import DESCRIPTION, TITLE, openapi_document, problem_responses
+from service.openapi import (
+    DESCRIPTION,
+    TITLE,
+    openapi_document,
+    operation_id,
+    problem_responses,
+)
 from service.routes import assets, creation, events, health, jobs, pages, problems, results
 from service.security_headers import SecurityHeaders
 from service.settings import ServiceSettings
@@ -33,6 +39,7 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        generate_unique_id_function=operation_id,
     )
     app.state.components = components or Components.connect(settings)
     for router in GUARDED:

@@ -1,13 +1,17 @@
 """The parts of the OpenAPI document that the framework cannot derive."""
 
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
-from service.problems import MEDIA_TYPE, ProblemType, problem_type_path
-from service.requests import MAX_BATCH, JobRequest
+from service.examples import ANSWERS, PARAMETERS, REQUESTS, problem_example
+from service.problems import MEDIA_TYPE, ProblemType
+from service.requests import INPUTS, MAX_BATCH, JobRequest
 from service.schemas import ProblemDocument
 
 TITLE = "AMIGO"
@@ -17,8 +21,29 @@ A portrait and a speech clip go in; a video whose lips and emotion follow the sp
 POST both files to `/v1/jobs`, follow `Location` until `status` is `succeeded`, then get
 `links.video`. Whatever goes wrong is told as problem details (RFC 9457) with a stable `code`.
 """
+TAGS = [
+    {"name": "jobs", "description": "Make videos, follow them, fetch them."},
+    {"name": "assets", "description": "Upload files once, for many jobs."},
+    {"name": "operations", "description": "What machines and the curious ask."},
+]
 
 Responses = dict[int | str, dict[str, Any]]
+
+_COMPONENTS = "#/components/schemas/{model}"
+
+_PROBLEM_HEADERS = {
+    401: {"WWW_Authenticate": "How a key is given (RFC 6750)."},
+    403: {"WWW_Authenticate": "The scope that is needed (RFC 6750)."},
+    416: {"Content_Range": "The file's size, `bytes */12345`."},
+    429: {"Retry_After": "Seconds until the request may be sent again."},
+    503: {"Retry_After": "Seconds until the request may be sent again."},
+}
+"""What comes with every problem of a status."""
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return what generated clients call a route: the name of its function."""
+    return route.name
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
@@ -28,14 +53,19 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
     """
     if app.openapi_schema is None:
         document = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+            tags=TAGS,
         )
-        for path in document["paths"].values():
-            for operation in path.values():
-                if _is_added(operation["responses"].get("422", {})):
-                    del operation["responses"]["422"]
+        schemas = document["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
-            document["components"]["schemas"].pop(name, None)
+            schemas.pop(name, None)
+        for model in (JobRequest, ProblemDocument):
+            schemas.update(_with_parts(model))
+        for operation in _operations(document):
+            _complete(operation)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -43,7 +73,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 def problem_responses(*types: ProblemType) -> Responses:
     """Return the documentation of the problems a route answers with, grouped by status."""
     by_status = groupby(sorted(types, key=_status), key=_status)
-    return {status: _problem_response(list(group)) for status, group in by_status}
+    return {status: _problem_response(status, list(group)) for status, group in by_status}
 
 
 def response_headers(**descriptions: str) -> dict[str, Any]:
@@ -58,28 +88,56 @@ def response_headers(**descriptions: str) -> dict[str, Any]:
 
 def job_request_body() -> dict[str, Any]:
     """Return the documentation of the body that makes a job, a form or JSON."""
-    request = _request_schema()
+    request = JobRequest.model_json_schema(ref_template=_COMPONENTS)
+    del request["$defs"]
     files = {
         "portrait": _file("JPEG, PNG or WEBP with one face that looks at the camera."),
         "audio": _file("WAV, MP3, FLAC, OGG, M4A, MP4 or WEBM with speech."),
     }
-    form = {**request, "properties": {**files, **request["properties"]}}
-    return _body({"multipart/form-data": form, "application/json": request})
+    form = {**request, "properties": {**files, **request["properties"]}, **_one_source("")}
+    body = _body({"multipart/form-data": form, "application/json": _job_request()})
+    body["requestBody"]["content"]["multipart/form-data"]["encoding"] = {
+        "portrait": {"contentType": "image/jpeg, image/png, image/webp"},
+        "audio": {"contentType": "audio/*, video/*"},
+    }
+    return body
 
 
 def batch_request_body() -> dict[str, Any]:
     """Return the documentation of the body that makes many jobs."""
-    jobs = {"type": "array", "items": _request_schema(), "minItems": 1, "maxItems": MAX_BATCH}
-    schema = {"type": "object", "properties": {"jobs": jobs}, "required": ["jobs"]}
+    other = {"type": "object", "description": "Any other is refused in its place, and no other."}
+    request = {"anyOf": [_job_request(), other]}
+    jobs = {"type": "array", "items": request, "minItems": 1, "maxItems": MAX_BATCH}
+    schema = {
+        "type": "object",
+        "properties": {"jobs": jobs},
+        "required": ["jobs"],
+        "additionalProperties": False,
+    }
     return _body({"application/json": schema})
 
 
-def _request_schema() -> dict[str, Any]:
-    schema = JobRequest.model_json_schema()
-    # The document's own references lead to its own components.
-    priority = schema.pop("$defs")["Priority"]
-    schema["properties"]["priority"] = {**priority, "default": "normal"}
-    return schema
+def _job_request() -> dict[str, Any]:
+    return {"$ref": _COMPONENTS.format(model=JobRequest.__name__)}
+
+
+def _one_source(*also: str) -> dict[str, Any]:
+    """Return the rule that each input comes in exactly one way, of which null is none."""
+    ways = (*also, "_url", "_asset")
+    return {"allOf": [{"oneOf": [_given(f"{name}{way}") for way in ways]} for name in INPUTS]}
+
+
+def _given(name: str) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: {"type": "string"}}}
+
+
+def _with_parts(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a model and of what it is made of, by name."""
+    schema = model.model_json_schema(ref_template=_COMPONENTS)
+    parts: dict[str, Any] = schema.pop("$defs", {})
+    if model is JobRequest:
+        schema |= _one_source()
+    return {**parts, model.__name__: schema}
 
 
 def _body(schemas: dict[str, Any]) -> dict[str, Any]:
@@ -87,8 +145,33 @@ def _body(schemas: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _is_added(response: dict[str, Any]) -> bool:
-    return response.get("description") == "Validation Error"
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for path in document["paths"].values():
+        yield from path.values()
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    """Put in the examples, and what holds for every operation."""
+    name, responses = operation["operationId"], operation["responses"]
+    if responses.get("422", {}).get("description") == "Validation Error":
+        del responses["422"]
+    for status, response in problem_responses(ProblemType.INTERNAL_ERROR).items():
+        responses[str(status)] = response
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
+        parameter["example"] = PARAMETERS[parameter["name"]]
+    for media_type, example in REQUESTS.get(name, {}).items():
+        operation["requestBody"]["content"][media_type]["example"] = example
+    for status, example in ANSWERS.get(name, {}).items():
+        next(iter(responses[status]["content"].values()))["example"] = example
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter, which may be left out but is never null."""
+    kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**kinds[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
 
 
 def _status(problem_type: ProblemType) -> int:
@@ -99,24 +182,14 @@ def _file(description: str) -> dict[str, str]:
     return {"type": "string", "format": "binary", "description": description}
 
 
-def _problem_response(types: list[ProblemType]) -> dict[str, Any]:
+def _problem_response(status: int, types: list[ProblemType]) -> dict[str, Any]:
     return {
         "description": "; ".join(f"{each.title} (`{each.code}`)" for each in types),
         "content": {
             MEDIA_TYPE: {
-                "schema": ProblemDocument.model_json_schema(),
-                "examples": {each.code: {"value": _example(each)} for each in types},
+                "schema": {"$ref": _COMPONENTS.format(model=ProblemDocument.__name__)},
+                "examples": {each.code: {"value": problem_example(each)} for each in types},
             }
         },
-    }
-
-
-def _example(problem_type: ProblemType) -> dict[str, Any]:
-    return {
-        "type": problem_type_path(problem_type),
-        "title": problem_type.title,
-        "status": problem_type.status,
-        "detail": "A sentence that says what was given and what is accepted.",
-        "instance": "urn:uuid:6f0e3a52-1f6e-4b4e-9b53-3a1c8f0c9a11",
-        "code": problem_type.code,
+        **response_headers(**_PROBLEM_HEADERS.get(status, {})),
     }

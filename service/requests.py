@@ -32,7 +32,9 @@ def _follow(url: str, info: ValidationInfo) -> str:
     return url
 
 
-FollowedUrl = Annotated[str, Field(max_length=MAX_LENGTH), AfterValidator(_follow)]
+FollowedUrl = Annotated[
+    str, Field(max_length=MAX_LENGTH, json_schema_extra={"format": "uri"}), AfterValidator(_follow)
+]
 AssetId = Annotated[str, Field(max_length=60)]
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.assets import Asset, AssetKind
 from jobs.forecast import Outlook
@@ -11,48 +11,6 @@ from jobs.job import Failure, HeardEmotion, Job, JobStatus, Metadata, Options, P
 from jobs.storage import PresignedPut
 from jobs.webhooks import Delivery, DeliveryStatus
 from service.problems import ProblemType
-
-_EXAMPLE_JOB: dict[str, JsonValue] = {
-    "id": "job_q4Jx0cVYbL1mZ8sW2nTfRg",
-    "status": "processing",
-    "stage": "rendering",
-    "progress": 0.42,
-    "attempt": 1,
-    "priority": "normal",
-    "queue_position": None,
-    "eta": "2026-11-22T12:00:16Z",
-    "eta_seconds": 8.7,
-    "created_at": "2026-11-22T12:00:00Z",
-    "updated_at": "2026-11-22T12:00:07Z",
-    "expires_at": None,
-    "options": {
-        "emotion": "auto",
-        "intensity": 1.0,
-        "pose": "natural",
-        "blink": True,
-        "compose": "crop",
-        "seed": 0,
-        "consent": True,
-    },
-    "metadata": {"order": "4711"},
-    "notices": [],
-    "failure": None,
-    "emotion": None,
-    "duration": None,
-    "num_frames": None,
-    "width": None,
-    "height": None,
-    "timings": {},
-    "webhook": None,
-    "links": {
-        "self": "/v1/jobs/job_q4Jx0cVYbL1mZ8sW2nTfRg",
-        "events": "/v1/jobs/job_q4Jx0cVYbL1mZ8sW2nTfRg/events",
-        "cancel": "/v1/jobs/job_q4Jx0cVYbL1mZ8sW2nTfRg/cancel",
-        "video": None,
-        "poster": None,
-        "landmarks": None,
-    },
-}
 
 
 class WebhookDocument(BaseModel):
@@ -90,8 +48,6 @@ class Links(BaseModel):
 
 class JobDocument(BaseModel):
     """A job as its caller sees it."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE_JOB]})
 
     id: str
     status: JobStatus
@@ -243,6 +199,19 @@ class ProblemTypeDocument(BaseModel):
     def of(cls, problem_type: ProblemType) -> Self:
         """Return the document of a kind of problem."""
         return cls(code=problem_type.code, status=problem_type.status, title=problem_type.title)
+
+
+class FrameLandmarks(BaseModel):
+    """The landmarks of every frame and the emotion over time."""
+
+    frame_rate: float = Field(description="Frames a second.")
+    landmarks: list[list[tuple[float, float]]] = Field(
+        description="[T, 79, 2]: of each frame the points, in pixels of the video."
+    )
+    emotions: list[list[float]] = Field(
+        description="[T, 8]: of each frame the probability of each emotion."
+    )
+    emotion_names: list[str] = Field(description="The emotions, in their order.")
 
 
 class Liveness(BaseModel):

@@ -18,11 +18,14 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
     "",
     summary="Announce a file and learn where to upload it",
     status_code=status.HTTP_201_CREATED,
+    response_description="The asset, and the request that uploads it.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     responses=problem_responses(
         ProblemType.PORTRAIT_TOO_LARGE,
         ProblemType.AUDIO_TOO_LARGE,
+        ProblemType.BODY_TOO_LARGE,
         ProblemType.INVALID_REQUEST,
+        ProblemType.STORE_UNAVAILABLE,
         ProblemType.STORAGE_UNAVAILABLE,
     ),
 )

@@ -14,7 +14,7 @@ from service.schemas import Liveness, Readiness
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/livez", summary="Does the process live")
+@router.get("/livez", summary="Does the process live", response_description="It does.")
 async def read_liveness() -> Liveness:
     """Answer as long as the process does; no component is asked."""
     return Liveness()
@@ -23,6 +23,7 @@ async def read_liveness() -> Liveness:
 @router.get(
     "/readyz",
     summary="Can jobs be accepted",
+    response_description="Every component answers.",
     responses=problem_responses(ProblemType.NOT_READY),
 )
 def read_readiness(components: AppComponents) -> Readiness:
@@ -41,7 +42,13 @@ def read_readiness(components: AppComponents) -> Readiness:
     return readiness
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    response_description="The metrics.",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def read_metrics(components: AppComponents) -> Response:
     """Return requests by route and jobs by status in the Prometheus text format."""
     return Response(

@@ -26,6 +26,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 @router.get(
     "",
     summary="List your jobs",
+    response_description="A page of the list.",
     dependencies=[require_scope(Scope.JOBS_READ)],
     responses=problem_responses(ProblemType.INVALID_REQUEST, ProblemType.STORE_UNAVAILABLE),
     openapi_extra={"parameters": [METADATA_PARAMETER]},
@@ -53,6 +54,7 @@ def list_jobs(
 @router.get(
     "/{job_id}",
     summary="Look at a job",
+    response_description="The job as it stands.",
     dependencies=[require_scope(Scope.JOBS_READ)],
     response_model=JobDocument,
     responses={
@@ -99,6 +101,7 @@ async def read_job(
 @router.post(
     "/{job_id}/cancel",
     summary="Cancel a job",
+    response_description="The job, canceled.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     responses=problem_responses(
         ProblemType.JOB_NOT_FOUND, ProblemType.JOB_ENDED, ProblemType.STORE_UNAVAILABLE
@@ -118,6 +121,7 @@ def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
 @router.delete(
     "/{job_id}",
     summary="Delete a job",
+    response_description="The job is not there any more.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),

@@ -1,6 +1,8 @@
 """What each kind of problem is: where a problem's `type` leads."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 
 from service.openapi import problem_responses
 from service.problems import Problem, ProblemType
@@ -9,7 +11,11 @@ from service.schemas import ProblemTypeDocument
 router = APIRouter(prefix="/problems", tags=["operations"])
 
 
-@router.get("", summary="List every kind of problem")
+@router.get(
+    "",
+    summary="List every kind of problem",
+    response_description="Every kind, by rising status.",
+)
 async def list_problem_types() -> list[ProblemTypeDocument]:
     """Return each stable code with its status and title."""
     return [ProblemTypeDocument.of(problem_type) for problem_type in ProblemType]
@@ -18,9 +24,12 @@ async def list_problem_types() -> list[ProblemTypeDocument]:
 @router.get(
     "/{code}",
     summary="Look at one kind of problem",
+    response_description="The kind of problem.",
     responses=problem_responses(ProblemType.ROUTE_NOT_FOUND),
 )
-async def read_problem_type(code: str) -> ProblemTypeDocument:
+async def read_problem_type(
+    code: Annotated[str, Path(description="As `code` in a problem.")],
+) -> ProblemTypeDocument:
     """Return the kind of problem that has this code."""
     try:
         return ProblemTypeDocument.of(ProblemType.with_code(code))

@@ -1,6 +1,6 @@
 """What a job left behind: the video, its poster and its landmarks."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 from starlette.responses import StreamingResponse
@@ -13,20 +13,26 @@ from service.components import AppComponents
 from service.files import AsWished, LandmarksDocument, StoredFile, answer_file
 from service.openapi import Responses, problem_responses, response_headers
 from service.problems import Problem, ProblemType
+from service.schemas import FrameLandmarks
 
 router = APIRouter(
     prefix="/v1/jobs/{job_id}", tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)]
 )
 
+JSON = "application/json"
 NPZ = "application/x-npz"
 
 
-def _responses(*media_types: str) -> Responses:
-    content = {each: {"schema": {"type": "string", "format": "binary"}} for each in media_types}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+
+
+def _responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
+    """Return what a file is answered with; `whole` has the schemas of what is more than bytes."""
+    content = dict.fromkeys(media_types, _BYTES)
     return {
         200: {
             "description": "The whole file.",
-            "content": content,
+            "content": {**content, **whole},
             **response_headers(ETag="Names the file.", Accept_Ranges="Always `bytes`."),
         },
         206: {
@@ -84,7 +90,7 @@ def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Respo
     "/landmarks",
     summary="Get the landmarks of every frame",
     response_class=StreamingResponse,
-    responses=_responses("application/json", NPZ),
+    responses=_responses(JSON, NPZ, **{JSON: {"schema": FrameLandmarks.model_json_schema()}}),
 )
 def read_landmarks(
     job: OwnJob,

@@ -8,12 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.problems import ProblemType
-from service.requests import JobRequest
 from tests.service_examples import upload
 from tests.unit.service.assertions import assert_problem
 from tests.unit.service.conftest import Backstage
-
-METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
 
 
 def test_a_route_that_is_not_there_is_told(http: TestClient) -> None:
@@ -103,47 +100,6 @@ def test_the_pages_find_their_scripts_and_styles(http: TestClient) -> None:
         local = [link for link in links if link.startswith(("/web/", "/swagger/"))]
         assert local
         assert all(http.get(link).status_code == 200 for link in local)
-
-
-def test_every_operation_is_documented_with_all_it_may_answer(http: TestClient) -> None:
-    document = http.get("/openapi.json").json()
-    operations = {
-        f"{method} {path}": operation
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-        if method in METHODS
-    }
-    assert "post /v1/jobs" in operations
-    for name, operation in operations.items():
-        assert operation.get("summary"), name
-        assert operation.get("description"), name
-    told = set(operations["post /v1/jobs"]["responses"])
-    refused = {"400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503"}
-    assert told == {"200", "202"} | refused
-    told = set(operations["get /v1/jobs/{job_id}/video"]["responses"])
-    assert told == {
-        "200",
-        "206",
-        "304",
-        "307",
-        "401",
-        "403",
-        "404",
-        "409",
-        "416",
-        "422",
-        "429",
-        "503",
-    }
-
-
-def test_every_option_is_documented_with_the_files(http: TestClient) -> None:
-    document = http.get("/openapi.json").json()
-    body = document["paths"]["/v1/jobs"]["post"]["requestBody"]
-    form, plain = (content["schema"] for content in body["content"].values())
-    assert set(form["properties"]) == {"portrait", "audio", *JobRequest.model_fields}
-    assert set(plain["properties"]) == set(JobRequest.model_fields)
-    assert form["required"] == plain["required"] == ["consent"]
 
 
 def test_a_request_is_logged_on_one_line_without_its_query(
