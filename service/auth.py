@@ -11,6 +11,7 @@ from service.caller import ANYONE, Caller
 from service.components import AppComponents
 from service.cross_origin import refuse_strange_pages
 from service.limits import RequestLimits, note_standing
+from service.observation import note_key
 from service.problems import Problem, ProblemType
 
 AUTHORIZATION_PROBLEMS = (
@@ -53,6 +54,7 @@ def require_caller(
         key = components.keys.verify(credentials.credentials)
     except KeyInvalid as error:
         raise _refusal(ProblemType.KEY_INVALID, str(error), 'error="invalid_token"') from error
+    note_key(request.scope, key.id)
     _count_request(request, key, components.request_limits)
     return Caller.with_key(key)
 

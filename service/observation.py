@@ -21,6 +21,11 @@ def request_id(scope: Scope) -> str:
     return found
 
 
+def note_key(scope: Scope, key_id: str) -> None:
+    """Have the log tell which API key the request carries."""
+    scope["state"]["key_id"] = key_id
+
+
 def route_template(scope: Scope) -> str:
     """Return the route's path with its parameters unfilled: `/v1/jobs/{job_id}`."""
     route = scope.get("route")
@@ -90,4 +95,5 @@ def _describe(scope: Scope) -> dict[str, object]:
         "request_id": request_id(scope),
         "method": scope["method"],
         "path": scope["path"],
+        **({"key_id": key_id} if (key_id := scope["state"].get("key_id")) else {}),
     }
