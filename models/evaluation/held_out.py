@@ -14,7 +14,8 @@ from models.landmarks import CROP_EYE_LEVEL, CROP_INTEROCULARS, CROP_SIZE
 from models.retargeting import NormalFrame, normalize_landmarks
 from models.speech_encoder import SpeechEncoder
 from models.training.alignment import hold_still
-from models.training.face_frames import VALIDATION_SETS, read_clip, read_landmarks
+from models.training.face_frames import read_clip, read_landmarks
+from models.training.manifest import clip_rows
 from models.training.speech_landmarks import fit_length, measure_lags, overlap, read_clips
 
 Points = NDArray[np.float32]
@@ -60,7 +61,7 @@ class HeldOutClip:
 
 def read_held_out(data: Path, lags: dict[str, int], count: int | None) -> Iterator[HeldOutClip]:
     """Yield `count` clips of each validation set (None: all), spread evenly over it."""
-    for name in VALIDATION_SETS:
+    for name in dict.fromkeys(row["set"] for row in clip_rows(data, "val")):
         tracked = read_landmarks(data, name, "val")
         for stem in spread(sorted(tracked), count):
             path = data / "clips" / name / "val" / f"{stem}.mp4"

@@ -30,8 +30,9 @@ from models.landmark_motion import LandmarkMotion
 from models.landmarks import MOUTH
 from models.retargeting import retarget_landmarks
 from models.training.alignment import RIGID, align
-from models.training.emotional_speech import HELD_OUT_SPEAKERS, Recording, list_recordings
+from models.training.emotional_speech import Recording, list_recordings
 from models.training.face_frames import read_landmarks
+from models.training.manifest import largest_set
 
 Points = NDArray[np.float32]
 
@@ -61,8 +62,8 @@ class LandmarkScore:
 
 
 def training_mean(data: Path) -> Points:
-    """Return the mean displacement `[79, 2]` of the training clips."""
-    tracked = list(read_landmarks(data, "lrcar", "train").values())
+    """Return the mean displacement `[79, 2]` of the largest set's training clips."""
+    tracked = list(read_landmarks(data, largest_set(data, "train"), "train").values())
     return mean_motion(align(landmarks).motion for landmarks in tracked[::TRAINING_CLIPS_A_MEAN])
 
 
@@ -152,7 +153,7 @@ def landmark_table(scores: Sequence[LandmarkScore]) -> Table:
 
 def held_out_recordings(data: Path) -> list[Recording]:
     """Return the recordings of the speakers that training keeps out."""
-    return [r for r in list_recordings(data) if r.speaker in HELD_OUT_SPEAKERS]
+    return [recording for recording in list_recordings(data) if recording.held_out]
 
 
 def emotion_tables(generator: LandmarkGenerator, recordings: Sequence[Recording]) -> list[Table]:
@@ -179,7 +180,7 @@ def emotion_tables(generator: LandmarkGenerator, recordings: Sequence[Recording]
         | {str(other): int(count) for other, count in zip(EMOTIONS, row, strict=True)}
         for emotion, row in zip(EMOTIONS, counts, strict=True)
     ]
-    speakers = ", ".join(sorted(HELD_OUT_SPEAKERS))
+    speakers = ", ".join(sorted({recording.speaker for recording in recordings}))
     note = f"Speakers kept out of training, which stopped at its best on them: {speakers}."
     return [
         Table("Emotion heard in speech", note, rows),

@@ -24,7 +24,8 @@ from models.emotions import EMOTIONS, Emotion
 from models.landmark_generator import framed_prosody
 from models.speech_encoder import STATES_PER_FRAME
 from models.training.augmentation import change_speed, disturb
-from models.training.speech_input import INPUTS, SpeechInput, open_speech_input
+from models.training.preparation.records import written_whole
+from models.training.speech_input import INPUTS, Input, SpeechInput, open_speech_input
 
 HELD_OUT_SPEAKERS = frozenset({"ravdess_05", "ravdess_06", "ravdess_13", "ravdess_14"})
 """Two men and two women never trained on, for validation; others are told by the split column."""
@@ -33,6 +34,7 @@ LABELS = {"calm": Emotion.NEUTRAL} | {str(emotion): emotion for emotion in EMOTI
 STRENGTHS = {"weak": 0.3, "normal": 0.6, "strong": 1.0}
 PLAIN_SHARE = 0.06
 """Share of examples that nobody acted: presenters' speech, silence and noise."""
+DISTURBED = "emotional_disturbed.pt"
 CROP = 75
 """Video frames of a training example."""
 
@@ -178,23 +180,28 @@ def neutral_recording(
 
 
 def main() -> None:
-    """Write emotional_clean.pt and emotional_disturbed.pt."""
+    """Read the command line and make the caches."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--speech", choices=INPUTS, default="whisper")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    encoder = open_speech_input(options.speech)
-    clean = read_emotional_speech(options.data, encoder)
-    save_recordings(options.out / "emotional_clean.pt", clean)
-    disturbed = read_emotional_speech(options.data, encoder, np.random.default_rng(0))
-    save_recordings(options.out / "emotional_disturbed.pt", disturbed)
+    prepare(options.data, options.out, options.speech)
+
+
+def prepare(data: Path, out: Path, speech: Input = "whisper") -> None:
+    """Write the recordings as they are and, those to train on, disturbed; each file whole."""
+    out.mkdir(parents=True, exist_ok=True)
+    encoder = open_speech_input(speech)
+    save_recordings(out / "emotional_clean.pt", read_emotional_speech(data, encoder))
+    disturbed = read_emotional_speech(data, encoder, np.random.default_rng(0))
+    save_recordings(out / DISTURBED, disturbed)
 
 
 def save_recordings(path: Path, clips: Iterable[EmotionalClip]) -> None:
     """Write recordings as plain tensors, numbers and strings."""
-    torch.save([vars(clip) | {"emotion": str(clip.emotion)} for clip in clips], path)
+    with written_whole(path) as partial:
+        torch.save([vars(clip) | {"emotion": str(clip.emotion)} for clip in clips], partial)
 
 
 def load_recordings(path: Path) -> list[EmotionalClip]:

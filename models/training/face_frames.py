@@ -28,7 +28,6 @@ USUAL_FRAMES_PER_CLIP = 24
 """Where nothing else is said: a corpus of many clips needs fewer of each."""
 LANDMARK_SCALE = 64.0
 SMOOTHING_WINDOW = 5
-VALIDATION_SETS = ("lrcar", "grid", "mead")
 STILL_MIN_OPENING = 4.0
 STILL_CLOSURES = (1.0, 0.5, -0.4)
 """How far a portrait's lips are warped together for the frames that are added to it."""

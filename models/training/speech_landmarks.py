@@ -29,13 +29,17 @@ from models.training.emotional_speech import (
     neutral_recording,
     save_recordings,
 )
-from models.training.speech_input import INPUTS, SpeechInput, open_speech_input
+from models.training.preparation.records import written_whole
+from models.training.speech_input import INPUTS, Input, SpeechInput, open_speech_input
 
 Array = NDArray[np.float32]
 
 LAGS = "lags.json"
-IN_STEP = ("grid", "grid_speech")
+PLAIN_SPEECH = "plain_speech.pt"
+IN_STEP = frozenset({"grid", "grid_speech"})
 """Sets whose sound and picture were recorded in step."""
+PUT_IN_STEP = frozenset({"mead", "crema-d"})
+"""Studio recordings that `models.training.preparation` has put in step, a person at once."""
 SAMPLES_PER_STATE = SAMPLE_RATE // STATE_RATE
 GROUP_SECONDS = 8.0
 """Length, without pauses, to which clips are joined before they are encoded."""
@@ -53,6 +57,7 @@ class SourceClip:
     split: str
     person: str
     emotion: str
+    in_step: bool
     waveform: Array
     aligned: AlignedClip
 
@@ -77,7 +82,7 @@ class SpeechClip:
 
 
 def main() -> None:
-    """Write lags.json and one cache file a variant."""
+    """Read the command line and make the caches."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -85,25 +90,36 @@ def main() -> None:
     parser.add_argument("--speech", choices=INPUTS, default="whisper")
     parser.add_argument("--lags", type=Path, help="lags.json of another cache, in place of a new")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    clips = list(read_clips(options.data))
-    lags = read_or_measure_lags(clips, options.lags)
-    (options.out / LAGS).write_text(json.dumps(lags, indent=1))
+    prepare(options.data, options.out, options.variants, options.speech, options.lags)
+
+
+def prepare(
+    data: Path, out: Path, variants: int, speech: Input = "whisper", known_lags: Path | None = None
+) -> None:
+    """Write lags.json, the clips as they are and joined in disturbed `variants`, and plain speech.
+
+    Each file is written whole, plain_speech.pt last.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    clips = list(read_clips(data))
+    lags = read_or_measure_lags(clips, known_lags)
+    (out / LAGS).write_text(json.dumps(lags, indent=1))
     clips = [shift(clip, lags[clip.name]) for clip in clips]
-    encoder = open_speech_input(options.speech)
-    save_clips(options.out / "clean.pt", encode_alone(clips, encoder))
+    encoder = open_speech_input(speech)
+    save_clips(out / "clean.pt", encode_alone(clips, encoder))
     train = [clip for clip in clips if clip.split == "train"]
-    for seed in range(options.variants):
+    for seed in range(variants):
         encoded = encode_joined(train, encoder, np.random.default_rng(seed))
-        save_clips(options.out / f"joined_{seed}.pt", encoded)
+        save_clips(out / f"joined_{seed}.pt", encoded)
     plain = [clip for clip in train if clip.emotion in ("", Emotion.NEUTRAL)]
     neutral = neutral_recordings(plain, encoder, np.random.default_rng(0))
-    save_recordings(options.out / "plain_speech.pt", neutral)
+    save_recordings(out / PLAIN_SPEECH, neutral)
 
 
 def save_clips(path: Path, clips: Sequence[SpeechClip]) -> None:
     """Write clips as plain tensors and strings."""
-    torch.save([vars(clip) for clip in clips], path)
+    with written_whole(path) as partial:
+        torch.save([vars(clip) for clip in clips], partial)
 
 
 def load_clips(path: Path) -> list[SpeechClip]:
@@ -129,9 +145,15 @@ def read_clips(data: Path) -> Iterator[SourceClip]:
             split=row["split"],
             person=row["identity"],
             emotion=row["emotion"],
+            in_step=is_in_step(data, row["set"]),
             waveform=fit_length(waveform, len(tracked)),
             aligned=align(tracked),
         )
+
+
+def is_in_step(data: Path, name: str) -> bool:
+    """Say whether a set's sound needs no shifting: it never did, or preparation has done it."""
+    return name in IN_STEP or (name in PUT_IN_STEP and (data / "preparation" / name).is_dir())
 
 
 def fit_length(waveform: Array, frames: int) -> Array:
@@ -152,13 +174,15 @@ def read_or_measure_lags(clips: Sequence[SourceClip], known: Path | None) -> dic
 
 def measure_lags(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> dict[str, int]:
     """Return how many encoder states each clip's sound is late."""
+    if all(clip.in_step for clip in clips):
+        return {clip.name: 0 for clip in clips}
     return estimate_lags(
         {
             clip.name: LagClip(
                 states=encoder.encode(clip.waveform).numpy().astype(np.float16),
                 opening=lip_gaps(clip.aligned.motion).mean(axis=1),
                 person=clip.person,
-                in_step=clip.set in IN_STEP,
+                in_step=clip.in_step,
                 judged_only=clip.split != "train",
             )
             for clip in clips

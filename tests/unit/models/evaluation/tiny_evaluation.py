@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.evaluation.held_out import LAGS
 from models.painter import PainterConfig
 from models.pipeline import TalkingFacePipeline
-from models.training.face_frames import LANDMARK_SCALE, VALIDATION_SETS
+from models.training.face_frames import LANDMARK_SCALE
 from models.video import encode_video
 from models.visual_translator import TranslatorConfig, VisualTranslator
 from tests.media import babble
@@ -23,6 +23,7 @@ from tests.unit.models.tiny_generator import tiny_generator
 from tests.unit.models.typical_face import pixel_face
 
 FRAMES = 16
+VALIDATION_SETS = ("lrcar", "grid", "mead")
 TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
 
 
@@ -45,6 +46,9 @@ def write_data(data: Path, cache: Path) -> None:
         folder.mkdir(parents=True)
         frames = np.stack([face_picture(seed) for seed in range(FRAMES)])
         encode_video(folder / f"{name}_0.mp4", [frames], babble(FRAMES / 25))
+    rows = [f"clips/{name}/val/{name}_0.mp4,{name},val" for name in VALIDATION_SETS]
+    trained = "clips/lrcar/train/trained.mp4,lrcar,train"
+    (data / "manifest.csv").write_text("\n".join(["file,set,split", trained, *rows]))
     cache.mkdir()
     (cache / LAGS).write_text(json.dumps({"lrcar_0": 2, "grid_0": 0}))
     write_recordings(data / "speech")

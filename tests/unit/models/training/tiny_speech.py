@@ -9,10 +9,13 @@ from models.emotions import EMOTIONS
 from models.prosody import CHANNELS
 from models.training.emotional_speech import EmotionalClip
 from models.training.expressions import ACTIONS, Expressions
+from models.training.fit_resting_mouth import SMILE
 from models.training.speech_landmarks import SpeechClip
 from tests.unit.models.typical_face import normal_face
 
 STATES = 24
+WHOLE = ("jawOpen", "mouthPucker")
+"""Actions that have no sides."""
 
 
 def speech_clip(name: str, frames: int, clip_set: str = "grid", split: str = "train") -> SpeechClip:
@@ -47,12 +50,12 @@ def emotional_clips(frames: int = 30) -> list[EmotionalClip]:
 def made_up_expressions(folder: Path) -> Expressions:
     """Return a made-up morphable face in which each action moves every point at random."""
     rng = np.random.default_rng(0)
-    names = sorted({
-        action if action.endswith(("_L", "_R")) or action == "jawOpen" else f"{action}{side}"
-        for actions in ACTIONS.values()
+    actions = {action for shown in (*ACTIONS.values(), SMILE) for action in shown} | {"mouthPucker"}
+    names = sorted(
+        name
         for action in actions
-        for side in ("_L", "_R")
-    } | {"mouthPucker"})  # fmt: skip
+        for name in ((action,) if action in WHOLE else (f"{action}_L", f"{action}_R"))
+    )
     neutral = np.concatenate([normal_face()[:68] * (1, -1), np.zeros((68, 1))], axis=1)
     offsets = 0.1 * rng.standard_normal((len(names), 68, 3))
     path = folder / "face.npz"

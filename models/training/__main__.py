@@ -1,0 +1,155 @@
+"""Train everything that models/weights holds, but the frozen encoder, from a data folder.
+
+    python -m models.training --data DIR --out DIR [--minutes-landmarks N] [--minutes-video N]
+
+Interrupted, the same command goes on from there. In the output folder lie the caches, one folder a
+training, and `weights`: a whole folder to put in the place of models/weights. At the end both
+validation tables are printed. Runs on several GPUs, or processes, under torchrun.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.checkpoints import MANIFEST, WEIGHTS, save_checkpoint, sha256_of
+from models.resting_mouth import FILE as RESTING_MOUTH
+from models.training import (
+    emotional_speech,
+    speech_landmarks,
+    train_landmark_generator,
+    train_visual_translator,
+)
+from models.training.compute import Compute, open_compute
+from models.training.expressions import Expressions
+from models.training.fit_resting_mouth import (
+    RestingMouthConfig,
+    fit,
+    speaking_rests,
+    still_rests,
+)
+from models.training.session import STATE
+from models.training.translator_trainer import Options
+from models.visual_translator import CHECKPOINT as TRANSLATOR
+
+SPEECH_ENCODER = "speech_encoder.safetensors"
+LANDMARKS = train_landmark_generator.CHECKPOINT
+VARIANTS = 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, on what, and for how long."""
+
+    data: Path
+    out: Path
+    minutes_landmarks: float
+    minutes_video: float
+    vgg: Path | None = None
+    seed: int = 0
+
+    @property
+    def cache(self) -> Path:
+        """Where the encoded speech lies."""
+        return self.out / "cache"
+
+    @property
+    def weights(self) -> Path:
+        """Where the trained weights are gathered."""
+        return self.out / "weights"
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes-landmarks", type=float, default=40.0)
+    parser.add_argument("--minutes-video", type=float, default=120.0)
+    parser.add_argument("--vgg", type=Path, help="see models.training.train_visual_translator")
+    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    values = vars(parser.parse_args())
+    with open_compute(values.pop("device"), values.pop("threads")) as compute:
+        train_all(Recipe(**values), compute)
+
+
+def train_all(recipe: Recipe, compute: Compute) -> None:
+    """Take the five steps in order, each from where it was left, and gather the weights."""
+    compute.in_turn(lambda: prepare_speech(recipe))
+    compute.in_turn(lambda: fit_resting_mouth(recipe))
+    landmarks, video = recipe.out / "landmark_generator", recipe.out / "visual_translator"
+    train_landmark_generator.train(
+        train_landmark_generator.TrainingOptions(
+            data=recipe.data,
+            cache=recipe.cache,
+            out=landmarks,
+            minutes=recipe.minutes_landmarks,
+            resume=(landmarks / STATE).exists(),
+            seed=recipe.seed,
+        ),
+        compute,
+    )
+    train_visual_translator.train(
+        Options(
+            data=recipe.data,
+            out=video,
+            minutes=recipe.minutes_video,
+            vgg=recipe.vgg,
+            seed=recipe.seed,
+            resume=True,
+        ),
+        compute,
+    )
+    if compute.leads:
+        gather(
+            recipe.weights, [WEIGHTS / SPEECH_ENCODER, landmarks / LANDMARKS, video / TRANSLATOR]
+        )
+
+
+def prepare_speech(recipe: Recipe) -> None:
+    """Encode all speech, unless that is done."""
+    if not (recipe.cache / speech_landmarks.PLAIN_SPEECH).exists():
+        speech_landmarks.prepare(recipe.data, recipe.cache, VARIANTS)
+    if not (recipe.cache / emotional_speech.DISTURBED).exists():
+        emotional_speech.prepare(recipe.data, recipe.cache)
+
+
+def fit_resting_mouth(recipe: Recipe) -> None:
+    """Fit the map to a portrait's mouth at rest, unless that is done."""
+    path = recipe.weights / RESTING_MOUTH
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clips = speech_landmarks.load_clips(recipe.cache / "clean.pt")
+    clips = [clip for clip in clips if clip.split == "train"]
+    landmarks = recipe.data / "landmarks"
+    stills = landmarks / "stills.npz"
+    rests = (still_rests(stills) if stills.exists() else []) + speaking_rests(clips)
+    expressions = Expressions(landmarks / "ict68.npz")
+    linear = fit(rests, clips, expressions, np.random.default_rng(recipe.seed))
+    tensors = {"linear": torch.from_numpy(linear)}
+    save_checkpoint(path, tensors, RestingMouthConfig(len(linear)))
+
+
+def gather(folder: Path, files: Iterable[Path]) -> None:
+    """Put weights beside those that the folder's manifest names already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = folder / MANIFEST
+    digests = json.loads(manifest.read_text()) if manifest.exists() else {}
+    for path in files:
+        shutil.copyfile(path, folder / path.name)
+        digests[path.name] = sha256_of(path)
+    manifest.write_text(json.dumps(digests, indent=2, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()
