@@ -1,8 +1,8 @@
 """Takes an upload to an accepted job, or leaves nothing behind."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
 
@@ -67,14 +67,20 @@ class Submissions:
             Unavailable: the store or the storage is down; nothing was kept.
             ClientDisconnect: the caller went away first; nothing was kept.
         """
-        with self._undone_by_errors(self._release, job):
+        try:
             portrait = self._read(upload, caller, "portrait")
             audio = self._read(upload, caller, "audio")
             job = self._check(job, portrait, audio)
-            with self._undone_by_errors(self._withdraw, job):
-                self._keep(job, portrait, audio)
-                _require_caller(is_abandoned)
-                self._store.accept(job, caller.allowance)
+        except Exception:
+            self._undo(job, self._release)
+            raise
+        try:
+            self._keep(job, portrait, audio)
+            _require_caller(is_abandoned)
+            self._store.accept(job, caller.allowance)
+        except Exception:
+            self._undo(job, self._forget, self._discard)
+            raise
         self._dispatch(job)
         return job
 
@@ -104,19 +110,11 @@ class Submissions:
         # Last, so that a journal entry proves that the files are there.
         self._storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
 
-    @contextmanager
-    def _undone_by_errors(self, undo: Callable[[Job], None], job: Job) -> Iterator[None]:
-        try:
-            yield
-        except Exception:
-            undo(job)
-            raise
-
-    def _withdraw(self, job: Job) -> None:
-        """Remove what was kept, as far as what is down lets us."""
-        for remove in (self._forget, self._discard):
+    def _undo(self, job: Job, *steps: Callable[[Job], None]) -> None:
+        """Leave nothing of a refused job, as far as what is down lets us."""
+        for step in steps:
             try:
-                remove(job)
+                step(job)
             except Unavailable as error:
                 _warn("A refused job could not be withdrawn whole", job, error)
 
@@ -124,18 +122,15 @@ class Submissions:
         # There is a record only if it was written and the answer got lost.
         with suppress(JobNotFound):
             self._store.delete(job.id)
+        # Not while there may be a record: the key's next holder would make a second job.
+        self._release(job)
+
+    def _release(self, job: Job) -> None:
+        if job.idempotency is not None:
+            self._store.release(job)
 
     def _discard(self, job: Job) -> None:
         self._storage.delete_prefix(job_prefix(job.id))
-
-    def _release(self, job: Job) -> None:
-        """Let another request have the key."""
-        if job.idempotency is None:
-            return
-        try:
-            self._store.release(job)
-        except Unavailable as error:
-            _warn("A refused job holds its key until it runs out", job, error)
 
     def _dispatch(self, job: Job) -> None:
         """Send the message; when that fails, the outbox keeps the job for the reconciler."""

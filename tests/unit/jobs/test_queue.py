@@ -23,6 +23,12 @@ def test_a_message_is_not_redelivered_while_its_attempt_may_still_run() -> None:
     assert conf.broker_transport_options["visibility_timeout"] > 1000
 
 
+def test_a_worker_looks_into_the_queues_in_the_order_of_their_priorities() -> None:
+    conf = create_celery(Settings()).conf
+    assert [queue.name for queue in conf.task_queues] == ["amigo.high", "amigo.normal", "amigo.low"]
+    assert conf.broker_transport_options["queue_order_strategy"] == "priority"
+
+
 def test_only_json_is_accepted() -> None:
     conf = create_celery(Settings()).conf
     assert conf.accept_content == ["json"]

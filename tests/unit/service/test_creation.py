@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from jobs.assets import Asset, AssetKind, record_key
+from jobs.errors import StoreUnavailable
 from jobs.job import Job, Options, Priority
 from jobs.storage import audio_key, portrait_key, request_key
 from service.problems import ProblemType
@@ -127,6 +128,23 @@ def test_a_refused_request_frees_its_key(http: TestClient, backstage: Backstage)
     assert_problem(late, ProblemType.STORAGE_UNAVAILABLE)
     backstage.storage.refuses = None
     assert http.post("/v1/jobs", files=upload(), headers=headers).status_code == 202
+
+
+def test_a_key_is_not_freed_while_its_job_may_be_there(
+    http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_answer(job_id: str) -> None:
+        raise StoreUnavailable("connection reset")
+
+    headers = {"Idempotency-Key": "order-4711"}
+    backstage.store.loses_answer_to_accept = True
+    monkeypatch.setattr(backstage.store, "delete", lose_answer)
+    refused = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(refused, ProblemType.STORE_UNAVAILABLE)
+    backstage.store.loses_answer_to_accept = False
+    again = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert list(backstage.store.jobs) == [again.json()["id"]]
 
 
 def test_a_key_whose_job_was_deleted_makes_no_other(http: TestClient) -> None:
