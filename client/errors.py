@@ -84,7 +84,8 @@ class Unreachable(AmigoError):
         """Return what an error of the transport means."""
         passing = isinstance(error, httpx.TransportError)
         hopeless = isinstance(error, httpx.UnsupportedProtocol)
-        return cls(f"{url} cannot be reached: {error}.", may_pass=passing and not hopeless)
+        reason = str(error).rstrip(".")
+        return cls(f"{url} cannot be reached: {reason}.", may_pass=passing and not hopeless)
 
 
 class JobUnfinished(AmigoError):

@@ -25,12 +25,12 @@ from client.command_options import (
     parsed_metadata,
     service_url,
 )
-from client.console import complaining, complaints, console, say
+from client.console import complaining, complaints, say
 from client.errors import AmigoError
 from client.job_report import (
-    job_table,
-    jobs_table,
     require_success,
+    tell_job,
+    tell_jobs,
     tell_json,
     tell_video,
 )
@@ -107,7 +107,7 @@ def status(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
     if as_json:
         tell_json(job)
     else:
-        console.print(job_table(job))
+        tell_job(job)
 
 
 @app.command()
@@ -154,7 +154,7 @@ def list_jobs(
         )
         jobs = list(islice(found, limit))
     if not as_json:
-        console.print(jobs_table(jobs))
+        tell_jobs(jobs)
         return
     for job in jobs:
         tell_json(job)

@@ -4,10 +4,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import typer
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from client.console import complain, say
 from client.job_view import JobView
+
+# However narrow the terminal: a line cut short would lose what one looks for.
+_wide = Console(width=250, highlight=False)
 
 
 def tell_json(job: JobView) -> None:
@@ -40,18 +45,17 @@ def require_success(job: JobView) -> None:
         raise typer.Exit(1)
 
 
-def job_table(job: JobView) -> Table:
-    """Return what there is to say about a job, a line for each thing."""
+def tell_job(job: JobView) -> None:
+    """Print what there is to say about a job, a line for each thing."""
     table = Table(box=None, show_header=False)
     for name, value in _facts(job):
-        table.add_row(name, value)
-    return table
+        table.add_row(Text(name), Text(value))
+    _wide.print(table)
 
 
-def jobs_table(jobs: Iterable[JobView]) -> Table:
-    """Return jobs as a table, a line for each."""
+def tell_jobs(jobs: Iterable[JobView]) -> None:
+    """Print jobs as a table, a line for each."""
     table = Table("id", "status", "made", "seconds", "emotion", "failure", box=None)
-    table.columns[0].no_wrap = True
     table.columns[3].justify = "right"
     for job in jobs:
         table.add_row(
@@ -62,7 +66,7 @@ def jobs_table(jobs: Iterable[JobView]) -> Table:
             job.emotion.emotion if job.emotion else "",
             job.failure.code if job.failure else "",
         )
-    return table
+    _wide.print(table)
 
 
 def timings_table(timings: Mapping[str, float]) -> Table:
