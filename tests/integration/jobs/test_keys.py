@@ -52,6 +52,23 @@ def test_a_key_that_was_never_made_is_told_like_a_wrong_secret(keys: KeyStore) -
         keys.verify(f"amigo_{'0' * 16}_{'a' * 43}")
 
 
+def test_digests_are_compared_in_constant_time_for_known_and_unknown_ids_alike(
+    keys: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[str, str]] = []
+
+    def compare(kept: str, given: str) -> bool:
+        compared.append((kept, given))
+        return kept == given
+
+    monkeypatch.setattr("jobs.keys.hmac.compare_digest", compare)
+    key, token = keys.create("acme")
+    keys.verify(token)
+    assert is_refused(keys, f"amigo_{key.id}_{'a' * 43}")
+    assert is_refused(keys, f"amigo_{'0' * 16}_{'a' * 43}")
+    assert [len(text) for pair in compared for text in pair] == [64] * 6
+
+
 def test_a_key_expires_by_the_stores_clock(keys: KeyStore) -> None:
     _, token = keys.create("acme", lifetime=timedelta(seconds=0.2))
     wait_for(lambda: is_refused(keys, token))
