@@ -90,6 +90,26 @@ def test_a_video_whose_object_is_gone_is_not_found(
     assert (answer.status_code, answer.json()["code"]) == (404, "result_not_found")
 
 
+def test_a_public_object_store_hands_the_video_out_itself(
+    service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
+) -> None:
+    public = service_settings.model_copy(
+        update={"s3_public_endpoint_url": service_settings.s3_endpoint_url}
+    )
+    job = finished_job(store, storage)
+    with serving(public) as live:
+        answer = live.http.get(f"/v1/jobs/{job.id}/video?download=1", follow_redirects=True)
+        (redirect,) = answer.history
+        assert redirect.status_code == 307
+        assert answer.url.copy_with(raw_path=b"/") == httpx.URL(f"{public.s3_endpoint_url}/")
+        own = live.http.get(f"/v1/jobs/{job.id}/video?redirect=false")
+    assert answer.content == own.content == VIDEO
+    assert answer.headers["content-type"] == "video/mp4"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{job.id}.mp4"'
+    part = httpx.get(answer.url, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, VIDEO[10:20])
+
+
 def test_a_job_is_posted_canceled_and_deleted(
     live: LiveService, store: JobStore, storage: ObjectStorage
 ) -> None:
