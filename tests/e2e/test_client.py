@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from client import AmigoClient, AsyncAmigoClient, JobView
@@ -67,3 +68,47 @@ def test_the_awaiting_client_goes_the_whole_way(
 
     assert len(asyncio.run(go())) == 1
     assert (tmp_path / "out.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+class Torn(httpx.HTTPTransport):
+    """Loses the first connection over which a video comes, after 1000 bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ranges: list[str | None] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if not request.url.path.endswith("/video"):
+            return answer
+        self.ranges.append(request.headers.get("Range"))
+        return answer if len(self.ranges) > 1 else torn(answer)
+
+
+def torn(answer: httpx.Response) -> httpx.Response:
+    assert isinstance(answer.stream, httpx.SyncByteStream)
+    return httpx.Response(answer.status_code, headers=answer.headers, stream=TornStream(answer))
+
+
+class TornStream(httpx.SyncByteStream):
+    def __init__(self, answer: httpx.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield next(self._answer.iter_raw(1000))
+        raise httpx.ReadError("torn")
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+def test_a_download_that_breaks_off_goes_on_where_it_broke(
+    client: AmigoClient, system: Standalone, job: JobView, tmp_path: Path
+) -> None:
+    client.wait(job.id, timeout=300)
+    whole = client.download_video(job.id, tmp_path / "whole.mp4")
+    transport = Torn()
+    with AmigoClient(system.url, transport=transport) as tearing:
+        pieced = tearing.download_video(job.id, tmp_path / "pieced.mp4")
+    assert transport.ranges == [None, "bytes=1000-"]
+    assert pieced.read_bytes() == whole.read_bytes()
