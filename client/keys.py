@@ -3,11 +3,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from client.command_options import DEFAULT_DIRECTORY
@@ -36,7 +37,9 @@ def create(
         Literal["jobs:read", "jobs:write"] | None,
         typer.Option(help="The one scope the key has; left out: both."),
     ] = None,
-    days: Annotated[float | None, typer.Option(help="Until the key expires.")] = None,
+    days: Annotated[
+        float | None, typer.Option(min=0, max=36_500, help="Until the key expires.")
+    ] = None,
     requests_a_minute: Ceiling = 600,
     concurrent_jobs: Ceiling = 100,
     jobs_a_day: Ceiling = 1000,
@@ -71,6 +74,7 @@ def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
     with _complaining():
         keys = KeyStore.connect(_settings(directory)).all()
     table = Table("id", "tenant", "name", "scopes", "limits", "made", "state", box=None)
+    table.columns[0].no_wrap = True
     for key in keys:
         table.add_row(*_row(key))
     console.print(table)
@@ -142,10 +146,11 @@ def _row(key: "ApiKey") -> tuple[str, ...]:
         f"{allowance.concurrent_jobs or '∞'} jobs at a time, {allowance.jobs_a_day or '∞'}/day"
     )
     made = f"{key.created_at:%Y-%m-%d %H:%M}"
-    return key.id, key.tenant, key.name, ", ".join(sorted(key.scopes)), limits, made, _state(key)
+    scopes = ", ".join(sorted(key.scopes))
+    return key.id, key.tenant, escape(key.name), scopes, limits, made, _state(key)
 
 
 def _state(key: "ApiKey") -> str:
-    if key.revoked_at is not None:
-        return f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+    if flaw := key.flaw(datetime.now(UTC)):
+        return flaw
     return f"until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at is not None else "valid"

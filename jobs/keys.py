@@ -17,6 +17,7 @@ from typing import Annotated, Self, cast
 
 from pydantic import Field, SecretStr
 from redis import Redis
+from redis.client import Pipeline
 
 from jobs.errors import KeyInvalid, KeyNotFound
 from jobs.job import Value
@@ -147,14 +148,14 @@ class KeyStore:
             KeyNotFound: no key has this id.
         """
 
-        def mark(pipe: Redis) -> ApiKey:
+        def mark(pipe: Pipeline) -> ApiKey:
             record = pipe.hget(KEYS, key_id)
             if record is None:
                 raise KeyNotFound(f"No key has the id {key_id}.")
             key = ApiKey.model_validate_json(cast("str", record))
             now = read_clock(pipe)
             revoked = key.model_copy(update={"revoked_at": key.revoked_at or now})
-            pipe.multi()  # type: ignore[attr-defined]
+            pipe.multi()
             pipe.hset(KEYS, key_id, revoked.model_dump_json())
             return revoked
 

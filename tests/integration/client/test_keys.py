@@ -48,11 +48,15 @@ def test_a_key_can_be_for_reading_alone(keys: KeyStore) -> None:
 
 def test_the_list_shows_every_key_and_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    tokens = [amigo("create", tenant).stdout.strip() for tenant in ("acme", "globex")]
+    tokens = [
+        amigo("create", tenant, "--name", "[b]shop[/b]").stdout.strip()
+        for tenant in ("acme", "globex")
+    ]
     listed = amigo("list")
     assert listed.exit_code == 0, listed.output
     assert "acme" in listed.stdout
     assert "globex" in listed.stdout
+    assert "[b]shop[/b]" in listed.stdout
     assert not any(token[-43:] in listed.output for token in tokens)
 
 
