@@ -90,6 +90,27 @@ def test_the_video_is_served_in_ranges(system: Standalone, finished: JobView, vi
     assert answer.content == video.read_bytes()[100:200]
 
 
+def test_the_whole_portrait_speaks_and_has_a_poster_and_landmarks(
+    client: AmigoClient, portrait: Path, speech: Path, tmp_path: Path
+) -> None:
+    job = client.submit(portrait, speech, consent=True, compose="full")
+    assert client.wait(job.id, timeout=300).status == "succeeded"
+
+    video = client.download_video(job.id, tmp_path / "video.mp4")
+    with Image.open(portrait) as picture:
+        size = picture.size
+    with av.open(str(video)) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == size
+    first = next(read_frames(video)).astype(int)
+    with Image.open(client.download_poster(job.id, tmp_path / "poster.jpg")) as poster:
+        assert poster.size == size
+        assert np.abs(np.asarray(poster) - first).mean() < 4
+    with np.load(client.download_landmarks(job.id, tmp_path / "landmarks.npz")) as track:
+        assert len(track["landmarks"]) == num_frames(read_waveform(speech))
+        assert track["landmarks"].max() > 256
+
+
 def test_a_picture_without_a_face_ends_as_a_failed_job_that_says_so(
     client: AmigoClient, speech: Path, tmp_path: Path
 ) -> None:

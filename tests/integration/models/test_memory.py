@@ -41,3 +41,46 @@ def test_five_minutes_of_speech_stay_under_two_gibibytes(tmp_path: Path) -> None
     frames, mebibytes = map(int, answer.stdout.split())
     assert frames == 7500
     assert mebibytes < 2048
+
+
+COMPOSING = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from models.audio import SAMPLE_RATE, read_waveform
+from models.options import SynthesisOptions
+from models.pipeline import TalkingFacePipeline
+from models.portrait import read_portrait
+from models.video import encode_video
+
+def watched(batches):
+    for batch in batches:
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+        yield batch
+
+peaks = []
+speech, portrait, video, seconds = sys.argv[1:]
+pipeline = TalkingFacePipeline.load()
+picture = Image.fromarray(read_portrait(Path(portrait))).resize((1536, 1536))
+waveform = np.resize(read_waveform(Path(speech)), int(seconds) * SAMPLE_RATE)
+synthesis = pipeline(np.asarray(picture), waveform, SynthesisOptions(compose="full"))
+encode_video(Path(video), watched(synthesis.frames()), waveform)
+print(*peaks)
+"""
+
+
+@pytest.mark.timeout(600)
+def test_a_composed_video_needs_no_more_memory_for_being_longer(tmp_path: Path) -> None:
+    """Once the encoder looks ahead as far as it does, frames of 7 MiB each come and go."""
+    inputs = [str(EXAMPLES / name) for name in ("speech.wav", "portrait.jpg")]
+    answer = subprocess.run(
+        [sys.executable, "-c", COMPOSING, *inputs, str(tmp_path / "large.mp4"), "8"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    peaks = list(map(int, answer.stdout.split()))
+    assert len(peaks) == 25
+    assert peaks[-1] - peaks[12] < 50
+    assert peaks[-1] < 2048
