@@ -1,4 +1,4 @@
-"""Talks to a running service without blocking: AmigoClient for asyncio and trio."""
+"""Talks to a running service without blocking: AmigoClient, to be awaited."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, closing

@@ -27,6 +27,8 @@ from deploy.processes import free_port
 from deploy.standalone import Standalone, answers
 from jobs.keys import KeyStore
 from jobs.settings import Settings
+from service.requests import JobRequest
+from service.schemas import JobDocument
 from tests.e2e.test_page import CHROMIUM
 from tests.waiting import wait_for
 
@@ -133,6 +135,12 @@ def web_server(folder: Path, received: list[News]) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+def test_it_names_every_field_of_a_request_and_of_a_job() -> None:
+    named = set(re.findall(r"`(\w+)`", PAGE.read_text()))
+    fields = {*JobRequest.model_fields, *JobDocument.model_fields}
+    assert not fields - named
 
 
 def test_its_python_makes_follows_and_fetches_videos(
