@@ -18,8 +18,8 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
-from jobs.job import Job, JobStatus, Stage
-from jobs.layout import OUTBOX, SPENT, index_key
+from jobs.job import Job, JobStatus, Priority, Stage
+from jobs.layout import OUTBOX, SPENT, index_key, queue_key, tenant_key
 from jobs.queue import JobQueue, create_celery
 from jobs.recovery import Reconciler
 from jobs.settings import Settings
@@ -47,9 +47,9 @@ class Promises(RuleBasedStateMachine):
     lag = st.sampled_from([0, 0, 0, 1])
     """How many attempts a worker is behind; most are not."""
 
-    @rule(target=ids)
-    def accept(self) -> str:
-        job = new_job()
+    @rule(target=ids, priority=st.sampled_from(Priority))
+    def accept(self, priority: Priority) -> str:
+        job = new_job(priority=priority)
         assert self.store.accept(job)
         self.expected[job.id] = job
         return job.id
@@ -159,7 +159,7 @@ class Promises(RuleBasedStateMachine):
 
     @staticmethod
     def timeless(job: Job) -> Job:
-        return job.model_copy(update={"updated_at": job.created_at})
+        return job.model_copy(update={"updated_at": job.created_at, "claimed_at": None})
 
     @invariant()
     def the_records_are_what_the_moves_made_them(self) -> None:
@@ -172,9 +172,15 @@ class Promises(RuleBasedStateMachine):
             of_status = {id for id, job in self.expected.items() if job.status is status}
             assert set(self.client.zrange(index_key(status), 0, -1)) == of_status
             assert self.store.counts()[status] == len(of_status)
-            if status is JobStatus.QUEUED:
-                assert set(self.client.zrange(OUTBOX, 0, -1)) == of_status
+        assert set(self.client.zrange(OUTBOX, 0, -1)) == self.waiting()
+        for priority in Priority:
+            waiting = {id for id in self.waiting() if self.expected[id].priority is priority}
+            assert set(self.client.zrange(queue_key(priority), 0, -1)) == waiting
+        assert set(self.client.zrange(tenant_key("local"), 0, -1)) == set(self.expected)
         assert set(self.client.zrange(SPENT, 0, -1)) == self.spent
+
+    def waiting(self) -> set[str]:
+        return {id for id, job in self.expected.items() if job.status is JobStatus.QUEUED}
 
     @invariant()
     def the_events_tell_a_story_that_can_be_true(self) -> None:

@@ -10,7 +10,9 @@ from redis import Redis
 from deploy.child import Child
 from deploy.processes import ValkeyServer
 from jobs.errors import StoreUnavailable
-from jobs.job import Stage
+from jobs.job import IdempotencyKey, Stage
+from jobs.keys import Allowance
+from jobs.listing import JobFilter
 from jobs.settings import Settings
 from jobs.store import JobStore
 from jobs.valkey import ANSWER_TIMEOUT
@@ -22,9 +24,15 @@ def own_store(server: ValkeyServer, child: Child) -> JobStore:
     return JobStore.connect(Settings(valkey_url=server.url))
 
 
+KEYED = new_job(idempotency=IdempotencyKey(key="order-1", fingerprint="a" * 64))
+
 CALLS: dict[str, Callable[[JobStore], object]] = {
     "accept": lambda store: store.accept(new_job()),
+    "require_room": lambda store: store.require_room("key_a", Allowance(jobs_a_day=1)),
+    "reserve": lambda store: store.reserve(KEYED),
+    "release": lambda store: store.release(KEYED),
     "get": lambda store: store.get("job_a"),
+    "page": lambda store: store.page("local", JobFilter(), 20, None),
     "claim": lambda store: store.claim("job_a"),
     "advance": lambda store: store.advance("job_a", 1, Stage.RENDERING, 0.5),
     "renew": lambda store: store.renew("job_a", 1),
@@ -36,6 +44,8 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "cancel": lambda store: store.cancel("job_a"),
     "delete": lambda store: store.delete("job_a"),
     "events": lambda store: store.events("job_a"),
+    "latest_event": lambda store: store.latest_event("job_a"),
+    "outlook": lambda store: store.outlook("job_a"),
     "queue_position": lambda store: store.queue_position("job_a"),
     "counts": lambda store: store.counts(),
     "undispatched": lambda store: store.undispatched(),

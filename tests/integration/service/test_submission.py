@@ -138,7 +138,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_the_body_is_sent(
 ) -> None:
     with socket.create_connection(("127.0.0.1", live.port), timeout=20) as caller:
         caller.sendall(
-            b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+            b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 99000000\r\n\r\n"
         )
         assert caller.recv(100).startswith(b"HTTP/1.1 413 ")
@@ -190,7 +190,7 @@ class SlowStorage(ObjectStorage):
 
 def _head(content_type: str, length: int) -> bytes:
     return (
-        f"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: {content_type}\r\n"
+        f"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
         f"Content-Length: {length}\r\n\r\n"
     ).encode()
 
