@@ -1,6 +1,7 @@
 """Jobs and videos, asked for over HTTP, lying in the real stores."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from jobs.job import Job
 from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage, video_key
 from jobs.store import JobStore
+from jobs.webhooks import Delivery, DeliveryStatus, WebhookOutbox
 from service.components import Components
 from service.settings import ServiceSettings
 from tests.integration.service.conftest import LiveService, serving
@@ -123,6 +125,24 @@ def test_a_job_is_posted_canceled_and_deleted(
     assert live.http.delete(links["self"]).status_code == 204
     assert live.http.get(links["self"]).json()["code"] == "job_not_found"
     assert list(storage.objects("jobs/")) == []
+
+
+def test_a_job_tells_how_the_news_of_its_end_was_delivered(
+    live: LiveService, store: JobStore, service_settings: ServiceSettings
+) -> None:
+    job = new_job(webhook_url="https://example.com/told")
+    store.accept(job)
+    path = f"/v1/jobs/{job.id}"
+    assert live.http.get(path).json()["webhook"]["status"] == "pending"
+    store.cancel(job.id)
+    failed = Delivery(status=DeliveryStatus.RETRYING, attempts=2, reason="It answered 500.")
+    WebhookOutbox.connect(service_settings).record(job.id, failed, timedelta(minutes=1))
+    assert live.http.get(path).json()["webhook"] == {
+        "url": "https://example.com/told",
+        "status": "retrying",
+        "attempts": 2,
+        "reason": "It answered 500.",
+    }
 
 
 def test_an_id_never_leads_to_another_key(live: LiveService, store: JobStore) -> None:
