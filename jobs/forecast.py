@@ -14,28 +14,37 @@ RUNS_KEPT = 50
 """Finished jobs that a forecast is learned from."""
 
 
+ENOUGH = 3
+"""Runs of one kind that say more about it than those of all kinds do."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """How long one attempt took that made a video: seconds of speech, seconds of work."""
+    """How long one attempt took that made a video: seconds of speech, seconds of work.
+
+    `kind` is what else the work depends on: how the picture was composed.
+    """
 
     speech: float
     work: float
+    kind: str = "crop"
 
     @classmethod
     def of(cls, job: Job) -> Self | None:
         """Return the run of a job that just succeeded; None when its beginning is unknown."""
         if job.result is None or job.claimed_at is None:
             return None
-        return cls(job.result.duration, (job.updated_at - job.claimed_at).total_seconds())
+        work = (job.updated_at - job.claimed_at).total_seconds()
+        return cls(job.result.duration, work, job.options.compose)
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the run that `str` wrote."""
-        speech, work = map(float, text.split())
-        return cls(speech, work)
+        speech, work, kind = text.split()
+        return cls(float(speech), float(work), kind)
 
     def __str__(self) -> str:
-        return f"{self.speech:.3f} {self.work:.3f}"
+        return f"{self.speech:.3f} {self.work:.3f} {self.kind}"
 
 
 @dataclass(frozen=True)
@@ -95,10 +104,9 @@ class Outlook:
         """Return when the job will be done; None when it has ended or nothing is known yet."""
         if job.status.is_final or not self.runs:
             return None
-        pace = learned(self.runs)
-        left = self._work_left(job, pace)
+        left = self._work_left(job, learned(self.runs, job.options.compose))
         if job.status is JobStatus.QUEUED:
-            left += self._wait(pace)
+            left += self._wait(learned(self.runs))
         return self.now + timedelta(seconds=left)
 
     def _wait(self, pace: Pace) -> float:
@@ -118,7 +126,12 @@ class Outlook:
         return max(expected - spent, (1 - job.progress) * max(expected, spent))
 
 
-@lru_cache(maxsize=4)
-def learned(runs: tuple[str, ...]) -> Pace:
-    """Return the pace of runs as `Run` writes them; learned once while no job ends."""
-    return Pace.learn([Run.parse(each) for each in runs])
+@lru_cache(maxsize=16)
+def learned(texts: tuple[str, ...], kind: str | None = None) -> Pace:
+    """Return the pace of runs as `Run` writes them, of one kind if there are enough of it.
+
+    Learned once while no job ends.
+    """
+    runs = [Run.parse(text) for text in texts]
+    alike = [run for run in runs if run.kind == kind]
+    return Pace.learn(alike if len(alike) >= ENOUGH else runs)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.forecast import Outlook, Pace, Run
-from jobs.job import Job, Stage
+from jobs.job import Job, Options, Stage
 from tests.jobs_examples import new_job, result_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -93,6 +93,15 @@ def test_progress_of_an_earlier_attempt_shortens_nothing() -> None:
     job = new_job(audio_seconds=10.0).claim(NOW).advance(1, Stage.STORING, 0.95, NOW)
     again = job.requeue(1, NOW).claim(NOW)
     assert seconds_left(again, outlook(later=1.0)) == pytest.approx(22.0)
+
+
+def test_a_kind_of_work_is_judged_by_its_own_once_there_are_enough() -> None:
+    crops = [str(Run(speech, speech)) for speech in (2.0, 4.0, 6.0, 8.0)]
+    fulls = [str(Run(speech, 10 * speech, "full")) for speech in (2.0, 3.0, 4.0)]
+    job = Job.create(Options(consent=True, compose="full"), audio_seconds=5.0)
+    few, enough = (Outlook(1, 0, (*crops, *fulls[:count]), NOW) for count in (2, 3))
+    assert seconds_left(job, few) < 25.0
+    assert seconds_left(job, enough) == pytest.approx(50.0)
 
 
 def test_a_run_is_the_time_from_the_claim_that_won_to_the_end() -> None:
