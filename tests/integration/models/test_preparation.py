@@ -12,6 +12,7 @@ from models.emotions import Emotion
 from models.evaluation.lip_sync import speech_envelope
 from models.landmarks import LandmarkDetector, interocular
 from models.portrait import read_portrait
+from models.training.__main__ import Recipe
 from models.training.emotional_speech import list_recordings
 from models.training.face_frames import (
     FRAMES_PER_CLIP,
@@ -25,7 +26,9 @@ from models.training.preparation.lip_lag import LAGS, correlations
 from models.training.preparation.mead import read_mead
 from models.training.speech_landmarks import read_clips
 from models.video import encode_video
+from tests.integration.models.tiny_data import train_quickly
 from tests.media import recording
+from tests.unit.models.training.tiny_speech import made_up_expressions
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SECONDS = 2.4
@@ -152,6 +155,18 @@ def test_training_reads_emotional_speech(data: Path) -> None:
     assert said["M026_sad_3_004"].strength == 1.0
     speech = read_waveform(said["M003_happy_3_001"].path)
     assert len(speech) == pytest.approx(SECONDS * SAMPLE_RATE, abs=0.1 * SAMPLE_RATE)
+
+
+def test_what_is_prepared_needs_no_more_shifting(data: Path) -> None:
+    assert all(clip.in_step for clip in read_clips(data))
+
+
+def test_both_stages_train_on_it_alone(data: Path, tmp_path: Path) -> None:
+    made_up_expressions(data)
+    (data / "face.npz").rename(data / "landmarks" / "ict68.npz")
+    train_quickly(Recipe(data, tmp_path, minutes_landmarks=0.02, minutes_video=0.02))
+    for stage in ("landmark_generator", "visual_translator"):
+        assert "mead" in (tmp_path / stage / "validation.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from models.training import fit_resting_mouth, train_landmark_generator
+from models.training.__main__ import Recipe, train_all
+from models.training.compute import open_compute
 from models.training.face_frames import LANDMARK_SCALE
 from models.video import encode_video
 from tests.media import babble
@@ -41,6 +45,14 @@ def write_training_data(data: Path) -> None:
             rows.append((clip.relative_to(data).as_posix(), "grid", split, person, "", "1"))
     _write_table(data / "manifest.csv", MANIFEST, rows)
     _write_recordings(data / "speech")
+
+
+def train_quickly(recipe: Recipe) -> None:
+    """Carry out a recipe with less of what is made up: faces at rest, silence."""
+    with pytest.MonkeyPatch.context() as patch, open_compute("cpu") as compute:
+        patch.setattr(fit_resting_mouth, "PAIRS", 300)
+        patch.setattr(train_landmark_generator, "SILENCES", 2)
+        train_all(recipe, compute)
 
 
 def _write_recordings(folder: Path) -> None:
