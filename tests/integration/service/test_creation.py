@@ -2,19 +2,23 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from pathlib import Path
+from threading import Barrier, Event
+from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
 
+from jobs.errors import StorageUnavailable
 from jobs.idempotency import holder_key
 from jobs.job import Priority
 from jobs.listing import JobFilter
-from jobs.queue import queue_name
+from jobs.queue import JobQueue, create_celery, queue_name
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
+from service.components import Components
 from service.settings import ServiceSettings
 from tests.integration.service.callers import guarding
 from tests.integration.service.conftest import LiveService, serving
@@ -69,6 +73,51 @@ def test_of_many_requests_with_one_key_at_once_one_makes_the_job(
     assert [answer.headers.get("idempotent-replayed") for answer in answers].count(None) == 1
     assert jobs_known(store) == messages(service_settings) == 1
     assert len(list(storage.objects("jobs/"))) == 3
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_request_waits_for_the_one_with_its_key_that_is_under_way(
+    service_settings: ServiceSettings, store: JobStore, is_refused: bool
+) -> None:
+    storage = HeldStorage.connect(service_settings)
+    queue = JobQueue(create_celery(service_settings))
+    held = Components.wire(service_settings, store, storage, queue)
+    place = holder_key("local", KEY["Idempotency-Key"])
+    with (
+        Redis.from_url(service_settings.valkey_url) as client,
+        serving(service_settings, held) as one,
+        serving(service_settings) as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        first = pool.submit(one.http.post, "/v1/jobs", files=upload(), headers=KEY)
+        wait_for(storage.is_asked.is_set)
+        asked = client.info("commandstats")["cmdstat_set"]["calls"]
+        second = pool.submit(other.http.post, "/v1/jobs", files=upload(), headers=KEY)
+        wait_for(lambda: client.info("commandstats")["cmdstat_set"]["calls"] >= asked + 3)
+        assert not second.done()
+        assert client.exists(place)
+        storage.is_full = is_refused
+        storage.may_go_on.set()
+        statuses = [first.result().status_code, second.result().status_code]
+    assert statuses == [503 if is_refused else 202, 202]
+    assert ("idempotent-replayed" in second.result().headers) is not is_refused
+    assert jobs_known(store) == 1
+
+
+class HeldStorage(ObjectStorage):
+    """Waits to be told before it puts anything, or to have no room."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.is_asked, self.may_go_on = Event(), Event()
+        self.is_full = False
+
+    def put(self, key: str, data: bytes | Path, content_type: str) -> None:
+        self.is_asked.set()
+        assert self.may_go_on.wait(30)
+        if self.is_full:
+            raise StorageUnavailable("disk full")
+        super().put(key, data, content_type)
 
 
 def test_of_many_refused_requests_with_one_key_none_holds_it(
