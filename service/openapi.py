@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from service.examples import ANSWERS, PARAMETERS, REQUESTS, problem_example
 from service.problems import MEDIA_TYPE, ProblemType
 from service.requests import INPUTS, MAX_BATCH, JobRequest
-from service.schemas import ProblemDocument
+from service.schemas import AssetRequest, ProblemDocument
 
 TITLE = "AMIGO"
 DESCRIPTION = """
@@ -62,7 +62,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         schemas = document["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for model in (JobRequest, ProblemDocument):
+        for model in (JobRequest, AssetRequest, ProblemDocument):
             schemas.update(_with_parts(model))
         for operation in _operations(document):
             _complete(operation)
@@ -94,7 +94,9 @@ def job_request_body() -> dict[str, Any]:
         "portrait": _file("JPEG, PNG or WEBP with one face that looks at the camera."),
         "audio": _file("WAV, MP3, FLAC, OGG, M4A, MP4 or WEBM with speech."),
     }
-    form = {**request, "properties": {**files, **request["properties"]}, **_one_source("")}
+    fields = {name: _without_null(schema) for name, schema in request["properties"].items()}
+    fields["consent"] = {**fields["consent"], "type": "string", "const": "true"}
+    form = {**request, "properties": {**files, **fields}, **_one_source("")}
     body = _body({"multipart/form-data": form, "application/json": _job_request()})
     body["requestBody"]["content"]["multipart/form-data"]["encoding"] = {
         "portrait": {"contentType": "image/jpeg, image/png, image/webp"},
@@ -115,6 +117,11 @@ def batch_request_body() -> dict[str, Any]:
         "additionalProperties": False,
     }
     return _body({"application/json": schema})
+
+
+def asset_request_body() -> dict[str, Any]:
+    """Return the documentation of the body that announces an asset."""
+    return _body({"application/json": {"$ref": _COMPONENTS.format(model=AssetRequest.__name__)}})
 
 
 def _job_request() -> dict[str, Any]:
@@ -167,11 +174,12 @@ def _complete(operation: dict[str, Any]) -> None:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a parameter, which may be left out but is never null."""
+    """Return the schema of a text, which may be left out but is never null."""
     kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(kinds) != 1:
         return schema
-    return {**kinds[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    return {**kinds[0], **rest}
 
 
 def _status(problem_type: ProblemType) -> int:

@@ -1,17 +1,33 @@
 """Files for jobs to come, which callers upload straight to the object store."""
 
-from fastapi import APIRouter, status
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, status
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from jobs.assets import Asset, Assets
 from jobs.keys import Scope
 from service.auth import CallerDep, require_scope
 from service.components import AppComponents
-from service.openapi import problem_responses
+from service.json_body import receive_object
+from service.openapi import asset_request_body, problem_responses
 from service.problems import Problem, ProblemType
 from service.schemas import AssetDocument, AssetRequest
 from service.settings import ServiceSettings
+from service.uploads import JSON, require_type
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
+
+
+async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> AssetRequest:
+    # A body that the framework reads is read before anybody is asked for a key.
+    require_type(request, JSON)
+    values = await receive_object(request, components.settings.upload_max_seconds)
+    try:
+        return AssetRequest.model_validate(values)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
 
 
 @router.post(
@@ -21,6 +37,10 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
     response_description="The asset, and the request that uploads it.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     responses=problem_responses(
+        ProblemType.MALFORMED_REQUEST,
+        ProblemType.UPLOAD_INCOMPLETE,
+        ProblemType.UPLOAD_TIMEOUT,
+        ProblemType.UNSUPPORTED_MEDIA_TYPE,
         ProblemType.PORTRAIT_TOO_LARGE,
         ProblemType.AUDIO_TOO_LARGE,
         ProblemType.BODY_TOO_LARGE,
@@ -28,9 +48,10 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
         ProblemType.STORE_UNAVAILABLE,
         ProblemType.STORAGE_UNAVAILABLE,
     ),
+    openapi_extra=asset_request_body(),
 )
 def announce_asset(
-    wanted: AssetRequest, caller: CallerDep, components: AppComponents
+    wanted: Annotated[AssetRequest, Depends(_wanted)], caller: CallerDep, components: AppComponents
 ) -> AssetDocument:
     """Return the one request that uploads the file: of just this size and type, within an hour.
 

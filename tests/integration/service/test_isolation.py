@@ -1,6 +1,7 @@
 """What one tenant has is not there for another, on every route there is or will be."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -26,6 +27,9 @@ OPERATIONS = sorted(
     for method in route.methods or ()
 )
 JOB_OPERATIONS = [each for each in OPERATIONS if "{job_id}" in each[1]]
+
+UNREADABLE: dict[str, Any] = {"content": b"{", "headers": {"Content-Type": "application/json"}}
+"""A body of which nothing may be told, nor read, before a key was shown."""
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def test_every_route_of_version_one_is_guarded() -> None:
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_without_a_valid_key_no_route_answers(guarded: Guarded, method: str, path: str) -> None:
     url = path.format(job_id="job_x")
-    missing = guarded.live.http.request(method, url)
+    missing = guarded.live.http.request(method, url, **UNREADABLE)
     assert missing.status_code == 401
     assert missing.headers["www-authenticate"] == 'Bearer realm="amigo"'
     header = {"Authorization": f"Bearer amigo_{'0' * 16}_{'a' * 43}"}
