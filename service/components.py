@@ -53,14 +53,15 @@ class Components:
         watcher: JobWatcher | None = None,
     ) -> Self:
         """Build on the given components; those left out are as the settings name them."""
+        watcher = watcher or JobWatcher(settings.valkey_url)
         return cls(
             settings=settings,
             store=store,
             storage=storage,
             submissions=Submissions(store, storage, queue, settings.audio_max_seconds),
             submission_limiter=CapacityLimiter(settings.concurrent_submissions),
-            metrics=ServiceMetrics(store),
-            watcher=watcher or JobWatcher(settings.valkey_url),
+            metrics=ServiceMetrics(store, watcher),
+            watcher=watcher,
             webhooks=WebhookOutbox.connect(settings),
             keys=KeyStore.connect(settings),
             request_limits=RequestLimits.connect(settings),

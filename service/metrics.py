@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from jobs.errors import StoreUnavailable
 from jobs.store import JobStore
+from service.watching import JobWatcher
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -15,7 +16,7 @@ _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 class ServiceMetrics:
     """The metrics of one app. No label ever holds a job's id."""
 
-    def __init__(self, store: JobStore) -> None:
+    def __init__(self, store: JobStore, watcher: JobWatcher) -> None:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "amigo_http_requests_total",
@@ -30,6 +31,10 @@ class ServiceMetrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
+        followers = Gauge(
+            "amigo_followers", "Callers that wait for a job to change.", registry=self.registry
+        )
+        followers.set_function(lambda: watcher.num_followers)
         self.registry.register(_JobCounts(store))
         ProcessCollector(registry=self.registry)
 

@@ -60,6 +60,7 @@ class JobWatcher:
         self._valkey_url = valkey_url
         self._followers: dict[str, set[Changes]] = defaultdict(set)
         self._readers = CapacityLimiter(READERS)
+        self.num_followers = 0
         self.is_stopping = False
 
     @asynccontextmanager
@@ -88,9 +89,11 @@ class JobWatcher:
         """Collect the changes of a job within the context; begin before the job is read."""
         changes = Changes()
         self._followers[job_id].add(changes)
+        self.num_followers += 1
         try:
             yield changes
         finally:
+            self.num_followers -= 1
             self._followers[job_id].discard(changes)
             if not self._followers[job_id]:
                 del self._followers[job_id]

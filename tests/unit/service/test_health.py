@@ -67,3 +67,10 @@ def test_metrics_are_told_while_the_store_is_down(http: TestClient, backstage: B
     told = samples(http)
     assert told["amigo_store_up"] == 0
     assert not any(name.startswith("amigo_jobs") for name in told)
+
+
+def test_those_who_wait_for_a_job_are_counted(http: TestClient, backstage: Backstage) -> None:
+    assert samples(http)["amigo_followers"] == 0
+    with backstage.watcher.following("job_a"), backstage.watcher.following("job_b"):
+        assert samples(http)["amigo_followers"] == 2
+    assert samples(http)["amigo_followers"] == 0
