@@ -1,5 +1,7 @@
 """Everything retrained by one command, from a tiny data folder."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
