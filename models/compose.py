@@ -60,7 +60,8 @@ class Composer:
         """Take the whole picture, RGB `[H, W, 3]`, and the face crop's place in it, px."""
         self._picture = _fit(image)
         scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
-        self._left, self._top, self._side = (round(scale * length) for length in box)
+        self._left, self._top, side = (round(scale * length) for length in box)
+        self._side = max(side, 1)
         height, width = self._picture.shape[:2]
         # The crop may reach beyond the picture: what lies outside is not shown.
         rows = slice(max(self._top, 0), min(self._top + self._side, height))

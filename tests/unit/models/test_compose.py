@@ -115,6 +115,12 @@ def test_a_crop_may_reach_beyond_the_picture(corner: tuple[int, int]) -> None:
     assert (composed(picture(), box, rendering((9, -7))) != picture()).any()
 
 
+def test_a_picture_as_thin_as_a_thread_is_composed_all_the_same() -> None:
+    thread = np.zeros((700_000, 66, 3), np.uint8)
+    composer = Composer(thread, Square(-20, -10, 99))
+    assert composer.compose(rendering(AT_REST, layer(100, 60))).shape == (1, 1920, 2, 3)
+
+
 @pytest.mark.parametrize(
     ("given", "size"),
     [((481, 441), (440, 480)), ((1200, 2400), (1920, 960)), ((2403, 1201), (960, 1920))],
