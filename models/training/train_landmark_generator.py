@@ -9,6 +9,7 @@ on people not trained on. Runs on several GPUs, or processes, under torchrun.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +107,9 @@ def train(options: TrainingOptions, compute: Compute) -> None:
     rng = compute.randomness(options.seed)
     lessons = read_lessons(options, rng)
     looks = Looks(Expressions(options.data / "landmarks" / "ict68.npz"), rng)
-    trainee = Trainee(_start(options, lessons, looks), "coordination" not in options.without)
+    trainee = Trainee(
+        starting_network(options, lessons.speaking, looks), "coordination" not in options.without
+    )
     session = _open_session(trainee, options, compute)
     lips = LipSampler(lessons.speaking, lessons.resting, rng)
     emotions = EmotionSampler(lessons.acted, lessons.plain, rng)
@@ -141,18 +144,20 @@ def read_lessons(options: TrainingOptions, rng: np.random.Generator) -> Lessons:
     return Lessons(speaking, resting, acted, plain, held_out)
 
 
-def _start(options: TrainingOptions, lessons: Lessons, looks: Looks) -> LandmarkNetwork:
+def starting_network(
+    options: TrainingOptions, clips: Sequence[SpeechClip], looks: Looks
+) -> LandmarkNetwork:
     """Return the network as training finds it: as it was trained before, or its bases set alone."""
     if options.weights:
         state, sizes = load_checkpoint(options.weights)
         network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
         network.load_state_dict(state)
         return network
-    width = lessons.speaking[0].states.shape[1]
+    width = clips[0].states.shape[1]
     network = LandmarkNetwork(
         LandmarkNetworkConfig(SpeechMotionConfig(width), EmotionEncoderConfig(width))
     )
-    set_bases(network, lessons.speaking, looks)
+    set_bases(network, clips, looks)
     heads = options.heads or largest_set(options.data, "train")
     set_head_motion(network, options.data / "landmarks" / f"{heads}_train.npz")
     return network

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from models.training.train_landmark_generator import (
     CHECKPOINT,
     finish,
     keep_best,
+    starting_network,
     step,
     validate,
 )
@@ -74,3 +76,15 @@ def test_the_finished_run_tells_what_its_kept_weights_score(tmp_path: Path) -> N
     verdict = finish(run.session, run.held_out, {"loss": 1.0})
     assert verdict.table() in (tmp_path / "validation.md").read_text()
     assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
+def test_a_run_starts_from_weights_as_they_were_trained(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path)
+    run.steps(2)
+    finish(run.session, run.held_out, {"loss": 1.0})
+    trained = tmp_path / CHECKPOINT
+    options = replace(run.options, weights=trained)
+    network = starting_network(options, run.held_out.clips, run.looks)
+    kept, _ = load_checkpoint(trained)
+    assert all(kept[name].equal(value) for name, value in network.state_dict().items())
+    assert kept["speech_basis"].abs().max() > 0
