@@ -1,6 +1,7 @@
 """The pipeline on a CUDA device makes the video that it makes on a CPU."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -19,14 +20,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def synthesize(device: str) -> Synthesis:
+def synthesize(device: str, options: SynthesisOptions) -> Synthesis:
     waveform = read_waveform(EXAMPLES / "speech.wav")[: 2 * SAMPLE_RATE]
     image = read_portrait(EXAMPLES / "portrait.jpg")
-    return TalkingFacePipeline.load(device)(image, waveform, SynthesisOptions())
+    return TalkingFacePipeline.load(device)(image, waveform, options)
 
 
-def test_landmarks_and_frames_are_those_of_the_cpu() -> None:
-    here, there = synthesize("cpu"), synthesize("cuda")
+@pytest.mark.parametrize("compose", ["crop", "full"])
+def test_landmarks_and_frames_are_those_of_the_cpu(compose: Literal["crop", "full"]) -> None:
+    options = SynthesisOptions(compose=compose)
+    here, there = synthesize("cpu", options), synthesize("cuda", options)
     assert np.abs(here.landmarks - there.landmarks).mean() < 0.5
     frames = [np.concatenate(list(s.frames())).astype(np.int16) for s in (here, there)]
     assert np.abs(frames[0] - frames[1]).mean() < 2
