@@ -10,7 +10,10 @@ import json
 import logging
 import random
 import signal
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
@@ -25,8 +28,14 @@ from workers.settings import WebhookSettings
 
 logger = logging.getLogger("workers.webhooks")
 
-MAX_UNDER_WAY = 50
+MAX_UNDER_WAY = 100
 """Deliveries at the same time."""
+
+MAX_OF_ONE_TENANT = 25
+"""Of these, so that nobody whose receivers do not answer holds the others up."""
+
+ANOTHER_TURN = timedelta(seconds=2)
+"""How long the news of a tenant that has as many waits for its turn."""
 
 POLL_SECONDS = 0.5
 """Pause between two looks at what is due."""
@@ -52,6 +61,8 @@ class Courier:
     outbox: WebhookOutbox
     outbound: Outbound
     settings: WebhookSettings
+    under_way: Counter[str] = field(default_factory=Counter)
+    """Deliveries by tenant."""
 
     @classmethod
     def connect(cls, settings: WebhookSettings) -> Self:
@@ -95,7 +106,12 @@ class Courier:
             before = await asyncio.to_thread(self.outbox.delivery, job_id)
             if job.webhook_url is None or before is None:
                 return
-            after, pause = await self._attempt(job, job.webhook_url, before.attempts + 1)
+            with self._turn(job.tenant) as is_granted:
+                if is_granted:
+                    after, pause = await self._attempt(job, job.webhook_url, before.attempts + 1)
+                    logger.info("job=%s webhook %s %s", job_id, after.status, after.reason or "")
+                else:
+                    after, pause = before, ANOTHER_TURN
             await asyncio.to_thread(self.outbox.record, job_id, after, pause)
         except JobNotFound:
             logger.info("job=%s was deleted before its news was delivered", job_id)
@@ -103,8 +119,16 @@ class Courier:
             logger.warning("job=%s its delivery is not recorded: %s", job_id, silent)
         except Exception:
             logger.exception("job=%s its delivery ended by a fault", job_id)
-        else:
-            logger.info("job=%s webhook %s %s", job_id, after.status, after.reason or "")
+
+    @contextmanager
+    def _turn(self, tenant: str) -> Iterator[bool]:
+        """Tell whether a tenant may have one more delivery under way, which then counts."""
+        is_granted = self.under_way[tenant] < MAX_OF_ONE_TENANT
+        self.under_way[tenant] += is_granted
+        try:
+            yield is_granted
+        finally:
+            self.under_way[tenant] -= is_granted
 
     async def _attempt(self, job: Job, url: str, attempt: int) -> tuple[Delivery, timedelta | None]:
         """Return what came of an attempt, and the pause before the next; None: there is none."""

@@ -35,8 +35,8 @@ def outbox(webhook_settings: WebhookSettings) -> WebhookOutbox:
     return WebhookOutbox.connect(webhook_settings)
 
 
-def ended(store: JobStore, url: str) -> str:
-    job = new_job(webhook_url=url)
+def ended(store: JobStore, url: str, tenant: str = "local") -> str:
+    job = new_job(webhook_url=url, tenant=tenant)
     store.accept(job)
     return store.cancel(job.id).id
 
@@ -175,6 +175,28 @@ def test_a_receiver_that_never_answers_holds_nobody_up(
     job_id = ended(store, f"{receiver.url}/quick")
     patient = webhook_settings.model_copy(update={"webhook_seconds": 60.0})
     run(patient, outbox, job_id, DeliveryStatus.DELIVERED)
+    assert {outbox.delivery(each) for each in slow} == {Delivery()}
+    stop.set()
+
+
+def test_a_tenant_whose_receivers_never_answer_holds_no_other_up(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.webhooks.PARTING_SECONDS", 0.1)
+    monkeypatch.setattr("workers.webhooks.MAX_UNDER_WAY", 4)
+    monkeypatch.setattr("workers.webhooks.MAX_OF_ONE_TENANT", 2)
+    stop, good = Event(), content(b"")
+    drip = dripping(b"", b"", stop)
+    receiver.answer = lambda handler: (drip if handler.path == "/slow" else good)(handler)
+    slow = [ended(store, f"{receiver.url}/slow", "slow") for _ in range(6)]
+    job_id = ended(store, f"{receiver.url}/quick", "quick")
+    patient = webhook_settings.model_copy(update={"webhook_seconds": 60.0})
+    run(patient, outbox, job_id, DeliveryStatus.DELIVERED)
+    assert [asked.path for asked in receiver.asked].count("/slow") == 2
     assert {outbox.delivery(each) for each in slow} == {Delivery()}
     stop.set()
 
