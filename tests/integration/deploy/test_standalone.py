@@ -100,7 +100,8 @@ def test_the_secrets_are_private_and_in_no_argument(system: Standalone, director
     kept = directory / "installation.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     document = json.loads(kept.read_text())
-    secrets = {document["valkey_password"], document["s3_secret_key"]}
+    names = ("valkey_password", "s3_secret_key", "key_secret", "webhook_secret")
+    secrets = {document[name] for name in names}
     for ward in system.wards:
         assert ward.child.pid
         for pid in living(ward.child.pid):
