@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from heapq import heapify, heapreplace
 from itertools import combinations
 from statistics import median
 from typing import Self
@@ -90,13 +91,13 @@ class Outlook:
 
     Attributes:
         position: claims until the job's own, 1 for the next; None when it is not queued.
-        processing: jobs that are worked on at this moment.
+        processing: the jobs that are worked on at this moment; left out for a job that is one.
         runs: the last runs, as `Run` writes them.
         now: the time on the store's clock, which the job's times are of.
     """
 
     position: int | None
-    processing: int
+    processing: tuple[Job, ...]
     runs: tuple[str, ...]
     now: datetime
 
@@ -104,21 +105,28 @@ class Outlook:
         """Return when the job will be done; None when it has ended or nothing is known yet."""
         if job.status.is_final or not self.runs:
             return None
-        left = self._work_left(job, learned(self.runs, job.options.compose))
+        left = self._work_left(job)
         if job.status is JobStatus.QUEUED:
-            left += self._wait(learned(self.runs))
+            left += self._wait(learned(self.runs).typical)
         return self.now + timedelta(seconds=left)
 
-    def _wait(self, pace: Pace) -> float:
-        """Return the seconds until the job's turn: as many as work at once go forward together."""
-        ahead = (self.position or 1) - 1
-        if not self.processing:
-            return ahead * pace.typical
-        # The jobs being processed are half done, on average.
-        return (ahead + 0.5) * pace.typical / self.processing
+    def _wait(self, typical: float) -> float:
+        """Return the seconds until the job's turn, the ones ahead taking `typical` seconds each.
 
-    def _work_left(self, job: Job, pace: Pace) -> float:
-        expected = pace.seconds(job.audio_seconds)
+        Whoever works on a job now takes the next one when it is done.
+        """
+        ahead = (self.position or 1) - 1
+        busy = [self._work_left(job) for job in self.processing] or [0.0]
+        heapify(busy)
+        while ahead and max(busy) > busy[0] + typical:
+            heapreplace(busy, busy[0] + typical)
+            ahead -= 1
+        # From here on they are free in the same order, round after round.
+        rounds, place = divmod(ahead, len(busy))
+        return rounds * typical + sorted(busy)[place]
+
+    def _work_left(self, job: Job) -> float:
+        expected = learned(self.runs, job.options.compose).seconds(job.audio_seconds)
         if job.status is JobStatus.QUEUED or job.claimed_at is None:
             return expected
         spent = (self.now - job.claimed_at).total_seconds()

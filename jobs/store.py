@@ -243,11 +243,13 @@ class JobStore:
             for priority in Priority:
                 pipe.zrank(queue_key(priority), job_id)
                 pipe.zcard(queue_key(priority))
-            pipe.zcard(index_key(JobStatus.PROCESSING))
+            pipe.zrange(index_key(JobStatus.PROCESSING), 0, BATCH - 1)
             pipe.lrange(RUNS, 0, -1)
             pipe.time()
-            *ranks, processing, runs, time = pipe.execute()
-        return Outlook(_position(ranks), processing, tuple(runs), clock_time(*time))
+            *ranks, ids, runs, time = pipe.execute()
+        position = _position(ranks)
+        processing = () if position is None else tuple(self._known(ids))
+        return Outlook(position, processing, tuple(runs), clock_time(*time))
 
     def queue_position(self, job_id: str) -> int | None:
         """Return how many claims until the job's own, 1 for the next; None when not queued."""
@@ -281,12 +283,7 @@ class JobStore:
 
     def expired_leases(self) -> list[Job]:
         """Return the jobs whose worker has been silent for too long."""
-        ids = self._ids_until(index_key(JobStatus.PROCESSING), self.now())
-        if not ids:
-            return []
-        with translated_errors():
-            records = self._client.mget([record_key(job_id) for job_id in ids])
-        return [Job.model_validate_json(record) for record in records if record is not None]
+        return self._known(self._ids_until(index_key(JobStatus.PROCESSING), self.now()))
 
     def spent(self) -> list[str]:
         """Return the ended and deleted jobs whose objects nobody needs or adds to any more."""
@@ -342,6 +339,14 @@ class JobStore:
         """Return when Valkey answers."""
         with translated_errors():
             self._client.ping()
+
+    def _known(self, job_ids: list[str]) -> list[Job]:
+        """Return the jobs with these ids that have not been deleted."""
+        if not job_ids:
+            return []
+        with translated_errors():
+            records = self._client.mget([record_key(job_id) for job_id in job_ids])
+        return [Job.model_validate_json(record) for record in records if record is not None]
 
     def _change(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
         return transact(

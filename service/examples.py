@@ -89,8 +89,8 @@ def _document(
     return JobDocument.of(job, _RETENTION, outlook, delivery)
 
 
-_QUEUED_DOCUMENT = _document(_QUEUED, Outlook(1, 0, _RUNS, _QUEUED.updated_at))
-_PROCESSING_DOCUMENT = _document(_PROCESSING, Outlook(None, 1, _RUNS, _PROCESSING.updated_at))
+_QUEUED_DOCUMENT = _document(_QUEUED, Outlook(1, (), _RUNS, _QUEUED.updated_at))
+_PROCESSING_DOCUMENT = _document(_PROCESSING, Outlook(None, (), _RUNS, _PROCESSING.updated_at))
 _SUCCEEDED_DOCUMENT = _document(
     _SUCCEEDED, delivery=Delivery(status=DeliveryStatus.DELIVERED, attempts=1)
 )
@@ -119,7 +119,7 @@ PARAMETERS: dict[str, JsonValue] = {
     "created_before": "2026-11-23T00:00:00Z",
     "metadata.NAME": "4711",
     "Idempotency-Key": "order-4711",
-    "prefer": ["wait=30"],
+    "prefer": "wait=30",
     "if-none-match": _TAG,
     "last-event-id": "1795348807000-0",
     "range": "bytes=0-65535",

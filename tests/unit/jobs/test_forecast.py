@@ -19,7 +19,9 @@ RUNS = [Run(speech, law(speech)) for speech in (1.0, 2.0, 4.0, 5.0, 8.0, 10.0, 2
 TYPICAL = law(5.0)
 
 
-def outlook(*, position: int | None = None, processing: int = 0, later: float = 0.0) -> Outlook:
+def outlook(
+    *, position: int | None = None, processing: tuple[Job, ...] = (), later: float = 0.0
+) -> Outlook:
     runs = tuple(str(run) for run in RUNS)
     return Outlook(position, processing, runs, NOW + timedelta(seconds=later))
 
@@ -60,7 +62,7 @@ def test_speech_of_unknown_length_is_taken_as_usual() -> None:
 
 
 def test_nothing_is_foretold_before_a_job_has_finished() -> None:
-    assert Outlook(1, 0, (), NOW).eta(new_job()) is None
+    assert Outlook(1, (), (), NOW).eta(new_job()) is None
 
 
 def test_a_job_that_has_ended_has_no_time_left_to_tell() -> None:
@@ -71,12 +73,30 @@ def test_the_next_job_of_an_idle_system_takes_its_own_work() -> None:
     assert seconds_left(new_job(audio_seconds=10.0), outlook(position=1)) == pytest.approx(23.0)
 
 
-def test_a_queue_is_shared_by_the_jobs_that_work_at_once() -> None:
+def test_a_job_waits_for_those_ahead_that_share_the_workers() -> None:
     job = new_job(audio_seconds=10.0)
-    alone = seconds_left(job, outlook(position=4, processing=1))
-    shared = seconds_left(job, outlook(position=4, processing=2))
-    assert alone == pytest.approx(23.0 + 3.5 * TYPICAL)
-    assert shared == pytest.approx(23.0 + 3.5 * TYPICAL / 2)
+    short, long = (new_job(audio_seconds=speech).claim(NOW) for speech in (2.0, 20.0))
+    alone = seconds_left(job, outlook(position=4, processing=(short,)))
+    shared = seconds_left(job, outlook(position=4, processing=(short, long)))
+    assert alone == pytest.approx(law(2.0) + 3 * TYPICAL + 23.0)
+    # The first worker is done after 7 s and takes all three, 13 s each; the second after 43 s.
+    assert shared == pytest.approx(43.0 + 23.0)
+
+
+def test_a_long_queue_goes_forward_in_rounds() -> None:
+    busy = tuple(new_job(audio_seconds=5.0).claim(NOW) for _ in range(4))
+    left = seconds_left(new_job(audio_seconds=10.0), outlook(position=100_001, processing=busy))
+    assert left == pytest.approx(25_001 * TYPICAL + 23.0)
+
+
+def test_the_next_job_waits_until_the_first_worker_is_done() -> None:
+    job = new_job(audio_seconds=10.0)
+    busy = tuple(
+        new_job(audio_seconds=speech).claim(NOW).advance(1, Stage.RENDERING, 0.5, NOW)
+        for speech in (20.0, 2.0)
+    )
+    left = seconds_left(job, outlook(position=1, processing=busy, later=law(2.0) / 2))
+    assert left == pytest.approx(law(2.0) / 2 + 23.0)
 
 
 def test_a_job_that_is_processed_has_the_rest_of_its_work_left() -> None:
@@ -99,7 +119,7 @@ def test_a_kind_of_work_is_judged_by_its_own_once_there_are_enough() -> None:
     crops = [str(Run(speech, speech)) for speech in (2.0, 4.0, 6.0, 8.0)]
     fulls = [str(Run(speech, 10 * speech, "full")) for speech in (2.0, 3.0, 4.0)]
     job = Job.create(Options(consent=True, compose="full"), audio_seconds=5.0)
-    few, enough = (Outlook(1, 0, (*crops, *fulls[:count]), NOW) for count in (2, 3))
+    few, enough = (Outlook(1, (), (*crops, *fulls[:count]), NOW) for count in (2, 3))
     assert seconds_left(job, few) < 25.0
     assert seconds_left(job, enough) == pytest.approx(50.0)
 

@@ -79,7 +79,7 @@ class FakeStore(JobStore):
         self.ping()
         queued = [job.id for job in self.jobs.values() if job.status is JobStatus.QUEUED]
         position = queued.index(job_id) + 1 if job_id in queued else None
-        return Outlook(position, self.counts()[JobStatus.PROCESSING], self.runs, utc_now())
+        return Outlook(position, (), self.runs, utc_now())
 
     def counts(self) -> dict[JobStatus, int]:
         self.ping()
