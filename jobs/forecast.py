@@ -130,8 +130,9 @@ class Outlook:
         if job.status is JobStatus.QUEUED or job.claimed_at is None:
             return expected
         spent = (self.now - job.claimed_at).total_seconds()
-        # Progress may stem from an earlier attempt, so time counts too, and the worse is told.
-        return max(expected - spent, (1 - job.progress) * max(expected, spent))
+        by_progress = (1 - job.progress) * max(expected, spent)
+        # A later attempt begins anew, while the progress told stays where the first one got.
+        return by_progress if job.attempt == 1 else max(by_progress, expected - spent)
 
 
 @lru_cache(maxsize=16)

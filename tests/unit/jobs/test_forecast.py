@@ -104,6 +104,11 @@ def test_a_job_that_is_processed_has_the_rest_of_its_work_left() -> None:
     assert seconds_left(job, outlook(later=11.5)) == pytest.approx(11.5)
 
 
+def test_a_job_that_is_quicker_than_expected_is_done_sooner() -> None:
+    job = new_job(audio_seconds=10.0).claim(NOW).advance(1, Stage.RENDERING, 0.9, NOW)
+    assert seconds_left(job, outlook(later=5.0)) == pytest.approx(2.3)
+
+
 def test_a_job_that_is_late_is_not_done_before_now() -> None:
     job = new_job(audio_seconds=10.0).claim(NOW).advance(1, Stage.RENDERING, 0.5, NOW)
     assert seconds_left(job, outlook(later=100.0)) == pytest.approx(50.0)
