@@ -16,12 +16,12 @@ from models.speech_encoder import SpeechEncoder
 from models.training.alignment import hold_still
 from models.training.face_frames import read_clip, read_landmarks
 from models.training.manifest import clip_rows
-from models.training.speech_landmarks import fit_length, measure_lags, overlap, read_clips
+from models.training.source_clips import fit_length, overlap, read_clips
+from models.training.speech_landmarks import LAGS, measure_lags
 
 Points = NDArray[np.float32]
 Item = TypeVar("Item")
 
-LAGS = "lags.json"
 CROP_FRAME = NormalFrame(
     origin=np.array([CROP_SIZE / 2, CROP_SIZE * CROP_EYE_LEVEL], np.float32),
     axis=np.array([CROP_SIZE / CROP_INTEROCULARS, 0], np.float32),

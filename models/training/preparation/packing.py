@@ -15,7 +15,7 @@ from models.training.preparation.footage import read_footage, read_speech
 from models.training.preparation.records import Record, written_whole
 from models.training.preparation.takes import Take
 from models.training.preparation.tracking import check_length
-from models.training.speech_landmarks import fit_length
+from models.training.source_clips import fit_length
 from models.video import encode_video
 
 

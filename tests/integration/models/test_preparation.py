@@ -24,7 +24,7 @@ from models.training.face_pairs import PairSampler
 from models.training.preparation import prepare as preparation
 from models.training.preparation.lip_lag import LAGS, correlations
 from models.training.preparation.mead import read_mead
-from models.training.speech_landmarks import read_clips
+from models.training.source_clips import read_clips
 from models.video import encode_video
 from tests.integration.models.tiny_data import train_quickly
 from tests.media import recording

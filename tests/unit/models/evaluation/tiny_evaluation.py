@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.evaluation.held_out import LAGS
 from models.painter import PainterConfig
 from models.pipeline import TalkingFacePipeline
 from models.training.face_frames import LANDMARK_SCALE
+from models.training.speech_landmarks import LAGS
 from models.video import encode_video
 from models.visual_translator import TranslatorConfig, VisualTranslator
 from tests.media import babble

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from models.training.speech_landmarks import is_in_step
+from models.training.source_clips import is_in_step
 
 
 @pytest.mark.parametrize(
