@@ -33,8 +33,8 @@ def main() -> None:
             "gradient": mean_gradient(out, compute),
             "drawn": float(compute.randomness(0).random()),
             "landmarks": landmark_weights(out / "landmarks", compute),
-            "translator": translator_weights(data, out / "translator", compute, seconds=0.5),
-            "resumed": translator_weights(data, out / "translator", compute, seconds=1.0),
+            "translator": translator_weights(data, out / "translator", compute),
+            "resumed": translator_weights(data, out / "translator", compute),
         }
         torch.save(ended, out / f"{compute.rank}.pt")
 
@@ -57,18 +57,16 @@ def landmark_weights(folder: Path, compute: Compute) -> dict[str, torch.Tensor]:
     return {name: value.detach() for name, value in tiny.session.network.named_parameters()}
 
 
-def translator_weights(
-    data: Path, folder: Path, compute: Compute, seconds: float
-) -> dict[str, torch.Tensor]:
-    """Train stage two, from where it stopped, until the clock shows so many seconds."""
+def translator_weights(data: Path, folder: Path, compute: Compute) -> dict[str, torch.Tensor]:
+    """Train stage two, from where it stopped, for a tenth of a second: at least one round."""
     folder.mkdir(exist_ok=True)
-    options = Options(data, folder, seconds / 60, adversarial_from=0.0, batch=2, validation="lrcar")
+    options = Options(data, folder, 1.0, adversarial_from=0.0, batch=2, validation="lrcar")
     config = TranslatorConfig(mouth=TINY, eyes=TINY, motion_width=8)
     trainer = Trainer(VisualTranslator(config), options, compute)
     if (folder / "state.pt").exists():
         trainer.restore()
-    sampler = PairSampler(talking_faces(), compute.randomness(0), compute.device)
-    run(trainer, sampler)
+    options.minutes = (trainer.progress.seconds + 0.1) / 60
+    run(trainer, PairSampler(talking_faces(), compute.randomness(0), compute.device))
     return {name: value.detach() for name, value in trainer.translator.named_parameters()}
 
 
