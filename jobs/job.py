@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from jobs.errors import InvalidTransition, StaleAttempt
 
@@ -69,6 +69,11 @@ class Stage(StrEnum):
     STORING = "storing"
 
 
+def _as_whole_number(value: object) -> object:
+    # JSON has one kind of number: 7.0 is 7.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Options(Value):
     """What the caller may choose about the video."""
 
@@ -81,7 +86,7 @@ class Options(Value):
     compose: Literal["crop", "full"] = Field(
         "crop", description="A square around the face, or the face within the whole portrait."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+    seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
         0, description="Same inputs and seed, same head motion and blinks."
     )
     consent: Literal[True] = Field(

@@ -156,7 +156,10 @@ def _unavailable(problem_type: ProblemType, error: Unavailable, request: Request
 
 def _accepted_methods(request: Request) -> Iterable[str]:
     """Return the methods of every route with this path; the framework tells only the first's."""
+    path = None
     for route in request.app.state.routes:
         match, _ = route.matches(request.scope)
-        if match is not Match.NONE:
+        # A path that is spelled out, such as /v1/jobs/batch, comes before the ids it looks like.
+        path = path or (route.path if match is not Match.NONE else None)
+        if path is not None and route.path == path:
             yield from route.methods

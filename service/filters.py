@@ -1,9 +1,10 @@
 """Which jobs a list shows: the filters of its query."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from jobs.job import JobStatus
 from jobs.listing import JobFilter
@@ -20,6 +21,17 @@ METADATA_PARAMETER: dict[str, Any] = {
     "schema": {"type": "string"},
 }
 
+_DAY_AND_HOUR = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:.*", re.ASCII)
+
+
+def _no_timestamp(text: str) -> str:
+    if not _DAY_AND_HOUR.fullmatch(text):
+        raise ValueError("a time such as 2026-11-22T12:00:00Z is accepted")
+    return text
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_no_timestamp)]
+
 _NAMES = ("status", "created_after", "created_before", "limit", "cursor")
 
 
@@ -29,10 +41,10 @@ def read_filter(
         list[JobStatus] | None, Query(description="Only jobs in one of these states.")
     ] = None,
     created_after: Annotated[
-        AwareDatetime | None, Query(description="Only jobs made after this time (RFC 3339).")
+        Time | None, Query(description="Only jobs made after this time (RFC 3339).")
     ] = None,
     created_before: Annotated[
-        AwareDatetime | None, Query(description="Only jobs made before this time (RFC 3339).")
+        Time | None, Query(description="Only jobs made before this time (RFC 3339).")
     ] = None,
 ) -> JobFilter:
     """Return what the query of a request lets through.

@@ -95,7 +95,6 @@ def job_request_body() -> dict[str, Any]:
         "audio": _file("WAV, MP3, FLAC, OGG, M4A, MP4 or WEBM with speech."),
     }
     fields = {name: _without_null(schema) for name, schema in request["properties"].items()}
-    fields["consent"] = {**fields["consent"], "type": "string", "const": "true"}
     form = {**request, "properties": {**files, **fields}, **_one_source("")}
     body = _body({"multipart/form-data": form, "application/json": _job_request()})
     body["requestBody"]["content"]["multipart/form-data"]["encoding"] = {
@@ -165,7 +164,10 @@ def _complete(operation: dict[str, Any]) -> None:
     for status, response in problem_responses(ProblemType.INTERNAL_ERROR).items():
         responses[str(status)] = response
     for parameter in operation.get("parameters", ()):
-        parameter["schema"] = _without_null(parameter["schema"])
+        schema = _without_null(parameter["schema"])
+        # A header that may come more than once is a text all the same.
+        is_header = parameter["in"] == "header"
+        parameter["schema"] = schema.get("items", schema) if is_header else schema
         parameter["example"] = PARAMETERS[parameter["name"]]
     for media_type, example in REQUESTS.get(name, {}).items():
         operation["requestBody"]["content"][media_type]["example"] = example

@@ -82,26 +82,31 @@ class BatchRequest(Value):
 FIELDS = tuple(JobRequest.model_fields)
 
 
-def read_request(values: Mapping[str, Any], files: Collection[str], rules: UrlRules) -> JobRequest:
+def read_request(
+    values: Mapping[str, Any], rules: UrlRules, files: Collection[str] | None = None
+) -> JobRequest:
     """Return the request, what was left out with its default.
 
     Args:
         values: by name; a form's texts or JSON values.
-        files: the names of the inputs that came as files.
         rules: which URLs are followed.
+        files: the names of the inputs that came as files; None: it is no form, and `values` have
+            types of their own.
 
     Raises:
         Problem: a name or a value is not accepted, consent is not given, or an input does not
             come in exactly one way.
     """
     refuse_unknown(values)
-    _require_consent(values.get("consent"))
+    is_form = files is not None
+    _require_consent(values.get("consent"), is_form=is_form)
+    asked = to_json({**values, "consent": True})
     try:
-        request = JobRequest.model_validate({**values, "consent": True}, context=rules)
+        request = JobRequest.model_validate_json(asked, strict=not is_form, context=rules)
     except ValidationError as error:
         raise _invalid_options(error.errors()) from error
     for name in INPUTS:
-        _require_one_source(request, name, is_file=name in files)
+        _require_one_source(request, name, is_file=name in (files or ()))
     return request
 
 
@@ -150,8 +155,9 @@ def quote(value: JsonValue, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def _require_consent(consent: JsonValue) -> None:
-    is_given = consent is True or (isinstance(consent, str) and consent.strip().lower() in _YES)
+def _require_consent(consent: JsonValue, *, is_form: bool) -> None:
+    is_yes = is_form and isinstance(consent, str) and consent.strip().lower() in _YES
+    is_given = consent is True or is_yes
     if not is_given:
         given = "is missing" if consent is None else f"is {quote(consent)}"
         raise Problem(

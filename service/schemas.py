@@ -205,7 +205,7 @@ class FrameLandmarks(BaseModel):
     """The landmarks of every frame and the emotion over time."""
 
     frame_rate: float = Field(description="Frames a second.")
-    landmarks: list[list[tuple[float, float]]] = Field(
+    landmarks: list[list[Annotated[list[float], Field(min_length=2, max_length=2)]]] = Field(
         description="[T, 79, 2]: of each frame the points, in pixels of the video."
     )
     emotions: list[list[float]] = Field(

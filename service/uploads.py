@@ -54,7 +54,7 @@ async def receive_upload(request: Request, settings: ServiceSettings) -> AsyncIt
     """
     if require_type(request, FORM, JSON) == JSON:
         values = await receive_object(request, settings.upload_max_seconds)
-        yield Upload(read_request(values, (), settings.url_rules))
+        yield Upload(read_request(values, settings.url_rules))
         return
     async with receive_form(request, settings.upload_max_seconds) as form:
         refuse_unknown(form, also=INPUTS)
@@ -62,7 +62,7 @@ async def receive_upload(request: Request, settings: ServiceSettings) -> AsyncIt
         sizes = {"portrait": settings.portrait_max_bytes, "audio": settings.audio_max_bytes}
         files = {name: _file(form, name, sizes[name]) for name in INPUTS if name in form}
         values = {name: _value(form, name) for name in FIELDS if name in form}
-        yield Upload(read_request(values, files, settings.url_rules), files)
+        yield Upload(read_request(values, settings.url_rules, files), files)
 
 
 def require_type(request: Request, *accepted: str) -> str:

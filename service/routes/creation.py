@@ -199,7 +199,7 @@ async def create_jobs(
 async def _outcome(creation: Creation, values: dict[str, Any], key: str | None) -> dict[str, Any]:
     """Return what became of one request of a batch: its status, and the job or the problem."""
     try:
-        upload = Upload(read_request(values, (), creation.components.settings.url_rules))
+        upload = Upload(read_request(values, creation.components.settings.url_rules))
         job, _ = await creation.make(upload, key)
     except ClientDisconnect:
         raise

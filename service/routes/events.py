@@ -36,10 +36,24 @@ AFTER_ALL = "ended"
 
 _EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}|" + AFTER_ALL)
 
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"const": "job"},
+        "id": {"type": "string", "description": "Absent: only the place in the queue is new."},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobDocument"},
+        },
+    },
+    "required": ["event", "data"],
+}
+
 _RESPONSES: Responses = {
     200: {
         "description": "Events `job`, whose data is the job's document; the last one is final.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"itemSchema": _EVENT}},
     },
     204: {"description": "The job has ended, and `Last-Event-ID` knows it."},
     **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),

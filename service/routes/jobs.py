@@ -36,7 +36,10 @@ def list_jobs(
     components: AppComponents,
     wanted: Annotated[JobFilter, Depends(read_filter)],
     limit: Annotated[int, Query(ge=1, le=100, description="Jobs in a page, at most.")] = 20,
-    cursor: Annotated[str | None, Query(description="The last page's `next_cursor`.")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(description="The last page's `next_cursor`.", json_schema_extra={"format": "cursor"}),
+    ] = None,
 ) -> JobPage:
     """Return a page of jobs, newest first.
 

@@ -23,6 +23,7 @@ def test_a_method_that_is_not_there_is_told_with_those_that_are(http: TestClient
     assert_problem(answer, ProblemType.METHOD_NOT_ALLOWED, "PUT", "DELETE, GET")
     assert answer.headers["allow"] == "DELETE, GET"
     assert http.post("/web/app.js").headers["allow"] == "GET, HEAD"
+    assert http.put("/v1/jobs/batch").headers["allow"] == "POST"
 
 
 def test_a_crash_is_told_as_a_problem_and_logged_once_with_its_cause(

@@ -85,10 +85,11 @@ def test_each_answer_is_described_with_its_headers(operation: Operation) -> None
 @each_operation
 def test_what_goes_in_and_out_has_an_example_that_fits(operation: Operation) -> None:
     for where, body in operation.bodies():
-        if body["schema"].get("format") == "binary":
+        schema = body.get("schema", {})
+        if schema.get("format") == "binary" or where.startswith("206"):
             continue
         assert "example" in body, where
-        assert_fits(body["example"], body["schema"])
+        assert_fits(body["example"], schema)
 
 
 @each_operation

@@ -1,0 +1,68 @@
+"""The service does what its OpenAPI document says, also when it is asked for what it does not."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.job import Result
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage, landmarks_key, poster_key, video_key
+from jobs.store import JobStore
+from service.settings import ServiceSettings
+from tests.integration.service.callers import Guarded, guarding
+from tests.jobs_examples import new_job, result_of
+
+FOLDER = Path(__file__).parent
+FINISHED = "job_finished"
+"""As schemathesis.toml names it."""
+
+
+@pytest.fixture
+def guarded(settings: Settings) -> Iterator[Guarded]:
+    with guarding(ServiceSettings(**settings.model_dump())) as guarded:
+        yield guarded
+
+
+@pytest.fixture
+def finished_job(store: JobStore, storage: ObjectStorage) -> Result:
+    """What a job has made, in the tenant that Schemathesis asks for."""
+    job = new_job(tenant="acme").model_copy(update={"id": FINISHED})
+    store.accept(job)
+    store.claim(job.id)
+    result = result_of(
+        job.id, 1, poster_key=poster_key(job.id, 1), landmarks_key=landmarks_key(job.id, 1)
+    )
+    arrays = BytesIO()
+    np.savez(arrays, landmarks=np.zeros((2, 79, 2)), emotions=np.ones((2, 8)), frame_rate=25.0)
+    storage.put(video_key(job.id, 1), bytes(1000), "video/mp4")
+    storage.put(poster_key(job.id, 1), bytes(100), "image/jpeg")
+    storage.put(landmarks_key(job.id, 1), arrays.getvalue(), "application/x-npz")
+    store.finish(job.id, 1, result)
+    return result
+
+
+def test_every_answer_is_as_documented(
+    guarded: Guarded, finished_job: Result, tmp_path: Path
+) -> None:
+    """Ask with the examples, edge cases, anything that fits or does not, and chains of these."""
+    token = guarded.key()["Authorization"].removeprefix("Bearer ")
+    schemathesis = Path(sys.executable).with_name("st")
+    done = subprocess.run(
+        [
+            *(schemathesis, "--config-file", FOLDER / "schemathesis.toml", "run", "--no-color"),
+            f"{guarded.live.http.base_url}/openapi.json",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "AMIGO_API_KEY": token, "PYTHONPATH": str(FOLDER.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
