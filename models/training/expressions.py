@@ -21,31 +21,31 @@ Array = NDArray[np.float32]
 ACTIONS: dict[Emotion, dict[str, float]] = {
     Emotion.NEUTRAL: {},
     Emotion.HAPPINESS: {
-        "mouthSmile": 0.75, "cheekSquint": 0.7, "cheekRaiser": 0.4, "mouthDimple": 0.3,
-        "browOuterUp": 0.15,
+        "mouthSmile": 0.95, "cheekSquint": 0.9, "cheekRaiser": 0.5, "mouthDimple": 0.3,
+        "browOuterUp": 0.15, "eyeSquint": 0.25,
     },
     Emotion.SADNESS: {
-        "browInnerUp": 1.1, "browDown": 0.3, "mouthFrown": 1.0, "mouthShrugLower": 0.3,
-        "eyeBlink": 0.2, "mouthPucker": 0.2,
+        "browInnerUp": 1.3, "browDown": 0.35, "mouthFrown": 1.5, "mouthShrugLower": 0.5,
+        "eyeBlink": 0.35, "mouthPucker": 0.2, "mouthStretch": 0.15,
     },
     Emotion.ANGER: {
-        "browDown": 1.3, "eyeSquint": 0.7, "noseSneer": 0.35, "mouthPress": 0.7, "mouthFrown": 0.5,
-        "mouthRollLower": 0.3, "eyeWide": 0.3,
+        "browDown": 1.5, "eyeSquint": 0.6, "noseSneer": 0.5, "mouthPress": 0.8, "mouthFrown": 0.8,
+        "mouthRollLower": 0.4, "eyeWide": 0.5,
     },
     Emotion.FEAR: {
-        "browInnerUp": 1.1, "browOuterUp": 0.5, "browDown": 0.3, "eyeWide": 1.2,
-        "mouthStretch": 0.8,
+        "browInnerUp": 1.3, "browOuterUp": 0.5, "browDown": 0.3, "eyeWide": 1.4,
+        "mouthStretch": 1.0,
     },
     Emotion.DISGUST: {
-        "noseSneer": 1.0, "mouthUpperUp": 0.4, "browDown": 0.7, "cheekSquint": 0.7,
-        "mouthFrown": 0.5, "mouthShrugLower": 0.3,
+        "noseSneer": 1.2, "mouthUpperUp": 0.6, "browDown": 0.9, "cheekSquint": 0.8,
+        "eyeSquint": 0.4, "mouthFrown": 0.7, "mouthShrugLower": 0.4,
     },
     Emotion.SURPRISE: {
         "browInnerUp": 1.2, "browOuterUp": 1.1, "eyeWide": 1.2, "jawOpen": 0.12, "mouthPucker": 0.2,
     },
     Emotion.CONTEMPT: {
-        "mouthSmile_L": 0.55, "mouthDimple_L": 0.9, "eyeSquint_L": 0.5, "browOuterUp_R": 0.35,
-        "mouthPress_L": 0.4,
+        "mouthSmile_L": 1.0, "mouthDimple_L": 1.2, "eyeSquint_L": 0.6, "cheekSquint_L": 0.5,
+        "browOuterUp_R": 0.7, "browDown_L": 0.4, "mouthPress_L": 0.4, "mouthFrown_R": 0.25,
     },
 }  # fmt: skip
 
