@@ -1,0 +1,38 @@
+"""What the figures were measured on, and what a process takes of it."""
+
+import os
+import platform
+import re
+import resource
+from pathlib import Path
+
+import torch
+
+
+def machine(device: str) -> str:
+    """Name what the figures were measured on, and how busy it was."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    load = f"load {os.getloadavg()[0]:.1f}"
+    threads = f"{torch.get_num_threads()} threads"
+    return f"CPU ({platform.machine()}, {os.cpu_count()} cores, {threads}, {load})"
+
+
+def peak_memory() -> float:
+    """Return the most memory this process has held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def resident_memory(pid: int) -> float:
+    """Return the memory that a process holds, in MiB, as Linux tells it."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    if found is None:
+        raise ProcessLookupError(f"Process {pid} holds no memory.")
+    return int(found[1]) / 1024
+
+
+def processor_time(pid: int) -> float:
+    """Return the seconds that a process has had of the processors, as Linux tells it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
