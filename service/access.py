@@ -12,7 +12,7 @@ from service.components import AppComponents
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
-def _known_characters(
+async def _known_characters(
     job_id: Annotated[str, Path(description="As `id` in the job's document.")],
 ) -> str:
     # An id becomes part of keys in the store, where a colon would lead elsewhere.

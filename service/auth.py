@@ -65,7 +65,7 @@ CallerDep = Annotated[Caller, Depends(require_caller)]
 def require_scope(scope: Scope) -> Any:
     """Return an entry of `dependencies=[…]` for a route that needs this scope."""
 
-    def check(caller: CallerDep) -> None:
+    async def check(caller: CallerDep) -> None:
         if scope not in caller.scopes:
             given = ", ".join(sorted(caller.scopes)) or "none"
             raise _refusal(

@@ -147,7 +147,7 @@ class Wish:
     redirect: bool
 
 
-def _wish(
+async def _wish(
     request: Request,
     range: Annotated[str | None, Header(description="One range of bytes.")] = None,
     if_range: Annotated[str | None, Header(description="The `ETag` the range is of.")] = None,

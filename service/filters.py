@@ -35,7 +35,7 @@ Time = Annotated[AwareDatetime, BeforeValidator(_no_timestamp)]
 _NAMES = ("status", "created_after", "created_before", "limit", "cursor")
 
 
-def read_filter(
+async def read_filter(
     request: Request,
     status: Annotated[
         list[JobStatus] | None, Query(description="Only jobs in one of these states.")

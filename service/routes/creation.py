@@ -103,7 +103,7 @@ class Creation:
         return await to_thread.run_sync(describe_accepted, job, self.components)
 
 
-def _creation(request: Request, caller: CallerDep, components: AppComponents) -> Creation:
+async def _creation(request: Request, caller: CallerDep, components: AppComponents) -> Creation:
     return Creation(request, caller, components)
 
 

@@ -1,5 +1,7 @@
 """What a caller may do, and how a refusal says so."""
 
+import asyncio
+
 import pytest
 
 from jobs.keys import Scope
@@ -9,7 +11,7 @@ from service.problems import Problem, ProblemType
 
 
 def check(scope: Scope, caller: Caller) -> None:
-    require_scope(scope).dependency(caller)
+    asyncio.run(require_scope(scope).dependency(caller))
 
 
 def test_whoever_uses_an_open_system_may_do_everything() -> None:
