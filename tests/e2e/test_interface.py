@@ -1,0 +1,60 @@
+"""Promises of the interface that only the whole system can keep; docs/api.md lists the others."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from client import AmigoClient
+from deploy.processes import SeaweedServer
+from deploy.standalone import Standalone
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage, job_prefix, video_key
+from jobs.store import JobStore
+from service.settings import ServiceSettings
+from tests.e2e.test_api_docs import program_of
+from tests.integration.service.conftest import serving
+from tests.jobs_examples import new_job, result_of
+
+pytestmark = pytest.mark.timeout(600)
+
+VIDEO = bytes(range(256))
+
+
+@pytest.fixture
+def objects(system: Standalone, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
+    """The objects of the running system."""
+    for name, value in program_of(system, "service").env.items():
+        monkeypatch.setenv(name, value)
+    return ObjectStorage.connect(Settings())
+
+
+def test_a_deleted_job_leaves_no_object(
+    client: AmigoClient, objects: ObjectStorage, portrait: Path, speech: Path
+) -> None:
+    job = client.submit(portrait, speech, consent=True)
+    assert client.wait(job.id, timeout=300).has_succeeded
+    assert list(objects.objects(job_prefix(job.id)))
+    client.delete(job.id)
+    assert not list(objects.objects(job_prefix(job.id)))
+
+
+def test_where_callers_reach_the_object_store_it_hands_out_the_video(
+    settings: Settings, s3: SeaweedServer, store: JobStore, storage: ObjectStorage
+) -> None:
+    job = new_job()
+    store.accept(job)
+    store.claim(job.id)
+    storage.put(video_key(job.id, 1), VIDEO, "video/mp4")
+    store.finish(job.id, 1, result_of(job.id, 1))
+    public = {**settings.model_dump(), "s3_public_endpoint_url": s3.url}
+    with serving(ServiceSettings(**public)) as live:
+        path = f"/v1/jobs/{job.id}/video"
+        answer = live.http.get(path, params={"download": True})
+        assert answer.status_code == 307
+        assert live.http.get(path, params={"redirect": False}).content == VIDEO
+    handed_out = httpx.get(answer.headers["location"], headers={"Range": "bytes=5-9"})
+    assert (handed_out.status_code, handed_out.content) == (206, VIDEO[5:10])
+    assert handed_out.headers["content-type"] == "video/mp4"
+    name = f'attachment; filename="{job.id}.mp4"'
+    assert handed_out.headers["content-disposition"] == name
