@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from jobs.errors import KeyInvalid
 from jobs.keys import ApiKey, Scope
 from service.caller import ANYONE, Caller
-from service.components import AppComponents
+from service.components import AppComponents, Components
 from service.cross_origin import refuse_strange_pages
 from service.limits import RequestLimits, note_standing
 from service.observation import note_key
@@ -30,7 +31,7 @@ _bearer = HTTPBearer(
 )
 
 
-def require_caller(
+async def require_caller(
     request: Request,
     components: AppComponents,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
@@ -50,16 +51,20 @@ def require_caller(
             ProblemType.KEY_MISSING,
             "The request has no key; the header `Authorization: Bearer amigo_…` is needed.",
         )
+    return await run_in_threadpool(_admit, request, components, credentials.credentials)
+
+
+CallerDep = Annotated[Caller, Depends(require_caller)]
+
+
+def _admit(request: Request, components: Components, token: str) -> Caller:
     try:
-        key = components.keys.verify(credentials.credentials)
+        key = components.keys.verify(token)
     except KeyInvalid as error:
         raise _refusal(ProblemType.KEY_INVALID, str(error), 'error="invalid_token"') from error
     note_key(request.scope, key.id)
     _count_request(request, key, components.request_limits)
     return Caller.with_key(key)
-
-
-CallerDep = Annotated[Caller, Depends(require_caller)]
 
 
 def require_scope(scope: Scope) -> Any:

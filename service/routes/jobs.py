@@ -9,7 +9,7 @@ from jobs.errors import InvalidTransition, StorageUnavailable
 from jobs.keys import Scope
 from jobs.listing import Cursor, JobFilter
 from jobs.storage import job_prefix
-from service.access import OwnJob
+from service.access import JobId, OwnJob, own_job
 from service.auth import CallerDep, require_scope
 from service.components import AppComponents
 from service.conditional import is_unchanged
@@ -72,7 +72,8 @@ def list_jobs(
     },
 )
 async def read_job(
-    job: OwnJob,
+    job_id: JobId,
+    caller: CallerDep,
     components: AppComponents,
     wait: Annotated[
         int, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change at most.")
@@ -84,15 +85,16 @@ async def read_job(
     """Return where the job stands and what came of it, now or as soon as that changes."""
     known = if_none_match
 
+    def look() -> JobDocument:
+        return describe(own_job(job_id, caller, components), components)
+
     def is_due(document: JobDocument) -> bool:
         nonlocal known
         # Without a tag, a change is one from what is read first.
         known = known or document_tag(document)
         return document.status.is_final or not is_unchanged(known, document_tag(document))
 
-    document = await components.watcher.read_until(
-        job.id, lambda: describe(components.store.get(job.id), components), is_due, wait
-    )
+    document = await components.watcher.read_until(job_id, look, is_due, wait)
     headers = {"ETag": document_tag(document), "Cache-Control": "private, no-cache"}
     if not document.status.is_final:
         headers["Retry-After"] = str(components.settings.poll_seconds)
