@@ -245,35 +245,13 @@ class ObjectStorage:
             )
         return PresignedPut(url, {"Content-Length": str(size), "Content-Type": content_type})
 
-    def copy(self, source: str, key: str) -> None:
-        """Copy an object within the bucket, in place of what lies under `key`.
-
-        Raises:
-            ObjectNotFound: nothing lies under `source`.
-        """
-        with _translated_errors(source):
-            self._client.copy_object(
-                Bucket=self._bucket, Key=key, CopySource={"Bucket": self._bucket, "Key": source}
-            )
-
-    def ensure_bucket(self) -> None:
-        """Create the bucket unless it is there."""
-        if not self._has_bucket():
-            with _translated_errors(self._bucket):
-                self._client.create_bucket(Bucket=self._bucket)
-
     def ping(self) -> None:
         """Return when the bucket can be reached."""
-        if not self._has_bucket():
-            raise StorageUnavailable(f"The object store has no bucket {self._bucket}.")
-
-    def _has_bucket(self) -> bool:
         try:
             with _translated_errors(self._bucket):
                 self._client.head_bucket(Bucket=self._bucket)
-        except ObjectNotFound:
-            return False
-        return True
+        except ObjectNotFound as error:
+            raise StorageUnavailable(f"The object store has no bucket {self._bucket}.") from error
 
     def _pages(self, prefix: str) -> "PageIterator[ListObjectsV2OutputTypeDef]":
         paginator = self._client.get_paginator("list_objects_v2")

@@ -251,10 +251,6 @@ class JobStore:
         processing = () if position is None else tuple(self._known(ids))
         return Outlook(position, processing, tuple(runs), clock_time(*time))
 
-    def queue_position(self, job_id: str) -> int | None:
-        """Return how many claims until the job's own, 1 for the next; None when not queued."""
-        return self.outlook(job_id).position
-
     def counts(self) -> dict[JobStatus, int]:
         """Return how many jobs are in each state."""
         with translated_errors(), self._client.pipeline() as pipe:

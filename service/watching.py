@@ -98,11 +98,6 @@ class JobWatcher:
             if not self._followers[job_id]:
                 del self._followers[job_id]
 
-    async def wait(self, job_id: str, seconds: float) -> None:
-        """Return when the job changes, or after so many seconds."""
-        with self.following(job_id) as changes:
-            await changes.wait(seconds)
-
     async def read_until(
         self, job_id: str, read: Callable[[], T], is_due: Callable[[T], bool], seconds: float
     ) -> T:

@@ -3,7 +3,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from jobs.assets import KEPT, Asset, AssetKind, Assets, asset_key
+from jobs.assets import KEPT, Asset, AssetKind, Assets
 from jobs.errors import AssetNotFound, AssetNotUploaded
 from jobs.job import utc_now
 from jobs.storage import ObjectStorage, PresignedPut
@@ -97,10 +97,3 @@ def test_what_has_expired_is_swept_and_nothing_else(assets: Assets, storage: Obj
     assert assets.read("acme", asset.id, AssetKind.PORTRAIT) == PICTURE
     assert assets.sweep(utc_now() + KEPT + timedelta(minutes=1)) == 2
     assert list(storage.objects("assets/")) == []
-
-
-def test_an_object_is_copied(storage: ObjectStorage) -> None:
-    key = asset_key("acme", "asset_a", AssetKind.PORTRAIT)
-    storage.put(key, PICTURE, "image/png")
-    storage.copy(key, "jobs/job_a/inputs/portrait")
-    assert storage.get("jobs/job_a/inputs/portrait") == PICTURE

@@ -116,13 +116,10 @@ def test_a_presigned_url_expires(storage: ObjectStorage) -> None:
     wait_for(lambda: httpx.get(url).status_code == 403)
 
 
-def test_a_bucket_is_created_once(s3_settings: Settings) -> None:
-    fresh = ObjectStorage.connect(s3_settings.model_copy(update={"s3_bucket": "amigo-fresh"}))
+def test_a_missing_bucket_is_unavailable(s3_settings: Settings) -> None:
+    storage = ObjectStorage.connect(s3_settings.model_copy(update={"s3_bucket": "amigo-fresh"}))
     with pytest.raises(StorageUnavailable, match="no bucket amigo-fresh"):
-        fresh.ping()
-    fresh.ensure_bucket()
-    fresh.ensure_bucket()
-    fresh.ping()
+        storage.ping()
 
 
 def test_wrong_credentials_are_unavailable(s3_settings: Settings) -> None:
@@ -150,7 +147,6 @@ def test_a_dead_object_store_is_unavailable_within_seconds(tmp_path: Path) -> No
             lambda: storage.stream(KEY),
             lambda: list(storage.objects("jobs/")),
             lambda: storage.delete_prefix("jobs/job_a/"),
-            storage.ensure_bucket,
             storage.ping,
         ):
             began = time.monotonic()

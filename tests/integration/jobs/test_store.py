@@ -228,24 +228,24 @@ def test_the_queue_is_first_come_first_served(store: JobStore) -> None:
     jobs = [new_job() for _ in range(3)]
     for job in jobs:
         store.accept(job)
-    assert [store.queue_position(job.id) for job in jobs] == [1, 2, 3]
+    assert [store.outlook(job.id).position for job in jobs] == [1, 2, 3]
     store.claim(jobs[0].id)
-    assert [store.queue_position(job.id) for job in jobs] == [None, 1, 2]
+    assert [store.outlook(job.id).position for job in jobs] == [None, 1, 2]
     store.requeue(jobs[0].id, 1)
-    assert [store.queue_position(job.id) for job in jobs] == [3, 1, 2]
+    assert [store.outlook(job.id).position for job in jobs] == [3, 1, 2]
 
 
 def test_a_job_of_a_higher_priority_goes_before_those_that_waited(store: JobStore) -> None:
     low, normal, high = (new_job(priority=each) for each in ("low", "normal", "high"))
     for job in (low, normal, high):
         store.accept(job)
-    assert [store.queue_position(job.id) for job in (high, normal, low)] == [1, 2, 3]
+    assert [store.outlook(job.id).position for job in (high, normal, low)] == [1, 2, 3]
     store.claim(high.id)
-    assert [store.queue_position(job.id) for job in (high, normal, low)] == [None, 1, 2]
+    assert [store.outlook(job.id).position for job in (high, normal, low)] == [None, 1, 2]
     store.delete(normal.id)
-    assert store.queue_position(low.id) == 1
+    assert store.outlook(low.id).position == 1
     store.requeue(high.id, 1)
-    assert [store.queue_position(job.id) for job in (high, low)] == [1, 2]
+    assert [store.outlook(job.id).position for job in (high, low)] == [1, 2]
 
 
 def test_every_change_is_announced(store: JobStore, valkey_url: str) -> None:
@@ -357,7 +357,7 @@ def test_marking_a_claimed_job_dispatched_does_not_queue_it(store: JobStore, job
     store.requeue(job.id, 1)
     store.cancel(job.id)
     store.mark_dispatched(job.id)
-    assert store.queue_position(job.id) is None
+    assert store.outlook(job.id).position is None
 
 
 def test_marking_a_job_dispatched_while_it_is_claimed_does_not_queue_it(

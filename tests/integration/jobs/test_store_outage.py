@@ -46,7 +46,6 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "events": lambda store: store.events("job_a"),
     "latest_event": lambda store: store.latest_event("job_a"),
     "outlook": lambda store: store.outlook("job_a"),
-    "queue_position": lambda store: store.queue_position("job_a"),
     "counts": lambda store: store.counts(),
     "undispatched": lambda store: store.undispatched(),
     "mark_dispatched": lambda store: store.mark_dispatched("job_a"),

@@ -86,6 +86,7 @@ def test_a_wait_is_over_when_the_job_changes() -> None:
     async def wait() -> None:
         watcher = FakeWatcher()
         asyncio.get_running_loop().call_later(0.01, watcher.announce, "job_a")
-        await watcher.wait("job_a", LONG)
+        with watcher.following("job_a") as changes:
+            await changes.wait(LONG)
 
     asyncio.run(asyncio.wait_for(wait(), 10))
