@@ -46,7 +46,7 @@ format: $(VENV)/dev.stamp  ## format the code and fix what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp  ## measure this machine: seconds a stage, real-time factor, requests a second
+bench: $(VENV)/dev.stamp  ## measure this machine: seconds a stage, real-time factor, requests a second, error of the ETA
 	@$(BIN)/python -m benchmarks
 
 evaluate: data-given $(VENV)/dev.stamp  ## measure both stages: make evaluate DATA=folder [OUT=out/evaluation] [CLIPS=n]

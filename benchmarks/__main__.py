@@ -5,21 +5,24 @@ import asyncio
 
 import torch
 
+from benchmarks.forecast import measure_forecast
 from benchmarks.http_floor import measure_http_floor
 from benchmarks.pipeline import measure_pipeline
 
 
 def main() -> None:
-    """Measure the pipeline, the HTTP floor, or both."""
+    """Measure the pipeline, the HTTP floor and the ETA, or one of them."""
     arguments = argparse.ArgumentParser(description=main.__doc__)
-    arguments.add_argument("--only", choices=("pipeline", "http"))
+    arguments.add_argument("--only", choices=("pipeline", "http", "eta"))
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments.add_argument("--compose", choices=("crop", "full"), default="crop")
     chosen = arguments.parse_args()
-    if chosen.only != "http":
+    if chosen.only in (None, "pipeline"):
         measure_pipeline(chosen.device, chosen.compose)
-    if chosen.only != "pipeline":
+    if chosen.only in (None, "http"):
         asyncio.run(measure_http_floor())
+    if chosen.only in (None, "eta"):
+        measure_forecast()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,89 @@
+"""How far the ETA that a job tells is from its real end, over HTTP, on the whole system."""
+
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Self
+
+from benchmarks.machine import machine
+from benchmarks.pipeline import EXAMPLES
+from client.client import AmigoClient
+from client.job_view import JobView
+from deploy.standalone import Standalone
+
+LESSONS = (2.0, 5.0, 9.0)
+"""Seconds of speech of the jobs that the system learns from before any is judged."""
+
+JUDGED = (4.0, 12.0, 1.5, 7.0, 3.0, 10.0, 2.5, 6.0, 15.0, 5.0)
+"""Seconds of speech of the jobs that are judged, one after the other."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A job as it was told, and when; the system's clock is this machine's."""
+
+    job: JobView
+    at: datetime
+
+    @classmethod
+    def now(cls, job: JobView) -> Self:
+        return cls(job, datetime.now(UTC))
+
+    def error(self, end: datetime) -> float:
+        """Return the error of the ETA as a share of the time that was really left."""
+        if self.job.eta_seconds is None:
+            raise RuntimeError(f"Job {self.job.id} tells no ETA.")
+        left = (end - self.at).total_seconds()
+        return abs(self.job.eta_seconds - left) / left
+
+
+def measure_forecast() -> None:
+    """Run jobs of varied length on a system of its own and print the median errors."""
+    with (
+        TemporaryDirectory() as folder,
+        Standalone(Path(folder) / "system", say=lambda _: None) as system,
+        AmigoClient(system.url) as client,
+    ):
+        for seconds in LESSONS:
+            client.wait(submit(client, speech(Path(folder), seconds)).id)
+        errors = [judge(client, speech(Path(folder), seconds)) for seconds in JUDGED]
+    at_creation, at_rendering = zip(*errors, strict=True)
+    print(f"\n{machine('cpu')}; {len(JUDGED)} jobs after {len(LESSONS)} to learn from\n")
+    print("| ETA | median error, of the time really left | largest |")
+    print("|---|---|---|")
+    print_row("told at creation", at_creation)
+    print_row("told at first sight of rendering", at_rendering)
+
+
+def print_row(name: str, errors: Sequence[float]) -> None:
+    print(f"| {name} | {median(errors):.0%} | {max(errors):.0%} |")
+
+
+def judge(client: AmigoClient, audio: Path) -> tuple[float, float]:
+    """Return the error of what a job tells when it is made, and when it is first seen rendering."""
+    created = Look.now(submit(client, audio))
+    looks = [Look.now(job) for job in client.follow(created.job.id)]
+    rendering = next((look for look in looks if look.job.stage == "rendering"), None)
+    last = looks[-1].job
+    if rendering is None or not last.has_succeeded:
+        raise RuntimeError(f"Job {last.id} was not seen rendering, or failed: {last.status}.")
+    return created.error(last.updated_at), rendering.error(last.updated_at)
+
+
+def submit(client: AmigoClient, audio: Path) -> JobView:
+    return client.submit(EXAMPLES / "portrait.jpg", audio, consent=True)
+
+
+def speech(folder: Path, seconds: float) -> Path:
+    """Write so much of the example speech, over and over, and return the file."""
+    path = folder / "speech.wav"
+    with wave.open(str(EXAMPLES / "speech.wav")) as example, wave.open(str(path), "wb") as audio:
+        audio.setparams(example.getparams())
+        sound = example.readframes(example.getnframes())
+        wanted = round(seconds * example.getframerate()) * example.getsampwidth()
+        audio.writeframes((sound * (wanted // len(sound) + 1))[:wanted])
+    return path
