@@ -161,7 +161,7 @@ def test_its_python_makes_follows_and_fetches_videos(
     assert isinstance(names["outcomes"][1], ApiProblem)
     assert names["found"].metadata == {"scene": "3"}
     printed = capsys.readouterr().out
-    for words in ("consent_required", "rendering", "canceled", "422 portrait_unreadable"):
+    for words in ("consent_required", "100%", "canceled", "422 portrait_unreadable"):
         assert words in printed
     monkeypatch.setenv("AMIGO_WEBHOOK_SECRET", site.webhook_secret)
     body, headers = wait_for(lambda: site.received, 120)[0]

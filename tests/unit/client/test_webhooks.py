@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -43,18 +44,18 @@ def test_one_of_several_signatures_is_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "headers"),
+    ("body", "sign"),
     [
-        (BODY.replace(b"succeeded", b"failed"), signed()),
-        (BODY, signed(key=b"another key")),
-        (BODY, signed(age=400)),
-        (BODY, signed(age=-400)),
-        (BODY, {}),
-        (BODY, {**signed(), "Webhook-Signature": "v1"}),
-        (BODY, {**signed(), "Webhook-Signature": "v1,no base64"}),
-        (b"\xff", signed(b"\xff")),
-        (b"{}", signed(b"{}")),
-        (b"no JSON", signed(b"no JSON")),
+        (BODY.replace(b"succeeded", b"failed"), signed),
+        (BODY, lambda: signed(key=b"another key")),
+        (BODY, lambda: signed(age=400)),
+        (BODY, lambda: signed(age=-400)),
+        (BODY, dict),
+        (BODY, lambda: {**signed(), "Webhook-Signature": "v1"}),
+        (BODY, lambda: {**signed(), "Webhook-Signature": "v1,no base64"}),
+        (b"\xff", lambda: signed(b"\xff")),
+        (b"{}", lambda: signed(b"{}")),
+        (b"no JSON", lambda: signed(b"no JSON")),
     ],
     ids=[
         "changed",
@@ -69,9 +70,9 @@ def test_one_of_several_signatures_is_enough() -> None:
         "no JSON",
     ],
 )
-def test_anything_else_is_not_believed(body: bytes, headers: dict[str, str]) -> None:
+def test_anything_else_is_not_believed(body: bytes, sign: Callable[[], dict[str, str]]) -> None:
     with pytest.raises(ForgedWebhook):
-        read_webhook(body, headers, SECRET)
+        read_webhook(body, sign(), SECRET)
 
 
 def test_a_secret_that_is_none_is_not_blamed_on_the_sender() -> None:

@@ -1,6 +1,7 @@
 """Made-up clips small enough to train tiny networks on in a moment."""
 
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import torch
@@ -59,5 +60,7 @@ def made_up_expressions(folder: Path) -> Expressions:
     neutral = np.concatenate([normal_face()[:68] * (1, -1), np.zeros((68, 1))], axis=1)
     offsets = 0.1 * rng.standard_normal((len(names), 68, 3))
     path = folder / "face.npz"
-    np.savez(path, expression_names=names, expression=offsets, neutral=neutral)
+    with NamedTemporaryFile(dir=folder, delete=False) as file:
+        np.savez(file, expression_names=names, expression=offsets, neutral=neutral)
+    Path(file.name).replace(path)  # whole at once: several processes may read it
     return Expressions(path)
