@@ -48,5 +48,4 @@ def demonstrate(
         if job.has_succeeded:
             client.download_video(job.id, output)
         ended = time.monotonic()
-        say("Stopping the system")
     return Demonstration(job, started - began, ended - started)

@@ -165,8 +165,20 @@ class Installation:
         try:
             status = json.loads((self.directory / STATUS).read_text())
         except FileNotFoundError:
+            status = None
+        if status is None or not _is_alive(status["pid"]):
             return f"Another system is starting or stopping in {self.directory}. Try again soon."
         return (
             f"Another system runs in {self.directory} and answers at {status['url']}. "
             f"Use that one, stop it with `kill {status['pid']}`, or choose another directory."
         )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it is another user's
+    return True

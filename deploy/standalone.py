@@ -74,7 +74,7 @@ class Standalone:
             guard = stack.enter_context(Guard(keep_open=(lock,)))
             self._supervisor = Supervisor(self._tiers(kept), guard, self._say, self._note)
             stack.callback(self._installation.clear_status)
-            stack.callback(self._supervisor.stop)
+            stack.callback(self._stop_programs)
             self._supervisor.start()
             self._stack = stack.pop_all()
 
@@ -97,6 +97,11 @@ class Standalone:
 
     def __exit__(self, *exception: object) -> None:
         self.stop()
+
+    def _stop_programs(self) -> None:
+        """Stop in good order; interrupted anywhere in here, the guard kills what is left."""
+        self._say("Stopping.")
+        self._supervisor.stop()
 
     def _tiers(self, kept: Kept) -> tuple[tuple[Program, ...], ...]:
         valkey, seaweed = stores(self._installation.directory, kept)
@@ -230,11 +235,8 @@ def serve(
         signal.signal(ending, signal.default_int_handler)
     try:
         with Standalone(directory, port=port, say=say) as system:
-            try:
-                url = system.url
-                say(f"AMIGO answers at {url} (interface: {url}/docs). Ctrl-C stops it.")
-                system.wait()
-            finally:
-                say("Stopping.")
+            url = system.url
+            say(f"AMIGO answers at {url} (interface: {url}/docs). Ctrl-C stops it.")
+            system.wait()
     except KeyboardInterrupt:
         say("Stopped.")

@@ -17,6 +17,7 @@ import pytest
 from client import AmigoClient, JobView
 from deploy import binaries
 from deploy.errors import AlreadyRunning, DeployError, ProgramMissing
+from deploy.installation import Installation
 from deploy.processes import LOOPBACK
 from deploy.standalone import Standalone
 from tests.integration.deploy.watching import listening_addresses, living
@@ -154,6 +155,14 @@ def url_told_by(process: subprocess.Popen[str]) -> str:
     raise AssertionError("The system ended before it answered.")
 
 
+def is_unlocked(directory: Path) -> bool:
+    try:
+        with Installation(directory).locked():
+            return True
+    except AlreadyRunning:
+        return False
+
+
 def test_a_killed_supervisor_leaves_no_process_and_all_data(tmp_path: Path) -> None:
     directory = tmp_path / "system"
     with serve(directory) as process:
@@ -162,6 +171,7 @@ def test_a_killed_supervisor_leaves_no_process_and_all_data(tmp_path: Path) -> N
         assert all(living(group) for group in groups)
         process.kill()
     wait_for(lambda: not any(living(group) for group in groups))
+    wait_for(lambda: is_unlocked(directory))  # by the guard, which then ends too
     with Standalone(directory) as again, AmigoClient(again.url) as client:
         assert client.get(job.id) == job
         assert client.download_video(job.id, tmp_path / "out.mp4").stat().st_size > 0
