@@ -16,6 +16,7 @@ from models.emotions import EMOTIONS
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
 from models.portrait import read_portrait
+from models.provenance import Provenance
 from models.video import encode_video
 
 
@@ -25,6 +26,7 @@ class Generation:
 
     synthesis: Synthesis
     options: SynthesisOptions
+    provenance: Provenance
     steps: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -41,6 +43,9 @@ class Generation:
         """Write what was heard, frame by frame, and how long each step took."""
         heard = self.synthesis.heard
         report = {
+            "synthetic": True,
+            "model": self.provenance.model,
+            "created_at": self.provenance.moment,
             "options": asdict(self.options),
             "num_frames": self.synthesis.num_frames,
             "frame_rate": FRAME_RATE,
@@ -58,7 +63,7 @@ class Generation:
     def save_landmarks(self, path: Path) -> None:
         """Write the landmarks in pixels of the video as `LandmarkTrack` does."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.synthesis.track.to_npz())
+        path.write_bytes(self.synthesis.track.to_npz(self.provenance))
 
 
 def generate(
@@ -80,10 +85,11 @@ def generate(
     bar.show("listening", 0.0)
     synthesis = pipeline(image, waveform, options)
     output.parent.mkdir(parents=True, exist_ok=True)
+    provenance = Provenance.now()
     with _timed(steps, "render_and_encode"):
-        encode_video(output, _counted(synthesis, bar), waveform)
+        encode_video(output, _counted(synthesis, bar), waveform, provenance=provenance)
     bar.show("done", 1.0)
-    return Generation(synthesis, options, steps)
+    return Generation(synthesis, options, provenance, steps)
 
 
 def _counted(synthesis: Synthesis, bar: Bar) -> Iterator[NDArray[np.uint8]]:

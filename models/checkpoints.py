@@ -1,6 +1,5 @@
 """Weights on disk: a safetensors file a network, sizes inside, sha256 in a manifest beside it."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,8 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-WEIGHTS = Path(__file__).parent / "weights"
-MANIFEST = "manifest.json"
+from models.manifest import MANIFEST, sha256_of
 
 
 class CheckpointError(RuntimeError):
@@ -53,8 +51,3 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         config = json.loads(file.metadata()["config"])
     return {n: t.float() if t.dtype == torch.float16 else t for n, t in state.items()}, config
-
-
-def sha256_of(path: Path) -> str:
-    """Return the file's digest in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.audio import SAMPLES_PER_FRAME, num_frames
-from models.checkpoints import WEIGHTS, load_checkpoint
+from models.checkpoints import load_checkpoint
 from models.emotion_encoder import PROSODY_PER_FRAME
 from models.emotions import EMOTIONS, Emotion
 from models.landmark_motion import LandmarkMotion, draw_blinks, draw_head_motion
 from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
+from models.manifest import WEIGHTS
 from models.prosody import prosody
 from models.speech_encoder import STATES_PER_FRAME, SpeechEncoder, level, windows
 

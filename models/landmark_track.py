@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import FRAME_RATE
+from models.provenance import Provenance
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,10 +21,21 @@ class LandmarkTrack:
     landmarks: NDArray[np.float32]
     emotions: NDArray[np.float32]
 
-    def to_npz(self) -> bytes:
-        """Return a NumPy archive of `landmarks`, `emotions` and `frame_rate`, frames a second."""
+    def to_npz(
+        self,
+        provenance: Provenance = Provenance(),  # noqa: B008 (frozen)
+    ) -> bytes:
+        """Return a NumPy archive of `landmarks`, `emotions` and `frame_rate`, frames a second.
+
+        `synthetic` (true) and `model` say what they are and which model made them.
+        """
         file = BytesIO()
         np.savez_compressed(
-            file, landmarks=self.landmarks, emotions=self.emotions, frame_rate=FRAME_RATE
+            file,
+            landmarks=self.landmarks,
+            emotions=self.emotions,
+            frame_rate=FRAME_RATE,
+            synthetic=True,
+            model=provenance.model,
         )
         return file.getvalue()

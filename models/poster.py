@@ -5,17 +5,22 @@ from pathlib import Path
 
 from PIL import Image
 
-from models.video import SYNTHETIC, read_frames
+from models.provenance import Provenance
+from models.video import read_frames
 
 QUALITY = 90
 
 
-def make_poster(video: Path) -> bytes:
+def make_poster(
+    video: Path,
+    provenance: Provenance = Provenance(),  # noqa: B008 (frozen)
+) -> bytes:
     """Return a video's first frame as a JPEG, so that nothing jumps when it begins to play.
 
     Like the video, the picture says of itself that it is synthetic.
     """
     file = BytesIO()
     picture = Image.fromarray(next(read_frames(video)))
-    picture.save(file, "JPEG", quality=QUALITY, comment=SYNTHETIC["comment"].encode())
+    comment = provenance.sentence.encode()
+    picture.save(file, "JPEG", quality=QUALITY, comment=comment, xmp=provenance.xmp())
     return file.getvalue()

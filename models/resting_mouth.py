@@ -5,7 +5,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from models.checkpoints import WEIGHTS, load_checkpoint
+from models.checkpoints import load_checkpoint
+from models.manifest import WEIGHTS
 
 Points = NDArray[np.float32]
 

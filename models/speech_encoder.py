@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames
-from models.checkpoints import WEIGHTS, load_checkpoint
+from models.checkpoints import load_checkpoint
+from models.manifest import WEIGHTS
 from models.spectrogram import MELS, log_mel_spectrogram
 
 STATES_PER_FRAME = 2

@@ -1,9 +1,10 @@
 """The video file: frames and speech in, one MP4 that every browser plays; and frames back out."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from uuid import UUID
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from numpy.typing import NDArray
 
 from models.audio import FRAME_RATE, SAMPLE_RATE
+from models.provenance import Provenance
 
 PLAYERS_AUDIO_RATE = 48_000
 """Samples a second in a file, what players expect."""
@@ -22,11 +24,7 @@ _VIDEO_THREADS = 4
 # Without these flags FFmpeg's quick paths darken a picture by one to two levels of 255 each way.
 _TO_VIDEO = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
 _TO_RGB = _TO_VIDEO | Interpolation.FULL_CHR_H_INT
-SYNTHETIC = {
-    "title": "Talking face",
-    "comment": "Synthetic media: this face was animated by AMIGO.",
-}
-"""What a file made by the pipeline says of itself."""
+_XMP_BOX = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
 
 
 def encode_video(
@@ -35,7 +33,7 @@ def encode_video(
     waveform: NDArray[np.float32],
     frame_rate: int = FRAME_RATE,
     audio_rate: int = PLAYERS_AUDIO_RATE,
-    metadata: Mapping[str, str] = SYNTHETIC,
+    provenance: Provenance | None = Provenance(),  # noqa: B008 (frozen)
 ) -> None:
     """Write RGB frame batches `[B, H, W, 3]` and a 16 kHz waveform `[N]` as an MP4.
 
@@ -44,6 +42,9 @@ def encode_video(
     not grow with the length. The file has every frame that came, and sound as long as the waveform;
     an odd last row or column of pixels is left out. The same input gives the same bytes. On any
     error no file is left.
+
+    The file says that it is synthetic and whatever else `provenance` tells; None is for footage of
+    real people, which says nothing.
 
     Raises:
         ValueError: no frame came.
@@ -55,10 +56,12 @@ def encode_video(
     options = {"movflags": "+faststart", "fflags": "+bitexact", "movie_timescale": "48000"}
     try:
         with av.open(path, "w", format="mp4", options=options) as container:
-            container.metadata.update(metadata)
+            container.metadata.update(provenance.tags if provenance else {})
             video = _add_video(container, first.shape, frame_rate)
             sound = _add_sound(container, audio_rate)
             _encode(container, video, sound, chain([first], pictures), waveform)
+        if provenance:
+            _append_xmp(path, provenance.xmp())
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -97,6 +100,13 @@ def _encode(
     for piece in speech:
         container.mux(sound.encode(piece))
     container.mux(sound.encode(None))
+
+
+def _append_xmp(path: Path, packet: bytes) -> None:
+    """Put an XMP packet where ISO 16684-3 has readers of an MP4 look for it."""
+    size = 4 + 4 + len(_XMP_BOX.bytes) + len(packet)
+    with path.open("ab") as file:
+        file.write(size.to_bytes(4, "big") + b"uuid" + _XMP_BOX.bytes + packet)
 
 
 def _add_sound(container: OutputContainer, audio_rate: int) -> av.AudioStream:

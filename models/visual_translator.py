@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.checkpoints import WEIGHTS, load_checkpoint
+from models.checkpoints import load_checkpoint
 from models.face_regions import EYES, MOUTH, Region, cut, feather, paste, window_origin
 from models.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.layers import Downsample, FeatureAdaptiveStack, Upsample, silence
+from models.manifest import WEIGHTS
 from models.painter import Painter, PainterConfig, Window
 from models.warping import (
     FLOW_STRIDE,

@@ -111,6 +111,8 @@ class LandmarksDocument:
     def _content(self) -> bytes:
         with np.load(BytesIO(self.storage.get(self.key)), allow_pickle=False) as arrays:
             document = {
+                "synthetic": True,
+                "model": arrays["model"].item(),
                 "frame_rate": arrays["frame_rate"].item(),
                 "landmarks": _rounded(arrays["landmarks"], 2),
                 "emotions": _rounded(arrays["emotions"], 4),

@@ -204,6 +204,8 @@ class ProblemTypeDocument(BaseModel):
 class FrameLandmarks(BaseModel):
     """The landmarks of every frame and the emotion over time."""
 
+    synthetic: Literal[True] = Field(description="No face moved so: a model made it up.")
+    model: str = Field(description="Which: its name, version and the digest of its weights.")
     frame_rate: float = Field(description="Frames a second.")
     landmarks: list[list[Annotated[list[float], Field(min_length=2, max_length=2)]]] = Field(
         description="[T, 79, 2]: of each frame the points, in pixels of the video."

@@ -34,6 +34,7 @@ from models.errors import MediaError
 from models.options import SynthesisOptions
 from models.portrait import read_portrait
 from models.poster import make_poster
+from models.provenance import Provenance
 from models.video import encode_video
 from workers.heartbeat import Heartbeat
 from workers.inputs import InputNotFetched, Inputs
@@ -144,13 +145,16 @@ class Synthesizer:
             progress.enter(Stage.RENDERING)
             video = Path(folder) / "video.mp4"
             frames = progress.follow(synthesis.frames(), synthesis.num_frames)
-            encode_video(video, frames, waveform)
+            provenance = Provenance.now(job.id)
+            encode_video(video, frames, waveform, provenance=provenance)
 
             progress.enter(Stage.STORING)
-            self._store(job, video, synthesis)
+            self._store(job, video, synthesis, provenance)
         progress.close()
 
-    def _store(self, job: Job, video: Path, synthesis: Synthesis) -> None:
+    def _store(
+        self, job: Job, video: Path, synthesis: Synthesis, provenance: Provenance
+    ) -> None:
         """Store the video, its poster and its landmarks, and say that the job has succeeded."""
         width, height = synthesis.size
         result = Result(
@@ -166,7 +170,7 @@ class Synthesizer:
             ),
             timings=synthesis.timings,
         )
-        poster, track = make_poster(video), synthesis.track.to_npz()
+        poster, track = make_poster(video, provenance), synthesis.track.to_npz(provenance)
         self._put(result.video_key, video, "video/mp4")
         self._put(poster_key(job.id, job.attempt), poster, "image/jpeg")
         self._put(landmarks_key(job.id, job.attempt), track, "application/x-npz")

@@ -10,7 +10,7 @@ from typing import Self
 
 import torch
 
-from models.checkpoints import MANIFEST, WEIGHTS
+from models.manifest import MANIFEST, WEIGHTS
 
 Cell = str | int | float | None
 Row = Mapping[str, Cell]

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.checkpoints import MANIFEST, WEIGHTS, save_checkpoint, sha256_of
+from models.checkpoints import save_checkpoint
+from models.manifest import MANIFEST, WEIGHTS, sha256_of
 from models.resting_mouth import FILE as RESTING_MOUTH
 from models.training import (
     emotional_speech,

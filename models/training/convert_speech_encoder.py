@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checkpoints import WEIGHTS, save_checkpoint
+from models.checkpoints import save_checkpoint
+from models.manifest import WEIGHTS
 from models.speech_encoder import SpeechEncoder, SpeechEncoderConfig
 
 BINARY_VERSION = 6

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.checkpoints import WEIGHTS, load_checkpoint, save_checkpoint
+from models.checkpoints import load_checkpoint, save_checkpoint
 from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
+from models.manifest import WEIGHTS
 from models.training.emotional_speech import EmotionSampler, load_recordings, split_speakers
 from models.training.expressions import Expressions
 from models.training.landmark_bases import components

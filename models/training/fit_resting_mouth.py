@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.checkpoints import WEIGHTS, save_checkpoint
+from models.checkpoints import save_checkpoint
+from models.manifest import WEIGHTS
 from models.resting_mouth import FILE, MOVED, describe
 from models.retargeting import axis_scales, lip_gaps, normal_frame
 from models.training.expressions import Expressions

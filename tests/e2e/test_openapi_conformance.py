@@ -39,7 +39,13 @@ def finished_job(store: JobStore, storage: ObjectStorage) -> Result:
         job.id, 1, poster_key=poster_key(job.id, 1), landmarks_key=landmarks_key(job.id, 1)
     )
     arrays = BytesIO()
-    np.savez(arrays, landmarks=np.zeros((2, 79, 2)), emotions=np.ones((2, 8)), frame_rate=25.0)
+    np.savez(
+        arrays,
+        landmarks=np.zeros((2, 79, 2)),
+        emotions=np.ones((2, 8)),
+        frame_rate=25.0,
+        model="AMIGO 0.1.0",
+    )
     storage.put(video_key(job.id, 1), bytes(1000), "video/mp4")
     storage.put(poster_key(job.id, 1), bytes(100), "image/jpeg")
     storage.put(landmarks_key(job.id, 1), arrays.getvalue(), "application/x-npz")

@@ -43,7 +43,7 @@ def pack_clip(take: Take, record: Record, lag: int, clip: Path) -> Record:
     pictures = (crop_square(frame, box, CROP_SIZE)[None] for frame in footage)
     with written_whole(clip) as partial:
         encode_video(
-            partial, pictures, fit_length(speech, frames), audio_rate=SAMPLE_RATE, metadata={}
+            partial, pictures, fit_length(speech, frames), audio_rate=SAMPLE_RATE, provenance=None
         )
     return replace(record, lag=lag, frames=frames)
 

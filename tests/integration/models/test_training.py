@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.checkpoints import MANIFEST, WEIGHTS, load_checkpoint
+from models.checkpoints import load_checkpoint
+from models.manifest import MANIFEST, WEIGHTS
 from models.training.__main__ import Recipe
 from models.visual_translator import VisualTranslator
 from tests.integration.models.tiny_data import train_quickly, write_training_data

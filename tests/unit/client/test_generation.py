@@ -85,10 +85,15 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
     assert f"{video}: 1.0 s, heard happiness" in result.out
     with av.open(str(video)) as container:
         assert sum(1 for _ in container.decode(video=0)) == FRAMES
+        told = container.metadata
     with np.load(landmarks) as arrays:
         assert arrays["landmarks"].shape == (FRAMES, 79, 2)
         assert arrays["frame_rate"] == 25
+        model = arrays["model"].item()
     document = json.loads(report.read_text())
+    assert model == document["model"]
+    assert model in told["comment"]
+    assert told["date"] == document["created_at"]
     assert document["emotion"] == "happiness"
     assert document["notices"] == ["grey"]
     assert np.shape(document["probabilities_by_frame"]) == (FRAMES, len(document["emotions"]))

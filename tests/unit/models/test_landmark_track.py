@@ -3,9 +3,12 @@ from io import BytesIO
 import numpy as np
 
 from models.landmark_track import LandmarkTrack
+from models.provenance import Provenance
 
 
-def test_the_archive_holds_the_landmarks_the_emotions_and_the_frame_rate() -> None:
+def test_the_archive_holds_the_landmarks_the_emotions_the_frame_rate_and_where_they_are_from() -> (
+    None
+):
     rng = np.random.default_rng(0)
     landmarks = rng.uniform(0, 512, (50, 79, 2)).astype(np.float32)
     emotions = rng.uniform(0, 1, (50, 8)).astype(np.float32)
@@ -13,4 +16,6 @@ def test_the_archive_holds_the_landmarks_the_emotions_and_the_frame_rate() -> No
         np.testing.assert_array_equal(archive["landmarks"], landmarks)
         np.testing.assert_array_equal(archive["emotions"], emotions)
         assert archive["frame_rate"] == 25
-        assert len(archive) == 3
+        assert archive["synthetic"]
+        assert archive["model"] == Provenance().model
+        assert len(archive) == 5

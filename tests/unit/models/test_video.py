@@ -1,5 +1,6 @@
 import weakref
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
@@ -8,8 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE, read_waveform
+from models.provenance import Provenance
 from models.video import encode_video, read_frames
 from tests.media import babble
+
+NOON = datetime(2026, 11, 22, 12, 0, 5, tzinfo=UTC)
 
 
 def flat(*colours: tuple[int, int, int], side: int = 64) -> NDArray[np.uint8]:
@@ -84,15 +88,43 @@ def test_picture_and_sound_are_interleaved(tmp_path: Path) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    provenance = Provenance(NOON, "job_a")
     for name in ("a.mp4", "b.mp4"):
-        encode_video(tmp_path / name, [grey(30)], babble(1.2))
+        encode_video(tmp_path / name, [grey(30)], babble(1.2), provenance=provenance)
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
-def test_the_file_says_that_it_is_synthetic(tmp_path: Path) -> None:
+def test_the_time_changes_no_frame_and_no_sound(tmp_path: Path) -> None:
+    packets = []
+    for provenance in (Provenance(NOON), Provenance(NOON + timedelta(days=400), "job_b"), None):
+        encode_video(tmp_path / "o.mp4", [grey(30)], babble(1.2), provenance=provenance)
+        with av.open(tmp_path / "o.mp4") as container:
+            packets.append([bytes(packet) for packet in container.demux()])
+    assert packets[0] == packets[1] == packets[2]
+
+
+def test_the_file_says_that_it_is_synthetic_which_model_made_it_and_when(tmp_path: Path) -> None:
+    provenance = Provenance(NOON, "job_a")
+    encode_video(tmp_path / "o.mp4", [grey(5)], babble(0.2), provenance=provenance)
+    with av.open(tmp_path / "o.mp4", options={"export_xmp": "1"}) as container:
+        told = container.metadata
+        assert told["comment"] == provenance.sentence
+        assert told["date"] == "2026-11-22T12:00:05Z"
+        assert datetime.fromisoformat(told["creation_time"]) == NOON
+        assert told["xmp"] == provenance.xmp().decode()
+
+
+def test_a_file_of_which_nothing_else_is_known_is_synthetic_all_the_same(tmp_path: Path) -> None:
     encode_video(tmp_path / "o.mp4", [grey(5)], babble(0.2))
     with av.open(tmp_path / "o.mp4") as container:
-        assert "Synthetic" in container.metadata["comment"]
+        assert container.metadata["comment"] == Provenance().sentence
+
+
+def test_footage_of_real_people_is_not_called_synthetic(tmp_path: Path) -> None:
+    encode_video(tmp_path / "o.mp4", [grey(5)], babble(0.2), provenance=None)
+    with av.open(tmp_path / "o.mp4") as container:
+        assert "comment" not in container.metadata
+    assert b"DigitalSourceType" not in (tmp_path / "o.mp4").read_bytes()
 
 
 def test_an_odd_last_row_and_column_are_left_out(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,6 +23,7 @@ from jobs.storage import (
 from models.emotions import Emotion
 from models.errors import NoFace
 from models.options import SynthesisOptions
+from models.provenance import Provenance
 from tests.media import babble, recording
 from tests.unit.workers.fakes import FakePipeline, FakeQueue, FakeStorage, FakeStore
 from tests.waiting import wait_for
@@ -132,6 +135,22 @@ def test_only_what_the_attempt_made_outlives_the_job(floor: Floor) -> None:
         assert track["emotions"].shape == (50, 8)
         assert track["frame_rate"] == 25
     assert list(floor.synthesizer.directory.scratch.iterdir()) == []
+
+
+def test_everything_an_attempt_made_says_that_it_is_synthetic_and_whose(floor: Floor) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    floor.run()
+
+    made = floor.storage.contents
+    with av.open(BytesIO(made[video_key(floor.job_id, 1)])) as container:
+        told = container.metadata
+    assert told["comment"] == Provenance().sentence
+    assert before <= datetime.fromisoformat(told["creation_time"])
+    for key in (video_key, poster_key):
+        assert f"<dc:identifier>{floor.job_id}<".encode() in made[key(floor.job_id, 1)]
+    with np.load(BytesIO(made[landmarks_key(floor.job_id, 1)])) as track:
+        assert track["synthetic"]
+        assert track["model"] == Provenance().model
 
 
 def test_a_jobs_files_lie_in_the_workers_scratch_space(floor: Floor) -> None:
