@@ -7,9 +7,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from jobs.consent import STATEMENT, Consent
 from jobs.errors import InvalidTransition, StaleAttempt
 
 MAX_ATTEMPTS = 3
+
+MAX_OUTAGES = 50
+"""Attempts that may end because a component did not answer, before the job fails."""
+
+MOST_ATTEMPTS = 1000
+"""More than any record of a job will ever count, those that its workers handed back included."""
 
 EmotionChoice = Literal[
     "auto",
@@ -89,9 +96,7 @@ class Options(Value):
     seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
         0, description="Same inputs and seed, same head motion and blinks."
     )
-    consent: Literal[True] = Field(
-        description="The caller affirms the right to animate this face and voice."
-    )
+    consent: Literal[True] = Field(description=f"The caller affirms: {STATEMENT}")
 
 
 class Failure(Value):
@@ -144,9 +149,10 @@ class Job(Value):
           │  └────cancel──────┼──┼──────────────► canceled
           └──────requeue──────┘  └────fail──────► failed
 
-    A job that is requeued after its last attempt fails instead. `attempt` counts claims and
-    fences off workers that lost their lease: a worker's every word about a job carries the
-    number of its own attempt. `progress` runs from 0 to 1 within an attempt.
+    A job that is requeued or given up for lost after its last attempt fails instead; one that is
+    handed back or postponed keeps its attempts. `attempt` grows with each claim and fences off
+    workers that lost their lease: a worker's every word about a job carries the number of its own
+    attempt. `progress` runs from 0 to 1 within an attempt.
     """
 
     id: str
@@ -155,6 +161,7 @@ class Job(Value):
     status: JobStatus = JobStatus.QUEUED
     priority: Priority = Priority.NORMAL
     options: Options
+    consent: Consent | None = Field(None, description="None: the record is older than the field.")
     metadata: Metadata = {}
     portrait_url: str | None = Field(None, description="Where a worker fetches it; None: stored.")
     audio_url: str | None = Field(None, description="Where a worker fetches it; None: stored.")
@@ -165,7 +172,9 @@ class Job(Value):
     updated_at: datetime
     claimed_at: datetime | None = Field(None, description="When the latest attempt began.")
     attempt: int = 0
-    handed_back: int = Field(0, description="Attempts that ended because their worker had to stop.")
+    handed_back: int = Field(0, description="Attempts that are not held against the job.")
+    outages: int = Field(0, description="Of these, the ones that a silent component ended.")
+    lost: int = Field(0, description="Attempts that ended because their worker fell silent.")
     stage: Stage | None = None
     progress: float = Field(0.0, ge=0, le=1)
     notices: tuple[str, ...] = ()
@@ -174,15 +183,28 @@ class Job(Value):
 
     @classmethod
     def create(cls, options: Options, **fields: Any) -> Self:
-        """Return a new queued job with an id nobody can guess; `fields` as the job's own."""
+        """Return a new queued job with an id nobody can guess; `fields` as the job's own.
+
+        Its caller has just affirmed the statement: there are no options without.
+        """
         now = utc_now()
         return cls(
             id=f"job_{secrets.token_urlsafe(16)}",
             options=options,
+            consent=Consent(affirmed_at=now),
             created_at=now,
             updated_at=now,
             **fields,
         )
+
+    def restore(self, now: datetime) -> Self:
+        """Return the job as it is queued again when its record was lost.
+
+        A worker may still be at it, in an attempt that the lost record told of. So the attempts
+        are numbered from the time on, and none gets a number that one had before.
+        """
+        start = MOST_ATTEMPTS * int(now.timestamp())
+        return self.model_copy(update={"attempt": start, "handed_back": start})
 
     def claim(self, now: datetime) -> Self:
         """Return the job as taken by the next attempt.
@@ -232,24 +254,37 @@ class Job(Value):
         )
 
     def fail(self, attempt: int, failure: Failure, now: datetime) -> Self:
-        """Return the job as failed for good.
+        """Return the job as failed for good; the same job when this attempt has said so before.
 
         Raises:
             StaleAttempt: another attempt holds the job, or none does.
         """
+        if self.status is JobStatus.FAILED and (self.attempt, self.failure) == (attempt, failure):
+            return self
         self.require_attempt(attempt)
         return self._changed(now, status=JobStatus.FAILED, stage=None, failure=failure)
 
-    def requeue(self, attempt: int, now: datetime) -> Self:
-        """Return the job waiting again, or failed when its attempts are used up.
+    def requeue(self, attempt: int, now: datetime, reason: Failure | None = None) -> Self:
+        """Return the job waiting again, or failed for this reason when its attempts are used up.
 
         Raises:
             StaleAttempt: another attempt holds the job, or none does.
         """
         self.require_attempt(attempt)
         if self.is_last_attempt:
-            return self.fail(attempt, attempts_used_up(attempt - self.handed_back), now)
-        return self._changed(now, status=JobStatus.QUEUED, stage=None)
+            return self.fail(attempt, reason or attempts_used_up(self.attempts_counted), now)
+        return self._wait_again(now)
+
+    def lose(self, attempt: int, now: datetime) -> Self:
+        """Return the job as `requeue` does, its worker being silent for too long.
+
+        Raises:
+            StaleAttempt: another attempt holds the job, or none does.
+        """
+        lost = self.lost + 1
+        is_poison = lost == self.attempts_counted
+        moved = self.requeue(attempt, now, workers_lost(lost) if is_poison else None)
+        return moved.model_copy(update={"lost": lost})
 
     def hand_back(self, attempt: int, now: datetime) -> Self:
         """Return the job waiting again; the worker stops, so this attempt is not held against it.
@@ -258,9 +293,22 @@ class Job(Value):
             StaleAttempt: another attempt holds the job, or none does.
         """
         self.require_attempt(attempt)
-        return self._changed(
-            now, status=JobStatus.QUEUED, stage=None, handed_back=self.handed_back + 1
-        )
+        return self._wait_again(now, handed_back=self.handed_back + 1)
+
+    def postpone(self, attempt: int, now: datetime) -> Self:
+        """Return the job waiting again; a component is silent, which is not held against it.
+
+        The job fails when that happened more often than any outage lasts: then it is the job
+        that the component refuses.
+
+        Raises:
+            StaleAttempt: another attempt holds the job, or none does.
+        """
+        self.require_attempt(attempt)
+        outages = self.outages + 1
+        if outages >= MAX_OUTAGES:
+            return self.fail(attempt, attempts_used_up(outages), now)
+        return self._wait_again(now, handed_back=self.handed_back + 1, outages=outages)
 
     def cancel(self, now: datetime) -> Self:
         """Return the job as canceled by its caller.
@@ -272,9 +320,24 @@ class Job(Value):
         return self._changed(now, status=JobStatus.CANCELED, stage=None)
 
     @property
+    def attempts_begun(self) -> int:
+        """How many workers have begun the job, as far as its record goes back."""
+        return self.attempt % MOST_ATTEMPTS
+
+    @property
+    def attempts_counted(self) -> int:
+        """How many attempts are held against the job, the one under way included."""
+        return self.attempt - self.handed_back
+
+    @property
     def is_last_attempt(self) -> bool:
         """Whether the job fails when the attempt under way does."""
-        return self.attempt - self.handed_back >= MAX_ATTEMPTS
+        return self.attempts_counted >= MAX_ATTEMPTS
+
+    @property
+    def setbacks(self) -> int:
+        """How many attempts of a waiting job ended badly: the pause before the next grows."""
+        return self.attempts_counted + self.outages
 
     def require_attempt(self, attempt: int) -> None:
         """Return when this attempt holds the job.
@@ -292,6 +355,9 @@ class Job(Value):
         if self.status not in accepted:
             raise InvalidTransition(f"Job {self.id} is {self.status}.")
 
+    def _wait_again(self, now: datetime, **changes: object) -> Self:
+        return self._changed(now, status=JobStatus.QUEUED, stage=None, **changes)
+
     def _changed(self, now: datetime, **changes: object) -> Self:
         return self.model_copy(update={**changes, "updated_at": now})
 
@@ -301,4 +367,12 @@ def attempts_used_up(attempt: int) -> Failure:
     return Failure(
         code="attempts_used_up",
         message=f"{attempt} workers began this job and none could finish it.",
+    )
+
+
+def workers_lost(attempts: int) -> Failure:
+    """Return the failure of a job whose every worker died or fell silent."""
+    return Failure(
+        code="worker_lost",
+        message=f"{attempts} workers began this job, and each died or fell silent over it.",
     )

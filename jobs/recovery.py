@@ -5,7 +5,8 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import groupby
 
 from pydantic import ValidationError
 
@@ -18,9 +19,9 @@ from jobs.storage import (
     JOBS_PREFIX,
     ObjectStorage,
     attempt_prefix,
-    inputs_prefix,
+    job_of,
     job_prefix,
-    journaled_job,
+    request_key,
 )
 from jobs.store import JobStore
 
@@ -39,7 +40,10 @@ JOURNAL_GRACE = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Tally:
-    """How many jobs one run put right, by what was done for them, and how many assets it swept."""
+    """How many jobs one run put right, by what was done for them.
+
+    `swept` counts the assets, and the jobs known to nobody, whose objects were too old to keep.
+    """
 
     requeued: int = 0
     failed: int = 0
@@ -83,15 +87,17 @@ class Reconciler:
             return Tally()
         taken = self._take_back()
         requeued = [job.id for job in taken if job.status is JobStatus.QUEUED]
-        is_time_to_list = not self._store.is_journal_read()
+        dispatched = self._dispatch([*requeued, *self._store.undispatched()])
+        deleted = self._delete()
+        restored, swept = (0, 0) if self._store.is_journal_read() else self._read_journal()
         return Tally(
             requeued=len(requeued),
             failed=len(taken) - len(requeued),
-            dispatched=self._dispatch([*requeued, *self._store.undispatched()]),
-            deleted=self._delete(),
-            restored=self._restore() if is_time_to_list else 0,
+            dispatched=dispatched,
+            deleted=deleted,
+            restored=restored,
             cleared=self._clear(),
-            swept=self._assets.sweep(self._store.now()) if is_time_to_list else 0,
+            swept=swept,
         )
 
     def _take_back(self) -> list[Job]:
@@ -119,18 +125,28 @@ class Reconciler:
                 self._store.delete(job_id)
         return len(job_ids)
 
-    def _restore(self) -> int:
-        """Accept again what the journal knows and a store that lost its data does not."""
+    def _read_journal(self) -> tuple[int, int]:
+        """List all objects; return how many jobs were restored, and how much was swept."""
         if self._keys is not None:
             self._keys.reconcile()
-        restored = 0
-        too_young = self._store.now() - JOURNAL_GRACE
-        for item in self._storage.objects(JOBS_PREFIX):
-            job_id = journaled_job(item.key)
-            if job_id and item.modified_at < too_young and not self._is_known(job_id):
-                restored += self._restore_one(item.key)
-        self._store.mark_journal_read(JOURNAL_INTERVAL)
-        return restored
+        now = self._store.now()
+        restored, swept, again = 0, 0, JOURNAL_INTERVAL
+        items = self._storage.objects(JOBS_PREFIX)
+        for job_id, found in groupby(items, lambda item: job_of(item.key)):
+            ages = {item.key: now - item.modified_at for item in found}
+            entry = request_key(job_id)
+            if entry in ages and not self._is_known(job_id):
+                if ages[entry] > JOURNAL_GRACE:
+                    restored += self._restore(entry, now)
+                else:
+                    again = JOURNAL_GRACE.total_seconds()
+            elif min(ages.values()) > self._retention and not self._is_known(job_id):
+                # A request was cut short, or the store was lost when the job had ended.
+                self._storage.delete_prefix(job_prefix(job_id))
+                swept += 1
+        swept += self._assets.sweep(now)
+        self._store.mark_journal_read(again)
+        return restored, swept
 
     def _is_known(self, job_id: str) -> bool:
         try:
@@ -139,13 +155,14 @@ class Reconciler:
             return False
         return True
 
-    def _restore_one(self, key: str) -> bool:
+    def _restore(self, entry: str, now: datetime) -> bool:
+        """Accept again what the journal knows and a store that lost its data does not."""
         try:
-            job = Job.model_validate_json(self._storage.get(key))
+            job = Job.model_validate_json(self._storage.get(entry)).restore(now)
         except ObjectNotFound:
             return False  # the job ended while we listed
         except ValidationError:
-            logger.exception("The journal entry %s cannot be read.", key)
+            logger.exception("The journal entry %s cannot be read.", entry)
             return False
         try:
             return self._store.accept(job)
@@ -158,18 +175,19 @@ class Reconciler:
         """Delete what nobody needs of an ended or deleted job."""
         job_ids = self._store.spent()
         for job_id in job_ids:
-            for prefix in self._leftovers(job_id):
-                self._storage.delete_prefix(prefix)
+            self._clear_job(job_id)
             self._store.mark_cleared(job_id)
         return len(job_ids)
 
-    def _leftovers(self, job_id: str) -> list[str]:
-        """Return the prefixes of all that nobody needs: all but the video that won."""
+    def _clear_job(self, job_id: str) -> None:
+        """Delete a job's objects, but the video that won."""
         try:
             job = self._store.get(job_id)
         except JobNotFound:
-            return [job_prefix(job_id)]
-        if job.status is not JobStatus.SUCCEEDED:
-            return [job_prefix(job_id)]
-        lost = [attempt_prefix(job_id, attempt) for attempt in range(1, job.attempt)]
-        return [inputs_prefix(job_id), *lost]
+            self._storage.delete_prefix(job_prefix(job_id))
+            return
+        if job.status is JobStatus.SUCCEEDED:
+            kept = attempt_prefix(job_id, job.attempt)
+            self._storage.delete_prefix(job_prefix(job_id), keep=kept)
+        elif job.status.is_final:  # not if the store was lost since, and the job restored
+            self._storage.delete_prefix(job_prefix(job_id))

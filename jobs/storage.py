@@ -61,10 +61,9 @@ def request_key(job_id: str) -> str:
     return f"{inputs_prefix(job_id)}request.json"
 
 
-def journaled_job(key: str) -> str | None:
-    """Return the id of the job whose journal entry has this key; None for any other key."""
-    job_id = key.removeprefix(JOBS_PREFIX).partition("/")[0]
-    return job_id if key == request_key(job_id) else None
+def job_of(key: str) -> str:
+    """Return the id of the job that an object under `JOBS_PREFIX` belongs to."""
+    return key.removeprefix(JOBS_PREFIX).partition("/")[0]
 
 
 def attempt_prefix(job_id: str, attempt: int) -> str:
@@ -194,13 +193,19 @@ class ObjectStorage:
                 for item in page.get("Contents", []):
                     yield StoredObject(item["Key"], item["Size"], item["LastModified"])
 
-    def delete_prefix(self, prefix: str) -> None:
-        """Delete every object under a prefix that ends with a slash; none there is no error."""
-        if not prefix.endswith("/"):
-            raise ValueError(f"The prefix {prefix!r} would match other jobs' objects too.")
+    def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
+        """Delete every object under a prefix, but those under `keep`; none there is no error.
+
+        Raises:
+            ValueError: a prefix does not end with a slash.
+        """
+        for each in (prefix, keep or prefix):
+            if not each.endswith("/"):
+                raise ValueError(f"The prefix {each!r} would match other jobs' objects too.")
         with _translated_errors(prefix):
             for page in self._pages(prefix):
-                self._delete([item["Key"] for item in page.get("Contents", [])])
+                keys = [item["Key"] for item in page.get("Contents", [])]
+                self._delete([key for key in keys if keep is None or not key.startswith(keep)])
 
     def presigned_url(
         self,

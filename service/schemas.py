@@ -93,7 +93,9 @@ class JobDocument(BaseModel):
         result = job.result
         eta = outlook and outlook.eta(job)
         return cls(
-            **job.model_dump(exclude={"result"}),
+            **job.model_dump(exclude={"result", "attempt"}),
+            attempt=job.attempts_begun,
+            consent=ConsentDocument.of(job),
             queue_position=outlook and outlook.position,
             eta=eta and eta.replace(microsecond=0),
             eta_seconds=eta and outlook and round((eta - outlook.now).total_seconds(), 1),

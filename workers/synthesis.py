@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,6 @@ from jobs.storage import (
     ObjectStorage,
     attempt_prefix,
     inputs_prefix,
-    job_prefix,
     landmarks_key,
     poster_key,
     video_key,
@@ -212,14 +212,14 @@ class Synthesizer:
         return Outcome.HANDED_BACK
 
     def _drop(self, job: Job, heartbeat: Heartbeat) -> Outcome:
-        """Leave nothing of an attempt that lost its job."""
-        try:
-            now = self.patience.call(lambda: self.store.get(job.id))
-        except JobNotFound:
-            self._delete(job_prefix(job.id))
-        else:
-            self._delete(attempt_prefix(job.id, job.attempt))
-            if now.status.is_final:
+        """Leave nothing of an attempt that lost its job.
+
+        The inputs stay when there is no record: a store that lost it needs them to restore the
+        job. Those of a job that was deleted are cleared by the housekeeping.
+        """
+        self._delete(attempt_prefix(job.id, job.attempt))
+        with suppress(JobNotFound):
+            if self.patience.call(lambda: self.store.get(job.id)).status.is_final:
                 self._delete(inputs_prefix(job.id))
         return Outcome.HANDED_BACK if heartbeat.has_let_go else Outcome.DROPPED
 

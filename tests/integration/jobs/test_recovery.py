@@ -5,10 +5,11 @@ import pytest
 from redis import Redis
 
 from jobs.assets import Asset, AssetKind, Assets
-from jobs.errors import JobNotFound, QueueUnavailable, StorageUnavailable
+from jobs.errors import JobNotFound, QueueUnavailable, StaleAttempt, StorageUnavailable
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
+from jobs.layout import JOURNAL_READ, SPENT
 from jobs.queue import JobQueue, create_celery, queue_name
-from jobs.recovery import Reconciler, Tally
+from jobs.recovery import JOURNAL_GRACE, Reconciler, Tally
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key, video_key
 from jobs.store import JobStore
@@ -53,6 +54,11 @@ def submit(store: JobStore, storage: ObjectStorage) -> Job:
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
     store.accept(job)
     return job
+
+
+def as_queued(restored: Job) -> Job:
+    """Return a restored job as it was accepted at first."""
+    return restored.model_copy(update={"attempt": 0, "handed_back": 0})
 
 
 def keys(storage: ObjectStorage) -> list[str]:
@@ -248,9 +254,85 @@ def test_jobs_are_restored_from_the_journal_when_the_store_lost_them(
     with Redis.from_url(valkey_url) as client:
         client.flushall()
     assert reconciler.run_once().restored == 2
-    assert [hasty_store.get(job.id) for job in lost] == lost
+    assert [as_queued(hasty_store.get(job.id)) for job in lost] == lost
     with pytest.raises(JobNotFound):
         hasty_store.get(ended.id)
+
+
+def test_a_worker_from_before_the_loss_changes_nothing_after_it(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=-60))
+    job = submit(hasty_store, storage)
+    before = hasty_store.claim(job.id).attempt
+    with Redis.from_url(valkey_url) as client:
+        client.flushall()
+    assert reconciler.run_once().restored == 1
+    after = hasty_store.claim(job.id).attempt
+    with pytest.raises(StaleAttempt):
+        hasty_store.finish(job.id, before, result_of(job.id, before))
+    storage.put(video_key(job.id, before), b"stale", "video/mp4")
+    storage.put(video_key(job.id, after), b"video", "video/mp4")
+    hasty_store.finish(job.id, after, result_of(job.id, after))
+    wait_for(hasty_store.spent)
+    reconciler.run_once()
+    assert keys(storage) == [video_key(job.id, after)]
+
+
+def test_a_job_accepted_shortly_before_the_loss_is_restored_once_its_request_is_over(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=2))
+    job = submit(hasty_store, storage)
+    with Redis.from_url(valkey_url) as client:
+        client.flushall()
+    assert reconciler.run_once() == Tally()
+    wait_for(lambda: reconciler.run_once().restored == 1)
+    assert as_queued(hasty_store.get(job.id)) == job
+
+
+def test_a_journal_in_order_is_not_read_again_soon(
+    hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler, valkey_url: str
+) -> None:
+    submit(hasty_store, storage)
+    reconciler.run_once()
+    with Redis.from_url(valkey_url) as client:
+        assert client.ttl(JOURNAL_READ) > JOURNAL_GRACE.total_seconds()
+
+
+def test_what_nobody_knows_is_swept_when_it_is_older_than_the_retention(
+    store: JobStore, storage: ObjectStorage, queue: JobQueue, valkey_url: str
+) -> None:
+    known = submit(store, storage)
+    storage.put(portrait_key("job_cut_short"), b"portrait", "image/png")
+    storage.put(video_key("job_lost", 1), b"video", "video/mp4")
+    patient = Reconciler(store, storage, queue, timedelta(hours=1))
+    hasty = Reconciler(store, storage, queue, timedelta(seconds=-60))
+    assert patient.run_once() == Tally()
+    with Redis.from_url(valkey_url) as client:
+        client.flushdb()
+    store.accept(known)
+    assert hasty.run_once() == Tally(swept=2)
+    assert keys(storage) == sorted(key(known.id) for key in (portrait_key, audio_key, request_key))
+
+
+def test_a_reconciler_that_slept_over_a_loss_clears_nothing_of_a_restored_job(
+    hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler, valkey_url: str
+) -> None:
+    job = submit(hasty_store, storage)
+    before = keys(storage)
+    with Redis.from_url(valkey_url) as client:
+        client.zadd(SPENT, {job.id: 1})  # as it read it before
+    assert reconciler.run_once() == Tally(cleared=1)
+    assert keys(storage) == before
 
 
 def test_a_job_that_its_caller_deleted_is_not_restored(

@@ -135,6 +135,7 @@ def test_a_canceled_job_stops_within_two_batches(start_worker: StartWorker, clie
 def test_a_job_deleted_while_it_is_made_leaves_nothing(
     start_worker: StartWorker, client: Client
 ) -> None:
+    start_worker("workers.housekeeping")
     worker = start_worker()
     job_id = client.post(SLOW, seconds=4)
     client.wait_progress(job_id, 0.2)
@@ -142,7 +143,7 @@ def test_a_job_deleted_while_it_is_made_leaves_nothing(
     dropped = 'amigo_worker_jobs_total{outcome="dropped"}'
     wait_for(lambda: worker.metric(dropped) == 1, PATIENCE)
 
-    assert client.objects(job_id) == []
+    wait_for(lambda: client.objects(job_id) == [], PATIENCE)
     assert sum(client.store.counts().values()) == 0
 
 

@@ -117,6 +117,31 @@ def test_an_attempt_that_lost_the_job_is_stale(word: Callable[[Job, int], Job]) 
 
 
 @pytest.mark.parametrize("word", STALE_WORDS)
+def test_an_attempt_from_before_the_record_was_lost_is_stale(
+    word: Callable[[Job, int], Job],
+) -> None:
+    job = new_job().restore(LATER).claim(LATER)
+    with pytest.raises(StaleAttempt):
+        word(job, 1)
+
+
+def test_a_restored_job_has_all_its_attempts() -> None:
+    job = new_job().restore(LATER)
+    for begun in range(1, MAX_ATTEMPTS + 1):
+        job = job.claim(LATER)
+        assert job.attempts_begun == begun
+        job = job.requeue(job.attempt, LATER)
+    assert job.failure is not None
+    assert job.failure.message.startswith(f"{MAX_ATTEMPTS} workers")
+
+
+def test_no_attempt_has_the_number_of_one_in_an_earlier_record() -> None:
+    restored = [new_job().restore(NOW), new_job().restore(LATER)]
+    numbers = [job.claim(LATER).attempt for job in (new_job(), *restored)]
+    assert len(set(numbers)) == 3
+
+
+@pytest.mark.parametrize("word", STALE_WORDS)
 def test_an_attempt_on_a_queued_job_is_stale(word: Callable[[Job, int], Job]) -> None:
     with pytest.raises(StaleAttempt):
         word(new_job(), 0)

@@ -30,10 +30,9 @@ def test_attempts_do_not_share_a_prefix() -> None:
     assert not storage.video_key("job_a", 11).startswith(storage.attempt_prefix("job_a", 1))
 
 
-def test_a_journal_entry_names_its_job_and_no_other_key_does() -> None:
-    assert storage.journaled_job(storage.request_key("job_a")) == "job_a"
-    assert storage.journaled_job(storage.audio_key("job_a")) is None
-    assert storage.journaled_job("jobs/job_a/attempts/1/request.json") is None
+def test_every_key_tells_whose_it_is() -> None:
+    assert storage.job_of(storage.request_key("job_a")) == "job_a"
+    assert storage.job_of(storage.video_key("job_a", 1)) == "job_a"
 
 
 def test_a_prefix_that_could_match_other_jobs_is_not_deleted() -> None:

@@ -140,7 +140,7 @@ class FakeStorage(ObjectStorage):
         headers = {"Content-Length": str(size), "Content-Type": content_type}
         return PresignedPut(f"https://s3.example/{key}?for={seconds}", headers)
 
-    def delete_prefix(self, prefix: str) -> None:
+    def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
         self.ping()
         if self.deletes_nothing:
             raise StorageUnavailable("access denied")

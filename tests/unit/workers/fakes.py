@@ -134,7 +134,7 @@ class FakeStorage(ObjectStorage):
         except KeyError:
             raise ObjectNotFound(f"No object lies under {key}.") from None
 
-    def delete_prefix(self, prefix: str) -> None:
+    def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
         self._answer("delete_prefix")
         for key in [key for key in self.contents if key.startswith(prefix)]:
             del self.contents[key]

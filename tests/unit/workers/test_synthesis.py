@@ -24,6 +24,7 @@ from models.emotions import Emotion
 from models.errors import NoFace
 from models.options import SynthesisOptions
 from models.provenance import Provenance
+from tests.decoders import DirectDecoder
 from tests.media import babble, recording
 from tests.unit.workers.fakes import FakePipeline, FakeQueue, FakeStorage, FakeStore
 from tests.waiting import wait_for
@@ -81,6 +82,7 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
         storage=storage,
         inputs=Inputs(storage, Outbound(settings.url_rules), patience, settings),
         queue=queue,
+        decoder=DirectDecoder(),
         pipeline=pipeline,
         patience=patience,
         directory=directory,
@@ -355,11 +357,15 @@ def test_a_job_lost_to_another_attempt_is_dropped_and_the_others_objects_stay(
     assert floor.objects == {*floor.inputs, other_video}
 
 
-def test_a_job_deleted_while_it_is_worked_on_leaves_nothing(floor: Floor) -> None:
-    floor.pipeline.begin = lambda: floor.store.delete(floor.job_id)
+def test_a_job_without_a_record_keeps_what_its_restoration_needs(floor: Floor) -> None:
+    def begin() -> None:
+        floor.storage.put(video_key(floor.job_id, 1), b"mine", "video/mp4")
+        floor.store.delete(floor.job_id)
+
+    floor.pipeline.begin = begin
 
     assert floor.run() is Outcome.DROPPED
-    assert floor.objects == set()
+    assert floor.objects == floor.inputs
 
 
 def test_a_job_over_its_time_limit_is_handed_back(floor: Floor) -> None:
