@@ -62,7 +62,8 @@ def submit(
     wait: Annotated[bool, typer.Option(help="Follow the jobs, or only queue them.")] = True,
     parallel: Annotated[int, typer.Option(min=1, help="Pairs under way at the same time.")] = 4,
     consent: Annotated[
-        bool, typer.Option("--consent", help="I have the right to animate this face and voice.")
+        bool,
+        typer.Option("--consent", help="I have the right to animate this face and this voice."),
     ] = False,
     url: Url = None,
     emotion: Emotion = "auto",

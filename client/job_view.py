@@ -28,6 +28,15 @@ class EmotionView(View):
     probabilities: dict[str, float]
 
 
+class ConsentView(View):
+    """What the job's caller affirmed; `key_id` is None where no key is asked for."""
+
+    affirmed_at: datetime
+    version: str
+    statement: str
+    key_id: str | None = None
+
+
 class WebhookView(View):
     """How far the news of a job's end has come.
 
@@ -58,6 +67,7 @@ class JobView(View):
     priority: str = "normal"
     metadata: dict[str, str] = {}
     options: dict[str, Any] = {}
+    consent: ConsentView | None = None
     webhook: WebhookView | None = None
     created_at: datetime
     updated_at: datetime

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from jobs.assets import Asset, AssetKind
+from jobs.consent import STATEMENT, Consent
 from jobs.forecast import Outlook, Run
 from jobs.job import HeardEmotion, Job, Options, Result, Stage
 from jobs.listing import Cursor
@@ -34,6 +35,8 @@ _TAG = '"5e884898da28047151d0e56f8dc62927"'
 _QUEUED = Job(
     id=_JOB_ID,
     options=Options(consent=True),
+    consent=Consent(affirmed_at=_NOON),
+    key_id="5f0e3a521f6e4b4e",
     metadata={"order": "4711"},
     audio_seconds=4.2,
     webhook_url=_WEBHOOK,
@@ -98,8 +101,7 @@ _CANCELED_DOCUMENT = _document(_PROCESSING.cancel(_NOON + timedelta(seconds=8)))
 _REFUSAL = ProblemDocument.model_validate(
     problem_example(
         ProblemType.CONSENT_REQUIRED,
-        "The option consent is missing; only true is accepted: it affirms the right to animate "
-        "this face and voice.",
+        f"The option consent is missing; only true is accepted: it affirms “{STATEMENT}”",
     )
 )
 

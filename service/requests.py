@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails, to_json
 
+from jobs.consent import STATEMENT
 from jobs.errors import UrlRefused
 from jobs.job import Metadata, Options, Priority, Value
 from jobs.urls import MAX_LENGTH, UrlRules
@@ -162,8 +163,7 @@ def _require_consent(consent: JsonValue, *, is_form: bool) -> None:
         given = "is missing" if consent is None else f"is {quote(consent)}"
         raise Problem(
             ProblemType.CONSENT_REQUIRED,
-            f"The option consent {given}; only true is accepted: it affirms the right to animate "
-            "this face and voice.",
+            f"The option consent {given}; only true is accepted: it affirms “{STATEMENT}”",
         )
 
 

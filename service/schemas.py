@@ -22,6 +22,25 @@ class WebhookDocument(BaseModel):
     reason: str | None = Field(description="Why the last attempt failed; null unless it did.")
 
 
+class ConsentDocument(BaseModel):
+    """What the job's caller affirmed."""
+
+    affirmed_at: datetime
+    version: str = Field(description="Of the statement.")
+    statement: str = Field(description="Its words.")
+    key_id: str | None = Field(
+        description="The API key that affirmed it; null: none was asked for."
+    )
+
+    @classmethod
+    def of(cls, job: Job) -> Self | None:
+        """Return what the job's caller affirmed; None: the record is older than the question."""
+        if job.consent is None:
+            return None
+        told = job.consent.model_dump()
+        return cls(**told, statement=job.consent.statement, key_id=job.key_id)
+
+
 class Links(BaseModel):
     """Where to go from here; null: not now."""
 
@@ -67,6 +86,9 @@ class JobDocument(BaseModel):
         description="When the job and its files are deleted; null until it has ended."
     )
     options: Options
+    consent: ConsentDocument | None = Field(
+        description="What was affirmed; null in records older than this member."
+    )
     metadata: Metadata = Field(description="The caller's own notes.")
     notices: tuple[str, ...] = Field(
         description="Codes of what was done to the inputs, such as `several_faces`."
@@ -93,7 +115,7 @@ class JobDocument(BaseModel):
         result = job.result
         eta = outlook and outlook.eta(job)
         return cls(
-            **job.model_dump(exclude={"result", "attempt"}),
+            **job.model_dump(exclude={"result", "attempt", "consent"}),
             attempt=job.attempts_begun,
             consent=ConsentDocument.of(job),
             queue_position=outlook and outlook.position,

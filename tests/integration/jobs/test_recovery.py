@@ -255,6 +255,7 @@ def test_jobs_are_restored_from_the_journal_when_the_store_lost_them(
         client.flushall()
     assert reconciler.run_once().restored == 2
     assert [as_queued(hasty_store.get(job.id)) for job in lost] == lost
+    assert all(hasty_store.get(job.id).consent == job.consent is not None for job in lost)
     with pytest.raises(JobNotFound):
         hasty_store.get(ended.id)
 

@@ -37,6 +37,7 @@ def test_a_job_is_made_in_its_keys_tenant(guarded: Guarded, store: JobStore) -> 
     assert answer.status_code == 202, answer.text
     job = store.get(answer.json()["id"])
     assert (job.tenant, job.key_id) == ("acme", key.id)
+    assert answer.json()["consent"]["key_id"] == key.id
     assert guarded.live.http.get(answer.headers["location"], headers=bearer(token)).is_success
     colleague = guarded.key("acme")
     assert guarded.live.http.get(answer.headers["location"], headers=colleague).is_success

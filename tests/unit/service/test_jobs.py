@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from starlette.testclient import TestClient
 
+from jobs.consent import STATEMENT, VERSION
 from jobs.job import Job, JobStatus, Options, Stage
 from jobs.storage import audio_key, portrait_key, request_key
 from service.problems import ProblemType
@@ -57,6 +58,30 @@ def test_the_answer_to_an_upload_is_the_job_and_where_to_find_it(http: TestClien
 @pytest.mark.parametrize("yes", ["true", "True", "1", "on", "yes"])
 def test_consent_may_be_given_as_a_form_gives_it(http: TestClient, yes: str) -> None:
     assert http.post("/v1/jobs", files=upload(consent=yes)).status_code == 202
+
+
+def test_what_was_affirmed_is_kept_in_the_record_and_in_the_journal_and_told(
+    http: TestClient, backstage: Backstage
+) -> None:
+    told = http.post("/v1/jobs", files=upload()).json()
+    job = backstage.store.jobs[told["id"]]
+    assert job.consent is not None
+    assert told["consent"] == {
+        "affirmed_at": told["created_at"],
+        "version": VERSION,
+        "statement": STATEMENT,
+        "key_id": None,
+    }
+    journaled = Job.model_validate_json(backstage.storage.contents[request_key(job.id)])
+    assert journaled.consent == job.consent
+    assert http.get(f"/v1/jobs/{job.id}").json()["consent"] == told["consent"]
+
+
+def test_a_record_older_than_the_question_is_told_without_an_answer(
+    http: TestClient, backstage: Backstage
+) -> None:
+    path = in_store(backstage, new_job().model_copy(update={"consent": None}))
+    assert http.get(path).json()["consent"] is None
 
 
 def test_when_the_store_is_down_an_upload_is_refused_and_nothing_stays(

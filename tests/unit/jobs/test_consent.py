@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from client import cli
+from jobs.consent import STATEMENT, STATEMENTS, VERSION, Consent
+from jobs.job import Job, Options, utc_now
+from tests.jobs_examples import new_job
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_words_of_a_version_never_change() -> None:
+    assert STATEMENTS["1"] == "I have the right to animate this face and this voice."
+
+
+def test_the_statement_asked_for_is_the_newest() -> None:
+    assert list(STATEMENTS)[-1] == VERSION
+
+
+@pytest.mark.parametrize("place", ["service/web/index.html", "docs/api.md", "docs/provenance.md"])
+def test_callers_read_what_is_kept_word_for_word(place: str) -> None:
+    assert STATEMENT in (ROOT / place).read_text()
+
+
+def test_the_command_line_asks_for_the_same() -> None:
+    shown = CliRunner().invoke(cli.app, ["submit", "--help"], env={"COLUMNS": "200"}).stdout
+    assert STATEMENT in shown
+
+
+def test_a_job_keeps_what_was_affirmed_and_when() -> None:
+    before = utc_now()
+    consent = new_job().consent
+    assert consent is not None
+    assert before <= consent.affirmed_at <= utc_now()
+    assert (consent.version, consent.statement) == (VERSION, STATEMENT)
+
+
+def test_an_older_statement_stays_the_one_that_was_affirmed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = new_job().model_dump_json()
+    monkeypatch.setitem(STATEMENTS, "2", "Something else.")
+    monkeypatch.setattr("jobs.consent.VERSION", "2")
+    restored = Job.model_validate_json(kept).consent
+    assert restored is not None
+    assert restored.statement == STATEMENTS["1"]
+
+
+def test_a_record_older_than_the_question_can_still_be_read() -> None:
+    old = new_job().model_dump(mode="json", exclude={"consent"})
+    assert Job.model_validate(old).consent is None
+
+
+def test_there_are_no_options_without_consent() -> None:
+    with pytest.raises(ValidationError, match="consent"):
+        Options.model_validate({})
+    with pytest.raises(ValidationError, match="affirmed_at"):
+        Consent.model_validate({"version": "1"})
