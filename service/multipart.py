@@ -1,7 +1,7 @@
 """Receives a multipart form whole, or tells what is wrong with it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.datastructures import FormData
@@ -17,24 +17,32 @@ _MAX_FIELD_BYTES = 16_384
 
 
 @asynccontextmanager
-async def receive_form(request: Request, max_seconds: float) -> AsyncIterator[FormData]:
+async def receive_form(
+    request: Request, max_seconds: float, max_bytes: Mapping[str, int]
+) -> AsyncIterator[FormData]:
     """Receive a form within `max_seconds`; its files are open within the context.
 
+    Args:
+        request: what the form is the body of.
+        max_seconds: how long all of it may take.
+        max_bytes: of each file, by its name: the byte that goes over ends the form, whatever
+            was still to come. A file of another name may be as large as a text.
+
     Raises:
-        Problem: the form is malformed, incomplete or late.
+        Problem: the form is malformed, incomplete or late, or a file is too large.
         ClientDisconnect: the caller went away.
     """
-    form = await _receive(request, max_seconds)
+    form = await _receive(request, max_seconds, max_bytes)
     try:
         yield form
     finally:
         await form.close()
 
 
-async def _receive(request: Request, max_seconds: float) -> FormData:
+async def _receive(request: Request, max_seconds: float, max_bytes: Mapping[str, int]) -> FormData:
     try:
         async with asyncio.timeout(max_seconds):
-            return await _WholeFormParser(request).parse()
+            return await _BoundedFormParser(request, max_bytes).parse()
     except MultiPartException as error:
         raise Problem(ProblemType.MALFORMED_REQUEST, error.message) from error
     except TimeoutError as error:
@@ -44,10 +52,13 @@ async def _receive(request: Request, max_seconds: float) -> FormData:
         ) from error
 
 
-class _WholeFormParser(MultiPartParser):
-    """Refuses a form without its last boundary, of which the framework drops the last part."""
+class _BoundedFormParser(MultiPartParser):
+    """Refuses a form with a file above its limit, which the framework would spool whole.
 
-    def __init__(self, request: Request) -> None:
+    And one without its last boundary, of which the framework drops the last part.
+    """
+
+    def __init__(self, request: Request, max_bytes: Mapping[str, int]) -> None:
         super().__init__(
             request.headers,
             self._stream_whole(request),
@@ -56,6 +67,28 @@ class _WholeFormParser(MultiPartParser):
             max_part_size=_MAX_FIELD_BYTES,
         )
         self._is_whole = False
+        self._max_bytes = max_bytes
+        self._size = 0
+
+    def on_part_begin(self) -> None:
+        super().on_part_begin()
+        self._size = 0
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        self._size += end - start
+        if self._current_part.file is not None:
+            self._require_fitting(self._current_part.field_name)
+        super().on_part_data(data, start, end)
+
+    def _require_fitting(self, name: str) -> None:
+        max_bytes = self._max_bytes.get(name, _MAX_FIELD_BYTES)
+        if self._size > max_bytes:
+            is_ours = name in self._max_bytes
+            raise Problem(
+                ProblemType.with_code(f"{name}_too_large" if is_ours else "malformed_request"),
+                f"The file {name[:60]} has more than {max_bytes} bytes; at most that many are "
+                "accepted.",
+            )
 
     def on_end(self) -> None:
         self._is_whole = True

@@ -53,7 +53,9 @@ class ProblemType(Enum):
     PORTRAIT_UNREADABLE = 422, "The portrait is not a readable picture"
     PORTRAIT_TOO_MANY_PIXELS = 422, "The portrait has too many pixels"
     PORTRAIT_TOO_SMALL = 422, "The portrait has too few pixels"
+    PORTRAIT_TOO_DEMANDING = 422, "The portrait takes too much to decode"
     AUDIO_UNREADABLE = 422, "The audio is not a readable recording"
+    AUDIO_TOO_DEMANDING = 422, "The audio takes too much to decode"
     NO_AUDIO_STREAM = 422, "The file holds no sound"
     AUDIO_TOO_SHORT = 422, "The audio is too short"
     AUDIO_TOO_LONG = 422, "The audio is too long"
@@ -61,9 +63,11 @@ class ProblemType(Enum):
     RATE_LIMITED = 429, "Too many requests"
     TOO_MANY_JOBS = 429, "Too many jobs at the same time"
     QUOTA_EXCEEDED = 429, "The day's jobs are used up"
+    HEADERS_TOO_LARGE = 431, "The request's headers are too large"
     INTERNAL_ERROR = 500, "Something went wrong on our side"
     STORE_UNAVAILABLE = 503, "The job store does not answer"
     STORAGE_UNAVAILABLE = 503, "The object store does not answer"
+    DECODER_UNAVAILABLE = 503, "Files cannot be looked into at the moment"
     NOT_READY = 503, "The service is not ready"
 
     def __init__(self, status: int, title: str) -> None:

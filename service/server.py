@@ -5,6 +5,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from service.connections import bounded
 from service.settings import ServiceSettings
 from service.watching import JobWatcher
 
@@ -23,6 +24,7 @@ class Server(uvicorn.Server):
                 app,
                 host=settings.listen_host,
                 port=settings.listen_port,
+                http=bounded(settings),
                 log_config=None,
                 access_log=False,
                 server_header=False,

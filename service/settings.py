@@ -24,6 +24,9 @@ class ServiceSettings(Settings):
     upload_max_seconds: float = Field(
         600.0, gt=0, description="Longest time an upload may take to arrive, in seconds."
     )
+    header_max_seconds: float = Field(
+        20.0, gt=0, description="Longest time the headers of a request may take, in seconds."
+    )
     concurrent_submissions: int = Field(
         4, gt=0, description="Uploads decoded and stored at the same time; each holds its files."
     )

@@ -56,11 +56,11 @@ async def receive_upload(request: Request, settings: ServiceSettings) -> AsyncIt
         values = await receive_object(request, settings.upload_max_seconds)
         yield Upload(read_request(values, settings.url_rules))
         return
-    async with receive_form(request, settings.upload_max_seconds) as form:
+    max_bytes = {"portrait": settings.portrait_max_bytes, "audio": settings.audio_max_bytes}
+    async with receive_form(request, settings.upload_max_seconds, max_bytes) as form:
         refuse_unknown(form, also=INPUTS)
         _refuse_repeated(form)
-        sizes = {"portrait": settings.portrait_max_bytes, "audio": settings.audio_max_bytes}
-        files = {name: _file(form, name, sizes[name]) for name in INPUTS if name in form}
+        files = {name: _file(form, name) for name in INPUTS if name in form}
         values = {name: _value(form, name) for name in FIELDS if name in form}
         yield Upload(read_request(values, settings.url_rules, files), files)
 
@@ -92,7 +92,7 @@ def _refuse_repeated(form: FormData) -> None:
             )
 
 
-def _file(form: FormData, name: str, max_bytes: int) -> BinaryIO:
+def _file(form: FormData, name: str) -> BinaryIO:
     part = form[name]
     if not isinstance(part, UploadFile):
         raise Problem(
@@ -102,11 +102,6 @@ def _file(form: FormData, name: str, max_bytes: int) -> BinaryIO:
         )
     if not part.size:
         raise Problem(ProblemType.EMPTY_PART, f"The file {name} has 0 bytes; it must have some.")
-    if part.size > max_bytes:
-        raise Problem(
-            ProblemType.with_code(f"{name}_too_large"),
-            f"The file {name} has {part.size} bytes; at most {max_bytes} are accepted.",
-        )
     return part.file
 
 

@@ -16,7 +16,11 @@ from service.settings import ServiceSettings
 
 DOCUMENT: dict[str, Any] = create_app(ServiceSettings()).openapi()
 
-OUTSIDE = {ProblemType.METHOD_NOT_ALLOWED, ProblemType.REPEATED_PART}
+OUTSIDE = {
+    ProblemType.METHOD_NOT_ALLOWED,
+    ProblemType.REPEATED_PART,
+    ProblemType.HEADERS_TOO_LARGE,
+}
 """Problems of requests that the document has no words for."""
 
 EVERYWHERE = {"internal_error"}

@@ -1,0 +1,85 @@
+"""Our own programs as real processes: started with given settings, their output kept."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from deploy.processes import LOOPBACK, free_port
+from tests.waiting import wait_for
+
+PATIENCE = 60.0
+"""Seconds a process may take for anything, on a busy machine too."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process of ours and what can be seen of it from outside."""
+
+    process: subprocess.Popen[bytes]
+    path: Path
+
+    @property
+    def log(self) -> str:
+        return self.path.read_text(errors="replace")
+
+    def wait_for_log(self, text: str) -> None:
+        def found() -> bool:
+            assert self.process.poll() is None, self.log
+            return text in self.log
+
+        wait_for(found, PATIENCE)
+
+
+@contextmanager
+def running(module: str, environment: Mapping[str, str], log: Path) -> Iterator[Running]:
+    """Run `python -m module` within the context."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env={**os.environ, **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Running(process, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+
+
+@dataclass(frozen=True)
+class RunningService(Running):
+    """`python -m service` on a loopback port."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def is_alive(self) -> bool:
+        assert self.process.poll() is None, self.log
+        try:
+            return httpx.get(f"{self.url}/livez").is_success
+        except httpx.TransportError:
+            return False
+
+
+@contextmanager
+def running_service(environment: Mapping[str, str], log: Path) -> Iterator[RunningService]:
+    """Run the service within the context, which begins when it answers."""
+    port = free_port()
+    with running("service", {**environment, "AMIGO_LISTEN_PORT": str(port)}, log) as started:
+        service = RunningService(started.process, started.path, port)
+        wait_for(service.is_alive, PATIENCE)
+        yield service
