@@ -1,0 +1,200 @@
+"""The callers of a system under test: they post, follow and cancel, and all of it is recorded."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from client import AmigoClient, AmigoError, ApiProblem, JobView
+from client.call import IDEMPOTENCY_KEY
+from tests.faults.history import (
+    Answered,
+    Canceled,
+    Deleted,
+    GivenUp,
+    History,
+    Lost,
+    Posted,
+    Seen,
+    Unanswered,
+)
+from tests.media import babble, recording
+
+MOST_CALLERS = 64
+JOBS_PATH = "/v1/jobs"
+
+
+def _write_portrait(path: Path) -> Path:
+    """Write a PNG of 64x64 pixels of noise, once, and return its path."""
+    if not path.exists():
+        pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        Image.fromarray(pixels).save(path, "PNG")
+    return path
+
+
+def _write_speech(path: Path, seconds: float) -> Path:
+    """Write a WAV of voice-like sound, once, and return its path."""
+    if not path.exists():
+        path.write_bytes(recording(babble(seconds), "wav", "pcm_s16le"))
+    return path
+
+
+class Recorder(httpx.BaseTransport):
+    """Carries requests to any service that takes the connection, as a load balancer would.
+
+    Each POST of a job and what came of it is recorded as it went over the wire.
+    """
+
+    def __init__(self, history: History, urls: Sequence[str]) -> None:
+        self._history = history
+        self._urls = tuple(map(httpx.URL, urls))
+        self._turn = 0
+        self._wire = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        key = request.headers.get(IDEMPOTENCY_KEY)
+        if request.method != "POST" or request.url.path != JOBS_PATH or key is None:
+            return self._carry(request)
+        self._history.record(Posted(key, webhook=b"webhook_url" in request.read()))
+        try:
+            answer = self._carry(request)
+        except httpx.TransportError as error:
+            self._history.record(Unanswered(key, repr(error)))
+            raise
+        location = answer.headers.get("Location", "")
+        job_id = location.rpartition("/")[2] or None
+        self._history.record(Answered(key, answer.status_code, job_id))
+        return answer
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def _carry(self, request: httpx.Request) -> httpx.Response:
+        """Try the services in turn; one that answered once is asked first from then on."""
+        for _ in self._urls[1:]:
+            try:
+                return self._wire.handle_request(self._aimed(request))
+            except httpx.ConnectError:
+                self._turn += 1
+        return self._wire.handle_request(self._aimed(request))
+
+    def _aimed(self, request: httpx.Request) -> httpx.Request:
+        url = self._urls[self._turn % len(self._urls)]
+        request.url = request.url.copy_with(host=url.host, port=url.port)
+        request.headers["Host"] = request.url.netloc.decode("ascii")
+        return request
+
+
+@dataclass(frozen=True)
+class Post:
+    """A job on its way: its id once it is accepted, and how it stood at its end."""
+
+    key: str
+    accepted: "Future[str]" = field(default_factory=Future)
+    ended: "Future[JobView]" = field(default_factory=Future)
+
+
+class Callers:
+    """Any number of callers, each in a thread of its own, with the retries of `AmigoClient`."""
+
+    def __init__(
+        self, history: Callable[[], History], urls: Sequence[str], webhook: str, folder: Path
+    ) -> None:
+        self._history = history
+        self._folder = folder
+        self._urls = urls
+        self._webhook = webhook
+        self._threads = ThreadPoolExecutor(MOST_CALLERS, "caller")
+
+    def client(self) -> AmigoClient:
+        """Return a client whose posts are recorded, and which is patient from the first call on."""
+        recorder = Recorder(self._history(), self._urls)
+        client = AmigoClient(self._urls[0], api_key="", transport=recorder)
+        client._retries.has_answered = True
+        return client
+
+    def post(
+        self, *, seconds: float = 1.0, webhook: bool = True, key: str | None = None, **options: Any
+    ) -> Post:
+        """Post a job and follow it to its end, both meanwhile; `options` as the client takes them.
+
+        Args:
+            seconds: how long the speech lasts.
+            webhook: whether to be told of the end.
+            key: the Idempotency-Key; None: a new one.
+        """
+        post = Post(key or uuid4().hex)
+        _write_portrait(self._folder / "portrait.png")
+        _write_speech(self._folder / f"speech-{seconds:g}.wav", seconds)
+        if webhook:
+            options["webhook_url"] = self._webhook
+        self._threads.submit(self._pursue, post, seconds, options)
+        return post
+
+    def cancel(self, job_id: str) -> None:
+        """Ask, once, for a job to be canceled."""
+        with self.client() as client:
+            status = _status(lambda: client.cancel(job_id))
+        self._history().record(Canceled(job_id, status))
+
+    def delete(self, job_id: str) -> None:
+        """Have a job forgotten."""
+        self._history().record(Deleted(job_id))
+        with self.client() as client:
+            client.delete(job_id)
+
+    def close(self) -> None:
+        """Wait for no caller any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _pursue(self, post: Post, seconds: float, options: dict[str, Any]) -> None:
+        try:
+            with self.client() as client:
+                job_id = self._submit(client, post.key, seconds, options)
+                post.accepted.set_result(job_id)
+                post.ended.set_result(self._follow(client, job_id))
+        except Exception as error:
+            # Whoever waits for the post hears of it.
+            for future in (post.accepted, post.ended):
+                if not future.done():
+                    future.set_exception(error)
+
+    def _submit(
+        self, client: AmigoClient, key: str, seconds: float, options: dict[str, Any]
+    ) -> str:
+        portrait = self._folder / "portrait.png"
+        speech = self._folder / f"speech-{seconds:g}.wav"
+        try:
+            job = client.submit(portrait, speech, consent=True, idempotency_key=key, **options)
+        except AmigoError as error:
+            self._history().record(GivenUp(key, repr(error)))
+            raise
+        return job.id
+
+    def _follow(self, client: AmigoClient, job_id: str) -> JobView:
+        history = self._history()
+        try:
+            with closing(client.follow(job_id)) as looks:
+                for job in looks:
+                    history.record(Seen(job_id, job.status, job.progress, job.stage))
+        except AmigoError as error:
+            history.record(Lost(job_id, repr(error)))
+            raise
+        return job
+
+
+def _status(call: Callable[[], object]) -> int:
+    try:
+        call()
+    except ApiProblem as problem:
+        return problem.status
+    except AmigoError:
+        return 0
+    return 200

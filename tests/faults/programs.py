@@ -1,0 +1,96 @@
+"""The programs of a system under test, each with a trap for its steps."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from deploy.child import Program
+from deploy.processes import LOOPBACK
+from deploy.standalone import answers
+from tests.faults.steps import FOLDER_VARIABLE, NAME_VARIABLE
+from workers.run_directory import RunDirectory
+
+START_SECONDS = 90.0
+"""How long a program may take to be ready on a busy machine."""
+
+HASTE = {
+    "AMIGO_LOCAL_URLS": "true",
+    "AMIGO_LEASE_SECONDS": "1",
+    "AMIGO_HOUSEKEEPING_SECONDS": "0.2",
+    "AMIGO_PATIENCE_SECONDS": "10",
+    "AMIGO_RETRY_SECONDS": "1",
+    "AMIGO_SHUTDOWN_SECONDS": "1",
+    "AMIGO_WEBHOOK_SECONDS": "3",
+    "AMIGO_WEBHOOK_PAUSE_SECONDS": "0.2",
+    "AMIGO_WEBHOOK_HOURS": str(120 / 3600),
+    "AMIGO_METRICS_PORT": "0",
+    "AMIGO_DEVICE": "cpu",
+    "AMIGO_PIPELINE": "tests.faults.pipeline:load",
+}
+"""The settings that let faults be noticed, and things tried again, in seconds."""
+
+
+def service_url(port: int) -> str:
+    """Return where a service answers."""
+    return f"http://{LOOPBACK}:{port}"
+
+
+def service(name: str, folder: Path, port: int, environment: Mapping[str, str]) -> Program:
+    """Return an HTTP process on a port."""
+    return _program(
+        name,
+        "service",
+        folder,
+        {
+            **environment,
+            "AMIGO_LISTEN_HOST": LOOPBACK,
+            "AMIGO_LISTEN_PORT": str(port),
+        },
+        lambda: answers(f"{service_url(port)}/readyz"),
+    )
+
+
+def worker(name: str, folder: Path, environment: Mapping[str, str]) -> Program:
+    """Return a worker, parent and child."""
+    directory = RunDirectory(folder / name)
+    child_beat = directory.path / "child"
+    return _program(
+        name,
+        "workers",
+        folder,
+        {
+            **environment,
+            "AMIGO_RUN_DIRECTORY": str(directory.path),
+        },
+        child_beat.exists,
+        litter=(child_beat,),
+    )
+
+
+def talkative(name: str, module: str, folder: Path, environment: Mapping[str, str]) -> Program:
+    """Return the housekeeping or the courier: what it logs first says that it runs."""
+    log = _log(folder, name)
+    return _program(name, module, folder, environment, lambda: log.stat().st_size > 0)
+
+
+def _program(
+    name: str,
+    module: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    is_ready: Callable[[], bool],
+    litter: tuple[Path, ...] = (),
+) -> Program:
+    return Program(
+        name=name,
+        command=(sys.executable, "-m", "tests.faults.steps", module),
+        log=_log(folder, name),
+        is_ready=is_ready,
+        env={**environment, FOLDER_VARIABLE: str(folder), NAME_VARIABLE: name},
+        start_seconds=START_SECONDS,
+        litter=litter,
+    )
+
+
+def _log(folder: Path, name: str) -> Path:
+    return folder / "logs" / f"{name}.log"

@@ -1,0 +1,53 @@
+"""A receiver of webhooks that believes only what is signed, and records what comes."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+
+from client.errors import ForgedWebhook
+from client.webhooks import read_webhook
+from tests.faults.history import Forged, History, Told
+from tests.servers import LocalServer, content, serving
+from workers.settings import DEVELOPMENT_WEBHOOK_SECRET
+
+SIGNATURE = "webhook-signature"
+
+
+@dataclass
+class Receiver:
+    """Where callers have the news of their jobs sent to."""
+
+    history: Callable[[], History]
+    answer: int = 204
+    """The status it answers with; a test may change it."""
+    _server: LocalServer = field(init=False)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"{self._server.url}/ended"
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Receive within the context."""
+        with serving(self._receive) as self._server:
+            yield
+
+    def _receive(self, handler: BaseHTTPRequestHandler) -> None:
+        """Record one webhook and answer it."""
+        self.history().record(self._read(handler.headers.get(SIGNATURE, "")))
+        content(b"", self.answer)(handler)
+
+    def _read(self, signature: str) -> Told | Forged:
+        """Return what the request with this signature, which covers its body, tells."""
+        asked = next(
+            one
+            for one in reversed(self._server.asked)
+            if one.headers.get(SIGNATURE, "") == signature
+        )
+        try:
+            event = read_webhook(asked.body, asked.headers, DEVELOPMENT_WEBHOOK_SECRET)
+        except ForgedWebhook as forged:
+            return Forged(str(forged))
+        return Told(event.data.id, event.data.status, asked.headers["webhook-id"], self.answer)

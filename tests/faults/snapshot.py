@@ -1,0 +1,120 @@
+"""All that the store and the bucket hold at one moment, as values that a checker can look through."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import av
+from av.error import FFmpegError
+from redis import Redis
+
+from jobs.idempotency import Holder
+from jobs.job import Job, JobStatus, Priority
+from jobs.layout import OUTBOX, SPENT, index_key, queue_key
+from jobs.settings import Settings
+from jobs.storage import JOBS_PREFIX, ObjectStorage
+from jobs.store import JobStore
+from jobs.valkey import connect
+from jobs.webhooks import WEBHOOKS, Delivery
+
+RECORDS = "amigo:job:"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a system that has come to rest; every field is by id where it can be."""
+
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    events: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
+    """The job as it was after each change, oldest first."""
+    indexes: Mapping[JobStatus, frozenset[str]] = field(default_factory=dict)
+    queues: Mapping[Priority, frozenset[str]] = field(default_factory=dict)
+    tenants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    outbox: frozenset[str] = frozenset()
+    spent: frozenset[str] = frozenset()
+    active: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Jobs counted as under way, by API key."""
+    webhooks_due: frozenset[str] = frozenset()
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
+    holders: tuple[Holder, ...] = ()
+    """Who holds Idempotency-Keys."""
+    objects: frozenset[str] = frozenset()
+    """The keys of all objects of jobs."""
+    video_frames: Mapping[str, int | None] = field(default_factory=dict)
+    """How many frames each video has that a job's record names; None: it cannot be decoded."""
+
+
+def take_snapshot(settings: Settings) -> Snapshot:
+    """Read everything, without changing anything."""
+    with connect(settings.valkey_url) as client:
+        return _Reader(client, JobStore.connect(settings), ObjectStorage.connect(settings)).read()
+
+
+@dataclass(frozen=True)
+class _Reader:
+    client: Redis
+    store: JobStore
+    storage: ObjectStorage
+
+    def read(self) -> Snapshot:
+        ids = [key for key in self._after(RECORDS) if ":" not in key]
+        jobs = {job_id: self.store.get(job_id) for job_id in ids}
+        objects = frozenset(item.key for item in self.storage.objects(JOBS_PREFIX))
+        videos = {job.result.video_key for job in jobs.values() if job.result} & objects
+        return Snapshot(
+            jobs=jobs,
+            events={job_id: self._events(job_id) for job_id in ids},
+            indexes={status: self._sorted_set(index_key(status)) for status in JobStatus},
+            queues={priority: self._sorted_set(queue_key(priority)) for priority in Priority},
+            tenants={
+                name.removesuffix(":jobs"): self._sorted_set(f"amigo:tenant:{name}")
+                for name in self._after("amigo:tenant:")
+            },
+            outbox=self._sorted_set(OUTBOX),
+            spent=self._sorted_set(SPENT),
+            active={
+                name.removesuffix(":active"): frozenset(
+                    cast("set[str]", self.client.smembers(f"amigo:key:{name}"))
+                )
+                for name in self._after("amigo:key:")
+                if name.endswith(":active")
+            },
+            webhooks_due=self._sorted_set(WEBHOOKS),
+            deliveries={
+                name.removesuffix(":webhook"): self._delivery(f"{RECORDS}{name}")
+                for name in self._after(RECORDS)
+                if name.endswith(":webhook")
+            },
+            holders=tuple(
+                Holder.model_validate_json(self._text(f"amigo:idempotency:{name}"))
+                for name in self._after("amigo:idempotency:")
+            ),
+            objects=objects,
+            video_frames={key: count_frames(self.storage.get(key)) for key in videos},
+        )
+
+    def _after(self, prefix: str) -> list[str]:
+        """Return the keys with a prefix, without it."""
+        return sorted(key.removeprefix(prefix) for key in self.client.scan_iter(f"{prefix}*"))
+
+    def _events(self, job_id: str) -> tuple[Job, ...]:
+        return tuple(event.job for event in self.store.events(job_id))
+
+    def _sorted_set(self, key: str) -> frozenset[str]:
+        return frozenset(cast("list[str]", self.client.zrange(key, 0, -1)))
+
+    def _delivery(self, key: str) -> Delivery:
+        return Delivery.model_validate_json(self._text(key))
+
+    def _text(self, key: str) -> str:
+        return cast("str", self.client.get(key))
+
+
+def count_frames(video: bytes) -> int | None:
+    """Return how many frames a video has, all of them decoded; None when it cannot be."""
+    try:
+        with av.open(io.BytesIO(video)) as container:
+            return sum(1 for _ in container.decode(video=0))
+    except FFmpegError:
+        return None

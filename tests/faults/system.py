@@ -1,0 +1,357 @@
+"""A whole real system on loopback, every process of which can be struck at any moment.
+
+    valkey, s3 ──► service-1…, worker-1…, housekeeping-1…, webhooks-1 ──► a receiver of webhooks
+
+`worker-1` is the worker's parent, `worker-1.child` the process that holds its pipeline. Use a
+system from one thread, the one that started it: Linux ends a process with the thread that did.
+"""
+
+import os
+import signal
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from pydantic import SecretStr
+
+from deploy.child import Child, Program
+from deploy.lifeline import Guard
+from deploy.processes import SeaweedServer, ValkeyServer, free_ports
+from jobs.errors import JobNotFound, Unavailable
+from jobs.layout import SPENT
+from jobs.settings import Settings
+from jobs.storage import JOBS_PREFIX, ObjectStorage, job_of, request_key
+from jobs.store import JobStore
+from jobs.valkey import connect, translated_errors
+from jobs.webhooks import WEBHOOKS
+from tests.faults import programs
+from tests.faults.callers import Callers, Post
+from tests.faults.checker import Violation, find_violations
+from tests.faults.history import Deleted, Faulted, History, Revived
+from tests.faults.receiver import Receiver
+from tests.faults.snapshot import Snapshot, take_snapshot
+from tests.faults.steps import Strike, Trap
+from tests.faults.tally import Tally
+from tests.waiting import wait_for
+
+PATIENCE = 90.0
+"""Seconds that anything may take to come to rest, on a busy machine too."""
+
+VALKEY, S3 = "valkey", "s3"
+CHILD = ".child"
+LOG_CHARACTERS = 4000
+
+
+class PromiseBroken(AssertionError):
+    """The system came to rest and a promise was not kept; the message tells the story."""
+
+
+class FaultySystem:
+    """A system that is there to be broken; `with FaultySystem(folder) as system:` runs it.
+
+    Args:
+        folder: an empty folder, for data and logs.
+        services: how many HTTP processes take requests.
+        workers: how many workers, each a parent and a child.
+        housekeepings: how many processes keep house.
+        couriers: how many processes deliver webhooks.
+        environment: settings in place of those in `programs.HASTE`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        services: int = 1,
+        workers: int = 1,
+        housekeepings: int = 1,
+        couriers: int = 1,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.history = History()
+        self.past = Tally()
+        """What the chapters before this one put to the test."""
+        self.valkey, self.s3 = _stores(folder)
+        self.environment = {
+            **self.valkey.environment,
+            **self.s3.environment,
+            **programs.HASTE,
+            **(environment or {}),
+        }
+        self.settings = Settings(
+            valkey_url=self.valkey.url,
+            s3_endpoint_url=self.s3.url,
+            s3_bucket=self.s3.bucket,
+            s3_access_key=self.s3.access_key,
+            s3_secret_key=SecretStr(self.s3.secret_key),
+            lease_seconds=float(self.environment["AMIGO_LEASE_SECONDS"]),
+        )
+        self.store = JobStore.connect(self.settings)
+        self.storage = ObjectStorage.connect(self.settings)
+        self.receiver = Receiver(lambda: self.history)
+        ports = free_ports(services)
+        self.urls = tuple(map(programs.service_url, ports))
+        self._programs: dict[str, Program] = {
+            program.name: program
+            for program in (
+                *(self._service(n, port) for n, port in enumerate(ports, 1)),
+                *(
+                    programs.worker(f"worker-{n}", folder, self.environment)
+                    for n in _up_to(workers)
+                ),
+                *(self._talkative("housekeeping", n) for n in _up_to(housekeepings)),
+                *(self._talkative("webhooks", n) for n in _up_to(couriers)),
+            )
+        }
+        self._children: dict[str, Child] = {}
+        self._stack = ExitStack()
+        self._guard: Guard
+        self._callers: Callers
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every process that can be struck, the children of the workers too."""
+        children = (f"{name}{CHILD}" for name in self._programs if name.startswith("worker"))
+        return (*self._children, *children)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self._guard = stack.enter_context(Guard())
+            stack.enter_context(self.receiver.listening())
+            self._callers = Callers(lambda: self.history, self.urls, self.receiver.url, self.folder)
+            stack.callback(self._callers.close)
+            stack.callback(self._bury_all)
+            stores = {VALKEY: self.valkey.program(), S3: self.s3.program()}
+            for name, program in {**stores, **self._programs}.items():
+                self._children[name] = Child(program, self._guard)
+                self._children[name].start()
+            for child in self._children.values():
+                child.wait_ready()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    # What can be done to a process.
+
+    def kill(self, name: str, where: str = "") -> None:
+        """SIGKILL to one process: not to its children, nor to its parent."""
+        self._strike("kill", name, signal.SIGKILL, where)
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP to one process."""
+        self._strike("stop", name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Let a frozen process go on, and what it missed come over it."""
+        os.kill(self.pid(name), signal.SIGCONT)
+        self.history.record(Revived(name))
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM, and wait for the end."""
+        self.history.record(Faulted("terminate", name))
+        self._children[name].stop()
+
+    def revive(self, *names: str) -> None:
+        """Start anew what died, as a supervisor would, and wait until it is ready.
+
+        Whatever is left of its process group is killed first. A worker's child is revived by its
+        parent: that is waited for.
+        """
+        for name in names:
+            if not name.endswith(CHILD):
+                self._children[name].bury()
+                self._children[name].start()
+        for name in names:
+            if name.endswith(CHILD):
+                wait_for(partial(self.is_alive, name), PATIENCE)
+            else:
+                self._children[name].wait_ready()
+            self.history.record(Revived(name))
+
+    def revive_all(self) -> None:
+        """Start anew whatever does not run; a frozen process runs."""
+        self.revive(*(name for name, child in self._children.items() if not child.is_running))
+
+    def restart(self, name: str, **environment: str) -> None:
+        """Stop a process in good order and start it with other settings."""
+        program = self._children[name].program
+        self._children[name].stop()
+        changed = replace(program, env={**program.env, **environment})
+        self._children[name] = Child(changed, self._guard)
+        self.revive(name)
+
+    def pid(self, name: str) -> int:
+        """Return the id of a process.
+
+        Raises:
+            ProcessLookupError: it does not run.
+        """
+        parent = self._children[name.removesuffix(CHILD)]
+        if parent.pid is None or not parent.is_running:
+            raise ProcessLookupError(f"{name} does not run.")
+        return _spawned_child(parent.pid) if name.endswith(CHILD) else parent.pid
+
+    def is_alive(self, name: str) -> bool:
+        """Whether a process runs, frozen or not."""
+        try:
+            self.pid(name)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _strike(self, deed: str, name: str, sign: signal.Signals, where: str = "") -> None:
+        pid = self.pid(name)
+        os.kill(pid, sign)
+        self.history.record(Faulted(deed, name, where))
+        if sign is signal.SIGKILL and not name.endswith(CHILD):
+            wait_for(lambda: not self._children[name].is_running, PATIENCE)
+
+    # What can be done at a step.
+
+    def arm(self, name: str, strike: Strike) -> Trap:
+        """Let a process strike at a step of its story; see `steps.py` for their names."""
+        trap = Trap(self.folder, name)
+        trap.arm(strike)
+        return trap
+
+    def await_strike(self, trap: Trap, strike: Strike, target: str | None = None) -> None:
+        """Return once the step was reached; a process that told of it waits to be released.
+
+        Raises:
+            TimeoutError: it never was.
+        """
+        wait_for(lambda: trap.is_struck, PATIENCE)
+        if strike.deed != "tell":
+            self.history.record(Faulted(strike.deed, target or trap.name, str(strike)))
+        if strike.deed == "kill" and not trap.name.endswith(CHILD):
+            wait_for(lambda: not self.is_alive(trap.name), PATIENCE)
+
+    # What callers do.
+
+    def post(self, **options: object) -> Post:
+        """Post a job and follow it, both in the background; see `Callers.post`."""
+        return self._callers.post(**options)  # type: ignore[arg-type]
+
+    @property
+    def callers(self) -> Callers:
+        """Those who post, cancel and delete."""
+        return self._callers
+
+    # What came of it.
+
+    def settle(self, *posts: Post) -> None:
+        """Return once callers have their answers, every job has ended, and all is swept.
+
+        Raises:
+            TimeoutError: it does not come to rest; the message tells the story.
+        """
+        try:
+            for post in posts:
+                post.ended.exception(PATIENCE)
+            wait_for(self._is_at_rest, PATIENCE)
+        except TimeoutError as error:
+            raise TimeoutError(f"Not at rest: {self._unrest()}\n{self.report()}") from error
+
+    def check(self, *posts: Post) -> Snapshot:
+        """Let the system come to rest, and return what it holds then.
+
+        Raises:
+            PromiseBroken: some promise was not kept.
+        """
+        self.settle(*posts)
+        snapshot = take_snapshot(self.settings)
+        if violations := find_violations(self.history, snapshot):
+            raise PromiseBroken(self._accuse(violations))
+        return snapshot
+
+    def begin_chapter(self) -> None:
+        """Forget every job and begin a new history, so that each test tells its own."""
+        for trap in self.folder.glob("*.armed"):
+            trap.unlink()
+        self.past += Tally.of(self.history)
+        self.history = History()
+        for job_id in take_snapshot(self.settings).jobs:
+            self.history.record(Deleted(job_id, by="harness"))
+            with suppress(JobNotFound):
+                self.store.delete(job_id)
+
+    def report(self) -> str:
+        """Return the history and the ends of all logs."""
+        logs = sorted((self.folder / "logs").glob("*.log*"))
+        ends = (f"--- {log.name}\n{_end(log)}" for log in (*logs, self.folder / "valkey.log"))
+        return "\n".join((self.history.story(), *ends))
+
+    def _is_at_rest(self) -> bool:
+        return not self._unrest()
+
+    def _unrest(self) -> list[str]:
+        """Return what is still to be done, in words."""
+        try:
+            counts = self.store.counts()
+            with connect(self.settings.valkey_url) as client, translated_errors():
+                spent, webhooks = client.zcard(SPENT), client.zcard(WEBHOOKS)
+            lost = 0 if any((spent, webhooks)) else self._num_to_restore()
+        except Unavailable as silent:
+            return [str(silent)]
+        under_way = {status: n for status, n in counts.items() if not status.is_final}
+        waiting = {**under_way, "to sweep": spent, "to tell": webhooks, "to restore": lost}
+        return [f"{number} {words}" for words, number in waiting.items() if number]
+
+    def _num_to_restore(self) -> int:
+        """Return how many jobs have a journal entry and no record."""
+        objects = {item.key for item in self.storage.objects(JOBS_PREFIX)}
+        journaled = {job_of(key) for key in objects if key == request_key(job_of(key))}
+        return sum(not self._is_known(job_id) for job_id in journaled)
+
+    def _is_known(self, job_id: str) -> bool:
+        try:
+            self.store.get(job_id)
+        except JobNotFound:
+            return False
+        return True
+
+    def _accuse(self, violations: list[Violation]) -> str:
+        job_ids = frozenset(each.job_id for each in violations if each.job_id)
+        story = self.history.story(job_ids)
+        return "\n".join((*map(str, violations), story, self.report()))
+
+    def _service(self, number: int, port: int) -> Program:
+        return programs.service(f"service-{number}", self.folder, port, self.environment)
+
+    def _talkative(self, module: str, number: int) -> Program:
+        return programs.talkative(
+            f"{module}-{number}", f"workers.{module}", self.folder, self.environment
+        )
+
+    def _bury_all(self) -> None:
+        for child in reversed(self._children.values()):
+            child.bury()
+
+
+def _stores(folder: Path) -> tuple[ValkeyServer, SeaweedServer]:
+    for name in (VALKEY, S3):
+        (folder / name).mkdir()
+    return ValkeyServer(folder / VALKEY), SeaweedServer(folder / S3)
+
+
+def _up_to(count: int) -> Iterable[int]:
+    return range(1, count + 1)
+
+
+def _spawned_child(parent: int) -> int:
+    """Return the process that a worker's parent spawned to hold the pipeline."""
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with suppress(FileNotFoundError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+    raise ProcessLookupError(f"The worker {parent} has no child.")
+
+
+def _end(log: Path) -> str:
+    return log.read_text(errors="replace")[-LOG_CHARACTERS:] if log.exists() else ""
