@@ -96,6 +96,7 @@ class Options(Value):
     seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
         0, description="Same inputs and seed, same head motion and blinks."
     )
+    mark: bool = Field(False, description="Whether a small badge, AI, shows in a corner.")
     consent: Literal[True] = Field(description=f"The caller affirms: {STATEMENT}")
 
 
@@ -362,12 +363,10 @@ class Job(Value):
         return self.model_copy(update={**changes, "updated_at": now})
 
 
-def attempts_used_up(attempt: int) -> Failure:
-    """Return the failure of a job that no attempt could finish."""
-    return Failure(
-        code="attempts_used_up",
-        message=f"{attempt} workers began this job and none could finish it.",
-    )
+def attempts_used_up(attempts: int, *reasons: str) -> Failure:
+    """Return the failure of a job that no attempt could finish; a reason is a sentence."""
+    sentence = f"{attempts} workers began this job and none could finish it."
+    return Failure(code="attempts_used_up", message=" ".join([sentence, *reasons]))
 
 
 def workers_lost(attempts: int) -> Failure:

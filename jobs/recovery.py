@@ -2,7 +2,6 @@
 
 import logging
 import secrets
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -86,13 +85,13 @@ class Reconciler:
         if not self._store.lead(self._name, LEADERSHIP):
             return Tally()
         taken = self._take_back()
-        requeued = [job.id for job in taken if job.status is JobStatus.QUEUED]
-        dispatched = self._dispatch([*requeued, *self._store.undispatched()])
+        failed = sum(job.status is JobStatus.FAILED for job in taken)
+        dispatched = self._dispatch()
         deleted = self._delete()
         restored, swept = (0, 0) if self._store.is_journal_read() else self._read_journal()
         return Tally(
-            requeued=len(requeued),
-            failed=len(taken) - len(requeued),
+            requeued=len(taken) - failed,
+            failed=failed,
             dispatched=dispatched,
             deleted=deleted,
             restored=restored,
@@ -109,13 +108,13 @@ class Reconciler:
                 taken.append(self._store.requeue_expired(job.id, job.attempt))
         return taken
 
-    def _dispatch(self, job_ids: Iterable[str]) -> int:
-        once_each = dict.fromkeys(job_ids)
-        for job_id in once_each:
+    def _dispatch(self) -> int:
+        job_ids = self._store.undispatched()
+        for job_id in job_ids:
             with suppress(JobNotFound):  # its caller deleted it meanwhile
                 self._queue.dispatch(job_id, self._store.get(job_id).priority)
                 self._store.mark_dispatched(job_id)
-        return len(once_each)
+        return len(job_ids)
 
     def _delete(self) -> int:
         """Forget jobs past their retention; their objects are cleared like any leftovers."""

@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         30.0, gt=0, description="Seconds a worker may stay silent before it loses its job."
     )
+    retry_pause_seconds: float = Field(
+        5.0,
+        ge=0,
+        description="Pause between an attempt that ended badly and the next; six times as long "
+        "each time, five minutes at most.",
+    )
     time_limit_seconds: int = Field(
         6 * 3600,
         gt=0,

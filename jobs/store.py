@@ -42,6 +42,11 @@ MAX_EVENTS = 200
 EVENTS_KEPT = timedelta(hours=1)
 """How long a job's events are kept once it has ended; they take far more room than its record."""
 
+PAUSE_GROWTH = 6
+"""How many times as long as the pause before it a pause between two attempts is."""
+
+LONGEST_PAUSE = timedelta(minutes=5)
+
 BATCH = 1000
 """Jobs that one listing returns at most."""
 
@@ -61,15 +66,23 @@ class JobStore:
     nothing, when the job is not processing in that attempt or is gone altogether.
     """
 
-    def __init__(self, client: Redis, lease: float) -> None:
-        """Keep records in Valkey, through a client that decodes; leases last `lease` seconds."""
+    def __init__(self, client: Redis, lease: float, retry_pause: float) -> None:
+        """Keep records in Valkey, through a client that decodes.
+
+        Args:
+            client: decodes what it reads.
+            lease: seconds a worker may be silent.
+            retry_pause: seconds between an attempt that ended badly and the next; more each time.
+        """
         self._client = client
         self._lease = timedelta(seconds=lease)
+        self._retry_pause = timedelta(seconds=retry_pause)
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
         """Return the store that the settings name; nothing is sent yet."""
-        return cls(connect(settings.valkey_url), settings.lease_seconds)
+        client = connect(settings.valkey_url)
+        return cls(client, settings.lease_seconds, settings.retry_pause_seconds)
 
     def accept(self, job: Job, allowance: Allowance | None = None) -> bool:
         """Record a new job; return False, and change nothing, when it is there or was deleted.
@@ -169,16 +182,27 @@ class JobStore:
         """Record why an attempt ended the job without a video."""
         return self._change_held(job_id, lambda job, now: job.fail(attempt, failure, now))
 
-    def requeue(self, job_id: str, attempt: int) -> Job:
-        """Give an attempt up: the job is queued again, or failed after its last attempt."""
-        return self._change_held(job_id, lambda job, now: job.requeue(attempt, now))
+    def requeue(self, job_id: str, attempt: int, reason: Failure | None = None) -> Job:
+        """Give an attempt up: the job is queued again, or failed after its last attempt.
+
+        It then waits in the outbox for a while, so that a job which harms its workers leaves them
+        to others.
+        """
+        return self._change_held(job_id, lambda job, now: job.requeue(attempt, now, reason))
+
+    def postpone(self, job_id: str, attempt: int) -> Job:
+        """Give an attempt up because a component is silent; it does not count, but the job waits.
+
+        The more often that happened, the longer: the component may be back then.
+        """
+        return self._change_held(job_id, lambda job, now: job.postpone(attempt, now))
 
     def hand_back(self, job_id: str, attempt: int) -> Job:
         """Give an attempt up because its worker stops; it does not count."""
         return self._change_held(job_id, lambda job, now: job.hand_back(attempt, now))
 
     def requeue_expired(self, job_id: str, attempt: int) -> Job:
-        """Take the job from an attempt whose lease has run out, as `requeue` does.
+        """Take the job from an attempt whose lease has run out: its worker is lost.
 
         Raises:
             InvalidTransition: the lease was renewed in time.
@@ -190,7 +214,7 @@ class JobStore:
             lease_end = pipe.zscore(index_key(JobStatus.PROCESSING), job_id) or 0
             if lease_end > score(read_clock(pipe)):
                 raise InvalidTransition(f"Attempt {attempt} renewed its lease of job {job_id}.")
-            return self._move(pipe, job, lambda job, now: job.requeue(attempt, now))
+            return self._move(pipe, job, lambda job, now: job.lose(attempt, now))
 
         return transact(self._client, take, record_key(job_id))
 
@@ -378,7 +402,7 @@ class JobStore:
             pipe.zrem(index_key(before.status), job_id)
         if after.status is JobStatus.QUEUED:
             pipe.zadd(queue_key(after.priority), {job_id: score(now)})
-            pipe.zadd(OUTBOX, {job_id: score(now + DISPATCH_GRACE)})
+            pipe.zadd(OUTBOX, {job_id: score(now + self._wait(after))})
         else:
             pipe.zrem(queue_key(after.priority), job_id)
             pipe.zrem(OUTBOX, job_id)
@@ -393,6 +417,14 @@ class JobStore:
         if after.status.is_final:
             pipe.expire(events_key(job_id), EVENTS_KEPT)
             self._mark_spent(pipe, job_id, now)
+
+    def _wait(self, job: Job) -> timedelta:
+        """Return how long a job that was just queued waits until its message is due."""
+        if not job.setbacks:
+            return DISPATCH_GRACE
+        # Beyond 8 any pause is the longest, and soon more than a timedelta holds.
+        factor = float(PAUSE_GROWTH ** min(job.setbacks - 1, 8))
+        return min(self._retry_pause * factor, LONGEST_PAUSE)
 
     def _mark_spent(self, pipe: Pipeline, job_id: str, now: datetime) -> None:
         # A worker may still be at it; a lease later it has heard or is dead.

@@ -128,7 +128,7 @@ class Promises(RuleBasedStateMachine):
         self.reconciler.run_once()
         for job_id in self.expired:
             job = self.expected[job_id]
-            self.keep(job.requeue(job.attempt, job.updated_at))
+            self.keep(job.lose(job.attempt, job.updated_at))
         self.expired.clear()
 
     def attempt(self, job_id: str, lag: int) -> int:

@@ -11,8 +11,8 @@ from jobs.forecast import RUNS_KEPT, Run
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
 from jobs.layout import CHANGES, OUTBOX, SPENT, events_key, index_key
 from jobs.settings import Settings
-from jobs.store import JobStore
-from jobs.valkey import score
+from jobs.store import DISPATCH_GRACE, JobStore
+from jobs.valkey import clock_time, score
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
 
@@ -24,6 +24,7 @@ WORDS: dict[str, Word] = {
     "finish": lambda store, id, attempt: store.finish(id, attempt, result_of(id, attempt)),
     "fail": lambda store, id, attempt: store.fail(id, attempt, FAILURE),
     "requeue": lambda store, id, attempt: store.requeue(id, attempt),
+    "postpone": lambda store, id, attempt: store.postpone(id, attempt),
     "hand_back": lambda store, id, attempt: store.hand_back(id, attempt),
     "requeue_expired": lambda store, id, attempt: store.requeue_expired(id, attempt),
 }
@@ -199,6 +200,28 @@ def test_the_last_attempt_given_up_fails_the_job(store: JobStore, job: Job) -> N
         given_up = store.requeue(job.id, attempt)
     assert given_up.status is JobStatus.FAILED
     assert store.undispatched() == []
+
+
+def test_saying_twice_why_a_job_failed_is_saying_it_once(store: JobStore, job: Job) -> None:
+    store.claim(job.id)
+    failed = store.fail(job.id, 1, FAILURE)
+    assert store.fail(job.id, 1, FAILURE) == failed
+    assert [event.job.status for event in store.events(job.id)].count(JobStatus.FAILED) == 1
+
+
+def test_the_pause_after_an_attempt_that_ended_badly_grows_up_to_a_bound(
+    store: JobStore, job: Job, valkey_url: str
+) -> None:
+    waits = []
+    with Redis.from_url(valkey_url, decode_responses=True) as client:
+        for attempt in range(1, 9):
+            store.claim(job.id)
+            move = store.hand_back if attempt == 1 else store.postpone
+            move(job.id, attempt)
+            due = clock_time(0, int(client.zscore(OUTBOX, job.id) or 0))
+            waits.append(due - store.get(job.id).updated_at)
+    seconds = [round(wait.total_seconds()) for wait in waits]
+    assert seconds == [DISPATCH_GRACE.total_seconds(), 5, 30, 180, 300, 300, 300, 300]
 
 
 def test_a_lease_runs_out_unless_it_is_renewed(valkey_url: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.errors import InvalidTransition, StaleAttempt
-from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Priority, Stage
+from jobs.job import MAX_ATTEMPTS, MAX_OUTAGES, Job, JobStatus, Options, Priority, Stage
 from tests.jobs_examples import FAILURE, new_job, result_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,11 +100,65 @@ def test_a_job_requeued_after_its_last_attempt_fails() -> None:
     assert job.failure.code == "attempts_used_up"
 
 
+def test_a_job_whose_every_worker_was_lost_fails_with_a_code_of_its_own() -> None:
+    job = new_job().claim(NOW).hand_back(1, NOW)
+    for attempt in range(2, MAX_ATTEMPTS + 2):
+        assert job.status is JobStatus.QUEUED
+        job = job.claim(NOW).lose(attempt, NOW)
+    assert job.failure is not None
+    assert job.failure.code == "worker_lost"
+    assert f"{MAX_ATTEMPTS} workers" in job.failure.message
+    assert (job.status, job.lost) == (JobStatus.FAILED, MAX_ATTEMPTS)
+
+
+def test_a_job_that_one_worker_gave_up_is_not_said_to_have_lost_them_all() -> None:
+    job = new_job().claim(NOW).requeue(1, NOW)
+    for attempt in range(2, MAX_ATTEMPTS + 1):
+        job = job.claim(NOW).lose(attempt, NOW)
+    assert job.failure is not None
+    assert job.failure.code == "attempts_used_up"
+
+
+def test_the_last_attempt_given_up_for_a_reason_fails_for_it() -> None:
+    job = new_job()
+    for attempt in range(1, MAX_ATTEMPTS):
+        job = job.claim(NOW).requeue(attempt, NOW, FAILURE)
+        assert job.status is JobStatus.QUEUED
+    assert job.claim(NOW).requeue(MAX_ATTEMPTS, NOW, FAILURE).failure == FAILURE
+
+
+def test_a_silent_component_is_not_held_against_a_job_until_it_is_the_job_that_is_refused() -> None:
+    job = new_job()
+    for attempt in range(1, MAX_OUTAGES):
+        job = job.claim(NOW).postpone(attempt, NOW)
+        assert (job.status, job.attempts_counted) == (JobStatus.QUEUED, 0)
+    job = job.claim(NOW).postpone(MAX_OUTAGES, NOW)
+    assert job.failure is not None
+    assert job.failure.code == "attempts_used_up"
+
+
+def test_setbacks_are_the_attempts_that_ended_badly() -> None:
+    job = new_job()
+    ends = (Job.hand_back, Job.requeue, Job.postpone, Job.lose)
+    counts = []
+    for attempt, end in enumerate(ends, 1):
+        job = end(job.claim(NOW), attempt, NOW)
+        counts.append(job.setbacks)
+    assert counts == [0, 1, 2, 3]
+
+
+def test_saying_twice_that_an_attempt_failed_is_saying_it_once() -> None:
+    failed = new_job().claim(NOW).fail(1, FAILURE, NOW)
+    assert failed.fail(1, FAILURE, LATER) is failed
+
+
 STALE_WORDS: list[Callable[[Job, int], Job]] = [
     lambda job, attempt: job.advance(attempt, Stage.RENDERING, 0.9, NOW),
     lambda job, attempt: job.succeed(attempt, result_of(job.id, attempt), (), NOW),
     lambda job, attempt: job.fail(attempt, FAILURE, NOW),
     lambda job, attempt: job.requeue(attempt, NOW),
+    lambda job, attempt: job.lose(attempt, NOW),
+    lambda job, attempt: job.postpone(attempt, NOW),
     lambda job, attempt: job.hand_back(attempt, NOW),
 ]
 
@@ -152,7 +206,7 @@ def test_nothing_follows_a_final_state(job: Job) -> None:
     assert job.status.is_final
     for word in STALE_WORDS:
         with pytest.raises(StaleAttempt):
-            word(job.model_copy(update={"result": None}), job.attempt)
+            word(job.model_copy(update={"result": None, "failure": None}), job.attempt)
     with pytest.raises(InvalidTransition):
         job.claim(NOW)
     with pytest.raises(InvalidTransition):
