@@ -34,6 +34,7 @@ FROM base AS service
 COPY --from=service-requirements /opt/venv /opt/venv
 COPY jobs jobs
 COPY models/*.py models/
+COPY models/decoding models/decoding
 COPY service service
 COPY workers workers
 COPY client client
@@ -53,6 +54,7 @@ COPY --from=worker-requirements /opt/venv /opt/venv
 COPY models/weights models/weights
 COPY jobs jobs
 COPY models/*.py models/
+COPY models/decoding models/decoding
 COPY workers workers
 USER 10001
 ENV AMIGO_METRICS_HOST=0.0.0.0

@@ -68,6 +68,8 @@ def read_waveform(source: bytes | Path, max_duration: float = 300.0) -> NDArray[
     try:
         with _open_container(source) as container:
             waveform = _join(_decode(container), max_duration)
+    except MemoryError:
+        raise
     except av.FFmpegError as error:
         raise AudioUnreadable(
             f"The recording is damaged and could not be decoded ({error.strerror}); "

@@ -5,12 +5,14 @@ MediaError
 │   ├── PortraitUnreadable      broken, truncated or not an accepted format
 │   ├── PortraitTooManyPixels
 │   ├── PortraitTooSmall
+│   ├── PortraitTooDemanding
 │   ├── NoFace
 │   ├── FaceTooSmall
 │   ├── FaceCutOff
 │   └── FaceTurnedAway
 └── AudioError
     ├── AudioUnreadable         broken, truncated or not an accepted format
+    ├── AudioTooDemanding
     ├── NoAudioStream
     ├── AudioTooShort
     ├── AudioTooLong
@@ -18,6 +20,10 @@ MediaError
 """
 
 from typing import ClassVar
+
+
+class DecoderUnavailable(RuntimeError):
+    """Nothing from outside can be decoded at the moment, through no fault of the caller's."""
 
 
 class MediaError(ValueError):
@@ -49,6 +55,12 @@ class PortraitTooSmall(PortraitError):
     """The picture has too few pixels to hold a usable face."""
 
     code = "portrait_too_small"
+
+
+class PortraitTooDemanding(PortraitError):
+    """Decoding the picture takes more time or memory than one may."""
+
+    code = "portrait_too_demanding"
 
 
 class NoFace(PortraitError):
@@ -83,6 +95,12 @@ class AudioUnreadable(AudioError):
     """The bytes are not a whole recording in an accepted format."""
 
     code = "audio_unreadable"
+
+
+class AudioTooDemanding(AudioError):
+    """Decoding the recording takes more time or memory than one may."""
+
+    code = "audio_too_demanding"
 
 
 class NoAudioStream(AudioError):

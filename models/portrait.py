@@ -101,7 +101,7 @@ def read_portrait(source: bytes | Path) -> NDArray[np.uint8]:
         with Image.open(BytesIO(content), formats=_FORMATS) as file:
             _check_size(*file.size)
             return np.array(_flatten(_turn_upright(file)))
-    except PortraitError:
+    except (PortraitError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PortraitTooManyPixels(

@@ -66,5 +66,7 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with app.state.components.watcher.running():
-        yield
+    components: Components = app.state.components
+    with components.decoder:
+        async with components.watcher.running():
+            yield

@@ -11,6 +11,7 @@ from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
 from jobs.webhooks import WebhookOutbox
+from models.decoding.decoder import Decoder
 from service.limits import RequestLimits
 from service.metrics import ServiceMetrics
 from service.settings import ServiceSettings
@@ -25,6 +26,7 @@ class Components:
     settings: ServiceSettings
     store: JobStore
     storage: ObjectStorage
+    decoder: Decoder
     submissions: Submissions
     submission_limiter: CapacityLimiter
     metrics: ServiceMetrics
@@ -51,14 +53,17 @@ class Components:
         storage: ObjectStorage,
         queue: JobQueue,
         watcher: JobWatcher | None = None,
+        decoder: Decoder | None = None,
     ) -> Self:
         """Build on the given components; those left out are as the settings name them."""
         watcher = watcher or JobWatcher(settings.valkey_url)
+        decoder = decoder or Decoder()
         return cls(
             settings=settings,
             store=store,
             storage=storage,
-            submissions=Submissions(store, storage, queue, settings.audio_max_seconds),
+            decoder=decoder,
+            submissions=Submissions(store, storage, queue, decoder, settings.audio_max_seconds),
             submission_limiter=CapacityLimiter(settings.concurrent_submissions),
             metrics=ServiceMetrics(store, watcher),
             watcher=watcher,

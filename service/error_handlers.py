@@ -23,9 +23,8 @@ from jobs.errors import (
     StorageUnavailable,
     StoreUnavailable,
     TooManyJobs,
-    Unavailable,
 )
-from models.errors import MediaError
+from models.errors import DecoderUnavailable, MediaError
 from service.observation import request_id
 from service.problems import Problem, ProblemType, problem_response
 from service.repetition import in_progress
@@ -115,6 +114,11 @@ def _(error: StorageUnavailable, request: Request) -> Problem:
 
 
 @as_problem.register
+def _(error: DecoderUnavailable, request: Request) -> Problem:
+    return _unavailable(ProblemType.DECODER_UNAVAILABLE, error, request)
+
+
+@as_problem.register
 def _(_error: ClientDisconnect, _: Request) -> Problem:
     return Problem(
         ProblemType.UPLOAD_INCOMPLETE, "The connection closed before the upload was complete."
@@ -145,7 +149,7 @@ def _(error: HTTPException, request: Request) -> Problem:
     return Problem(ProblemType.MALFORMED_REQUEST, str(error.detail), headers=error.headers)
 
 
-def _unavailable(problem_type: ProblemType, error: Unavailable, request: Request) -> Problem:
+def _unavailable(problem_type: ProblemType, error: Exception, request: Request) -> Problem:
     logger.warning("A component is down", extra={"fields": {"reason": str(error)}})
     return Problem(
         problem_type,

@@ -12,8 +12,8 @@ from jobs.job import IdempotencyKey, Job
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage, audio_key, job_prefix, portrait_key, request_key
 from jobs.store import JobStore
-from models.audio import SAMPLE_RATE, read_waveform
-from models.portrait import read_portrait
+from models.audio import SAMPLE_RATE
+from models.decoding.decoder import Decoder
 from service.caller import Caller
 from service.requests import InputName
 from service.uploads import Upload
@@ -28,12 +28,18 @@ class Submissions:
     """The way of an upload into the system; every method blocks."""
 
     def __init__(
-        self, store: JobStore, storage: ObjectStorage, queue: JobQueue, audio_max_seconds: float
+        self,
+        store: JobStore,
+        storage: ObjectStorage,
+        queue: JobQueue,
+        decoder: Decoder,
+        audio_max_seconds: float,
     ) -> None:
         self._store = store
         self._storage = storage
         self._assets = Assets(storage)
         self._queue = queue
+        self._decoder = decoder
         self._audio_max_seconds = audio_max_seconds
 
     def prepare(self, upload: Upload, caller: Caller, idempotency_key: str | None) -> Job:
@@ -61,6 +67,7 @@ class Submissions:
 
         Raises:
             MediaError: a file cannot be used.
+            DecoderUnavailable: no file can be looked into at the moment.
             AssetNotFound, AssetNotUploaded: an asset is not there.
             LimitReached: the caller's key may make no further job for now.
             IdempotencyKeyTaken: another request holds the job's key by now.
@@ -96,10 +103,10 @@ class Submissions:
     def _check(self, job: Job, portrait: bytes | None, audio: bytes | None) -> Job:
         """Return the job with what was learned of its inputs, which can be used."""
         if portrait is not None:
-            read_portrait(portrait)
+            self._decoder.portrait(portrait)
         if audio is None:
             return job
-        waveform = read_waveform(audio, self._audio_max_seconds)
+        waveform = self._decoder.waveform(audio, self._audio_max_seconds)
         return job.model_copy(update={"audio_seconds": len(waveform) / SAMPLE_RATE})
 
     def _keep(self, job: Job, portrait: bytes | None, audio: bytes | None) -> None:

@@ -17,6 +17,7 @@ from celery.signals import heartbeat_sent, setup_logging, worker_process_init, w
 from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
+from models.decoding.decoder import Decoder
 from workers.health import start_pulse
 from workers.inputs import Inputs
 from workers.outbound import Outbound
@@ -59,6 +60,7 @@ def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
         storage=storage,
         inputs=Inputs(storage, Outbound(settings.url_rules), patience, settings),
         queue=JobQueue(celery),
+        decoder=Decoder(),
         pipeline=load_pipeline(settings),
         patience=patience,
         directory=RunDirectory(settings.run_directory),
@@ -89,5 +91,6 @@ def open_child(**_: object) -> None:
         directory.report_broken()
         os.kill(os.getppid(), signal.SIGTERM)
         sys.exit(1)
+    _synthesizer.decoder.start()
     start_pulse(partial(directory.beat, "child"))
     logger.info("The pipeline is loaded; jobs can come.")

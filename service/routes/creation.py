@@ -41,6 +41,7 @@ _PROBLEMS = problem_responses(
     ProblemType.IDEMPOTENCY_IN_PROGRESS,
     ProblemType.STORE_UNAVAILABLE,
     ProblemType.STORAGE_UNAVAILABLE,
+    ProblemType.DECODER_UNAVAILABLE,
 )
 _MAY_MAKE_JOBS = [require_scope(Scope.JOBS_WRITE), Depends(require_room)]
 

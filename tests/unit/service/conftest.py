@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from service.app import create_app
 from service.components import Components
 from service.settings import ServiceSettings
+from tests.decoders import DirectDecoder
 from tests.unit.service.fakes import FakeQueue, FakeStorage, FakeStore, FakeWatcher
 
 
@@ -38,6 +39,7 @@ def http(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[Te
         backstage.storage,
         backstage.queue,
         backstage.watcher,
+        DirectDecoder(),
     )
     app = create_app(service_settings, components)
     with TestClient(app, base_url="http://127.0.0.1") as client:

@@ -8,6 +8,7 @@ from service.caller import ANYONE
 from service.requests import InputName, JobRequest
 from service.submissions import Submissions
 from service.uploads import Upload
+from tests.decoders import DirectDecoder
 from tests.service_examples import portrait, speech
 from tests.unit.service.conftest import Backstage
 
@@ -18,7 +19,7 @@ def an_upload() -> Upload:
 
 
 def submissions(backstage: Backstage) -> Submissions:
-    return Submissions(backstage.store, backstage.storage, backstage.queue, 5.0)
+    return Submissions(backstage.store, backstage.storage, backstage.queue, DirectDecoder(), 5.0)
 
 
 def test_of_a_caller_who_went_away_nothing_stays(backstage: Backstage) -> None:

@@ -1,0 +1,105 @@
+"""What a decoding process gives up before it reads a byte from outside."""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from dataclasses import dataclass
+from errno import EPERM
+from mmap import PROT_EXEC
+from pathlib import Path
+from typing import Any
+
+MEBIBYTE = 1 << 20
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # <linux/prctl.h>
+
+# What the decoders, numpy and the interpreter ask of Linux once they are loaded: memory, the
+# clock, and to read from and write to what is open already.
+_SYSTEM_CALLS = (
+    *("read", "readv", "write", "writev", "recvfrom", "sendto", "poll", "ppoll", "close"),
+    *("brk", "munmap", "mremap", "madvise", "futex", "sched_yield", "sched_getaffinity"),
+    *("clock_gettime", "clock_nanosleep", "gettimeofday", "time", "getrandom", "getpid", "gettid"),
+    *("rt_sigreturn", "rt_sigprocmask", "sigaltstack", "restart_syscall", "exit", "exit_group"),
+)
+# Memory may be had, but none that holds new instructions.
+_NOT_EXECUTABLE = ("mmap", "mprotect")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What decoding one file may take.
+
+    Attributes:
+        memory: bytes beside what a decoding process has before it sees the file.
+        cpu_seconds: processor time.
+        seconds: from the start of the process to its end.
+    """
+
+    memory: int = 1_536 * MEBIBYTE
+    cpu_seconds: int = 20
+    seconds: float = 60.0
+
+
+LIMITS = Limits()
+
+
+def system_call_filter() -> Any:
+    """Return the filter that `confine` loads, None where there is none to be had.
+
+    Raises:
+        RuntimeError, ImportError: libseccomp or its binding is not installed.
+    """
+    if sys.platform != "linux":
+        return None
+    from pyseccomp import ALLOW, ERRNO, MASKED_EQ, Arg, SyscallFilter
+
+    calls = SyscallFilter(ERRNO(EPERM))
+    for name in _SYSTEM_CALLS:
+        calls.add_rule(ALLOW, name)
+    for name in _NOT_EXECUTABLE:
+        calls.add_rule(ALLOW, name, Arg(2, MASKED_EQ, PROT_EXEC, 0))
+    return calls
+
+
+def confine(limits: Limits, calls: Any, parent: int) -> None:
+    """Give up what decoding does not need; from here on, nothing can be opened or started.
+
+    Expects the descriptors 0 to 3 to be all that is open.
+
+    Args:
+        limits: what the file may take.
+        calls: what `system_call_filter` returned.
+        parent: the process id of the process that forked this one, whose end ends this one too.
+    """
+    if sys.platform == "linux":
+        _tell_linux(parent)
+        resource.setrlimit(resource.RLIMIT_AS, (_address_space() + limits.memory,) * 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+    if calls is not None:
+        calls.load()
+
+
+def _tell_linux(parent: int) -> None:
+    # Where memory runs out, this process is to go and no other.
+    Path("/proc/self/oom_score_adj").write_text("1000")
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    for option, value in (
+        (PR_SET_PDEATHSIG, signal.SIGKILL),
+        (PR_SET_NO_NEW_PRIVS, 1),
+        (PR_SET_DUMPABLE, 0),
+    ):
+        if prctl(option, value, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), f"prctl({option}) is refused")
+    if os.getppid() != parent:  # it died before we could ask
+        sys.exit(1)
+
+
+def _address_space() -> int:
+    """Return how many bytes this process has mapped."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

@@ -1,0 +1,155 @@
+"""What passes between a decoder and the process that decodes for it: plain bytes, all checked.
+
+    request   medium, max_duration, size         then the file
+    answer    PIXELS   height, width             then uint8 [H, W, 3]
+              SAMPLES  count, 0                  then float32 [N], in this machine's byte order
+              REFUSAL  bytes of code, of text    then both, in UTF-8
+
+The process that answers has parsed what a stranger sent. Nothing it says is unpickled, believed
+about its size, or repeated before it was found to be what decoding gives.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from io import BufferedReader
+from socket import socket
+from struct import Struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.audio import SAMPLE_RATE
+from models.portrait import MAX_PIXELS, MIN_SIDE
+
+MAX_TEXT = 1_000
+"""Bytes of a refusal's code, and of its sentence."""
+
+_REQUEST = Struct("!BdQ")
+_ANSWER = Struct("!BII")
+
+
+class Medium(IntEnum):
+    """What a file is to be decoded as."""
+
+    PORTRAIT = 1
+    AUDIO = 2
+
+
+class Tag(IntEnum):
+    """What follows an answer's header."""
+
+    PIXELS = 1
+    SAMPLES = 2
+    REFUSAL = 3
+
+
+class AnswerGarbled(Exception):
+    """What came back is cut short, or nothing that decoding gives."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A file to decode; of audio, at most `max_duration` seconds."""
+
+    medium: Medium
+    file: bytes
+    max_duration: float = 0.0
+
+    def send(self, channel: socket) -> None:
+        """Send the request whole."""
+        channel.sendall(_REQUEST.pack(self.medium, self.max_duration, len(self.file)))
+        channel.sendall(self.file)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a file was not decoded: a code and a sentence."""
+
+    code: str
+    sentence: str
+
+    def send(self, channel: socket) -> None:
+        """Send the refusal whole."""
+        code, sentence = self.code.encode(), self.sentence.encode()[:MAX_TEXT]
+        channel.sendall(_ANSWER.pack(Tag.REFUSAL, len(code), len(sentence)) + code + sentence)
+
+
+def receive_request(stream: BufferedReader) -> Request:
+    """Return the request that a decoder sent."""
+    medium, max_duration, size = _REQUEST.unpack(stream.read(_REQUEST.size))
+    return Request(Medium(medium), stream.read(size), max_duration)
+
+
+def send_array(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    """Send a picture, uint8 `[H, W, 3]`, or a waveform, float32 `[N]`."""
+    if array.dtype == np.uint8:
+        channel.sendall(_ANSWER.pack(Tag.PIXELS, *array.shape[:2]))
+    else:
+        channel.sendall(_ANSWER.pack(Tag.SAMPLES, len(array), 0))
+    channel.sendall(np.ascontiguousarray(array).data.cast("B"))
+
+
+def receive_image(stream: BufferedReader) -> NDArray[np.uint8] | Refusal:
+    """Return the picture `[H, W, 3]` that was decoded, or why none was.
+
+    Raises:
+        AnswerGarbled.
+    """
+    tag, height, width = _receive_header(stream)
+    if tag is Tag.REFUSAL:
+        return _receive_refusal(stream, height, width)
+    if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
+        raise AnswerGarbled(f"{tag.name} of {height} x {width} where a picture was due.")
+    image = np.empty((height, width, 3), np.uint8)
+    _receive_into(stream, image)
+    return image
+
+
+def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.float32] | Refusal:
+    """Return the waveform `[N]` of at most `max_duration` seconds, or why there is none.
+
+    Raises:
+        AnswerGarbled.
+    """
+    tag, count, rest = _receive_header(stream)
+    if tag is Tag.REFUSAL:
+        return _receive_refusal(stream, count, rest)
+    if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
+        raise AnswerGarbled(f"{tag.name} of {count} where a waveform was due.")
+    waveform = np.empty(count, np.float32)
+    _receive_into(stream, waveform)
+    # False for what is not a number, too.
+    if not np.abs(waveform).max() <= 1:
+        raise AnswerGarbled("Samples beyond full scale.")
+    return waveform
+
+
+def _receive_header(stream: BufferedReader) -> tuple[Tag, int, int]:
+    tag, first, second = _ANSWER.unpack(_receive(stream, _ANSWER.size))
+    if tag not in set(Tag):
+        raise AnswerGarbled(f"The tag {tag} is none.")
+    return Tag(tag), first, second
+
+
+def _receive_refusal(stream: BufferedReader, *sizes: int) -> Refusal:
+    if max(sizes) > MAX_TEXT:
+        raise AnswerGarbled(f"A refusal of {sizes} bytes.")
+    try:
+        code, sentence = (_receive(stream, size).decode() for size in sizes)
+    except UnicodeDecodeError as error:
+        raise AnswerGarbled("A refusal that is no text.") from error
+    if not sentence.isprintable():
+        raise AnswerGarbled("A refusal of more than one line.")
+    return Refusal(code, sentence)
+
+
+def _receive(stream: BufferedReader, size: int) -> bytes:
+    content = stream.read(size)
+    if len(content) < size:
+        raise AnswerGarbled("The answer ended early.")
+    return content
+
+
+def _receive_into(stream: BufferedReader, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    if stream.readinto(array.data.cast("B")) < array.nbytes:
+        raise AnswerGarbled("The answer ended early.")

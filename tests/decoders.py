@@ -1,0 +1,21 @@
+"""A decoder for tests that are not about decoding."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.audio import read_waveform
+from models.decoding.decoder import Decoder
+from models.portrait import read_portrait
+
+
+class DirectDecoder(Decoder):
+    """Decodes in this process, and starts none."""
+
+    def start(self) -> None:
+        pass
+
+    def portrait(self, file: bytes) -> NDArray[np.uint8]:
+        return read_portrait(file)
+
+    def waveform(self, file: bytes, max_duration: float = 300.0) -> NDArray[np.float32]:
+        return read_waveform(file, max_duration)
