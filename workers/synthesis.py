@@ -28,11 +28,11 @@ from jobs.storage import (
     video_key,
 )
 from jobs.store import JobStore
-from models.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
+from models.audio import FRAME_RATE, SAMPLE_RATE
+from models.decoding.decoder import Decoder
 from models.emotions import Emotion
 from models.errors import MediaError
 from models.options import SynthesisOptions
-from models.portrait import read_portrait
 from models.poster import make_poster
 from models.provenance import Provenance
 from models.video import encode_video
@@ -65,6 +65,7 @@ class Synthesizer:
     storage: ObjectStorage
     inputs: Inputs
     queue: JobQueue
+    decoder: Decoder
     pipeline: Pipeline
     patience: Patience
     directory: RunDirectory
@@ -136,8 +137,8 @@ class Synthesizer:
         portrait, speech = self.inputs.portrait(job), self.inputs.audio(job)
 
         progress.enter(Stage.LISTENING)
-        image = read_portrait(portrait)
-        waveform = read_waveform(speech, self.settings.audio_max_seconds)
+        image = self.decoder.portrait(portrait)
+        waveform = self.decoder.waveform(speech, self.settings.audio_max_seconds)
         heartbeat.allow(self._time_limit(len(waveform) / SAMPLE_RATE))
         synthesis = self.pipeline(image, waveform, synthesis_options(job.options))
 
