@@ -130,9 +130,19 @@ class KeyStore:
         is_right = hmac.compare_digest(key.digest if key else _NO_DIGEST, self._digest(token))
         if key is None or not is_right:
             raise KeyInvalid("No such key is known.")
-        if flaw := key.flaw(now):
-            raise KeyInvalid(f"The key {key.id} is {flaw}.")
+        _require_flawless(key, now)
         return key
+
+    def require_good(self, key_id: str) -> None:
+        """Return when a key that was verified before still lets its holder in.
+
+        Raises:
+            KeyInvalid: it has expired, or was revoked.
+        """
+        key, now = self._look_up(key_id)
+        if key is None:
+            raise KeyInvalid("No such key is known.")
+        _require_flawless(key, now)
 
     def all(self) -> list[ApiKey]:
         """Return every key, the revoked ones too, oldest first."""
@@ -176,6 +186,11 @@ class KeyStore:
 
     def _digest(self, token: str) -> str:
         return hmac.new(self._secret, token.encode(), hashlib.sha256).hexdigest()
+
+
+def _require_flawless(key: ApiKey, now: datetime) -> None:
+    if flaw := key.flaw(now):
+        raise KeyInvalid(f"The key {key.id} is {flaw}.")
 
 
 def token_id(token: str) -> str | None:

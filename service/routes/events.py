@@ -4,18 +4,19 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response, status
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
 
-from jobs.errors import JobNotFound, StoreUnavailable
+from jobs.errors import JobNotFound, KeyInvalid, StoreUnavailable
 from jobs.job import Job
 from jobs.keys import Scope
 from jobs.store import Event
 from service.access import OwnJob
-from service.auth import require_scope
+from service.auth import CallerDep, require_scope
 from service.components import AppComponents, Components
 from service.description import describe, describe_past
 from service.openapi import Responses, problem_responses
@@ -27,6 +28,9 @@ router = APIRouter(tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)])
 
 HEARTBEAT_SECONDS = 15.0
 """Seconds of silence after which a comment keeps the connection from being taken for dead."""
+
+KEY_SECONDS = 5.0
+"""Seconds after which a follower's key is looked at again: it may have been revoked."""
 
 LONGEST_SECONDS = 600.0
 """Seconds after which a follower has to come back, and to show its key again."""
@@ -68,6 +72,7 @@ _RESPONSES: Responses = {
 )
 async def follow_job(
     job: OwnJob,
+    caller: CallerDep,
     components: AppComponents,
     last_event_id: Annotated[
         str | None, Header(description="The last `id` received; what came after it is sent.")
@@ -78,7 +83,7 @@ async def follow_job(
     An event with an `id` tells a change; one without tells a new place in the queue.
     """
     known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
-    follower = _Follower(components, job.id, known)
+    follower = _Follower(components, job.id, caller.key_id, known)
     news = await components.watcher.read(follower.news)
     if follower.has_seen_the_end and not news:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
@@ -94,6 +99,7 @@ class _Follower:
     """One caller's place in a job's events.
 
     Attributes:
+        key_id: the caller's key; None: the system asks for none.
         known: the id of the last event sent; None before the first.
         place: the place in the queue told last; None before any.
         has_seen_the_end: nothing more will come.
@@ -101,22 +107,31 @@ class _Follower:
 
     components: Components
     job_id: str
+    key_id: str | None
     known: str | None
     place: int | None = field(default=None, init=False)
     has_seen_the_end: bool = field(default=False, init=False)
+    _key_seen_at: float = field(default_factory=monotonic, init=False)
 
     def news(self) -> list[bytes]:
         """Return what is to be sent now; asks the store, and blocks.
 
         Raises:
             JobNotFound: the job was deleted.
+            KeyInvalid: the caller's key has expired meanwhile, or was revoked.
         """
+        self._look_at_key()
         # First the record: an event that comes between the two is then sent, not passed over.
         job = self.components.store.get(self.job_id)
         events = self._events()
         if events:
             return self._tell_changes(events)
         return self._tell_end(job) if job.status.is_final else self._tell_place(job)
+
+    def _look_at_key(self) -> None:
+        if self.key_id is not None and monotonic() >= self._key_seen_at + KEY_SECONDS:
+            self.components.keys.require_good(self.key_id)
+            self._key_seen_at = monotonic()
 
     def _events(self) -> list[Event]:
         store = self.components.store
@@ -178,7 +193,7 @@ async def _stream(follower: _Follower, frames: list[bytes]) -> AsyncIterator[byt
             await changes.wait(REREAD_SECONDS)
             try:
                 frames = await watcher.read(follower.news)
-            except JobNotFound:
+            except (JobNotFound, KeyInvalid):
                 return
             except StoreUnavailable:
                 # The watcher logs it once for all; a follower has no better place to wait.

@@ -11,7 +11,9 @@ import pytest
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
+from service.routes import events
 from service.settings import ServiceSettings
+from tests.event_stream import told
 from tests.integration.service.callers import Guarded, bearer, guarding
 from tests.integration.service.conftest import serving
 from tests.jobs_examples import new_job
@@ -51,6 +53,33 @@ def test_a_revoked_or_expired_key_opens_nothing(guarded: Guarded) -> None:
     assert (revoked.status_code, revoked.json()["code"]) == (401, "key_invalid")
     short = guarded.key(lifetime=timedelta(seconds=0.2))
     wait_for(lambda: guarded.live.http.get(NOWHERE, headers=short).status_code == 401)
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+def test_whoever_follows_a_job_is_let_go_soon_after_the_end_of_the_key(
+    guarded: Guarded, store: JobStore, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(events, "KEY_SECONDS", 0.2)
+    monkeypatch.setattr(events, "REREAD_SECONDS", 0.1)
+    store.accept(job := new_job(tenant="acme"))
+    lifetime = timedelta(seconds=2) if end == "expired" else None
+    key, token = guarded.keys.create("acme", lifetime=lifetime)
+    path = f"/v1/jobs/{job.id}/events"
+    http = guarded.live.http
+    with (
+        http.stream("GET", path, headers=guarded.key("acme")) as colleagues,
+        http.stream("GET", path, headers=bearer(token)) as mine,
+    ):
+        assert (colleagues.status_code, mine.status_code) == (200, 200)
+        lines = told(mine.iter_lines())
+        assert next(lines).job["status"] == "queued"
+        if end == "revoked":
+            guarded.keys.revoke(key.id)
+        assert not [*lines]
+        assert not store.get(job.id).status.is_final
+        store.cancel(job.id)
+        assert [*told(colleagues.iter_lines())][-1].job["status"] == "canceled"
+    assert http.get(path, headers=bearer(token)).status_code == 401
 
 
 def test_pages_and_probes_ask_for_no_key(guarded: Guarded) -> None:
