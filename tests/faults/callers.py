@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,9 +180,8 @@ class Callers:
     def _follow(self, client: AmigoClient, job_id: str) -> JobView:
         history = self._history()
         try:
-            with closing(client.follow(job_id)) as looks:
-                for job in looks:
-                    history.record(Seen(job_id, job.status, job.progress, job.stage))
+            for job in client.follow(job_id):
+                history.record(Seen(job_id, job.status, job.progress, job.stage))
         except AmigoError as error:
             history.record(Lost(job_id, repr(error)))
             raise

@@ -23,7 +23,6 @@ HASTE = {
     "AMIGO_WEBHOOK_SECONDS": "3",
     "AMIGO_WEBHOOK_PAUSE_SECONDS": "0.2",
     "AMIGO_WEBHOOK_HOURS": str(120 / 3600),
-    "AMIGO_METRICS_PORT": "0",
     "AMIGO_DEVICE": "cpu",
     "AMIGO_PIPELINE": "tests.faults.pipeline:load",
 }
@@ -50,8 +49,8 @@ def service(name: str, folder: Path, port: int, environment: Mapping[str, str]) 
     )
 
 
-def worker(name: str, folder: Path, environment: Mapping[str, str]) -> Program:
-    """Return a worker, parent and child."""
+def worker(name: str, folder: Path, port: int, environment: Mapping[str, str]) -> Program:
+    """Return a worker, parent and child, which serves its metrics on a port."""
     directory = RunDirectory(folder / name)
     child_beat = directory.path / "child"
     return _program(
@@ -61,6 +60,7 @@ def worker(name: str, folder: Path, environment: Mapping[str, str]) -> Program:
         {
             **environment,
             "AMIGO_RUN_DIRECTORY": str(directory.path),
+            "AMIGO_METRICS_PORT": str(port),
         },
         child_beat.exists,
         litter=(child_beat,),

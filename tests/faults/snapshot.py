@@ -1,4 +1,4 @@
-"""All that the store and the bucket hold at one moment, as values that a checker can look through."""
+"""All that the store and the bucket hold at one moment, as values for a checker to look at."""
 
 import io
 from collections.abc import Mapping
@@ -114,7 +114,7 @@ class _Reader:
 def count_frames(video: bytes) -> int | None:
     """Return how many frames a video has, all of them decoded; None when it cannot be."""
     try:
-        with av.open(io.BytesIO(video)) as container:
-            return sum(1 for _ in container.decode(video=0))
+        with av.open(io.BytesIO(video), "r") as container:
+            return len(list(container.decode(video=0)))
     except FFmpegError:
         return None

@@ -228,10 +228,9 @@ class Steps:
         arming, strike = armed
         with self._lock:
             self._calls[arming] += 1
-            is_meant = self._calls[arming] == strike.call
-        return lambda when: (
-            self._trap.spring(strike.deed) if is_meant and when == strike.when else None
-        )
+            if self._calls[arming] != strike.call:
+                return lambda when: None
+        return lambda when: self._trap.spring(strike.deed) if when == strike.when else None
 
 
 def _is_about(text: str, args: tuple[Any, ...]) -> bool:

@@ -8,7 +8,7 @@ system from one thread, the one that started it: Linux ends a process with the t
 
 import os
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -93,20 +93,15 @@ class FaultySystem:
         self.store = JobStore.connect(self.settings)
         self.storage = ObjectStorage.connect(self.settings)
         self.receiver = Receiver(lambda: self.history)
-        ports = free_ports(services)
-        self.urls = tuple(map(programs.service_url, ports))
-        self._programs: dict[str, Program] = {
-            program.name: program
-            for program in (
-                *(self._service(n, port) for n, port in enumerate(ports, 1)),
-                *(
-                    programs.worker(f"worker-{n}", folder, self.environment)
-                    for n in _up_to(workers)
-                ),
-                *(self._talkative("housekeeping", n) for n in _up_to(housekeepings)),
-                *(self._talkative("webhooks", n) for n in _up_to(couriers)),
-            )
-        }
+        ports = free_ports(services + workers)
+        self.urls = tuple(map(programs.service_url, ports[:services]))
+        every = (
+            *(self._service(n, port) for n, port in enumerate(ports[:services], 1)),
+            *(self._worker(n, port) for n, port in enumerate(ports[services:], 1)),
+            *(self._talkative("housekeeping", n + 1) for n in range(housekeepings)),
+            *(self._talkative("webhooks", n + 1) for n in range(couriers)),
+        )
+        self._programs = {program.name: program for program in every}
         self._children: dict[str, Child] = {}
         self._stack = ExitStack()
         self._guard: Guard
@@ -299,8 +294,8 @@ class FaultySystem:
             lost = 0 if any((spent, webhooks)) else self._num_to_restore()
         except Unavailable as silent:
             return [str(silent)]
-        under_way = {status: n for status, n in counts.items() if not status.is_final}
-        waiting = {**under_way, "to sweep": spent, "to tell": webhooks, "to restore": lost}
+        waiting: dict[str, int] = {"to sweep": spent, "to tell": webhooks, "to restore": lost}
+        waiting |= {status: number for status, number in counts.items() if not status.is_final}
         return [f"{number} {words}" for words, number in waiting.items() if number]
 
     def _num_to_restore(self) -> int:
@@ -324,6 +319,9 @@ class FaultySystem:
     def _service(self, number: int, port: int) -> Program:
         return programs.service(f"service-{number}", self.folder, port, self.environment)
 
+    def _worker(self, number: int, port: int) -> Program:
+        return programs.worker(f"worker-{number}", self.folder, port, self.environment)
+
     def _talkative(self, module: str, number: int) -> Program:
         return programs.talkative(
             f"{module}-{number}", f"workers.{module}", self.folder, self.environment
@@ -338,10 +336,6 @@ def _stores(folder: Path) -> tuple[ValkeyServer, SeaweedServer]:
     for name in (VALKEY, S3):
         (folder / name).mkdir()
     return ValkeyServer(folder / VALKEY), SeaweedServer(folder / S3)
-
-
-def _up_to(count: int) -> Iterable[int]:
-    return range(1, count + 1)
 
 
 def _spawned_child(parent: int) -> int:
