@@ -12,6 +12,7 @@ from client.command_options import (
     Compose,
     Emotion,
     Intensity,
+    Mark,
     PoseChoice,
     Seed,
 )
@@ -62,6 +63,7 @@ def generate(
     blink: Blink = True,
     compose: Compose = "crop",
     seed: Seed = 0,
+    mark: Mark = False,
     device: Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, cuda:1…")] = "cpu",
     landmarks: Annotated[Path | None, typer.Option(help="Also save [T, 79, 2] as .npz.")] = None,
     report: Annotated[
@@ -84,7 +86,7 @@ def generate(
             compose=compose,
             seed=seed,
         )
-        generation = generate(portrait, audio, output, options, device, bar)
+        generation = generate(portrait, audio, output, options, device, bar, mark=mark)
     if landmarks:
         generation.save_landmarks(landmarks)
     if report:

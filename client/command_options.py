@@ -30,6 +30,7 @@ Compose = Annotated[
     Composition, typer.Option(help="The face alone, or the whole portrait around it.")
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of head motion and blinks.")]
+Mark = Annotated[bool, typer.Option("--mark", help="Show a small badge, AI, in a corner.")]
 PriorityChoice = Annotated[Priority, typer.Option(help="Jobs of higher priority go first.")]
 
 

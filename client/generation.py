@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from client.progress import Bar
 from models.audio import FRAME_RATE, read_waveform
 from models.emotions import EMOTIONS
+from models.mark import Mark
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
 from models.portrait import read_portrait
@@ -67,9 +68,16 @@ class Generation:
 
 
 def generate(
-    portrait: Path, audio: Path, output: Path, options: SynthesisOptions, device: str, bar: Bar
+    portrait: Path,
+    audio: Path,
+    output: Path,
+    options: SynthesisOptions,
+    device: str,
+    bar: Bar,
+    *,
+    mark: bool = False,
 ) -> Generation:
-    """Make the video and return how it went.
+    """Make the video, with the visible mark or without, and return how it went.
 
     Raises:
         MediaError: the portrait or the speech clip cannot be used.
@@ -87,7 +95,10 @@ def generate(
     output.parent.mkdir(parents=True, exist_ok=True)
     provenance = Provenance.now()
     with _timed(steps, "render_and_encode"):
-        encode_video(output, _counted(synthesis, bar), waveform, provenance=provenance)
+        frames = _counted(synthesis, bar)
+        if mark:
+            frames = Mark.beside(synthesis.track.landmarks, synthesis.size).over(frames)
+        encode_video(output, frames, waveform, provenance=provenance)
     bar.show("done", 1.0)
     return Generation(synthesis, options, provenance, steps)
 

@@ -17,6 +17,7 @@ from client.command_options import (
     JobId,
     JobIds,
     Json,
+    Mark,
     Metadata,
     PoseChoice,
     PriorityChoice,
@@ -72,6 +73,7 @@ def submit(
     blink: Blink = True,
     compose: Compose = "crop",
     seed: Seed = 0,
+    mark: Mark = False,
     priority: PriorityChoice = "normal",
     webhook_url: Annotated[
         str | None, typer.Option(help="Told when a job ends (Standard Webhooks).")
@@ -87,6 +89,7 @@ def submit(
         "blink": blink,
         "compose": compose,
         "seed": seed,
+        "mark": mark,
         "priority": priority,
         "webhook_url": webhook_url,
         "metadata": parsed_metadata(metadata) or None,

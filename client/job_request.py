@@ -39,6 +39,7 @@ class JobOptions(TypedDict, total=False):
     blink: bool | None
     compose: Composition | None
     seed: int | None
+    mark: bool | None
     priority: Priority | None
     webhook_url: str | None
     metadata: dict[str, str] | None

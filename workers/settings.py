@@ -35,6 +35,9 @@ class WorkerSettings(Settings):
     metrics_port: int = Field(
         9101, ge=0, le=65535, description="Port that serves /metrics; 0: none does."
     )
+    visible_mark: Literal["asked", "always"] = Field(
+        "asked", description="Which videos show a badge, AI: those of which it is asked, or all."
+    )
     patience_seconds: float = Field(
         60.0, gt=0, description="How long an attempt waits for a component that does not answer."
     )

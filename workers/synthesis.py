@@ -2,11 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
 
 from jobs.errors import (
     InvalidTransition,
@@ -32,6 +35,7 @@ from models.audio import FRAME_RATE, SAMPLE_RATE
 from models.decoding.decoder import Decoder
 from models.emotions import Emotion
 from models.errors import MediaError
+from models.mark import Mark
 from models.options import SynthesisOptions
 from models.poster import make_poster
 from models.provenance import Provenance
@@ -46,6 +50,9 @@ from workers.run_directory import RunDirectory
 from workers.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
+
+MARKED = "visible_mark"
+"""The notice that the operator had the visible mark put on, though nobody had asked for it."""
 
 INPUTS_MISSING = Failure(
     code="inputs_missing",
@@ -145,13 +152,25 @@ class Synthesizer:
         with TemporaryDirectory(dir=self.directory.scratch) as folder:
             progress.enter(Stage.RENDERING)
             video = Path(folder) / "video.mp4"
-            frames = progress.follow(synthesis.frames(), synthesis.num_frames)
+            frames = progress.follow(self._frames(job, synthesis), synthesis.num_frames)
             provenance = Provenance.now(job.id)
             encode_video(video, frames, waveform, provenance=provenance)
 
             progress.enter(Stage.STORING)
             self._store(job, video, synthesis, provenance)
         progress.close()
+
+    def _frames(self, job: Job, synthesis: Synthesis) -> Iterator[NDArray[np.uint8]]:
+        """Return the frames in batches, marked if the caller or the operator asks for it."""
+        if not (job.options.mark or self._is_mark_forced(job)):
+            return synthesis.frames()
+        return Mark.beside(synthesis.track.landmarks, synthesis.size).over(synthesis.frames())
+
+    def _is_mark_forced(self, job: Job) -> bool:
+        return self.settings.visible_mark == "always" and not job.options.mark
+
+    def _notices(self, job: Job, synthesis: Synthesis) -> tuple[str, ...]:
+        return (*synthesis.notices, MARKED) if self._is_mark_forced(job) else synthesis.notices
 
     def _store(
         self, job: Job, video: Path, synthesis: Synthesis, provenance: Provenance
@@ -176,7 +195,7 @@ class Synthesizer:
         self._put(poster_key(job.id, job.attempt), poster, "image/jpeg")
         self._put(landmarks_key(job.id, job.attempt), track, "application/x-npz")
         self.patience.call(
-            lambda: self.store.finish(job.id, job.attempt, result, synthesis.notices)
+            lambda: self.store.finish(job.id, job.attempt, result, self._notices(job, synthesis))
         )
         self._delete(inputs_prefix(job.id))
 

@@ -13,6 +13,7 @@ const STAGES = {
 const NOTICES = {
   several_faces: "The portrait shows several faces; the largest one speaks.",
   turned_upright: "The portrait lay on its side and was turned upright.",
+  visible_mark: "Whoever runs this service has every video marked as AI.",
 };
 
 const find = (id) => document.getElementById(id);

@@ -50,7 +50,8 @@ def test_submit_saves_the_video_and_says_what_was_heard(
 ) -> None:
     service = Service(post=[JOB], get=[JOB, PROCESSING, SUCCEEDED], video=[video()])
     out = tmp_path / "out.mp4"
-    options = ["--consent", "--emotion", "fear", "--no-blink", "--seed", 7, "--metadata", "scene=3"]
+    options = ["--consent", "--emotion", "fear", "--no-blink", "--seed", 7, "--mark"]
+    options += ["--metadata", "scene=3"]
     result = amigo(service, "submit", portrait, audio, "-o", out, *options)
     assert result.exit_code == 0, result.output
     assert out.read_bytes() == b"mp4"
@@ -60,6 +61,7 @@ def test_submit_saves_the_video_and_says_what_was_heard(
         b"\r\n\r\nfear\r\n",
         b'name="blink"\r\n\r\nfalse',
         b'name="seed"\r\n\r\n7\r\n',
+        b'name="mark"\r\n\r\ntrue\r\n',
         b'name="consent"\r\n\r\ntrue',
         b'name="metadata"\r\n\r\n{"scene": "3"}',
     ):

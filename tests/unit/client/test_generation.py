@@ -37,6 +37,7 @@ class GreySynthesis:
         )
     )
     timings: dict[str, float] = field(default_factory=dict)
+    size: tuple[int, int] = (64, 64)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         for _ in range(0, FRAMES, 5):
@@ -102,6 +103,16 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
     (options,) = GreyPipeline.asked
     assert (options.emotion, options.pose, options.blink) == ("fear", "still", False)
     assert options.compose == "full"
+
+
+@pytest.mark.parametrize("options", [(), ("--mark",)])
+def test_the_mark_is_shown_if_it_is_asked_for(
+    inputs: list[str], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    assert generate(*inputs, "-o", str(tmp_path / "v.mp4"), *options).code == 0
+    with av.open(str(tmp_path / "v.mp4")) as container:
+        frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
+    assert {bool(frame.max() > 200) for frame in frames} == {bool(options)}
 
 
 def test_auto_leaves_the_emotion_to_the_speech(inputs: list[str], tmp_path: Path) -> None:

@@ -26,11 +26,12 @@ def test_an_upload_becomes_a_job_that_is_kept_accepted_and_dispatched(
     http: TestClient, backstage: Backstage
 ) -> None:
     options = {"emotion": "fear", "intensity": "1.5", "pose": "still", "blink": "no", "seed": "7"}
+    options["mark"] = "true"
     answer = http.post("/v1/jobs", files=upload(**options))
     assert answer.status_code == 202
     job = backstage.store.jobs[answer.json()["id"]]
     assert job.options == Options(
-        emotion="fear", intensity=1.5, pose="still", blink=False, seed=7, consent=True
+        emotion="fear", intensity=1.5, pose="still", blink=False, seed=7, mark=True, consent=True
     )
     assert backstage.storage.contents == {
         portrait_key(job.id): portrait(),

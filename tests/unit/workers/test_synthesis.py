@@ -34,7 +34,7 @@ from workers.outbound import Outbound
 from workers.patience import Patience
 from workers.run_directory import RunDirectory
 from workers.settings import WorkerSettings
-from workers.synthesis import Synthesizer, synthesis_options
+from workers.synthesis import MARKED, Synthesizer, synthesis_options
 
 FOR_EVER = 1_000_000
 
@@ -174,6 +174,43 @@ def test_the_pipeline_is_given_the_jobs_options(floor: Floor) -> None:
 
 def test_the_emotion_auto_is_the_one_that_is_heard() -> None:
     assert synthesis_options(Options(consent=True)).emotion is None
+
+
+def test_a_mark_is_on_the_video_and_its_poster_if_its_caller_asks(floor: Floor) -> None:
+    floor.store.jobs[floor.job_id] = floor.job.model_copy(
+        update={"options": floor.job.options.model_copy(update={"mark": True})}
+    )
+    assert floor.run() is Outcome.SUCCEEDED
+
+    assert is_marked(floor)
+    assert MARKED not in floor.job.notices
+
+
+def test_a_mark_is_on_every_video_if_the_operator_says_so(floor: Floor) -> None:
+    always = floor.synthesizer.settings.model_copy(update={"visible_mark": "always"})
+    floor.synthesizer = replace(floor.synthesizer, settings=always)
+    assert floor.run() is Outcome.SUCCEEDED
+
+    assert is_marked(floor)
+    assert floor.job.notices == ("face_far_from_camera", MARKED)
+
+
+def test_without_a_wish_there_is_no_mark(floor: Floor) -> None:
+    assert floor.run() is Outcome.SUCCEEDED
+
+    assert not is_marked(floor)
+    assert MARKED not in floor.job.notices
+
+
+def is_marked(floor: Floor) -> bool:
+    """Return whether there are bright pixels in video and poster; the pipeline paints black."""
+    made = floor.storage.contents
+    with av.open(BytesIO(made[video_key(floor.job_id, 1)]), "r") as container:
+        lit = {bool(f.to_ndarray(format="gray").max() > 128) for f in container.decode(video=0)}
+    with Image.open(BytesIO(made[poster_key(floor.job_id, 1)])) as poster:
+        lit.add(bool(np.asarray(poster).max() > 128))
+    assert len(lit) == 1
+    return lit.pop()
 
 
 def test_stages_come_in_order_and_progress_only_grows(
