@@ -33,8 +33,10 @@ def work(settings: WorkerSettings, directory: RunDirectory) -> None:
     # prometheus_client looks for it when it is imported, here and in the child.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
     from workers.app import create_worker
+    from workers.health import start_watch
     from workers.metrics import serve_metrics
 
+    start_watch(directory, settings.hang_seconds)
     if settings.metrics_port:
         serve_metrics(settings.metrics_host, settings.metrics_port, directory.metrics)
     create_worker(settings).worker_main(ARGUMENTS)

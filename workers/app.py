@@ -92,5 +92,5 @@ def open_child(**_: object) -> None:
         os.kill(os.getppid(), signal.SIGTERM)
         sys.exit(1)
     _synthesizer.decoder.start()
-    start_pulse(partial(directory.beat, "child"))
+    start_pulse(partial(directory.beat, "child"), settings.hang_seconds)
     logger.info("The pipeline is loaded; jobs can come.")

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -16,20 +17,33 @@ PARTING_SECONDS = 10.0
 """How long a job that was let go may go on before its process is taken for hung."""
 
 
+@dataclass(frozen=True)
+class Limit:
+    """How long one step may take."""
+
+    step: str
+    seconds: float
+    ends_at: float
+    """On the monotonic clock."""
+
+    def __str__(self) -> str:
+        return f"{self.step} took longer than the {self.seconds:g} s it may take"
+
+
 class Heartbeat:
     """Renews a lease from a thread of its own, so that no long step loses the job.
 
-    It lets the job go when the time limit is over or the worker shall stop. The attempt learns of
-    it from the store, like any that lost its job; one that goes on regardless hangs, and its
-    process ends.
+    It lets the job go when a step's time limit is over or the worker shall stop. The attempt
+    learns of it from the store, like any that lost its job; one that goes on regardless hangs, and
+    its process ends. Code that never lets another thread run silences the heartbeat: then the lease
+    runs out, and the worker's parent ends the process (`workers.health`).
 
     Args:
         name: what the log calls the attempt.
         renew: renews the lease, or raises StaleAttempt.
-        let_go: gives the job to another attempt.
+        let_go: gives the job to another attempt, told the limit that is over; None: it must stop.
         must_stop: whether the worker shall stop now.
         interval: seconds between two renewals.
-        limit: seconds from now until the job is let go.
         parting: seconds that a job which was let go may go on before its process ends.
     """
 
@@ -37,11 +51,10 @@ class Heartbeat:
         self,
         name: str,
         renew: Callable[[], None],
-        let_go: Callable[[], object],
+        let_go: Callable[[Limit | None], object],
         *,
         must_stop: Callable[[], bool],
         interval: float,
-        limit: float,
         parting: float = PARTING_SECONDS,
         end_process: Callable[[], None] = lambda: os._exit(os.EX_SOFTWARE),
     ) -> None:
@@ -50,8 +63,7 @@ class Heartbeat:
         self._let_go = let_go
         self._must_stop = must_stop
         self._interval = interval
-        self._started = time.monotonic()
-        self._limit = limit
+        self._limit: Limit | None = None
         self._parting = parting
         self._end_process = end_process
         self._done = threading.Event()
@@ -59,9 +71,9 @@ class Heartbeat:
         self.has_let_go = False
         """Whether the job was let go."""
 
-    def allow(self, seconds: float) -> None:
-        """Set the time limit, in seconds since the heartbeat was made."""
-        self._limit = seconds
+    def allow(self, step: str, seconds: float) -> None:
+        """Begin a step, which may take so many seconds; the one before is over."""
+        self._limit = Limit(step, seconds, time.monotonic() + seconds)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -79,13 +91,12 @@ class Heartbeat:
     def _run(self) -> None:
         held = True
         while not self._done.wait(self._interval):
-            if self._is_over():
-                self._part(held)
+            limit = self._limit
+            is_over = limit is not None and time.monotonic() > limit.ends_at
+            if is_over or self._must_stop():
+                self._part(held, limit if is_over else None)
                 return
             held = held and self._keep()
-
-    def _is_over(self) -> bool:
-        return self._must_stop() or time.monotonic() - self._started > self._limit
 
     def _keep(self) -> bool:
         """Renew the lease and return whether the job is still held."""
@@ -98,12 +109,12 @@ class Heartbeat:
             logger.warning("%s keeps a lease that was not renewed: %s", self._name, silent)
         return True
 
-    def _part(self, held: bool) -> None:
+    def _part(self, held: bool, over: Limit | None) -> None:
         if held:
             self.has_let_go = True
-            logger.warning("%s let go: the worker stops, or the time limit is over", self._name)
+            logger.warning("%s let go: %s", self._name, over or "the worker stops")
             try:
-                self._let_go()
+                self._let_go(over)
             except JobsError as refused:
                 logger.warning("%s was not let go, its lease runs out: %s", self._name, refused)
         if not self._done.wait(self._parting):

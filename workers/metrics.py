@@ -40,12 +40,16 @@ JOB_SECONDS = Histogram(
 STAGE_SECONDS = Histogram(
     "amigo_worker_stage_seconds", "Seconds in each stage.", ["stage"], buckets=BUCKETS
 )
+STAGE_TIMEOUTS = Counter(
+    "amigo_worker_stage_timeouts", "Attempts that ended because a stage took too long.", ["stage"]
+)
 FRAMES_RENDERED = Counter("amigo_worker_frames_rendered", "Video frames rendered.")
 
 for outcome in Outcome:
     JOBS.labels(outcome)
 for stage in Stage:
     STAGE_SECONDS.labels(stage)
+    STAGE_TIMEOUTS.labels(stage)
 
 
 def serve_metrics(host: str, port: int, directory: Path) -> None:

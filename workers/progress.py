@@ -32,18 +32,25 @@ class Progress:
     """
 
     def __init__(
-        self, store: JobStore, job: Job, clock: Callable[[], float] = time.monotonic
+        self,
+        store: JobStore,
+        job: Job,
+        allow: Callable[[str, float], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Report to a store; `allow` is told each stage and the seconds it may take."""
         self._store = store
         self._job = job
+        self._allow = allow
         self._clock = clock
         self._stage: Stage | None = None
         self._stage_began = self._reported = clock()
         self._silent_until = self._reported
 
-    def enter(self, stage: Stage) -> None:
-        """Begin a stage, and end the one before."""
+    def enter(self, stage: Stage, seconds: float) -> None:
+        """Begin a stage, which may take so many seconds, and end the one before."""
         self.close()
+        self._allow(stage, seconds)
         logger.info("job=%s attempt=%d stage=%s", self._job.id, self._job.attempt, stage)
         self._stage, self._stage_began = stage, self._clock()
         self._report(stage, STARTS[stage])

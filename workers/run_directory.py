@@ -69,8 +69,16 @@ class RunDirectory:
         self.scratch.mkdir()
 
     def beat(self, process: Process) -> None:
-        """Say that a process is alive now."""
-        (self.path / process).touch()
+        """Say that a process, this one, is alive now."""
+        (self.path / process).write_text(str(os.getpid()))
+
+    def last_beat(self, process: Process) -> tuple[int | None, float]:
+        """Return which process beat last and when, by the file; None: none did."""
+        try:
+            file = self.path / process
+            return int(file.read_text()), file.stat().st_mtime
+        except (FileNotFoundError, ValueError):  # never, or just now
+            return None, 0.0
 
     def silence(self, process: Process) -> float:
         """Return the seconds since a process last said that it is alive; infinite if never."""

@@ -20,7 +20,7 @@ from jobs.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from jobs.job import Failure, HeardEmotion, Job, Options, Result, Stage
+from jobs.job import Failure, HeardEmotion, Job, Options, Result, Stage, attempts_used_up
 from jobs.queue import JobQueue
 from jobs.storage import (
     ObjectStorage,
@@ -40,9 +40,9 @@ from models.options import SynthesisOptions
 from models.poster import make_poster
 from models.provenance import Provenance
 from models.video import encode_video
-from workers.heartbeat import Heartbeat
+from workers.heartbeat import Heartbeat, Limit
 from workers.inputs import InputNotFetched, Inputs
-from workers.metrics import FAILURES, JOB_SECONDS, JOBS, Outcome
+from workers.metrics import FAILURES, JOB_SECONDS, JOBS, STAGE_TIMEOUTS, Outcome
 from workers.patience import Patience
 from workers.pipeline import Pipeline, Synthesis
 from workers.progress import Progress
@@ -127,36 +127,34 @@ class Synthesizer:
             raise
         except Unavailable as silent:
             logger.warning("job=%s attempt=%d: %s", job.id, job.attempt, silent)
-            return self._requeue(job, self.store.requeue)
+            return self._give_up(lambda: self.store.postpone(job.id, job.attempt))
         except Exception:
             logger.exception("job=%s attempt=%d ended by a fault", job.id, job.attempt)
-            if job.is_last_attempt:
-                self._fail(job, INTERNAL_ERROR)
-            else:
-                self._requeue(job, self.store.requeue)
+            self._give_up(lambda: self.store.requeue(job.id, job.attempt, INTERNAL_ERROR))
             return Outcome.FAULTED
         return Outcome.SUCCEEDED
 
     def _make_video(self, job: Job, heartbeat: Heartbeat) -> None:
         """Fetch, listen, render, store: the stages of a job that goes well."""
-        progress = Progress(self.store, job)
-        progress.enter(Stage.FETCHING)
+        progress = Progress(self.store, job, heartbeat.allow)
+        progress.enter(Stage.FETCHING, self.settings.fetching_seconds)
         portrait, speech = self.inputs.portrait(job), self.inputs.audio(job)
 
-        progress.enter(Stage.LISTENING)
+        progress.enter(Stage.LISTENING, self._time_limit(0.0))
         image = self.decoder.portrait(portrait)
         waveform = self.decoder.waveform(speech, self.settings.audio_max_seconds)
-        heartbeat.allow(self._time_limit(len(waveform) / SAMPLE_RATE))
+        limit = self._time_limit(len(waveform) / SAMPLE_RATE)
+        heartbeat.allow(Stage.LISTENING, limit)
         synthesis = self.pipeline(image, waveform, synthesis_options(job.options))
 
         with TemporaryDirectory(dir=self.directory.scratch) as folder:
-            progress.enter(Stage.RENDERING)
+            progress.enter(Stage.RENDERING, limit)
             video = Path(folder) / "video.mp4"
             frames = progress.follow(self._frames(job, synthesis), synthesis.num_frames)
             provenance = Provenance.now(job.id)
             encode_video(video, frames, waveform, provenance=provenance)
 
-            progress.enter(Stage.STORING)
+            progress.enter(Stage.STORING, self.settings.storing_seconds)
             self._store(job, video, synthesis, provenance)
         progress.close()
 
@@ -172,9 +170,7 @@ class Synthesizer:
     def _notices(self, job: Job, synthesis: Synthesis) -> tuple[str, ...]:
         return (*synthesis.notices, MARKED) if self._is_mark_forced(job) else synthesis.notices
 
-    def _store(
-        self, job: Job, video: Path, synthesis: Synthesis, provenance: Provenance
-    ) -> None:
+    def _store(self, job: Job, video: Path, synthesis: Synthesis, provenance: Provenance) -> None:
         """Store the video, its poster and its landmarks, and say that the job has succeeded."""
         width, height = synthesis.size
         result = Result(
@@ -212,24 +208,34 @@ class Synthesizer:
         self._delete(inputs_prefix(job.id))
         return Outcome.FAILED
 
-    def _let_go(self, job: Job) -> None:
-        """Give the job up while it is worked on: the worker stops, or the job takes too long."""
-        self._requeue(job, self.store.hand_back if self._must_stop() else self.store.requeue)
+    def _let_go(self, job: Job, over: Limit | None) -> None:
+        """Give the job up while it is worked on: the worker stops, or a stage takes too long.
+
+        Tried once, for a worker that stops has no time: the lease runs out otherwise.
+        """
+        if over is None:
+            self._dispatch(self.store.hand_back(job.id, job.attempt))
+            return
+        STAGE_TIMEOUTS.labels(over.step).inc()
+        used_up = attempts_used_up(job.attempts_counted, f"In the last attempt, {over}.")
+        self._end_or_wait(self.store.requeue(job.id, job.attempt, used_up))
 
     def _must_stop(self) -> bool:
         return self.directory.stopping_for() > self.settings.shutdown_seconds
 
-    def _requeue(self, job: Job, give_up: Callable[[str, int], Job]) -> Outcome:
-        """Let another attempt have the job; after the last attempt the job has failed."""
-        after = self.patience.call(lambda: give_up(job.id, job.attempt))
-        if after.failure is not None:
-            return self._close(after, after.failure)
+    def _give_up(self, move: Callable[[], Job]) -> Outcome:
+        """Let another attempt have the job, after a pause; after the last one it has failed."""
+        return self._end_or_wait(self.patience.call(move))
+
+    def _end_or_wait(self, job: Job) -> Outcome:
+        return self._close(job, job.failure) if job.failure else Outcome.HANDED_BACK
+
+    def _dispatch(self, job: Job) -> None:
         try:
             self.queue.dispatch(job.id, job.priority)
             self.store.mark_dispatched(job.id)
         except Unavailable as silent:
             logger.warning("job=%s is left to the housekeeping to dispatch: %s", job.id, silent)
-        return Outcome.HANDED_BACK
 
     def _drop(self, job: Job, heartbeat: Heartbeat) -> Outcome:
         """Leave nothing of an attempt that lost its job.
@@ -253,14 +259,13 @@ class Synthesizer:
         return Heartbeat(
             f"job={job.id} attempt={job.attempt}",
             renew=lambda: self.store.renew(job.id, job.attempt),
-            let_go=lambda: self._let_go(job),
+            let_go=lambda over: self._let_go(job, over),
             must_stop=self._must_stop,
             interval=min(self.settings.lease_seconds / 3, 1.0),
-            limit=self._time_limit(0.0),
         )
 
     def _time_limit(self, duration: float) -> float:
-        """Return the seconds that an attempt may take for `duration` seconds of speech."""
+        """Return the seconds that a stage may take for `duration` seconds of speech."""
         return self.settings.job_base_seconds + self.settings.job_seconds_per_second * duration
 
 

@@ -3,11 +3,13 @@
 Frames are as grey as they are far on. What a pipeline does beyond that is told by the seed.
 """
 
+import ctypes
 import os
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,8 @@ from models.options import SynthesisOptions
 BATCH_FRAMES = 5
 SLOW, NO_FACE, POISON, FAULTY = 1, 2, 3, 4
 """Seeds: 0.2 s a batch; a portrait without a face; the child is killed; an unforeseen error."""
+HUNG, DEAF = 5, 6
+"""Seeds: native code that does not come back, the first time; that lets no thread run besides."""
 SECONDS_A_BATCH = 0.2
 
 
@@ -69,7 +73,17 @@ class GreyPipeline:
             raise RuntimeError("a fault with a secret in it")
         if options.seed == POISON:
             os.kill(os.getpid(), signal.SIGKILL)
+        if options.seed in (HUNG, DEAF) and is_first_time():
+            library = ctypes.PyDLL(None) if options.seed == DEAF else ctypes.CDLL(None)
+            library.sleep(3600)
         return GreySynthesis(num_frames=max(1, round(len(waveform) / 640)), seed=options.seed)
+
+
+def is_first_time() -> bool:
+    mark = Path(os.environ["AMIGO_RUN_DIRECTORY"]) / "hung"
+    was_there = mark.exists()
+    mark.touch()
+    return not was_there
 
 
 def broken(device: str) -> GreyPipeline:

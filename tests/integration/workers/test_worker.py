@@ -5,10 +5,20 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from jobs.job import MAX_ATTEMPTS, JobStatus, Priority
 from jobs.storage import landmarks_key, poster_key, video_key
 from tests.integration.workers.conftest import PATIENCE, PIPELINES, Client, StartWorker
-from tests.integration.workers.pipelines import BATCH_FRAMES, FAULTY, NO_FACE, POISON, SLOW
+from tests.integration.workers.pipelines import (
+    BATCH_FRAMES,
+    DEAF,
+    FAULTY,
+    HUNG,
+    NO_FACE,
+    POISON,
+    SLOW,
+)
 from tests.waiting import wait_for
 
 
@@ -47,6 +57,7 @@ def test_the_callers_fault_fails_the_job_at_once(start_worker: StartWorker, clie
 def test_a_fault_of_ours_fails_the_job_after_the_last_attempt_without_telling_why(
     start_worker: StartWorker, client: Client
 ) -> None:
+    start_worker("workers.housekeeping")
     worker = start_worker()
     job = client.wait_final(client.post(FAULTY))
 
@@ -67,7 +78,7 @@ def test_a_job_that_kills_every_child_fails_and_the_next_one_succeeds(
     healthy = client.wait_final(client.post())
 
     assert poison.failure is not None
-    assert poison.failure.code == "attempts_used_up"
+    assert poison.failure.code == "worker_lost"
     assert poison.attempt == MAX_ATTEMPTS
     assert healthy.status is JobStatus.SUCCEEDED
     assert worker.log.count("The pipeline is loaded") == 1 + MAX_ATTEMPTS
@@ -86,6 +97,24 @@ def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
     assert job.status is JobStatus.SUCCEEDED
     assert job.attempt == 2
     assert housekeeping.terminate() == 0
+
+
+@pytest.mark.parametrize("seed", [HUNG, DEAF], ids=["hung", "deaf"])
+def test_native_code_that_never_comes_back_ends_its_process_and_not_the_job(
+    start_worker: StartWorker, client: Client, seed: int
+) -> None:
+    start_worker("workers.housekeeping")
+    worker = start_worker(
+        AMIGO_JOB_BASE_SECONDS="4", AMIGO_JOB_SECONDS_PER_SECOND="1", AMIGO_HANG_SECONDS="6"
+    )
+    job = client.wait_final(client.post(seed))
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert job.attempt == 2
+    assert job.lost == (seed == DEAF)
+    assert ("listening took longer than the 5 s it may take" in worker.log) == (seed == HUNG)
+    assert ("lets none of its threads run" in worker.log) == (seed == DEAF)
+    assert worker.log.count("The pipeline is loaded") == 2
 
 
 def test_sigterm_lets_a_job_finish_that_is_quick_enough(

@@ -87,9 +87,13 @@ class FakeStore(JobStore):
         self._answer("hand_back")
         return self._keep(self._held(job_id).hand_back(attempt, utc_now()))
 
-    def requeue(self, job_id: str, attempt: int) -> Job:
+    def requeue(self, job_id: str, attempt: int, reason: Failure | None = None) -> Job:
         self._answer("requeue")
-        return self._keep(self._held(job_id).requeue(attempt, utc_now()))
+        return self._keep(self._held(job_id).requeue(attempt, utc_now(), reason))
+
+    def postpone(self, job_id: str, attempt: int) -> Job:
+        self._answer("postpone")
+        return self._keep(self._held(job_id).postpone(attempt, utc_now()))
 
     def cancel(self, job_id: str) -> Job:
         return self._keep(self.get(job_id).cancel(utc_now()))

@@ -1,4 +1,6 @@
 import os
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -6,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from workers.health import LONGEST_SILENCE, main, silent_processes, start_pulse
+from workers.health import (
+    LONGEST_SILENCE,
+    LOOKS,
+    Watch,
+    is_running_child,
+    main,
+    silent_processes,
+    start_pulse,
+)
 from workers.run_directory import RunDirectory
 
 
@@ -43,5 +53,48 @@ def test_a_process_that_fell_silent_is_named(directory: RunDirectory) -> None:
 
 def test_the_pulse_beats_at_once() -> None:
     beaten = threading.Event()
-    start_pulse(beaten.set)
+    start_pulse(beaten.set, 60)
     assert beaten.wait(10)
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def beat_of(directory: RunDirectory, process: subprocess.Popen[bytes], when: float) -> None:
+    (directory.path / "child").write_text(str(process.pid))
+    os.utime(directory.path / "child", (when, when))
+
+
+def test_a_child_without_a_new_beat_for_some_looks_is_ended(
+    directory: RunDirectory, sleeper: subprocess.Popen[bytes]
+) -> None:
+    beat_of(directory, sleeper, 1000)
+    watch = Watch(directory)
+    for _ in range(LOOKS):
+        watch.look()
+        assert sleeper.poll() is None
+    watch.look()
+    assert sleeper.wait(10) == -signal.SIGKILL
+
+
+def test_a_child_that_beats_is_left_alone_wherever_the_clock_is_set(
+    directory: RunDirectory, sleeper: subprocess.Popen[bytes]
+) -> None:
+    watch = Watch(directory)
+    for look in range(3 * LOOKS):
+        if look % LOOKS == 0:
+            beat_of(directory, sleeper, 1e9 - 3600 * look)
+        watch.look()
+    assert sleeper.poll() is None
+
+
+def test_only_a_child_of_ours_that_has_not_ended_can_be_ended() -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    assert not is_running_child(dead.pid)
+    assert not is_running_child(os.getppid())
+    assert not is_running_child(os.getpid())

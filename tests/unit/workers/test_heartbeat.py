@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from jobs.errors import StaleAttempt, StoreUnavailable
-from workers.heartbeat import Heartbeat
+from workers.heartbeat import Heartbeat, Limit
 
 DEADLINE = 10.0
 """Seconds."""
@@ -16,6 +16,7 @@ class Lease:
         self.error = error
         self.renewals = 0
         self.renewed_thrice = threading.Event()
+        self.over: Limit | None = None
         self.let_go = threading.Event()
         self.ended = threading.Event()
         self.must_stop = False
@@ -27,17 +28,22 @@ class Lease:
         if self.error:
             raise self.error
 
+    def part(self, over: Limit | None) -> None:
+        self.over = over
+        self.let_go.set()
+
     def heartbeat(self, *, limit: float = 60.0, parting: float = 60.0) -> Heartbeat:
-        return Heartbeat(
+        heartbeat = Heartbeat(
             "job=job_1 attempt=1",
             self.renew,
-            self.let_go.set,
+            self.part,
             must_stop=lambda: self.must_stop,
             interval=0.001,
-            limit=limit,
             parting=parting,
             end_process=self.ended.set,
         )
+        heartbeat.allow("rendering", limit)
+        return heartbeat
 
 
 def test_the_lease_is_renewed_again_and_again_until_the_end() -> None:
@@ -62,18 +68,22 @@ def test_a_lost_lease_is_not_renewed_again() -> None:
     assert lease.renewals == 1
 
 
-def test_a_job_over_its_time_limit_is_let_go() -> None:
+def test_a_job_is_let_go_and_the_step_told_that_took_too_long(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     lease = Lease()
     with lease.heartbeat(limit=0.0) as heartbeat:
         assert lease.let_go.wait(DEADLINE)
     assert heartbeat.has_let_go
     assert not lease.ended.is_set()
+    assert str(lease.over) == "rendering took longer than the 0 s it may take"
+    assert str(lease.over) in caplog.text
 
 
-def test_a_longer_limit_can_be_allowed_once_it_is_known() -> None:
+def test_the_limit_of_a_step_that_is_over_does_not_count() -> None:
     lease = Lease()
     heartbeat = lease.heartbeat(limit=0.0)
-    heartbeat.allow(60.0)
+    heartbeat.allow("storing", 60.0)
     with heartbeat:
         assert lease.renewed_thrice.wait(DEADLINE)
     assert not heartbeat.has_let_go
@@ -85,6 +95,7 @@ def test_a_worker_that_must_stop_lets_its_job_go() -> None:
         assert lease.renewed_thrice.wait(DEADLINE)
         lease.must_stop = True
         assert lease.let_go.wait(DEADLINE)
+    assert lease.over is None
 
 
 @pytest.mark.parametrize("error", [None, StaleAttempt("Attempt 1 no longer holds the job.")])
@@ -98,7 +109,7 @@ def test_an_attempt_that_goes_on_without_its_job_ends_the_process(error: Excepti
 def test_a_job_that_cannot_be_let_go_is_left_to_its_lease() -> None:
     lease = Lease()
 
-    def refuse() -> None:
+    def refuse(_: object) -> None:
         lease.let_go.set()
         raise StoreUnavailable("Valkey does not answer.")
 
@@ -108,7 +119,6 @@ def test_a_job_that_cannot_be_let_go_is_left_to_its_lease() -> None:
         refuse,
         must_stop=lambda: True,
         interval=0.001,
-        limit=60.0,
         parting=60.0,
     ):
         assert lease.let_go.wait(DEADLINE)

@@ -26,7 +26,10 @@ class Attempt:
         queued = Job.create(Options(consent=True))
         self.store.accept(queued)
         self.job = self.store.claim(queued.id)
-        self.progress = Progress(self.store, self.job, self.clock)
+        self.allowed: list[tuple[str, float]] = []
+        self.progress = Progress(
+            self.store, self.job, lambda *limit: self.allowed.append(limit), self.clock
+        )
 
     def render(self, batches: int, seconds_a_batch: float) -> list[float]:
         """Return the progress that the store holds after each batch."""
@@ -47,7 +50,7 @@ def attempt() -> Attempt:
 
 def test_each_stage_begins_where_the_one_before_may_end(attempt: Attempt) -> None:
     for stage in Stage:
-        attempt.progress.enter(stage)
+        attempt.progress.enter(stage, 60)
     told = [(job.stage, job.progress) for job in attempt.store.history[1:]]
     assert told == [
         (Stage.FETCHING, 0.0),
@@ -77,10 +80,17 @@ def test_a_lost_job_is_noticed_with_the_next_batch_though_no_report_is_due(
 
 def test_a_silent_store_is_left_alone_for_a_while(attempt: Attempt) -> None:
     attempt.store.outages.of("advance", 1)
-    attempt.progress.enter(Stage.RENDERING)
+    attempt.progress.enter(Stage.RENDERING, 60)
     attempt.clock.now += SILENCE - 1
-    attempt.progress.enter(Stage.RENDERING)
+    attempt.progress.enter(Stage.RENDERING, 60)
     assert len(attempt.store.history) == 1
     attempt.clock.now += 1
-    attempt.progress.enter(Stage.RENDERING)
+    attempt.progress.enter(Stage.RENDERING, 60)
     assert len(attempt.store.history) == 2
+
+
+def test_each_stage_has_its_own_limit() -> None:
+    attempt = Attempt()
+    attempt.progress.enter(Stage.FETCHING, 60)
+    attempt.progress.enter(Stage.LISTENING, 90)
+    assert attempt.allowed == [("fetching", 60), ("listening", 90)]

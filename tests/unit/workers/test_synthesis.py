@@ -279,31 +279,29 @@ def test_a_short_outage_is_waited_for(floor: Floor) -> None:
     assert floor.job.attempt == 1
 
 
-def test_a_long_outage_of_the_object_store_hands_the_job_back(floor: Floor) -> None:
-    floor.storage.outages.of("get", FOR_EVER)
+@pytest.mark.parametrize("method", ["get", "put"])
+def test_a_long_outage_of_the_object_store_is_not_held_against_the_job(
+    floor: Floor, method: str
+) -> None:
+    floor.use_up_attempts_but_one()
+    floor.storage.outages.of(method, FOR_EVER)
 
     assert floor.run() is Outcome.HANDED_BACK
     assert floor.job.status is JobStatus.QUEUED
-    assert floor.queue.messages == floor.store.dispatched == [floor.job_id]
+    assert not floor.job.is_last_attempt
+    assert floor.queue.messages == [], "it waits, as long as the outage may last"
     assert floor.objects == floor.inputs
 
 
-def test_an_outage_in_the_last_attempt_fails_the_job(floor: Floor) -> None:
-    floor.use_up_attempts_but_one()
-    floor.storage.outages.of("put", FOR_EVER)
-
-    assert floor.run() is Outcome.FAILED
-    assert floor.job.failure is not None
-    assert floor.job.failure.code == "attempts_used_up"
-    assert floor.objects == set()
-    assert floor.queue.messages == []
-
-
 def test_a_silent_broker_leaves_the_job_queued_for_the_housekeeping(floor: Floor) -> None:
-    floor.storage.outages.of("get", FOR_EVER)
+    floor.synthesizer.directory.ask_to_stop()
+    settings = floor.synthesizer.settings.model_copy(
+        update={"lease_seconds": 0.03, "shutdown_seconds": 0.0}
+    )
+    floor.pipeline.begin = lambda: wait_for(lambda: floor.job.status is JobStatus.QUEUED)
     floor.queue.outages.of("dispatch", 1)
 
-    assert floor.run() is Outcome.HANDED_BACK
+    assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
     assert floor.job.status is JobStatus.QUEUED
     assert floor.store.dispatched == []
 
@@ -412,8 +410,29 @@ def test_a_job_over_its_time_limit_is_handed_back(floor: Floor) -> None:
     floor.pipeline.begin = lambda: wait_for(lambda: floor.job.status is JobStatus.QUEUED)
 
     assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
-    assert floor.queue.messages == [floor.job_id]
+    assert floor.queue.messages == [], "it pauses first"
     assert floor.objects == floor.inputs
+
+
+def test_a_job_whose_last_attempt_took_too_long_is_told_in_which_stage(floor: Floor) -> None:
+    settings = floor.synthesizer.settings.model_copy(
+        update={"lease_seconds": 0.03, "fetching_seconds": 0.01}
+    )
+    floor.use_up_attempts_but_one()
+    get = floor.storage.get
+
+    def slow(key: str) -> bytes:
+        wait_for(lambda: floor.job.status is JobStatus.FAILED)
+        return get(key)
+
+    floor.storage.get = slow  # type: ignore[method-assign]
+    before = metric("amigo_worker_stage_timeouts_total", stage="fetching")
+
+    assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
+    assert floor.job.failure is not None
+    assert floor.job.failure.code == "attempts_used_up"
+    assert "fetching took longer than the 0.01 s" in floor.job.failure.message
+    assert metric("amigo_worker_stage_timeouts_total", stage="fetching") == before + 1
 
 
 def test_a_job_handed_back_by_a_worker_that_stops_keeps_its_attempts(floor: Floor) -> None:
@@ -425,16 +444,23 @@ def test_a_job_handed_back_by_a_worker_that_stops_keeps_its_attempts(floor: Floo
 
     assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
     assert (floor.job.attempt, floor.job.handed_back) == (1, 1)
+    assert floor.queue.messages == [floor.job_id]
 
 
-def test_the_time_limit_grows_with_the_speech(
+def test_the_time_limits_are_each_stages_own_and_grow_with_the_speech(
     floor: Floor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits: list[float] = []
-    monkeypatch.setattr("workers.heartbeat.Heartbeat.allow", lambda _, limit: limits.append(limit))
+    limits: list[tuple[str, float]] = []
+    monkeypatch.setattr("workers.heartbeat.Heartbeat.allow", lambda _, *limit: limits.append(limit))
     floor.run()
 
-    assert limits == [120 + 60 * 2]
+    assert limits == [
+        ("fetching", 240),
+        ("listening", 120),
+        ("listening", 120 + 60 * 2),
+        ("rendering", 120 + 60 * 2),
+        ("storing", 240),
+    ]
 
 
 def test_a_job_that_is_not_queued_is_not_taken(floor: Floor) -> None:
