@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -40,6 +41,7 @@ async def receive_form(
 
 
 async def _receive(request: Request, max_seconds: float, max_bytes: Mapping[str, int]) -> FormData:
+    _require_utf_8(request)
     try:
         async with asyncio.timeout(max_seconds):
             return await _BoundedFormParser(request, max_bytes).parse()
@@ -50,6 +52,21 @@ async def _receive(request: Request, max_seconds: float, max_bytes: Mapping[str,
             ProblemType.UPLOAD_TIMEOUT,
             f"The upload was not complete after {max_seconds:g} s; it must arrive within them.",
         ) from error
+
+
+def _require_utf_8(request: Request) -> None:
+    """Return when a form's texts are UTF-8, as RFC 7578 wants them.
+
+    The framework would decode them by any codec of Python's that the caller names, and not all of
+    those give texts.
+    """
+    _, parameters = parse_options_header(request.headers["content-type"])
+    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in ("utf-8", "utf8"):
+        raise Problem(
+            ProblemType.MALFORMED_REQUEST,
+            f"The form's charset is {charset[:40]!r}; only utf-8 is accepted.",
+        )
 
 
 class _BoundedFormParser(MultiPartParser):

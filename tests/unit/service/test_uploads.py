@@ -265,6 +265,14 @@ def test_a_body_cut_off_before_its_last_boundary_is_refused(http: TestClient) ->
     assert_problem(answer, ProblemType.UPLOAD_INCOMPLETE, "last boundary")
 
 
+@pytest.mark.parametrize("charset", ["undefined", "idna", "unicode_escape", "utf-7", "latin-1"])
+def test_a_form_in_another_charset_is_malformed(http: TestClient, charset: str) -> None:
+    whole = http.build_request("POST", "/v1/jobs", files=upload(metadata=r'{"note": "\ud800"}'))
+    content_type = f"{whole.headers['content-type']}; charset={charset}"
+    answer = http.post("/v1/jobs", content=whole.read(), headers={"Content-Type": content_type})
+    assert_problem(answer, ProblemType.MALFORMED_REQUEST, charset, "only utf-8")
+
+
 def test_a_flood_of_parts_is_malformed(http: TestClient) -> None:
     parts = [(f"option{n}", (None, "1")) for n in range(1000)]
     answer = http.post("/v1/jobs", files=parts)

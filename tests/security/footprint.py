@@ -1,0 +1,59 @@
+"""What a process costs and leaves behind: memory, children, files."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+SAMPLE_SECONDS = 0.01
+MEBIBYTE = 1 << 20
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    found = [pid]
+    for member in found:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for thread in Path(f"/proc/{member}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def highest_memory(pid: int) -> int:
+    """Return the most memory that a process ever held, in bytes; 0: it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+@dataclass
+class Peak:
+    """The most memory that a family of processes held, in bytes.
+
+    Of those alive at the same time the highest marks are added up, which is at least what they held
+    together.
+    """
+
+    bytes: int = 0
+
+
+@contextmanager
+def measured(pid: int) -> Iterator[Peak]:
+    """Watch a process and its descendants until the block ends."""
+    peak = Peak()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(SAMPLE_SECONDS):
+            peak.bytes = max(peak.bytes, sum(map(highest_memory, family(pid))))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        thread.join()

@@ -1,0 +1,115 @@
+"""The service under attack: a real process, and what can be seen of it and its stores."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from redis import Redis
+
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage
+from tests.processes import RunningService, running_service
+from tests.security.bait import Listener
+from tests.security.footprint import MEBIBYTE, family, measured
+from tests.security.hostile import ACCEPTED
+from tests.service_examples import portrait, speech
+from tests.waiting import wait_for
+
+ANSWER_SECONDS = 120.0
+"""Longest time an answer may take, on a busy machine too."""
+
+MOST_MEMORY = 2_500 * MEBIBYTE
+"""What the service and all its processes may hold while one file after the other comes in."""
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What is there of all that a request could leave behind."""
+
+    objects: frozenset[str]
+    keys: frozenset[bytes | str]
+    files: frozenset[str]
+    num_processes: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """The service, its stores and its folder for temporary files."""
+
+    service: RunningService
+    storage: ObjectStorage
+    valkey: Redis
+    scratch: Path
+    listener: Listener
+    http: httpx.Client
+
+    def post(self, **files: bytes) -> httpx.Response:
+        """Post a job whose other input, if only one is given, is a good one."""
+        good = {"portrait": portrait(), "audio": speech()}
+        return self.http.post("/v1/jobs", files={**good, **files}, data={"consent": "true"})
+
+    def forget(self, location: str | None) -> None:
+        """Delete the job that lies there, if one was made."""
+        if location is not None:
+            assert self.http.post(f"{location}/cancel").is_success
+            assert self.http.delete(location).is_success
+
+    def traces(self) -> Traces:
+        """Return what is there now."""
+        return Traces(
+            frozenset(stored.key for stored in self.storage.objects("")),
+            frozenset(self.valkey.keys()),
+            frozenset(str(path) for path in self.scratch.rglob("*")),
+            len(family(self.service.process.pid)),
+        )
+
+    @contextmanager
+    def unharmed(self) -> Iterator[None]:
+        """Check that whatever happens in the block costs little and leaves nothing behind."""
+        before = self.traces()
+        with measured(self.service.process.pid) as peak:
+            yield
+        assert self.http.get("/livez").is_success
+        assert self.listener.heard == []
+        assert peak.bytes < MOST_MEMORY, f"{peak.bytes / MEBIBYTE:.0f} MiB"
+        wait_for(lambda: self.traces() == before)
+
+
+def outcome(answer: httpx.Response) -> str:
+    """Return the code of the problem, ACCEPTED if there is none, after a look at either."""
+    document: dict[str, Any] = answer.json()
+    if answer.status_code == 202:
+        assert document["status"] == "queued"
+        return ACCEPTED
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.status_code == document["status"] < 500, document
+    return str(document["code"])
+
+
+@contextmanager
+def attacked(settings: Settings, listener: Listener, folder: Path) -> Iterator[Target]:
+    """Run the service with its temporary files in a folder of its own."""
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    environment = {
+        "AMIGO_VALKEY_URL": settings.valkey_url,
+        "AMIGO_S3_ENDPOINT_URL": settings.s3_endpoint_url,
+        "AMIGO_S3_BUCKET": settings.s3_bucket,
+        "AMIGO_S3_ACCESS_KEY": settings.s3_access_key,
+        "AMIGO_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
+        "TMPDIR": str(scratch),
+    }
+    with (
+        running_service(environment, folder / "service.log") as service,
+        Redis.from_url(settings.valkey_url) as valkey,
+        httpx.Client(base_url=service.url, timeout=ANSWER_SECONDS) as http,
+    ):
+        storage = ObjectStorage.connect(settings)
+        target = Target(service, storage, valkey, scratch, listener, http)
+        target.forget(
+            target.post().headers["location"]
+        )  # so that all that is made once has been made
+        yield target

@@ -1,0 +1,44 @@
+"""Every hostile request goes, byte for byte, to a service as it is deployed."""
+
+import pytest
+
+from tests.security.hostile import ACCEPTED
+from tests.security.requests import JOB, REQUESTS, SUCCESS, UNANSWERED, HostileRequest
+from tests.security.target import ANSWER_SECONDS, Target
+from tests.security.wire import WireAnswer, exchange
+from tests.service_examples import upload
+
+
+@pytest.fixture(scope="module")
+def canceled(target: Target) -> bytes:
+    """The id of a job that has ended."""
+    location = target.http.post("/v1/jobs", files=upload()).headers["location"]
+    assert target.http.post(f"{location}/cancel").is_success
+    return location.rpartition("/")[2].encode()
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.name)
+def test_a_hostile_request_is_told_what_it_is_and_harms_nobody(
+    request_: HostileRequest, target: Target, canceled: bytes
+) -> None:
+    sent = request_.build().replace(JOB, canceled)
+    with target.unharmed():
+        answer = exchange(target.service.port, sent, ANSWER_SECONDS, hangs_up=request_.hangs_up)
+        if answer and answer.status == 202:
+            target.forget(answer.headers["location"])
+    assert _outcome(answer) == request_.expected, answer
+    for header in answer.headers.items() if answer else ():
+        assert "injected" not in "".join(header).lower()
+
+
+def _outcome(answer: WireAnswer | None) -> str:
+    if answer is None:
+        return UNANSWERED
+    if answer.status == 202:
+        return ACCEPTED
+    if answer.status < 400:
+        return SUCCESS
+    document = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.status == document["status"] < 500, document
+    return str(document["code"])

@@ -1,0 +1,38 @@
+"""Sends bytes as they are, and reads what comes back."""
+
+import json
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPResponse, RemoteDisconnected
+from typing import Any
+
+
+@dataclass(frozen=True)
+class WireAnswer:
+    """What came back: the status, the headers in lower case, and the body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def exchange(
+    port: int, sent: bytes, seconds: float, *, hangs_up: bool = False
+) -> WireAnswer | None:
+    """Send bytes over a connection of their own; return the answer, None if it just ended."""
+    with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
+        with suppress(ConnectionError):  # who is refused early may not have sent all
+            connection.sendall(sent)
+            if hangs_up:
+                connection.shutdown(socket.SHUT_WR)
+        with HTTPResponse(connection) as answer:
+            try:
+                answer.begin()
+            except RemoteDisconnected:
+                return None
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            return WireAnswer(answer.status, headers, answer.read())
