@@ -44,6 +44,9 @@ class WorkerSettings(Settings):
     fetch_seconds: float = Field(
         25.0, gt=0, description="How long fetching a portrait or a speech clip by URL may take."
     )
+    fetching_seconds: float = Field(
+        240.0, gt=0, description="Time limit of fetching both inputs, all tries included."
+    )
     job_base_seconds: float = Field(
         120.0, gt=0, description="Time limit of listening, and of rendering, for no speech at all."
     )
@@ -56,10 +59,13 @@ class WorkerSettings(Settings):
     shutdown_seconds: float = Field(
         10.0, ge=0, description="After SIGTERM, how long a running job may take to finish."
     )
-    housekeeping_seconds: float = Field(
-    fetching_seconds: float = Field(
-        240.0, gt=0, description="Time limit of fetching both inputs, all tries included."
+    hang_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="How long native code may keep every thread of a worker from running, before "
+        "the worker ends it.",
     )
+    housekeeping_seconds: float = Field(
         5.0, gt=0, description="Time between two rounds of the housekeeping."
     )
 
@@ -69,12 +75,6 @@ class WebhookSettings(Settings):
 
     webhook_secret: SecretStr = Field(
         SecretStr(DEVELOPMENT_WEBHOOK_SECRET),
-    hang_seconds: float = Field(
-        60.0,
-        gt=0,
-        description="How long native code may keep every thread of a worker from running, before "
-        "the worker ends it.",
-    )
         description="What webhooks are signed with and their receivers check: whsec_ and 24 to 64 "
         "bytes in Base64.",
     )
