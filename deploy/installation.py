@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deploy.errors import AlreadyRunning, DeployError
 from deploy.private_file import write_private
-from deploy.processes import GRPC_OFFSET, SeaweedPorts, free_ports, is_free
+from deploy.processes import GRPC_OFFSET, SeaweedPorts, free_port, free_ports, is_free
 
 LOCK = "lock"
 KEPT = "installation.json"
@@ -40,6 +40,7 @@ class Ports(BaseModel):
     master: int
     admin: int
     worker_metrics: int
+    webhook_metrics: int = Field(default_factory=free_port)
 
     @classmethod
     def free(cls) -> Self:

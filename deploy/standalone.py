@@ -154,7 +154,8 @@ class Standalone:
         return self._talkative("housekeeping", environment)
 
     def _webhooks(self, environment: dict[str, str]) -> Program:
-        return self._talkative("webhooks", environment)
+        port = str(self._ports.webhook_metrics)
+        return self._talkative("webhooks", {**environment, "AMIGO_WEBHOOK_METRICS_PORT": port})
 
     def _talkative(self, name: str, environment: dict[str, str]) -> Program:
         """Return the program of a module of `workers` that tells when it begins."""

@@ -16,7 +16,7 @@ from redis.client import Pipeline
 
 from jobs.job import Job, Value
 from jobs.settings import Settings
-from jobs.valkey import connect, read_clock, score, transact, translated_errors
+from jobs.valkey import clock_time, connect, read_clock, score, transact, translated_errors
 
 WEBHOOKS = "amigo:webhooks"
 
@@ -84,6 +84,16 @@ class WebhookOutbox:
             return job_ids
 
         return transact(self._client, take, WEBHOOKS)
+
+    def backlog(self) -> tuple[int, timedelta]:
+        """Return how much news is still to be told, and how long the first of it has been due."""
+        with translated_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.zcard(WEBHOOKS)
+            pipe.zrange(WEBHOOKS, 0, 0, withscores=True)
+            pipe.time()
+            count, first, clock = pipe.execute()
+        micros = score(clock_time(*clock)) - first[0][1] if first else 0
+        return count, max(timedelta(microseconds=micros), timedelta())
 
     def delivery(self, job_id: str) -> Delivery | None:
         """Return how far the news has come; None while the job has not ended, or tells nobody."""

@@ -98,6 +98,14 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What is told of the answer to a post: its status, and the pause that it asks for."""
+
+    status: int
+    retry_after: str | None = None
+
+
+@dataclass(frozen=True)
 class Outbound:
     """Sends requests to addresses that callers chose."""
 
@@ -120,8 +128,10 @@ class Outbound:
             async with asyncio.timeout(seconds):
                 return await self._follow(self.rules.check(url), max_bytes)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str], seconds: float) -> int:
-        """Send a body and return the status of the answer, of which nothing else is read.
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], seconds: float
+    ) -> Reply:
+        """Send a body and return what matters of the answer, the body of which is not read.
 
         A redirect is an answer like any other.
 
@@ -132,7 +142,7 @@ class Outbound:
             async with asyncio.timeout(seconds):
                 message = _Message("POST", self.rules.check(url), body, headers)
                 async with self._answer(message) as answer:
-                    return answer.status_code
+                    return Reply(answer.status_code, answer.headers.get("Retry-After"))
 
     async def _follow(self, url: httpx.URL, max_bytes: int) -> bytes:
         for _ in range(1 + MAX_REDIRECTS):

@@ -91,6 +91,11 @@ class WebhookSettings(Settings):
         24.0, gt=0, description="How long after a job's end its webhook is still tried."
     )
 
+    webhook_metrics_host: str = Field("127.0.0.1", description="Address that serves /metrics.")
+    webhook_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port that serves the courier's /metrics; 0: none does."
+    )
+
     @property
     def webhook_patience(self) -> timedelta:
         """How long after a job's end its webhook is still tried."""

@@ -14,7 +14,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import Self
 
 from standardwebhooks import Webhook
@@ -23,7 +25,8 @@ from jobs.errors import JobNotFound, Unavailable
 from jobs.job import Job, utc_now
 from jobs.store import JobStore
 from jobs.webhooks import Delivery, DeliveryStatus, WebhookOutbox
-from workers.outbound import Outbound, OutboundError, UrlNotFollowed
+from workers.delivery_metrics import DeliveryMetrics
+from workers.outbound import Outbound, OutboundError, Reply, UrlNotFollowed
 from workers.settings import WebhookSettings
 
 logger = logging.getLogger("workers.webhooks")
@@ -52,6 +55,9 @@ LONGEST_PAUSE = timedelta(hours=3)
 GONE = 410
 """The status with which a receiver says that it wants no more."""
 
+LATER = frozenset({429, 503})
+"""The statuses with which it may say when it wants to be asked again."""
+
 
 @dataclass(frozen=True)
 class Courier:
@@ -61,17 +67,20 @@ class Courier:
     outbox: WebhookOutbox
     outbound: Outbound
     settings: WebhookSettings
+    metrics: DeliveryMetrics
     under_way: Counter[str] = field(default_factory=Counter)
     """Deliveries by tenant."""
 
     @classmethod
     def connect(cls, settings: WebhookSettings) -> Self:
         """Return the courier that the settings describe; nothing is sent yet."""
+        outbox = WebhookOutbox.connect(settings)
         return cls(
             JobStore.connect(settings),
-            WebhookOutbox.connect(settings),
+            outbox,
             Outbound(settings.url_rules),
             settings,
+            DeliveryMetrics(outbox),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -108,7 +117,9 @@ class Courier:
                 return
             with self._turn(job.tenant) as is_granted:
                 if is_granted:
+                    began = monotonic()
                     after, pause = await self._attempt(job, job.webhook_url, before.attempts + 1)
+                    self.metrics.observe(after.status, monotonic() - began)
                     logger.info("job=%s webhook %s %s", job_id, after.status, after.reason or "")
                 else:
                     after, pause = before, ANOTHER_TURN
@@ -133,19 +144,20 @@ class Courier:
     async def _attempt(self, job: Job, url: str, attempt: int) -> tuple[Delivery, timedelta | None]:
         """Return what came of an attempt, and the pause before the next; None: there is none."""
         try:
-            status = await self._post(job, url)
+            reply = await self._post(job, url)
         except UrlNotFollowed as refused:
             return _given_up(attempt, str(refused)), None
         except OutboundError as failed:
             return await self._failed(job, attempt, str(failed))
-        if 200 <= status < 300:
+        if 200 <= reply.status < 300:
             return Delivery(status=DeliveryStatus.DELIVERED, attempts=attempt), None
-        reason = f"It answers with status {status}; any from 200 to 299 is accepted."
-        if status == GONE:
+        reason = f"It answers with status {reply.status}; any from 200 to 299 is accepted."
+        if reply.status == GONE:
             return _given_up(attempt, reason), None
-        return await self._failed(job, attempt, reason)
+        wish = reply.retry_after if reply.status in LATER else None
+        return await self._failed(job, attempt, reason, wish)
 
-    async def _post(self, job: Job, url: str) -> int:
+    async def _post(self, job: Job, url: str) -> Reply:
         body = news(job)
         message_id, now = f"msg_{job.id.removeprefix('job_')}", utc_now()
         signer = Webhook(self.settings.webhook_secret.get_secret_value())
@@ -158,12 +170,14 @@ class Courier:
         return await self.outbound.post(url, body.encode(), headers, self.settings.webhook_seconds)
 
     async def _failed(
-        self, job: Job, attempt: int, reason: str
+        self, job: Job, attempt: int, reason: str, retry_after: str | None = None
     ) -> tuple[Delivery, timedelta | None]:
         now = await asyncio.to_thread(self.store.now)
+        left = job.updated_at + self.settings.webhook_patience - now
         pause = pause_after(attempt, self.settings.webhook_pause_seconds)
-        if now + pause > job.updated_at + self.settings.webhook_patience:
+        if pause > left:
             return _given_up(attempt, reason), None
+        pause = max(pause, min(wished_pause(retry_after, now), left))
         return Delivery(status=DeliveryStatus.RETRYING, attempts=attempt, reason=reason), pause
 
 
@@ -192,6 +206,22 @@ def pause_after(attempt: int, first: float) -> timedelta:
     return pause * random.uniform(0.75, 1)  # noqa: S311 - spreads the load, guards nothing
 
 
+def wished_pause(retry_after: str | None, now: datetime) -> timedelta:
+    """Return the pause that a `Retry-After` asks for, three hours at most; none: no time at all.
+
+    It is a number of seconds or a date (RFC 9110, section 10.2.3).
+    """
+    wish = (retry_after or "").strip()
+    if wish.isdecimal():
+        longest = LONGEST_PAUSE.total_seconds()
+        return timedelta(seconds=min(float(wish), longest))
+    try:
+        pause = parsedate_to_datetime(wish) - now
+    except (ValueError, TypeError):
+        return timedelta()  # it asks for nothing that can be understood
+    return min(max(pause, timedelta()), LONGEST_PAUSE)
+
+
 def _given_up(attempt: int, reason: str) -> Delivery:
     return Delivery(status=DeliveryStatus.DISABLED, attempts=attempt, reason=reason)
 
@@ -209,8 +239,11 @@ async def deliver_until_told(settings: WebhookSettings) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    courier = Courier.connect(settings)
+    if settings.webhook_metrics_port:
+        courier.metrics.serve(settings.webhook_metrics_host, settings.webhook_metrics_port)
     logger.info("Delivering webhooks for %g h after a job's end.", settings.webhook_hours)
-    await Courier.connect(settings).run(stop)
+    await courier.run(stop)
 
 
 def main() -> None:

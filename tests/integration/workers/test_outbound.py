@@ -16,6 +16,7 @@ from tests.servers import Answer, LocalServer, content, redirect, serving
 from workers.outbound import (
     MAX_REDIRECTS,
     Outbound,
+    Reply,
     UrlNotFollowed,
     UrlTimeout,
     UrlTooLarge,
@@ -283,7 +284,7 @@ def test_a_certificate_of_an_unknown_authority_is_refused(authority: trustme.CA)
         fetch(f"https://files.example:{server.port}/", outbound)
 
 
-def post(server: LocalServer, **options: float) -> int:
+def post(server: LocalServer, **options: float) -> Reply:
     headers = {"Content-Type": "application/json", "webhook-id": "msg_1"}
     return asyncio.run(
         LOCAL.post(f"{server.url}/hook", b'{"a": 1}', headers, **options or {"seconds": 20})
@@ -292,7 +293,7 @@ def post(server: LocalServer, **options: float) -> int:
 
 def test_a_body_is_posted_and_the_status_comes_back(server: LocalServer) -> None:
     server.answer = content(b"thanks", 202)
-    assert post(server) == 202
+    assert post(server) == Reply(202)
     (asked,) = server.asked
     assert (asked.method, asked.path, asked.body) == ("POST", "/hook", b'{"a": 1}')
     assert asked.headers["webhook-id"] == "msg_1"
@@ -301,14 +302,14 @@ def test_a_body_is_posted_and_the_status_comes_back(server: LocalServer) -> None
 
 def test_a_post_follows_no_redirect(server: LocalServer) -> None:
     server.answer = redirect("/elsewhere", 307)
-    assert post(server) == 307
+    assert post(server).status == 307
     assert len(server.asked) == 1
 
 
 def test_a_post_does_not_wait_for_the_body_of_its_answer(server: LocalServer) -> None:
     stop = Event()
     server.answer = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x", stop)
-    assert post(server) == 200
+    assert post(server) == Reply(200)
     stop.set()
 
 

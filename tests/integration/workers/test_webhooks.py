@@ -3,16 +3,23 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from threading import Event
+from time import time
 
+import httpx
 import pytest
+from redis import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from deploy.processes import free_port
 from jobs.store import JobStore
-from jobs.webhooks import Delivery, DeliveryStatus, WebhookOutbox
+from jobs.webhooks import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
 from tests.integration.workers.test_outbound import dripping
 from tests.jobs_examples import new_job
+from tests.processes import PATIENCE, running
 from tests.servers import LocalServer, content, redirect, serving
+from tests.waiting import wait_for
 from workers.settings import WebhookSettings
 from workers.webhooks import Courier
 
@@ -108,6 +115,77 @@ def test_news_that_was_not_taken_tells_why(
     assert delivery.attempts == 1
     assert delivery.reason is not None
     assert "503" in delivery.reason
+
+
+@pytest.mark.parametrize(("status", "is_heeded"), [(429, True), (503, True), (500, False)])
+def test_a_receiver_that_asks_for_a_pause_is_given_it(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+    status: int,
+    is_heeded: bool,
+) -> None:
+    well, busy = content(b""), content(b"", status, Retry_After="600")
+    receiver.answer = lambda handler: (well if len(receiver.asked) > 1 else busy)(handler)
+    job_id = ended(store, receiver.url)
+    until = DeliveryStatus.RETRYING if is_heeded else DeliveryStatus.DELIVERED
+    delivery = run(webhook_settings, outbox, job_id, until)
+    with Redis.from_url(webhook_settings.valkey_url) as client:
+        due = client.zscore(WEBHOOKS, job_id)
+    if is_heeded:
+        assert (delivery.attempts, due) == (1, pytest.approx((time() + 600) * 1e6, abs=120e6))
+    else:
+        assert (delivery.attempts, due) == (2, None)
+
+
+def test_what_became_of_deliveries_is_told_to_prometheus(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    statuses = {"/": 200, "/gone": 410, "/ill": 500}
+    receiver.answer = lambda handler: content(b"", statuses[handler.path])(handler)
+    for path in ("/", "/", "/gone", "/ill"):
+        ended(store, receiver.url + path)
+    environment = {
+        "AMIGO_VALKEY_URL": webhook_settings.valkey_url,
+        "AMIGO_LOCAL_URLS": "true",
+        "AMIGO_WEBHOOK_PAUSE_SECONDS": "1000",
+        "AMIGO_WEBHOOK_METRICS_PORT": str(port),
+    }
+
+    def told() -> dict[str, float]:
+        lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    with running("workers.webhooks", environment, tmp_path / "log.txt") as courier:
+        courier.wait_for_log("Delivering webhooks")
+        wait_for(lambda: told()["amigo_webhook_attempt_seconds_count"] == 4, PATIENCE)
+        wait_for(lambda: told()["amigo_webhooks_pending"] == 1, PATIENCE)
+        metrics = told()
+    outcomes = [
+        metrics[f'amigo_webhook_attempts_total{{outcome="{outcome}"}}']
+        for outcome in ("delivered", "disabled", "retrying")
+    ]
+    assert outcomes == [2, 1, 1]
+    assert metrics["amigo_webhook_overdue_seconds"] == 0
+
+
+def test_news_that_nobody_tells_is_seen_to_be_overdue(
+    store: JobStore, outbox: WebhookOutbox
+) -> None:
+    assert outbox.backlog() == (0, timedelta())
+    ended(store, "https://example.org/")
+    ended(store, "https://example.org/")
+    wait_for(lambda: outbox.backlog()[1] > timedelta(seconds=0.1))
+    assert outbox.backlog()[0] == 2
+    outbox.claim(10, LEASE)
+    assert outbox.backlog() == (2, timedelta())
 
 
 def test_news_that_is_not_taken_for_too_long_is_given_up(

@@ -8,7 +8,7 @@ from pydantic import SecretStr, ValidationError
 from jobs.job import Job
 from tests.jobs_examples import FAILURE, new_job, result_of
 from workers.settings import WebhookSettings
-from workers.webhooks import LONGEST_PAUSE, news, pause_after
+from workers.webhooks import LONGEST_PAUSE, news, pause_after, wished_pause
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 URL = "https://example.com/hook?token=secret"
@@ -68,6 +68,29 @@ def test_pauses_differ() -> None:
 def test_the_pauses_of_a_day_allow_more_than_ten_attempts() -> None:
     day = sum((pause_after(attempt, 5.0) for attempt in range(1, 11)), timedelta())
     assert day < timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("120", 120),
+        (" 0 ", 0),
+        ("9" * 400, 3 * 3600),
+        ("Sun, 22 Nov 2026 12:05:00 GMT", 300),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 3 * 3600),
+        ("Sun, 22 Nov 2026 12:05:00 -0000", 0),
+        ("soon", 0),
+        ("-5", 0),
+        ("1.5", 0),
+        ("", 0),
+        (None, 0),
+    ],
+)
+def test_a_receiver_may_ask_for_a_pause_of_three_hours_at_most(
+    retry_after: str | None, seconds: float
+) -> None:
+    assert wished_pause(retry_after, NOW) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
