@@ -9,6 +9,7 @@ import sys
 
 from workers.run_directory import RunDirectory, RunDirectoryTaken
 from workers.settings import WorkerSettings
+from workers.signing import ManifestSigner, SignerRefused
 
 ARGUMENTS = (
     *("--quiet", "worker", "--pool=prefork", "--concurrency=1"),
@@ -17,14 +18,15 @@ ARGUMENTS = (
 
 
 def main() -> None:
-    """Run until told to stop; the exit status is 1 if the pipeline could not be loaded."""
+    """Run until told to stop; the exit status is 1 if no job could ever be done."""
     settings = WorkerSettings()
     directory = RunDirectory(settings.run_directory)
     try:
         with directory.taken():
+            ManifestSigner.open(settings)  # what cannot sign is told before anything is loaded
             work(settings, directory)
-    except RunDirectoryTaken as taken:
-        sys.exit(str(taken))
+    except (RunDirectoryTaken, SignerRefused) as refusal:
+        sys.exit(str(refusal))
     sys.exit(directory.is_broken)
 
 

@@ -25,6 +25,7 @@ from workers.patience import Patience
 from workers.pipeline import load_pipeline
 from workers.run_directory import RunDirectory
 from workers.settings import WorkerSettings
+from workers.signing import ManifestSigner
 from workers.synthesis import Synthesizer
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
         patience=patience,
         directory=RunDirectory(settings.run_directory),
         settings=settings,
+        signer=ManifestSigner.open(settings),
     )
 
 

@@ -38,6 +38,16 @@ class WorkerSettings(Settings):
     visible_mark: Literal["asked", "always"] = Field(
         "asked", description="Which videos show a badge, AI: those of which it is asked, or all."
     )
+    c2pa_certificate: Path | None = Field(
+        None,
+        description="The certificate (PEM, its issuers' behind it) that manifests are signed with.",
+    )
+    c2pa_private_key: Path | None = Field(
+        None, description="The certificate's private key (PEM, not encrypted)."
+    )
+    c2pa_timestamp_url: str | None = Field(
+        None, description="The RFC 3161 service that dates signatures; left out: nobody is asked."
+    )
     patience_seconds: float = Field(
         60.0, gt=0, description="How long an attempt waits for a component that does not answer."
     )
@@ -68,6 +78,16 @@ class WorkerSettings(Settings):
     housekeeping_seconds: float = Field(
         5.0, gt=0, description="Time between two rounds of the housekeeping."
     )
+
+    @model_validator(mode="after")
+    def _require_all_that_signs(self) -> Self:
+        parts = self.c2pa_certificate, self.c2pa_private_key
+        if any(parts) != all(parts) or (self.c2pa_timestamp_url and not any(parts)):
+            raise ValueError(
+                "AMIGO_C2PA_CERTIFICATE and AMIGO_C2PA_PRIVATE_KEY are set together or not at all, "
+                "AMIGO_C2PA_TIMESTAMP_URL only with them."
+            )
+        return self
 
 
 class WebhookSettings(Settings):

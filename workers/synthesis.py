@@ -48,6 +48,7 @@ from workers.pipeline import Pipeline, Synthesis
 from workers.progress import Progress
 from workers.run_directory import RunDirectory
 from workers.settings import WorkerSettings
+from workers.signing import JPEG, MP4, ManifestSigner
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Synthesizer:
     patience: Patience
     directory: RunDirectory
     settings: WorkerSettings
+    signer: ManifestSigner | None = None
 
     def run(self, job_id: str) -> Outcome:
         """Work on a job until it has ended or somebody else shall have it.
@@ -187,8 +189,11 @@ class Synthesizer:
             timings=synthesis.timings,
         )
         poster, track = make_poster(video, provenance), synthesis.track.to_npz(provenance)
-        self._put(result.video_key, video, "video/mp4")
-        self._put(poster_key(job.id, job.attempt), poster, "image/jpeg")
+        if self.signer is not None:
+            self.signer.sign_file(video, MP4, provenance)
+            poster = self.signer.sign(poster, JPEG, provenance)
+        self._put(result.video_key, video, MP4)
+        self._put(poster_key(job.id, job.attempt), poster, JPEG)
         self._put(landmarks_key(job.id, job.attempt), track, "application/x-npz")
         self.patience.call(
             lambda: self.store.finish(job.id, job.attempt, result, self._notices(job, synthesis))

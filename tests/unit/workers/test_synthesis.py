@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from c2pa import Context, Reader
 from PIL import Image
 from prometheus_client import REGISTRY
 
@@ -26,6 +27,7 @@ from models.options import SynthesisOptions
 from models.provenance import Provenance
 from tests.decoders import DirectDecoder
 from tests.media import babble, recording
+from tests.signing_authority import SigningAuthority
 from tests.unit.workers.fakes import FakePipeline, FakeQueue, FakeStorage, FakeStore
 from tests.waiting import wait_for
 from workers.inputs import Inputs
@@ -34,7 +36,8 @@ from workers.outbound import Outbound
 from workers.patience import Patience
 from workers.run_directory import RunDirectory
 from workers.settings import WorkerSettings
-from workers.synthesis import MARKED, Synthesizer, synthesis_options
+from workers.signing import JPEG, MP4, ManifestSigner, SigningFailed
+from workers.synthesis import INTERNAL_ERROR, MARKED, Synthesizer, synthesis_options
 
 FOR_EVER = 1_000_000
 
@@ -211,6 +214,36 @@ def is_marked(floor: Floor) -> bool:
         lit.add(bool(np.asarray(poster).max() > 128))
     assert len(lit) == 1
     return lit.pop()
+
+
+def test_with_a_certificate_video_and_poster_are_signed(floor: Floor) -> None:
+    authority = SigningAuthority()
+    certificate = authority.issue()
+    signer = ManifestSigner(certificate.chain, certificate.key)
+    floor.synthesizer = replace(floor.synthesizer, signer=signer)
+    assert floor.run() is Outcome.SUCCEEDED
+
+    made, trust = floor.storage.contents, {"trust": {"trust_anchors": authority.root}}
+    for key, media_type in ((video_key, MP4), (poster_key, JPEG)):
+        data = BytesIO(made[key(floor.job_id, 1)])
+        with Context.from_dict(trust) as context, Reader(media_type, data, context=context) as read:
+            assert read.get_validation_state() == "Trusted"
+
+
+def test_what_cannot_be_signed_is_tried_again_and_never_handed_out(floor: Floor) -> None:
+    class Broken(ManifestSigner):
+        def __init__(self) -> None:
+            pass
+
+        def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
+            raise SigningFailed("The certificate has expired.")
+
+    floor.synthesizer = replace(floor.synthesizer, signer=Broken())
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        assert floor.run() is Outcome.FAULTED
+        assert floor.job.attempt == attempt
+        assert video_key(floor.job_id, attempt) not in floor.objects
+    assert floor.job.failure == INTERNAL_ERROR
 
 
 def test_stages_come_in_order_and_progress_only_grows(

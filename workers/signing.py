@@ -1,0 +1,152 @@
+"""Signed manifests (C2PA) in what a worker makes: who made it, and whether it was changed since."""
+
+from importlib.metadata import version
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any, Self
+
+from c2pa import Builder, C2paError, C2paSignerInfo, C2paSigningAlg, Context, Signer
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from PIL import Image
+
+from models.provenance import MODEL, SOURCE_TYPE, Provenance
+from workers.settings import WorkerSettings
+
+MP4, JPEG = "video/mp4", "image/jpeg"
+
+_OF_CURVES = {
+    "secp256r1": C2paSigningAlg.ES256,
+    "secp384r1": C2paSigningAlg.ES384,
+    "secp521r1": C2paSigningAlg.ES512,
+}
+# A thumbnail would be ten times the rest, and show nothing that the file does not.
+_OPTIONS = {"builder": {"thumbnail": {"enabled": False}}}
+
+
+class SignerRefused(Exception):
+    """The certificate and the key that the settings name cannot sign."""
+
+
+class SigningFailed(Exception):
+    """A file could not be signed, though a file was before."""
+
+
+_REFUSALS = (C2paError, OSError, SigningFailed, TypeError, UnsupportedAlgorithm, ValueError)
+
+
+class ManifestSigner:
+    """Embeds a signed manifest in each file: made by which model, of what, when."""
+
+    def __init__(self, chain: bytes, key: bytes, timestamp_url: str | None = None) -> None:
+        """Take a certificate with its issuers' and its private key, both as PEM.
+
+        Args:
+            chain: the certificate, then those that lead to its root.
+            key: its private key, not encrypted.
+            timestamp_url: the RFC 3161 service that is asked for the time; None: nobody is asked.
+
+        Raises:
+            C2paError, TypeError, UnsupportedAlgorithm, ValueError: they cannot sign.
+        """
+        info = C2paSignerInfo(_algorithm(key), chain, key, timestamp_url)
+        self._signer = Signer.from_info(info)
+        self._context = Context.from_dict(_OPTIONS)
+
+    @classmethod
+    def open(cls, settings: WorkerSettings) -> Self | None:
+        """Return the signer that the settings name, once it has signed; None: they name none.
+
+        Raises:
+            SignerRefused: the certificate or the key cannot be read, or cannot sign.
+        """
+        certificate, key = settings.c2pa_certificate, settings.c2pa_private_key
+        if certificate is None or key is None:
+            return None
+        try:
+            pems = certificate.read_bytes(), key.read_bytes()
+            # Not with a time stamp: a service that is down now keeps no worker from starting.
+            cls(*pems).sign(_blank(), JPEG, Provenance.now())
+            return cls(*pems, settings.c2pa_timestamp_url)
+        except _REFUSALS as error:
+            raise SignerRefused(
+                f"AMIGO_C2PA_CERTIFICATE ({certificate}) and AMIGO_C2PA_PRIVATE_KEY ({key}) "
+                f"cannot sign: {error}"
+            ) from error
+
+    def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
+        """Put a signed manifest in a file.
+
+        Raises:
+            SigningFailed: it cannot be signed; the file is as it was.
+        """
+        signed = path.with_name(f"signed-{path.name}")
+        with path.open("rb") as source, signed.open("w+b") as target:
+            self._sign(source, target, media_type, provenance)
+        signed.replace(path)
+
+    def sign(self, data: bytes, media_type: str, provenance: Provenance) -> bytes:
+        """Return a file's bytes with a signed manifest in them.
+
+        Raises:
+            SigningFailed: they cannot be signed.
+        """
+        signed = BytesIO()
+        self._sign(BytesIO(data), signed, media_type, provenance)
+        return signed.getvalue()
+
+    def _sign(
+        self, source: IO[bytes], target: IO[bytes], media_type: str, provenance: Provenance
+    ) -> None:
+        try:
+            with Builder(_manifest(provenance), context=self._context) as builder:
+                builder.sign(self._signer, media_type, source, target)
+        except C2paError as error:
+            raise SigningFailed(f"No manifest could be signed: {error}") from error
+
+
+def _manifest(provenance: Provenance) -> dict[str, Any]:
+    """Return the definition of a file's manifest, as the C2PA's builder takes it."""
+    created = {
+        "action": "c2pa.created",
+        "when": provenance.moment,
+        "digitalSourceType": SOURCE_TYPE,
+        "softwareAgent": {"name": MODEL, "version": provenance.version},
+        "description": provenance.sentence,
+    }
+    return {
+        "title": "Talking face",
+        "claim_generator_info": [{"name": MODEL, "version": version("amigo")}],
+        "assertions": [
+            {
+                "label": "c2pa.actions.v2",
+                "created": True,
+                "data": {"actions": [created], "allActionsIncluded": True},
+            }
+        ],
+    }
+
+
+def _algorithm(key: bytes) -> C2paSigningAlg:
+    """Return what a private key signs with.
+
+    Raises:
+        TypeError, UnsupportedAlgorithm, ValueError: it is encrypted, or none that C2PA allows.
+    """
+    private = load_pem_private_key(key, password=None)
+    if isinstance(private, EllipticCurvePrivateKey) and private.curve.name in _OF_CURVES:
+        return _OF_CURVES[private.curve.name]
+    if isinstance(private, Ed25519PrivateKey):
+        return C2paSigningAlg.ED25519
+    if isinstance(private, RSAPrivateKey):
+        return C2paSigningAlg.PS256
+    raise ValueError("The key must be of P-256, P-384, P-521, Ed25519 or RSA.")
+
+
+def _blank() -> bytes:
+    file = BytesIO()
+    Image.new("L", (16, 16)).save(file, "JPEG")
+    return file.getvalue()
