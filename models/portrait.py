@@ -98,9 +98,7 @@ def read_portrait(source: bytes | Path) -> NDArray[np.uint8]:
     """
     content = source if isinstance(source, bytes) else source.read_bytes()
     try:
-        with Image.open(BytesIO(content), formats=_FORMATS) as file:
-            _check_size(*file.size)
-            return np.array(_flatten(_turn_upright(file)))
+        return np.array(_flatten(_turn_upright(_open(content))))
     except (PortraitError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -148,6 +146,12 @@ def head_turn(landmarks: NDArray[np.float32]) -> tuple[float, float]:
     return float(np.degrees(yaw)), float(np.degrees(pitch))
 
 
+def _open(content: bytes) -> Image.Image:
+    file = Image.open(BytesIO(content), formats=_FORMATS)
+    _check_size(*file.size)
+    return file
+
+
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise PortraitTooManyPixels(
@@ -172,15 +176,18 @@ def _turn_upright(picture: Image.Image) -> Image.Image:
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
-    """Convert any mode to RGB, with white where the picture is transparent."""
+    """Convert any mode to RGB, with white where the picture is transparent.
+
+    Each step lets go of the one before, which may take hundreds of megabytes.
+    """
     if picture.mode.startswith("I"):
         # 16 bits a pixel, which Pillow would clip and not scale.
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")
-    rgba = picture.convert("RGBA")
-    white = Image.new("RGBA", rgba.size, "white")
-    return Image.alpha_composite(white, rgba).convert("RGB")
+    picture = picture.convert("RGBA")
+    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
 
 
 def _find_upright(

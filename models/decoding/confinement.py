@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from errno import EPERM
 from mmap import PROT_EXEC
@@ -37,7 +38,7 @@ class Limits:
         seconds: from the start of the process to its end.
     """
 
-    memory: int = 1_536 * MEBIBYTE
+    memory: int = 1_024 * MEBIBYTE
     cpu_seconds: int = 20
     seconds: float = 60.0
 
@@ -86,8 +87,9 @@ def confine(limits: Limits, calls: Any, parent: int) -> None:
 
 
 def _tell_linux(parent: int) -> None:
-    # Where memory runs out, this process is to go and no other.
-    Path("/proc/self/oom_score_adj").write_text("1000")
+    # Where memory runs out, this process is to go and no other; not every container allows that.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     for option, value in (
         (PR_SET_PDEATHSIG, signal.SIGKILL),

@@ -3,7 +3,7 @@
     request   medium, max_duration, size         then the file
     answer    PIXELS   height, width             then uint8 [H, W, 3]
               SAMPLES  count, 0                  then float32 [N], in this machine's byte order
-              REFUSAL  bytes of code, of text    then both, in UTF-8
+              REFUSAL  bytes of code, of text    then both, in ASCII
 
 The process that answers has parsed what a stranger sent. Nothing it says is unpickled, believed
 about its size, or repeated before it was found to be what decoding gives.
@@ -23,6 +23,16 @@ from models.portrait import MAX_PIXELS, MIN_SIDE
 
 MAX_TEXT = 1_000
 """Bytes of a refusal's code, and of its sentence."""
+
+OUT_OF_MEMORY = "out_of_memory"
+"""The code of a refusal without a sentence: memory did not suffice."""
+
+ENDING = Struct("!i")
+"""How a process ended: its exit status, the negative number of a signal, or OVERDUE."""
+NOT_CONFINED = 70
+"""Exit status of a process that could not be confined, and so read nothing."""
+OVERDUE = 1_000
+"""The process took too long and was killed."""
 
 _REQUEST = Struct("!BdQ")
 _ANSWER = Struct("!BII")
@@ -70,7 +80,10 @@ class Refusal:
 
     def send(self, channel: socket) -> None:
         """Send the refusal whole."""
-        code, sentence = self.code.encode(), self.sentence.encode()[:MAX_TEXT]
+        code, sentence = (
+            text.encode("ascii", "backslashreplace")[:MAX_TEXT]
+            for text in (self.code, self.sentence)
+        )
         channel.sendall(_ANSWER.pack(Tag.REFUSAL, len(code), len(sentence)) + code + sentence)
 
 
@@ -135,10 +148,10 @@ def _receive_refusal(stream: BufferedReader, *sizes: int) -> Refusal:
     if max(sizes) > MAX_TEXT:
         raise AnswerGarbled(f"A refusal of {sizes} bytes.")
     try:
-        code, sentence = (_receive(stream, size).decode() for size in sizes)
+        code, sentence = (_receive(stream, size).decode("ascii") for size in sizes)
     except UnicodeDecodeError as error:
         raise AnswerGarbled("A refusal that is no text.") from error
-    if not sentence.isprintable():
+    if not (code + sentence).isprintable():
         raise AnswerGarbled("A refusal of more than one line.")
     return Refusal(code, sentence)
 
