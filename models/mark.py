@@ -54,21 +54,19 @@ class Mark:
         best = clear.index(True) if any(clear) else int(np.argmax(rooms))
         return cls(badge, *corners[best])
 
-    def upon(self, frames: Pixels) -> Pixels:
-        """Return `[B, H, W, 3]` frames with the badge on each; no other pixel changes."""
+    def draw(self, frames: Pixels) -> None:
+        """Put the badge on frames `[B, H, W, 3]`, in place; no pixel outside it changes."""
         height, width = self.badge.shape[:2]
-        window = slice(self.top, self.top + height), slice(self.left, self.left + width)
+        under = frames[:, self.top : self.top + height, self.left : self.left + width]
         opacity = self.badge[..., 3:] / np.float32(255)
-        marked = frames.copy()
-        under = marked[:, *window]
         mixed = under * (1 - opacity) + self.badge[..., :3] * opacity
-        marked[:, *window] = np.rint(mixed).astype(np.uint8)
-        return marked
+        under[...] = np.rint(mixed)
 
     def over(self, batches: Iterable[Pixels]) -> Iterator[Pixels]:
-        """Yield each batch of frames `[B, H, W, 3]` with the badge on it."""
+        """Yield each batch of frames `[B, H, W, 3]`, the badge put on it in place."""
         for frames in batches:
-            yield self.upon(frames)
+            self.draw(frames)
+            yield frames
 
 
 def _room(landmarks: Points, middle: tuple[float, float]) -> float:
