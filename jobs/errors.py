@@ -9,7 +9,8 @@ JobsError
 ├── KeyInvalid            a token opens nothing
 ├── LimitReached          the key may do no more for now
 │   ├── TooManyJobs
-│   └── QuotaExceeded
+│   ├── QuotaExceeded
+│   └── AssetRoomUsedUp
 ├── IdempotencyKeyTaken   another request holds the key that this one carries
 ├── CursorInvalid         a page's cursor is none of ours
 ├── AssetNotFound
@@ -84,6 +85,17 @@ class QuotaExceeded(LimitReached):
 
     def __init__(self, ceiling: int, wait: timedelta) -> None:
         super().__init__(f"The key made {ceiling} jobs today; no more are accepted on a day.")
+        self.wait = wait
+
+
+class AssetRoomUsedUp(LimitReached):
+    """The tenant's assets take up the room there is; `wait` is the time until one expires."""
+
+    def __init__(self, taken: int, max_bytes: int, wait: timedelta) -> None:
+        super().__init__(
+            f"The assets of the last 24 hours take up {taken} bytes; at most {max_bytes} are "
+            "granted."
+        )
         self.wait = wait
 
 

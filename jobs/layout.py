@@ -16,7 +16,7 @@
     amigo:changes               channel: the id of every job that changes or is deleted
 
 Times are microseconds since the epoch on Valkey's own clock; no other clock counts. More keys are
-told of where they are used: in `keys`, `usage`, `idempotency` and `webhooks`.
+told of where they are used: in `keys`, `usage`, `asset_room`, `idempotency` and `webhooks`.
 """
 
 from jobs.job import JobStatus, Priority

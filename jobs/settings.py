@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     )
     portrait_max_bytes: int = Field(20 * MEGABYTE, gt=0, description="Largest portrait, in bytes.")
     audio_max_bytes: int = Field(50 * MEGABYTE, gt=0, description="Largest audio file, in bytes.")
+    assets_max_bytes: int = Field(
+        10_000 * MEGABYTE,
+        gt=0,
+        description="Bytes that a tenant's assets may take up, each counted for the 24 hours it is "
+        "kept and as 0.1 MB at least.",
+    )
     audio_max_seconds: float = Field(300.0, gt=0, description="Longest audio, in seconds.")
     local_urls: bool = Field(
         False,

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from jobs.asset_room import AssetRoom
 from jobs.keys import KeyStore
 from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
@@ -34,6 +35,7 @@ class Components:
     webhooks: WebhookOutbox
     keys: KeyStore
     request_limits: RequestLimits
+    asset_room: AssetRoom
 
     @classmethod
     def connect(cls, settings: ServiceSettings) -> Self:
@@ -54,6 +56,7 @@ class Components:
         queue: JobQueue,
         watcher: JobWatcher | None = None,
         decoder: Decoder | None = None,
+        asset_room: AssetRoom | None = None,
     ) -> Self:
         """Build on the given components; those left out are as the settings name them."""
         watcher = watcher or JobWatcher(settings.valkey_url)
@@ -70,6 +73,7 @@ class Components:
             webhooks=WebhookOutbox.connect(settings),
             keys=KeyStore.connect(settings),
             request_limits=RequestLimits.connect(settings),
+            asset_room=asset_room or AssetRoom.connect(settings),
         )
 
 

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Match
 from jobs.errors import (
     AssetNotFound,
     AssetNotUploaded,
+    AssetRoomUsedUp,
     CursorInvalid,
     IdempotencyKeyTaken,
     JobNotFound,
@@ -101,6 +102,12 @@ def _(error: TooManyJobs, request: Request) -> Problem:
 def _(error: QuotaExceeded, _: Request) -> Problem:
     pause = math.ceil(error.wait.total_seconds())
     return Problem(ProblemType.QUOTA_EXCEEDED, str(error), headers={"Retry-After": str(pause)})
+
+
+@as_problem.register
+def _(error: AssetRoomUsedUp, _: Request) -> Problem:
+    pause = math.ceil(error.wait.total_seconds())
+    return Problem(ProblemType.ASSET_ROOM_USED_UP, str(error), headers={"Retry-After": str(pause)})
 
 
 @as_problem.register

@@ -63,6 +63,7 @@ class ProblemType(Enum):
     RATE_LIMITED = 429, "Too many requests"
     TOO_MANY_JOBS = 429, "Too many jobs at the same time"
     QUOTA_EXCEEDED = 429, "The day's jobs are used up"
+    ASSET_ROOM_USED_UP = 429, "The room for assets is used up"
     HEADERS_TOO_LARGE = 431, "The request's headers are too large"
     INTERNAL_ERROR = 500, "Something went wrong on our side"
     STORE_UNAVAILABLE = 503, "The job store does not answer"

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from jobs.assets import Asset, Assets
+from jobs.errors import StorageUnavailable
 from jobs.keys import Scope
 from service.auth import CallerDep, require_scope
 from service.components import AppComponents
@@ -45,6 +46,8 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
         ProblemType.AUDIO_TOO_LARGE,
         ProblemType.BODY_TOO_LARGE,
         ProblemType.INVALID_REQUEST,
+        ProblemType.RATE_LIMITED,
+        ProblemType.ASSET_ROOM_USED_UP,
         ProblemType.STORE_UNAVAILABLE,
         ProblemType.STORAGE_UNAVAILABLE,
     ),
@@ -59,7 +62,13 @@ def announce_asset(
     """
     _require_fitting(wanted, components.settings)
     asset = Asset.create(caller.tenant, wanted.kind, wanted.size, wanted.content_type)
-    return AssetDocument.of(asset, Assets(components.storage).announce(asset))
+    components.asset_room.take(asset)
+    try:
+        upload = Assets(components.storage).announce(asset)
+    except StorageUnavailable:
+        components.asset_room.give_back(asset)
+        raise
+    return AssetDocument.of(asset, upload)
 
 
 def _require_fitting(wanted: AssetRequest, settings: ServiceSettings) -> None:

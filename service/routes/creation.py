@@ -33,8 +33,12 @@ from service.uploads import JSON, Upload, receive_upload, require_type
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
+_LIMITS = (ProblemType.RATE_LIMITED, ProblemType.TOO_MANY_JOBS, ProblemType.QUOTA_EXCEEDED)
+"""What a key may not do any more, for now."""
+
 _PROBLEMS = problem_responses(
-    *(each for each in ProblemType if each.status in (400, 408, 413, 415, 422, 429)),
+    *(each for each in ProblemType if each.status in (400, 408, 413, 415, 422)),
+    *_LIMITS,
     ProblemType.JOB_NOT_FOUND,
     ProblemType.ASSET_NOT_FOUND,
     ProblemType.ASSET_NOT_UPLOADED,
@@ -166,7 +170,9 @@ async def create_job(
     response_model=BatchDocument,
     response_description="What became of each request, in their order.",
     responses=problem_responses(
-        *(each for each in ProblemType if each.status in (408, 415, 429)),
+        *_LIMITS,
+        ProblemType.UPLOAD_TIMEOUT,
+        ProblemType.UNSUPPORTED_MEDIA_TYPE,
         ProblemType.MALFORMED_REQUEST,
         ProblemType.UPLOAD_INCOMPLETE,
         ProblemType.BODY_TOO_LARGE,

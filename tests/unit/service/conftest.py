@@ -8,7 +8,7 @@ from service.app import create_app
 from service.components import Components
 from service.settings import ServiceSettings
 from tests.decoders import DirectDecoder
-from tests.unit.service.fakes import FakeQueue, FakeStorage, FakeStore, FakeWatcher
+from tests.unit.service.fakes import FakeAssetRoom, FakeQueue, FakeStorage, FakeStore, FakeWatcher
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,12 @@ class Backstage:
     storage: FakeStorage
     queue: FakeQueue
     watcher: FakeWatcher
+    asset_room: FakeAssetRoom
 
 
 @pytest.fixture
 def backstage() -> Backstage:
-    return Backstage(FakeStore(), FakeStorage(), FakeQueue(), FakeWatcher())
+    return Backstage(FakeStore(), FakeStorage(), FakeQueue(), FakeWatcher(), FakeAssetRoom())
 
 
 @pytest.fixture
@@ -40,6 +41,7 @@ def http(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[Te
         backstage.queue,
         backstage.watcher,
         DirectDecoder(),
+        backstage.asset_room,
     )
     app = create_app(service_settings, components)
     with TestClient(app, base_url="http://127.0.0.1") as client:

@@ -3,9 +3,13 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
+from jobs.asset_room import AssetRoom
+from jobs.assets import Asset
 from jobs.errors import (
+    AssetRoomUsedUp,
     JobNotFound,
     ObjectNotFound,
     QueueUnavailable,
@@ -150,6 +154,20 @@ class FakeStorage(ObjectStorage):
     def ping(self) -> None:
         if self.is_down:
             raise StorageUnavailable("connection refused")
+
+
+class FakeAssetRoom(AssetRoom):
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self.is_used_up = False
+
+    def take(self, asset: Asset) -> None:
+        if self.is_used_up:
+            raise AssetRoomUsedUp(taken=900, max_bytes=1_000, wait=timedelta(hours=1))
+        self.taken.append(asset.id)
+
+    def give_back(self, asset: Asset) -> None:
+        self.taken.remove(asset.id)
 
 
 class FakeWatcher(JobWatcher):
