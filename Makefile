@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test test-gpu check format bench evaluate data-given clean
+.PHONY: help demo serve test faults test-gpu check format bench evaluate data-given clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -30,6 +30,9 @@ serve: $(VENV)/standalone.stamp  ## run the whole system on this machine and pri
 
 test: $(VENV)/dev.stamp  ## run every test; what this machine lacks is skipped by name
 	@$(BIN)/pytest
+
+faults: $(VENV)/dev.stamp  ## kill every process at every step of a job's story, and check what was promised
+	@$(BIN)/pytest tests/faults -m ""
 
 test-gpu: $(VENV)/dev.stamp  ## run the tests that need a CUDA device
 	@$(BIN)/pytest tests/gpu

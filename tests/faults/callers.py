@@ -112,15 +112,21 @@ class Callers:
         self._webhook = webhook
         self._threads = ThreadPoolExecutor(MOST_CALLERS, "caller")
 
-    def client(self) -> AmigoClient:
-        """Return a client whose posts are recorded, and which is patient from the first call on."""
+    def client(self, *, patient: bool = True) -> AmigoClient:
+        """Return a client whose posts are recorded; a patient one knows that the service exists."""
         recorder = Recorder(self._history(), self._urls)
         client = AmigoClient(self._urls[0], api_key="", transport=recorder)
-        client._retries.has_answered = True
+        client._retries.has_answered = patient
         return client
 
     def post(
-        self, *, seconds: float = 1.0, webhook: bool = True, key: str | None = None, **options: Any
+        self,
+        *,
+        seconds: float = 1.0,
+        webhook: bool = True,
+        key: str | None = None,
+        patient: bool = True,
+        **options: Any,
     ) -> Post:
         """Post a job and follow it to its end, both meanwhile; `options` as the client takes them.
 
@@ -128,13 +134,14 @@ class Callers:
             seconds: how long the speech lasts.
             webhook: whether to be told of the end.
             key: the Idempotency-Key; None: a new one.
+            patient: whether to try for half a minute, or to give up within a second or two.
         """
         post = Post(key or uuid4().hex)
         _write_portrait(self._folder / "portrait.png")
         _write_speech(self._folder / f"speech-{seconds:g}.wav", seconds)
         if webhook:
             options["webhook_url"] = self._webhook
-        self._threads.submit(self._pursue, post, seconds, options)
+        self._threads.submit(self._pursue, post, patient, seconds, options)
         return post
 
     def cancel(self, job_id: str) -> None:
@@ -153,9 +160,9 @@ class Callers:
         """Wait for no caller any more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _pursue(self, post: Post, seconds: float, options: dict[str, Any]) -> None:
+    def _pursue(self, post: Post, patient: bool, seconds: float, options: dict[str, Any]) -> None:
         try:
-            with self.client() as client:
+            with self.client(patient=patient) as client:
                 job_id = self._submit(client, post.key, seconds, options)
                 post.accepted.set_result(job_id)
                 post.ended.set_result(self._follow(client, job_id))

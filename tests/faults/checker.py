@@ -14,8 +14,10 @@ from jobs.job import Job, JobStatus
 from jobs.storage import (
     attempt_prefix,
     inputs_prefix,
+    job_of,
     landmarks_key,
     poster_key,
+    request_key,
     video_key,
 )
 from jobs.webhooks import DeliveryStatus
@@ -29,6 +31,7 @@ from tests.faults.history import (
     Posted,
     Seen,
     Told,
+    Unanswered,
 )
 from tests.faults.snapshot import Snapshot
 
@@ -75,6 +78,12 @@ class Evidence:
     def is_store_lost(self) -> bool:
         """Whether the store lost its data on the way."""
         return any(fault.deed == LOSE for fault in self.history.each(Faulted))
+
+    @cached_property
+    def is_any_request_cut_short(self) -> bool:
+        """Whether some request was answered by nobody, or with an error of ours."""
+        answers = self.history.each(Answered)
+        return any(self.history.each(Unanswered)) or any(each.status >= 500 for each in answers)
 
     @cached_property
     def seen(self) -> Mapping[str, list[Seen]]:
@@ -180,13 +189,13 @@ def videos_can_be_played(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def no_object_is_left_over(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Each object is the winner's, or an input of a job that has not ended."""
+    """Each object is the winner's, an input of a job that has not ended, or waits to be swept."""
     for key in evidence.snapshot.objects:
-        job_id = key.split("/")[1]
+        job_id = job_of(key)
         job = evidence.snapshot.jobs.get(job_id)
-        if job is None:
+        if job is None and not _waits_for_its_retention(job_id, evidence):
             yield job_id, f"has no record and left {key}"
-        elif not _is_needed(key, job):
+        elif job is not None and not _is_needed(key, job):
             yield job_id, f"is {job.status} in attempt {job.attempt} and left {key}"
 
 
@@ -341,6 +350,18 @@ def _stories(evidence: Evidence) -> Iterator[tuple[str, list[str]]]:
         yield job_id, [event.status.value for event in events]
     for job_id, looks in evidence.seen.items():
         yield job_id, [look.status for look in looks]
+
+
+def _waits_for_its_retention(job_id: str, evidence: Evidence) -> bool:
+    """Whether what is left of a job without a record is swept only when it is as old as can be.
+
+    That is so when a request was cut short before its journal entry, and when the store was lost
+    after the job had ended.
+    """
+    if job_id in evidence.accepted:
+        return evidence.is_store_lost and evidence.was_seen_final(job_id)
+    is_journaled = request_key(job_id) in evidence.snapshot.objects
+    return not is_journaled and evidence.is_any_request_cut_short
 
 
 def _is_needed(key: str, job: Job) -> bool:

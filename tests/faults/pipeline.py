@@ -4,12 +4,12 @@ The child is a fresh interpreter that imports little but this on its own: what m
 strike is wrapped here, before the first job can come.
 """
 
-from tests.faults.steps import CHILD, Steps, Trap, shorten_waits
+from tests.faults.steps import CHILD, Steps, shorten_waits
 from tests.integration.workers.pipelines import GreyPipeline
 
 
 def load(device: str) -> GreyPipeline:
     """Wrap the child's steps and return the grey pipeline."""
     shorten_waits()
-    Steps(Trap.from_environment(".child")).wrap(CHILD)
+    Steps(".child").wrap(CHILD)
     return GreyPipeline(device)

@@ -19,6 +19,7 @@ from jobs.valkey import connect
 from jobs.webhooks import WEBHOOKS, Delivery
 
 RECORDS = "amigo:job:"
+HOLDERS = "amigo:idempotency:"
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,8 @@ class _Reader:
                 if name.endswith(":webhook")
             },
             holders=tuple(
-                Holder.model_validate_json(self._text(f"amigo:idempotency:{name}"))
-                for name in self._after("amigo:idempotency:")
+                Holder.model_validate_json(self._text(f"{HOLDERS}{name}"))
+                for name in self._after(HOLDERS)
             ),
             objects=objects,
             video_frames={key: count_frames(self.storage.get(key)) for key in videos},

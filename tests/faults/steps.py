@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from uuid import uuid4
 
 Deed = Literal["kill", "stop", "tell"]
@@ -75,7 +75,7 @@ HOUSEKEEPING = (
     "jobs.store:JobStore.mark_dispatched",
     "jobs.recovery:Reconciler._delete",
     "jobs.store:JobStore.delete",
-    "jobs.recovery:Reconciler._restore",
+    "jobs.recovery:Reconciler._read_journal",
     "jobs.store:JobStore.accept",
     "jobs.store:JobStore.mark_journal_read",
     "jobs.recovery:Reconciler._clear",
@@ -130,34 +130,41 @@ class Strike:
 
 
 class Trap:
-    """Where a harness arms a strike in one process, and where that process finds it."""
+    """Where a harness arms a strike, and where the processes that it is meant for find it.
+
+    Its name is that of one process, `worker-2.child`, or of all that do the same, `worker.child`:
+    then the first of them to come by strikes, and no other.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
         self._armed = folder / f"{name}.armed"
         self._struck = folder / f"{name}.struck"
 
-    @classmethod
-    def from_environment(cls, part: str = "") -> Self:
-        """Return the trap of this process; `part` names a child of the one that was started."""
-        return cls(Path(os.environ[FOLDER_VARIABLE]), os.environ[NAME_VARIABLE] + part)
-
     def arm(self, strike: Strike) -> None:
-        """Let the process strike, once."""
-        self._struck.unlink(missing_ok=True)
+        """Let a process strike, once."""
+        self.disarm()
         draft = self._armed.with_suffix(".draft")
         draft.write_text(json.dumps({"id": uuid4().hex, **asdict(strike)}))
         draft.replace(self._armed)
 
     def disarm(self) -> None:
-        """Let nothing happen any more."""
+        """Let nothing happen any more, and whoever waits go on."""
         self._armed.unlink(missing_ok=True)
         self._struck.unlink(missing_ok=True)
 
     @property
+    def struck_by(self) -> str | None:
+        """The process that has come to the step; None: none has, or it was released."""
+        try:
+            return self._struck.read_text()
+        except FileNotFoundError:
+            return None
+
+    @property
     def is_struck(self) -> bool:
-        """Whether the moment has come."""
-        return self._struck.exists()
+        """Whether a process has come to the step and was not released."""
+        return self.struck_by is not None
 
     def release(self) -> None:
         """Let a process go on that told of its step."""
@@ -171,25 +178,31 @@ class Trap:
             return None
         return fields.pop("id"), Strike(**fields)
 
-    def spring(self, deed: Deed) -> None:
-        """Strike: mark that the moment has come, then do the deed to this very process."""
+    def spring(self, deed: Deed, process: str) -> None:
+        """Mark that this process, which is called so, has come to the step; then do the deed."""
+        mine = self._struck.with_suffix(f".{process}")
         try:
-            self._armed.replace(self._struck)
+            self._armed.replace(mine)
         except FileNotFoundError:
-            return  # disarmed meanwhile
+            return  # disarmed, or struck by another
+        mine.write_text(process)
+        mine.replace(self._struck)
         if deed == "tell":
             deadline = time.monotonic() + PATIENCE_SECONDS
-            while self.is_struck and time.monotonic() < deadline:
+            while self._struck.exists() and time.monotonic() < deadline:
                 time.sleep(0.005)
         else:
             os.kill(os.getpid(), signal.SIGKILL if deed == "kill" else signal.SIGSTOP)
 
 
 class Steps:
-    """The wrapped steps of this process."""
+    """The wrapped steps of this process; `part` names a child of the one that was started."""
 
-    def __init__(self, trap: Trap) -> None:
-        self._trap = trap
+    def __init__(self, part: str = "") -> None:
+        folder = Path(os.environ[FOLDER_VARIABLE])
+        self._name = os.environ[NAME_VARIABLE] + part
+        role = os.environ[NAME_VARIABLE].partition("-")[0] + part
+        self._traps = (Trap(folder, self._name), Trap(folder, role))
         self._calls: Counter[str] = Counter()
         self._lock = Lock()
 
@@ -204,33 +217,40 @@ class Steps:
     def _wrapped(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            deed = self._due(step, (*args, *kwargs.values()))
-            deed("before")
+            strike = self._due(step, (*args, *kwargs.values()))
+            strike("before")
             result = function(*args, **kwargs)
-            deed("after")
+            strike("after")
             return result
 
         @functools.wraps(function)
         async def run_async(*args: Any, **kwargs: Any) -> Any:
-            deed = self._due(step, (*args, *kwargs.values()))
-            deed("before")
+            strike = self._due(step, (*args, *kwargs.values()))
+            strike("before")
             result = await function(*args, **kwargs)
-            deed("after")
+            strike("after")
             return result
 
         return run_async if inspect.iscoroutinefunction(function) else run
 
     def _due(self, step: str, args: tuple[Any, ...]) -> Callable[[When], None]:
-        """Count a call, and return what does the deed if it is the call that was meant."""
-        armed = self._trap.read()
-        if armed is None or armed[1].step != step or not _is_about(armed[1].about, args):
-            return lambda when: None
-        arming, strike = armed
+        """Count a call, and return what strikes if it is the call that was meant."""
+        for trap in self._traps:
+            armed = trap.read()
+            if armed and self._is_meant(*armed, step, args):
+                return functools.partial(self._strike, trap, armed[1])
+        return lambda when: None
+
+    def _is_meant(self, arming: str, strike: Strike, step: str, args: tuple[Any, ...]) -> bool:
+        if strike.step != step or not _is_about(strike.about, args):
+            return False
         with self._lock:
             self._calls[arming] += 1
-            if self._calls[arming] != strike.call:
-                return lambda when: None
-        return lambda when: self._trap.spring(strike.deed) if when == strike.when else None
+            return self._calls[arming] == strike.call
+
+    def _strike(self, trap: Trap, strike: Strike, when: When) -> None:
+        if when == strike.when:
+            trap.spring(strike.deed, self._name)
 
 
 def _is_about(text: str, args: tuple[Any, ...]) -> bool:
@@ -250,7 +270,7 @@ def main() -> None:
     shorten_waits()
     if program == "workers.webhooks":
         shorten_waits({"workers.webhooks:LEASE_MARGIN": timedelta(seconds=1)})
-    Steps(Trap.from_environment()).wrap(STEPS[program])
+    Steps().wrap(STEPS[program])
     name = f"{program}.__main__" if program in ("service", "workers") else program
     importlib.import_module(name).main()
 

@@ -23,7 +23,7 @@ from deploy.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.errors import JobNotFound, Unavailable
 from jobs.layout import SPENT
 from jobs.settings import Settings
-from jobs.storage import JOBS_PREFIX, ObjectStorage, job_of, request_key
+from jobs.storage import JOBS_PREFIX, ObjectStorage, job_of, job_prefix, request_key
 from jobs.store import JobStore
 from jobs.valkey import connect, translated_errors
 from jobs.webhooks import WEBHOOKS
@@ -32,7 +32,7 @@ from tests.faults.callers import Callers, Post
 from tests.faults.checker import Violation, find_violations
 from tests.faults.history import Deleted, Faulted, History, Revived
 from tests.faults.receiver import Receiver
-from tests.faults.snapshot import Snapshot, take_snapshot
+from tests.faults.snapshot import HOLDERS, Snapshot, take_snapshot
 from tests.faults.steps import Strike, Trap
 from tests.faults.tally import Tally
 from tests.waiting import wait_for
@@ -210,22 +210,28 @@ class FaultySystem:
     # What can be done at a step.
 
     def arm(self, name: str, strike: Strike) -> Trap:
-        """Let a process strike at a step of its story; see `steps.py` for their names."""
+        """Arm a strike at a step of a process, or of whichever of a role comes there first.
+
+        Args:
+            name: a process, `worker-2.child`, or all that do the same, `worker.child`.
+            strike: see `steps.py` for the names of the steps.
+        """
         trap = Trap(self.folder, name)
         trap.arm(strike)
         return trap
 
-    def await_strike(self, trap: Trap, strike: Strike, target: str | None = None) -> None:
-        """Return once the step was reached; a process that told of it waits to be released.
+    def await_strike(self, trap: Trap, strike: Strike) -> str:
+        """Return which process came to the step, dead, frozen or waiting to be released by now.
 
         Raises:
-            TimeoutError: it never was.
+            TimeoutError: none did.
         """
-        wait_for(lambda: trap.is_struck, PATIENCE)
+        name = wait_for(lambda: trap.struck_by, PATIENCE) or trap.name
         if strike.deed != "tell":
-            self.history.record(Faulted(strike.deed, target or trap.name, str(strike)))
-        if strike.deed == "kill" and not trap.name.endswith(CHILD):
-            wait_for(lambda: not self.is_alive(trap.name), PATIENCE)
+            self.history.record(Faulted(strike.deed, name, str(strike)))
+        if strike.deed == "kill" and not name.endswith(CHILD):
+            wait_for(lambda: not self._children[name].is_running, PATIENCE)
+        return name
 
     # What callers do.
 
@@ -271,10 +277,19 @@ class FaultySystem:
             trap.unlink()
         self.past += Tally.of(self.history)
         self.history = History()
-        for job_id in take_snapshot(self.settings).jobs:
+        snapshot = take_snapshot(self.settings)
+        for job_id in {job_of(key) for key in snapshot.objects} - snapshot.jobs.keys():
+            self.storage.delete_prefix(job_prefix(job_id))
+        for job_id in {*snapshot.jobs, *(holder.job_id for holder in snapshot.holders)}:
             self.history.record(Deleted(job_id, by="harness"))
             with suppress(JobNotFound):
                 self.store.delete(job_id)
+
+    def _forget_keys(self) -> None:
+        """Let no Idempotency-Key lead to a job that is forgotten."""
+        with connect(self.settings.valkey_url) as client:
+            for key in client.scan_iter(f"{HOLDERS}*"):
+                client.delete(key)
 
     def report(self) -> str:
         """Return the history and the ends of all logs."""
