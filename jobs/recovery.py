@@ -10,7 +10,13 @@ from itertools import groupby
 from pydantic import ValidationError
 
 from jobs.assets import Assets
-from jobs.errors import IdempotencyKeyTaken, InvalidTransition, JobNotFound, ObjectNotFound
+from jobs.errors import (
+    IdempotencyKeyTaken,
+    InvalidTransition,
+    JobNotFound,
+    ObjectNotFound,
+    StoreUnavailable,
+)
 from jobs.job import Job, JobStatus
 from jobs.key_archive import KeyArchive
 from jobs.queue import JobQueue
@@ -41,7 +47,8 @@ JOURNAL_GRACE = timedelta(seconds=60)
 class Tally:
     """How many jobs one run put right, by what was done for them.
 
-    `swept` counts the assets, and the jobs known to nobody, whose objects were too old to keep.
+    `swept` counts the assets, the jobs known to nobody and the uploads never completed whose
+    objects were too old to keep.
     """
 
     requeued: int = 0
@@ -75,6 +82,7 @@ class Reconciler:
         self._retention = retention
         self._keys = keys
         self._name = secrets.token_hex(8)
+        self._was_store_silent = False
 
     def run_once(self) -> Tally:
         """Put right what is wrong now; the most urgent first, then what needs the object store.
@@ -82,6 +90,13 @@ class Reconciler:
         Raises:
             Unavailable: a component cannot be reached; what was not done is done next time.
         """
+        try:
+            return self._put_right()
+        except StoreUnavailable:
+            self._was_store_silent = True
+            raise
+
+    def _put_right(self) -> Tally:
         if not self._store.lead(self._name, LEADERSHIP):
             return Tally()
         taken = self._take_back()
@@ -100,7 +115,15 @@ class Reconciler:
         )
 
     def _take_back(self) -> list[Job]:
-        """Take jobs from workers that fell silent; return them, queued again or failed."""
+        """Take jobs from workers that fell silent; return them, queued again or failed.
+
+        A store that was silent itself has heard nobody: until the next round, every worker that
+        lives renews its lease.
+        """
+        self._store.shorten_leases()
+        if self._was_store_silent:
+            self._was_store_silent = False
+            return []
         taken = []
         for job in self._store.expired_leases():
             # The worker spoke after all, or the job ended: nothing is wrong any more.
@@ -145,6 +168,7 @@ class Reconciler:
                 swept += 1
         swept += self._assets.sweep(now)
         self._store.mark_journal_read(again)
+        swept += self._storage.abort_uploads(now - self._retention)
         return restored, swept
 
     def _is_known(self, job_id: str) -> bool:

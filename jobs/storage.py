@@ -196,6 +196,8 @@ class ObjectStorage:
     def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
         """Delete every object under a prefix, but those under `keep`; none there is no error.
 
+        Journal entries go first: a job that is half deleted must not be restored.
+
         Raises:
             ValueError: a prefix does not end with a slash.
         """
@@ -205,7 +207,26 @@ class ObjectStorage:
         with _translated_errors(prefix):
             for page in self._pages(prefix):
                 keys = [item["Key"] for item in page.get("Contents", [])]
-                self._delete([key for key in keys if keep is None or not key.startswith(keep)])
+                keys = [key for key in keys if keep is None or not key.startswith(keep)]
+                entries = [key for key in keys if key == request_key(job_of(key))]
+                self._delete(entries)
+                self._delete([key for key in keys if key not in entries])
+
+    def abort_uploads(self, before: datetime) -> int:
+        """Give up the uploads in parts that began before then and never ended; return how many."""
+        with _translated_errors(self._bucket):
+            pages = self._client.get_paginator("list_multipart_uploads")
+            begun = [
+                upload
+                for page in pages.paginate(Bucket=self._bucket)
+                for upload in page.get("Uploads", [])
+                if upload["Initiated"] < before
+            ]
+            for upload in begun:
+                self._client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=upload["Key"], UploadId=upload["UploadId"]
+                )
+        return len(begun)
 
     def presigned_url(
         self,

@@ -47,6 +47,9 @@ PAUSE_GROWTH = 6
 
 LONGEST_PAUSE = timedelta(minutes=5)
 
+ONE_SECOND = 1_000_000
+"""In the microseconds of a score."""
+
 BATCH = 1000
 """Jobs that one listing returns at most."""
 
@@ -304,6 +307,19 @@ class JobStore:
     def expired_leases(self) -> list[Job]:
         """Return the jobs whose worker has been silent for too long."""
         return self._known(self._ids_until(index_key(JobStatus.PROCESSING), self.now()))
+
+    def shorten_leases(self) -> int:
+        """Let no lease end later than one that begins now; return how many would have.
+
+        They do once the store's clock was set back; whoever lives renews its own soon.
+        """
+        index, latest = index_key(JobStatus.PROCESSING), score(self.now() + self._lease)
+        with translated_errors():
+            # A lease renewed a moment ago may end a moment later: that is no step of the clock.
+            answer = self._client.zrange(index, latest + ONE_SECOND, "+inf", byscore=True)
+            if late := cast("list[str]", answer):
+                self._client.zadd(index, dict.fromkeys(late, latest), xx=True, lt=True)
+        return len(late)
 
     def spent(self) -> list[str]:
         """Return the ended and deleted jobs whose objects nobody needs or adds to any more."""

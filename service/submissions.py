@@ -86,7 +86,7 @@ class Submissions:
             _require_caller(is_abandoned)
             self._store.accept(job, caller.allowance)
         except Exception:
-            self._undo(job, self._forget, self._discard)
+            self._withdraw(job)
             raise
         self._dispatch(job)
         return job
@@ -117,13 +117,23 @@ class Submissions:
         # Last, so that a journal entry proves that the files are there.
         self._storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
 
-    def _undo(self, job: Job, *steps: Callable[[Job], None]) -> None:
-        """Leave nothing of a refused job, as far as what is down lets us."""
-        for step in steps:
-            try:
-                step(job)
-            except Unavailable as error:
-                _warn("A refused job could not be withdrawn whole", job, error)
+    def _withdraw(self, job: Job) -> None:
+        """Leave nothing of a refused job, as far as what is down lets us.
+
+        There may be a record that a silent store cannot forget. If a key leads to it, the same
+        request sent again is answered with that job, which had better have its files.
+        """
+        is_forgotten = self._undo(job, self._forget)
+        if is_forgotten or job.idempotency is None:
+            self._undo(job, self._discard)
+
+    def _undo(self, job: Job, step: Callable[[Job], None]) -> bool:
+        try:
+            step(job)
+        except Unavailable as error:
+            _warn("A refused job could not be withdrawn whole", job, error)
+            return False
+        return True
 
     def _forget(self, job: Job) -> None:
         # There is a record only if it was written and the answer got lost.

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response, status
 from jobs.errors import InvalidTransition, StorageUnavailable
 from jobs.keys import Scope
 from jobs.listing import Cursor, JobFilter
-from jobs.storage import job_prefix
+from jobs.storage import inputs_prefix, job_prefix
 from service.access import JobId, OwnJob, own_job
 from service.auth import CallerDep, require_scope
 from service.components import AppComponents
@@ -120,6 +120,9 @@ def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
         raise Problem(
             ProblemType.JOB_ENDED, f"{error} Only a queued or processing job can be canceled."
         ) from error
+    # Were the store lost before the reconciler clears the job, its journal would restore it.
+    with suppress(StorageUnavailable):
+        components.storage.delete_prefix(inputs_prefix(job.id))
     return describe(canceled, components)
 
 

@@ -5,7 +5,13 @@ import pytest
 from redis import Redis
 
 from jobs.assets import Asset, AssetKind, Assets
-from jobs.errors import JobNotFound, QueueUnavailable, StaleAttempt, StorageUnavailable
+from jobs.errors import (
+    JobNotFound,
+    QueueUnavailable,
+    StaleAttempt,
+    StorageUnavailable,
+    StoreUnavailable,
+)
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
 from jobs.layout import JOURNAL_READ, SPENT
 from jobs.queue import JobQueue, create_celery, queue_name
@@ -93,6 +99,35 @@ def test_a_job_whose_worker_died_is_queued_again(
     assert messages() == 1
     assert hasty_store.get(job.id).status is JobStatus.QUEUED
     assert hasty_store.claim(job.id).attempt == 2
+
+
+def test_a_worker_is_not_taken_for_dead_because_the_store_was_silent(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = submit(hasty_store, storage)
+    hasty_store.claim(job.id)
+
+    def be_silent(*_: object) -> bool:
+        raise StoreUnavailable("Valkey does not answer.")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(hasty_store, "lead", be_silent)
+        with pytest.raises(StoreUnavailable):
+            reconciler.run_once()
+    assert reconciler.run_once().requeued == 0
+    assert hasty_store.get(job.id).status is JobStatus.PROCESSING
+    assert reconciler.run_once().requeued == 1
+
+
+def test_uploads_never_completed_are_swept_with_the_journals_reading(
+    hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue
+) -> None:
+    storage._client.create_multipart_upload(Bucket=storage._bucket, Key=video_key(new_job().id, 1))
+    retention = timedelta(seconds=-60)
+    assert Reconciler(hasty_store, storage, queue, retention).run_once() == Tally(swept=1)
 
 
 def test_a_job_that_kills_every_worker_fails_and_leaves_only_its_record(

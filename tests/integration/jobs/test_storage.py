@@ -1,5 +1,6 @@
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
@@ -71,6 +72,35 @@ def test_a_prefix_is_deleted_and_no_other(storage: ObjectStorage) -> None:
         storage.put(key, b"x", "text/plain")
     storage.delete_prefix("jobs/job_a/")
     assert [item.key for item in storage.objects("jobs/")] == ["jobs/job_ab/inputs/audio"]
+
+
+def test_what_is_half_deleted_has_lost_its_journal_entry_first(
+    storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("audio", "portrait", "request.json"):
+        storage.put(f"jobs/job_a/inputs/{name}", b"x", "text/plain")
+    delete = storage._delete
+
+    def die_after_the_first(keys: list[str]) -> None:
+        delete(keys)
+        raise StorageUnavailable("killed")
+
+    monkeypatch.setattr(storage, "_delete", die_after_the_first)
+    with pytest.raises(StorageUnavailable):
+        storage.delete_prefix("jobs/job_a/")
+    left = [item.key for item in storage.objects("jobs/")]
+    assert left == ["jobs/job_a/inputs/audio", "jobs/job_a/inputs/portrait"]
+
+
+def test_uploads_that_nobody_completed_are_given_up_when_they_are_old(
+    storage: ObjectStorage,
+) -> None:
+    client, bucket = storage._client, storage._bucket
+    client.create_multipart_upload(Bucket=bucket, Key="jobs/job_a/attempts/1/video.mp4")
+    begun = datetime.now(UTC)
+    assert storage.abort_uploads(begun - timedelta(hours=1)) == 0
+    assert storage.abort_uploads(begun + timedelta(hours=1)) == 1
+    assert storage.abort_uploads(begun + timedelta(hours=1)) == 0
 
 
 def test_deleting_what_is_not_there_is_no_error(storage: ObjectStorage) -> None:

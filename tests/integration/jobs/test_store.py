@@ -202,6 +202,20 @@ def test_the_last_attempt_given_up_fails_the_job(store: JobStore, job: Job) -> N
     assert store.undispatched() == []
 
 
+def test_a_lease_from_before_the_clock_was_set_back_ends_as_soon_as_any(
+    store: JobStore, job: Job, valkey_url: str
+) -> None:
+    store.claim(job.id)
+    assert store.shorten_leases() == 0
+    index = index_key(JobStatus.PROCESSING)
+    with Redis.from_url(valkey_url) as client:
+        client.zadd(index, {job.id: score(store.now() + timedelta(hours=1))})
+        assert store.shorten_leases() == 1
+        end = clock_time(0, int(client.zscore(index, job.id) or 0))
+    assert end <= store.now() + timedelta(seconds=Settings().lease_seconds)
+    assert store.shorten_leases() == 0
+
+
 def test_saying_twice_why_a_job_failed_is_saying_it_once(store: JobStore, job: Job) -> None:
     store.claim(job.id)
     failed = store.fail(job.id, 1, FAILURE)

@@ -43,9 +43,9 @@ class FakeStore(JobStore):
         self.jobs.setdefault(job.id, job)
         if job.idempotency:
             self.holders.update([_claim(job, is_confirmed=True)])
+        self.is_down = self.goes_down_after_accept
         if self.loses_answer_to_accept:
             raise StoreUnavailable("connection reset")
-        self.is_down = self.goes_down_after_accept
         return is_new
 
     def reserve(self, job: Job) -> Holder | None:

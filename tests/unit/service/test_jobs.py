@@ -126,6 +126,16 @@ def test_a_record_whose_answer_got_lost_is_withdrawn_with_the_refusal(
     assert not backstage.storage.contents
 
 
+def test_a_request_with_a_key_that_may_lead_to_a_record_leaves_the_files_of_that_job(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.store.loses_answer_to_accept = backstage.store.goes_down_after_accept = True
+    answer = http.post("/v1/jobs", files=upload(), headers={"Idempotency-Key": "order-4711"})
+    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
+    assert len(backstage.store.jobs) == 1
+    assert len(backstage.storage.contents) == 3
+
+
 def test_when_only_the_queue_is_down_the_job_is_accepted_and_left_to_the_outbox(
     http: TestClient, backstage: Backstage
 ) -> None:
@@ -270,6 +280,24 @@ def test_a_job_that_has_not_ended_can_be_canceled(
     assert answer.status_code == 200
     assert answer.json()["status"] == "canceled"
     assert backstage.store.jobs[job.id].status is JobStatus.CANCELED
+
+
+def test_the_journal_of_a_canceled_job_is_gone_so_that_nothing_restores_it(
+    http: TestClient, backstage: Backstage
+) -> None:
+    job = new_job()
+    path = in_store(backstage, job)
+    backstage.storage.contents = {request_key(job.id): b"{}", portrait_key(job.id): b"face"}
+    assert http.post(f"{path}/cancel").status_code == 200
+    assert not backstage.storage.contents
+
+
+def test_a_job_is_canceled_though_its_files_cannot_be_deleted_yet(
+    http: TestClient, backstage: Backstage
+) -> None:
+    path = in_store(backstage, new_job())
+    backstage.storage.is_down = True
+    assert http.post(f"{path}/cancel").status_code == 200
 
 
 def test_a_job_that_has_ended_cannot_be_canceled(http: TestClient, backstage: Backstage) -> None:
