@@ -11,6 +11,7 @@ from redis import Redis
 
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage
+from models.decoding.confinement import LIMITS
 from tests.processes import RunningService, running_service
 from tests.security.bait import Listener
 from tests.security.footprint import MEBIBYTE, family, measured
@@ -21,8 +22,9 @@ from tests.waiting import wait_for
 ANSWER_SECONDS = 120.0
 """Longest time an answer may take, on a busy machine too."""
 
-MOST_MEMORY = 2_500 * MEBIBYTE
-"""What the service and all its processes may hold while one file after the other comes in."""
+MOST_MEMORY = LIMITS.memory + 512 * MEBIBYTE
+"""What a service or a worker and all its processes may hold while they take one file after the
+other: what decoding one may take, and what they need themselves."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,9 @@ def outcome(answer: httpx.Response) -> str:
     return str(document["code"])
 
 
-@contextmanager
-def attacked(settings: Settings, listener: Listener, folder: Path) -> Iterator[Target]:
-    """Run the service with its temporary files in a folder of its own."""
-    scratch = folder / "tmp"
-    scratch.mkdir()
-    environment = {
+def environment(settings: Settings, scratch: Path) -> dict[str, str]:
+    """Return what leads a process to the stores, and its temporary files to a folder."""
+    return {
         "AMIGO_VALKEY_URL": settings.valkey_url,
         "AMIGO_S3_ENDPOINT_URL": settings.s3_endpoint_url,
         "AMIGO_S3_BUCKET": settings.s3_bucket,
@@ -102,8 +101,15 @@ def attacked(settings: Settings, listener: Listener, folder: Path) -> Iterator[T
         "AMIGO_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
         "TMPDIR": str(scratch),
     }
+
+
+@contextmanager
+def attacked(settings: Settings, listener: Listener, folder: Path) -> Iterator[Target]:
+    """Run the service with its temporary files in a folder of its own."""
+    scratch = folder / "tmp"
+    scratch.mkdir()
     with (
-        running_service(environment, folder / "service.log") as service,
+        running_service(environment(settings, scratch), folder / "service.log") as service,
         Redis.from_url(settings.valkey_url) as valkey,
         httpx.Client(base_url=service.url, timeout=ANSWER_SECONDS) as http,
     ):
@@ -113,3 +119,5 @@ def attacked(settings: Settings, listener: Listener, folder: Path) -> Iterator[T
             target.post().headers["location"]
         )  # so that all that is made once has been made
         yield target
+        assert "Traceback" not in service.log
+        assert not any(line.startswith("X-Injected") for line in service.log.splitlines())

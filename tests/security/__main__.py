@@ -1,0 +1,34 @@
+"""Prints how many hostile files and requests the tests send: `python -m tests.security`."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tests.security.pictures import PICTURES
+from tests.security.recordings import RECORDINGS
+from tests.security.requests import REQUESTS
+
+
+def main() -> None:
+    """Print each kind with what the service is expected to say of it, and how often."""
+    total = 0
+    for kind, expected in {
+        "portraits": [file.expected for file in PICTURES],
+        "recordings": [file.expected for file in RECORDINGS],
+        "requests": [(request.expected,) for request in REQUESTS],
+    }.items():
+        print(f"{len(expected):5} hostile {kind}")
+        _print_outcomes(expected)
+        total += len(expected)
+    print(f"{total:5} in all")
+
+
+def _print_outcomes(expected: Iterable[tuple[str, ...]]) -> None:
+    counts = Counter(
+        " or ".join(each) if len(each) == 1 else "damaged by chance" for each in expected
+    )
+    for outcome, count in counts.most_common():
+        print(f"      {count:5} {outcome}")
+
+
+if __name__ == "__main__":
+    main()

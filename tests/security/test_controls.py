@@ -1,0 +1,71 @@
+"""That nothing was found proves nothing, unless the same eyes see what is there."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import BytesIO
+
+import av
+import pytest
+
+from tests.security.bait import HOST, PORT, Listener, listening
+from tests.security.footprint import MEBIBYTE, family, measured
+from tests.security.recordings import PLAYLISTS
+from tests.security.target import Target
+from tests.waiting import wait_for
+
+ALLOCATE = f"held = b'x' * {300 * MEBIBYTE}; print('held', flush=True); input()"
+
+
+@pytest.fixture
+def ears() -> Iterator[Listener]:
+    """A listener that may hear something."""
+    with listening() as listener:
+        yield listener
+
+
+class NamedFile(BytesIO):
+    name = "speech.m3u8"
+
+
+def test_an_unguarded_decoder_takes_the_bait_and_is_heard(ears: Listener) -> None:
+    with pytest.raises(av.FFmpegError):
+        av.open(NamedFile(PLAYLISTS["m3u8"].encode()), timeout=5)
+    assert "a TCP connection" in wait_for(lambda: ears.heard)
+
+
+def test_a_datagram_to_the_bait_is_heard(ears: Listener) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"hello", (HOST, PORT))
+    assert wait_for(lambda: ears.heard) == ["a datagram b'hello'"]
+
+
+def test_what_a_child_of_a_process_holds_is_measured() -> None:
+    with (
+        measured(os.getpid()) as peak,
+        subprocess.Popen(
+            [sys.executable, "-c", ALLOCATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child,
+    ):
+        assert child.stdout
+        assert child.stdout.readline() == b"held\n"
+        assert child.pid in family(os.getpid())
+        wait_for(lambda: peak.bytes > 300 * MEBIBYTE)
+        child.communicate(b"\n")
+
+
+def test_whatever_stays_is_seen(target: Target) -> None:
+    before = target.traces()
+    target.storage.put("jobs/left/behind", b"x", "text/plain")
+    target.valkey.set("amigo:left", "behind")
+    (target.scratch / "left").touch()
+    after = target.traces()
+    target.storage.delete_prefix("jobs/left/")
+    target.valkey.delete("amigo:left")
+    (target.scratch / "left").unlink()
+    assert after.objects - before.objects == {"jobs/left/behind"}
+    assert after.keys - before.keys == {b"amigo:left"}
+    assert len(after.files - before.files) == 1
+    assert target.traces() == before
