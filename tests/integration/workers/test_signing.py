@@ -1,0 +1,55 @@
+"""Certificates as the documentation has them made, and a worker that is given a bad one."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.signing_authority import SigningAuthority
+from workers.settings import WorkerSettings
+from workers.signing import ManifestSigner
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl; `apt-get install openssl`")
+def test_the_documented_commands_make_a_certificate_that_signs(tmp_path: Path) -> None:
+    (commands,) = re.findall(
+        r"```sh\n(openssl req.*?)^AMIGO_C2PA",
+        (ROOT / "docs/running.md").read_text(),
+        re.DOTALL | re.MULTILINE,
+    )
+    subprocess.run(["sh", "-e"], input=commands, text=True, cwd=tmp_path, check=True)
+    settings = WorkerSettings(
+        c2pa_certificate=tmp_path / "chain.pem", c2pa_private_key=tmp_path / "signing.key"
+    )
+    assert ManifestSigner.open(settings) is not None
+
+
+def test_a_worker_with_a_certificate_that_cannot_sign_ends_before_it_loads_anything(
+    tmp_path: Path,
+) -> None:
+    chain, key = SigningAuthority().issue(days=(-9, -1)).save(tmp_path)
+    environment = {
+        **os.environ,
+        "AMIGO_RUN_DIRECTORY": str(tmp_path / "run"),
+        "AMIGO_C2PA_CERTIFICATE": str(chain),
+        "AMIGO_C2PA_PRIVATE_KEY": str(key),
+    }
+    worker = subprocess.run(
+        [sys.executable, "-m", "workers"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert worker.returncode == 1
+    (sentence,) = worker.stderr.splitlines()
+    assert str(chain) in sentence
+    assert "not valid at time of signing" in sentence
