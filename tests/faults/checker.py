@@ -5,12 +5,12 @@ that it must object to.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar
 
-from jobs.job import Job, JobStatus
+from jobs.job import Job, JobStatus, Result
 from jobs.storage import (
     attempt_prefix,
     inputs_prefix,
@@ -20,25 +20,19 @@ from jobs.storage import (
     request_key,
     video_key,
 )
+from jobs.store import MAX_EVENTS
 from jobs.webhooks import DeliveryStatus
-from tests.faults.history import (
-    Answered,
-    Deleted,
-    Faulted,
-    Forged,
-    History,
-    Lost,
-    Posted,
-    Seen,
-    Told,
-    Unanswered,
-)
+from tests.faults.evidence import ACCEPTED, FINAL, Evidence
+from tests.faults.history import Answered, Forged, History, Lost, Posted, Told
 from tests.faults.snapshot import Snapshot
 
-ACCEPTED = (200, 202)
-FINAL = frozenset(status.value for status in JobStatus if status.is_final)
-LOSE = "lose"
-"""The deed of a fault that takes the store's data away; jobs that had ended are gone then."""
+Place = TypeVar("Place", bound=Hashable)
+
+MOVES = {
+    JobStatus.QUEUED: {JobStatus.PROCESSING, JobStatus.CANCELED},
+    JobStatus.PROCESSING: {*JobStatus},
+}
+"""What may follow a state that is not final."""
 
 
 @dataclass(frozen=True)
@@ -51,51 +45,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.check}: {self.job_id or '-'} {self.sentence}"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What a check may look at."""
-
-    history: History
-    snapshot: Snapshot
-
-    @cached_property
-    def accepted(self) -> frozenset[str]:
-        """The jobs that callers were promised."""
-        return frozenset(
-            answer.job_id
-            for answer in self.history.each(Answered)
-            if answer.status in ACCEPTED and answer.job_id
-        )
-
-    @cached_property
-    def deleted(self) -> frozenset[str]:
-        """The jobs that need not be there any more."""
-        return frozenset(event.job_id for event in self.history.each(Deleted))
-
-    @cached_property
-    def is_store_lost(self) -> bool:
-        """Whether the store lost its data on the way."""
-        return any(fault.deed == LOSE for fault in self.history.each(Faulted))
-
-    @cached_property
-    def is_any_request_cut_short(self) -> bool:
-        """Whether some request was answered by nobody, or with an error of ours."""
-        answers = self.history.each(Answered)
-        return any(self.history.each(Unanswered)) or any(each.status >= 500 for each in answers)
-
-    @cached_property
-    def seen(self) -> Mapping[str, list[Seen]]:
-        """What callers saw of each job, oldest first."""
-        found: dict[str, list[Seen]] = defaultdict(list)
-        for look in self.history.each(Seen):
-            found[look.job_id].append(look)
-        return found
-
-    def was_seen_final(self, job_id: str) -> bool:
-        """Whether a caller saw the job's end."""
-        return any(look.status in FINAL for look in self.seen[job_id])
 
 
 Check = Callable[[Evidence], Iterator[tuple[str, str]]]
@@ -112,6 +61,16 @@ def accepted_jobs_end(evidence: Evidence) -> Iterator[tuple[str, str]]:
             yield job_id, "was accepted and is gone"
         elif not job.status.is_final:
             yield job_id, f"was accepted and is still {job.status}"
+
+
+def jobs_move_as_they_may(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """A job begins queued, and each of its states may follow the one before."""
+    for job_id, events in evidence.snapshot.events.items():
+        if events and len(events) < MAX_EVENTS and events[0].status is not JobStatus.QUEUED:
+            yield job_id, f"began {events[0].status}"
+        for before, after in pairwise(events):
+            if after.status not in MOVES.get(before.status, {*JobStatus}):
+                yield job_id, f"was {before.status} and then {after.status}"
 
 
 def nothing_follows_an_end(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -152,10 +111,10 @@ def attempts_grow(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def progress_grows(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Progress never goes backwards."""
+    """Progress never goes backwards, neither in the store's events nor in what callers saw."""
     for job_id, events in evidence.snapshot.events.items():
         for before, after in pairwise(events):
-            if after.attempt == before.attempt and after.progress < before.progress:
+            if after.progress < before.progress:
                 yield job_id, f"fell from {before.progress} to {after.progress}"
     for job_id, looks in evidence.seen.items():
         for sooner, later in pairwise(looks):
@@ -170,8 +129,9 @@ def results_are_the_winners(evidence: Evidence) -> Iterator[tuple[str, str]]:
             yield job_id, f"is {job.status} {'without' if job.result is None else 'with'} a result"
         if (job.failure is not None) != (job.status is JobStatus.FAILED):
             yield job_id, f"is {job.status}, its failure {job.failure}"
-        if job.result and job.result.video_key != video_key(job_id, job.attempt):
-            yield job_id, f"won in attempt {job.attempt} with {job.result.video_key}"
+        for key in _made(job.result) if job.result else ():
+            if key not in _kept(job):
+                yield job_id, f"won in attempt {job.attempt} with {key}"
 
 
 def videos_can_be_played(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -180,8 +140,8 @@ def videos_can_be_played(evidence: Evidence) -> Iterator[tuple[str, str]]:
     for job_id, job in snapshot.jobs.items():
         if job.result is None:
             continue
-        for key in (job.result.video_key, job.result.poster_key, job.result.landmarks_key):
-            if key is not None and key not in snapshot.objects:
+        for key in _made(job.result):
+            if key not in snapshot.objects:
                 yield job_id, f"lacks {key}"
         frames = snapshot.video_frames.get(job.result.video_key)
         if frames != job.result.num_frames:
@@ -201,36 +161,19 @@ def no_object_is_left_over(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 def indexes_agree(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Every index, queue, outbox and counter says of a job what its record says."""
-    snapshot, jobs = evidence.snapshot, evidence.snapshot.jobs
-    queued = {job_id for job_id, job in jobs.items() if job.status is JobStatus.QUEUED}
-    under_way = {job_id for job_id, job in jobs.items() if not job.status.is_final}
-    expected = {
-        **{
-            f"the index {status}": (ids, {i for i, job in jobs.items() if job.status is status})
-            for status, ids in snapshot.indexes.items()
-        },
-        **{
-            f"the queue {priority}": (ids, {i for i in queued if jobs[i].priority is priority})
-            for priority, ids in snapshot.queues.items()
-        },
-        **{
-            f"the jobs of tenant {name}": (ids, {i for i in jobs if jobs[i].tenant == name})
-            for name, ids in snapshot.tenants.items()
-        },
-        **{
-            f"the jobs under way of key {name}": (
-                ids,
-                {i for i in under_way if jobs[i].key_id == name},
-            )
-            for name, ids in snapshot.active.items()
-        },
-        "the outbox": (snapshot.outbox, queued),
-    }
-    for name, (found, wanted) in expected.items():
-        for job_id in found - wanted:
-            yield job_id, f"is in {name} and should not be"
-        for job_id in wanted - found:
-            yield job_id, f"should be in {name} and is not"
+    snapshot, jobs = evidence.snapshot, evidence.snapshot.jobs.values()
+    queued = [job for job in jobs if job.status is JobStatus.QUEUED]
+    with_key = [job for job in jobs if job.key_id and not job.status.is_final]
+    unfinished = [job.id for job in jobs if not job.status.is_final]
+    yield from _compare("the index", snapshot.indexes, _ids(jobs, lambda job: job.status))
+    yield from _compare("the queue", snapshot.queues, _ids(queued, lambda job: job.priority))
+    yield from _compare("the jobs of", snapshot.tenants, _ids(jobs, lambda job: job.tenant))
+    yield from _compare(
+        "those under way of", snapshot.active, _ids(with_key, lambda j: j.key_id or "")
+    )
+    yield from _compare("the", {"outbox": snapshot.outbox}, _ids(queued, lambda _: "outbox"))
+    for job_id in snapshot.spent.intersection(unfinished):
+        yield job_id, "is to be swept and has not ended"
 
 
 def refusals_leave_nothing(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -315,6 +258,7 @@ def callers_never_lose_a_job(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 CHECKS: tuple[Check, ...] = (
     accepted_jobs_end,
+    jobs_move_as_they_may,
     nothing_follows_an_end,
     ends_are_told_once,
     callers_saw_the_truth,
@@ -344,6 +288,25 @@ def find_violations(history: History, snapshot: Snapshot) -> list[Violation]:
     ]
 
 
+def _ids(jobs: Iterable[Job], place: Callable[[Job], Place]) -> dict[Place, set[str]]:
+    """Return the ids of the jobs by the place that each belongs in."""
+    found: dict[Place, set[str]] = defaultdict(set)
+    for job in jobs:
+        found[place(job)].add(job.id)
+    return found
+
+
+def _compare(
+    kind: str, found: Mapping[Place, frozenset[str]], wanted: Mapping[Place, set[str]]
+) -> Iterator[tuple[str, str]]:
+    for place in found.keys() | wanted.keys():
+        is_in, should_be = found.get(place, frozenset()), wanted.get(place, set())
+        for job_id in is_in - should_be:
+            yield job_id, f"is in {kind} {place} and should not be"
+        for job_id in should_be - is_in:
+            yield job_id, f"should be in {kind} {place} and is not"
+
+
 def _stories(evidence: Evidence) -> Iterator[tuple[str, list[str]]]:
     """Yield each job's states, in order, as the store tells them and as its callers saw them."""
     for job_id, events in evidence.snapshot.events.items():
@@ -367,5 +330,15 @@ def _waits_for_its_retention(job_id: str, evidence: Evidence) -> bool:
 def _is_needed(key: str, job: Job) -> bool:
     if not job.status.is_final:
         return key.startswith((inputs_prefix(job.id), attempt_prefix(job.id, job.attempt)))
-    kept = {name(job.id, job.attempt) for name in (video_key, poster_key, landmarks_key)}
-    return job.status is JobStatus.SUCCEEDED and key in kept
+    return job.status is JobStatus.SUCCEEDED and key in _kept(job)
+
+
+def _kept(job: Job) -> set[str]:
+    """Return the keys of what a job's last attempt may leave behind."""
+    return {name(job.id, job.attempt) for name in (video_key, poster_key, landmarks_key)}
+
+
+def _made(result: Result) -> list[str]:
+    """Return the keys of what a result tells of."""
+    keys = (result.video_key, result.poster_key, result.landmarks_key)
+    return [key for key in keys if key is not None]

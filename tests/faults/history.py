@@ -100,6 +100,10 @@ class Forged:
     reason: str
 
 
+LOSE = "lose"
+"""The deed of a fault that takes the store's data away; the records of jobs are gone then."""
+
+
 @dataclass(frozen=True)
 class Faulted:
     """Something was broken on purpose: `kill valkey`, `stop worker-1.child`, `lose valkey`."""

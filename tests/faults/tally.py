@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, fields
 
-from tests.faults.checker import ACCEPTED, FINAL
+from tests.faults.evidence import ACCEPTED, FINAL
 from tests.faults.history import Answered, Faulted, History, Posted, Seen, Told
 
 

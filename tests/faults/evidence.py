@@ -1,0 +1,58 @@
+"""What a check may look at: a history, what it left behind, and what follows from the two."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from jobs.job import JobStatus
+from tests.faults.history import LOSE, Answered, Deleted, Faulted, History, Seen, Unanswered
+from tests.faults.snapshot import Snapshot
+
+ACCEPTED = (200, 202)
+FINAL = frozenset(status.value for status in JobStatus if status.is_final)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a check may look at."""
+
+    history: History
+    snapshot: Snapshot
+
+    @cached_property
+    def accepted(self) -> frozenset[str]:
+        """The jobs that callers were promised."""
+        return frozenset(
+            answer.job_id
+            for answer in self.history.each(Answered)
+            if answer.status in ACCEPTED and answer.job_id
+        )
+
+    @cached_property
+    def deleted(self) -> frozenset[str]:
+        """The jobs that need not be there any more."""
+        return frozenset(event.job_id for event in self.history.each(Deleted))
+
+    @cached_property
+    def is_store_lost(self) -> bool:
+        """Whether the store lost its data on the way."""
+        return any(fault.deed == LOSE for fault in self.history.each(Faulted))
+
+    @cached_property
+    def is_any_request_cut_short(self) -> bool:
+        """Whether some request was answered by nobody, or with an error of ours."""
+        answers = self.history.each(Answered)
+        return any(self.history.each(Unanswered)) or any(each.status >= 500 for each in answers)
+
+    @cached_property
+    def seen(self) -> Mapping[str, list[Seen]]:
+        """What callers saw of each job, oldest first."""
+        found: dict[str, list[Seen]] = defaultdict(list)
+        for look in self.history.each(Seen):
+            found[look.job_id].append(look)
+        return found
+
+    def was_seen_final(self, job_id: str) -> bool:
+        """Whether a caller saw the job's end."""
+        return any(look.status in FINAL for look in self.seen[job_id])
