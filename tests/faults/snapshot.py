@@ -113,9 +113,9 @@ class _Reader:
 
 
 def count_frames(video: bytes) -> int | None:
-    """Return how many frames a video has, all of them decoded; None when it cannot be."""
+    """Return how many frames a video has, all of them decoded; None when there is no such video."""
     try:
         with av.open(io.BytesIO(video), "r") as container:
             return len(list(container.decode(video=0)))
-    except FFmpegError:
+    except (FFmpegError, IndexError):
         return None
