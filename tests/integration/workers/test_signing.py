@@ -5,13 +5,18 @@ import re
 import shutil
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
+import av
 import pytest
 
+from jobs.job import JobStatus
+from jobs.storage import poster_key, video_key
+from tests.integration.workers.conftest import Client, StartWorker
 from tests.signing_authority import SigningAuthority
 from workers.settings import WorkerSettings
-from workers.signing import ManifestSigner
+from workers.signing import JPEG, MP4, ManifestSigner
 
 ROOT = Path(__file__).parents[3]
 
@@ -28,6 +33,28 @@ def test_the_documented_commands_make_a_certificate_that_signs(tmp_path: Path) -
         c2pa_certificate=tmp_path / "chain.pem", c2pa_private_key=tmp_path / "signing.key"
     )
     assert ManifestSigner.open(settings) is not None
+
+
+def test_a_worker_marks_and_signs_as_its_operator_says(
+    start_worker: StartWorker, client: Client, tmp_path: Path
+) -> None:
+    authority = SigningAuthority()
+    chain, key = authority.issue().save(tmp_path)
+    start_worker(
+        AMIGO_C2PA_CERTIFICATE=str(chain),
+        AMIGO_C2PA_PRIVATE_KEY=str(key),
+        AMIGO_VISIBLE_MARK="always",
+    )
+    job = client.wait_final(client.post())
+
+    assert job.status is JobStatus.SUCCEEDED, job.failure
+    assert job.notices == ("grey", "visible_mark")
+    video = client.storage.get(video_key(job.id, 1))
+    assert authority.judge(video, MP4) == "Trusted"
+    assert authority.judge(client.storage.get(poster_key(job.id, 1)), JPEG) == "Trusted"
+    with av.open(BytesIO(video), "r") as container:
+        first = next(container.decode(video=0)).to_ndarray(format="gray")
+    assert first.max() > 200  # the pipeline's first frame is black
 
 
 def test_a_worker_with_a_certificate_that_cannot_sign_ends_before_it_loads_anything(
