@@ -83,3 +83,19 @@ def running_service(environment: Mapping[str, str], log: Path) -> Iterator[Runni
         service = RunningService(started.process, started.path, port)
         wait_for(service.is_alive, PATIENCE)
         yield service
+
+
+def children(parent: int, command: bytes = b"") -> set[int]:
+    """Return the processes that a process has started and whose command holds the given words."""
+    tasks = Path(f"/proc/{parent}/task").iterdir()
+    pids = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    return {pid for pid in pids if command in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that only waits to be buried does not."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

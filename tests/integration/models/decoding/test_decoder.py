@@ -17,6 +17,7 @@ from models.decoding.decoder import Decoder
 from models.errors import AudioTooLong, MediaError
 from models.portrait import MAX_PIXELS, read_portrait
 from tests.media import babble, recording, video
+from tests.processes import children, is_alive
 from tests.waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -143,10 +144,10 @@ def test_many_threads_decode_at_the_same_time(decoder: Decoder) -> None:
 
 
 def test_a_closed_decoder_leaves_no_process_and_starts_another_when_asked() -> None:
-    others = set(children(os.getpid()))
+    others = children(os.getpid())
     decoder = Decoder()
     decoder.portrait(PICTURES["jpeg"])
-    [server] = set(children(os.getpid())) - others
+    [server] = children(os.getpid()) - others
     decoder.close()
     assert not is_alive(server)
     assert decoder.portrait(PICTURES["jpeg"]).shape == (80, 120, 3)
@@ -167,16 +168,3 @@ def two_generations(parent: int) -> list[int]:
     servers = children(parent)
     decoding = [child for server in servers for child in children(server)]
     return [*servers, *decoding] if decoding else []
-
-
-def children(parent: int) -> list[int]:
-    tasks = Path(f"/proc/{parent}/task").iterdir()
-    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"

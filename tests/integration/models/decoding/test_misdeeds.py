@@ -14,6 +14,7 @@ from models.decoding import decoder as decoder_module
 from models.decoding.decoder import Decoder
 from models.errors import DecoderUnavailable, PortraitTooDemanding, PortraitUnreadable
 from tests.integration.models.decoding.misdeeds import HASTY_LIMITS, LIMITS, SUCCEEDED
+from tests.processes import children
 from tests.waiting import wait_for
 
 HERE = "tests.integration.models.decoding"
@@ -111,7 +112,7 @@ def test_the_limit_of_processor_time_cannot_be_ignored(unfiltered_decoder: Decod
 def test_whoever_does_not_end_in_time_is_killed(hasty_decoder: Decoder, misdeed: str) -> None:
     with pytest.raises(PortraitTooDemanding, match="took longer than 1 s"):
         outcome(hasty_decoder, misdeed)
-    assert decoding_processes(hasty_decoder) == set()
+    assert children(server_of(hasty_decoder)) == set()
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_server_that_dies_is_replaced_under_the_file_it_was_decoding() -> None
         outcome(decoder, "count_secrets")
         lost = server_of(decoder)
         with in_background(lambda: outcome(decoder, "doze")) as outcomes:
-            wait_for(lambda: decoding_processes(decoder))
+            wait_for(lambda: children(server_of(decoder)))
             os.kill(lost, 9)
         assert outcomes == [SUCCEEDED]
         assert server_of(decoder) != lost
@@ -166,11 +167,6 @@ def test_a_server_that_cannot_be_started_is_our_fault() -> None:
 def server_of(decoder: Decoder) -> int:
     assert decoder._server
     return decoder._server._process.pid
-
-
-def decoding_processes(decoder: Decoder) -> set[int]:
-    server = server_of(decoder)
-    return set(map(int, Path(f"/proc/{server}/task/{server}/children").read_text().split()))
 
 
 @contextmanager

@@ -1,0 +1,43 @@
+"""The decoding processes of a real worker."""
+
+import os
+import signal
+
+from jobs.job import JobStatus
+from tests.integration.workers.conftest import PATIENCE, Client, RunningWorker, StartWorker
+from tests.processes import children, is_alive
+from tests.waiting import wait_for
+
+
+def decoding_server(worker: RunningWorker) -> int:
+    [server] = wait_for(lambda: children(worker.child(), b"models.decoding.server"), PATIENCE)
+    return server
+
+
+def test_a_decoding_server_that_dies_is_replaced_at_the_next_job(
+    start_worker: StartWorker, client: Client
+) -> None:
+    worker = start_worker()
+    worker.wait_loaded()
+    lost = decoding_server(worker)
+    os.kill(lost, signal.SIGKILL)
+
+    job = client.wait_final(client.post())
+    assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 1)
+    assert decoding_server(worker) != lost
+
+
+def test_a_worker_that_is_told_to_stop_leaves_no_decoding_server(start_worker: StartWorker) -> None:
+    worker = start_worker()
+    worker.wait_loaded()
+    server = decoding_server(worker)
+    assert worker.terminate() == 0
+    wait_for(lambda: not is_alive(server), PATIENCE)
+
+
+def test_a_child_that_is_killed_takes_its_decoding_server_along(start_worker: StartWorker) -> None:
+    worker = start_worker()
+    worker.wait_loaded()
+    server = decoding_server(worker)
+    os.kill(worker.child(), signal.SIGKILL)
+    wait_for(lambda: not is_alive(server), PATIENCE)
