@@ -88,6 +88,8 @@ def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     if job.eta:
         yield "done at about", _moment(job.eta)
     yield "made", _moment(job.created_at)
+    if job.consent:
+        yield "affirmed", f"{job.consent.statement} ({_moment(job.consent.affirmed_at)})"
     if job.failure:
         yield "failure", f"{job.failure.message} ({job.failure.code})"
     if job.emotion:

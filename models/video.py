@@ -103,7 +103,7 @@ def _encode(
 
 
 def _append_xmp(path: Path, packet: bytes) -> None:
-    """Put an XMP packet where ISO 16684-3 has readers of an MP4 look for it."""
+    """Put an XMP packet where Adobe's XMP Specification, Part 3, has readers look for it."""
     size = 4 + 4 + len(_XMP_BOX.bytes) + len(packet)
     with path.open("ab") as file:
         file.write(size.to_bytes(4, "big") + b"uuid" + _XMP_BOX.bytes + packet)

@@ -91,7 +91,7 @@ class JobDocument(BaseModel):
     )
     metadata: Metadata = Field(description="The caller's own notes.")
     notices: tuple[str, ...] = Field(
-        description="Codes of what was done to the inputs, such as `several_faces`."
+        description="Codes of what was done to inputs or video, such as `several_faces`."
     )
     failure: Failure | None = Field(description="Why the job failed; null unless it did.")
     emotion: HeardEmotion | None = Field(description="The emotion heard; null until finished.")

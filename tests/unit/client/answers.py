@@ -10,6 +10,11 @@ JOB = {
     "queue_position": 2,
     "created_at": "2026-11-22T12:00:00Z",
     "updated_at": "2026-11-22T12:00:00Z",
+    "consent": {
+        "affirmed_at": "2026-11-22T12:00:00Z",
+        "version": "1",
+        "statement": "I have the right.",
+    },
 }
 PROCESSING = {**JOB, "status": "processing", "stage": "rendering", "progress": 0.5}
 SUCCEEDED = {

@@ -147,6 +147,7 @@ def test_status_says_where_a_job_stands(amigo: Amigo) -> None:
     for words in (
         ("status", "queued"),
         ("in the queue", "2"),
+        ("affirmed", "I have the right."),
         ("scene", "[red]"),
         ("done at about",),
     ):
