@@ -9,7 +9,10 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from threading import Event, Thread
 
 from celery import Celery, current_app
 from celery.signals import heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
@@ -77,6 +80,24 @@ def synthesizer() -> Synthesizer:
     return _synthesizer
 
 
+@contextmanager
+def ended_if(must_stop: Callable[[], bool]) -> Iterator[None]:
+    """End this process within a second of when it must stop, as long as the block runs."""
+    is_over = Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.5):
+            if must_stop():
+                logger.info("The worker stops, so its pipeline is not loaded to the end.")
+                os._exit(os.EX_OK)
+
+    Thread(target=watch, name="loading", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
+
+
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def open_child(**_: object) -> None:
     """Load the pipeline once a child; where that cannot be done, the worker ends."""
@@ -86,7 +107,8 @@ def open_child(**_: object) -> None:
     directory.clear_scratch()
     celery = current_app._get_current_object()
     try:
-        _synthesizer = create_synthesizer(settings, celery)
+        with ended_if(lambda: directory.stopping_for() > 0):
+            _synthesizer = create_synthesizer(settings, celery)
     except Exception:
         # Celery would log the error and send jobs to a child that can do none.
         logger.exception("The pipeline could not be loaded, so this worker ends.")

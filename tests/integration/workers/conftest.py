@@ -147,10 +147,13 @@ class Client:
         seconds: float = 1.0,
         portrait: bytes | None = None,
         priority: Priority = Priority.NORMAL,
+        portrait_url: str | None = None,
     ) -> str:
-        job = Job.create(Options(consent=True, seed=seed), priority=priority)
+        options = Options(consent=True, seed=seed)
+        job = Job.create(options, priority=priority, portrait_url=portrait_url)
         speech = recording(babble(seconds), "wav", "pcm_s16le")
-        self.storage.put(portrait_key(job.id), portrait or picture(), "image/png")
+        if portrait_url is None:
+            self.storage.put(portrait_key(job.id), portrait or picture(), "image/png")
         self.storage.put(audio_key(job.id), speech, "audio/wav")
         self.storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
         self.store.accept(job)

@@ -86,5 +86,11 @@ def is_first_time() -> bool:
     return not was_there
 
 
+def slow_to_load(device: str) -> GreyPipeline:
+    print("The pipeline is being loaded", flush=True)
+    time.sleep(3600)
+    return GreyPipeline(device)
+
+
 def broken(device: str) -> GreyPipeline:
     raise FileNotFoundError("weights are missing")

@@ -1,0 +1,115 @@
+"""SIGTERM at a worker, wherever it finds it: the job is handed back and the worker ends."""
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from threading import Event
+
+import pytest
+
+from jobs.job import JobStatus, Stage
+from tests.integration.workers.conftest import (
+    PATIENCE,
+    PIPELINES,
+    Client,
+    RunningWorker,
+    StartWorker,
+)
+from tests.integration.workers.pipelines import DEAF, SLOW
+from tests.integration.workers.test_outbound import dripping
+from tests.servers import serving
+from tests.waiting import wait_for
+
+GRACE = 60.0
+"""Seconds between SIGTERM and SIGKILL that the containers give a worker."""
+
+
+@pytest.fixture
+def black_hole() -> Iterator[str]:
+    """The URL of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def closed() -> str:
+    """The URL of a server that is not there."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+def wait_begun(client: Client, job_id: str) -> None:
+    wait_for(lambda: client.store.get(job_id).stage is Stage.FETCHING, PATIENCE)
+
+
+def assert_handed_back(worker: RunningWorker, client: Client, job_id: str) -> None:
+    began = time.monotonic()
+    status = worker.terminate()
+    job = client.store.get(job_id)
+    assert (status, job.status, job.handed_back) == (0, JobStatus.QUEUED, 1), worker.log
+    assert time.monotonic() - began < GRACE / 2
+
+
+def test_while_an_input_is_fetched_from_a_url_that_drips(
+    start_worker: StartWorker, client: Client
+) -> None:
+    over = Event()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
+    with serving(dripping(head, b"x", over)) as server:
+        worker = start_worker(AMIGO_LOCAL_URLS="true", AMIGO_SHUTDOWN_SECONDS="0.2")
+        job_id = client.post(portrait_url=f"{server.url}/portrait")
+        wait_for(lambda: server.asked, PATIENCE)
+        assert_handed_back(worker, client, job_id)
+        over.set()
+
+
+def test_while_the_object_store_hangs(
+    start_worker: StartWorker, client: Client, black_hole: str
+) -> None:
+    worker = start_worker(AMIGO_S3_ENDPOINT_URL=black_hole, AMIGO_SHUTDOWN_SECONDS="0.2")
+    job_id = client.post()
+    wait_begun(client, job_id)
+    assert_handed_back(worker, client, job_id)
+
+
+def test_while_an_absent_object_store_is_waited_for(
+    start_worker: StartWorker, client: Client, closed: str
+) -> None:
+    worker = start_worker(AMIGO_S3_ENDPOINT_URL=closed, AMIGO_SHUTDOWN_SECONDS="0.2")
+    job_id = client.post()
+    worker.wait_for_log("Trying again", 2)
+    assert_handed_back(worker, client, job_id)
+
+
+def test_twice_while_a_job_is_made(start_worker: StartWorker, client: Client) -> None:
+    worker = start_worker(AMIGO_SHUTDOWN_SECONDS="0.2")
+    job_id = client.post(SLOW, seconds=10)
+    client.wait_progress(job_id, 0.2)
+    worker.process.send_signal(signal.SIGTERM)
+    assert_handed_back(worker, client, job_id)
+
+
+def test_while_no_thread_of_the_child_can_run(start_worker: StartWorker, client: Client) -> None:
+    worker = start_worker(AMIGO_SHUTDOWN_SECONDS="0.2", AMIGO_HANG_SECONDS="6")
+    job_id = client.post(DEAF)
+    wait_for(lambda: client.store.get(job_id).stage is Stage.LISTENING, PATIENCE)
+    status = worker.terminate()
+    assert status == 0
+    assert "lets none of its threads run" in worker.log
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_while_the_pipeline_is_loaded(
+    start_worker: StartWorker, client: Client, times: int
+) -> None:
+    worker = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:slow_to_load")
+    job_id = client.post()
+    worker.wait_for_log("The pipeline is being loaded")
+    began = time.monotonic()
+    for _ in range(times):
+        worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(PATIENCE) == 0, worker.log
+    assert time.monotonic() - began < GRACE / 2
+    assert client.store.get(job_id).status is JobStatus.QUEUED
