@@ -109,16 +109,14 @@ class LandmarksDocument:
 
     @cached_property
     def _content(self) -> bytes:
-        with np.load(BytesIO(self.storage.get(self.key)), allow_pickle=False) as arrays:
-            document = {
-                "synthetic": True,
-                "model": arrays["model"].item(),
-                "frame_rate": arrays["frame_rate"].item(),
-                "landmarks": _rounded(arrays["landmarks"], 2),
-                "emotions": _rounded(arrays["emotions"], 4),
-                "emotion_names": list(EMOTIONS),
-            }
-        return json.dumps(document, separators=(",", ":")).encode()
+        archive = self.storage.get(self.key)
+        try:
+            return _landmarks_as_json(archive)
+        # What reads archives lets errors of a dozen kinds escape from damaged ones.
+        except Exception as error:
+            raise Problem(
+                ProblemType.RESULT_NOT_FOUND, "The job succeeded, but this file is damaged."
+            ) from error
 
     def size(self) -> int:
         """Return the document's size in bytes."""
@@ -130,6 +128,19 @@ class LandmarksDocument:
 
     def url(self, disposition: str) -> None:
         """Return None: only we can make it."""
+
+
+def _landmarks_as_json(archive: bytes) -> bytes:
+    with np.load(BytesIO(archive), allow_pickle=False) as arrays:
+        document = {
+            "synthetic": True,
+            "model": arrays["model"].item(),
+            "frame_rate": arrays["frame_rate"].item(),
+            "landmarks": _rounded(arrays["landmarks"], 2),
+            "emotions": _rounded(arrays["emotions"], 4),
+            "emotion_names": list(EMOTIONS),
+        }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _rounded(array: NDArray[np.floating[Any]], decimals: int) -> Any:

@@ -10,22 +10,19 @@ from tests.security.requests import REQUESTS
 
 def main() -> None:
     """Print each kind with what the service is expected to say of it, and how often."""
-    total = 0
-    for kind, expected in {
+    kinds: dict[str, list[tuple[str, ...]]] = {
         "portraits": [file.expected for file in PICTURES],
         "recordings": [file.expected for file in RECORDINGS],
         "requests": [(request.expected,) for request in REQUESTS],
-    }.items():
+    }
+    for kind, expected in kinds.items():
         print(f"{len(expected):5} hostile {kind}")
         _print_outcomes(expected)
-        total += len(expected)
-    print(f"{total:5} in all")
+    print(f"{sum(map(len, kinds.values())):5} in all")
 
 
 def _print_outcomes(expected: Iterable[tuple[str, ...]]) -> None:
-    counts = Counter(
-        " or ".join(each) if len(each) == 1 else "damaged by chance" for each in expected
-    )
+    counts = Counter(each[0] if len(each) == 1 else "damaged by chance" for each in expected)
     for outcome, count in counts.most_common():
         print(f"      {count:5} {outcome}")
 

@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from io import BytesIO
 from itertools import chain
@@ -324,3 +324,9 @@ def _damaged() -> Iterator[Hostile]:
 
 
 PICTURES = tuple(chain(_claims(), _bombs(), _headers(), _polyglots(), _others(), _damaged()))
+
+SEEDS: tuple[Callable[[], bytes], ...] = (
+    *_GOOD.values(),
+    *(file.build for file in chain(_claims(), _polyglots(), _others())),
+)
+"""What a fuzzer begins with: small files that are quickly built."""

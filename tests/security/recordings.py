@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from io import BytesIO
 from itertools import chain
@@ -491,3 +491,9 @@ RECORDINGS = tuple(
         _damaged(),
     )
 )
+
+SEEDS: tuple[Callable[[], bytes], ...] = (
+    *(partial(speech, name) for name in FORMATS),
+    *(file.build for file in chain(_links(), _riff(), _floats(), _matroska(), _others())),
+)
+"""What a fuzzer begins with: small files that are quickly built."""

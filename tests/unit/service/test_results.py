@@ -203,6 +203,24 @@ def test_landmarks_in_json_are_served_in_ranges_and_without_a_body(
 
 
 @pytest.mark.parametrize("name", ["poster", "landmarks"])
+@pytest.mark.parametrize("kept", [0, 10, 100, -30])
+def test_landmarks_that_are_damaged_are_told_to_be(
+    http: TestClient, backstage: Backstage, landmarks: str, kept: int
+) -> None:
+    backstage.storage.contents["landmarks"] = backstage.storage.contents["landmarks"][:kept]
+    assert_problem(http.get(landmarks), ProblemType.RESULT_NOT_FOUND, "damaged")
+
+
+def test_landmarks_that_are_no_numbers_are_told_to_be_damaged(
+    http: TestClient, backstage: Backstage, landmarks: str
+) -> None:
+    arrays = BytesIO()
+    nowhere = np.full((FRAMES, 79, 2), np.nan)
+    np.savez(arrays, landmarks=nowhere, emotions=EMOTIONS_HEARD, frame_rate=25, model="AMIGO")
+    backstage.storage.contents["landmarks"] = arrays.getvalue()
+    assert_problem(http.get(landmarks), ProblemType.RESULT_NOT_FOUND, "damaged")
+
+
 def test_a_job_made_without_a_file_has_none(
     http: TestClient, backstage: Backstage, name: str
 ) -> None:

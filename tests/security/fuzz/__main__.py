@@ -1,0 +1,47 @@
+"""Fuzzes every parser with new cases until the time is up: `make fuzz MINUTES=10`.
+
+Each round is a process of its own, so that one that is brought down is a finding like any other.
+Hypothesis keeps what it found in `.hypothesis/`, and tries it first the next time.
+"""
+
+import argparse
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.security.fuzz.budget import EXAMPLES_VARIABLE
+
+EXAMPLES = 500
+"""New cases that each target is given in a round."""
+
+
+def main() -> int:
+    """Return 0 if nothing was found, and otherwise the status of the round that found it."""
+    parser = argparse.ArgumentParser(prog="python -m tests.security.fuzz", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    deadline = time.monotonic() + 60 * parser.parse_args().minutes
+    rounds = 0
+    while time.monotonic() < deadline:
+        if status := _run_round():
+            return status
+        rounds += 1
+        print(f"{rounds} rounds, nothing found: {rounds * EXAMPLES} cases for each target.")
+    return 0
+
+
+def _run_round() -> int:
+    seed = secrets.randbits(32)
+    command = [sys.executable, "-m", "pytest", "--timeout=0", f"--hypothesis-seed={seed}"]
+    ended = subprocess.run(
+        [*command, str(Path(__file__).parent)],
+        env={**os.environ, EXAMPLES_VARIABLE: str(EXAMPLES)},
+        check=False,
+    )
+    return ended.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

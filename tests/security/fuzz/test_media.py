@@ -1,0 +1,89 @@
+"""Damaged media, decoded as deployed: in confined processes."""
+
+import logging
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from models.audio import SAMPLE_RATE
+from models.decoding.decoder import Decoder
+from models.errors import AudioError, PortraitError
+from models.portrait import MAX_PIXELS, MIN_SIDE
+from tests.security.fuzz.budget import budget
+from tests.security.fuzz.mutations import mutated
+from tests.security.pictures import SEEDS as PICTURES
+from tests.security.recordings import SEEDS as RECORDINGS
+
+MAX_SECONDS = 30.0
+"""Longest time one of these small files may take, on a busy machine too."""
+
+AUDIO_SECONDS = 10.0
+
+
+class Complaints(logging.Handler):
+    """What the decoder logged; it logs nothing but decoders that ended as none should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+@pytest.fixture(scope="module")
+def complaints() -> Iterator[Complaints]:
+    complaints = Complaints()
+    logger = logging.getLogger("models.decoding")
+    logger.addHandler(complaints)
+    yield complaints
+    logger.removeHandler(complaints)
+
+
+@pytest.fixture(scope="module")
+def decoder(complaints: Complaints) -> Iterator[Decoder]:
+    with Decoder() as decoder:
+        yield decoder
+
+
+@budget
+@given(file=mutated(PICTURES))
+def test_a_damaged_picture_is_read_or_refused(
+    decoder: Decoder, complaints: Complaints, file: bytes
+) -> None:
+    began = time.monotonic()
+    try:
+        image = decoder.portrait(file)
+    except PortraitError:
+        pass
+    else:
+        height, width, channels = image.shape
+        assert image.dtype == np.uint8
+        assert channels == 3
+        assert min(height, width) >= MIN_SIDE
+        assert height * width <= MAX_PIXELS
+    assert complaints.heard == []
+    assert time.monotonic() - began < MAX_SECONDS
+
+
+@budget
+@given(file=mutated(RECORDINGS))
+def test_a_damaged_recording_is_read_or_refused(
+    decoder: Decoder, complaints: Complaints, file: bytes
+) -> None:
+    began = time.monotonic()
+    try:
+        waveform = decoder.waveform(file, AUDIO_SECONDS)
+    except AudioError:
+        pass
+    else:
+        assert waveform.dtype == np.float32
+        assert waveform.ndim == 1
+        assert len(waveform) <= AUDIO_SECONDS * SAMPLE_RATE
+        assert np.isfinite(waveform).all()
+        assert np.abs(waveform).max() <= 1
+    assert complaints.heard == []
+    assert time.monotonic() - began < MAX_SECONDS

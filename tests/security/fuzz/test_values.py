@@ -1,0 +1,130 @@
+"""Texts that callers choose, given straight to what reads them."""
+
+import socket
+from io import BytesIO
+from ipaddress import ip_address
+
+import httpx
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from jobs.errors import CursorInvalid, UrlRefused
+from jobs.listing import Cursor
+from jobs.urls import UrlRules, is_public
+from service.conditional import ByteRange, RangeNotSatisfiable, is_unchanged, requested_range
+from service.files import LandmarksDocument
+from service.preferences import MAX_WAIT, preferred_wait
+from service.problems import Problem
+from tests.security.fuzz.budget import budget
+from tests.security.fuzz.mutations import mutated
+from tests.security.requests import ADDRESSES
+from tests.unit.service.fakes import FakeStorage
+
+TAG = '"abc"'
+NOT_EVEN = st.text(st.characters(codec="latin-1"), max_size=60)
+
+
+def texts(*pieces: str) -> st.SearchStrategy[str]:
+    """Return texts put together of pieces that mean something, and of others."""
+    return st.lists(st.one_of(st.sampled_from(pieces), NOT_EVEN), max_size=8).map("".join)
+
+
+@budget
+@given(
+    header=texts("bytes", "=", "-", ",", "0", "99", "100", "9" * 30, " ", "BYTES=0-9"),
+    if_range=st.none() | texts(TAG, "W/"),
+    size=st.integers(0, 200),
+)
+def test_a_range_lies_within_the_file(header: str, if_range: str | None, size: int) -> None:
+    try:
+        part = requested_range(header, if_range, TAG, size)
+    except RangeNotSatisfiable:
+        return
+    assert part is None or (isinstance(part, ByteRange) and 0 <= part.start <= part.end < size)
+
+
+@budget
+@given(header=texts(TAG, "W/", "*", ",", '"'))
+def test_only_a_header_that_names_the_tag_knows_the_document(header: str) -> None:
+    if is_unchanged(header, TAG):
+        assert TAG in header or "*" in header
+
+
+@budget
+@given(headers=st.lists(texts("wait", "=", "5", "9" * 30, ";", ",", '"'), max_size=4))
+def test_a_wait_is_never_too_long(headers: list[str]) -> None:
+    wait = preferred_wait(headers)
+    assert wait is None or 0 <= wait <= MAX_WAIT
+
+
+@budget
+@given(text=texts("MTIz", "OmFi", "=", "-_", "9" * 30) | st.text())
+def test_a_cursor_is_read_or_refused(text: str) -> None:
+    try:
+        cursor = Cursor.parse(text)
+    except CursorInvalid:
+        return
+    assert cursor.created >= 0
+
+
+@budget
+@given(
+    text=texts(*ADDRESSES.values(), "https://", "[", "::", "]", "0x7f", "127.1", "@", "\\", "%2e")
+)
+@example("https://0x7f.1/")
+def test_a_url_is_refused_or_leads_to_the_open_internet(text: str) -> None:
+    try:
+        url = UrlRules().check(text)
+    except UrlRefused:
+        return
+    assert url.scheme == "https"
+    assert url.port is None
+    assert not url.userinfo
+    assert httpx.URL(str(url)) == url
+    for family in (socket.AF_INET, socket.AF_INET6):
+        _require_public(url, family)
+
+
+def _require_public(url: httpx.URL, family: socket.AddressFamily) -> None:
+    """Check that what a resolver takes for an address, however it is written, is public."""
+    flags = socket.AI_NUMERICHOST
+    try:
+        found = socket.getaddrinfo(url.raw_host.decode(), 443, family, flags=flags)
+    except socket.gaierror:
+        return  # a name
+    assert all(is_public(ip_address(str(address[0]))) for *_, address in found)
+
+
+def arrays() -> bytes:
+    file = BytesIO()
+    np.savez_compressed(
+        file,
+        landmarks=np.zeros((3, 79, 2), np.float32),
+        emotions=np.zeros((3, 8), np.float32),
+        frame_rate=25,
+        synthetic=True,
+        model="AMIGO",
+    )
+    return file.getvalue()
+
+
+def plain_arrays() -> bytes:
+    with np.load(BytesIO(arrays())) as loaded:
+        file = BytesIO()
+        np.savez(file, **loaded)
+    return file.getvalue()
+
+
+@budget
+@given(content=mutated((arrays, plain_arrays)))
+def test_damaged_landmarks_are_told_to_be(content: bytes) -> None:
+    storage = FakeStorage()
+    storage.contents["key"] = content
+    document = LandmarksDocument(storage, "key")
+    try:
+        size = document.size()
+    except Problem:
+        pass
+    else:
+        assert len(b"".join(document.stream(0, size - 1))) == size
