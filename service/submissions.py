@@ -12,7 +12,6 @@ from jobs.job import IdempotencyKey, Job
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage, audio_key, job_prefix, portrait_key, request_key
 from jobs.store import JobStore
-from models.audio import SAMPLE_RATE
 from models.decoding.decoder import Decoder
 from service.caller import Caller
 from service.requests import InputName
@@ -103,11 +102,11 @@ class Submissions:
     def _check(self, job: Job, portrait: bytes | None, audio: bytes | None) -> Job:
         """Return the job with what was learned of its inputs, which can be used."""
         if portrait is not None:
-            self._decoder.portrait(portrait)
+            self._decoder.check_portrait(portrait)
         if audio is None:
             return job
-        waveform = self._decoder.waveform(audio, self._audio_max_seconds)
-        return job.model_copy(update={"audio_seconds": len(waveform) / SAMPLE_RATE})
+        seconds = self._decoder.duration(audio, self._audio_max_seconds)
+        return job.model_copy(update={"audio_seconds": seconds})
 
     def _keep(self, job: Job, portrait: bytes | None, audio: bytes | None) -> None:
         if portrait is not None:

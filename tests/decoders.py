@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import read_waveform
+from models.audio import SAMPLE_RATE, read_waveform
 from models.decoding.decoder import Decoder
 from models.portrait import read_portrait
 
@@ -16,6 +16,12 @@ class DirectDecoder(Decoder):
 
     def portrait(self, file: bytes) -> NDArray[np.uint8]:
         return read_portrait(file)
+
+    def check_portrait(self, file: bytes) -> None:
+        self.portrait(file)
+
+    def duration(self, file: bytes, max_duration: float = 300.0) -> float:
+        return len(self.waveform(file, max_duration)) / SAMPLE_RATE
 
     def waveform(self, file: bytes, max_duration: float = 300.0) -> NDArray[np.float32]:
         return read_waveform(file, max_duration)

@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from models.audio import SAMPLE_RATE
 from models.decoding.confinement import LIMITS, Limits
 from models.decoding.messages import (
     ENDING,
@@ -24,6 +25,8 @@ from models.decoding.messages import (
     Refusal,
     Request,
     receive_image,
+    receive_image_size,
+    receive_length,
     receive_waveform,
 )
 from models.decoding.verdict import Decoded, judge
@@ -79,6 +82,24 @@ class Decoder:
             Request(Medium.AUDIO, file, max_duration),
             lambda stream: receive_waveform(stream, max_duration),
         )
+
+    def check_portrait(self, file: bytes) -> None:
+        """Decode a picture as `portrait` does, but keep its pixels out of this process.
+
+        Raises:
+            PortraitError, DecoderUnavailable: as `portrait`.
+        """
+        self._decode(Request(Medium.PORTRAIT, file, is_check=True), receive_image_size)
+
+    def duration(self, file: bytes, max_duration: float = 300.0) -> float:
+        """Decode a recording as `waveform` does; return the seconds alone.
+
+        Raises:
+            AudioError, DecoderUnavailable: as `waveform`.
+        """
+        request = Request(Medium.AUDIO, file, max_duration, is_check=True)
+        length = self._decode(request, lambda stream: receive_length(stream, max_duration))
+        return length / SAMPLE_RATE
 
     def start(self) -> None:
         """Start the server, without waiting until it is ready, unless it runs."""

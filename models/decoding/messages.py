@@ -1,9 +1,9 @@
 """What passes between a decoder and the process that decodes for it: plain bytes, all checked.
 
-    request   medium, max_duration, size         then the file
-    answer    PIXELS   height, width             then uint8 [H, W, 3]
-              SAMPLES  count, 0                  then float32 [N], in this machine's byte order
-              REFUSAL  bytes of code, of text    then both, in ASCII
+    request   medium, is_check, max_duration, bytes    then the file
+    answer    PIXELS   height, width                   then uint8 [H, W, 3], unless it is a check
+              SAMPLES  count, 0                        then float32 [N], unless it is a check
+              REFUSAL  bytes of code, of sentence      then both, in ASCII
 
 The process that answers has parsed what a stranger sent. Nothing it says is unpickled, believed
 about its size, or repeated before it was found to be what decoding gives.
@@ -34,7 +34,7 @@ NOT_CONFINED = 70
 OVERDUE = 1_000
 """The process took too long and was killed."""
 
-_REQUEST = Struct("!BdQ")
+_REQUEST = Struct("!B?dQ")
 _ANSWER = Struct("!BII")
 
 
@@ -59,15 +59,25 @@ class AnswerGarbled(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """A file to decode; of audio, at most `max_duration` seconds."""
+    """A file to decode.
+
+    Attributes:
+        medium: what it is to be decoded as.
+        file: its bytes.
+        max_duration: the seconds that audio may last.
+        is_check: it is decoded whole, but only the size of what comes of it is asked for.
+    """
 
     medium: Medium
     file: bytes
     max_duration: float = 0.0
+    is_check: bool = False
 
     def send(self, channel: socket) -> None:
         """Send the request whole."""
-        channel.sendall(_REQUEST.pack(self.medium, self.max_duration, len(self.file)))
+        channel.sendall(
+            _REQUEST.pack(self.medium, self.is_check, self.max_duration, len(self.file))
+        )
         channel.sendall(self.file)
 
 
@@ -89,21 +99,26 @@ class Refusal:
 
 def receive_request(stream: BufferedReader) -> Request:
     """Return the request that a decoder sent."""
-    medium, max_duration, size = _REQUEST.unpack(stream.read(_REQUEST.size))
-    return Request(Medium(medium), stream.read(size), max_duration)
+    medium, is_check, max_duration, size = _REQUEST.unpack(stream.read(_REQUEST.size))
+    return Request(Medium(medium), stream.read(size), max_duration, is_check)
 
 
-def send_array(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
-    """Send a picture, uint8 `[H, W, 3]`, or a waveform, float32 `[N]`."""
+def send_size(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    """Send the size of a picture, uint8 `[H, W, 3]`, or of a waveform, float32 `[N]`."""
     if array.dtype == np.uint8:
         channel.sendall(_ANSWER.pack(Tag.PIXELS, *array.shape[:2]))
     else:
         channel.sendall(_ANSWER.pack(Tag.SAMPLES, len(array), 0))
+
+
+def send_array(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    """Send a picture, uint8 `[H, W, 3]`, or a waveform, float32 `[N]`, and its size before it."""
+    send_size(channel, array)
     channel.sendall(np.ascontiguousarray(array).data.cast("B"))
 
 
-def receive_image(stream: BufferedReader) -> NDArray[np.uint8] | Refusal:
-    """Return the picture `[H, W, 3]` that was decoded, or why none was.
+def receive_image_size(stream: BufferedReader) -> tuple[int, int] | Refusal:
+    """Return the height and width of the picture that was decoded, or why none was.
 
     Raises:
         AnswerGarbled.
@@ -113,13 +128,25 @@ def receive_image(stream: BufferedReader) -> NDArray[np.uint8] | Refusal:
         return _receive_refusal(stream, height, width)
     if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
         raise AnswerGarbled(f"{tag.name} of {height} x {width} where a picture was due.")
-    image = np.empty((height, width, 3), np.uint8)
+    return height, width
+
+
+def receive_image(stream: BufferedReader) -> NDArray[np.uint8] | Refusal:
+    """Return the picture `[H, W, 3]` that was decoded, or why none was.
+
+    Raises:
+        AnswerGarbled.
+    """
+    size = receive_image_size(stream)
+    if isinstance(size, Refusal):
+        return size
+    image = np.empty((*size, 3), np.uint8)
     _receive_into(stream, image)
     return image
 
 
-def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.float32] | Refusal:
-    """Return the waveform `[N]` of at most `max_duration` seconds, or why there is none.
+def receive_length(stream: BufferedReader, max_duration: float) -> int | Refusal:
+    """Return the samples of a waveform of at most `max_duration` seconds, or why there is none.
 
     Raises:
         AnswerGarbled.
@@ -129,6 +156,18 @@ def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.
         return _receive_refusal(stream, count, rest)
     if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
         raise AnswerGarbled(f"{tag.name} of {count} where a waveform was due.")
+    return count
+
+
+def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.float32] | Refusal:
+    """Return the waveform `[N]` of at most `max_duration` seconds, or why there is none.
+
+    Raises:
+        AnswerGarbled.
+    """
+    count = receive_length(stream, max_duration)
+    if isinstance(count, Refusal):
+        return count
     waveform = np.empty(count, np.float32)
     _receive_into(stream, waveform)
     # False for what is not a number, too.

@@ -35,6 +35,7 @@ from models.decoding.messages import (
     Request,
     receive_request,
     send_array,
+    send_size,
 )
 from models.decoding.rehearsal import rehearse
 from models.errors import MediaError
@@ -163,7 +164,8 @@ def answer(channel: socket.socket, decoders: Mapping[Medium, Decode]) -> None:
     except Exception as error:  # noqa: BLE001
         Refusal(type(error).__name__, repr(error)).send(channel)
     else:
-        send_array(channel, decoded)
+        send = send_size if request.is_check else send_array
+        send(channel, decoded)
 
 
 def serve(decoders: Mapping[Medium, Decode] = DECODERS, limits: Limits = LIMITS) -> None:

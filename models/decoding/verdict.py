@@ -1,12 +1,9 @@
-"""What the caller is told of a file: its pixels or samples, or why it cannot be used."""
+"""What the caller is told of a file: what was decoded, or why it cannot be used."""
 
 import logging
 import signal
 from dataclasses import dataclass
 from typing import TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from models.decoding.confinement import Limits
 from models.decoding.messages import (
@@ -30,7 +27,7 @@ from models.errors import (
 
 logger = logging.getLogger(__name__)
 
-Decoded = TypeVar("Decoded", NDArray[np.uint8], NDArray[np.float32])
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,12 @@ def judge(
         raise DecoderUnavailable("A decoding process could not be confined.")
     if excess := _excess(answer, ending, limits):
         raise kind.too_demanding(f"Decoding the {kind.name} took {excess}.")
-    if ending == 0 and isinstance(answer, np.ndarray):
-        return answer
     if ending == 0 and isinstance(answer, Refusal) and (error := kind.error(answer)):
         raise error
-    said = "an answer" if isinstance(answer, np.ndarray) else repr(answer)
-    logger.warning("The decoder of a %s ended with %d and said %s", kind.name, ending, said)
+    if ending == 0 and not isinstance(answer, Refusal | AnswerGarbled):
+        return answer
+    said = answer if isinstance(answer, Refusal | AnswerGarbled) else "what it had decoded"
+    logger.warning("The decoder of a %s ended with %d and said %r", kind.name, ending, said)
     raise kind.unreadable(
         f"The {kind.name} is damaged in a way that ended the program which decoded it."
     )

@@ -2,7 +2,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
@@ -96,6 +96,7 @@ def test_pixels_are_those_of_direct_decoding(decoder: Decoder, name: str) -> Non
     image = decoder.portrait(PICTURES[name])
     np.testing.assert_array_equal(image, read_portrait(PICTURES[name]))
     assert image.flags.writeable
+    decoder.check_portrait(PICTURES[name])
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
@@ -103,11 +104,18 @@ def test_samples_are_those_of_direct_decoding(decoder: Decoder, name: str) -> No
     waveform = decoder.waveform(RECORDINGS[name])
     np.testing.assert_array_equal(waveform, read_waveform(RECORDINGS[name]))
     assert waveform.dtype == np.float32
+    assert decoder.duration(RECORDINGS[name]) == len(waveform) / SAMPLE_RATE
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
 def test_errors_are_those_of_direct_decoding(decoder: Decoder, name: str) -> None:
-    for confined, direct in ((decoder.portrait, read_portrait), (decoder.waveform, read_waveform)):
+    pairs: list[tuple[Callable[[bytes], object], Callable[[bytes], object]]] = [
+        (decoder.portrait, read_portrait),
+        (decoder.check_portrait, read_portrait),
+        (decoder.waveform, read_waveform),
+        (decoder.duration, read_waveform),
+    ]
+    for confined, direct in pairs:
         with pytest.raises(MediaError) as expected:
             direct(UNUSABLE[name])
         with pytest.raises(expected.type) as told:

@@ -11,9 +11,12 @@ from models.decoding.messages import (
     Refusal,
     Request,
     receive_image,
+    receive_image_size,
+    receive_length,
     receive_request,
     receive_waveform,
     send_array,
+    send_size,
 )
 from models.portrait import MAX_PIXELS
 
@@ -46,8 +49,18 @@ def samples(*values: float) -> bytes:
 
 def test_a_request_arrives_as_it_was_sent() -> None:
     wire = Wire()
-    Request(Medium.AUDIO, b"RIFF", 7.5).send(wire.channel)
-    assert receive_request(wire.stream) == Request(Medium.AUDIO, b"RIFF", 7.5)
+    request = Request(Medium.AUDIO, b"RIFF", 7.5, is_check=True)
+    request.send(wire.channel)
+    assert receive_request(wire.stream) == request
+
+
+def test_a_check_is_answered_with_the_size_alone() -> None:
+    wire = Wire()
+    send_size(wire.channel, np.zeros((64, 96, 3), np.uint8))
+    assert receive_image_size(wire.stream) == (64, 96)
+    wire = Wire()
+    send_size(wire.channel, np.zeros(1_000, np.float32))
+    assert receive_length(wire.stream, 1.0) == 1_000
 
 
 def test_a_picture_arrives_as_it_was_sent() -> None:
