@@ -1,0 +1,68 @@
+"""What can be seen of a system's workers from outside: their logs, their metrics, the records."""
+
+import re
+from contextlib import suppress
+
+import httpx
+
+from deploy.processes import LOOPBACK
+from jobs.errors import JobNotFound
+from jobs.job import Job, JobStatus
+from tests.faults.callers import Post
+from tests.faults.system import PATIENCE, FaultySystem
+from tests.waiting import wait_for
+
+DROPPED = 'amigo_worker_jobs_total{outcome="dropped"}'
+NOT_TAKEN = 'amigo_worker_jobs_total{outcome="not_taken"}'
+
+
+def accepted(*posts: Post) -> tuple[str, ...]:
+    """Return the jobs' ids once all are accepted."""
+    return tuple(post.accepted.result(PATIENCE) for post in posts)
+
+
+def await_job(
+    system: FaultySystem,
+    job_id: str,
+    *,
+    status: JobStatus = JobStatus.PROCESSING,
+    attempt: int = 0,
+    progress: float = 0.0,
+) -> Job:
+    """Return a job once it is in a state, in this attempt or a later one, and so far on."""
+
+    def look() -> Job | None:
+        with suppress(JobNotFound):
+            job = system.store.get(job_id)
+            is_there = job.attempt >= attempt and job.progress >= progress
+            return job if job.status is status and is_there else None
+        return None
+
+    return wait_for(look, PATIENCE) or system.store.get(job_id)
+
+
+def holder(system: FaultySystem, job_id: str, attempt: int = 1) -> str:
+    """Return the worker that began an attempt, once its log tells so."""
+
+    def look() -> str | None:
+        words = f"job={job_id} attempt={attempt} stage=fetching"
+        logs = (system.folder / "logs").glob("worker-*.log")
+        return next((log.stem for log in logs if words in log.read_text()), None)
+
+    name = wait_for(look, PATIENCE)
+    assert name is not None
+    return name
+
+
+def metric(system: FaultySystem, worker: str, line: str) -> float:
+    """Return a number that a worker tells; 0 before it does."""
+    port = system._children[worker].program.env["AMIGO_METRICS_PORT"]
+    text = httpx.get(f"http://{LOOPBACK}:{port}/metrics", timeout=PATIENCE).text
+    found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def objects(system: FaultySystem, job_id: str) -> set[str]:
+    """Return the keys of a job's objects, without what all of them begin with."""
+    prefix = f"jobs/{job_id}/"
+    return {item.key.removeprefix(prefix) for item in system.storage.objects(prefix)}

@@ -1,0 +1,252 @@
+"""Valkey and the object store gone, silent, failing or full, at each moment of a job's life."""
+
+import resource
+import shutil
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import httpx
+import pytest
+from redis import Redis
+
+from deploy.processes import LOOPBACK
+from jobs.job import JobStatus
+from tests.faults.callers import JOBS_PATH
+from tests.faults.gateway import Gateway, Mood
+from tests.faults.history import LOSE, Faulted, Revived
+from tests.faults.observing import accepted, await_job
+from tests.faults.steps import Strike
+from tests.faults.system import CHILD, PATIENCE, S3, VALKEY, FaultySystem
+from tests.integration.workers.conftest import picture
+from tests.integration.workers.pipelines import SLOW
+from tests.media import babble, recording
+from tests.waiting import wait_for
+
+CHILD_1 = f"worker-1{CHILD}"
+MOODS = [
+    Mood.CLOSED,
+    Mood.BROKEN,
+    pytest.param(Mood.SILENT, marks=pytest.mark.thorough),  # it costs every client's timeouts
+]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    """The way to the object store, for every process of the system."""
+    with Gateway().running() as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def running_system(
+    gateway: Gateway, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FaultySystem]:
+    environment = {"AMIGO_S3_ENDPOINT_URL": gateway.url, "AMIGO_PATIENCE_SECONDS": "3"}
+    system = FaultySystem(tmp_path_factory.mktemp("system"), environment=environment)
+    gateway.target = (LOOPBACK, system.s3.ports.s3)
+    with system:
+        yield system
+
+
+def post_once(system: FaultySystem) -> httpx.Response:
+    """Post a job without a key, as a caller does that never asks again."""
+    files = {"portrait": picture(), "audio": recording(babble(1.0), "wav", "pcm_s16le")}
+    url = f"{system.urls[0]}{JOBS_PATH}"
+    return httpx.post(url, files=files, data={"consent": "true"}, timeout=PATIENCE)
+
+
+def fail(system: FaultySystem, gateway: Gateway, mood: Mood) -> None:
+    gateway.mood = mood
+    system.history.record(Faulted(mood, S3))
+
+
+def heal(system: FaultySystem, gateway: Gateway) -> None:
+    gateway.mood = Mood.OPEN
+    system.history.record(Revived(S3))
+
+
+def log(system: FaultySystem, name: str) -> str:
+    return (system.folder / "logs" / f"{name}.log").read_text()
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_while_the_object_store_fails_jobs_are_refused_and_nothing_is_left_of_them(
+    system: FaultySystem, gateway: Gateway, mood: Mood
+) -> None:
+    fail(system, gateway, mood)
+    refused = post_once(system)
+    heal(system, gateway)
+
+    assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert refused.json()["code"] == "storage_unavailable"
+    assert "Retry-After" in refused.headers
+    assert not system.check().jobs
+    assert post_once(system).status_code == HTTPStatus.ACCEPTED
+
+
+@pytest.mark.parametrize("mood", MOODS)
+@pytest.mark.parametrize(
+    "moment",
+    [
+        Strike("Inputs.portrait", "before", "tell"),
+        Strike("ObjectStorage.put", "before", "tell", about="video.mp4"),
+    ],
+    ids=["fetching", "storing"],
+)
+def test_an_object_store_that_fails_for_a_while_is_waited_for(
+    system: FaultySystem, gateway: Gateway, moment: Strike, mood: Mood
+) -> None:
+    trap = system.arm(CHILD_1, moment)
+    post = system.post()
+    system.await_strike(trap, moment)
+    tried = log(system, "worker-1").count("Trying again")
+    fail(system, gateway, mood)
+    trap.release()
+    wait_for(lambda: log(system, "worker-1").count("Trying again") > tried, PATIENCE)
+    heal(system, gateway)
+
+    (job_id,) = accepted(post)
+    assert system.check(post).jobs[job_id].status is JobStatus.SUCCEEDED
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("mood", [Mood.CLOSED, Mood.BROKEN])
+def test_an_object_store_that_fails_for_too_long_leaves_the_job_to_another_attempt(
+    system: FaultySystem, gateway: Gateway, mood: Mood
+) -> None:
+    moment = Strike("ObjectStorage.put", "before", "tell", about="video.mp4")
+    trap = system.arm(CHILD_1, moment)
+    post = system.post()
+    system.await_strike(trap, moment)
+    fail(system, gateway, mood)
+    trap.release()
+    (job_id,) = accepted(post)
+    wait_for(lambda: system.store.get(job_id).attempt >= 2, PATIENCE)
+    heal(system, gateway)
+
+    assert system.check(post).jobs[job_id].status is JobStatus.SUCCEEDED
+
+
+def test_an_object_store_that_is_killed_keeps_what_it_has(system: FaultySystem) -> None:
+    post = system.post(seed=SLOW)
+    (job_id,) = accepted(post)
+    await_job(system, job_id)
+    system.kill(S3)
+    system.revive(S3)
+
+    assert system.check(post).jobs[job_id].status is JobStatus.SUCCEEDED
+
+
+def test_while_valkey_is_dead_jobs_are_refused_and_nothing_is_left_of_them(
+    system: FaultySystem,
+) -> None:
+    moment = Strike("JobStore.accept", "before", "tell")
+    trap = system.arm("service-1", moment)
+    post = system.post()
+    system.await_strike(trap, moment)
+    system.kill(VALKEY)
+    trap.release()
+    refused = post_once(system)
+    system.revive(VALKEY)
+
+    assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert refused.json()["code"] == "store_unavailable"
+    assert len(system.check(post).jobs) == 1
+
+
+def test_a_job_accepted_as_valkey_dies_is_dispatched_when_it_lives(system: FaultySystem) -> None:
+    moment = Strike("JobQueue.dispatch", "before", "tell")
+    trap = system.arm("service-1", moment)
+    post = system.post()
+    system.await_strike(trap, moment)
+    system.kill(VALKEY)
+    trap.release()
+    accepted(post)
+    system.revive(VALKEY)
+
+    system.check(post)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        Strike("Progress._report_frames", "before", "tell"),
+        Strike("JobStore.finish", "before", "tell"),
+        Strike("JobStore.finish", "after", "tell"),
+    ],
+    ids=["rendering", "finishing", "finished"],
+)
+def test_a_valkey_that_dies_while_a_job_is_made_costs_no_video(
+    system: FaultySystem, moment: Strike
+) -> None:
+    trap = system.arm(CHILD_1, moment)
+    post = system.post()
+    system.await_strike(trap, moment)
+    system.kill(VALKEY)
+    trap.release()
+    system.revive(VALKEY)
+
+    (job_id,) = accepted(post)
+    assert system.check(post).jobs[job_id].status is JobStatus.SUCCEEDED
+
+
+def test_a_full_valkey_refuses_jobs_and_ends_those_it_has_once_there_is_room(
+    system: FaultySystem,
+) -> None:
+    post = system.post(seed=SLOW, seconds=2.0)
+    (job_id,) = accepted(post)
+    await_job(system, job_id)
+    with Redis.from_url(system.valkey.url) as client:
+        client.config_set("maxmemory", "1mb")
+        system.history.record(Faulted("fill", VALKEY, "memory"))
+        refused = post_once(system)
+        client.config_set("maxmemory", "0")
+        system.history.record(Revived(VALKEY))
+
+    assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert refused.json()["code"] == "store_unavailable"
+    assert list(system.check(post).jobs) == [job_id]
+
+
+def test_a_valkey_whose_disk_is_full_stops_and_forgets_nothing_it_has_promised(
+    system: FaultySystem,
+) -> None:
+    posts = [system.post(seed=SLOW) for _ in range(3)]
+    accepted(*posts)
+    written = sum(file.stat().st_size for file in system.valkey.directory.rglob("*.aof"))
+    # The next write ends in the middle of a record, as on a disk that has no room left.
+    resource.prlimit(system.pid(VALKEY), resource.RLIMIT_FSIZE, (written + 100, -1))
+    system.history.record(Faulted("fill", VALKEY, "disk"))
+    wait_for(lambda: not system.is_alive(VALKEY), PATIENCE)
+    refused = post_once(system)
+    system.revive(VALKEY)
+
+    assert refused.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    assert len(system.check(*posts).jobs) == 3
+
+
+@pytest.mark.parametrize(
+    "is_deleted",
+    [
+        pytest.param(False, id="emptied"),
+        pytest.param(True, id="data deleted", marks=pytest.mark.thorough),
+    ],
+)
+def test_what_an_emptied_valkey_had_promised_is_restored_from_the_journal(
+    system: FaultySystem, is_deleted: bool
+) -> None:
+    system.settle()  # what is still to be swept would be forgotten
+    posts = [system.post(seed=SLOW, seconds=2.0, webhook=n != 1) for n in range(3)]
+    job_ids = accepted(*posts)
+    wait_for(lambda: any(system.store.get(each).progress > 0.2 for each in job_ids), PATIENCE)
+    if is_deleted:
+        system.kill(VALKEY)
+        shutil.rmtree(system.valkey.directory / "appendonlydir")
+        system.revive(VALKEY)
+    else:
+        with Redis.from_url(system.valkey.url) as client:
+            client.flushall()
+    system.history.record(Faulted(LOSE, VALKEY))
+
+    jobs = system.check(*posts).jobs
+    assert {jobs[each].status for each in job_ids} == {JobStatus.SUCCEEDED}

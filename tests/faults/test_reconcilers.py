@@ -1,0 +1,104 @@
+"""Several reconcilers at once, one of them frozen in the middle of its work and led past."""
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from jobs.job import JobStatus
+from jobs.layout import LEADER, OUTBOX
+from tests.faults.observing import accepted, await_job, holder, objects
+from tests.faults.steps import Strike, Trap
+from tests.faults.system import CHILD, PATIENCE, FaultySystem
+from tests.integration.workers.pipelines import SLOW
+from tests.waiting import wait_for
+
+RECONCILERS = ("housekeeping-1", "housekeeping-2")
+
+
+@pytest.fixture(scope="module")
+def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultySystem]:
+    with FaultySystem(tmp_path_factory.mktemp("system"), workers=2, housekeepings=2) as system:
+        yield system
+
+
+def freeze_whoever_comes_to(system: FaultySystem, step: str) -> tuple[list[Trap], Strike]:
+    """Let the first reconciler that gets to a step stop there."""
+    strike = Strike(step, "before", "stop")
+    return [system.arm(name, strike) for name in RECONCILERS], strike
+
+
+def await_the_frozen(system: FaultySystem, traps: list[Trap], strike: Strike) -> str:
+    """Return the reconciler that stopped, the other free to go on."""
+    wait_for(lambda: any(trap.is_struck for trap in traps), PATIENCE)
+    frozen = next(trap for trap in traps if trap.is_struck)
+    for trap in traps:
+        if trap is not frozen:
+            trap.disarm()
+    system.await_strike(frozen, strike)
+    return frozen.name
+
+
+def test_one_leads_and_another_takes_over_when_it_is_killed(system: FaultySystem) -> None:
+    with Redis.from_url(system.valkey.url) as client:
+        leader = wait_for(lambda: client.get(LEADER), PATIENCE)
+        for name in RECONCILERS:
+            system.kill(name)
+            system.revive(name)
+        wait_for(lambda: client.get(LEADER) not in (None, leader), PATIENCE)
+
+    system.check(system.post())
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "JobStore.requeue_expired",
+        pytest.param("Reconciler._dispatch", marks=pytest.mark.thorough),
+        pytest.param("JobQueue.dispatch", marks=pytest.mark.thorough),
+    ],
+)
+def test_one_that_sleeps_over_its_leadership_takes_no_job_from_whoever_has_it_by_then(
+    system: FaultySystem, step: str
+) -> None:
+    post = system.post(seed=SLOW, seconds=3.0)
+    (job_id,) = accepted(post)
+    await_job(system, job_id, progress=0.2)
+    traps, strike = freeze_whoever_comes_to(system, step)
+    system.kill(f"{holder(system, job_id)}{CHILD}")
+    frozen = await_the_frozen(system, traps, strike)
+    await_job(system, job_id, attempt=2, progress=0.3)
+    system.thaw(frozen)
+
+    job = system.check(post).jobs[job_id]
+    assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 2)
+
+
+def test_one_that_sleeps_before_it_clears_a_job_deletes_no_video(system: FaultySystem) -> None:
+    traps, strike = freeze_whoever_comes_to(system, "ObjectStorage.delete_prefix")
+    first = system.post()
+    (job_id,) = accepted(first)
+    await_job(system, job_id, status=JobStatus.SUCCEEDED)
+    frozen = await_the_frozen(system, traps, strike)
+    second = system.post()
+    accepted(second)
+    wait_for(lambda: not system.store.spent(), PATIENCE)
+    system.thaw(frozen)
+
+    system.check(first, second)
+    assert f"attempts/{1}/video.mp4" in objects(system, job_id)
+
+
+def test_two_that_both_take_themselves_for_the_leader_do_no_harm(system: FaultySystem) -> None:
+    posts = [system.post(seed=SLOW) for _ in range(6)]
+    job_ids = accepted(*posts)
+    with Redis.from_url(system.valkey.url) as client:
+
+        def depose() -> bool:
+            client.delete(LEADER)
+            client.zadd(OUTBOX, dict.fromkeys(job_ids, 1), xx=True)  # all messages are due, again
+            return sum(not system.store.get(each).status.is_final for each in job_ids) < 2
+
+        wait_for(depose, PATIENCE)
+
+    system.check(*posts)

@@ -1,0 +1,74 @@
+"""Workers that fall silent for longer than a lease, and come back with a result nobody wants."""
+
+from jobs.job import JobStatus
+from tests.faults.observing import (
+    DROPPED,
+    accepted,
+    await_job,
+    holder,
+    metric,
+    objects,
+)
+from tests.faults.steps import Strike
+from tests.faults.system import CHILD, PATIENCE, FaultySystem
+from tests.integration.workers.pipelines import SLOW
+from tests.waiting import wait_for
+
+
+def test_a_child_frozen_beyond_its_lease_loses_the_job_and_its_late_result_is_dropped(
+    system: FaultySystem,
+) -> None:
+    post = system.post(seed=SLOW, seconds=3.0)
+    (job_id,) = accepted(post)
+    await_job(system, job_id, progress=0.2)
+    silent = holder(system, job_id)
+    dropped = metric(system, silent, DROPPED)
+    system.freeze(f"{silent}{CHILD}")
+    await_job(system, job_id, attempt=2)
+    system.thaw(f"{silent}{CHILD}")
+    wait_for(lambda: metric(system, silent, DROPPED) == dropped + 1, PATIENCE)
+
+    job = system.check(post).jobs[job_id]
+    assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 2)
+
+
+def test_a_worker_frozen_as_it_says_that_it_has_finished_leaves_nothing_of_its_video(
+    system: FaultySystem,
+) -> None:
+    finishing = Strike("JobStore.finish", "before", "stop")
+    traps = [system.arm(f"worker-{n}{CHILD}", finishing) for n in (1, 2)]
+    post = system.post()
+    (job_id,) = accepted(post)
+    wait_for(lambda: any(trap.is_struck for trap in traps), PATIENCE)
+    silent = next(trap.name for trap in traps if trap.is_struck)
+    for trap in traps:
+        trap.disarm()
+    system.freeze(silent.removesuffix(CHILD))
+    await_job(system, job_id, status=JobStatus.SUCCEEDED)
+    left = objects(system, job_id)
+    system.thaw(silent)
+    system.thaw(silent.removesuffix(CHILD))
+
+    job = system.check(post).jobs[job_id]
+    assert job.attempt == 2
+    assert "attempts/1/video.mp4" in left
+    assert objects(system, job_id) == {
+        f"attempts/2/{name}" for name in ("video.mp4", "poster.jpg", "landmarks.npz")
+    }
+
+
+def test_a_worker_that_wakes_after_its_job_was_deleted_leaves_nothing(
+    system: FaultySystem,
+) -> None:
+    post = system.post(seed=SLOW, seconds=3.0, webhook=False)
+    (job_id,) = accepted(post)
+    await_job(system, job_id, progress=0.2)
+    silent = holder(system, job_id)
+    system.freeze(f"{silent}{CHILD}")
+    system.callers.delete(job_id)
+    wait_for(lambda: not system.store.spent() and not objects(system, job_id), PATIENCE)
+    system.thaw(f"{silent}{CHILD}")
+
+    later = system.post()
+    assert job_id not in system.check(later).jobs
+    assert not objects(system, job_id)
