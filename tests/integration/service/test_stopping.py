@@ -1,0 +1,132 @@
+"""SIGTERM at a service: what is under way ends well, or leaves nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx
+import pytest
+from redis import Redis
+
+from deploy.processes import free_port
+from jobs.job import JobStatus
+from jobs.queue import queue_name
+from jobs.settings import Settings
+from jobs.storage import ObjectStorage
+from jobs.store import JobStore
+from tests.jobs_examples import new_job
+from tests.service_examples import upload
+from tests.waiting import wait_for
+
+PATIENCE = 60.0
+"""Seconds that anything a test waits for may take, on a busy machine too."""
+
+STOPPED = -signal.SIGTERM
+"""The status of a process that did as it was told; uvicorn passes the signal on at the end."""
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """`python -m service`."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None
+        try:
+            return httpx.get(f"{self.url}/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    def is_closed(self) -> bool:
+        """Tell whether it takes no connections any more."""
+        try:
+            return not httpx.get(f"{self.url}/livez")
+        except httpx.TransportError:
+            return True
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[RunningService]:
+    port = free_port()
+    environment = {
+        **os.environ,
+        "AMIGO_VALKEY_URL": settings.valkey_url,
+        "AMIGO_S3_ENDPOINT_URL": settings.s3_endpoint_url,
+        "AMIGO_S3_BUCKET": settings.s3_bucket,
+        "AMIGO_S3_ACCESS_KEY": settings.s3_access_key,
+        "AMIGO_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
+        "AMIGO_LISTEN_PORT": str(port),
+        "AMIGO_SHUTDOWN_SECONDS": "5",
+    }
+    command = [sys.executable, "-m", "service"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+        running = RunningService(process, f"http://127.0.0.1:{port}")
+        wait_for(running.is_ready, PATIENCE)
+        yield running
+        process.kill()
+
+
+@pytest.fixture
+def body() -> tuple[dict[str, str], bytes]:
+    """The headers and the body of a good upload."""
+    request = httpx.Request("POST", "http://127.0.0.1/v1/jobs", files=upload())
+    return {"Content-Type": request.headers["content-type"]}, request.read()
+
+
+def test_an_upload_under_way_becomes_a_job(
+    service: RunningService, body: tuple[dict[str, str], bytes], store: JobStore, valkey_url: str
+) -> None:
+    headers, content = body
+
+    def halves() -> Iterator[bytes]:
+        yield content[: len(content) // 2]
+        service.process.send_signal(signal.SIGTERM)
+        wait_for(service.is_closed, PATIENCE)
+        yield content[len(content) // 2 :]
+
+    answer = httpx.post(f"{service.url}/v1/jobs", content=halves(), headers=headers, timeout=60)
+    assert answer.status_code == 202
+    assert store.get(answer.json()["id"]).status is JobStatus.QUEUED
+    with Redis.from_url(valkey_url) as client:
+        assert client.llen(queue_name(store.get(answer.json()["id"]).priority)) == 1
+    assert service.process.wait(PATIENCE) == STOPPED
+
+
+def test_an_upload_that_does_not_end_in_time_leaves_nothing(
+    service: RunningService,
+    body: tuple[dict[str, str], bytes],
+    store: JobStore,
+    storage: ObjectStorage,
+) -> None:
+    headers, content = body
+
+    def half() -> Iterator[bytes]:
+        yield content[: len(content) // 2]
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(PATIENCE)
+
+    with suppress(httpx.TransportError):
+        answer = httpx.post(f"{service.url}/v1/jobs", content=half(), headers=headers, timeout=60)
+        assert not answer.is_success
+    assert sum(store.counts().values()) == 0
+    assert list(storage.objects("jobs/")) == []
+
+
+def test_followers_are_let_go_and_the_process_ends(
+    service: RunningService, store: JobStore
+) -> None:
+    job = new_job()
+    store.accept(job)
+    url = f"{service.url}/v1/jobs/{job.id}/events"
+    with httpx.stream("GET", url, timeout=PATIENCE) as answer:
+        news = answer.iter_lines()
+        assert next(news)
+        service.process.send_signal(signal.SIGTERM)
+        list(news)  # to its end: an answer that breaks off is an error
+    assert service.process.wait(PATIENCE) == STOPPED
