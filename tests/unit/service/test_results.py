@@ -202,7 +202,6 @@ def test_landmarks_in_json_are_served_in_ranges_and_without_a_body(
     assert (head.content, head.headers["content-length"]) == (b"", str(len(whole.content)))
 
 
-@pytest.mark.parametrize("name", ["poster", "landmarks"])
 @pytest.mark.parametrize("kept", [0, 10, 100, -30])
 def test_landmarks_that_are_damaged_are_told_to_be(
     http: TestClient, backstage: Backstage, landmarks: str, kept: int
@@ -221,6 +220,7 @@ def test_landmarks_that_are_no_numbers_are_told_to_be_damaged(
     assert_problem(http.get(landmarks), ProblemType.RESULT_NOT_FOUND, "damaged")
 
 
+@pytest.mark.parametrize("name", ["poster", "landmarks"])
 def test_a_job_made_without_a_file_has_none(
     http: TestClient, backstage: Backstage, name: str
 ) -> None:
