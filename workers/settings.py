@@ -46,7 +46,9 @@ class WorkerSettings(Settings):
         None, description="The certificate's private key (PEM, not encrypted)."
     )
     c2pa_timestamp_url: str | None = Field(
-        None, description="The RFC 3161 service that dates signatures; left out: nobody is asked."
+        None,
+        pattern=r"^https?://\S+$",
+        description="The RFC 3161 service that dates signatures; left out: nobody is asked.",
     )
     patience_seconds: float = Field(
         60.0, gt=0, description="How long an attempt waits for a component that does not answer."

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from PIL import Image
 
+from jobs.errors import Unavailable
 from models.provenance import MODEL, SOURCE_TYPE, Provenance
 from workers.settings import WorkerSettings
 
@@ -35,6 +36,10 @@ class SigningFailed(Exception):
     """A file could not be signed, though a file was before."""
 
 
+class TimestampUnavailable(Unavailable):
+    """Only the service that is to tell the time keeps a file from being signed."""
+
+
 _REFUSALS = (C2paError, OSError, SigningFailed, TypeError, UnsupportedAlgorithm, ValueError)
 
 
@@ -55,6 +60,7 @@ class ManifestSigner:
         info = C2paSignerInfo(_algorithm(key), chain, key, timestamp_url)
         self._signer = Signer.from_info(info)
         self._context = Context.from_dict(_OPTIONS)
+        self._untimed = ManifestSigner(chain, key) if timestamp_url else None
 
     @classmethod
     def open(cls, settings: WorkerSettings) -> Self | None:
@@ -67,21 +73,29 @@ class ManifestSigner:
         if certificate is None or key is None:
             return None
         try:
-            pems = certificate.read_bytes(), key.read_bytes()
-            # Not with a time stamp: a service that is down now keeps no worker from starting.
-            cls(*pems).sign(_blank(), JPEG, Provenance.now())
-            return cls(*pems, settings.c2pa_timestamp_url)
+            signer = cls(certificate.read_bytes(), key.read_bytes(), settings.c2pa_timestamp_url)
+            signer.try_out()
         except _REFUSALS as error:
             raise SignerRefused(
                 f"AMIGO_C2PA_CERTIFICATE ({certificate}) and AMIGO_C2PA_PRIVATE_KEY ({key}) "
                 f"cannot sign: {error}"
             ) from error
+        return signer
+
+    def try_out(self) -> None:
+        """Return when the certificate signs; a service that is to tell the time is not asked.
+
+        Raises:
+            SigningFailed: it does not.
+        """
+        (self._untimed or self).sign(_blank(), JPEG, Provenance.now())
 
     def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
         """Put a signed manifest in a file.
 
         Raises:
             SigningFailed: it cannot be signed; the file is as it was.
+            TimestampUnavailable: not now.
         """
         signed = path.with_name(f"signed-{path.name}")
         with path.open("rb") as source, signed.open("w+b") as target:
@@ -93,6 +107,7 @@ class ManifestSigner:
 
         Raises:
             SigningFailed: they cannot be signed.
+            TimestampUnavailable: not now.
         """
         signed = BytesIO()
         self._sign(BytesIO(data), signed, media_type, provenance)
@@ -105,6 +120,9 @@ class ManifestSigner:
             with Builder(_manifest(provenance), context=self._context) as builder:
                 builder.sign(self._signer, media_type, source, target)
         except C2paError as error:
+            if self._untimed is not None:
+                self._untimed.sign(_blank(), JPEG, provenance)
+                raise TimestampUnavailable(f"No time stamp could be got: {error}") from error
             raise SigningFailed(f"No manifest could be signed: {error}") from error
 
 

@@ -189,9 +189,9 @@ class Synthesizer:
             timings=synthesis.timings,
         )
         poster, track = make_poster(video, provenance), synthesis.track.to_npz(provenance)
-        if self.signer is not None:
-            self.signer.sign_file(video, MP4, provenance)
-            poster = self.signer.sign(poster, JPEG, provenance)
+        if (signer := self.signer) is not None:
+            self.patience.call(lambda: signer.sign_file(video, MP4, provenance))
+            poster = self.patience.call(lambda: signer.sign(poster, JPEG, provenance))
         self._put(result.video_key, video, MP4)
         self._put(poster_key(job.id, job.attempt), poster, JPEG)
         self._put(landmarks_key(job.id, job.attempt), track, "application/x-npz")

@@ -9,14 +9,19 @@ from io import BytesIO
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
+from deploy.processes import free_port
 from jobs.job import JobStatus
 from jobs.storage import poster_key, video_key
+from models.provenance import Provenance
+from models.video import encode_video
 from tests.integration.workers.conftest import Client, StartWorker
+from tests.media import babble
 from tests.signing_authority import SigningAuthority
 from workers.settings import WorkerSettings
-from workers.signing import JPEG, MP4, ManifestSigner
+from workers.signing import JPEG, MP4, ManifestSigner, TimestampUnavailable
 
 ROOT = Path(__file__).parents[3]
 
@@ -33,6 +38,18 @@ def test_the_documented_commands_make_a_certificate_that_signs(tmp_path: Path) -
         c2pa_certificate=tmp_path / "chain.pem", c2pa_private_key=tmp_path / "signing.key"
     )
     assert ManifestSigner.open(settings) is not None
+
+
+def test_without_its_time_stamp_nothing_is_signed_and_nothing_changed(tmp_path: Path) -> None:
+    certificate, video = SigningAuthority().issue(), tmp_path / "video.mp4"
+    encode_video(video, [np.zeros((5, 64, 64, 3), np.uint8)], babble(0.2))
+    before = video.read_bytes()
+    url = f"http://127.0.0.1:{free_port()}/"
+    signer = ManifestSigner(certificate.chain, certificate.key, url)
+    signer.try_out()
+    with pytest.raises(TimestampUnavailable, match="time stamp"):
+        signer.sign_file(video, MP4, Provenance.now())
+    assert video.read_bytes() == before
 
 
 def test_a_worker_marks_and_signs_as_its_operator_says(

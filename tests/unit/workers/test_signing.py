@@ -184,6 +184,11 @@ def test_a_part_of_the_settings_alone_is_refused(name: str) -> None:
         WorkerSettings.model_validate({name: "https://example.com"})
 
 
+def test_only_an_address_of_the_web_tells_the_time(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="c2pa_timestamp_url"):
+        settings(tmp_path, AUTHORITY.issue(), c2pa_timestamp_url="timestamps.example.com")
+
+
 def test_what_cannot_be_signed_stays_as_it_was(file: Path) -> None:
     file.write_bytes(b"no video")
     with pytest.raises(SigningFailed):

@@ -35,7 +35,7 @@ from workers.outbound import Outbound
 from workers.patience import Patience
 from workers.run_directory import RunDirectory
 from workers.settings import WorkerSettings
-from workers.signing import JPEG, MP4, ManifestSigner, SigningFailed
+from workers.signing import JPEG, MP4, ManifestSigner, SigningFailed, TimestampUnavailable
 from workers.synthesis import INTERNAL_ERROR, MARKED, Synthesizer, synthesis_options
 
 FOR_EVER = 1_000_000
@@ -225,6 +225,24 @@ def test_with_a_certificate_video_and_poster_are_signed(floor: Floor) -> None:
     made = floor.storage.contents
     assert authority.judge(made[video_key(floor.job_id, 1)], MP4) == "Trusted"
     assert authority.judge(made[poster_key(floor.job_id, 1)], JPEG) == "Trusted"
+
+
+def test_a_service_that_tells_no_time_is_waited_for_and_not_held_against_the_job(
+    floor: Floor,
+) -> None:
+    certificate = SigningAuthority().issue()
+
+    class Untimed(ManifestSigner):
+        def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
+            raise TimestampUnavailable("No time stamp could be got.")
+
+    signer = Untimed(certificate.chain, certificate.key)
+    floor.synthesizer = replace(floor.synthesizer, signer=signer)
+
+    assert floor.run() is Outcome.HANDED_BACK
+    assert floor.job.status is JobStatus.QUEUED
+    assert floor.job.attempts_counted == 0
+    assert floor.objects == floor.inputs
 
 
 def test_what_cannot_be_signed_is_tried_again_and_never_handed_out(floor: Floor) -> None:
