@@ -11,9 +11,12 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
     "Content-Security-Policy": NOTHING_ALLOWED,
 }
-"""What every answer carries."""
+"""What every answer carries, unless its route knows better."""
 
 
 class SecurityHeaders:

@@ -1,24 +1,24 @@
 """The pages for people: one to make a video, one to read about the API."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 router = APIRouter(include_in_schema=False)
 
 WEB = Path(__file__).parents[1] / "web"
 
+_MAY_BE_KEPT = {"Cache-Control": "no-cache"}
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "media-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'"
 )
-# Swagger UI styles itself inline and carries its pictures as data.
-_DOCS_POLICY = _PAGE_POLICY.replace(
-    "style-src 'self'; img-src 'self'", "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
-)
+# Swagger UI carries its pictures as data.
+_DOCS_POLICY = _PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 
 @router.get("/")
@@ -35,10 +35,19 @@ async def read_docs() -> FileResponse:
 
 def mount_assets(app: FastAPI) -> None:
     """Serve the pages' scripts and styles, Swagger UI's from the package that carries them."""
-    app.mount("/web", StaticFiles(directory=WEB))
-    app.mount("/swagger", StaticFiles(packages=[("fastapi_offline", "static")]))
+    app.mount("/web", _Assets(directory=WEB))
+    app.mount("/swagger", _Assets(packages=[("fastapi_offline", "static")]))
+
+
+class _Assets(StaticFiles):
+    """Files that a browser may keep, and asks each time whether they have changed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        answer = super().file_response(*args, **kwargs)
+        answer.headers.update(_MAY_BE_KEPT)
+        return answer
 
 
 def _page(name: str, policy: str) -> FileResponse:
-    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-cache"}
+    headers = {"Content-Security-Policy": policy, **_MAY_BE_KEPT}
     return FileResponse(WEB / name, headers=headers, media_type="text/html")

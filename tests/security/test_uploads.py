@@ -13,6 +13,7 @@ from time import monotonic
 import pytest
 
 from service.connections import MAX_HEADER_BYTES
+from service.security_headers import HEADERS
 from tests.processes import PATIENCE, RunningService, running_service
 from tests.waiting import wait_for
 
@@ -370,7 +371,8 @@ def test_what_is_no_request_is_told_so_and_the_connection_is_closed(
     caller.send(junk)
     answer = caller.answer()
     assert (answer.status, answer.code) == (400, "malformed_request")
-    assert answer.headers["x-content-type-options"] == "nosniff"
+    for name, value in HEADERS.items():
+        assert answer.headers[name.lower()] == value
     assert caller.is_let_go()
 
 

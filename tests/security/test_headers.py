@@ -1,0 +1,231 @@
+"""Headers that bind browsers: on every route, with every status, whoever asks."""
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import sync_playwright
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.testclient import TestClient
+
+from jobs.errors import KeyInvalid
+from jobs.job import utc_now
+from jobs.keys import ApiKey
+from service.app import create_app
+from service.components import Components
+from service.security_headers import HEADERS
+from service.settings import ServiceSettings
+from tests.decoders import DirectDecoder
+from tests.e2e.test_page import CHROMIUM
+from tests.jobs_examples import new_job
+from tests.processes import RunningService, running_service
+from tests.service_examples import upload
+from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import FakeAssetRoom, FakeQueue, FakeStorage, FakeStore, FakeWatcher
+from tests.unit.service.test_results import finished
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
+SETTINGS = ServiceSettings(cors_origins=("https://app.example",))
+PRIVATE = ("no-store", "private, no-store", "private, no-cache")
+"""What may be said of how a job's data is kept."""
+
+
+def paths(routes: list[BaseRoute]) -> Iterator[str]:
+    """Yield the path of every route, of included routers and mounted folders too."""
+    for route in routes:
+        if isinstance(route, Route):
+            yield route.path
+        elif isinstance(route, Mount):
+            yield f"{route.path}/nothing.js"
+        else:
+            yield from paths(route.original_router.routes)  # type: ignore[attr-defined]
+
+
+PATHS = sorted({*paths(create_app(SETTINGS).routes), "/nowhere", "//", "/v1/jobs/", "/%00"})
+
+
+@pytest.fixture
+def backstage() -> Backstage:
+    return Backstage(FakeStore(), FakeStorage(), FakeQueue(), FakeWatcher(), FakeAssetRoom())
+
+
+def app_on(backstage: Backstage, settings: ServiceSettings = SETTINGS) -> FastAPI:
+    components = Components.wire(
+        settings,
+        backstage.store,
+        backstage.storage,
+        backstage.queue,
+        backstage.watcher,
+        DirectDecoder(),
+        backstage.asset_room,
+    )
+    return create_app(settings, components)
+
+
+@pytest.fixture
+def http(backstage: Backstage) -> Iterator[TestClient]:
+    app = app_on(backstage)
+    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as client:
+        yield client
+
+
+def assert_bound(answer: httpx2.Response) -> None:
+    """Every header of ours is there once, and says what it must."""
+    for name, value in HEADERS.items():
+        told = answer.headers.get_list(name)
+        assert len(told) == 1, (name, told)
+        if name not in ("Content-Security-Policy", "Cache-Control"):
+            assert told == [value]
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe-eval" not in policy
+    assert "script-src 'self'" in policy or "script-src" not in policy
+    assert "server" not in answer.headers
+    assert "x-request-id" in answer.headers
+
+
+def test_the_walk_knows_the_routes() -> None:
+    known = {"/", "/docs", "/openapi.json", "/metrics", "/v1/jobs/{job_id}/events", "/v1/assets"}
+    assert known <= set(PATHS)
+    assert len(PATHS) > 20
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_route_binds_browsers_whatever_the_method(
+    http: TestClient, backstage: Backstage, path: str
+) -> None:
+    filled = path.replace("{job_id}", "job_x").replace("{code}", "job_not_found")
+    assert "{" not in filled
+    ended = new_job().cancel(utc_now()).model_copy(update={"id": "job_x"})
+    backstage.store.jobs["job_x"] = ended
+    for method in METHODS:
+        answer = http.request(method, filled)
+        assert_bound(answer)
+        if filled.startswith("/v1"):
+            assert answer.headers["cache-control"] in PRIVATE
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path.startswith("/v1")])
+def test_every_refusal_of_a_key_binds_browsers(
+    backstage: Backstage, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    app = app_on(backstage, SETTINGS.model_copy(update={"authentication": "keys"}))
+
+    def refuse(_: str) -> ApiKey:
+        raise KeyInvalid("No such key is known.")
+
+    monkeypatch.setattr(app.state.components.keys, "verify", refuse)
+    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as http:
+        for headers in ({}, {"Authorization": "Bearer x"}):
+            answer = http.get(path, headers=headers)
+            assert answer.status_code in (307, 401, 405)
+            assert_bound(answer)
+
+
+def test_a_finished_job_s_files_and_every_status_of_theirs_bind_browsers(
+    http: TestClient, backstage: Backstage
+) -> None:
+    path = finished(backstage, poster_key="poster", landmarks_key="landmarks")
+    tag = http.get(f"{path}/video").headers["etag"]
+    seen = set()
+    for headers in ({}, {"Range": "bytes=0-9"}, {"Range": "bytes=900-"}, {"If-None-Match": tag}):
+        for file in ("video", "poster", "landmarks", "video?download=true"):
+            answer = http.get(f"{path}/{file}", headers=headers)
+            assert_bound(answer)
+            assert answer.headers["cache-control"] in PRIVATE
+            seen.add(answer.status_code)
+    backstage.storage.is_public = True
+    redirect = http.get(f"{path}/video")
+    assert_bound(redirect)
+    assert redirect.headers["cache-control"] == "private, no-store"
+    assert {*seen, redirect.status_code} == {200, 206, 304, 307, 416}
+
+
+def test_every_kind_of_failure_binds_browsers(
+    http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError
+
+    seen = [
+        http.post("/v1/jobs", files=upload()),
+        http.post("/v1/jobs", files=upload(seed="x")),
+        http.post("/v1/jobs", content=b"x"),
+        http.post("/v1/jobs", content=b"{", headers={"Content-Type": "application/json"}),
+        http.post("/v1/jobs", content=b"x", headers={"Content-Length": "999999999"}),
+        http.get("/v1/jobs", headers={"Origin": "https://evil.example"}),
+        http.get("/v1/jobs", headers={"Host": "evil.example"}),
+    ]
+    backstage.storage.is_down = True
+    seen.append(http.get("/readyz"))
+    seen.append(http.post("/v1/jobs", files=upload()))
+    backstage.asset_room.is_used_up = True
+    wanted = {"kind": "portrait", "size": 10, "content_type": "image/png"}
+    seen.append(http.post("/v1/assets", json=wanted))
+    monkeypatch.setattr(backstage.store, "ping", crash)
+    seen.append(http.get("/readyz"))
+    for answer in seen:
+        assert_bound(answer)
+    statuses = [answer.status_code for answer in seen]
+    assert statuses == [202, 422, 415, 400, 413, 403, 403, 503, 503, 429, 500]
+
+
+def test_an_answer_to_a_page_s_preflight_binds_browsers(http: TestClient) -> None:
+    for origin in ("https://app.example", "https://evil.example"):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        assert_bound_but_unobserved(http.options("/v1/jobs", headers=asked))
+
+
+def assert_bound_but_unobserved(answer: httpx2.Response) -> None:
+    for name, value in HEADERS.items():
+        assert answer.headers[name] == value
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_pages_allow_nothing_inline(http: TestClient, path: str) -> None:
+    policy = http.get(path).headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "*" not in policy
+    assert "http" not in policy
+
+
+def test_what_the_pages_are_made_of_may_be_kept_but_is_asked_for(http: TestClient) -> None:
+    for path in ("/", "/docs", "/web/app.js", "/swagger/swagger-ui.css"):
+        assert http.get(path).headers["cache-control"] == "no-cache"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    nowhere = {
+        "AMIGO_VALKEY_URL": "redis://127.0.0.1:1/0",
+        "AMIGO_S3_ENDPOINT_URL": "http://127.0.0.1:1",
+    }
+    with running_service(nowhere, tmp_path_factory.mktemp("service") / "log.txt") as service:
+        yield service
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
+)
+@pytest.mark.parametrize(("path", "whole"), [("/", "form"), ("/docs", ".opblock-post")])
+def test_a_browser_shows_the_pages_without_breaking_their_policy(
+    service: RunningService, path: str, whole: str
+) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.add_init_script(
+            "window.broken = []; addEventListener('securitypolicyviolation',"
+            " violation => broken.push(violation.effectiveDirective))"
+        )
+        page.goto(service.url + path)
+        page.locator(whole).first.click(timeout=120_000)
+        assert page.evaluate("broken") == []
+        # What is forbidden is heard of: a style in the markup.
+        page.evaluate("document.body.innerHTML = '<p style=\"color: red\">'")
+        page.wait_for_function("broken.length > 0")
+        assert set(page.evaluate("broken")) == {"style-src-attr"}
+        browser.close()
