@@ -497,3 +497,6 @@ SEEDS: tuple[Callable[[], bytes], ...] = (
     *(file.build for file in chain(_links(), _riff(), _floats(), _matroska(), _others())),
 )
 """What a fuzzer begins with: small files that are quickly built."""
+
+BAITED = tuple(chain(_playlists(), _links()))
+"""Those that name an address; a decoder that follows it takes the bait."""

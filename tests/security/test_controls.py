@@ -5,14 +5,17 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 
 import av
 import pytest
 
-from tests.security.bait import HOST, PORT, Listener, listening
+from models.audio import read_waveform
+from models.errors import AudioError
+from tests.security.bait import HOST, PORT, Listener
 from tests.security.footprint import MEBIBYTE, family, measured
-from tests.security.recordings import PLAYLISTS
+from tests.security.recordings import BAITED, PLAYLISTS
 from tests.security.target import Target
 from tests.waiting import wait_for
 
@@ -20,10 +23,10 @@ ALLOCATE = f"held = b'x' * {300 * MEBIBYTE}; print('held', flush=True); input()"
 
 
 @pytest.fixture
-def ears() -> Iterator[Listener]:
-    """A listener that may hear something."""
-    with listening() as listener:
-        yield listener
+def ears(listener: Listener) -> Iterator[Listener]:
+    """A listener that is meant to hear something."""
+    yield listener
+    listener.heard.clear()
 
 
 class NamedFile(BytesIO):
@@ -69,3 +72,10 @@ def test_whatever_stays_is_seen(target: Target) -> None:
     assert after.keys - before.keys == {b"amigo:left"}
     assert len(after.files - before.files) == 1
     assert target.traces() == before
+
+
+def test_a_decoder_takes_no_bait_even_where_nothing_confines_it(listener: Listener) -> None:
+    for file in BAITED:
+        with suppress(AudioError):
+            read_waveform(file.build())
+        assert listener.heard == [], file.name

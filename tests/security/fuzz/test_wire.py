@@ -1,0 +1,26 @@
+"""Damaged requests, byte for byte, to a service as it is deployed."""
+
+from hypothesis import given
+
+from tests.security.fuzz.budget import budget
+from tests.security.fuzz.mutations import mutated
+from tests.security.requests import REQUESTS
+from tests.security.target import Target
+from tests.security.wire import exchange
+
+PATIENCE = 0.5
+"""Seconds; a service that waits for the rest of a damaged request is let go."""
+
+SMALL = tuple(request.build for request in REQUESTS if len(request.build()) < 50_000)
+
+
+@budget
+@given(sent=mutated(SMALL))
+def test_a_damaged_request_is_answered_or_waited_for(target: Target, sent: bytes) -> None:
+    try:
+        answer = exchange(target.service.port, sent, PATIENCE)
+    except (TimeoutError, ConnectionResetError):
+        answer = None
+    if answer and answer.status >= 400:
+        assert answer.status == answer.json()["status"] < 500, answer
+    assert target.http.get("/livez").is_success
