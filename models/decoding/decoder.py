@@ -168,13 +168,15 @@ class _Server:
 
     def __init__(self, module: str) -> None:
         self._control, theirs = socket.socketpair()
-        with theirs:
+        with theirs, ExitStack() as unless_started:
+            unless_started.enter_context(self._control)
             self._process = subprocess.Popen(  # noqa: S603 - the command is our own
                 [sys.executable, "-m", module],
                 stdin=theirs.fileno(),
                 cwd=_ROOT,
                 env=_environment(),
             )
+            unless_started.pop_all()
 
     def fork(self, patience: float) -> tuple[socket.socket, socket.socket]:
         """Return the channel to a new process and the socket that tells how it ends.
