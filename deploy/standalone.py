@@ -151,7 +151,10 @@ class Standalone:
         )
 
     def _housekeeping(self, environment: dict[str, str]) -> Program:
-        return self._talkative("housekeeping", environment)
+        port = str(self._ports.housekeeping_metrics)
+        return self._talkative(
+            "housekeeping", {**environment, "AMIGO_HOUSEKEEPING_METRICS_PORT": port}
+        )
 
     def _webhooks(self, environment: dict[str, str]) -> Program:
         port = str(self._ports.webhook_metrics)

@@ -12,6 +12,9 @@ from jobs.errors import InvalidTransition, StaleAttempt
 
 MAX_ATTEMPTS = 3
 
+WORKER_LOST = "worker_lost"
+"""The code of a job whose every worker died or fell silent."""
+
 MAX_OUTAGES = 50
 """Attempts that may end because a component did not answer, before the job fails."""
 
@@ -372,6 +375,6 @@ def attempts_used_up(attempts: int, *reasons: str) -> Failure:
 def workers_lost(attempts: int) -> Failure:
     """Return the failure of a job whose every worker died or fell silent."""
     return Failure(
-        code="worker_lost",
+        code=WORKER_LOST,
         message=f"{attempts} workers began this job, and each died or fell silent over it.",
     )

@@ -17,7 +17,7 @@ from jobs.errors import (
     ObjectNotFound,
     StoreUnavailable,
 )
-from jobs.job import Job, JobStatus
+from jobs.job import WORKER_LOST, Job, JobStatus
 from jobs.key_archive import KeyArchive
 from jobs.queue import JobQueue
 from jobs.storage import (
@@ -48,11 +48,12 @@ class Tally:
     """How many jobs one run put right, by what was done for them.
 
     `swept` counts the assets, the jobs known to nobody and the uploads never completed whose
-    objects were too old to keep.
+    objects were too old to keep; `lost` counts those of the failed whose every worker was lost.
     """
 
     requeued: int = 0
     failed: int = 0
+    lost: int = 0
     dispatched: int = 0
     deleted: int = 0
     restored: int = 0
@@ -100,13 +101,14 @@ class Reconciler:
         if not self._store.lead(self._name, LEADERSHIP):
             return Tally()
         taken = self._take_back()
-        failed = sum(job.status is JobStatus.FAILED for job in taken)
+        codes = [job.failure.code for job in taken if job.failure]
         dispatched = self._dispatch()
         deleted = self._delete()
         restored, swept = (0, 0) if self._store.is_journal_read() else self._read_journal()
         return Tally(
-            requeued=len(taken) - failed,
-            failed=failed,
+            requeued=len(taken) - len(codes),
+            failed=len(codes),
+            lost=codes.count(WORKER_LOST),
             dispatched=dispatched,
             deleted=deleted,
             restored=restored,
@@ -128,7 +130,9 @@ class Reconciler:
         for job in self._store.expired_leases():
             # The worker spoke after all, or the job ended: nothing is wrong any more.
             with suppress(InvalidTransition):
-                taken.append(self._store.requeue_expired(job.id, job.attempt))
+                after = self._store.requeue_expired(job.id, job.attempt)
+                logger.warning("job=%s attempt=%d lost, now %s", job.id, job.attempt, after.status)
+                taken.append(after)
         return taken
 
     def _dispatch(self) -> int:

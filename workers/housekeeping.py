@@ -14,12 +14,15 @@ from jobs.queue import JobQueue, create_celery
 from jobs.recovery import Reconciler, Tally
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
+from workers.house_metrics import HouseMetrics
 from workers.settings import WorkerSettings
 
 logger = logging.getLogger("workers.housekeeping")
 
 
-def keep_house(reconciler: Reconciler, interval: float, stop: threading.Event) -> None:
+def keep_house(
+    reconciler: Reconciler, metrics: HouseMetrics, interval: float, stop: threading.Event
+) -> None:
     """Run the reconciler every `interval` seconds until `stop` is set.
 
     A component that does not answer is waited for; any other error ends the process, so that
@@ -31,7 +34,10 @@ def keep_house(reconciler: Reconciler, interval: float, stop: threading.Event) -
             tally = reconciler.run_once()
         except Unavailable as silent:
             logger.warning("This round was cut short: %s", silent)
+            metrics.end_round("cut_short")
         else:
+            metrics.end_round("done")
+            metrics.add(tally)
             if tally != Tally():
                 logger.info("%s", tally)
         stop.wait(interval)
@@ -51,11 +57,14 @@ def main() -> None:
         settings.retention,
         KeyArchive(KeyStore.connect(settings), storage),
     )
+    metrics = HouseMetrics()
+    if settings.housekeeping_metrics_port:
+        metrics.serve(settings.housekeeping_metrics_host, settings.housekeeping_metrics_port)
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
     logger.info("Keeping house every %g s.", settings.housekeeping_seconds)
-    keep_house(reconciler, settings.housekeeping_seconds, stop)
+    keep_house(reconciler, metrics, settings.housekeeping_seconds, stop)
 
 
 if __name__ == "__main__":

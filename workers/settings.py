@@ -80,6 +80,10 @@ class WorkerSettings(Settings):
     housekeeping_seconds: float = Field(
         5.0, gt=0, description="Time between two rounds of the housekeeping."
     )
+    housekeeping_metrics_host: str = Field("127.0.0.1", description="Address that serves /metrics.")
+    housekeeping_metrics_port: int = Field(
+        0, ge=0, le=65535, description="Port that serves the housekeeping's /metrics; 0: none does."
+    )
 
     @model_validator(mode="after")
     def _require_all_that_signs(self) -> Self:

@@ -4,6 +4,7 @@ import pytest
 
 from jobs.errors import StoreUnavailable
 from jobs.recovery import Reconciler, Tally
+from workers.house_metrics import HouseMetrics
 from workers.housekeeping import keep_house
 
 
@@ -23,9 +24,10 @@ class FakeReconciler(Reconciler):
         return what
 
 
-def keep(rounds: list[Tally | Exception]) -> None:
-    stop = threading.Event()
-    keep_house(FakeReconciler(rounds, stop), 0.001, stop)
+def keep(rounds: list[Tally | Exception]) -> HouseMetrics:
+    stop, metrics = threading.Event(), HouseMetrics()
+    keep_house(FakeReconciler(rounds, stop), metrics, 0.001, stop)
+    return metrics
 
 
 def test_rounds_follow_each_other_until_it_is_stopped(caplog: pytest.LogCaptureFixture) -> None:
@@ -38,6 +40,18 @@ def test_rounds_follow_each_other_until_it_is_stopped(caplog: pytest.LogCaptureF
 def test_an_outage_is_told_and_outlived(caplog: pytest.LogCaptureFixture) -> None:
     keep([StoreUnavailable("Valkey does not answer."), Tally()])
     assert "Valkey does not answer." in caplog.text
+
+
+def test_rounds_and_deeds_are_counted() -> None:
+    silent = StoreUnavailable("Valkey does not answer.")
+    metrics = keep([Tally(requeued=2, failed=1, lost=1), silent, Tally(requeued=1)])
+
+    def count(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(f"amigo_housekeeping_{name}_total", labels)
+
+    assert (count("rounds", end="done"), count("rounds", end="cut_short")) == (2, 1)
+    deeds = [count("deeds", deed=deed) for deed in ("requeued", "failed", "lost", "restored")]
+    assert deeds == [3, 1, 1, 0]
 
 
 def test_any_other_error_ends_it() -> None:
