@@ -121,6 +121,8 @@ def _decode(container: InputContainer) -> Iterator[av.AudioFrame]:
             "The recording's sound is stored in a codec that is not decoded; AAC, ALAC, FLAC, MP3, "
             "Opus, Vorbis and PCM are accepted."
         )
+    # Where strangers' files are decoded, no thread can be started.
+    stream.codec_context.thread_count = 1
     whole = damaged = 0
     for packet in container.demux(stream):
         try:
