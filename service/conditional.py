@@ -4,7 +4,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-_SINGLE_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})", re.IGNORECASE)
+# What is taken is not given back: of many spaces, each way to share them would be tried.
+_SINGLE_RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 
 
 class RangeNotSatisfiable(ValueError):

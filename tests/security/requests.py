@@ -419,6 +419,7 @@ def _headers() -> Iterator[HostileRequest]:
         "of_quotes": b'"' * 20_000,
         "of_digits": b"wait=" + b"9" * 20_000,
         "of_ranges": b"bytes=" + b",".join(b"%d-%d" % (n, n) for n in range(3_000)),
+        "of_spaces": b"bytes=" + b" " * 30_000 + b"x",
         "of_a_negative_range": b"bytes=-99999999999999999999",
         "of_tags": b", ".join([b'W/"a"'] * 3_000),
         "of_other_digits": "bytes=\u0661-\u0662".encode(),
