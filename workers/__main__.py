@@ -7,6 +7,8 @@ it takes too long; several workers may share a GPU, each with its own run direct
 import os
 import sys
 
+from billiard import current_process
+
 from workers.run_directory import RunDirectory, RunDirectoryTaken
 from workers.settings import WorkerSettings
 from workers.signing import ManifestSigner, SignerRefused
@@ -39,6 +41,8 @@ def work(settings: WorkerSettings, directory: RunDirectory) -> None:
     from workers.metrics import serve_metrics
 
     start_watch(directory, settings.hang_seconds)
+    # Names that tell whose they are, so that those a kill left behind are found.
+    current_process()._config["semprefix"] = directory.semaphore_prefix
     if settings.metrics_port:
         serve_metrics(settings.metrics_host, settings.metrics_port, directory.metrics)
     create_worker(settings).worker_main(ARGUMENTS)

@@ -1,6 +1,7 @@
 """Where a worker's parent, its child and its health check meet: a folder of small files."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import time
@@ -11,6 +12,7 @@ from typing import Literal
 
 Process = Literal["parent", "child"]
 LOCK = "lock"
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is put there by us
 
 
 class RunDirectoryTaken(Exception):
@@ -32,6 +34,9 @@ class RunDirectory:
         """Where a job's files lie while it is worked on."""
         self._stop = path / "stop"
         self._broken = path / "broken"
+        digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+        self.semaphore_prefix = f"/amigo-{digest}"
+        """What the names of the worker's semaphores begin with."""
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -62,6 +67,9 @@ class RunDirectory:
                 left.unlink()
         self.metrics.mkdir()
         self.scratch.mkdir()
+        # Where Linux keeps semaphores, those of a worker that was killed included.
+        for left in SHARED_MEMORY.glob(f"sem.{self.semaphore_prefix[1:]}-*"):
+            left.unlink(missing_ok=True)
 
     def clear_scratch(self) -> None:
         """Delete what a child that was killed left behind."""

@@ -20,6 +20,7 @@ from tests.integration.workers.pipelines import (
     SLOW,
 )
 from tests.waiting import wait_for
+from workers.run_directory import SHARED_MEMORY
 
 
 def test_a_job_becomes_a_video_and_its_inputs_go(start_worker: StartWorker, client: Client) -> None:
@@ -211,6 +212,18 @@ def test_a_worker_that_cannot_load_its_pipeline_ends(
 
     assert status == 1
     assert "weights are missing" in worker.log
+
+
+def test_a_worker_that_was_killed_leaves_no_semaphores_to_the_next(
+    start_worker: StartWorker,
+) -> None:
+    worker = start_worker()
+    worker.wait_loaded()
+    worker.kill()
+    names = f"sem.{worker.directory.semaphore_prefix[1:]}-*"
+    assert list(SHARED_MEMORY.glob(names))
+    with worker.directory.taken():
+        assert not list(SHARED_MEMORY.glob(names))
 
 
 def test_the_health_check_hears_a_worker_once_its_pipeline_is_loaded(
