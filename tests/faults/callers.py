@@ -104,10 +104,16 @@ class Callers:
     """Any number of callers, each in a thread of its own, with the retries of `AmigoClient`."""
 
     def __init__(
-        self, history: Callable[[], History], urls: Sequence[str], webhook: str, folder: Path
+        self,
+        history: Callable[[], History],
+        urls: Sequence[str],
+        webhook: str,
+        folder: Path,
+        api_key: str,
     ) -> None:
         self._history = history
         self._folder = folder
+        self._api_key = api_key
         self._urls = urls
         self._webhook = webhook
         self._threads = ThreadPoolExecutor(MOST_CALLERS, "caller")
@@ -115,7 +121,7 @@ class Callers:
     def client(self, *, patient: bool = True) -> AmigoClient:
         """Return a client whose posts are recorded; a patient one knows that the service exists."""
         recorder = Recorder(self._history(), self._urls)
-        client = AmigoClient(self._urls[0], api_key="", transport=recorder)
+        client = AmigoClient(self._urls[0], api_key=self._api_key, transport=recorder)
         client._retries.has_answered = patient
         return client
 

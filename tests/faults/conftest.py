@@ -14,8 +14,9 @@ TALLY = pytest.StashKey[Tally]()
 def running_system(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[FaultySystem]:
-    """A system with two workers, for all tests of a module."""
-    with FaultySystem(tmp_path_factory.mktemp("system"), workers=2) as system:
+    """A system with two workers that asks for keys, for all tests of a module."""
+    folder = tmp_path_factory.mktemp("system")
+    with FaultySystem(folder, workers=2, keys=True) as system:
         yield system
         system.begin_chapter()
         stash = request.config.stash

@@ -15,7 +15,7 @@ from jobs.layout import OUTBOX, SPENT, index_key, queue_key
 from jobs.settings import Settings
 from jobs.storage import JOBS_PREFIX, ObjectStorage
 from jobs.store import JobStore
-from jobs.valkey import connect
+from jobs.valkey import connect, translated_errors
 from jobs.webhooks import WEBHOOKS, Delivery
 
 RECORDS = "amigo:job:"
@@ -47,8 +47,12 @@ class Snapshot:
 
 
 def take_snapshot(settings: Settings) -> Snapshot:
-    """Read everything, without changing anything."""
-    with connect(settings.valkey_url) as client:
+    """Read everything, without changing anything.
+
+    Raises:
+        Unavailable: a store does not answer.
+    """
+    with connect(settings.valkey_url) as client, translated_errors():
         return _Reader(client, JobStore.connect(settings), ObjectStorage.connect(settings)).read()
 
 

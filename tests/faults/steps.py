@@ -69,21 +69,21 @@ CHILD = (
 )
 HOUSEKEEPING = (
     "jobs.recovery:Reconciler._take_back",
-    "jobs.store:JobStore.requeue_expired",
     "jobs.recovery:Reconciler._dispatch",
+    "jobs.store:JobStore.requeue_expired",
     "jobs.queue:JobQueue.dispatch",
     "jobs.store:JobStore.mark_dispatched",
-    "jobs.recovery:Reconciler._delete",
-    "jobs.store:JobStore.delete",
     "jobs.recovery:Reconciler._read_journal",
+    "jobs.recovery:Reconciler._restore",
     "jobs.store:JobStore.accept",
     "jobs.store:JobStore.mark_journal_read",
-    "jobs.recovery:Reconciler._clear",
+    "jobs.store:JobStore.delete",
+    "jobs.recovery:Reconciler._clear_job",
     "jobs.storage:ObjectStorage.delete_prefix",
     "jobs.store:JobStore.mark_cleared",
 )
 WEBHOOKS = (
-    "jobs.webhooks:WebhookOutbox.claim",
+    "workers.webhooks:Courier.deliver",
     "workers.webhooks:Courier._post",
     "jobs.webhooks:WebhookOutbox.record",
 )

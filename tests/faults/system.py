@@ -21,6 +21,7 @@ from deploy.child import Child, Program
 from deploy.lifeline import Guard
 from deploy.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.errors import JobNotFound, Unavailable
+from jobs.keys import Allowance, KeyStore
 from jobs.layout import SPENT
 from jobs.settings import Settings
 from jobs.storage import JOBS_PREFIX, ObjectStorage, job_of, job_prefix, request_key
@@ -28,11 +29,11 @@ from jobs.store import JobStore
 from jobs.valkey import connect, translated_errors
 from jobs.webhooks import WEBHOOKS
 from tests.faults import programs
-from tests.faults.callers import Callers, Post
+from tests.faults.callers import MOST_CALLERS, Callers, Post
 from tests.faults.checker import Violation, find_violations
 from tests.faults.history import Deleted, Faulted, History, Revived
 from tests.faults.receiver import Receiver
-from tests.faults.snapshot import HOLDERS, Snapshot, take_snapshot
+from tests.faults.snapshot import Snapshot, take_snapshot
 from tests.faults.steps import Strike, Trap
 from tests.faults.tally import Tally
 from tests.waiting import wait_for
@@ -58,6 +59,7 @@ class FaultySystem:
         workers: how many workers, each a parent and a child.
         housekeepings: how many processes keep house.
         couriers: how many processes deliver webhooks.
+        keys: whether callers need an API key; they have one then, with an allowance.
         environment: settings in place of those in `programs.HASTE`.
     """
 
@@ -69,6 +71,7 @@ class FaultySystem:
         workers: int = 1,
         housekeepings: int = 1,
         couriers: int = 1,
+        keys: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
@@ -80,8 +83,10 @@ class FaultySystem:
             **self.valkey.environment,
             **self.s3.environment,
             **programs.HASTE,
+            "AMIGO_AUTHENTICATION": "keys" if keys else "open",
             **(environment or {}),
         }
+        self._has_keys = keys
         self.settings = Settings(
             valkey_url=self.valkey.url,
             s3_endpoint_url=self.s3.url,
@@ -117,8 +122,6 @@ class FaultySystem:
         with ExitStack() as stack:
             self._guard = stack.enter_context(Guard())
             stack.enter_context(self.receiver.listening())
-            self._callers = Callers(lambda: self.history, self.urls, self.receiver.url, self.folder)
-            stack.callback(self._callers.close)
             stack.callback(self._bury_all)
             stores = {VALKEY: self.valkey.program(), S3: self.s3.program()}
             for name, program in {**stores, **self._programs}.items():
@@ -126,6 +129,14 @@ class FaultySystem:
                 self._children[name].start()
             for child in self._children.values():
                 child.wait_ready()
+            self._callers = Callers(
+                lambda: self.history,
+                self.urls,
+                self.receiver.url,
+                self.folder,
+                self._make_key() if self._has_keys else "",
+            )
+            stack.callback(self._callers.close)
             self._stack = stack.pop_all()
         return self
 
@@ -149,8 +160,19 @@ class FaultySystem:
 
     def terminate(self, name: str) -> None:
         """SIGTERM, and wait for the end."""
+        self.ask_to_stop(name)
+        self._children[name].await_end()
+
+    def ask_to_stop(self, name: str) -> None:
+        """SIGTERM."""
         self.history.record(Faulted("terminate", name))
-        self._children[name].stop()
+        self._children[name].ask_to_stop()
+
+    def relaunch(self, *names: str) -> None:
+        """Start anew what died, and kill first what is left of it; wait for nothing."""
+        for name in names:
+            self._children[name].bury()
+            self._children[name].start()
 
     def revive(self, *names: str) -> None:
         """Start anew what died, as a supervisor would, and wait until it is ready.
@@ -158,10 +180,7 @@ class FaultySystem:
         Whatever is left of its process group is killed first. A worker's child is revived by its
         parent: that is waited for.
         """
-        for name in names:
-            if not name.endswith(CHILD):
-                self._children[name].bury()
-                self._children[name].start()
+        self.relaunch(*(name for name in names if not name.endswith(CHILD)))
         for name in names:
             if name.endswith(CHILD):
                 wait_for(partial(self.is_alive, name), PATIENCE)
@@ -259,6 +278,22 @@ class FaultySystem:
         except TimeoutError as error:
             raise TimeoutError(f"Not at rest: {self._unrest()}\n{self.report()}") from error
 
+    def snapshot(self) -> Snapshot:
+        """Return what the stores hold, as soon as both can be read.
+
+        SeaweedFS may refuse to read for some seconds after it was killed, though it can be
+        written to by then.
+        """
+
+        def read() -> Snapshot | None:
+            with suppress(Unavailable):
+                return take_snapshot(self.settings)
+            return None
+
+        snapshot = wait_for(read, PATIENCE)
+        assert snapshot is not None
+        return snapshot
+
     def check(self, *posts: Post) -> Snapshot:
         """Let the system come to rest, and return what it holds then.
 
@@ -266,7 +301,7 @@ class FaultySystem:
             PromiseBroken: some promise was not kept.
         """
         self.settle(*posts)
-        snapshot = take_snapshot(self.settings)
+        snapshot = self.snapshot()
         if violations := find_violations(self.history, snapshot):
             raise PromiseBroken(self._accuse(violations))
         return snapshot
@@ -277,19 +312,13 @@ class FaultySystem:
             trap.unlink()
         self.past += Tally.of(self.history)
         self.history = History()
-        snapshot = take_snapshot(self.settings)
+        snapshot = self.snapshot()
         for job_id in {job_of(key) for key in snapshot.objects} - snapshot.jobs.keys():
             self.storage.delete_prefix(job_prefix(job_id))
         for job_id in {*snapshot.jobs, *(holder.job_id for holder in snapshot.holders)}:
             self.history.record(Deleted(job_id, by="harness"))
             with suppress(JobNotFound):
                 self.store.delete(job_id)
-
-    def _forget_keys(self) -> None:
-        """Let no Idempotency-Key lead to a job that is forgotten."""
-        with connect(self.settings.valkey_url) as client:
-            for key in client.scan_iter(f"{HOLDERS}*"):
-                client.delete(key)
 
     def report(self) -> str:
         """Return the history and the ends of all logs."""
@@ -303,10 +332,11 @@ class FaultySystem:
     def _unrest(self) -> list[str]:
         """Return what is still to be done, in words."""
         try:
-            counts = self.store.counts()
+            # First, so that what is restored meanwhile is counted after all.
+            lost = self._num_to_restore()
             with connect(self.settings.valkey_url) as client, translated_errors():
                 spent, webhooks = client.zcard(SPENT), client.zcard(WEBHOOKS)
-            lost = 0 if any((spent, webhooks)) else self._num_to_restore()
+            counts = self.store.counts()
         except Unavailable as silent:
             return [str(silent)]
         waiting: dict[str, int] = {"to sweep": spent, "to tell": webhooks, "to restore": lost}
@@ -330,6 +360,12 @@ class FaultySystem:
         job_ids = frozenset(each.job_id for each in violations if each.job_id)
         story = self.history.story(job_ids)
         return "\n".join((*map(str, violations), story, self.report()))
+
+    def _make_key(self) -> str:
+        """Return the token of an API key that allows what a test may ask for."""
+        allowance = Allowance(concurrent_jobs=MOST_CALLERS)
+        _, token = KeyStore.connect(self.settings).create("tenant", allowance=allowance)
+        return token
 
     def _service(self, number: int, port: int) -> Program:
         return programs.service(f"service-{number}", self.folder, port, self.environment)

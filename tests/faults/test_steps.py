@@ -5,7 +5,8 @@ a supervisor would, and the system comes to rest. A fixed selection runs with ev
 all of them with `make faults`.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -13,8 +14,10 @@ from _pytest.mark import ParameterSet
 from client import JobView
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
+from tests.faults.history import Deleted
 from tests.faults.steps import CHILD, HOUSEKEEPING, PARENT, SERVICE, WEBHOOKS, Strike
 from tests.faults.system import PATIENCE, S3, VALKEY, FaultySystem
+from tests.waiting import wait_for
 
 OBJECTS = {
     SERVICE: ("portrait", "audio", "request.json"),
@@ -50,9 +53,14 @@ SERVICE_STRIKES = strikes(SERVICE, OBJECTS[SERVICE])
 UNUSED = {"JobStore.fail", "JobStore.requeue", "JobQueue.dispatch"}
 CHILD_STRIKES = [s for s in strikes(CHILD, OBJECTS[CHILD]) if s.step not in UNUSED]
 """A job that goes well fails nowhere, and nobody gives it up."""
-RESTORING = ("Reconciler._read_journal", "JobStore.accept", "JobStore.mark_journal_read")
-DELETING = ("Reconciler._delete", "JobStore.delete")
-HOUSEKEEPING_STRIKES = [s for s in strikes(HOUSEKEEPING) if s.step not in (*RESTORING, *DELETING)]
+RETRYING = ("requeue_expired", "dispatch", "mark_dispatched")
+CLEARING = ("_clear_job", "delete_prefix", "mark_cleared")
+RESTORING = ("_read_journal", "_restore", "accept", "mark_journal_read")
+
+
+def housekeeping_strikes(*functions: str) -> list[Strike]:
+    """Return a kill before and after each of these steps of the housekeeping."""
+    return [each for each in strikes(HOUSEKEEPING) if each.step.partition(".")[2] in functions]
 
 
 def require_success(system: FaultySystem, post: Post, attempt: int | None = None) -> Job:
@@ -137,7 +145,7 @@ def test_a_job_whose_workers_parent_dies_is_finished_all_the_same(
 @pytest.mark.parametrize(
     "strike",
     cases(
-        HOUSEKEEPING_STRIKES,
+        housekeeping_strikes(*RETRYING, *CLEARING),
         "after JobStore.requeue_expired",
         "before JobStore.mark_dispatched",
         "after ObjectStorage.delete_prefix",
@@ -156,9 +164,7 @@ def test_a_housekeeping_that_dies_is_taken_up_where_it_was(
     require_success(system, post, attempt=2)
 
 
-@pytest.mark.parametrize(
-    "strike", cases(strikes(f"jobs:{step}" for step in RESTORING), "after JobStore.accept")
-)
+@pytest.mark.parametrize("strike", cases(housekeeping_strikes(*RESTORING), "after JobStore.accept"))
 def test_a_housekeeping_that_dies_restoring_a_job_restores_it_once(
     system: FaultySystem, strike: Strike
 ) -> None:
@@ -176,8 +182,52 @@ def test_a_housekeeping_that_dies_restoring_a_job_restores_it_once(
     assert job.idempotency.key == unheard.key
 
 
+@pytest.fixture
+def hasty_housekeeping(system: FaultySystem) -> Iterator[None]:
+    """Let whatever ended more than a third of a second ago be deleted."""
+    system.restart("housekeeping-1", AMIGO_RETENTION_HOURS="0.0001")
+    yield
+    system.restart("housekeeping-1", AMIGO_RETENTION_HOURS="24")
+
+
+def await_an_empty_bucket(system: FaultySystem) -> None:
+    """Return once no object of any job is left."""
+    wait_for(lambda: not system.snapshot().objects, PATIENCE)
+
+
+@pytest.mark.parametrize("strike", cases(housekeeping_strikes("delete", *CLEARING)))
+def test_a_housekeeping_that_dies_deleting_an_old_job_deletes_all_of_it(
+    system: FaultySystem, strike: Strike, request: pytest.FixtureRequest
+) -> None:
+    post = system.post(webhook=False)
+    job_id = require_success(system, post).id
+    system.history.record(Deleted(job_id, by="retention"))
+    trap = system.arm("housekeeping", strike)
+    request.getfixturevalue("hasty_housekeeping")
+    system.revive(system.await_strike(trap, strike))
+
+    await_an_empty_bucket(system)
+    assert not system.check(post).jobs
+
+
+def test_what_a_request_that_was_cut_short_had_stored_is_swept(
+    system: FaultySystem, request: pytest.FixtureRequest
+) -> None:
+    cut = Strike("ObjectStorage.put", "after", about="portrait")
+    trap = system.arm("service", cut)
+    post = system.post(patient=False)
+    name = system.await_strike(trap, cut)
+    post.ended.exception(PATIENCE)
+    system.revive(name)
+    assert system.check(post).objects
+
+    request.getfixturevalue("hasty_housekeeping")
+    await_an_empty_bucket(system)
+    assert not system.check(post).jobs
+
+
 @pytest.mark.parametrize(
-    "strike", cases(strikes(WEBHOOKS), "after WebhookOutbox.claim", "after Courier._post")
+    "strike", cases(strikes(WEBHOOKS), "before Courier.deliver", "after Courier._post")
 )
 def test_a_courier_that_dies_leaves_no_news_untold(system: FaultySystem, strike: Strike) -> None:
     post = kill_at(system, "webhooks", strike)
@@ -237,7 +287,10 @@ def test_a_worker_that_slept_through_the_next_attempt_changes_nothing(
     trap = system.arm("worker.child", asleep)
     post = system.post()
     name = system.await_strike(trap, asleep)
-    post.ended.result(PATIENCE)
+    job_id = post.accepted.result(PATIENCE)
+    system.settle(post)
     system.thaw(name)
+    log = system.folder / "logs" / f"{name.removesuffix('.child')}.log"
+    wait_for(lambda: re.search(rf"job={job_id}.* (outcome=|not taken)", log.read_text()), PATIENCE)
 
     require_success(system, post)
