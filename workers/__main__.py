@@ -7,7 +7,7 @@ it takes too long; several workers may share a GPU, each with its own run direct
 import os
 import sys
 
-from billiard import current_process
+from billiard.process import current_process
 
 from workers.run_directory import RunDirectory, RunDirectoryTaken
 from workers.settings import WorkerSettings
