@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test faults fuzz test-gpu check format bench evaluate data-given clean
+.PHONY: help demo serve test faults chaos fuzz test-gpu check format bench evaluate data-given clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: $(VENV)/dev.stamp  ## run every test; what this machine lacks is skipped b
 
 faults: $(VENV)/dev.stamp  ## kill every process at every step of a job's story, and check what was promised
 	@$(BIN)/pytest tests/faults -m ""
+
+chaos: $(VENV)/dev.stamp  ## break a loaded system at random and check every promise: make chaos [MINUTES=10] [SEED=1]
+	@$(BIN)/python -m tests.faults.chaos --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
 fuzz: $(VENV)/dev.stamp  ## throw damaged files and requests at every parser: make fuzz MINUTES=10
 	@$(BIN)/python -m tests.security.fuzz --minutes $(or $(MINUTES),10)

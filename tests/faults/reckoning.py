@@ -1,0 +1,144 @@
+"""What a chaos run put to the test and what came of it, as a table."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from jobs.job import JobStatus
+from tests.faults.evidence import ACCEPTED, FINAL
+from tests.faults.history import (
+    Answered,
+    Deleted,
+    Faulted,
+    GivenUp,
+    History,
+    Posted,
+    Seen,
+    Told,
+    Unanswered,
+)
+from tests.faults.snapshot import Snapshot
+from tests.faults.system import CHILD, FaultySystem
+
+STALE = "result dropped"
+NOT_TAKEN = "not taken"
+"""As workers log it."""
+
+
+@dataclass
+class Reckoning:
+    """Numbers that grow with each chapter."""
+
+    chapters: int = 0
+    repeated: int = 0
+    """Messages sent once more."""
+    broken: str = ""
+    """The story of the promise that was not kept."""
+    faults: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    longest_job: float = 0.0
+    """Seconds from the answer 202 to the end."""
+    longest_recovery: float = 0.0
+    """Seconds from the last repair to the last job's end, the sweeping included."""
+    _read: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def add_chapter(self, history: History, snapshot: Snapshot, recovery: float) -> None:
+        """Count a chapter that ended well."""
+        self.chapters += 1
+        self.longest_recovery = max(self.longest_recovery, recovery)
+        self.longest_job = max(self.longest_job, *_waits(history), 0.0)
+        for fault in history.each(Faulted):
+            self.faults[f"{fault.deed} {_kind(fault.target)}"] += 1
+        answers = list(history.each(Answered))
+        self.counts.update(
+            requests=sum(1 for _ in history.each(Posted)),
+            refused=sum(answer.status not in ACCEPTED for answer in answers),
+            unanswered=sum(1 for _ in history.each(Unanswered)),
+            given_up=sum(1 for _ in history.each(GivenUp)),
+            accepted=len({answer.job_id for answer in answers if answer.status in ACCEPTED}),
+            deleted=sum(deleted.by == "caller" for deleted in history.each(Deleted)),
+            webhooks=sum(1 for _ in history.each(Told)),
+        )
+        self.counts.update(job.status.value for job in snapshot.jobs.values())
+        self.counts.update(
+            wanted=sum(
+                job.webhook_url is not None and job.status.is_final
+                for job in snapshot.jobs.values()
+            )
+        )
+        self.failures.update(job.failure.code for job in snapshot.jobs.values() if job.failure)
+
+    def read_logs(self, system: FaultySystem, names: Iterable[str] | None = None) -> None:
+        """Count what the workers logged, before a new start puts their logs away."""
+        for name in names if names is not None else system.names:
+            if name.startswith("worker") and not name.endswith(CHILD):
+                self._read_log(system, name)
+
+    def _read_log(self, system: FaultySystem, name: str) -> None:
+        log = system.folder / "logs" / f"{name}.log"
+        inode, start = self._read.get(name, (0, 0))
+        stat = log.stat()
+        with log.open("rb") as file:
+            file.seek(start if stat.st_ino == inode else 0)
+            text = file.read().decode(errors="replace")
+        self._read[name] = (stat.st_ino, stat.st_size)
+        self.counts.update(stale=text.count(STALE), not_taken=text.count(NOT_TAKEN))
+
+    def line(self) -> str:
+        """Return how it stands, on a line."""
+        return (
+            f"{sum(self.faults.values())} faults, {self.counts['requests']} requests, "
+            f"{self.counts['accepted']} accepted, {self.counts['succeeded']} succeeded, "
+            f"{self.counts['failed']} failed, {self.counts['canceled']} canceled; "
+            + ("BROKEN" if self.broken else "all promises kept")
+        )
+
+    def table(self, minutes: float, seed: int) -> str:
+        """Return all numbers as Markdown."""
+        counts = self.counts
+        broken = "see below" if self.broken else "0"
+        rows: list[tuple[str, object]] = [
+            ("seed, minutes, chapters", f"{seed}, {minutes:g}, {self.chapters}"),
+            ("faults", sum(self.faults.values())),
+            *((f"· {name}", number) for name, number in sorted(self.faults.items())),
+            ("requests for jobs", counts["requests"]),
+            ("· refused (to be sent again)", counts["refused"]),
+            ("· unanswered", counts["unanswered"]),
+            ("· given up by their callers", counts["given_up"]),
+            ("jobs accepted", counts["accepted"]),
+            *((f"· {status}", counts[status]) for status in JobStatus if status.is_final),
+            *((f"· failed with `{code}`", n) for code, n in sorted(self.failures.items())),
+            ("· deleted by their callers", counts["deleted"]),
+            ("jobs lost, or with two ends, or with objects left over", broken),
+            ("messages sent once more", self.repeated),
+            ("messages nobody took", counts["not_taken"]),
+            ("stale results dropped", counts["stale"]),
+            ("webhooks wanted by jobs on record", counts["wanted"]),
+            ("webhooks received", counts["webhooks"]),
+            ("webhooks missing", broken),
+            ("longest time from 202 to the end, s", f"{self.longest_job:.1f}"),
+            ("longest time from the last repair to rest, s", f"{self.longest_recovery:.1f}"),
+        ]
+        lines = (f"| {name} | {number} |" for name, number in rows)
+        return "\n".join(("| | |", "|---|--:|", *lines))
+
+
+def _waits(history: History) -> list[float]:
+    """Return the seconds from each job's acceptance until its end was seen."""
+    accepted: dict[str, float] = {}
+    ended: dict[str, float] = {}
+    for entry in history.entries:
+        match entry.event:
+            case Answered(status=status, job_id=str(job_id)) if status in ACCEPTED:
+                accepted.setdefault(job_id, entry.at)
+            case Seen(job_id=job_id, status=status) if status in FINAL:
+                ended.setdefault(job_id, entry.at)
+    return [ended[job_id] - accepted[job_id] for job_id in accepted.keys() & ended.keys()]
+
+
+def _kind(target: str) -> str:
+    """Return what a process is, without its number."""
+    name = target.removesuffix(CHILD)
+    role = name.rpartition("-")[0] or name
+    return f"{role}'s child" if target.endswith(CHILD) else role
