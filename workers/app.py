@@ -109,12 +109,12 @@ def open_child(**_: object) -> None:
     try:
         with ended_if(lambda: directory.stopping_for() > 0):
             _synthesizer = create_synthesizer(settings, celery)
+        _synthesizer.decoder.start()
     except Exception:
         # Celery would log the error and send jobs to a child that can do none.
         logger.exception("The pipeline could not be loaded, so this worker ends.")
         directory.report_broken()
         os.kill(os.getppid(), signal.SIGTERM)
         sys.exit(1)
-    _synthesizer.decoder.start()
     start_pulse(partial(directory.beat, "child"), settings.hang_seconds)
     logger.info("The pipeline is loaded; jobs can come.")
