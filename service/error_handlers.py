@@ -29,6 +29,7 @@ from models.errors import DecoderUnavailable, MediaError
 from service.observation import request_id
 from service.problems import Problem, ProblemType, problem_response
 from service.repetition import in_progress
+from service.requests import describe_flaws
 
 logger = logging.getLogger(__name__)
 
@@ -134,8 +135,7 @@ def _(_error: ClientDisconnect, _: Request) -> Problem:
 
 @as_problem.register
 def _(error: RequestValidationError, _: Request) -> Problem:
-    sentences = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}." for e in error.errors())
-    return Problem(ProblemType.INVALID_REQUEST, " ".join(sentences))
+    return Problem(ProblemType.INVALID_REQUEST, describe_flaws(error.errors()))
 
 
 @as_problem.register

@@ -1,7 +1,7 @@
 """What a caller asks for: one request, whether it comes as a form or as JSON."""
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, ValidationError, ValidationInfo
@@ -20,6 +20,8 @@ INPUTS: tuple[InputName, ...] = ("portrait", "audio")
 
 MAX_BATCH = 100
 """Requests in a batch."""
+
+_MAX_FLAWS = 5
 
 _YES = frozenset({"true", "1", "on", "yes"})
 
@@ -120,11 +122,10 @@ def read_batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     try:
         return BatchRequest.model_validate(body).jobs
     except ValidationError as error:
-        given = ", ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         raise Problem(
             ProblemType.INVALID_REQUEST,
-            f"The batch is not accepted ({given}); an object with `jobs`, 1 to {MAX_BATCH} "
-            "objects, is.",
+            f"{describe_flaws(error.errors())} A batch is an object with `jobs`, 1 to {MAX_BATCH} "
+            "objects.",
         ) from error
 
 
@@ -154,6 +155,13 @@ def quote(value: JsonValue, length: int = 60) -> str:
         return repr(value if len(value) <= length else f"{value[:length]}…")
     text = repr(value)
     return text if len(text) <= length else f"{text[:length]}…"
+
+
+def describe_flaws(errors: Sequence[Any]) -> str:
+    """Return what a validation found first, so that no answer grows with what is left."""
+    return " ".join(
+        f"{'.'.join(map(str, error['loc']))[:60]}: {error['msg']}." for error in errors[:_MAX_FLAWS]
+    )
 
 
 def _require_consent(consent: JsonValue, *, is_form: bool) -> None:

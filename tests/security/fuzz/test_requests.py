@@ -24,6 +24,9 @@ from tests.unit.service.assertions import Answer
 from tests.unit.service.conftest import Backstage
 from tests.unit.service.fakes import FakeAssetRoom, FakeQueue, FakeStorage, FakeStore, FakeWatcher
 
+MAX_CHARACTERS = 5_000
+"""Of a problem, however much it is about."""
+
 VIDEO = bytes(range(100))
 PATHS = ("/v1/jobs", "/v1/jobs/batch", "/v1/assets")
 
@@ -66,6 +69,7 @@ def require_foreseen(answer: Answer) -> None:
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["status"] == answer.status_code
+        assert len(str(answer.json())) < MAX_CHARACTERS
 
 
 def body_of(*parts: bytes) -> bytes:
@@ -122,7 +126,10 @@ JSON = st.recursive(
     max_leaves=12,
 )
 NAMES = st.sampled_from((*FIELDS, "jobs", "kind", "size", "content_type", "x"))
-OBJECTS = st.dictionaries(NAMES, JSON, max_size=8).map(lambda values: {"consent": True, **values})
+LONG_NAMES = st.just("x").map(lambda name: name * 50_000)
+OBJECTS = st.dictionaries(NAMES | LONG_NAMES, JSON, max_size=8).map(
+    lambda values: {"consent": True, **values}
+)
 
 
 def as_json(value: object) -> bytes:

@@ -224,6 +224,18 @@ def test_an_answer_does_not_grow_with_what_was_given(http: TestClient) -> None:
     assert len(answer.content) < 2_000
 
 
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/batch", "/v1/assets"])
+@pytest.mark.parametrize(
+    "body", [{"k" * 100_000: 1}, {f"k{n}": 1 for n in range(10_000)}], ids=["long", "many"]
+)
+def test_an_answer_does_not_grow_with_the_names_that_were_given(
+    http: TestClient, path: str, body: dict[str, int]
+) -> None:
+    answer = http.post(path, json=body)
+    assert answer.status_code == 422
+    assert len(answer.content) < 2_000
+
+
 def test_a_file_above_its_own_limit_is_told_with_the_limit(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload(portrait=b"x" * 100_001))
     assert_problem(answer, ProblemType.PORTRAIT_TOO_LARGE, "more than 100000 bytes")
