@@ -26,13 +26,14 @@ from jobs.job import JobStatus, Priority
 from jobs.layout import LEADER, index_key
 from jobs.queue import JobQueue, create_celery, queue_name
 from tests.faults.clock import Clock, find_faketime
+from tests.faults.fleet import CHILD
 from tests.faults.gateway import Gateway, Mood
 from tests.faults.history import Faulted, Revived, Seen
 from tests.faults.load import EXPECTED, Load, serving_inputs
 from tests.faults.plan import Deed, Fault, draw
 from tests.faults.reckoning import Reckoning
 from tests.faults.snapshot import Snapshot
-from tests.faults.system import CHILD, VALKEY, FaultySystem, PromiseBroken
+from tests.faults.system import VALKEY, FaultySystem, PromiseBroken
 
 CHAPTER = 60.0
 """Seconds."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from jobs.job import Job, JobStatus, Result
+from jobs.job import Job, JobStatus, Result, workers_lost
 from jobs.storage import (
     attempt_prefix,
     inputs_prefix,
@@ -33,6 +33,9 @@ MOVES = {
     JobStatus.PROCESSING: {*JobStatus},
 }
 """What may follow a state that is not final."""
+
+
+WORKERS_LOST = workers_lost(0).code
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,16 @@ def attempts_grow(evidence: Evidence) -> Iterator[tuple[str, str]]:
             is_claim = (before.status, after.status) == (JobStatus.QUEUED, JobStatus.PROCESSING)
             if after.attempt != before.attempt + is_claim:
                 yield job_id, f"went from attempt {before.attempt} to {after.attempt}"
+
+
+def attempts_are_accounted_for(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """No attempt is counted twice, and a job fails for lost workers if it lost every one."""
+    for job_id, job in evidence.snapshot.jobs.items():
+        if job.lost + job.handed_back > job.attempt:
+            yield job_id, f"lost {job.lost} of {job.attempts_counted} attempts"
+        are_all_lost = job.lost == job.attempts_counted
+        if job.failure and job.failure.code == WORKERS_LOST and not are_all_lost:
+            yield job_id, f"is worker_lost, with {job.lost} of {job.attempts_counted} lost"
 
 
 def progress_grows(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -263,6 +276,7 @@ CHECKS: tuple[Check, ...] = (
     ends_are_told_once,
     callers_saw_the_truth,
     attempts_grow,
+    attempts_are_accounted_for,
     progress_grows,
     results_are_the_winners,
     videos_can_be_played,

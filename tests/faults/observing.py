@@ -9,7 +9,8 @@ from deploy.processes import LOOPBACK
 from jobs.errors import JobNotFound
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
-from tests.faults.system import PATIENCE, FaultySystem
+from tests.faults.fleet import PATIENCE
+from tests.faults.system import FaultySystem
 from tests.waiting import wait_for
 
 DROPPED = 'amigo_worker_jobs_total{outcome="dropped"}'

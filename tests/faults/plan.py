@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate, takewhile
 
-from tests.faults.system import CHILD, S3, VALKEY
+from tests.faults.fleet import CHILD
+from tests.faults.system import S3, VALKEY
 
 MEAN_PAUSE = 2.0
 """Seconds between two faults, on average."""

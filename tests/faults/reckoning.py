@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from jobs.job import JobStatus
 from tests.faults.evidence import ACCEPTED, FINAL
+from tests.faults.fleet import CHILD
 from tests.faults.history import (
     Answered,
     Deleted,
@@ -18,7 +19,7 @@ from tests.faults.history import (
     Unanswered,
 )
 from tests.faults.snapshot import Snapshot
-from tests.faults.system import CHILD, FaultySystem
+from tests.faults.system import FaultySystem
 
 STALE = "result dropped"
 NOT_TAKEN = "not taken"

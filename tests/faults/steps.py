@@ -57,14 +57,18 @@ CHILD = (
     "jobs.store:JobStore.claim",
     "workers.inputs:Inputs.portrait",
     "workers.inputs:Inputs.audio",
+    "models.decoding.decoder:Decoder.portrait",
+    "models.decoding.decoder:Decoder.waveform",
     "tests.integration.workers.pipelines:GreyPipeline.__call__",
     "workers.progress:Progress._report_frames",
+    "workers.synthesis:encode_video",
     "workers.synthesis:make_poster",
     "jobs.storage:ObjectStorage.put",
     "jobs.store:JobStore.finish",
     "jobs.storage:ObjectStorage.delete_prefix",
     "jobs.store:JobStore.fail",
     "jobs.store:JobStore.requeue",
+    "jobs.store:JobStore.postpone",
     "jobs.queue:JobQueue.dispatch",
 )
 HOUSEKEEPING = (

@@ -2,23 +2,18 @@
 
     valkey, s3 ──► service-1…, worker-1…, housekeeping-1…, webhooks-1 ──► a receiver of webhooks
 
-`worker-1` is the worker's parent, `worker-1.child` the process that holds its pipeline. Use a
-system from one thread, the one that started it: Linux ends a process with the thread that did.
+See `fleet` for what can be done to the processes, `steps` for when.
 """
 
-import os
-import signal
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Self
 
 from pydantic import SecretStr
 
-from deploy.child import Child, Program
-from deploy.lifeline import Guard
+from deploy.child import Program
 from deploy.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.errors import JobNotFound, Unavailable
 from jobs.keys import Allowance, KeyStore
@@ -31,18 +26,15 @@ from jobs.webhooks import WEBHOOKS
 from tests.faults import programs
 from tests.faults.callers import MOST_CALLERS, Callers, Post
 from tests.faults.checker import Violation, find_violations
-from tests.faults.history import Deleted, Faulted, History, Revived
+from tests.faults.fleet import CHILD, PATIENCE, Fleet
+from tests.faults.history import Deleted, Faulted, History
 from tests.faults.receiver import Receiver
 from tests.faults.snapshot import Snapshot, take_snapshot
 from tests.faults.steps import Strike, Trap
 from tests.faults.tally import Tally
 from tests.waiting import wait_for
 
-PATIENCE = 90.0
-"""Seconds that anything may take to come to rest, on a busy machine too."""
-
 VALKEY, S3 = "valkey", "s3"
-CHILD = ".child"
 LOG_CHARACTERS = 4000
 
 
@@ -50,7 +42,7 @@ class PromiseBroken(AssertionError):
     """The system came to rest and a promise was not kept; the message tells the story."""
 
 
-class FaultySystem:
+class FaultySystem(Fleet):
     """A system that is there to be broken; `with FaultySystem(folder) as system:` runs it.
 
     Args:
@@ -74,8 +66,8 @@ class FaultySystem:
         keys: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__()
         self.folder = folder
-        self.history = History()
         self.past = Tally()
         """What the chapters before this one put to the test."""
         self.valkey, self.s3 = _stores(folder)
@@ -100,35 +92,21 @@ class FaultySystem:
         self.receiver = Receiver(lambda: self.history)
         ports = free_ports(services + workers)
         self.urls = tuple(map(programs.service_url, ports[:services]))
-        every = (
+        self._programs = (
+            replace(self.valkey.program(), name=VALKEY),
+            replace(self.s3.program(), name=S3),
             *(self._service(n, port) for n, port in enumerate(ports[:services], 1)),
             *(self._worker(n, port) for n, port in enumerate(ports[services:], 1)),
             *(self._talkative("housekeeping", n + 1) for n in range(housekeepings)),
             *(self._talkative("webhooks", n + 1) for n in range(couriers)),
         )
-        self._programs = {program.name: program for program in every}
-        self._children: dict[str, Child] = {}
         self._stack = ExitStack()
-        self._guard: Guard
         self._callers: Callers
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every process that can be struck, the children of the workers too."""
-        children = (f"{name}{CHILD}" for name in self._programs if name.startswith("worker"))
-        return (*self._children, *children)
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._guard = stack.enter_context(Guard())
             stack.enter_context(self.receiver.listening())
-            stack.callback(self._bury_all)
-            stores = {VALKEY: self.valkey.program(), S3: self.s3.program()}
-            for name, program in {**stores, **self._programs}.items():
-                self._children[name] = Child(program, self._guard)
-                self._children[name].start()
-            for child in self._children.values():
-                child.wait_ready()
+            stack.enter_context(self.running(self._programs))
             self._callers = Callers(
                 lambda: self.history,
                 self.urls,
@@ -142,89 +120,6 @@ class FaultySystem:
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
-
-    # What can be done to a process.
-
-    def kill(self, name: str, where: str = "") -> None:
-        """SIGKILL to one process: not to its children, nor to its parent."""
-        self._strike("kill", name, signal.SIGKILL, where)
-
-    def freeze(self, name: str) -> None:
-        """SIGSTOP to one process."""
-        self._strike("stop", name, signal.SIGSTOP)
-
-    def thaw(self, name: str) -> None:
-        """Let a frozen process go on, and what it missed come over it."""
-        os.kill(self.pid(name), signal.SIGCONT)
-        self.history.record(Revived(name))
-
-    def terminate(self, name: str) -> None:
-        """SIGTERM, and wait for the end."""
-        self.ask_to_stop(name)
-        self._children[name].await_end()
-
-    def ask_to_stop(self, name: str) -> None:
-        """SIGTERM."""
-        self.history.record(Faulted("terminate", name))
-        self._children[name].ask_to_stop()
-
-    def relaunch(self, *names: str) -> None:
-        """Start anew what died, and kill first what is left of it; wait for nothing."""
-        for name in names:
-            self._children[name].bury()
-            self._children[name].start()
-
-    def revive(self, *names: str) -> None:
-        """Start anew what died, as a supervisor would, and wait until it is ready.
-
-        Whatever is left of its process group is killed first. A worker's child is revived by its
-        parent: that is waited for.
-        """
-        self.relaunch(*(name for name in names if not name.endswith(CHILD)))
-        for name in names:
-            if name.endswith(CHILD):
-                wait_for(partial(self.is_alive, name), PATIENCE)
-            else:
-                self._children[name].wait_ready()
-            self.history.record(Revived(name))
-
-    def revive_all(self) -> None:
-        """Start anew whatever does not run; a frozen process runs."""
-        self.revive(*(name for name, child in self._children.items() if not child.is_running))
-
-    def restart(self, name: str, **environment: str) -> None:
-        """Stop a process in good order and start it with other settings."""
-        program = self._children[name].program
-        self._children[name].stop()
-        changed = replace(program, env={**program.env, **environment})
-        self._children[name] = Child(changed, self._guard)
-        self.revive(name)
-
-    def pid(self, name: str) -> int:
-        """Return the id of a process.
-
-        Raises:
-            ProcessLookupError: it does not run.
-        """
-        parent = self._children[name.removesuffix(CHILD)]
-        if parent.pid is None or not parent.is_running:
-            raise ProcessLookupError(f"{name} does not run.")
-        return _spawned_child(parent.pid) if name.endswith(CHILD) else parent.pid
-
-    def is_alive(self, name: str) -> bool:
-        """Whether a process runs, frozen or not."""
-        try:
-            self.pid(name)
-        except ProcessLookupError:
-            return False
-        return True
-
-    def _strike(self, deed: str, name: str, sign: signal.Signals, where: str = "") -> None:
-        pid = self.pid(name)
-        os.kill(pid, sign)
-        self.history.record(Faulted(deed, name, where))
-        if sign is signal.SIGKILL and not name.endswith(CHILD):
-            wait_for(lambda: not self._children[name].is_running, PATIENCE)
 
     # What can be done at a step.
 
@@ -332,11 +227,11 @@ class FaultySystem:
     def _unrest(self) -> list[str]:
         """Return what is still to be done, in words."""
         try:
-            # First, so that what is restored meanwhile is counted after all.
+            # In the order in which jobs go, so that none is missed on its way.
             lost = self._num_to_restore()
+            counts = self.store.counts()
             with connect(self.settings.valkey_url) as client, translated_errors():
                 spent, webhooks = client.zcard(SPENT), client.zcard(WEBHOOKS)
-            counts = self.store.counts()
         except Unavailable as silent:
             return [str(silent)]
         waiting: dict[str, int] = {"to sweep": spent, "to tell": webhooks, "to restore": lost}
@@ -378,24 +273,11 @@ class FaultySystem:
             f"{module}-{number}", f"workers.{module}", self.folder, self.environment
         )
 
-    def _bury_all(self) -> None:
-        for child in reversed(self._children.values()):
-            child.bury()
-
 
 def _stores(folder: Path) -> tuple[ValkeyServer, SeaweedServer]:
     for name in (VALKEY, S3):
         (folder / name).mkdir()
     return ValkeyServer(folder / VALKEY), SeaweedServer(folder / S3)
-
-
-def _spawned_child(parent: int) -> int:
-    """Return the process that a worker's parent spawned to hold the pipeline."""
-    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
-        with suppress(FileNotFoundError):
-            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return int(pid)
-    raise ProcessLookupError(f"The worker {parent} has no child.")
 
 
 def _end(log: Path) -> str:

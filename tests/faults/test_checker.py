@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs.idempotency import Holder
-from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage, utc_now
+from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage, utc_now, workers_lost
 from jobs.storage import audio_key, landmarks_key, poster_key, request_key, video_key
 from jobs.webhooks import Delivery, DeliveryStatus
 from tests.faults.checker import CHECKS, find_violations
@@ -138,6 +138,16 @@ BAD_STORIES: tuple[tuple[str, tuple[Event, ...], Snapshot], ...] = (
     ("callers_saw_the_truth", GOOD_HISTORY, with_job(FAILED, *EVENTS[:-1])),
     ("attempts_grow", GOOD_HISTORY, with_job(ENDED, NEW, FIRST, AGAIN, SKIPPED)),
     ("attempts_grow", GOOD_HISTORY, with_job(ENDED, NEW, SECOND)),
+    (
+        "attempts_are_accounted_for",
+        GOOD_HISTORY,
+        with_job(ENDED.model_copy(update={"handed_back": 1, "lost": 2})),
+    ),
+    (
+        "attempts_are_accounted_for",
+        GOOD_HISTORY,
+        with_job(SECOND.fail(2, workers_lost(1), NOW)),
+    ),
     ("progress_grows", GOOD_HISTORY, with_job(ENDED, NEW, FIRST, FAR, BACK, AGAIN, SECOND)),
     ("progress_grows", told(Seen(ID, "succeeded", 0.9)), GOOD_SNAPSHOT),
     ("results_are_the_winners", GOOD_HISTORY, with_job(WON_BY_ANOTHER)),

@@ -7,9 +7,10 @@ import pytest
 
 from jobs.job import JobStatus
 from tests.faults.clock import Clock, needs_faketime
+from tests.faults.fleet import CHILD, PATIENCE
 from tests.faults.history import Faulted
 from tests.faults.observing import accepted, await_job, holder
-from tests.faults.system import CHILD, PATIENCE, VALKEY, FaultySystem
+from tests.faults.system import VALKEY, FaultySystem
 from tests.integration.workers.pipelines import SLOW
 
 pytestmark = needs_faketime

@@ -5,9 +5,10 @@ from redis import Redis
 
 from jobs.job import JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
+from tests.faults.fleet import PATIENCE
 from tests.faults.history import Faulted
 from tests.faults.observing import NOT_TAKEN, accepted, await_job, metric
-from tests.faults.system import PATIENCE, VALKEY, FaultySystem
+from tests.faults.system import VALKEY, FaultySystem
 from tests.integration.workers.pipelines import SLOW
 from tests.waiting import wait_for
 

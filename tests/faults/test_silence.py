@@ -1,6 +1,7 @@
 """Workers that fall silent for longer than a lease, and come back with a result nobody wants."""
 
 from jobs.job import JobStatus
+from tests.faults.fleet import CHILD, PATIENCE
 from tests.faults.observing import (
     DROPPED,
     accepted,
@@ -10,7 +11,7 @@ from tests.faults.observing import (
     objects,
 )
 from tests.faults.steps import Strike
-from tests.faults.system import CHILD, PATIENCE, FaultySystem
+from tests.faults.system import FaultySystem
 from tests.integration.workers.pipelines import SLOW
 from tests.waiting import wait_for
 

@@ -14,9 +14,10 @@ from _pytest.mark import ParameterSet
 from client import JobView
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
+from tests.faults.fleet import PATIENCE
 from tests.faults.history import Deleted
 from tests.faults.steps import CHILD, HOUSEKEEPING, PARENT, SERVICE, WEBHOOKS, Strike
-from tests.faults.system import PATIENCE, S3, VALKEY, FaultySystem
+from tests.faults.system import S3, VALKEY, FaultySystem
 from tests.waiting import wait_for
 
 OBJECTS = {
@@ -50,7 +51,7 @@ def cases(every: Iterable[Strike], *quick: str) -> list[ParameterSet]:
 
 
 SERVICE_STRIKES = strikes(SERVICE, OBJECTS[SERVICE])
-UNUSED = {"JobStore.fail", "JobStore.requeue", "JobQueue.dispatch"}
+UNUSED = {"JobStore.fail", "JobStore.requeue", "JobStore.postpone", "JobQueue.dispatch"}
 CHILD_STRIKES = [s for s in strikes(CHILD, OBJECTS[CHILD]) if s.step not in UNUSED]
 """A job that goes well fails nowhere, and nobody gives it up."""
 RETRYING = ("requeue_expired", "dispatch", "mark_dispatched")

@@ -1,0 +1,143 @@
+"""The processes of a system under test: killed, frozen, thawed, stopped and started again by name.
+
+`worker-1` is the worker's parent, `worker-1.child` the process that holds its pipeline. Use a fleet
+from one thread, the one that started it: Linux ends a process with the thread that did.
+"""
+
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from deploy.child import Child, Program
+from deploy.lifeline import Guard
+from tests.faults.history import Faulted, History, Revived
+from tests.waiting import wait_for
+
+PATIENCE = 90.0
+"""Seconds that anything may take, on a busy machine too."""
+
+CHILD = ".child"
+
+
+class Fleet:
+    """Processes that die with this one; whatever is done to them is recorded."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self._children: dict[str, Child] = {}
+        self._guard: Guard
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every process that can be struck, the children of the workers too."""
+        children = (f"{name}{CHILD}" for name in self._children if name.startswith("worker"))
+        return (*self._children, *children)
+
+    @contextmanager
+    def running(self, programs: Iterable[Program]) -> Iterator[None]:
+        """Run programs, all of them ready, within the context."""
+        with Guard() as self._guard:
+            try:
+                for program in programs:
+                    self._children[program.name] = Child(program, self._guard)
+                    self._children[program.name].start()
+                for child in self._children.values():
+                    child.wait_ready()
+                yield
+            finally:
+                for child in reversed(self._children.values()):
+                    child.bury()
+
+    def kill(self, name: str, where: str = "") -> None:
+        """SIGKILL to one process: not to its children, nor to its parent."""
+        self._strike("kill", name, signal.SIGKILL, where)
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP to one process."""
+        self._strike("stop", name, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Let a frozen process go on, and what it missed come over it."""
+        os.kill(self.pid(name), signal.SIGCONT)
+        self.history.record(Revived(name))
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM, and wait for the end."""
+        self.ask_to_stop(name)
+        self._children[name].await_end()
+
+    def ask_to_stop(self, name: str) -> None:
+        """SIGTERM."""
+        self.history.record(Faulted("terminate", name))
+        self._children[name].ask_to_stop()
+
+    def relaunch(self, *names: str) -> None:
+        """Start anew what died, and kill first what is left of it; wait for nothing."""
+        for name in names:
+            self._children[name].bury()
+            self._children[name].start()
+
+    def revive(self, *names: str) -> None:
+        """Start anew what died, as a supervisor would, and wait until it is ready.
+
+        Whatever is left of its process group is killed first. A worker's child is revived by its
+        parent: that is waited for.
+        """
+        self.relaunch(*(name for name in names if not name.endswith(CHILD)))
+        for name in names:
+            if name.endswith(CHILD):
+                wait_for(partial(self.is_alive, name), PATIENCE)
+            else:
+                self._children[name].wait_ready()
+            self.history.record(Revived(name))
+
+    def revive_all(self) -> None:
+        """Start anew whatever does not run; a frozen process runs."""
+        self.revive(*(name for name, child in self._children.items() if not child.is_running))
+
+    def restart(self, name: str, **environment: str) -> None:
+        """Stop a process in good order and start it with other settings."""
+        program = self._children[name].program
+        self._children[name].stop()
+        changed = replace(program, env={**program.env, **environment})
+        self._children[name] = Child(changed, self._guard)
+        self.revive(name)
+
+    def pid(self, name: str) -> int:
+        """Return the id of a process.
+
+        Raises:
+            ProcessLookupError: it does not run.
+        """
+        parent = self._children[name.removesuffix(CHILD)]
+        if parent.pid is None or not parent.is_running:
+            raise ProcessLookupError(f"{name} does not run.")
+        return _spawned_child(parent.pid) if name.endswith(CHILD) else parent.pid
+
+    def is_alive(self, name: str) -> bool:
+        """Whether a process runs, frozen or not."""
+        try:
+            self.pid(name)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _strike(self, deed: str, name: str, sign: signal.Signals, where: str = "") -> None:
+        pid = self.pid(name)
+        os.kill(pid, sign)
+        self.history.record(Faulted(deed, name, where))
+        if sign is signal.SIGKILL and not name.endswith(CHILD):
+            wait_for(lambda: not self._children[name].is_running, PATIENCE)
+
+
+def _spawned_child(parent: int) -> int:
+    """Return the process that a worker's parent spawned to hold the pipeline."""
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with suppress(FileNotFoundError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+    raise ProcessLookupError(f"The worker {parent} has no child.")
