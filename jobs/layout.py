@@ -11,6 +11,7 @@
     amigo:outbox                sorted set: queued ids by the time their message is due (again)
     amigo:spent                 sorted set: ended and deleted ids by the time their leftovers
                                 may be cleared
+    amigo:job:{id}:gone         there for an hour after all that was left of a job was cleared
     amigo:leader                who runs the reconciler
     amigo:journal:read          there while the journal needs no reading
     amigo:changes               channel: the id of every job that changes or is deleted
@@ -37,6 +38,11 @@ def record_key(job_id: str) -> str:
 def events_key(job_id: str) -> str:
     """Return the key of a job's event stream."""
     return f"amigo:job:{job_id}:events"
+
+
+def gone_key(job_id: str) -> str:
+    """Return the key that tells that a job's journal entry is not to be restored any more."""
+    return f"amigo:job:{job_id}:gone"
 
 
 def index_key(status: JobStatus) -> str:

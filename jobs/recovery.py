@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 
 LEADERSHIP = 30.0
 """Seconds until another reconciler takes over from a leader that stopped."""
+
+CLEARING = 10.0
+"""Seconds after which a round clears no further job."""
 
 JOURNAL_INTERVAL = 600.0
 """Seconds between two readings of the journal, and two sweepings of the assets, unless the store
@@ -199,12 +203,18 @@ class Reconciler:
             return False
 
     def _clear(self) -> int:
-        """Delete what nobody needs of an ended or deleted job."""
-        job_ids = self._store.spent()
-        for job_id in job_ids:
+        """Delete what nobody needs of ended and deleted jobs; return of how many.
+
+        The rest waits for the next round when the object store is slow: lost workers must not.
+        """
+        end, cleared = time.monotonic() + CLEARING, 0
+        for job_id in self._store.spent():
             self._clear_job(job_id)
             self._store.mark_cleared(job_id)
-        return len(job_ids)
+            cleared += 1
+            if time.monotonic() > end:
+                break
+        return cleared
 
     def _clear_job(self, job_id: str) -> None:
         """Delete a job's objects, but the video that won."""

@@ -21,6 +21,7 @@ from jobs.layout import (
     RUNS,
     SPENT,
     events_key,
+    gone_key,
     index_key,
     queue_key,
     record_key,
@@ -46,6 +47,10 @@ PAUSE_GROWTH = 6
 """How many times as long as the pause before it a pause between two attempts is."""
 
 LONGEST_PAUSE = timedelta(minutes=5)
+
+GONE_KEPT = timedelta(hours=1)
+"""How long a job whose leftovers are gone cannot be accepted, if it was deleted too: longer than
+anybody who read its journal entry takes to restore it."""
 
 ONE_SECOND = 1_000_000
 """In the microseconds of a score."""
@@ -98,7 +103,7 @@ class JobStore:
         """
 
         def insert(pipe: Pipeline) -> bool:
-            is_there = pipe.exists(record_key(job.id))
+            is_there = pipe.exists(record_key(job.id), gone_key(job.id))
             is_new = not is_there and pipe.zscore(SPENT, job.id) is None
             now = read_clock(pipe)
             if is_new:
@@ -328,6 +333,7 @@ class JobStore:
     def mark_cleared(self, job_id: str) -> None:
         """Record that the leftovers of a spent job are gone, unless it was deleted meanwhile.
 
+        Whoever read its journal entry before that may still be about to restore it.
         Deleting an ended job makes it spent anew, its video being left over now.
         """
 
@@ -336,6 +342,7 @@ class JobStore:
             pipe.multi()
             if is_due:
                 pipe.zrem(SPENT, job_id)
+                pipe.set(gone_key(job_id), "1", px=GONE_KEPT)
 
         transact(self._client, strike, SPENT)
 

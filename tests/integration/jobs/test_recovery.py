@@ -384,6 +384,30 @@ def test_a_job_that_its_caller_deleted_is_not_restored(
         store.get(job.id)
 
 
+def test_a_deleted_job_is_not_restored_by_who_read_its_entry_before_it_was_cleared(
+    hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler
+) -> None:
+    job = submit(hasty_store, storage)
+    entry = Job.model_validate_json(storage.get(request_key(job.id)))
+    hasty_store.delete(job.id)
+    wait_for(lambda: reconciler.run_once().cleared == 1)
+    assert hasty_store.spent() == []
+    assert not hasty_store.accept(entry)
+
+
+def test_a_round_that_has_cleared_for_long_leaves_the_rest_to_the_next(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.recovery.CLEARING", -1)
+    for _ in range(2):
+        hasty_store.delete(submit(hasty_store, storage).id)
+    wait_for(lambda: len(hasty_store.spent()) == 2)
+    assert [reconciler.run_once().cleared for _ in range(3)] == [1, 1, 0]
+
+
 def test_a_request_that_is_still_being_accepted_is_not_restored(
     hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler
 ) -> None:
