@@ -207,7 +207,7 @@ class Job(Value):
         A worker may still be at it, in an attempt that the lost record told of. So the attempts
         are numbered from the time on, and none gets a number that one had before.
         """
-        start = MOST_ATTEMPTS * int(now.timestamp())
+        start = MOST_ATTEMPTS * int(now.timestamp() * 1000)
         return self.model_copy(update={"attempt": start, "handed_back": start})
 
     def claim(self, now: datetime) -> Self:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
+from secrets import token_hex
+from typing import cast
 
 import pytest
 from hypothesis import Phase
@@ -17,29 +19,45 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
-from jobs.job import Job, JobStatus, Priority, Stage
-from jobs.layout import OUTBOX, SPENT, index_key, queue_key, tenant_key
+from jobs.errors import IdempotencyKeyTaken, InvalidTransition, JobNotFound, StaleAttempt
+from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage
+from jobs.layout import LEADER, OUTBOX, SPENT, index_key, queue_key, tenant_key
 from jobs.queue import JobQueue, create_celery
 from jobs.recovery import Reconciler
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage
+from jobs.storage import JOBS_PREFIX, ObjectStorage, inputs_prefix, job_prefix, request_key
 from jobs.store import JobStore
+from jobs.valkey import score
+from jobs.webhooks import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
 from tests.jobs_examples import FAILURE, new_job, result_of
 
 Move = Callable[[Job], Job]
+
+HOUR = 3_600_000_000
+"""Microseconds, as the indexes count."""
 
 
 class Promises(RuleBasedStateMachine):
     """A real store, and beside it what the pure moves of a job say should be in it."""
 
-    def __init__(self, client: Redis, store: JobStore, reconciler: Reconciler) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        store: JobStore,
+        storage: ObjectStorage,
+        outbox: WebhookOutbox,
+        reconcilers: tuple[Reconciler, Reconciler],
+    ) -> None:
         super().__init__()
         client.flushall()
-        self.client, self.store, self.reconciler = client, store, reconciler
+        storage.delete_prefix(JOBS_PREFIX)
+        self.client, self.store, self.storage, self.outbox = client, store, storage, outbox
+        self.reconcilers = reconcilers
+        self.accepted: dict[str, Job] = {}
         self.expected: dict[str, Job] = {}
-        self.expired: set[str] = set()
         self.spent: set[str] = set()
+        self.told: set[str] = set()
+        self.attempts: set[tuple[str, int]] = set()
 
     ids = Bundle("ids")
     stages = st.sampled_from(Stage)
@@ -47,16 +65,33 @@ class Promises(RuleBasedStateMachine):
     lag = st.sampled_from([0, 0, 0, 1])
     """How many attempts a worker is behind; most are not."""
 
-    @rule(target=ids, priority=st.sampled_from(Priority))
-    def accept(self, priority: Priority) -> str:
-        job = new_job(priority=priority)
+    @rule(target=ids, priority=st.sampled_from(Priority), webhook=st.booleans())
+    def accept(self, priority: Priority, webhook: bool) -> str:
+        key = IdempotencyKey(key=token_hex(8), fingerprint="a" * 64)
+        url = "https://example.org/told" if webhook else None
+        job = new_job(priority=priority, webhook_url=url, idempotency=key)
+        self.storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
         assert self.store.accept(job)
-        self.expected[job.id] = job
+        self.accepted[job.id] = self.expected[job.id] = job
         return job.id
+
+    @rule(job_id=ids)
+    def accept_what_is_known(self, job_id: str) -> None:
+        if job_id in self.expected or job_id in self.spent:
+            assert not self.store.accept(self.accepted[job_id])
+
+    @rule(job_id=ids)
+    def accept_another_under_the_same_key(self, job_id: str) -> None:
+        if job_id in self.expected:
+            with pytest.raises(IdempotencyKeyTaken):
+                self.store.accept(new_job(idempotency=self.accepted[job_id].idempotency))
 
     @rule(job_id=ids)
     def claim(self, job_id: str) -> None:
         self.agree(job_id, self.store.claim, lambda job: job.claim(job.updated_at))
+        job = self.expected.get(job_id)
+        if job and job.status is JobStatus.PROCESSING:
+            self.attempts.add((job_id, job.attempt))
 
     @rule(job_id=ids, lag=lag, stage=stages, progress=progress)
     def advance(self, job_id: str, lag: int, stage: Stage, progress: float) -> None:
@@ -112,24 +147,72 @@ class Promises(RuleBasedStateMachine):
     def delete(self, job_id: str) -> None:
         if self.expected.pop(job_id, None):
             self.store.delete(job_id)
+            self.storage.delete_prefix(job_prefix(job_id))  # as the service does
             self.spent.add(job_id)
-            self.expired.discard(job_id)
         else:
             with pytest.raises(JobNotFound):
                 self.store.delete(job_id)
 
     @rule(job_id=ids)
     def let_the_lease_run_out(self, job_id: str) -> None:
-        if self.client.zadd(index_key(JobStatus.PROCESSING), {job_id: 1}, xx=True, ch=True):
-            self.expired.add(job_id)
+        self.client.zadd(index_key(JobStatus.PROCESSING), {job_id: 1}, xx=True)
+
+    @rule(job_id=ids)
+    def lose_the_message(self, job_id: str) -> None:
+        self.client.zadd(OUTBOX, {job_id: 1}, xx=True)
+
+    @rule(hours=st.sampled_from([-1, 1]))
+    def step_the_clock(self, hours: int) -> None:
+        """Shift all that is due, which is the same to the store as a step of its clock."""
+        for index in (index_key(JobStatus.PROCESSING), OUTBOX, SPENT, WEBHOOKS):
+            for job_id in self.ids_in(index):
+                self.client.zincrby(index, -hours * HOUR, job_id)
 
     @rule()
-    def reconcile(self) -> None:
-        self.reconciler.run_once()
-        for job_id in self.expired:
+    def tell(self) -> None:
+        for job_id in self.outbox.claim(10, timedelta(seconds=1)):
+            delivered = Delivery(status=DeliveryStatus.DELIVERED, attempts=1)
+            self.outbox.record(job_id, delivered)
+            self.told.add(job_id)
+
+    @rule(number=st.sampled_from([0, 1]))
+    def reconcile(self, number: int) -> None:
+        self.client.delete(LEADER)  # the other leads no more, or so this one believes
+        lost, spent = self.due(index_key(JobStatus.PROCESSING)), self.due(SPENT)
+        self.reconcilers[number].run_once()
+        for job_id in lost:
             job = self.expected[job_id]
             self.keep(job.lose(job.attempt, job.updated_at))
-        self.expired.clear()
+        self.spent -= spent
+        assert not self.store.undispatched()
+
+    @rule()
+    def lose_all_data(self) -> None:
+        """What had not ended is restored from the journal; what had is unknown from now on."""
+        self.client.flushall()
+        self.reconcilers[0].run_once()
+        self.spent.clear()
+        self.told.clear()
+        lost, self.expected = self.expected, {}
+        for job_id, job in lost.items():
+            if not job.status.is_final:
+                self.expected[job_id] = self.restored(job_id)
+
+    def restored(self, job_id: str) -> Job:
+        """Return a job's new record, which is the accepted job but for its attempts' numbers."""
+        job, accepted = self.store.get(job_id), self.accepted[job_id]
+        assert job == accepted.restore(job.updated_at).model_copy(
+            update={"attempt": job.attempt, "handed_back": job.attempt}
+        )
+        assert all(job.attempt > number for known, number in self.attempts if known == job_id)
+        return job
+
+    def due(self, index: str) -> set[str]:
+        now = score(self.store.now())
+        return {id for id in self.ids_in(index) if (self.client.zscore(index, id) or 0) <= now}
+
+    def ids_in(self, index: str) -> set[str]:
+        return set(cast("list[str]", self.client.zrange(index, 0, -1)))
 
     def attempt(self, job_id: str, lag: int) -> int:
         job = self.expected.get(job_id)
@@ -149,13 +232,13 @@ class Promises(RuleBasedStateMachine):
                 said(job_id)
             return
         assert self.timeless(said(job_id)) == self.timeless(moved)
-        self.expired.discard(job_id)
         self.keep(moved)
 
     def keep(self, job: Job) -> None:
         self.expected[job.id] = job
         if job.status.is_final:
             self.spent.add(job.id)
+            self.storage.delete_prefix(inputs_prefix(job.id))  # as the worker does
 
     @staticmethod
     def timeless(job: Job) -> Job:
@@ -172,12 +255,17 @@ class Promises(RuleBasedStateMachine):
             of_status = {id for id, job in self.expected.items() if job.status is status}
             assert set(self.client.zrange(index_key(status), 0, -1)) == of_status
             assert self.store.counts()[status] == len(of_status)
-        assert set(self.client.zrange(OUTBOX, 0, -1)) == self.waiting()
+        assert self.ids_in(OUTBOX) == self.waiting()
         for priority in Priority:
             waiting = {id for id in self.waiting() if self.expected[id].priority is priority}
             assert set(self.client.zrange(queue_key(priority), 0, -1)) == waiting
         assert set(self.client.zrange(tenant_key("local"), 0, -1)) == set(self.expected)
-        assert set(self.client.zrange(SPENT, 0, -1)) == self.spent
+        assert self.ids_in(SPENT) == self.spent
+
+    @invariant()
+    def every_end_that_was_not_told_is_to_be_told(self) -> None:
+        ended = {id for id, job in self.expected.items() if job.webhook_url and job.status.is_final}
+        assert self.ids_in(WEBHOOKS) == ended - self.told
 
     def waiting(self) -> set[str]:
         return {id for id, job in self.expected.items() if job.status is JobStatus.QUEUED}
@@ -195,22 +283,25 @@ class Promises(RuleBasedStateMachine):
 
 
 def test_the_promises_hold_in_whatever_order_things_happen(
-    valkey_url: str, storage: ObjectStorage
+    valkey_url: str, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=-60))
     settings = Settings(valkey_url=valkey_url)
     store, queue = JobStore.connect(settings), JobQueue(create_celery(settings))
-    reconciler = Reconciler(store, storage, queue, timedelta(hours=1))
+    one = Reconciler(store, storage, queue, timedelta(hours=9))
+    other = Reconciler(store, storage, queue, timedelta(hours=9))
+    outbox = WebhookOutbox.connect(settings)
     client = Redis.from_url(valkey_url, decode_responses=True)
 
     class Connected(Promises):
         def __init__(self) -> None:
-            super().__init__(client, store, reconciler)
+            super().__init__(client, store, storage, outbox, (one, other))
 
     with client:
         run_state_machine_as_test(
             Connected,
             settings=hypothesis_settings(
-                max_examples=30,
+                max_examples=25,
                 stateful_step_count=30,
                 deadline=None,
                 database=None,
