@@ -76,14 +76,24 @@ def confine(limits: Limits, calls: Any, parent: int) -> None:
     """
     if sys.platform == "linux":
         _tell_linux(parent)
-        resource.setrlimit(resource.RLIMIT_AS, (_address_space() + limits.memory,) * 2)
-    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))
+        limit(resource.RLIMIT_AS, _address_space() + limits.memory)
+    # The first is a signal that can be caught, the second none.
+    limit(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1)
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_FSIZE, 0)
+    limit(resource.RLIMIT_NPROC, 0)
+    limit(resource.RLIMIT_NOFILE, 4)
     if calls is not None:
         calls.load()
+
+
+def limit(kind: int, soft: int, hard: int | None = None) -> None:
+    """Set one of this process's limits, or leave it lower where it is lower already."""
+    highest = resource.getrlimit(kind)[1]
+    wanted = (soft, soft if hard is None else hard)
+    if highest != resource.RLIM_INFINITY:
+        wanted = (min(wanted[0], highest), min(wanted[1], highest))
+    resource.setrlimit(kind, wanted)
 
 
 def _tell_linux(parent: int) -> None:

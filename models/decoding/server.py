@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import read_waveform
-from models.decoding.confinement import LIMITS, Limits, confine, system_call_filter
+from models.decoding.confinement import LIMITS, Limits, confine, limit, system_call_filter
 from models.decoding.messages import (
     ENDING,
     NOT_CONFINED,
@@ -175,7 +175,7 @@ def serve(decoders: Mapping[Medium, Decode] = DECODERS, limits: Limits = LIMITS)
     for stopping in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(stopping, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS))
+    limit(resource.RLIMIT_NOFILE, MAX_DESCRIPTORS)
     rehearse()
     gc.freeze()
     with socket.socket(fileno=os.dup(sys.stdin.fileno())) as control:

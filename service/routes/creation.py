@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from jobs.errors import JobNotFound, JobsError, StoreUnavailable
 from jobs.job import Job
 from jobs.keys import Scope
-from models.errors import MediaError
+from models.errors import DecoderUnavailable, MediaError
 from service.auth import CallerDep, require_room, require_scope
 from service.caller import Caller
 from service.components import AppComponents, Components
@@ -72,7 +72,7 @@ class Creation:
         """Return the job that the upload asks for, and whether an earlier request made it.
 
         Raises:
-            Problem, MediaError, JobsError, ClientDisconnect: there is no job.
+            Problem, MediaError, DecoderUnavailable, JobsError, ClientDisconnect: there is no job.
         """
         submissions = self.components.submissions
         job = await to_thread.run_sync(submissions.prepare, upload, self.caller, key)
@@ -210,7 +210,7 @@ async def _outcome(creation: Creation, values: dict[str, Any], key: str | None) 
         job, _ = await creation.make(upload, key)
     except ClientDisconnect:
         raise
-    except (Problem, MediaError, JobsError) as error:
+    except (Problem, MediaError, DecoderUnavailable, JobsError) as error:
         problem = as_problem(error, creation.request)
         request_id = creation.request.state.request_id
         return {"status": problem.type.status, "problem": problem_document(problem, request_id)}

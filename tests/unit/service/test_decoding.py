@@ -1,3 +1,6 @@
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,9 +12,11 @@ from service.components import Components
 from service.problems import ProblemType
 from service.settings import ServiceSettings
 from tests.decoders import DirectDecoder
-from tests.service_examples import upload
+from tests.service_examples import portrait, upload
 from tests.unit.service.assertions import assert_problem
 from tests.unit.service.conftest import Backstage
+
+Serve = Callable[[Exception], TestClient]
 
 
 class FailingDecoder(DirectDecoder):
@@ -23,6 +28,27 @@ class FailingDecoder(DirectDecoder):
         raise self._error
 
 
+@pytest.fixture
+def serve(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[Serve]:
+    """Serve with a decoder that fails on every picture."""
+    with ExitStack() as clients:
+
+        def start(error: Exception) -> TestClient:
+            components = Components.wire(
+                service_settings,
+                backstage.store,
+                backstage.storage,
+                backstage.queue,
+                backstage.watcher,
+                FailingDecoder(error),
+                backstage.asset_room,
+            )
+            app = create_app(service_settings, components)
+            return clients.enter_context(TestClient(app, base_url="http://127.0.0.1"))
+
+        yield start
+
+
 @pytest.mark.parametrize(
     ("error", "problem"),
     [
@@ -32,20 +58,28 @@ class FailingDecoder(DirectDecoder):
     ],
 )
 def test_what_cannot_be_decoded_is_told_and_nothing_stays(
-    backstage: Backstage, service_settings: ServiceSettings, error: Exception, problem: ProblemType
+    serve: Serve, backstage: Backstage, error: Exception, problem: ProblemType
 ) -> None:
-    components = Components.wire(
-        service_settings,
-        backstage.store,
-        backstage.storage,
-        backstage.queue,
-        backstage.watcher,
-        FailingDecoder(error),
-    )
-    app = create_app(service_settings, components)
-    with TestClient(app, base_url="http://127.0.0.1") as http:
-        answer = http.post("/v1/jobs", files=upload())
+    answer = serve(error).post("/v1/jobs", files=upload())
     assert_problem(answer, problem)
     assert ("Retry-After" in answer.headers) == (problem is ProblemType.DECODER_UNAVAILABLE)
     assert not backstage.storage.contents
     assert not backstage.store.jobs
+
+
+def test_a_batch_keeps_the_jobs_made_before_nothing_could_be_decoded(
+    serve: Serve, backstage: Backstage
+) -> None:
+    http = serve(DecoderUnavailable("No server."))
+    face = portrait()
+    wanted = {"kind": "portrait", "size": len(face), "content_type": "image/jpeg"}
+    asset = http.post("/v1/assets", json=wanted).json()["id"]
+    backstage.storage.contents[f"assets/local/{asset}/portrait"] = face
+
+    speech = {"audio_url": "https://example.com/speech.wav", "consent": True}
+    by_url = {**speech, "portrait_url": "https://example.com/face.jpg"}
+    batch = [by_url, {**speech, "portrait_asset": asset}, by_url]
+    results = http.post("/v1/jobs/batch", json={"jobs": batch}).json()["results"]
+    assert [result["status"] for result in results] == [202, 503, 503]
+    assert results[1]["problem"]["code"] == "decoder_unavailable"
+    assert len(backstage.store.jobs) == 1

@@ -74,12 +74,14 @@ def test_without_the_filter_nobody_but_root_can_fork(unfiltered_decoder: Decoder
     assert outcome(unfiltered_decoder, "fork") == errno.EAGAIN
 
 
-def test_where_there_is_no_filter_the_log_says_so(
-    capfd: pytest.CaptureFixture[str],
+@linux_only
+@pytest.mark.parametrize("server", ["unfiltered_misdeeds", "misfiltered_misdeeds"])
+def test_without_a_filter_that_works_files_are_decoded_and_the_log_says_so(
+    server: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Decoder(LIMITS, f"{HERE}.unfiltered_misdeeds") as decoder:
+    with Decoder(LIMITS, f"{HERE}.{server}") as decoder:
         for _ in range(2):
-            outcome(decoder, "count_secrets")
+            assert outcome(decoder, "read_a_file") == errno.EMFILE
     assert capfd.readouterr().err.count("without a filter of system calls") == 1
 
 
