@@ -36,7 +36,7 @@ class Program:
     command: tuple[str, ...]
     log: Path
     is_ready: Callable[[], bool]
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     start_seconds: float = 30.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0

@@ -64,15 +64,15 @@ class Ports(BaseModel):
 class Kept(BaseModel):
     """What stays the same between runs."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     ports: Ports
-    valkey_password: str
+    valkey_password: str = Field(repr=False)
     s3_access_key: str
-    s3_secret_key: str
-    key_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(30))
+    s3_secret_key: str = Field(repr=False)
+    key_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(30), repr=False)
     webhook_secret: str = Field(
-        default_factory=lambda: f"whsec_{b64encode(secrets.token_bytes(32)).decode()}"
+        default_factory=lambda: f"whsec_{b64encode(secrets.token_bytes(32)).decode()}", repr=False
     )
 
     @classmethod

@@ -69,7 +69,8 @@ class ValkeyServer:
 
     directory: Path
     port: int = field(default_factory=free_port)
-    password: str = "development"  # noqa: S105 - tests on loopback; the standalone system draws one
+    # For tests on loopback; the standalone system draws one.
+    password: str = field(default="development", repr=False)
 
     @property
     def url(self) -> str:
@@ -156,7 +157,7 @@ class SeaweedServer:
     directory: Path
     ports: SeaweedPorts = field(default_factory=SeaweedPorts.free)
     access_key: str = "development"
-    secret_key: str = "development"  # noqa: S105 - as above
+    secret_key: str = field(default="development", repr=False)
     bucket: str = "amigo"
     region: str = "us-east-1"
 

@@ -44,7 +44,8 @@ Metadata = Annotated[
 class Value(BaseModel):
     """A frozen value; a change returns a copy."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What is told of a damaged record must not quote it: callers' URLs hold signatures.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class JobStatus(StrEnum):

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.connection import parse_url
 
 from jobs.urls import UrlRules
 
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
     valkey_url: str = Field(
         "redis://127.0.0.1:6379/0",
         pattern=r"^(rediss?|unix)://",
+        repr=False,  # it holds the password
         description="Valkey or Redis, the home of the records and the broker of the messages: "
         "redis://, rediss:// or unix:///path?db=0.",
     )
@@ -87,6 +89,18 @@ class Settings(BaseSettings):
     def url_rules(self) -> UrlRules:
         """Which URLs of callers are followed."""
         return UrlRules(self.local_urls)
+
+    @field_validator("valkey_url")
+    @classmethod
+    def _require_readable(cls, url: str) -> str:
+        try:
+            parse_url(url)  # type: ignore[no-untyped-call]
+        except ValueError:
+            # What cannot be read may quote the password, and so may the reason.
+            reason = "AMIGO_VALKEY_URL cannot be read; a password goes in percent-encoded."
+        else:
+            return url
+        raise ValueError(reason)
 
     @model_validator(mode="after")
     def _refuse_what_is_for_development(self) -> Self:

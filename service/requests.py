@@ -35,9 +35,9 @@ def _follow(url: str, info: ValidationInfo) -> str:
     return url
 
 
-FollowedUrl = Annotated[
-    str, Field(max_length=MAX_LENGTH, json_schema_extra={"format": "uri"}), AfterValidator(_follow)
-]
+# The rules themselves refuse what is too long: pydantic would have us quote it, signature and all.
+_URL_SCHEMA = {"format": "uri", "maxLength": MAX_LENGTH}
+FollowedUrl = Annotated[str, Field(json_schema_extra=_URL_SCHEMA), AfterValidator(_follow)]
 AssetId = Annotated[str, Field(max_length=60)]
 
 

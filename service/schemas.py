@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +17,7 @@ from service.problems import ProblemType
 class WebhookDocument(BaseModel):
     """How the news of the job's end came to the address its caller named."""
 
-    url: str
+    url: str = Field(description="The address, without its query, which may hold a secret.")
     status: DeliveryStatus
     attempts: int = Field(description="How often it was sent.")
     reason: str | None = Field(description="Why the last attempt failed; null unless it did.")
@@ -136,7 +137,8 @@ class JobDocument(BaseModel):
 def _webhook(job: Job, delivery: Delivery) -> WebhookDocument | None:
     if job.webhook_url is None:
         return None
-    return WebhookDocument(url=job.webhook_url, **delivery.model_dump())
+    url = urlsplit(job.webhook_url)._replace(query="", fragment="").geturl()
+    return WebhookDocument(url=url, **delivery.model_dump())
 
 
 class AssetRequest(BaseModel):

@@ -227,7 +227,8 @@ def test_a_job_tells_its_caller_s_own_notes_and_whom_it_will_tell(
     http: TestClient, backstage: Backstage
 ) -> None:
     told = "https://example.com/told"
-    job = new_job(metadata={"order": "4711"}, priority="high", webhook_url=told)
+    url = f"{told}?token=secret"
+    job = new_job(metadata={"order": "4711"}, priority="high", webhook_url=url)
     document = http.get(in_store(backstage, job)).json()
     assert (document["metadata"], document["priority"]) == ({"order": "4711"}, "high")
     assert document["webhook"] == {
