@@ -7,6 +7,7 @@ all of them with `make faults`.
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -16,7 +17,7 @@ from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
 from tests.faults.fleet import PATIENCE
 from tests.faults.history import Deleted
-from tests.faults.steps import CHILD, HOUSEKEEPING, PARENT, SERVICE, WEBHOOKS, Strike
+from tests.faults.steps import CHILD, HOUSEKEEPING, PARENT, SERVICE, WEBHOOKS, Strike, Trap
 from tests.faults.system import S3, VALKEY, FaultySystem
 from tests.waiting import wait_for
 
@@ -85,14 +86,19 @@ def kill_at(system: FaultySystem, role: str, strike: Strike, **options: object) 
 
 def kill_meanwhile(system: FaultySystem, role: str, strike: Strike, victim: str) -> Post:
     """Post a job, and kill another process at the very moment that a process is at a step."""
-    told = Strike(strike.step, strike.when, "tell", strike.call, strike.about)
+    told = replace(strike, deed="tell")
     trap = system.arm(role, told)
     post = system.post()
+    kill_told(system, trap, told, victim)
+    return post
+
+
+def kill_told(system: FaultySystem, trap: Trap, told: Strike, victim: str) -> None:
+    """Kill a process once another comes to its step, let that go on, and start the killed again."""
     name = system.await_strike(trap, told)
-    system.kill(victim, f"{name} {strike}")
+    system.kill(victim, f"{name} {told}")
     trap.release()
     system.revive(victim)
-    return post
 
 
 @pytest.mark.parametrize(
@@ -143,6 +149,15 @@ def test_a_job_whose_workers_parent_dies_is_finished_all_the_same(
     require_success(system, post)
 
 
+def post_and_lose_its_worker(system: FaultySystem) -> Post:
+    """Post a job whose worker dies over it, so that the housekeeping has something to do."""
+    lost = Strike("Progress._report_frames", "after")
+    child = system.arm("worker.child", lost)
+    post = system.post()
+    system.await_strike(child, lost)
+    return post
+
+
 @pytest.mark.parametrize(
     "strike",
     cases(
@@ -155,10 +170,7 @@ def test_a_job_whose_workers_parent_dies_is_finished_all_the_same(
 def test_a_housekeeping_that_dies_is_taken_up_where_it_was(
     system: FaultySystem, strike: Strike
 ) -> None:
-    lost = Strike("Progress._report_frames", "after")
-    child = system.arm("worker.child", lost)
-    post = system.post()
-    system.await_strike(child, lost)
+    post = post_and_lose_its_worker(system)
     trap = system.arm("housekeeping", strike)
     system.revive(system.await_strike(trap, strike))
 
@@ -260,6 +272,21 @@ def test_valkey_may_die_at_any_step_of_a_courier(system: FaultySystem, strike: S
     require_success(system, post)
 
 
+@pytest.mark.parametrize(
+    "strike",
+    cases(housekeeping_strikes(*RETRYING, *CLEARING), "after JobStore.requeue_expired"),
+)
+@pytest.mark.parametrize("victim", [VALKEY, pytest.param(S3, marks=pytest.mark.thorough)])
+def test_either_store_may_die_at_any_step_of_the_housekeeping(
+    system: FaultySystem, strike: Strike, victim: str
+) -> None:
+    post = post_and_lose_its_worker(system)
+    told = replace(strike, deed="tell")
+    kill_told(system, system.arm("housekeeping", told), told, victim)
+
+    require_success(system, post)
+
+
 @pytest.mark.parametrize("strike", cases(SERVICE_STRIKES, "before ObjectStorage.put(audio)"))
 def test_the_object_store_may_die_at_any_step_of_the_service(
     system: FaultySystem, strike: Strike
@@ -284,7 +311,7 @@ def test_the_object_store_may_die_at_any_step_of_a_worker(
 def test_a_worker_that_slept_through_the_next_attempt_changes_nothing(
     system: FaultySystem, strike: Strike
 ) -> None:
-    asleep = Strike(strike.step, strike.when, "stop", strike.call, strike.about)
+    asleep = replace(strike, deed="stop")
     trap = system.arm("worker.child", asleep)
     post = system.post()
     name = system.await_strike(trap, asleep)
