@@ -151,7 +151,7 @@ def test_a_server_that_dies_is_replaced_under_the_file_it_was_decoding() -> None
 
 
 def test_a_server_that_stands_still_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_module, "GRACE_SECONDS", 5.0)
+    monkeypatch.setattr(decoder_module, "GRACE_SECONDS", 8.0)
     with Decoder(HASTY_LIMITS, f"{HERE}.hasty_misdeeds") as decoder:
         outcome(decoder, "count_secrets")
         os.kill(server_of(decoder), 19)
@@ -164,6 +164,14 @@ def test_a_server_that_cannot_be_started_is_our_fault() -> None:
         pytest.raises(DecoderUnavailable, match="No decoding server can be kept running"),
     ):
         decoder.portrait(b"")
+
+
+def test_where_nothing_can_be_confined_nothing_is_decoded_which_is_our_fault() -> None:
+    with (
+        Decoder(LIMITS, f"{HERE}.unconfinable_misdeeds") as decoder,
+        pytest.raises(DecoderUnavailable, match="could not be confined"),
+    ):
+        outcome(decoder, "count_secrets")
 
 
 def server_of(decoder: Decoder) -> int:
