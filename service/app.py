@@ -38,6 +38,8 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
         version=version("amigo"),
         docs_url=None,
         redoc_url=None,
+        # It would lead to whatever host the caller says that we are.
+        redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=operation_id,
     )

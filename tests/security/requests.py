@@ -443,6 +443,29 @@ def _headers() -> Iterator[HostileRequest]:
     yield hostile("forwarded_from_elsewhere", SUCCESS, get, job, b"X-Forwarded-Host: evil.example")
 
 
+def _origins() -> Iterator[HostileRequest]:
+    for name, origin in {
+        "of_half_an_address": b"http://[",
+        "of_a_port_too_high": b"http://127.0.0.1:99999999999",
+        "of_nothing": b"null",
+        "of_broken_text": b"\xff\xfe",
+        "of_5_kilobytes": b"http://" + b"a" * 5_000,
+        "of_a_user": b"http://127.0.0.1@evil.example",
+    }.items():
+        made = partial(post_json, _with(), headers=(b"Origin: " + origin,))
+        yield HostileRequest(f"origin_{name}", made, "origin_refused")
+    for name, host in {
+        "of_half_an_address": b"[::1",
+        "of_a_path": b"127.0.0.1/x?y#z",
+        "of_a_user": b"evil@127.0.0.1",
+        "of_broken_text": b"\xff\xfe",
+        "of_another": b"evil.example",
+    }.items():
+        line = b"GET /v1/jobs/ HTTP/1.1"
+        made = partial(bytes, line + b"\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n")
+        yield HostileRequest(f"host_{name}", made, "route_not_found")
+
+
 def _lines() -> Iterator[HostileRequest]:
     for name, path, expected in (
         ("to_a_parent", b"/v1/jobs/..%2f..%2f..%2fetc%2fpasswd", "route_not_found"),
@@ -453,7 +476,8 @@ def _lines() -> Iterator[HostileRequest]:
         ("of_20_kilobytes", b"/v1/jobs/" + b"a" * 20_000, NOT_FOUND),
         ("of_a_pattern", b"/v1/jobs/*", NOT_FOUND),
         ("to_another_host", b"//evil.example/v1/jobs/", "route_not_found"),
-        ("with_a_slash_behind", b"/v1/jobs/" + JOB + b"/", SUCCESS),
+        ("with_a_slash_behind", b"/v1/jobs/" + JOB + b"/", "route_not_found"),
+        ("of_a_problem_above_all", b"/problems/..%2f", "route_not_found"),
         ("with_a_cursor_of_garbage", b"/v1/jobs?cursor=%00%ff", INVALID_REQUEST),
         ("with_a_cursor_of_20_kilobytes", b"/v1/jobs?cursor=" + b"9" * 20_000, INVALID_REQUEST),
         ("with_a_cursor_of_infinity", b"/v1/jobs?cursor=1e999", INVALID_REQUEST),
@@ -482,5 +506,14 @@ def _lines() -> Iterator[HostileRequest]:
 
 
 REQUESTS = tuple(
-    chain(_file_names(), _forms(), _bodies(), _json(), _addresses(), _headers(), _lines())
+    chain(
+        _file_names(),
+        _forms(),
+        _bodies(),
+        _json(),
+        _addresses(),
+        _headers(),
+        _origins(),
+        _lines(),
+    )
 )

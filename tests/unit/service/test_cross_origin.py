@@ -13,7 +13,9 @@ from tests.unit.service.assertions import assert_problem
 from tests.unit.service.conftest import Backstage
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:81", "x"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1:81", "x", "http://["]
+)
 def test_a_form_on_another_sites_page_makes_no_job(
     http: TestClient, backstage: Backstage, origin: str
 ) -> None:

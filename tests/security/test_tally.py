@@ -1,0 +1,25 @@
+"""The corpus as it is told of."""
+
+import re
+from pathlib import Path
+
+from tests.security.pictures import PICTURES
+from tests.security.recordings import RECORDINGS
+from tests.security.requests import REQUESTS
+
+SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
+
+
+def test_every_entry_has_a_name_of_its_own() -> None:
+    names = [entry.name for entry in (*PICTURES, *RECORDINGS, *REQUESTS)]
+    assert len(set(names)) == len(names)
+
+
+def test_the_security_page_tells_the_tally() -> None:
+    counts = [len(PICTURES), len(RECORDINGS), len(REQUESTS)]
+    told = re.search(
+        r"(\d+) portraits, (\d+) recordings and\s+(\d+) requests, (\d+) in all",
+        SECURITY.read_text(),
+    )
+    assert told
+    assert list(map(int, told.groups())) == [*counts, sum(counts)]
