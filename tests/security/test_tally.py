@@ -11,7 +11,8 @@ SECURITY = Path(__file__).parents[2] / "docs" / "security.md"
 
 
 def test_every_entry_has_a_name_of_its_own() -> None:
-    names = [entry.name for entry in (*PICTURES, *RECORDINGS, *REQUESTS)]
+    names = [file.name for file in (*PICTURES, *RECORDINGS)]
+    names += [request.name for request in REQUESTS]
     assert len(set(names)) == len(names)
 
 
