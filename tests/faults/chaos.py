@@ -34,6 +34,7 @@ from tests.faults.plan import Deed, Fault, draw
 from tests.faults.reckoning import Reckoning
 from tests.faults.snapshot import Snapshot
 from tests.faults.system import VALKEY, FaultySystem, PromiseBroken
+from tests.faults.tally import Tally
 
 CHAPTER = 60.0
 """Seconds."""
@@ -73,7 +74,9 @@ class Breaker:
                 self._mends.remove((due, fault))
                 self._end(fault)
             self._supervise()
+            self._tell(now)
             time.sleep(LOOK_SECONDS)
+        self._tell(seconds, "\n")
 
     def heal(self) -> None:
         """Mend everything, and wait until all of it is ready."""
@@ -118,6 +121,12 @@ class Breaker:
                 case _:
                     return
             self.system.history.record(Revived(fault.target))
+
+    def _tell(self, now: float, end: str = "") -> None:
+        """Show how it stands on a line that is written over."""
+        if sys.stderr.isatty():
+            tally = Tally.of(self.system.history)
+            print(f"\r{now:5.1f} s  {tally}", end=end, file=sys.stderr, flush=True)
 
     def _supervise(self) -> None:
         """Start again what died and is not to be dead any more, as a supervisor would."""

@@ -107,6 +107,10 @@ class Fleet:
         self._children[name] = Child(changed, self._guard)
         self.revive(name)
 
+    def program(self, name: str) -> Program:
+        """Return what a process runs, and its settings."""
+        return self._children[name].program
+
     def pid(self, name: str) -> int:
         """Return the id of a process.
 

@@ -57,7 +57,7 @@ def holder(system: FaultySystem, job_id: str, attempt: int = 1) -> str:
 
 def metric(system: FaultySystem, worker: str, line: str) -> float:
     """Return a number that a worker tells; 0 before it does."""
-    port = system._children[worker].program.env["AMIGO_METRICS_PORT"]
+    port = system.program(worker).env["AMIGO_METRICS_PORT"]
     text = httpx.get(f"http://{LOOPBACK}:{port}/metrics", timeout=PATIENCE).text
     found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0

@@ -25,6 +25,14 @@ STALE = "result dropped"
 NOT_TAKEN = "not taken"
 """As workers log it."""
 
+WRONGS = {
+    "jobs lost": ("accepted_jobs_end",),
+    "jobs with two ends": ("nothing_follows_an_end", "ends_are_told_once", "one_key_makes_one_job"),
+    "objects left over": ("no_object_is_left_over",),
+    "webhooks missing": ("ends_are_told",),
+}
+"""Which of the checker's rules object to what."""
+
 
 @dataclass
 class Reckoning:
@@ -98,7 +106,6 @@ class Reckoning:
     def table(self, minutes: float, seed: int) -> str:
         """Return all numbers as Markdown."""
         counts = self.counts
-        broken = "see below" if self.broken else "0"
         rows: list[tuple[str, object]] = [
             ("seed, minutes, chapters", f"{seed}, {minutes:g}, {self.chapters}"),
             ("faults", sum(self.faults.values())),
@@ -111,18 +118,24 @@ class Reckoning:
             *((f"· {status}", counts[status]) for status in JobStatus if status.is_final),
             *((f"· failed with `{code}`", n) for code, n in sorted(self.failures.items())),
             ("· deleted by their callers", counts["deleted"]),
-            ("jobs lost, or with two ends, or with objects left over", broken),
+            *self._wrongs(),
             ("messages sent once more", self.repeated),
             ("messages nobody took", counts["not_taken"]),
             ("stale results dropped", counts["stale"]),
             ("webhooks wanted by jobs on record", counts["wanted"]),
             ("webhooks received", counts["webhooks"]),
-            ("webhooks missing", broken),
             ("longest time from 202 to the end, s", f"{self.longest_job:.1f}"),
             ("longest time from the last repair to rest, s", f"{self.longest_recovery:.1f}"),
         ]
         lines = (f"| {name} | {number} |" for name, number in rows)
         return "\n".join(("| | |", "|---|--:|", *lines))
+
+    def _wrongs(self) -> list[tuple[str, object]]:
+        """Return how often each rule objected; all zeros is what is promised."""
+        told = Counter(line.partition(":")[0] for line in self.broken.splitlines())
+        rows = {name: sum(told[rule] for rule in rules) for name, rules in WRONGS.items()}
+        is_other = bool(self.broken) and not any(rows.values())
+        return [*rows.items(), ("other promises broken", int(is_other))]
 
 
 def _waits(history: History) -> list[float]:

@@ -41,7 +41,13 @@ def step(system: FaultySystem, clock: Clock, seconds: float) -> None:
     system.history.record(Faulted("step the clock of", VALKEY, f"{seconds:+.0f} s"))
 
 
-@pytest.mark.parametrize("seconds", [HOUR, -HOUR], ids=["forward", "backward"])
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        pytest.param(HOUR, id="forward"),
+        pytest.param(-HOUR, id="backward", marks=pytest.mark.thorough),
+    ],
+)
 def test_jobs_end_once_though_valkeys_clock_steps(
     system: FaultySystem, clock: Clock, seconds: float
 ) -> None:

@@ -58,7 +58,7 @@ def test_a_message_that_is_lost_on_the_way_is_sent_again(system: FaultySystem) -
 @pytest.mark.parametrize(
     "garbage",
     [
-        pytest.param(b"\xff\x00 not JSON", id="bytes"),
+        pytest.param(b"\xff\x00 not JSON", id="bytes", marks=pytest.mark.thorough),
         pytest.param(b"{}", id="empty", marks=pytest.mark.thorough),
         pytest.param(b"[]", id="list", marks=pytest.mark.thorough),
         pytest.param(
@@ -82,6 +82,7 @@ def test_what_is_no_message_costs_a_worker_at_most_a_restart(
     system.check(*posts)
 
 
+@pytest.mark.thorough
 def test_a_message_about_nothing_is_dropped(system: FaultySystem, queue: JobQueue) -> None:
     before = not_taken(system)
     queue.dispatch("job_that_never_was")

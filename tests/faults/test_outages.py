@@ -25,9 +25,9 @@ from tests.waiting import wait_for
 
 CHILD_1 = f"worker-1{CHILD}"
 MOODS = [
-    Mood.CLOSED,
     Mood.BROKEN,
-    pytest.param(Mood.SILENT, marks=pytest.mark.thorough),  # it costs every client's timeouts
+    pytest.param(Mood.CLOSED, marks=pytest.mark.thorough),
+    pytest.param(Mood.SILENT, marks=pytest.mark.thorough),
 ]
 
 
@@ -89,10 +89,13 @@ def test_while_the_object_store_fails_jobs_are_refused_and_nothing_is_left_of_th
 @pytest.mark.parametrize(
     "moment",
     [
-        Strike("Inputs.portrait", "before", "tell"),
-        Strike("ObjectStorage.put", "before", "tell", about="video.mp4"),
+        pytest.param(
+            Strike("Inputs.portrait", "before", "tell"), id="fetching", marks=pytest.mark.thorough
+        ),
+        pytest.param(
+            Strike("ObjectStorage.put", "before", "tell", about="video.mp4"), id="storing"
+        ),
     ],
-    ids=["fetching", "storing"],
 )
 def test_an_object_store_that_fails_for_a_while_is_waited_for(
     system: FaultySystem, gateway: Gateway, moment: Strike, mood: Mood
@@ -128,6 +131,7 @@ def test_an_object_store_that_fails_for_too_long_leaves_the_job_to_another_attem
     assert system.check(post).jobs[job_id].status is JobStatus.SUCCEEDED
 
 
+@pytest.mark.thorough
 def test_an_object_store_that_is_killed_keeps_what_it_has(system: FaultySystem) -> None:
     post = system.post(seed=SLOW)
     (job_id,) = accepted(post)
@@ -155,6 +159,7 @@ def test_while_valkey_is_dead_jobs_are_refused_and_nothing_is_left_of_them(
     assert len(system.check(post).jobs) == 1
 
 
+@pytest.mark.thorough
 def test_a_job_accepted_as_valkey_dies_is_dispatched_when_it_lives(system: FaultySystem) -> None:
     moment = Strike("JobQueue.dispatch", "before", "tell")
     trap = system.arm("service-1", moment)
@@ -171,11 +176,16 @@ def test_a_job_accepted_as_valkey_dies_is_dispatched_when_it_lives(system: Fault
 @pytest.mark.parametrize(
     "moment",
     [
-        Strike("Progress._report_frames", "before", "tell"),
-        Strike("JobStore.finish", "before", "tell"),
-        Strike("JobStore.finish", "after", "tell"),
+        pytest.param(
+            Strike("Progress._report_frames", "before", "tell"),
+            id="rendering",
+            marks=pytest.mark.thorough,
+        ),
+        pytest.param(Strike("JobStore.finish", "before", "tell"), id="finishing"),
+        pytest.param(
+            Strike("JobStore.finish", "after", "tell"), id="finished", marks=pytest.mark.thorough
+        ),
     ],
-    ids=["rendering", "finishing", "finished"],
 )
 def test_a_valkey_that_dies_while_a_job_is_made_costs_no_video(
     system: FaultySystem, moment: Strike

@@ -40,6 +40,7 @@ def await_the_frozen(system: FaultySystem, traps: list[Trap], strike: Strike) ->
     return frozen.name
 
 
+@pytest.mark.thorough
 def test_one_leads_and_another_takes_over_when_it_is_killed(system: FaultySystem) -> None:
     with Redis.from_url(system.valkey.url) as client:
         leader = wait_for(lambda: client.get(LEADER), PATIENCE)
@@ -75,6 +76,7 @@ def test_one_that_sleeps_over_its_leadership_takes_no_job_from_whoever_has_it_by
     assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 2)
 
 
+@pytest.mark.thorough
 def test_one_that_sleeps_before_it_clears_a_job_deletes_no_video(system: FaultySystem) -> None:
     traps, strike = freeze_whoever_comes_to(system, "ObjectStorage.delete_prefix")
     first = system.post()
@@ -90,6 +92,7 @@ def test_one_that_sleeps_before_it_clears_a_job_deletes_no_video(system: FaultyS
     assert f"attempts/{1}/video.mp4" in objects(system, job_id)
 
 
+@pytest.mark.thorough
 def test_two_that_both_take_themselves_for_the_leader_do_no_harm(system: FaultySystem) -> None:
     posts = [system.post(seed=SLOW) for _ in range(6)]
     job_ids = accepted(*posts)

@@ -19,6 +19,7 @@ def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyS
         yield system
 
 
+@pytest.mark.thorough
 def test_a_rolling_restart_under_load_costs_no_job_and_no_attempt(system: FaultySystem) -> None:
     posts = []
     for name in ROLLED:
@@ -34,6 +35,7 @@ def test_a_rolling_restart_under_load_costs_no_job_and_no_attempt(system: Faulty
     assert not list(system.history.each(GivenUp))
 
 
+@pytest.mark.thorough
 def test_a_job_that_kills_its_worker_every_time_fails_by_itself_and_the_others_go_on(
     system: FaultySystem,
 ) -> None:

@@ -1,5 +1,7 @@
 """Workers that fall silent for longer than a lease, and come back with a result nobody wants."""
 
+import pytest
+
 from jobs.job import JobStatus
 from tests.faults.fleet import CHILD, PATIENCE
 from tests.faults.observing import (
@@ -58,6 +60,7 @@ def test_a_worker_frozen_as_it_says_that_it_has_finished_leaves_nothing_of_its_v
     }
 
 
+@pytest.mark.thorough
 def test_a_worker_that_wakes_after_its_job_was_deleted_leaves_nothing(
     system: FaultySystem,
 ) -> None:
