@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -38,16 +38,30 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors (floating ones as float32) and the network's sizes.
 
     Raises:
-        CheckpointError: the file is missing, or its sha256 is not the manifest's.
+        CheckpointError: the file is missing, its sha256 is not the manifest's, or it is no
+            safetensors file with sizes.
     """
     if not path.exists():
         raise CheckpointError(f"{path} is missing; the repository ships it in models/weights.")
-    expected = json.loads((path.parent / MANIFEST).read_text()).get(path.name)
-    if sha256_of(path) != expected:
+    expected = _expected_digest(path)
+    if expected is None or sha256_of(path) != expected:
         raise CheckpointError(
             f"{path} does not have the sha256 that {MANIFEST} names ({expected})."
         )
-    with safe_open(path, framework="pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        config = json.loads(file.metadata()["config"])
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            config = json.loads(file.metadata()["config"])
+    except (SafetensorError, TypeError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{path} is no safetensors file with sizes ({error}).") from error
     return {n: t.float() if t.dtype == torch.float16 else t for n, t in state.items()}, config
+
+
+def _expected_digest(path: Path) -> str | None:
+    """Return the sha256 that the manifest beside a file names for it; None: it names none."""
+    manifest = path.parent / MANIFEST
+    try:
+        digest: str | None = json.loads(manifest.read_text()).get(path.name)
+    except (OSError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{manifest} cannot be read ({error}).") from error
+    return digest
