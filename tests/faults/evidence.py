@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from jobs.job import JobStatus
+from jobs.job import Job, JobStatus, Result
+from jobs.storage import landmarks_key, poster_key, video_key
 from tests.faults.history import LOSE, Answered, Deleted, Faulted, History, Seen, Unanswered
 from tests.faults.snapshot import Snapshot
 
@@ -56,3 +57,14 @@ class Evidence:
     def was_seen_final(self, job_id: str) -> bool:
         """Whether a caller saw the job's end."""
         return any(look.status in FINAL for look in self.seen[job_id])
+
+
+def kept_keys(job: Job) -> set[str]:
+    """Return the keys of what a job's last attempt may leave behind."""
+    return {name(job.id, job.attempt) for name in (video_key, poster_key, landmarks_key)}
+
+
+def made_keys(result: Result) -> list[str]:
+    """Return the keys of what a result tells of."""
+    keys = (result.video_key, result.poster_key, result.landmarks_key)
+    return [key for key in keys if key is not None]
