@@ -6,99 +6,33 @@ all of them with `make faults`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from _pytest.mark import ParameterSet
 
-from client import JobView
-from jobs.job import Job, JobStatus
-from tests.faults.callers import Post
-from tests.faults.fleet import PATIENCE
+from jobs.job import JobStatus
+from tests.faults.fleet import CHILD, PATIENCE
 from tests.faults.history import Deleted
-from tests.faults.steps import CHILD, HOUSEKEEPING, PARENT, SERVICE, WEBHOOKS, Strike, Trap
+from tests.faults.steps import PARENT, WEBHOOKS, Strike
+from tests.faults.striking import (
+    CHILD_STRIKES,
+    CLEARING,
+    RESTORING,
+    RETRYING,
+    SERVICE_STRIKES,
+    await_an_empty_bucket,
+    cases,
+    housekeeping_strikes,
+    kill_at,
+    kill_meanwhile,
+    kill_told,
+    post_and_lose_its_worker,
+    require_success,
+    strikes,
+)
 from tests.faults.system import S3, VALKEY, FaultySystem
 from tests.waiting import wait_for
-
-OBJECTS = {
-    SERVICE: ("portrait", "audio", "request.json"),
-    CHILD: ("video.mp4", "poster.jpg", "landmarks.npz"),
-}
-"""What a program stores, one call of `ObjectStorage.put` each."""
-
-
-def strikes(paths: Iterable[str], objects: Iterable[str] = ()) -> list[Strike]:
-    """Return a kill before and after each step; storing is as many steps as there are objects."""
-    found = []
-    for path in paths:
-        step = path.partition(":")[2]
-        abouts = objects if step == "ObjectStorage.put" else ("",)
-        found += [Strike(step, when, about=a) for a in abouts for when in ("before", "after")]
-    return found
-
-
-def cases(every: Iterable[Strike], *quick: str) -> list[ParameterSet]:
-    """Return the strikes as parameters, those not named as `quick` for `make faults` alone."""
-    names = set(quick)
-    found = []
-    for strike in every:
-        is_quick = str(strike) in names
-        names.discard(str(strike))
-        marks = () if is_quick else pytest.mark.thorough
-        found.append(pytest.param(strike, id=str(strike), marks=marks))
-    assert not names, f"No such strikes: {names}"
-    return found
-
-
-SERVICE_STRIKES = strikes(SERVICE, OBJECTS[SERVICE])
-UNUSED = {"JobStore.fail", "JobStore.requeue", "JobStore.postpone", "JobQueue.dispatch"}
-CHILD_STRIKES = [s for s in strikes(CHILD, OBJECTS[CHILD]) if s.step not in UNUSED]
-"""A job that goes well fails nowhere, and nobody gives it up."""
-RETRYING = ("requeue_expired", "dispatch", "mark_dispatched")
-CLEARING = ("_clear_job", "delete_prefix", "mark_cleared")
-RESTORING = ("_read_journal", "_restore", "accept", "mark_journal_read")
-
-
-def housekeeping_strikes(*functions: str) -> list[Strike]:
-    """Return a kill before and after each of these steps of the housekeeping."""
-    return [each for each in strikes(HOUSEKEEPING) if each.step.partition(".")[2] in functions]
-
-
-def require_success(system: FaultySystem, post: Post, attempt: int | None = None) -> Job:
-    """Return the post's job, which ended well with every promise kept."""
-    snapshot = system.check(post)
-    view: JobView = post.ended.result()
-    job = snapshot.jobs[view.id]
-    assert job.status is JobStatus.SUCCEEDED, system.report()
-    if attempt is not None:
-        assert job.attempt == attempt, system.report()
-    return job
-
-
-def kill_at(system: FaultySystem, role: str, strike: Strike, **options: object) -> Post:
-    """Post a job, have a process die at a step of it, and start that again."""
-    trap = system.arm(role, strike)
-    post = system.post(**options)
-    system.revive(system.await_strike(trap, strike))
-    return post
-
-
-def kill_meanwhile(system: FaultySystem, role: str, strike: Strike, victim: str) -> Post:
-    """Post a job, and kill another process at the very moment that a process is at a step."""
-    told = replace(strike, deed="tell")
-    trap = system.arm(role, told)
-    post = system.post()
-    kill_told(system, trap, told, victim)
-    return post
-
-
-def kill_told(system: FaultySystem, trap: Trap, told: Strike, victim: str) -> None:
-    """Kill a process once another comes to its step, let that go on, and start the killed again."""
-    name = system.await_strike(trap, told)
-    system.kill(victim, f"{name} {told}")
-    trap.release()
-    system.revive(victim)
 
 
 @pytest.mark.parametrize(
@@ -149,15 +83,6 @@ def test_a_job_whose_workers_parent_dies_is_finished_all_the_same(
     require_success(system, post)
 
 
-def post_and_lose_its_worker(system: FaultySystem) -> Post:
-    """Post a job whose worker dies over it, so that the housekeeping has something to do."""
-    lost = Strike("Progress._report_frames", "after")
-    child = system.arm("worker.child", lost)
-    post = system.post()
-    system.await_strike(child, lost)
-    return post
-
-
 @pytest.mark.parametrize(
     "strike",
     cases(
@@ -201,11 +126,6 @@ def hasty_housekeeping(system: FaultySystem) -> Iterator[None]:
     system.restart("housekeeping-1", AMIGO_RETENTION_HOURS="0.0001")
     yield
     system.restart("housekeeping-1", AMIGO_RETENTION_HOURS="24")
-
-
-def await_an_empty_bucket(system: FaultySystem) -> None:
-    """Return once no object of any job is left."""
-    wait_for(lambda: not system.snapshot().objects, PATIENCE)
 
 
 @pytest.mark.parametrize("strike", cases(housekeeping_strikes("delete", *CLEARING)))
@@ -318,7 +238,7 @@ def test_a_worker_that_slept_through_the_next_attempt_changes_nothing(
     job_id = post.accepted.result(PATIENCE)
     system.settle(post)
     system.thaw(name)
-    log = system.folder / "logs" / f"{name.removesuffix('.child')}.log"
+    log = system.folder / "logs" / f"{name.removesuffix(CHILD)}.log"
     wait_for(lambda: re.search(rf"job={job_id}.* (outcome=|not taken)", log.read_text()), PATIENCE)
 
     require_success(system, post)
