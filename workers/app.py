@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import Event, Thread
+from typing import Any
 
 from celery import Celery, current_app
+from celery.bootsteps import StartStopStep
 from celery.signals import heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
 
 from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
 from models.decoding.decoder import Decoder
-from workers.health import start_pulse
+from workers.health import is_child_ready, start_pulse
 from workers.inputs import Inputs
 from workers.outbound import Outbound
 from workers.patience import Patience
@@ -51,9 +53,27 @@ def create_worker(settings: WorkerSettings) -> Celery:
     celery = create_celery(settings)
     celery.conf.include = ["workers.tasks"]
     directory = RunDirectory(settings.run_directory)
+    celery.steps["consumer"].add(patient_consumer(directory))
     heartbeat_sent.connect(lambda **_: directory.beat("parent"), weak=False)
     worker_shutting_down.connect(lambda **_: directory.ask_to_stop(), weak=False)
     return celery
+
+
+def patient_consumer(directory: RunDirectory) -> type[StartStopStep]:
+    """Return the step that keeps a worker whose child still loads from taking messages.
+
+    Celery would give it one, and a job would wait there that an idle worker could begin.
+    """
+
+    class PatientConsumer(StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)  # type: ignore[assignment]
+
+        def start(self, consumer: Any) -> None:
+            qos = consumer.task_consumer.channel.qos
+            may_consume = qos.can_consume
+            qos.can_consume = lambda: is_child_ready(directory) and may_consume()
+
+    return PatientConsumer
 
 
 def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:

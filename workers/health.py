@@ -50,6 +50,12 @@ class Watch:
             os.kill(pid, signal.SIGKILL)
 
 
+def is_child_ready(directory: RunDirectory) -> bool:
+    """Return whether this process has a child that has loaded its pipeline."""
+    pid, _ = directory.last_beat("child")
+    return pid is not None and is_running_child(pid)
+
+
 def is_running_child(pid: int) -> bool:
     """Return whether a process is a child of this one, and has not ended."""
     try:

@@ -191,6 +191,19 @@ def test_waiting_jobs_are_taken_by_priority_and_then_by_age(
     assert [job.id for job in jobs] == [waiting[n] for n in (2, 4, 1, 5, 0, 3)]
 
 
+def test_a_worker_that_still_loads_leaves_the_jobs_to_the_others(
+    start_worker: StartWorker, client: Client
+) -> None:
+    loading = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:slow_to_load")
+    loading.wait_for_log("The pipeline is being loaded")
+    loading.wait_for_log("ready.")
+    job_id = client.post()
+    start_worker()
+
+    assert client.wait_final(job_id).status is JobStatus.SUCCEEDED
+    assert "received" not in loading.log
+
+
 def test_a_message_that_comes_again_does_nothing(start_worker: StartWorker, client: Client) -> None:
     job_id = client.post()
     client.queue.dispatch(job_id)
