@@ -1,11 +1,14 @@
 """One system a module, and what it put to the test told at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.faults.system import FaultySystem
+from tests.faults.system import FaultySystem, NotAtRest, PromiseBroken
 from tests.faults.tally import Tally
+
+TOLD = (PromiseBroken, NotAtRest)
+"""Errors that tell the story themselves."""
 
 TALLY = pytest.StashKey[Tally]()
 
@@ -26,9 +29,23 @@ def running_system(
 @pytest.fixture
 def system(running_system: FaultySystem) -> FaultySystem:
     """The module's system, whole, with no jobs and a history of its own."""
-    running_system.revive_all()
+    running_system.heal()
     running_system.begin_chapter()
     return running_system
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what a system went through when its test failed, unless the error tells it anyway."""
+    report = yield
+    system = item.funcargs.get("system")
+    if call.excinfo is None or call.excinfo.errisinstance(TOLD):
+        return report
+    if report.failed and isinstance(system, FaultySystem):
+        report.sections.append(("what happened", system.report()))
+    return report
 
 
 def pytest_terminal_summary(

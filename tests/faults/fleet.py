@@ -37,6 +37,11 @@ class Fleet:
         children = (f"{name}{CHILD}" for name in self._children if name.startswith("worker"))
         return (*self._children, *children)
 
+    @property
+    def logs(self) -> tuple[Path, ...]:
+        """Where each program writes to."""
+        return tuple(child.program.log for child in self._children.values())
+
     @contextmanager
     def running(self, programs: Iterable[Program]) -> Iterator[None]:
         """Run programs, all of them ready, within the context."""
@@ -64,6 +69,11 @@ class Fleet:
         """Let a frozen process go on, and what it missed come over it."""
         os.kill(self.pid(name), signal.SIGCONT)
         self.history.record(Revived(name))
+
+    def thaw_all(self) -> None:
+        """Let whatever may be frozen go on."""
+        for name in filter(self.is_alive, self.names):
+            os.kill(self.pid(name), signal.SIGCONT)
 
     def terminate(self, name: str) -> None:
         """SIGTERM, and wait for the end."""

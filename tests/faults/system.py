@@ -42,6 +42,10 @@ class PromiseBroken(AssertionError):
     """The system came to rest and a promise was not kept; the message tells the story."""
 
 
+class NotAtRest(TimeoutError):
+    """The system did not come to rest in time; the message tells the story."""
+
+
 class FaultySystem(Fleet):
     """A system that is there to be broken; `with FaultySystem(folder) as system:` runs it.
 
@@ -164,14 +168,14 @@ class FaultySystem(Fleet):
         """Return once callers have their answers, every job has ended, and all is swept.
 
         Raises:
-            TimeoutError: it does not come to rest; the message tells the story.
+            NotAtRest: it does not.
         """
         try:
             for post in posts:
                 post.ended.exception(PATIENCE)
             wait_for(self._is_at_rest, PATIENCE)
         except TimeoutError as error:
-            raise TimeoutError(f"Not at rest: {self._unrest()}\n{self.report()}") from error
+            raise NotAtRest(f"Not at rest: {self._unrest()}\n{self.report()}") from error
 
     def snapshot(self) -> Snapshot:
         """Return what the stores hold, as soon as both can be read.
@@ -201,10 +205,15 @@ class FaultySystem(Fleet):
             raise PromiseBroken(self._accuse(violations))
         return snapshot
 
+    def heal(self) -> None:
+        """Make whole what a test left broken: nothing armed, nothing frozen, nothing dead."""
+        for trap in (*self.folder.glob("*.armed"), *self.folder.glob("*.struck")):
+            trap.unlink()
+        self.thaw_all()
+        self.revive_all()
+
     def begin_chapter(self) -> None:
         """Forget every job and begin a new history, so that each test tells its own."""
-        for trap in self.folder.glob("*.armed"):
-            trap.unlink()
         self.past += Tally.of(self.history)
         self.history = History()
         snapshot = self.snapshot()
@@ -216,9 +225,9 @@ class FaultySystem(Fleet):
                 self.store.delete(job_id)
 
     def report(self) -> str:
-        """Return the history and the ends of all logs."""
-        logs = sorted((self.folder / "logs").glob("*.log*"))
-        ends = (f"--- {log.name}\n{_end(log)}" for log in (*logs, self.folder / "valkey.log"))
+        """Return the history and the ends of all logs, those of the lives before included."""
+        logs = (path for log in self.logs for path in sorted(log.parent.glob(f"{log.name}*")))
+        ends = (f"--- {log.name}\n{_end(log)}" for log in logs)
         return "\n".join((self.history.story(), *ends))
 
     def _is_at_rest(self) -> bool:
@@ -281,4 +290,4 @@ def _stores(folder: Path) -> tuple[ValkeyServer, SeaweedServer]:
 
 
 def _end(log: Path) -> str:
-    return log.read_text(errors="replace")[-LOG_CHARACTERS:] if log.exists() else ""
+    return log.read_text(errors="replace")[-LOG_CHARACTERS:]
