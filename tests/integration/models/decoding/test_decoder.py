@@ -32,6 +32,14 @@ print(os.getpid(), flush=True)
 decoder.portrait(b"sleep")
 """
 
+FORGETFUL_PROGRAM = """
+from pathlib import Path
+from models.decoding.decoder import Decoder
+decoder = Decoder()
+decoder.portrait(Path("examples/portrait.jpg").read_bytes())
+print(decoder._server._process.pid)
+"""
+
 
 @pytest.fixture(scope="module")
 def decoder() -> Iterator[Decoder]:
@@ -169,6 +177,28 @@ def test_a_process_that_is_killed_leaves_none_behind() -> None:
         left = wait_for(lambda: two_generations(parent))
         program.send_signal(signal.SIGKILL)
     wait_for(lambda: not any(map(is_alive, left)))
+
+
+def test_a_program_that_ends_without_closing_its_decoder_leaves_none_behind() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORGETFUL_PROGRAM],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.stderr == ""
+    assert not is_alive(int(ended.stdout))
+
+
+def test_losing_the_server_fails_none_of_many_threads(decoder: Decoder) -> None:
+    expected = read_portrait(PICTURES["example"])
+    with ThreadPoolExecutor(6) as threads:
+        images = [threads.submit(decoder.portrait, PICTURES["example"]) for _ in range(40)]
+        wait_for(lambda: sum(image.done() for image in images) > 5)
+        assert decoder._server
+        decoder._server._process.kill()
+        for image in images:
+            np.testing.assert_array_equal(image.result(), expected)
 
 
 def two_generations(parent: int) -> list[int]:

@@ -5,14 +5,19 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from models.decoding import decoder as decoder_module
 from models.decoding.decoder import Decoder
-from models.errors import DecoderUnavailable, PortraitTooDemanding, PortraitUnreadable
+from models.errors import (
+    DecoderUnavailable,
+    PortraitError,
+    PortraitTooDemanding,
+    PortraitUnreadable,
+)
 from tests.integration.models.decoding.misdeeds import HASTY_LIMITS, LIMITS, SUCCEEDED
 from tests.processes import children
 from tests.waiting import wait_for
@@ -139,6 +144,20 @@ def test_after_every_misdeed_the_next_file_is_decoded(decoder: Decoder) -> None:
     assert outcome(decoder, "doze") == SUCCEEDED
 
 
+@linux_only
+def test_no_file_leaves_a_descriptor_or_a_process_behind(decoder: Decoder) -> None:
+    def held() -> int:
+        return descriptors(os.getpid()) + descriptors(server_of(decoder))
+
+    outcome(decoder, "count_secrets")
+    before = held()
+    for misdeed in ("count_secrets", "crash", "say_nothing", "allocate") * 5:
+        with suppress(PortraitError):
+            outcome(decoder, misdeed)
+    wait_for(lambda: held() <= before)
+    assert children(server_of(decoder)) == set()
+
+
 def test_a_server_that_dies_is_replaced_under_the_file_it_was_decoding() -> None:
     with Decoder(LIMITS, f"{HERE}.misdeeds") as decoder:
         outcome(decoder, "count_secrets")
@@ -172,6 +191,10 @@ def test_where_nothing_can_be_confined_nothing_is_decoded_which_is_our_fault() -
         pytest.raises(DecoderUnavailable, match="could not be confined"),
     ):
         outcome(decoder, "count_secrets")
+
+
+def descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def server_of(decoder: Decoder) -> int:
