@@ -49,7 +49,10 @@ HOUR = 3600
 COPIES = 3
 """How often messages are repeated."""
 
-ENVIRONMENT = {"AMIGO_WEBHOOK_HOURS": "1000"}  # the clock steps by hours
+ENVIRONMENT = {
+    "AMIGO_WEBHOOK_HOURS": "1000",  # the clock steps by hours
+    "AMIGO_RETRY_PAUSE_SECONDS": "0.02",  # pauses grow, and here jobs have many setbacks
+}
 
 
 @dataclass
@@ -280,7 +283,13 @@ def run(minutes: float, seed: int, rate: float, folder: Path) -> Reckoning:
     with Gateway().running() as gateway, serving_inputs() as inputs:
         environment = {**ENVIRONMENT, "AMIGO_S3_ENDPOINT_URL": gateway.url}
         system = FaultySystem(
-            folder, services=2, workers=2, housekeepings=2, couriers=2, environment=environment
+            folder,
+            services=2,
+            workers=2,
+            housekeepings=2,
+            couriers=2,
+            keys=True,
+            environment=environment,
         )
         gateway.target = (LOOPBACK, system.s3.ports.s3)
         with system:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from threading import Event, Thread
+from typing import Any
 from uuid import uuid4
 
 from client import AmigoError, JobView
@@ -65,7 +66,7 @@ class Load:
         self._stop = Event()
         self._thread = Thread(target=self._run, name="load")
         self._hands = ThreadPoolExecutor(HANDS, "hand")
-        self._made: list[tuple[Post, int, int]] = []
+        self._made: list[tuple[Post, dict[str, Any]]] = []
         self.posts: list[Post] = []
 
     @contextmanager
@@ -94,17 +95,19 @@ class Load:
     def _post(self) -> None:
         seed = self._rng.choices([*SEEDS], [*SEEDS.values()])[0]
         seconds = self._rng.choice((1, 1, 2))
-        self._send(Post(uuid4().hex), seed, seconds)
+        priority = self._rng.choices(("normal", "high", "low"), (8, 1, 1))[0]
+        self._send(uuid4().hex, {"seed": seed, "seconds": seconds, "priority": priority})
 
-    def _send(self, as_before: Post, seed: int, seconds: int) -> None:
-        post = self._callers.post(key=as_before.key, seed=seed, seconds=seconds)
-        self._made.append((post, seed, seconds))
+    def _send(self, key: str, options: dict[str, Any]) -> None:
+        post = self._callers.post(key=key, **options)
+        self._made.append((post, options))
         self.posts.append(post)
 
     def _repeat(self) -> None:
         """Send a request again, as a caller does that did not hear the answer."""
         if self._made:
-            self._send(*self._rng.choice(self._made[-20:]))
+            earlier, options = self._rng.choice(self._made[-20:])
+            self._send(earlier.key, options)
 
     def _cancel(self) -> None:
         if job_id := self._recent_job():
@@ -147,7 +150,7 @@ class Load:
             self._history.record(answer)
 
     def _recent_job(self) -> str | None:
-        known = [post.accepted for post, _, _ in self._made[-12:]]
+        known = [post.accepted for post, _ in self._made[-12:]]
         ids = [each.result() for each in known if each.done() and not each.exception()]
         return self._rng.choice(ids) if ids else None
 
