@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test faults chaos fuzz test-gpu check format bench evaluate data-given clean
+.PHONY: help demo serve test faults chaos fuzz test-gpu check audit lock locked format bench evaluate data-given clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -38,6 +38,7 @@ chaos: $(VENV)/dev.stamp  ## break a loaded system at random and check every pro
 	@$(BIN)/python -m tests.faults.chaos --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
 fuzz: $(VENV)/dev.stamp  ## throw damaged files and requests at every parser: make fuzz MINUTES=10
+	@$(BIN)/pytest tests/security -m thorough
 	@$(BIN)/python -m tests.security.fuzz --minutes $(or $(MINUTES),10)
 
 test-gpu: $(VENV)/dev.stamp  ## run the tests that need a CUDA device
@@ -50,6 +51,18 @@ check: $(VENV)/dev.stamp  ## formatting, lint, types, import rules, container fi
 	@$(BIN)/lint-imports
 	@$(BIN)/hadolint Dockerfile
 	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+audit: $(VENV)/dev.stamp  ## look for known vulnerabilities in the pinned packages
+	@$(BIN)/python .ci/audit.py
+
+lock: $(VENV)/dev.stamp  ## write down the digests of every pinned package's files
+	@$(BIN)/uv pip compile --quiet constraints.txt --no-deps --no-emit-package torch \
+		--generate-hashes --no-header --no-annotate --output-file requirements.lock
+
+locked:  ## install every package but torch, from files with those digests alone
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements.lock
 
 format: $(VENV)/dev.stamp  ## format the code and fix what ruff can
 	@$(BIN)/ruff check --fix .

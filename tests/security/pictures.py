@@ -183,7 +183,7 @@ def archive() -> bytes:
 
 
 @cache
-def zip_bomb(megabytes: int = 128) -> bytes:
+def zip_bomb(megabytes: int = 64) -> bytes:
     file = BytesIO()
     with ZipFile(file, "w", 8) as entries:
         entries.writestr("zeros", bytes(megabytes << 20))
@@ -261,29 +261,28 @@ _5_10, _FULL, _WEBP = (5_000, 10_000), (65_535, 65_535), (16_383, 16_383)
 
 
 def _bombs() -> Iterator[Hostile]:
-    yield hostile("png_of_50_million_pixels", ACCEPTED, blank, "PNG", "RGB", *_5_10)
     yield hostile("png_of_50_million_clear_pixels", ACCEPTED, blank, "PNG", "RGBA", *_5_10)
     yield hostile("png_of_50_million_deep_pixels", ACCEPTED, blank, "PNG", "I;16", *_5_10)
     yield hostile("jpeg_of_50_million_pixels", ACCEPTED, blank, "JPEG", "CMYK", *_5_10)
     yield hostile("webp_of_50_million_pixels", ACCEPTED, blank, "WEBP", "RGB", *_5_10)
     yield hostile("png_of_51_million_pixels", TOO_MANY_PIXELS, blank, "PNG", "1", 5_100, 10_000)
     yield hostile("png_strip_of_50_million", ACCEPTED, blank, "PNG", "1", 781_250, 64)
-    yield hostile("png_that_inflates_to_much_more", ACCEPTED, png_that_claims, 64, 64, 128 << 20)
+    yield hostile("png_that_inflates_to_much_more", ACCEPTED, png_that_claims, 64, 64, 64 << 20)
     yield hostile("jpeg_of_2000_scans", TOO_DEMANDING, jpeg_of_scans, 2_000, 7_000)
     yield hostile("apng_of_1000_pictures", ACCEPTED, animated, "PNG", 1_000)
     yield hostile("webp_of_1000_pictures", ACCEPTED, animated, "WEBP", 1_000)
     yield hostile("apng_that_claims_2^31_pictures", ACCEPTED, apng_that_claims, 2**31 - 1)
     for name in (b"zTXt", b"iTXt", b"iCCP"):
-        yield hostile(f"png_{name.decode()}_bomb", UNREADABLE, png_with_text_bomb, name, 1, 128)
+        yield hostile(f"png_{name.decode()}_bomb", UNREADABLE, png_with_text_bomb, name, 1, 64)
     yield hostile("png_of_many_texts", UNREADABLE, png_with_text_bomb, b"zTXt", 10_000, 1)
-    yield hostile("png_of_a_million_chunks", ACCEPTED, png_of_many_chunks, 1_000_000)
+    yield hostile("png_of_300000_chunks", ACCEPTED, png_of_many_chunks, 300_000)
     yield hostile("zip_bomb_as_portrait", UNREADABLE, zip_bomb)
 
 
 def _headers() -> Iterator[Hostile]:
     big = segment(0xE1, b"Exif\x00\x00" + bytes(65_000))
     yield hostile("jpeg_of_many_exif_blocks", ACCEPTED, jpeg_with, big * 200)
-    yield hostile("jpeg_of_many_comments", ACCEPTED, jpeg_with, segment(0xFE, b"") * 1_000_000)
+    yield hostile("jpeg_of_many_comments", ACCEPTED, jpeg_with, segment(0xFE, b"") * 300_000)
     yield hostile("jpeg_of_many_profiles", ACCEPTED, jpeg_with, *map(_profile, range(255)))
     yield hostile("jpeg_with_a_lying_segment", ACCEPTED, jpeg_with, segment(0xE5, b"", length=1))
     yield hostile("jpeg_of_many_pictures", ACCEPTED, mpo, 50)
@@ -327,6 +326,6 @@ PICTURES = tuple(chain(_claims(), _bombs(), _headers(), _polyglots(), _others(),
 
 SEEDS: tuple[Callable[[], bytes], ...] = (
     *_GOOD.values(),
-    *(file.build for file in chain(_claims(), _polyglots(), _others())),
+    *(file.build for file in chain(_claims(), _polyglots(), _others()) if "7000" not in file.name),
 )
-"""What a fuzzer begins with: small files that are quickly built."""
+"""What a fuzzer begins with: small files that are quickly built, and read."""

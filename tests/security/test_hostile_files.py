@@ -1,21 +1,31 @@
 """Every hostile file is posted to a service as it is deployed, which must not care."""
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.security.hostile import Hostile
 from tests.security.pictures import PICTURES
 from tests.security.recordings import RECORDINGS
 from tests.security.target import Target, outcome
 
+SLOW = "jpeg_of_2000_scans"
+"""It is given all the processor time that a file may take."""
 
-@pytest.mark.parametrize("file", PICTURES, ids=lambda file: file.name)
+
+def _parameter(file: Hostile) -> ParameterSet:
+    return pytest.param(
+        file, id=file.name, marks=[pytest.mark.thorough] if file.name == SLOW else []
+    )
+
+
+@pytest.mark.parametrize("file", [_parameter(file) for file in PICTURES])
 def test_a_hostile_portrait_is_told_what_it_is_and_harms_nobody(
     file: Hostile, target: Target
 ) -> None:
     _attack(target, file, portrait=file.build())
 
 
-@pytest.mark.parametrize("file", RECORDINGS, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [_parameter(file) for file in RECORDINGS])
 def test_a_hostile_recording_is_told_what_it_is_and_harms_nobody(
     file: Hostile, target: Target
 ) -> None:

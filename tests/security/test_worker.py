@@ -29,7 +29,12 @@ PATIENCE = 120.0
 TRIED = {
     *("png_that_claims_2147483647x2147483647", "png_of_50_million_clear_pixels"),
     *("png_zTXt_bomb", "portrait_as_svg_with_an_external_entity", "jpeg_and_zip"),
-    *("audio_as_m3u8", "mp4_with_its_sound_at_a_alis", "id3_that_inflates", "flac_of_an_hour"),
+    *(
+        "audio_as_m3u8",
+        "mp4_with_its_sound_at_a_alis",
+        "id3_that_inflates",
+        "flac_of_twenty_minutes",
+    ),
     *("mp4_of_5000_tracks", "wav_all_nan", "zip_bomb_as_audio", "wav_and_mp3"),
 }
 SQUEEZED = hostile(
