@@ -19,6 +19,7 @@ from jobs.recovery import JOURNAL_GRACE, Reconciler, Tally
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key, video_key
 from jobs.store import JobStore
+from jobs.webhooks import WebhookOutbox
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
 
@@ -371,6 +372,25 @@ def test_a_reconciler_that_slept_over_a_loss_clears_nothing_of_a_restored_job(
         client.zadd(SPENT, {job.id: 1})  # as it read it before
     assert reconciler.run_once() == Tally(cleared=1)
     assert keys(storage) == before
+
+
+def test_the_end_of_a_restored_job_is_told_to_whom_its_caller_named(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=-60))
+    job = new_job(webhook_url="https://example.com/hook")
+    storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
+    assert reconciler.run_once().restored == 1
+    for _ in range(MAX_ATTEMPTS):
+        hasty_store.claim(job.id)
+        reconciler.run_once()
+    assert hasty_store.get(job.id).status is JobStatus.FAILED
+    outbox = WebhookOutbox.connect(Settings(valkey_url=valkey_url))
+    assert outbox.claim(10, timedelta(minutes=1)) == [job.id]
 
 
 def test_a_job_that_its_caller_deleted_is_not_restored(
