@@ -9,8 +9,9 @@ from _pytest.mark import ParameterSet
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
 from tests.faults.fleet import PATIENCE
-from tests.faults.steps import CHILD, HOUSEKEEPING, SERVICE, Strike, Trap
+from tests.faults.steps import CHILD, HOUSEKEEPING, SERVICE
 from tests.faults.system import FaultySystem
+from tests.faults.traps import Strike, Trap
 from tests.waiting import wait_for
 
 OBJECTS = {

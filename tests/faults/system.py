@@ -30,8 +30,8 @@ from tests.faults.fleet import CHILD, PATIENCE, Fleet
 from tests.faults.history import Deleted, Faulted, History
 from tests.faults.receiver import Receiver
 from tests.faults.snapshot import Snapshot, take_snapshot
-from tests.faults.steps import Strike, Trap
 from tests.faults.tally import Tally
+from tests.faults.traps import Strike, Trap
 from tests.waiting import wait_for
 
 VALKEY, S3 = "valkey", "s3"

@@ -16,8 +16,8 @@ from tests.faults.fleet import CHILD, PATIENCE
 from tests.faults.gateway import Gateway, Mood
 from tests.faults.history import LOSE, Faulted, Revived
 from tests.faults.observing import accepted, await_job
-from tests.faults.steps import Strike
 from tests.faults.system import S3, VALKEY, FaultySystem
+from tests.faults.traps import Strike
 from tests.integration.workers.conftest import picture
 from tests.integration.workers.pipelines import SLOW
 from tests.media import babble, recording

@@ -9,8 +9,8 @@ from jobs.job import JobStatus
 from jobs.layout import LEADER, OUTBOX
 from tests.faults.fleet import CHILD, PATIENCE
 from tests.faults.observing import accepted, await_job, holder, objects
-from tests.faults.steps import Strike, Trap
 from tests.faults.system import FaultySystem
+from tests.faults.traps import Strike, Trap
 from tests.integration.workers.pipelines import SLOW
 from tests.waiting import wait_for
 

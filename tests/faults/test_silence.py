@@ -12,8 +12,8 @@ from tests.faults.observing import (
     metric,
     objects,
 )
-from tests.faults.steps import Strike
 from tests.faults.system import FaultySystem
+from tests.faults.traps import Strike
 from tests.integration.workers.pipelines import SLOW
 from tests.waiting import wait_for
 

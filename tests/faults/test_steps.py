@@ -14,7 +14,7 @@ import pytest
 from jobs.job import JobStatus
 from tests.faults.fleet import CHILD, PATIENCE
 from tests.faults.history import Deleted
-from tests.faults.steps import PARENT, WEBHOOKS, Strike
+from tests.faults.steps import PARENT, WEBHOOKS
 from tests.faults.striking import (
     CHILD_STRIKES,
     CLEARING,
@@ -32,6 +32,7 @@ from tests.faults.striking import (
     strikes,
 )
 from tests.faults.system import S3, VALKEY, FaultySystem
+from tests.faults.traps import Strike
 from tests.waiting import wait_for
 
 
