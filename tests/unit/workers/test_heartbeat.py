@@ -3,6 +3,7 @@ import threading
 import pytest
 
 from jobs.errors import StaleAttempt, StoreUnavailable
+from tests.waiting import wait_for
 from workers.heartbeat import Heartbeat, Limit
 
 DEADLINE = 10.0
@@ -101,7 +102,9 @@ def test_a_worker_that_must_stop_lets_its_job_go() -> None:
 @pytest.mark.parametrize("error", [None, StaleAttempt("Attempt 1 no longer holds the job.")])
 def test_an_attempt_that_goes_on_without_its_job_ends_the_process(error: Exception | None) -> None:
     lease = Lease(error)
-    with lease.heartbeat(limit=0.02, parting=0.01):
+    with lease.heartbeat(parting=0.01) as heartbeat:
+        wait_for(lambda: lease.renewals)
+        heartbeat.allow("rendering", 0.0)
         assert lease.ended.wait(DEADLINE)
     assert lease.let_go.is_set() == (error is None)
 
