@@ -1,0 +1,74 @@
+"""Looks for known vulnerabilities in what constraints.txt pins: `make audit`.
+
+    0    none is known, and every package was looked up
+    1    some are known, or some packages could not be looked up
+    2    nothing could be looked up; 0 instead where AMIGO_AUDIT=offline says that this is known
+
+pip-audit itself calls it a success when no package could be looked up.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
+
+SERVICES = ("pypi", "osv")
+"""Who is asked for vulnerabilities, the next one only when the one before knows nothing."""
+
+TIMEOUT_SECONDS = 15
+
+Packages = Sequence[Mapping[str, Any]]
+
+
+def look_up(service: str) -> Packages:
+    """Return what a service knows of each package; none when it does not answer."""
+    command = (
+        *(sys.executable, "-m", "pip_audit", f"--requirement={CONSTRAINTS}"),
+        *("--no-deps", "--disable-pip", "--format=json", "--progress-spinner=off"),
+        *(f"--vulnerability-service={service}", f"--timeout={TIMEOUT_SECONDS}"),
+    )
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if not answer.stdout:
+        print(f"{service}: {answer.stderr.strip().rpartition(chr(10))[2]}")
+        return ()
+    packages: Packages = json.loads(answer.stdout)["dependencies"]
+    return packages if any(map(_is_known, packages)) else ()
+
+
+def judge(packages: Packages, *, is_offline: bool) -> tuple[int, list[str]]:
+    """Return the exit status and the lines that tell it."""
+    if not packages:
+        return (0 if is_offline else 2), ["Not audited: no vulnerability service answers here."]
+    flaws = [line for package in packages for line in _flaws(package)]
+    unknown = [package["name"] for package in packages if not _is_known(package)]
+    lines = [*flaws, f"{len(packages) - len(unknown)} of {len(packages)} packages audited."]
+    if unknown:
+        lines.append(f"Not audited: {', '.join(unknown)}.")
+    return int(bool(flaws or unknown)), lines
+
+
+def _is_known(package: Mapping[str, Any]) -> bool:
+    return "skip_reason" not in package
+
+
+def _flaws(package: Mapping[str, Any]) -> Iterator[str]:
+    for flaw in package.get("vulns", ()):
+        fixed = ", ".join(flaw["fix_versions"]) or "no version"
+        yield f"{package['name']} {package['version']}: {flaw['id']}, fixed in {fixed}"
+
+
+def main() -> None:
+    """Ask one service after the other, tell what is known, and exit accordingly."""
+    found = next(filter(None, map(look_up, SERVICES)), ())
+    status, lines = judge(found, is_offline=os.environ.get("AMIGO_AUDIT") == "offline")
+    print("\n".join(lines))
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
