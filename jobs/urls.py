@@ -92,9 +92,11 @@ def _parse(text: str) -> httpx.URL:
         raise UrlRefused(f"The URL has {len(text)} characters; at most {MAX_LENGTH} are accepted.")
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL as error:
+        host = url.host
+    # A ValueError comes of a host that is encoded as none may be.
+    except (httpx.InvalidURL, ValueError) as error:
         raise UrlRefused(f"The URL {text[:60]!r} cannot be read: {error}.") from error
-    if not url.host:
+    if not host:
         raise UrlRefused(f"The URL {text[:60]!r} names no host.")
     return url
 

@@ -149,7 +149,7 @@ class Outbound:
             async with self._answer(_Message("GET", url)) as answer:
                 if not answer.has_redirect_location:
                     return await _read(answer, max_bytes)
-                url = self.rules.check(str(url.join(answer.headers["Location"])))
+                url = self.rules.check(joined(url, answer.headers["Location"]))
         raise UrlUnreachable(f"It leads on more than {MAX_REDIRECTS} times.", may_pass=False)
 
     @asynccontextmanager
@@ -208,6 +208,18 @@ async def _send_to_any(
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             failure = error
     raise failure
+
+
+def joined(url: httpx.URL, location: str) -> str:
+    """Return where a redirect leads.
+
+    Raises:
+        UrlRefused: nowhere that can be told.
+    """
+    try:
+        return str(url.join(location))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise UrlRefused(f"It leads on to {location[:60]!r}, which cannot be read.") from error
 
 
 async def _read(answer: httpx.Response, max_bytes: int) -> bytes:

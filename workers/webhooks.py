@@ -217,7 +217,7 @@ def wished_pause(retry_after: str | None, now: datetime) -> timedelta:
         return timedelta(seconds=min(float(wish), longest))
     try:
         pause = parsedate_to_datetime(wish) - now
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return timedelta()  # it asks for nothing that can be understood
     return min(max(pause, timedelta()), LONGEST_PAUSE)
 

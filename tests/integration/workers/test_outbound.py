@@ -125,7 +125,7 @@ def test_a_redirect_is_followed(server: LocalServer) -> None:
         "http://0x0a.1/",
         "file:///etc/passwd",
         "http://user@127.0.0.1/",
-        "http://[",
+        *("http://[", "http:////^[", "http://]["),
     ],
 )
 def test_a_redirect_to_where_none_may_lead_is_refused(server: LocalServer, target: str) -> None:

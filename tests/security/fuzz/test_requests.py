@@ -157,7 +157,7 @@ HEADERS = st.dictionaries(
         )
     ),
     LINES
-    | st.sampled_from((b"bytes=0-9", b"wait=0", b"0-0", b"ended", b"*", b"Bearer x"))
+    | st.sampled_from((b"bytes=0-9", b"wait=0", b"0-0", b"ended", b"*", b"Bearer x", b"http://["))
     | st.from_regex(rb"bytes=[0-9]{0,5}-[0-9]{0,5}", fullmatch=True),
     max_size=6,
 )

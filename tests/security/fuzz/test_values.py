@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from io import BytesIO
 from ipaddress import ip_address
 
@@ -13,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.errors import CursorInvalid, UrlRefused
+from jobs.job import utc_now
 from jobs.listing import Cursor
 from jobs.urls import UrlRules, is_public
 from service.conditional import ByteRange, RangeNotSatisfiable, is_unchanged, requested_range
@@ -23,6 +25,8 @@ from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
 from tests.security.requests import ADDRESSES
 from tests.unit.service.fakes import FakeStorage
+from workers.outbound import joined
+from workers.webhooks import LONGEST_PAUSE, wished_pause
 
 TAG = '"abc"'
 MAX_CPU_SECONDS = 0.5
@@ -95,6 +99,7 @@ def test_a_cursor_is_read_or_refused(text: str) -> None:
     text=texts(*ADDRESSES.values(), "https://", "[", "::", "]", "0x7f", "127.1", "@", "\\", "%2e")
 )
 @example("https://0x7f.1/")
+@example("https://xn--a/")
 def test_a_url_is_refused_or_leads_to_the_open_internet(text: str) -> None:
     try:
         with quick():
@@ -117,6 +122,32 @@ def _require_public(url: httpx.URL, family: socket.AddressFamily) -> None:
     except socket.gaierror:
         return  # a name
     assert all(is_public(ip_address(str(address[0]))) for *_, address in found)
+
+
+@budget
+@given(location=texts(*ADDRESSES.values(), "http://", "//", "[", "]", "xn--", "^", "%", "..", "?"))
+@example(location="http:////^[")
+@example(location="http://xn--a")
+def test_a_redirect_is_refused_or_leads_to_the_open_internet(location: str) -> None:
+    start = httpx.URL("https://example.org/a?b")
+    try:
+        url = UrlRules().check(joined(start, location))
+    except UrlRefused:
+        return
+    assert url.scheme == "https"
+    assert not url.userinfo
+
+
+DAYS = texts("Sun", ", ", "22 Nov ", "2026", "9" * 20, " 12:05:00", " GMT", "-2359", "5", "(")
+
+
+@budget
+@given(asked=DAYS)
+@example(asked=f"Sun, 22 Nov {'9' * 20} 12:05:00 GMT")
+def test_a_receiver_asks_for_no_pause_beyond_the_longest(asked: str) -> None:
+    with quick():
+        pause = wished_pause(asked, utc_now())
+    assert timedelta() <= pause <= LONGEST_PAUSE
 
 
 def arrays() -> bytes:

@@ -94,6 +94,7 @@ def test_a_usual_url_is_accepted(url: str) -> None:
         *("https://0177.0.0.1/", "https://127.0.0.1./", "https://0/", "https://1.2.3.0x4/"),
         *("https://１２７.0.0.1/", "https://①②⑦.⓪.⓪.①/", "https://%31%32%37.0.0.1/"),
         *("https://127.0.0.1%00.example.com/", "https://exam ple.com/", "https://exa\tmple.com"),
+        *("https://xn--/", "https://xn--a/", "https://xn--a_/", "https://[/", "https://]["),
         "https://example.com/\nHost: evil",
         "https://example.com/" + "a" * MAX_LENGTH,
     ],

@@ -80,6 +80,7 @@ def test_the_pauses_of_a_day_allow_more_than_ten_attempts() -> None:
         ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
         ("Fri, 01 Jan 2100 00:00:00 GMT", 3 * 3600),
         ("Sun, 22 Nov 2026 12:05:00 -0000", 0),
+        ("Sun, 22 Nov 99999999999999999999 12:05:00 GMT", 0),
         ("soon", 0),
         ("-5", 0),
         ("1.5", 0),
