@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         "each time, five minutes at most.",
     )
     time_limit_seconds: int = Field(
-        6 * 3600,
+        12 * 3600,
         gt=0,
         description="Seconds until an attempt that ignores every other limit is killed.",
     )

@@ -26,6 +26,7 @@ def test_every_setting_says_what_it_is() -> None:
 
 def test_an_attempt_lets_go_before_its_process_is_killed() -> None:
     settings = WorkerSettings()
-    longest_speech = 300
-    limit = settings.job_base_seconds + settings.job_seconds_per_second * longest_speech
-    assert limit < settings.time_limit_seconds
+    by_speech = settings.job_seconds_per_second * settings.audio_max_seconds
+    listening = rendering = settings.job_base_seconds + by_speech
+    stages = (settings.fetching_seconds, listening, rendering, settings.storing_seconds)
+    assert sum(stages) < settings.time_limit_seconds
