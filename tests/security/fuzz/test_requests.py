@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -95,6 +95,7 @@ TYPES = st.sampled_from(
 
 @budget
 @given(body=mutated(FORMS), type=TYPES, sizes=st.lists(st.integers(1, 5_000), max_size=4))
+@example(body=body_of(), type=b"multipart/form-data; boundary=b; charset=undefined", sizes=[])
 def test_a_damaged_form_is_read_or_refused(
     http: TestClient, backstage: Backstage, body: bytes, type: bytes, sizes: list[int]
 ) -> None:
@@ -165,6 +166,7 @@ HEADERS = st.dictionaries(
 
 @budget
 @given(headers=HEADERS, query=st.text(max_size=30))
+@example(headers={b"Origin": b"http://["}, query="1")
 def test_odd_headers_are_understood_or_refused(
     http: TestClient, finished: str, headers: dict[bytes, bytes], query: str
 ) -> None:
