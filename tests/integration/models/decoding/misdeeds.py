@@ -28,6 +28,8 @@ from models.errors import PortraitUnreadable
 LIMITS = Limits(memory=128 * MEBIBYTE, cpu_seconds=1, seconds=60)
 HASTY_LIMITS = Limits(memory=128 * MEBIBYTE, cpu_seconds=60, seconds=1)
 
+PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS = 2, 3, 39  # <linux/prctl.h>
+
 CHANNEL = 3
 SUCCEEDED = 255
 """What a picture says when a misdeed succeeded, where else it says which error came."""
@@ -125,6 +127,24 @@ def count_open_descriptors() -> int:
     return sum(_is_open(number) for number in range(MAX_DESCRIPTORS))
 
 
+def count_what_was_kept() -> int:
+    """Count the rights that a decoding process should have given up."""
+    prctl = ctypes.CDLL(None).prctl
+    may_gain_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1
+    is_open_to_others = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0
+    outlives_its_server = ctypes.c_int()
+    prctl(PR_GET_PDEATHSIG, ctypes.byref(outlives_its_server), 0, 0, 0)
+    none = (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC)
+    return sum(
+        (
+            may_gain_privileges,
+            is_open_to_others,
+            outlives_its_server.value != signal.SIGKILL,
+            *(resource.getrlimit(kind) != (0, 0) for kind in none),
+        )
+    )
+
+
 def crash() -> None:
     ctypes.string_at(0)
 
@@ -198,7 +218,14 @@ MISDEEDS: dict[str, Callable[[], int | None]] = {
         *(allocate, burn_processor_time, ignore_the_processor_limit, sleep, doze, connect),
         *(read_a_file, write_a_file, open_many_files, fork, execute, start_a_thread),
         *(kill_the_server, raise_a_limit, map_new_instructions, count_secrets),
-        *(count_open_descriptors, crash, fail, claim_a_giant, say_less_than_claimed),
+        *(
+            count_open_descriptors,
+            count_what_was_kept,
+            crash,
+            fail,
+            claim_a_giant,
+            say_less_than_claimed,
+        ),
         *(send_a_pickle, refuse_with_a_foreign_code, refuse_in_two_lines, say_nothing, linger),
     )
 }

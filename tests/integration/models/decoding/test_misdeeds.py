@@ -80,6 +80,11 @@ def test_without_the_filter_nobody_but_root_can_fork(unfiltered_decoder: Decoder
 
 
 @linux_only
+def test_every_right_that_decoding_does_not_need_is_given_up(unfiltered_decoder: Decoder) -> None:
+    assert outcome(unfiltered_decoder, "count_what_was_kept") == 0
+
+
+@linux_only
 @pytest.mark.parametrize("server", ["unfiltered_misdeeds", "misfiltered_misdeeds"])
 def test_without_a_filter_that_works_files_are_decoded_and_the_log_says_so(
     server: str, capfd: pytest.CaptureFixture[str]
