@@ -2,6 +2,7 @@
 
 JobsError
 ├── JobNotFound
+├── RecordUnreadable      it is damaged, or of a later version than this program
 ├── InvalidTransition     the job's state does not allow the move
 │   └── StaleAttempt      the worker that speaks has lost the job to another
 ├── ObjectNotFound
@@ -31,6 +32,10 @@ class JobsError(Exception):
 
 class JobNotFound(JobsError):
     """No job has this id."""
+
+
+class RecordUnreadable(JobsError):
+    """A job's record is damaged, or of a later version than this program."""
 
 
 class InvalidTransition(JobsError):

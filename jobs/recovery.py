@@ -3,7 +3,8 @@
 import logging
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -16,6 +17,7 @@ from jobs.errors import (
     InvalidTransition,
     JobNotFound,
     ObjectNotFound,
+    RecordUnreadable,
     StoreUnavailable,
 )
 from jobs.job import WORKER_LOST, Job, JobStatus
@@ -142,7 +144,7 @@ class Reconciler:
     def _dispatch(self) -> int:
         job_ids = self._store.undispatched()
         for job_id in job_ids:
-            with suppress(JobNotFound):  # its caller deleted it meanwhile
+            with _if_there(job_id):
                 self._queue.dispatch(job_id, self._store.get(job_id).priority)
                 self._store.mark_dispatched(job_id)
         return len(job_ids)
@@ -151,7 +153,7 @@ class Reconciler:
         """Forget jobs past their retention; their objects are cleared like any leftovers."""
         job_ids = self._store.ended_before(self._store.now() - self._retention)
         for job_id in job_ids:
-            with suppress(JobNotFound):  # its caller deleted it first
+            with _if_there(job_id):
                 self._store.delete(job_id)
         return len(job_ids)
 
@@ -184,6 +186,8 @@ class Reconciler:
             self._store.get(job_id)
         except JobNotFound:
             return False
+        except RecordUnreadable:
+            logger.warning("job=%s has a record that cannot be read", job_id)
         return True
 
     def _restore(self, entry: str, now: datetime) -> bool:
@@ -209,9 +213,10 @@ class Reconciler:
         """
         end, cleared = time.monotonic() + CLEARING, 0
         for job_id in self._store.spent():
-            self._clear_job(job_id)
-            self._store.mark_cleared(job_id)
-            cleared += 1
+            with _if_there(job_id):
+                self._clear_job(job_id)
+                self._store.mark_cleared(job_id)
+                cleared += 1
             if time.monotonic() > end:
                 break
         return cleared
@@ -228,3 +233,14 @@ class Reconciler:
             self._storage.delete_prefix(job_prefix(job_id), keep=kept)
         elif job.status.is_final:  # not if the store was lost since, and the job restored
             self._storage.delete_prefix(job_prefix(job_id))
+
+
+@contextmanager
+def _if_there(job_id: str) -> Iterator[None]:
+    """Pass over a job that was deleted meanwhile, or whose record cannot be read: others wait."""
+    try:
+        yield
+    except JobNotFound:
+        return
+    except RecordUnreadable:
+        logger.exception("job=%s is left as it is", job_id)

@@ -1,15 +1,17 @@
 """The records: in Valkey, under the keys of `layout`, one transaction a change."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self, cast
 
+from pydantic import ValidationError
 from redis import Redis
 from redis.client import Pipeline
 
 from jobs import idempotency, usage, webhooks
-from jobs.errors import InvalidTransition, JobNotFound, StaleAttempt
+from jobs.errors import InvalidTransition, JobNotFound, RecordUnreadable, StaleAttempt
 from jobs.forecast import RUNS_KEPT, Outlook, Run
 from jobs.job import Failure, Job, JobStatus, Priority, Result, Stage
 from jobs.keys import Allowance
@@ -30,6 +32,8 @@ from jobs.layout import (
 from jobs.listing import Cursor, JobFilter, Page, read_page
 from jobs.settings import Settings
 from jobs.valkey import clock_time, connect, read_clock, score, transact, translated_errors
+
+logger = logging.getLogger(__name__)
 
 DISPATCH_GRACE = timedelta(seconds=5)
 """How long whoever queued a job has for sending its message before the reconciler does."""
@@ -384,12 +388,12 @@ class JobStore:
             self._client.ping()
 
     def _known(self, job_ids: list[str]) -> list[Job]:
-        """Return the jobs with these ids that have not been deleted."""
+        """Return the jobs with these ids that have not been deleted and can be read."""
         if not job_ids:
             return []
         with translated_errors():
             records = self._client.mget([record_key(job_id) for job_id in job_ids])
-        return [Job.model_validate_json(record) for record in records if record is not None]
+        return [job for record in records if record and (job := _parse_or_tell(record))]
 
     def _change(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
         return transact(
@@ -478,7 +482,23 @@ def _read(client: Redis, job_id: str) -> Job:
     record = client.get(record_key(job_id))
     if record is None:
         raise JobNotFound(f"No job has the id {job_id}.")
-    return Job.model_validate_json(record)
+    return _parse(record)
+
+
+def _parse(record: str | bytes) -> Job:
+    try:
+        return Job.model_validate_json(record)
+    except ValidationError as error:
+        raise RecordUnreadable(f"A record cannot be read: {error}") from error
+
+
+def _parse_or_tell(record: str | bytes) -> Job | None:
+    """Return the job, or None: one that cannot be read is told, and keeps no other waiting."""
+    try:
+        return _parse(record)
+    except RecordUnreadable:
+        logger.exception("A job is left as it is.")
+        return None
 
 
 def _read_held(client: Redis, job_id: str) -> Job:

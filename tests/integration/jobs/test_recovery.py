@@ -13,7 +13,7 @@ from jobs.errors import (
     StoreUnavailable,
 )
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
-from jobs.layout import JOURNAL_READ, SPENT
+from jobs.layout import JOURNAL_READ, SPENT, record_key
 from jobs.queue import JobQueue, create_celery, queue_name
 from jobs.recovery import JOURNAL_GRACE, Reconciler, Tally
 from jobs.settings import Settings
@@ -451,6 +451,32 @@ def test_a_journal_entry_that_cannot_be_read_keeps_no_other_from_its_restoration
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
     assert reconciler.run_once() == Tally(restored=1)
     assert request_key("job_!") in caplog.text
+
+
+@pytest.mark.parametrize("state", ["queued", "processing", "ended", "past retention"])
+def test_a_record_that_cannot_be_read_keeps_no_other_job_waiting(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    queue: JobQueue,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    state: str,
+) -> None:
+    monkeypatch.setattr("jobs.store.DISPATCH_GRACE", timedelta(0))
+    damaged, other = submit(hasty_store, storage), submit(hasty_store, storage)
+    if state == "processing":
+        hasty_store.claim(damaged.id)
+    elif state != "queued":
+        hasty_store.cancel(damaged.id)
+    hasty_store.claim(other.id)
+    with Redis.from_url(valkey_url) as client:
+        client.set(record_key(damaged.id), '{"a field": "of a later version"}')
+    retention = timedelta(0 if state == "past retention" else 1)
+    tally = Reconciler(hasty_store, storage, queue, retention).run_once()
+    assert (tally.requeued, hasty_store.get(other.id).status) == (1, JobStatus.QUEUED)
+    assert "cannot be read" in caplog.text
+    assert len([key for key in keys(storage) if damaged.id in key]) == 3
 
 
 def test_one_reconciler_leads_and_the_others_wait(
