@@ -167,6 +167,8 @@ class _Server:
     """A running server."""
 
     def __init__(self, module: str) -> None:
+        # Lest one thread send on a descriptor that another has just closed, and a third got anew.
+        self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
         with theirs, ExitStack() as unless_started:
             unless_started.enter_context(self._control)
@@ -191,14 +193,16 @@ class _Server:
             unless_sent.enter_context(channel)
             unless_sent.enter_context(ending)
             ends = [its_channel.fileno(), its_ending.fileno()]
-            socket.send_fds(self._control, [b"\0"], ends)
+            with self._lock:
+                socket.send_fds(self._control, [b"\0"], ends)
             unless_sent.pop_all()
         return channel, ending
 
     def close(self) -> None:
         """End the server and whatever it has forked."""
-        self._control.close()
         self._process.kill()
+        with self._lock:
+            self._control.close()
         self._process.wait()
 
 
