@@ -3,8 +3,8 @@
     opened ──header_seconds──► headers whole ──body_seconds──► body whole ──► next request …
 
 Whoever sends slower than that, or sends on without getting anywhere (endless headers, trailers or
-chunk extensions), is told so and cut off. What the routes do with a request takes as long as it
-takes: no bound here counts it.
+chunk extensions), is told so and cut off; whoever takes nothing of an answer is cut off, too. What
+the routes do with a request takes as long as it takes: no bound here counts it.
 """
 
 import json
@@ -33,6 +33,7 @@ class Bounds:
 
     header_seconds: float
     body_seconds: float
+    stall_seconds: float
 
 
 class Connection(HttpToolsProtocol):
@@ -41,6 +42,7 @@ class Connection(HttpToolsProtocol):
     bounds: ClassVar[Bounds]
 
     _deadline: TimerHandle | None = None
+    _stall: TimerHandle | None = None
     _is_between_requests = True
     _got_nowhere = 0
     """Bytes since the last ones that got anywhere."""
@@ -54,6 +56,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""
         self._lift_deadline()
+        self._end_stall()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -88,6 +91,16 @@ class Connection(HttpToolsProtocol):
         self._lift_deadline()
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        """Wait until the caller takes more of its answer, but not for ever."""
+        super().pause_writing()
+        self._stall = self.loop.call_later(self.bounds.stall_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        self._end_stall()
+        super().resume_writing()
+
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the server's own words
         """Tell why what came is no request, and close."""
         self._refuse(
@@ -106,6 +119,11 @@ class Connection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _end_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _give_up(self) -> None:
         # Browsers open connections ahead of their requests: nobody who sent nothing is answered.
@@ -138,7 +156,7 @@ class Connection(HttpToolsProtocol):
 def bounded(settings: ServiceSettings) -> type[Connection]:
     """Return the kind of connection that keeps the bounds of these settings."""
     body_seconds = settings.upload_max_seconds + GRACE_SECONDS
-    bounds = Bounds(settings.header_max_seconds, body_seconds)
+    bounds = Bounds(settings.header_max_seconds, body_seconds, settings.stall_max_seconds)
     return type("BoundedConnection", (Connection,), {"bounds": bounds})
 
 

@@ -27,6 +27,9 @@ class ServiceSettings(Settings):
     header_max_seconds: float = Field(
         20.0, gt=0, description="Longest time the headers of a request may take, in seconds."
     )
+    stall_max_seconds: float = Field(
+        60.0, gt=0, description="Longest time a caller may take nothing of its answer, in seconds."
+    )
     concurrent_submissions: int = Field(
         4, gt=0, description="Uploads decoded and stored at the same time; each holds its files."
     )

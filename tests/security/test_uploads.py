@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -17,9 +18,14 @@ from service.security_headers import HEADERS
 from tests.processes import PATIENCE, RunningService, running_service
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
+
 HEADER_SECONDS = 2.0
 BODY_SECONDS = 4.0
 MAX_PORTRAIT, MAX_AUDIO = 100_000, 3_000_000  # files above a megabyte are spooled to disk
+
+ESTABLISHED = "01"
+"""The state of an open connection in /proc/net/tcp."""
 
 NOWHERE = "127.0.0.1:1"
 ENVIRONMENT = {
@@ -28,6 +34,7 @@ ENVIRONMENT = {
     "AMIGO_S3_ENDPOINT_URL": f"http://{NOWHERE}",
     "AMIGO_HEADER_MAX_SECONDS": str(HEADER_SECONDS),
     "AMIGO_UPLOAD_MAX_SECONDS": str(BODY_SECONDS),
+    "AMIGO_STALL_MAX_SECONDS": "1",
     "AMIGO_PORTRAIT_MAX_BYTES": str(MAX_PORTRAIT),
     "AMIGO_AUDIO_MAX_BYTES": str(MAX_AUDIO),
 }
@@ -382,6 +389,27 @@ def test_requests_sent_at_once_are_answered_in_their_order(call: Call) -> None:
         POST + b"Content-Length: %d\r\n\r\n" % len(FORM) + FORM + GET + b"\r\n" + GET + b"\r\n"
     )
     assert [caller.answer().status for _ in range(3)] == [422, 200, 200]
+
+
+def is_held(service: RunningService, caller: Caller) -> bool:
+    """Tell whether the service's end of a connection is open, as Linux lists it."""
+    ports = (service.port, caller.socket.getsockname()[1])
+    listed = (line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return any(
+        state == ESTABLISHED and ports == tuple(int(end.split(":")[1], 16) for end in ends)
+        for *ends, state in listed
+    )
+
+
+def test_whoever_takes_nothing_of_an_answer_is_let_go(service: RunningService) -> None:
+    asked = b"GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with _connections(service) as connect:
+        caller = connect()
+        # More than the kernel keeps for a connection.
+        caller.send(asked * 20)
+        wait_for(lambda: is_held(service, caller), PATIENCE)
+        wait_for(lambda: not is_held(service, caller), PATIENCE)
+        assert caller.answer().status == 200  # of which the kernel still has the beginning
 
 
 def test_a_caller_who_leaves_in_the_middle_of_a_file_leaves_no_file(
