@@ -78,8 +78,9 @@ class Chaos:
         )
         with load.running():
             self.breaker.run(faults, seconds)
-        healed = time.monotonic()
-        self.breaker.heal()
+            load.stop()
+            healed = time.monotonic()
+            self.breaker.heal()
         snapshot = system.check(*load.posts)
         self.reckoning.add_chapter(system.history, snapshot, time.monotonic() - healed)
         if odd := unexpected_failures(snapshot):

@@ -7,7 +7,16 @@ from functools import cached_property
 
 from jobs.job import Job, JobStatus, Result
 from jobs.storage import landmarks_key, poster_key, video_key
-from tests.faults.history import LOSE, Answered, Deleted, Faulted, History, Seen, Unanswered
+from tests.faults.history import (
+    LOSE,
+    Answered,
+    Deleted,
+    Faulted,
+    GivenUp,
+    History,
+    Seen,
+    Unanswered,
+)
 from tests.faults.snapshot import Snapshot
 
 ACCEPTED = (200, 202)
@@ -39,6 +48,13 @@ class Evidence:
     def is_store_lost(self) -> bool:
         """Whether the store lost its data on the way."""
         return any(fault.deed == LOSE for fault in self.history.each(Faulted))
+
+    @cached_property
+    def given_up(self) -> frozenset[str]:
+        """The Idempotency-Keys of requests that their callers gave up while Valkey was broken."""
+        if not any(fault.target == "valkey" for fault in self.history.each(Faulted)):
+            return frozenset()
+        return frozenset(event.key for event in self.history.each(GivenUp))
 
     @cached_property
     def is_any_request_cut_short(self) -> bool:

@@ -71,14 +71,18 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Make load within the context; what is under way at its end goes on."""
+        """Make load within the context, until `stop`; posts that are under way then go on."""
         self._thread.start()
         try:
             yield
         finally:
-            self._stop.set()
+            self.stop()
             self._thread.join()
             self._hands.shutdown()
+
+    def stop(self) -> None:
+        """Ask for nothing new."""
+        self._stop.set()
 
     def _run(self) -> None:
         actions: dict[Callable[[], None], int] = {

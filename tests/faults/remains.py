@@ -58,7 +58,11 @@ def indexes_agree(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def refusals_leave_nothing(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Every job on record was promised to a caller, or its caller never heard an answer."""
+    """Every job on record was promised to a caller, or its caller never heard an answer.
+
+    Whoever is refused because the store does not answer is asked to come again. One who gives up
+    leaves a request of which nobody knows whether it was recorded.
+    """
     answers: dict[str, list[int]] = defaultdict(list)
     for answer in evidence.history.each(Answered):
         answers[answer.key].append(answer.status)
@@ -68,7 +72,7 @@ def refusals_leave_nothing(evidence: Evidence) -> Iterator[tuple[str, str]]:
     for job_id, job in evidence.snapshot.jobs.items():
         key = job.idempotency.key if job.idempotency else ""
         is_promised = job_id in evidence.accepted
-        is_answered = len(answers[key]) == posts[key]
+        is_answered = len(answers[key]) == posts[key] and key not in evidence.given_up
         if not is_promised and is_answered:
             yield job_id, f"exists, though its caller was answered {answers[key]}"
 

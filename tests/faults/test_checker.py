@@ -17,6 +17,7 @@ from tests.faults.history import (
     Event,
     Faulted,
     Forged,
+    GivenUp,
     History,
     Lost,
     Posted,
@@ -101,6 +102,12 @@ def test_a_job_that_ended_may_be_lost_with_the_store() -> None:
     nothing = Snapshot(objects=GOOD_SNAPSHOT.objects)
 
     assert checked(told(Faulted(LOSE, "valkey")), nothing) == set()
+
+
+def test_a_request_given_up_while_valkey_was_broken_may_have_made_its_job() -> None:
+    refused = (Faulted("stop", "valkey"), Posted(KEY), Answered(KEY, 503), GivenUp(KEY, "503"))
+    assert "refusals_leave_nothing" not in checked(refused, GOOD_SNAPSHOT)
+    assert "refusals_leave_nothing" in checked(refused[1:], GOOD_SNAPSHOT)
 
 
 def test_a_deleted_job_may_be_gone() -> None:
