@@ -39,6 +39,8 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "finish": lambda store: store.finish("job_a", 1, result_of("job_a", 1)),
     "fail": lambda store: store.fail("job_a", 1, FAILURE),
     "requeue": lambda store: store.requeue("job_a", 1),
+    "postpone": lambda store: store.postpone("job_a", 1),
+    "shorten_leases": lambda store: store.shorten_leases(),
     "hand_back": lambda store: store.hand_back("job_a", 1),
     "requeue_expired": lambda store: store.requeue_expired("job_a", 1),
     "cancel": lambda store: store.cancel("job_a"),
