@@ -77,6 +77,29 @@ def test_one_that_sleeps_over_its_leadership_takes_no_job_from_whoever_has_it_by
 
 
 @pytest.mark.thorough
+def test_one_that_sleeps_while_a_silent_worker_speaks_again_leaves_it_its_job(
+    system: FaultySystem,
+) -> None:
+    sleeper, other = RECONCILERS
+    post = system.post(seed=SLOW, seconds=4.0)
+    (job_id,) = accepted(post)
+    await_job(system, job_id, progress=0.2)
+    silent = f"{holder(system, job_id)}{CHILD}"
+    system.freeze(other)
+    strike = Strike("JobStore.requeue_expired", "before", "stop")
+    trap = system.arm(sleeper, strike)
+    system.freeze(silent)
+    system.await_strike(trap, strike)
+    heard = system.store.get(job_id).progress
+    system.thaw(silent)
+    await_job(system, job_id, progress=heard + 0.1)
+    system.thaw(sleeper)
+    system.thaw(other)
+
+    assert system.check(post).jobs[job_id].attempt == 1
+
+
+@pytest.mark.thorough
 def test_one_that_sleeps_before_it_clears_a_job_deletes_no_video(system: FaultySystem) -> None:
     traps, strike = freeze_whoever_comes_to(system, "ObjectStorage.delete_prefix")
     first = system.post()
