@@ -15,7 +15,8 @@ from models.audio import read_waveform
 from models.errors import AudioError
 from tests.security.bait import HOST, PORT, Listener
 from tests.security.footprint import MEBIBYTE, family, measured
-from tests.security.recordings import BAITED, PLAYLISTS
+from tests.security.playlists import PLAYLISTS
+from tests.security.recordings import BAITED
 from tests.security.target import Target
 from tests.waiting import wait_for
 

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.security.hostile import ACCEPTED
-from tests.security.requests import JOB, REQUESTS, SUCCESS, UNANSWERED, HostileRequest
+from tests.security.messages import JOB, SUCCESS, UNANSWERED, HostileRequest
+from tests.security.requests import REQUESTS
 from tests.security.target import ANSWER_SECONDS, Target
 from tests.security.wire import WireAnswer, exchange
 from tests.service_examples import upload

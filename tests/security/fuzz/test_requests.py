@@ -17,9 +17,11 @@ from service.requests import FIELDS
 from service.settings import ServiceSettings
 from tests.decoders import DirectDecoder
 from tests.jobs_examples import new_job, result_of
+from tests.security.bodies import ADDRESSES
+from tests.security.forms import CHARSETS
 from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
-from tests.security.requests import ADDRESSES, CHARSETS, form, good_parts, part
+from tests.security.messages import form, good_parts, part
 from tests.unit.service.assertions import Answer
 from tests.unit.service.conftest import Backstage
 from tests.unit.service.fakes import FakeAssetRoom, FakeQueue, FakeStorage, FakeStore, FakeWatcher

@@ -21,9 +21,9 @@ from service.conditional import ByteRange, RangeNotSatisfiable, is_unchanged, re
 from service.files import LandmarksDocument
 from service.preferences import MAX_WAIT, preferred_wait
 from service.problems import Problem
+from tests.security.bodies import ADDRESSES
 from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
-from tests.security.requests import ADDRESSES
 from tests.unit.service.fakes import FakeStorage
 from workers.outbound import joined
 from workers.webhooks import LONGEST_PAUSE, wished_pause

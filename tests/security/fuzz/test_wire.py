@@ -8,7 +8,7 @@ from tests.security.requests import REQUESTS
 from tests.security.target import Target
 from tests.security.wire import exchange
 
-PATIENCE = 0.5
+PATIENCE = 0.2
 """Seconds; a service that waits for the rest of a damaged request is let go."""
 
 SMALL = tuple(request.build for request in REQUESTS if len(request.build()) < 50_000)
