@@ -39,6 +39,9 @@ class Breaker:
     reckoning: Reckoning
     _mends: list[tuple[float, Fault]] = field(default_factory=list)
     _hours: int = 0
+    """How far Valkey's clock is ahead."""
+    _stepped: int = 0
+    """How many of these it stepped since all was healed."""
 
     def run(self, faults: tuple[Fault, ...], seconds: float) -> None:
         """Do all that is planned for a chapter, and keep alive what is not to be dead."""
@@ -56,11 +59,19 @@ class Breaker:
         self._tell(seconds, "\n")
 
     def heal(self) -> None:
-        """Mend everything, and wait until all of it is ready."""
+        """Mend everything, and wait until all of it is ready.
+
+        By the clock, a job has waited for hours once that stepped, and a message of it which is
+        lost then is sent again after as long: so many more hours go by.
+        """
         for _, fault in self._mends:
             self._end(fault)
         self._mends.clear()
         self.system.revive_all()
+        self._configure("0", None)
+        self._limit_disk(-1)
+        self._go_ahead(self._stepped)
+        self._stepped = 0
         self.reckoning.read_logs(self.system)
 
     def _begin(self, fault: Fault, now: float) -> None:
@@ -89,6 +100,7 @@ class Breaker:
             match fault.deed:
                 case Deed.STOP:
                     self.system.thaw(fault.target)
+                    return  # that is recorded
                 case Deed.REFUSE | Deed.BREAK:
                     self.gateway.mood = Mood.OPEN
                 case Deed.FILL_MEMORY:
@@ -168,10 +180,14 @@ class Breaker:
         self._note(fault)
 
     def _step(self, fault: Fault) -> None:
-        if self.clock:
-            self._hours += 1
+        self._go_ahead(1)
+        self._stepped += 1
+        self._note(fault, f"+1 h, {self._hours} h in all")
+
+    def _go_ahead(self, hours: int) -> None:
+        if self.clock and hours:
+            self._hours += hours
             self.clock.step(self._hours * HOUR)
-            self._note(fault, f"+1 h, {self._hours} h in all")
 
     def _empty(self, fault: Fault) -> None:
         """Lose all that Valkey has; which jobs had ended by then, nobody could tell later."""
@@ -188,7 +204,7 @@ class Breaker:
     def _valkey(self) -> Redis:
         return Redis.from_url(
             self.system.valkey.url,
-            socket_timeout=1,
+            socket_timeout=5,
             socket_connect_timeout=1,
             decode_responses=True,
         )

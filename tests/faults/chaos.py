@@ -35,7 +35,7 @@ EMPTIED_FIRST = 2
 
 ENVIRONMENT = {
     "AMIGO_WEBHOOK_HOURS": "1000",  # the clock steps by hours
-    "AMIGO_RETRY_PAUSE_SECONDS": "0.02",  # pauses grow, and here jobs have many setbacks
+    "AMIGO_RETRY_PAUSE_SECONDS": "0.001",  # pauses grow, and here jobs have many setbacks
 }
 
 
