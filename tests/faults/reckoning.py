@@ -60,13 +60,17 @@ class Reckoning:
         for fault in history.each(Faulted):
             self.faults[f"{fault.deed} {_kind(fault.target)}"] += 1
         answers = list(history.each(Answered))
+        accepted = {answer.job_id for answer in answers if answer.status in ACCEPTED}
+        deleted = {each.job_id for each in history.each(Deleted) if each.by == "caller"}
         self.counts.update(
             requests=sum(1 for _ in history.each(Posted)),
             refused=sum(answer.status not in ACCEPTED for answer in answers),
             unanswered=sum(1 for _ in history.each(Unanswered)),
             given_up=sum(1 for _ in history.each(GivenUp)),
-            accepted=len({answer.job_id for answer in answers if answer.status in ACCEPTED}),
-            deleted=sum(deleted.by == "caller" for deleted in history.each(Deleted)),
+            accepted=len(accepted),
+            deleted=len(deleted),
+            # The checker has made sure that each was seen to end.
+            forgotten=len(accepted - deleted - snapshot.jobs.keys()),
             webhooks=sum(1 for _ in history.each(Told)),
         )
         self.counts.update(job.status.value for job in snapshot.jobs.values())
@@ -118,6 +122,7 @@ class Reckoning:
             *((f"· {status}", counts[status]) for status in JobStatus if status.is_final),
             *((f"· failed with `{code}`", n) for code, n in sorted(self.failures.items())),
             ("· deleted by their callers", counts["deleted"]),
+            ("· ended, and forgotten when Valkey lost its data", counts["forgotten"]),
             *self._wrongs(),
             ("messages sent once more", self.repeated),
             ("messages nobody took", counts["not_taken"]),
