@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from fastapi import FastAPI
 from playwright.sync_api import sync_playwright
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
@@ -13,16 +12,13 @@ from jobs.errors import KeyInvalid
 from jobs.job import utc_now
 from jobs.keys import ApiKey
 from service.app import create_app
-from service.components import Components
 from service.security_headers import HEADERS
 from service.settings import ServiceSettings
-from tests.decoders import DirectDecoder
 from tests.e2e.test_page import CHROMIUM
 from tests.jobs_examples import new_job
 from tests.processes import RunningService, running_service
 from tests.service_examples import upload
-from tests.unit.service.conftest import Backstage
-from tests.unit.service.fakes import FakeAssetRoom, FakeQueue, FakeStorage, FakeStore, FakeWatcher
+from tests.unit.service.fakes import Backstage
 from tests.unit.service.test_results import finished
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
@@ -47,25 +43,12 @@ PATHS = sorted({*paths(create_app(SETTINGS).routes), "/nowhere", "//", "/v1/jobs
 
 @pytest.fixture
 def backstage() -> Backstage:
-    return Backstage(FakeStore(), FakeStorage(), FakeQueue(), FakeWatcher(), FakeAssetRoom())
-
-
-def app_on(backstage: Backstage, settings: ServiceSettings = SETTINGS) -> FastAPI:
-    components = Components.wire(
-        settings,
-        backstage.store,
-        backstage.storage,
-        backstage.queue,
-        backstage.watcher,
-        DirectDecoder(),
-        backstage.asset_room,
-    )
-    return create_app(settings, components)
+    return Backstage()
 
 
 @pytest.fixture
 def http(backstage: Backstage) -> Iterator[TestClient]:
-    app = app_on(backstage)
+    app = backstage.app(SETTINGS)
     with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as client:
         yield client
 
@@ -111,7 +94,7 @@ def test_every_route_binds_browsers_whatever_the_method(
 def test_every_refusal_of_a_key_binds_browsers(
     backstage: Backstage, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    app = app_on(backstage, SETTINGS.model_copy(update={"authentication": "keys"}))
+    app = backstage.app(SETTINGS.model_copy(update={"authentication": "keys"}))
 
     def refuse(_: str) -> ApiKey:
         raise KeyInvalid("No such key is known.")

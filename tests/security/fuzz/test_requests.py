@@ -11,11 +11,8 @@ from starlette.testclient import TestClient
 
 from jobs.job import utc_now
 from jobs.storage import video_key
-from service.app import create_app
-from service.components import Components
 from service.requests import FIELDS
 from service.settings import ServiceSettings
-from tests.decoders import DirectDecoder
 from tests.jobs_examples import new_job, result_of
 from tests.security.bodies import ADDRESSES
 from tests.security.forms import CHARSETS
@@ -23,8 +20,7 @@ from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
 from tests.security.messages import form, good_parts, part
 from tests.unit.service.assertions import Answer
-from tests.unit.service.conftest import Backstage
-from tests.unit.service.fakes import FakeAssetRoom, FakeQueue, FakeStorage, FakeStore, FakeWatcher
+from tests.unit.service.fakes import Backstage
 
 MAX_CHARACTERS = 5_000
 """Of a problem, however much it is about."""
@@ -35,23 +31,14 @@ PATHS = ("/v1/jobs", "/v1/jobs/batch", "/v1/assets")
 
 @pytest.fixture(scope="module")
 def backstage() -> Backstage:
-    return Backstage(FakeStore(), FakeStorage(), FakeQueue(), FakeWatcher(), FakeAssetRoom())
+    return Backstage()
 
 
 @pytest.fixture(scope="module")
 def http(backstage: Backstage) -> Iterator[TestClient]:
     """The app; what it does not foresee is raised."""
-    settings = ServiceSettings(audio_max_seconds=5)
-    components = Components.wire(
-        settings,
-        backstage.store,
-        backstage.storage,
-        backstage.queue,
-        backstage.watcher,
-        DirectDecoder(),
-        backstage.asset_room,
-    )
-    with TestClient(create_app(settings, components), base_url="http://127.0.0.1") as client:
+    app = backstage.app(ServiceSettings(audio_max_seconds=5))
+    with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
 
 

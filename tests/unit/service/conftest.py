@@ -1,30 +1,15 @@
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 from starlette.testclient import TestClient
 
-from service.app import create_app
-from service.components import Components
 from service.settings import ServiceSettings
-from tests.decoders import DirectDecoder
-from tests.unit.service.fakes import FakeAssetRoom, FakeQueue, FakeStorage, FakeStore, FakeWatcher
-
-
-@dataclass(frozen=True)
-class Backstage:
-    """What lies behind the app under test."""
-
-    store: FakeStore
-    storage: FakeStorage
-    queue: FakeQueue
-    watcher: FakeWatcher
-    asset_room: FakeAssetRoom
+from tests.unit.service.fakes import Backstage
 
 
 @pytest.fixture
 def backstage() -> Backstage:
-    return Backstage(FakeStore(), FakeStorage(), FakeQueue(), FakeWatcher(), FakeAssetRoom())
+    return Backstage()
 
 
 @pytest.fixture
@@ -34,15 +19,6 @@ def service_settings() -> ServiceSettings:
 
 @pytest.fixture
 def http(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[TestClient]:
-    components = Components.wire(
-        service_settings,
-        backstage.store,
-        backstage.storage,
-        backstage.queue,
-        backstage.watcher,
-        DirectDecoder(),
-        backstage.asset_room,
-    )
-    app = create_app(service_settings, components)
+    app = backstage.app(service_settings)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client

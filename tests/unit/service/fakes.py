@@ -3,8 +3,11 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+
+from fastapi import FastAPI
 
 from jobs.asset_room import AssetRoom
 from jobs.assets import Asset
@@ -23,7 +26,12 @@ from jobs.keys import Allowance
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage, PresignedPut
 from jobs.store import Event, JobStore
+from models.decoding.decoder import Decoder
+from service.app import create_app
+from service.components import Components
+from service.settings import ServiceSettings
 from service.watching import JobWatcher
+from tests.decoders import DirectDecoder
 
 
 class FakeStore(JobStore):
@@ -190,3 +198,28 @@ class FakeQueue(JobQueue):
         if self.is_down:
             raise QueueUnavailable("connection refused")
         self.messages.append(job_id)
+
+
+@dataclass(frozen=True)
+class Backstage:
+    """What lies behind the app under test."""
+
+    store: FakeStore = field(default_factory=FakeStore)
+    storage: FakeStorage = field(default_factory=FakeStorage)
+    queue: FakeQueue = field(default_factory=FakeQueue)
+    watcher: FakeWatcher = field(default_factory=FakeWatcher)
+    asset_room: FakeAssetRoom = field(default_factory=FakeAssetRoom)
+    decoder: Decoder = field(default_factory=DirectDecoder)
+
+    def app(self, settings: ServiceSettings) -> FastAPI:
+        """Return the app before it."""
+        components = Components.wire(
+            settings,
+            self.store,
+            self.storage,
+            self.queue,
+            self.watcher,
+            self.decoder,
+            self.asset_room,
+        )
+        return create_app(settings, components)

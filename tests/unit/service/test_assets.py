@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from jobs.assets import AssetKind, Assets
 from service.problems import ProblemType
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 PORTRAIT = {"kind": "portrait", "size": 1000, "content_type": "image/jpeg"}
 

@@ -14,7 +14,7 @@ from service.problems import ProblemType
 from tests.jobs_examples import FAILURE
 from tests.service_examples import portrait, speech, upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 FACE, SPEECH = "https://example.org/face.jpg", "https://example.org/speech.wav"
 REQUEST = {"portrait_url": FACE, "audio_url": SPEECH, "consent": True}

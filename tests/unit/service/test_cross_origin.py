@@ -3,14 +3,11 @@
 import pytest
 from starlette.testclient import TestClient
 
-from service.app import create_app
-from service.components import Components
 from service.problems import ProblemType
 from service.settings import ServiceSettings
-from tests.decoders import DirectDecoder
 from tests.service_examples import upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 
 @pytest.mark.parametrize(
@@ -46,11 +43,7 @@ def test_a_page_whose_origin_is_named_may_call(
 ) -> None:
     origin = "http://localhost:3000"
     settings = service_settings.model_copy(update={"cors_origins": (origin,)})
-    components = Components.wire(
-        settings, backstage.store, backstage.storage, backstage.queue, decoder=DirectDecoder()
-    )
-    app = create_app(settings, components)
-    with TestClient(app, base_url="http://127.0.0.1:8000") as http:
+    with TestClient(backstage.app(settings), base_url="http://127.0.0.1:8000") as http:
         answer = http.post("/v1/jobs", files=upload(), headers={"Origin": origin})
     assert answer.status_code == 202
     assert answer.headers["access-control-allow-origin"] == origin

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,14 +8,12 @@ from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
 from models.errors import AudioTooDemanding, DecoderUnavailable, PortraitTooDemanding
-from service.app import create_app
-from service.components import Components
 from service.problems import ProblemType
 from service.settings import ServiceSettings
 from tests.decoders import DirectDecoder
 from tests.service_examples import portrait, upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 Serve = Callable[[Exception], TestClient]
 
@@ -34,16 +33,7 @@ def serve(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[S
     with ExitStack() as clients:
 
         def start(error: Exception) -> TestClient:
-            components = Components.wire(
-                service_settings,
-                backstage.store,
-                backstage.storage,
-                backstage.queue,
-                backstage.watcher,
-                FailingDecoder(error),
-                backstage.asset_room,
-            )
-            app = create_app(service_settings, components)
+            app = replace(backstage, decoder=FailingDecoder(error)).app(service_settings)
             return clients.enter_context(TestClient(app, base_url="http://127.0.0.1"))
 
         yield start

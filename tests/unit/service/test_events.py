@@ -13,7 +13,7 @@ from service.routes import events
 from tests.event_stream import told
 from tests.jobs_examples import new_job
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from service.problems import ProblemType
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.service_examples import portrait, speech, upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

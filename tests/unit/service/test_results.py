@@ -12,7 +12,7 @@ from jobs.storage import video_key
 from service.problems import ProblemType
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 VIDEO = bytes(range(100))

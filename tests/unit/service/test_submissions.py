@@ -10,7 +10,7 @@ from service.submissions import Submissions
 from service.uploads import Upload
 from tests.decoders import DirectDecoder
 from tests.service_examples import portrait, speech
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 
 def an_upload() -> Upload:

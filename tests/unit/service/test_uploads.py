@@ -7,16 +7,13 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from service.app import create_app
-from service.components import Components
 from service.problems import ProblemType
 from service.settings import ServiceSettings
-from tests.decoders import DirectDecoder
 from tests.media import video
 from tests.service_examples import Files, portrait, speech, upload
 from tests.unit.service.asgi import exchange
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.conftest import Backstage
+from tests.unit.service.fakes import Backstage
 
 
 @pytest.fixture(autouse=True)
@@ -295,10 +292,7 @@ def test_an_upload_that_takes_too_long_is_given_up(
     http: TestClient, service_settings: ServiceSettings, backstage: Backstage
 ) -> None:
     in_haste = service_settings.model_copy(update={"upload_max_seconds": 0.01})
-    components = Components.wire(
-        in_haste, backstage.store, backstage.storage, backstage.queue, decoder=DirectDecoder()
-    )
-    answer = exchange(create_app(in_haste, components), asyncio.Event().wait)
+    answer = exchange(backstage.app(in_haste), asyncio.Event().wait)
     assert_problem(answer, ProblemType.UPLOAD_TIMEOUT, "0.01 s")
 
 
