@@ -73,6 +73,11 @@ def keys(storage: ObjectStorage) -> list[str]:
     return [item.key for item in storage.objects("jobs/")]
 
 
+def lose_all_data(valkey_url: str) -> None:
+    with Redis.from_url(valkey_url) as client:
+        client.flushall()
+
+
 def test_all_being_well_nothing_is_done(
     store: JobStore, storage: ObjectStorage, queue: JobQueue, messages: Callable[[], int]
 ) -> None:
@@ -289,8 +294,7 @@ def test_jobs_are_restored_from_the_journal_when_the_store_lost_them(
     hasty_store.cancel(ended.id)
     wait_for(hasty_store.spent)
     reconciler.run_once()
-    with Redis.from_url(valkey_url) as client:
-        client.flushall()
+    lose_all_data(valkey_url)
     assert reconciler.run_once().restored == 2
     assert [as_queued(hasty_store.get(job.id)) for job in lost] == lost
     assert all(hasty_store.get(job.id).consent == job.consent is not None for job in lost)
@@ -308,8 +312,7 @@ def test_a_worker_from_before_the_loss_changes_nothing_after_it(
     monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=-60))
     job = submit(hasty_store, storage)
     before = hasty_store.claim(job.id).attempt
-    with Redis.from_url(valkey_url) as client:
-        client.flushall()
+    lose_all_data(valkey_url)
     assert reconciler.run_once().restored == 1
     after = hasty_store.claim(job.id).attempt
     with pytest.raises(StaleAttempt):
@@ -331,8 +334,7 @@ def test_a_job_accepted_shortly_before_the_loss_is_restored_once_its_request_is_
 ) -> None:
     monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=2))
     job = submit(hasty_store, storage)
-    with Redis.from_url(valkey_url) as client:
-        client.flushall()
+    lose_all_data(valkey_url)
     assert reconciler.run_once() == Tally()
     wait_for(lambda: reconciler.run_once().restored == 1)
     assert as_queued(hasty_store.get(job.id)) == job
