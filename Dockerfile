@@ -35,6 +35,7 @@ COPY --from=service-requirements /opt/venv /opt/venv
 COPY jobs jobs
 COPY models/*.py models/
 COPY models/decoding models/decoding
+COPY models/face models/face
 COPY service service
 COPY workers workers
 COPY client client
@@ -55,6 +56,9 @@ COPY models/weights models/weights
 COPY jobs jobs
 COPY models/*.py models/
 COPY models/decoding models/decoding
+COPY models/face models/face
+COPY models/speech_to_landmarks models/speech_to_landmarks
+COPY models/landmarks_to_video models/landmarks_to_video
 COPY workers workers
 USER 10001
 ENV AMIGO_METRICS_HOST=0.0.0.0

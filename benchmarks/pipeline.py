@@ -9,9 +9,9 @@ from typing import Literal, TypeVar
 
 from benchmarks.machine import machine, peak_memory
 from models.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
+from models.face.portrait import read_portrait
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
-from models.portrait import read_portrait
 from models.video import encode_video
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from client.progress import Bar
 from models.audio import FRAME_RATE, read_waveform
 from models.emotions import EMOTIONS
+from models.face.portrait import read_portrait
 from models.mark import Mark
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
-from models.portrait import read_portrait
 from models.provenance import Provenance
 from models.video import encode_video
 

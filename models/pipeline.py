@@ -11,16 +11,16 @@ import torch
 from numpy.typing import NDArray
 
 from models.audio import SAMPLES_PER_FRAME
-from models.compose import Composer
 from models.emotions import EMOTIONS
-from models.landmark_generator import LandmarkGenerator
-from models.landmark_motion import LandmarkMotion
-from models.landmark_track import LandmarkTrack
-from models.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
+from models.face.landmark_motion import LandmarkMotion
+from models.face.landmark_track import LandmarkTrack
+from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
+from models.face.portrait import Portrait, crop_portrait
+from models.face.retargeting import retarget_landmarks
+from models.landmarks_to_video.compose import Composer
+from models.landmarks_to_video.visual_translator import PortraitFeatures, VisualTranslator
 from models.options import SynthesisOptions
-from models.portrait import Portrait, crop_portrait
-from models.retargeting import retarget_landmarks
-from models.visual_translator import PortraitFeatures, VisualTranslator
+from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 
 BATCH_FRAMES = 8
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE, read_waveform
 from models.decoding.decoder import Decoder
-from models.portrait import read_portrait
+from models.face.portrait import read_portrait
 
 
 class DirectDecoder(Decoder):

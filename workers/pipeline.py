@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.landmark_track import LandmarkTrack
+from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 from workers.settings import WorkerSettings
 

@@ -59,7 +59,7 @@ class Decoder:
         self._server: _Server | None = None
 
     def portrait(self, file: bytes) -> NDArray[np.uint8]:
-        """Decode a picture as `models.portrait.read_portrait` does, to upright RGB `[H, W, 3]`.
+        """Decode a picture as `models.face.portrait.read_portrait` does: upright RGB `[H, W, 3]`.
 
         Raises:
             PortraitError: it cannot be decoded, or only with more than the limits allow.

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
-from models.portrait import MAX_PIXELS, MIN_SIDE
+from models.face.portrait import MAX_PIXELS, MIN_SIDE
 
 MAX_TEXT = 1_000
 """Bytes of a refusal's code, and of its sentence."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.audio import SAMPLE_RATE, read_waveform
-from models.portrait import read_portrait
+from models.face.portrait import read_portrait
 
 _ORIENTATION_TAG, _ON_ITS_SIDE = 0x0112, 6
 _WAV = Struct("<4sI4s4sIHHIIHH4sI")

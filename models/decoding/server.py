@@ -39,7 +39,7 @@ from models.decoding.messages import (
 )
 from models.decoding.rehearsal import rehearse
 from models.errors import MediaError
-from models.portrait import read_portrait
+from models.face.portrait import read_portrait
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,6 @@ import torch
 from models.evaluation.held_out import HeldOutClip, read_held_out, read_lags, spread
 from models.evaluation.identity import identity_table, score_identity
 from models.evaluation.judges import Judges
-from models.evaluation.openings import draw_openings
 from models.evaluation.pictures import emotion_grid, film_strip, opening_curves, pair_strip
 from models.evaluation.report import Provenance, write_report
 from models.evaluation.stage_one import (
@@ -28,8 +27,9 @@ from models.evaluation.stage_one import (
 )
 from models.evaluation.stage_two import PairsBySet, frame_pairs, frame_table
 from models.evaluation.whole_path import score_videos, video_path, video_table
+from models.metrics.openings import draw_openings
 from models.pipeline import TalkingFacePipeline
-from models.training.face_frames import read_clip
+from models.training.stage_two.face_frames import read_clip
 
 RECORDINGS_A_CLIP = 8
 """Emotional recordings heard for every clip that `--clips` asks for: one an emotion."""

@@ -16,11 +16,11 @@ from PIL import Image
 from models.audio import FRAME_RATE, read_waveform
 from models.emotions import EMOTIONS, Emotion
 from models.evaluation.held_out import spread
-from models.evaluation.metrics import lip_opening
 from models.evaluation.pictures import caption
+from models.face.portrait import read_portrait
+from models.metrics.definitions import lip_opening
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
-from models.portrait import read_portrait
 
 FACE_SIZE = 160
 """Side of a face in the picture of all emotions, px."""

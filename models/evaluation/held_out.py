@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import read_waveform
-from models.landmarks import CROP_EYE_LEVEL, CROP_INTEROCULARS, CROP_SIZE
-from models.retargeting import NormalFrame, normalize_landmarks
-from models.speech_encoder import SpeechEncoder
-from models.training.alignment import hold_still
-from models.training.face_frames import read_clip, read_landmarks
-from models.training.manifest import clip_rows
-from models.training.source_clips import fit_length, overlap, read_clips
-from models.training.speech_landmarks import LAGS, measure_lags
+from models.corpus.alignment import hold_still
+from models.corpus.manifest import clip_rows
+from models.corpus.source_clips import fit_length, overlap, read_clips
+from models.face.landmarks import CROP_EYE_LEVEL, CROP_INTEROCULARS, CROP_SIZE
+from models.face.retargeting import NormalFrame, normalize_landmarks
+from models.speech_to_landmarks.speech_encoder import SpeechEncoder
+from models.training.stage_one.speech_landmarks import LAGS, measure_lags
+from models.training.stage_two.face_frames import read_clip, read_landmarks
 
 Points = NDArray[np.float32]
 Item = TypeVar("Item")

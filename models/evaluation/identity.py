@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from models.evaluation.held_out import HeldOutClip, spread
 from models.evaluation.judges import Network, embed
-from models.evaluation.metrics import identity_similarity
 from models.evaluation.report import Row, Table
 from models.evaluation.whole_path import video_path
+from models.metrics.definitions import identity_similarity
 from models.pipeline import TalkingFacePipeline
 from models.video import read_frames
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from models.audio import SAMPLES_PER_FRAME
 from models.evaluation.dlib_identity import find_dlib_network, load_dlib_identity
-from models.evaluation.metrics import frechet_distance, sync_confidence
+from models.metrics.definitions import frechet_distance, sync_confidence
 
 Frames = NDArray[np.uint8]
 Array = NDArray[np.float32]

@@ -9,13 +9,13 @@ from PIL import Image, ImageDraw
 from models.audio import FRAME_RATE
 from models.emotions import EMOTIONS
 from models.evaluation.held_out import spread
-from models.evaluation.metrics import lip_opening
-from models.evaluation.openings import OpeningCurve
 from models.evaluation.stage_one import LandmarkScore
+from models.landmarks_to_video.visual_translator import VisualTranslator
+from models.metrics.definitions import lip_opening
+from models.metrics.frame_scores import Pair, sample_sheet, translator_renderer
+from models.metrics.openings import OpeningCurve
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
-from models.training.translator_validation import Pair, sample_sheet, translator_renderer
-from models.visual_translator import VisualTranslator
 
 CAPTION_HEIGHT = 24
 STRIP_ROWS, STRIP_FRAMES, CURVES = 6, 8, 6

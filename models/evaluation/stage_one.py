@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.audio import read_waveform
+from models.corpus.alignment import RIGID, align
+from models.corpus.manifest import largest_set
 from models.emotions import EMOTIONS
-from models.evaluation.baselines import mean_motion, move_portrait, static_portrait
 from models.evaluation.held_out import HeldOutClip
-from models.evaluation.metrics import (
+from models.evaluation.report import Row, Table
+from models.face.landmark_motion import LandmarkMotion
+from models.face.landmarks import MOUTH
+from models.face.retargeting import retarget_landmarks
+from models.metrics.baselines import mean_motion, move_portrait, static_portrait
+from models.metrics.definitions import (
     FACE,
     LipFigures,
     accuracy,
@@ -24,15 +30,9 @@ from models.evaluation.metrics import (
     mean_recall,
     velocity_distance,
 )
-from models.evaluation.report import Row, Table
-from models.landmark_generator import LandmarkGenerator
-from models.landmark_motion import LandmarkMotion
-from models.landmarks import MOUTH
-from models.retargeting import retarget_landmarks
-from models.training.alignment import RIGID, align
-from models.training.emotional_speech import Recording, list_recordings
-from models.training.face_frames import read_landmarks
-from models.training.manifest import largest_set
+from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
+from models.training.stage_one.emotional_speech import Recording, list_recordings
+from models.training.stage_two.face_frames import read_landmarks
 
 Points = NDArray[np.float32]
 

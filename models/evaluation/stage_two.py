@@ -6,7 +6,8 @@ from tqdm import tqdm
 
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.report import Row, Table
-from models.training.translator_validation import (
+from models.landmarks_to_video.visual_translator import VisualTranslator
+from models.metrics.frame_scores import (
     Pair,
     Scores,
     baselines,
@@ -14,7 +15,6 @@ from models.training.translator_validation import (
     score,
     translator_renderer,
 )
-from models.visual_translator import VisualTranslator
 
 PairsBySet = dict[str, list[Pair]]
 

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.judges import Judges, fid
-from models.evaluation.lip_sync import MAX_LAG, speech_envelope
-from models.evaluation.metrics import LipFigures, compare_lips, correlate, lip_opening
 from models.evaluation.report import Row, Table
 from models.evaluation.stage_one import LAG_NOTE
+from models.metrics.definitions import LipFigures, compare_lips, correlate, lip_opening
+from models.metrics.lip_sync import MAX_LAG, speech_envelope
 from models.pipeline import TalkingFacePipeline
 from models.video import encode_video, read_frames
 

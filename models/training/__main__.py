@@ -18,28 +18,25 @@ import numpy as np
 import torch
 
 from models.checkpoints import save_checkpoint
+from models.face.resting_mouth import FILE as RESTING_MOUTH
+from models.landmarks_to_video.visual_translator import CHECKPOINT as TRANSLATOR
 from models.manifest import MANIFEST, WEIGHTS, sha256_of
-from models.resting_mouth import FILE as RESTING_MOUTH
-from models.training import (
-    emotional_speech,
-    speech_landmarks,
-    train_landmark_generator,
-    train_visual_translator,
-)
-from models.training.compute import Compute, open_compute
-from models.training.expressions import Expressions
-from models.training.fit_resting_mouth import (
+from models.training.common.compute import Compute, open_compute
+from models.training.common.session import STATE
+from models.training.stage_one import emotional_speech, speech_landmarks
+from models.training.stage_one import train as stage_one
+from models.training.stage_one.expressions import Expressions
+from models.training.stage_one.fit_resting_mouth import (
     RestingMouthConfig,
     fit,
     speaking_rests,
     still_rests,
 )
-from models.training.session import STATE
-from models.training.translator_trainer import Options
-from models.visual_translator import CHECKPOINT as TRANSLATOR
+from models.training.stage_two import train as stage_two
+from models.training.stage_two.trainer import Options
 
 SPEECH_ENCODER = "speech_encoder.safetensors"
-LANDMARKS = train_landmark_generator.CHECKPOINT
+LANDMARKS = stage_one.CHECKPOINT
 VARIANTS = 2
 
 
@@ -76,7 +73,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes-landmarks", type=float, default=40.0)
     parser.add_argument("--minutes-video", type=float, default=120.0)
-    parser.add_argument("--vgg", type=Path, help="see models.training.train_visual_translator")
+    parser.add_argument("--vgg", type=Path, help="see models.training.stage_two.train")
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
@@ -90,8 +87,8 @@ def train_all(recipe: Recipe, compute: Compute) -> None:
     compute.in_turn(lambda: prepare_speech(recipe))
     compute.in_turn(lambda: fit_resting_mouth(recipe))
     landmarks, video = recipe.out / "landmark_generator", recipe.out / "visual_translator"
-    train_landmark_generator.train(
-        train_landmark_generator.TrainingOptions(
+    stage_one.train(
+        stage_one.TrainingOptions(
             data=recipe.data,
             cache=recipe.cache,
             out=landmarks,
@@ -101,7 +98,7 @@ def train_all(recipe: Recipe, compute: Compute) -> None:
         ),
         compute,
     )
-    train_visual_translator.train(
+    stage_two.train(
         Options(
             data=recipe.data,
             out=video,

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from models.checkpoints import save_checkpoint
 from models.manifest import WEIGHTS
-from models.speech_encoder import SpeechEncoder, SpeechEncoderConfig
+from models.speech_to_landmarks.speech_encoder import SpeechEncoder, SpeechEncoderConfig
 
 BINARY_VERSION = 6
 FLOAT16 = 4

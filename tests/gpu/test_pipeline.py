@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from models.audio import SAMPLE_RATE, read_waveform
+from models.face.portrait import read_portrait
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
-from models.portrait import read_portrait
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

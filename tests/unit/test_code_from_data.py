@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 RUNNING = ("service", "workers", "jobs", "models", "client", "deploy")
 """All that runs, but for what is below."""
 
-AT_HOME = ("models/training", "models/evaluation")
+AT_HOME = ("models/training", "models/evaluation", "models/metrics", "models/corpus")
 """Reads only what it wrote itself."""
 
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}

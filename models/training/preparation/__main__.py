@@ -5,11 +5,11 @@ import os
 import sys
 from pathlib import Path
 
-from models.training.preparation.crema_d import read_crema_d
-from models.training.preparation.folder import read_folder
-from models.training.preparation.mead import read_mead
+from models.training.preparation.corpora.crema_d import read_crema_d
+from models.training.preparation.corpora.folder import read_folder
+from models.training.preparation.corpora.mead import read_mead
+from models.training.preparation.corpora.takes import LayoutError
 from models.training.preparation.prepare import prepare
-from models.training.preparation.takes import LayoutError
 
 READERS = {"mead": read_mead, "crema-d": read_crema_d, "folder": read_folder}
 

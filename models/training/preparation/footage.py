@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from models.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
 from models.errors import AudioError, AudioSilent, NoAudioStream
+from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason, Rejected
-from models.training.preparation.takes import Take
 from models.video import to_picture
 
 

@@ -2,7 +2,7 @@
 
 One take tells little: in clips of a second the loudness fits a stranger's lips nearly as well. One
 camera and one microphone recorded all takes of a person, so their evidence is added up. What stays
-below a frame or two is found later, by `models.training.audio_lag`.
+below a frame or two is found later, by `models.corpus.audio_lag`.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from models.evaluation.lip_sync import speech_envelope
-from models.evaluation.metrics import correlation, lip_opening
+from models.metrics.definitions import correlation, lip_opening
+from models.metrics.lip_sync import speech_envelope
 
 LAGS = tuple(range(-5, 6))
 """Frames at 25 fps by which the lips may trail the sound; negative if they lead."""

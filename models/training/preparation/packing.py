@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames
-from models.cropping import crop_square
-from models.landmarks import CROP_SIZE
+from models.corpus.source_clips import fit_length
+from models.face.cropping import crop_square
+from models.face.landmarks import CROP_SIZE
+from models.training.preparation.corpora.takes import Take
 from models.training.preparation.footage import read_footage, read_speech
 from models.training.preparation.records import Record, written_whole
-from models.training.preparation.takes import Take
 from models.training.preparation.tracking import check_length
-from models.training.source_clips import fit_length
 from models.video import encode_video
 
 

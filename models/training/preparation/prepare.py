@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from models.landmarks import LandmarkDetector
+from models.face.landmarks import LandmarkDetector
+from models.training.preparation.corpora.takes import Corpus, Take
 from models.training.preparation.lip_lag import pooled_lag
 from models.training.preparation.packing import pack_clip, pack_speech
 from models.training.preparation.records import Outcome, Record, Records
@@ -19,7 +20,6 @@ from models.training.preparation.rejection import Reason, Rejected
 from models.training.preparation.report import write_report
 from models.training.preparation.splitting import split_takes
 from models.training.preparation.tables import clip_path, speech_path, write_tables
-from models.training.preparation.takes import Corpus, Take
 from models.training.preparation.tracking import track_take
 
 Job = Callable[[], None]

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.cropping import Square
+from models.face.cropping import Square
+from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason
-from models.training.preparation.takes import Take
 
 LANDMARK_SCALE = 64.0
 """Stored landmarks are whole 64ths of a pixel of the crop."""

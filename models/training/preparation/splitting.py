@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from models.training.preparation.takes import Take
+from models.training.preparation.corpora.takes import Take
 
 PEOPLE_HELD_OUT = 0.1
 SENTENCES_HELD_OUT = 1 / 6

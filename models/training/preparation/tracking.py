@@ -6,11 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.cropping import Square
 from models.errors import NoFace
-from models.evaluation.lip_sync import MIN_OPENING_RANGE
-from models.evaluation.metrics import lip_opening
-from models.landmarks import (
+from models.face.cropping import Square
+from models.face.landmarks import (
     CROP_EYE_LEVEL,
     CROP_INTEROCULARS,
     CROP_SIZE,
@@ -20,12 +18,14 @@ from models.landmarks import (
     interocular,
     smooth,
 )
-from models.portrait import MIN_INTEROCULAR
+from models.face.portrait import MIN_INTEROCULAR
+from models.metrics.definitions import lip_opening
+from models.metrics.lip_sync import MIN_OPENING_RANGE
+from models.training.preparation.corpora.takes import Take
 from models.training.preparation.footage import read_footage, read_speech
 from models.training.preparation.lip_lag import correlations
 from models.training.preparation.records import Record
 from models.training.preparation.rejection import Reason, Rejected
-from models.training.preparation.takes import Take
 
 Pictures = NDArray[np.uint8]
 Points = NDArray[np.float32]

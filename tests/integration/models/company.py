@@ -11,15 +11,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from models.training.compute import Compute, open_compute
-from models.training.face_pairs import PairSampler
-from models.training.session import Session
-from models.training.train_visual_translator import run
-from models.training.translator_trainer import Options, Trainer
-from models.visual_translator import TranslatorConfig, VisualTranslator
+from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
+from models.training.common.compute import Compute, open_compute
+from models.training.common.session import Session
+from models.training.stage_two.face_pairs import PairSampler
+from models.training.stage_two.train import run
+from models.training.stage_two.trainer import Options, Trainer
 from tests.unit.models.evaluation.tiny_evaluation import TINY
+from tests.unit.models.training.stage_one.tiny_run import TinyRun
 from tests.unit.models.training.talking_faces import talking_faces
-from tests.unit.models.training.tiny_run import TinyRun
 
 PULLS = (0.2, 0.6)
 """The gradient that each process alone would follow."""

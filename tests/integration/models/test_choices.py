@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE, read_waveform
 from models.emotions import Emotion
-from models.landmarks import LOWER_LIDS, UPPER_LIDS, interocular
+from models.face.landmarks import LOWER_LIDS, UPPER_LIDS, interocular
+from models.face.portrait import read_portrait
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
-from models.portrait import read_portrait
 from models.video import encode_video, read_frames
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

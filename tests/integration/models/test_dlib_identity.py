@@ -7,8 +7,8 @@ import pytest
 
 from models.evaluation.dlib_identity import find_dlib_network, load_dlib_identity
 from models.evaluation.judges import embed
-from models.landmarks import LandmarkDetector
-from models.portrait import crop_portrait, read_portrait
+from models.face.landmarks import LandmarkDetector
+from models.face.portrait import crop_portrait, read_portrait
 from tests.unit.models.faces import face_picture
 
 EXAMPLE = Path("examples/portrait.jpg")

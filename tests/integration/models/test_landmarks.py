@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import FaceCutOff, FaceTooSmall, NoFace
-from models.landmarks import LandmarkDetector, eye_midpoint, interocular
-from models.portrait import SEVERAL_FACES, TURNED_UPRIGHT, crop_portrait, read_portrait
+from models.face.landmarks import LandmarkDetector, eye_midpoint, interocular
+from models.face.portrait import SEVERAL_FACES, TURNED_UPRIGHT, crop_portrait, read_portrait
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "portrait.jpg"
 EYES = (225, 103)

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import read_waveform
-from models.evaluation.lip_sync import measure_lip_sync, speech_envelope
-from models.landmarks import LandmarkDetector
-from models.portrait import crop_portrait, read_portrait
+from models.face.landmarks import LandmarkDetector
+from models.face.portrait import crop_portrait, read_portrait
+from models.metrics.lip_sync import measure_lip_sync, speech_envelope
 from models.video import encode_video
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from models.audio import SAMPLE_RATE, read_waveform
 from models.pipeline import TalkingFacePipeline
-from models.portrait import read_portrait
+from models.face.portrait import read_portrait
 from models.video import encode_video
 
 speech, portrait, video, seconds = sys.argv[1:]
@@ -51,7 +51,7 @@ from PIL import Image
 from models.audio import SAMPLE_RATE, read_waveform
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
-from models.portrait import read_portrait
+from models.face.portrait import read_portrait
 from models.video import encode_video
 
 def watched(batches):

@@ -8,23 +8,23 @@ import pytest
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
+from models.corpus.source_clips import read_clips
 from models.emotions import Emotion
-from models.evaluation.lip_sync import speech_envelope
-from models.landmarks import LandmarkDetector, interocular
-from models.portrait import read_portrait
+from models.face.landmarks import LandmarkDetector, interocular
+from models.face.portrait import read_portrait
+from models.metrics.lip_sync import speech_envelope
 from models.training.__main__ import Recipe
-from models.training.emotional_speech import list_recordings
-from models.training.face_frames import (
+from models.training.preparation import prepare as preparation
+from models.training.preparation.corpora.mead import read_mead
+from models.training.preparation.lip_lag import LAGS, correlations
+from models.training.stage_one.emotional_speech import list_recordings
+from models.training.stage_two.face_frames import (
     FRAMES_PER_CLIP,
     open_face_frames,
     read_clip,
     read_landmarks,
 )
-from models.training.face_pairs import PairSampler
-from models.training.preparation import prepare as preparation
-from models.training.preparation.lip_lag import LAGS, correlations
-from models.training.preparation.mead import read_mead
-from models.training.source_clips import read_clips
+from models.training.stage_two.face_pairs import PairSampler
 from models.video import encode_video
 from tests.integration.models.tiny_data import train_quickly
 from tests.media import recording

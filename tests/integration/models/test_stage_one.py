@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
 from models.emotions import EMOTIONS, Emotion
-from models.landmark_generator import LandmarkGenerator
-from models.landmark_motion import LandmarkMotion
-from models.retargeting import lip_gaps, normal_frame, retarget_landmarks
+from models.face.landmark_motion import LandmarkMotion
+from models.face.retargeting import lip_gaps, normal_frame, retarget_landmarks
+from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 from tests.unit.models.typical_face import pixel_face
 
 Array = NDArray[np.float32]

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from models.checkpoints import load_checkpoint
+from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.manifest import MANIFEST, WEIGHTS
 from models.training.__main__ import Recipe
-from models.visual_translator import VisualTranslator
 from tests.integration.models.tiny_data import train_quickly, write_training_data
 
 MINUTES = 0.05

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.training import fit_resting_mouth, train_landmark_generator
 from models.training.__main__ import Recipe, train_all
-from models.training.compute import open_compute
-from models.training.face_frames import LANDMARK_SCALE
+from models.training.common.compute import open_compute
+from models.training.stage_one import fit_resting_mouth, train
+from models.training.stage_two.face_frames import LANDMARK_SCALE
 from models.video import encode_video
 from tests.media import babble
 from tests.unit.models.evaluation.tiny_evaluation import talking_face
@@ -51,7 +51,7 @@ def train_quickly(recipe: Recipe) -> None:
     """Carry out a recipe with less of what is made up: faces at rest, silence."""
     with pytest.MonkeyPatch.context() as patch, open_compute("cpu") as compute:
         patch.setattr(fit_resting_mouth, "PAIRS", 300)
-        patch.setattr(train_landmark_generator, "SILENCES", 2)
+        patch.setattr(train, "SILENCES", 2)
         train_all(recipe, compute)
 
 

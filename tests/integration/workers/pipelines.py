@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import NoFace
-from models.landmark_track import LandmarkTrack
+from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 
 BATCH_FRAMES = 5

@@ -11,7 +11,7 @@ from hypothesis import given
 from models.audio import SAMPLE_RATE
 from models.decoding.decoder import Decoder
 from models.errors import AudioError, PortraitError
-from models.portrait import MAX_PIXELS, MIN_SIDE
+from models.face.portrait import MAX_PIXELS, MIN_SIDE
 from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
 from tests.security.pictures import SEEDS as PICTURES

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from client import cli
 from models.checkpoints import CheckpointError
-from models.landmark_track import LandmarkTrack
+from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 from models.pipeline import HeardEmotions
 from tests.media import babble, recording

@@ -2,12 +2,12 @@
 
 import torch
 
-from models.emotion_encoder import EmotionEncoderConfig
-from models.landmark_generator import LandmarkGenerator
-from models.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
-from models.landmarks import NUM_LANDMARKS
-from models.speech_encoder import SpeechEncoder, SpeechEncoderConfig
-from models.speech_motion import SpeechMotionConfig
+from models.face.landmarks import NUM_LANDMARKS
+from models.speech_to_landmarks.emotion_encoder import EmotionEncoderConfig
+from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
+from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
+from models.speech_to_landmarks.speech_encoder import SpeechEncoder, SpeechEncoderConfig
+from models.speech_to_landmarks.speech_motion import SpeechMotionConfig
 
 TINY = LandmarkNetworkConfig(
     speech=SpeechMotionConfig(states=24, width=16, hidden=8, heads=2, components=4),

@@ -21,7 +21,7 @@ from jobs.keys import Allowance
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
-from models.landmark_track import LandmarkTrack
+from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 
 

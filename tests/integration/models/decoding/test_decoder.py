@@ -15,7 +15,7 @@ from PIL import Image
 from models.audio import SAMPLE_RATE, read_waveform
 from models.decoding.decoder import Decoder
 from models.errors import AudioTooLong, MediaError
-from models.portrait import MAX_PIXELS, read_portrait
+from models.face.portrait import MAX_PIXELS, read_portrait
 from tests.media import babble, recording, video
 from tests.processes import children, is_alive
 from tests.waiting import wait_for

@@ -18,7 +18,7 @@ from models.decoding.messages import (
     send_array,
     send_size,
 )
-from models.portrait import MAX_PIXELS
+from models.face.portrait import MAX_PIXELS
 
 
 class Wire:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from models.evaluation.held_out import CROP_FRAME, HeldOutClip, read_held_out, read_lags, spread
-from models.landmarks import eye_midpoint, interocular
-from models.speech_encoder import SpeechEncoder, SpeechEncoderConfig
+from models.face.landmarks import eye_midpoint, interocular
+from models.speech_to_landmarks.speech_encoder import SpeechEncoder, SpeechEncoderConfig
 from tests.unit.models.evaluation.tiny_evaluation import FRAMES, talking_face, write_data
 
 TINY_ENCODER = SpeechEncoderConfig(width=24, heads=2, layers=1)

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.face_regions import signed_distance
-from models.landmarks import CROP_SIZE
-from models.training.face_frames import FaceFrames
-from models.warping import pixel_grid
+from models.face.landmarks import CROP_SIZE
+from models.landmarks_to_video.face_regions import signed_distance
+from models.landmarks_to_video.warping import pixel_grid
+from models.training.stage_two.face_frames import FaceFrames
 from tests.unit.models.faces import face_landmarks, face_picture
 
 OPENINGS = (0.5, 2, 4, 8, 12, 16)

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from models.emotions import EMOTIONS
-from models.prosody import CHANNELS
-from models.training.emotional_speech import EmotionalClip
-from models.training.expressions import ACTIONS, Expressions
-from models.training.fit_resting_mouth import SMILE
-from models.training.speech_landmarks import SpeechClip
+from models.speech_to_landmarks.prosody import CHANNELS
+from models.training.stage_one.emotional_speech import EmotionalClip
+from models.training.stage_one.expressions import ACTIONS, Expressions
+from models.training.stage_one.fit_resting_mouth import SMILE
+from models.training.stage_one.speech_landmarks import SpeechClip
 from tests.unit.models.typical_face import normal_face
 
 STATES = 24

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
+from models.training.preparation.corpora.takes import Take
 from models.training.preparation.footage import read_footage, read_speech
 from models.training.preparation.rejection import Reason, Rejected
-from models.training.preparation.takes import Take
 from models.video import encode_video
 from tests.media import babble, recording, video
 

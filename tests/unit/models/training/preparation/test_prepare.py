@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from models.training.preparation.corpora.takes import Corpus, Take
 from models.training.preparation.prepare import prepare
-from models.training.preparation.takes import Corpus, Take
 
 
 def test_an_unexpected_error_names_its_take(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 import csv
 from pathlib import Path
 
+from models.training.preparation.corpora.takes import Take
 from models.training.preparation.records import Outcome, Record
 from models.training.preparation.rejection import Reason
 from models.training.preparation.report import write_report
-from models.training.preparation.takes import Take
 
 HEARD = tuple(lag / 10 for lag in range(11))
 

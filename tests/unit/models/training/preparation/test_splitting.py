@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from models.training.preparation.corpora.takes import Take
 from models.training.preparation.splitting import held_out, split_takes
-from models.training.preparation.takes import Take
 
 
 def take(person: str, sentence: str | None, number: int = 0) -> Take:

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from models.errors import NoFace
-from models.landmarks import LandmarkDetector, eye_midpoint, interocular
-from models.portrait import MIN_INTEROCULAR
+from models.face.landmarks import LandmarkDetector, eye_midpoint, interocular
+from models.face.portrait import MIN_INTEROCULAR
+from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason, Rejected
-from models.training.preparation.takes import Take
 from models.training.preparation.tracking import crop_box, track_take
 from models.video import encode_video
 from tests.media import babble, recording

@@ -1,0 +1,1 @@
+"""Clips of talking faces as they lie in a data folder."""

@@ -1,0 +1,184 @@
+"""Moving landmarks between a face of its own size and place and the normal form the networks know.
+
+In the normal form the eyes lie level, the point between them is the origin, and one unit is the
+distance between the eyes (the inter-ocular distance). A face is `[79, 2]`, x right and y down.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.face.landmark_motion import LandmarkMotion
+from models.face.landmarks import BROWS, JAW, LOWER_LIDS, UPPER_LIDS
+from models.face.resting_mouth import way_to_rest
+
+Points = NDArray[np.float32]
+
+EYE_CORNERS = (36, 39, 42, 45)
+UPPER_INNER, LOWER_INNER = [61, 62, 63], [67, 66, 65]
+"""Inner lip points, each above the other."""
+OUTER_OVER_INNER = {49: 61, 50: 61, 51: 62, 52: 63, 53: 63, 55: 65, 56: 65, 57: 66, 58: 67, 59: 67}
+"""The inner lip point whose movement each outer one follows."""
+CHIN = 8
+
+TYPICAL_MOUTH_WIDTH = 0.79
+TYPICAL_FACE_HEIGHT = 1.80
+"""Between the mouth's corners, and from the eyes to the chin, in inter-ocular units."""
+CLOSED_GAP = 0.004
+"""Opening of closed lips, in inter-ocular units."""
+FREE_BROW_RISE, HIGHEST_BROW_RISE = 0.14, 0.20
+"""Inter-ocular units that brows rise as asked, and at most; higher ones would tear up the lids."""
+UPPER_SHARE = 0.15
+"""Part of the mouth's opening that the upper lip makes up; the jaw makes the rest."""
+
+# fmt: off
+DEPTH = np.array(
+    [-.83, -.79, -.69, -.59, -.44, -.25, -.02, .22, .24,
+     .22, -.02, -.25, -.44, -.59, -.69, -.79, -.83,
+     -.16, .01, .15, .25, .29, .29, .25, .15, .01, -.16,
+     .29, .42, .54, .66, .31, .40, .42, .40, .31,
+     -.05, .07, .10, .05, .08, .05, .05, .10, .07, -.05, .05, .08,
+     .20, .37, .45, .47, .45, .37, .20, .32, .39, .42, .39, .32,
+     .19, .35, .38, .35, .19, .34, .37, .34,
+     .08, .08, -.25, -.05, .08, .15, .18, .15, .08, -.05, -.25],
+    dtype=np.float32,
+)
+# fmt: on
+"""How far each landmark lies before the eyes, in inter-ocular units (ICT-FaceKit's mean face)."""
+
+
+@dataclass(frozen=True)
+class NormalFrame:
+    """Where a face's normal form lies in the picture: origin in pixels, x axis in pixels a unit."""
+
+    origin: Points
+    axis: Points
+
+    def to_normal(self, pixels: Points) -> Points:
+        """Return `[..., 79, 2]` pixels in the normal form."""
+        out: Points = (pixels - self.origin) @ np.linalg.inv(self._matrix()).T
+        return out.astype(np.float32)
+
+    def to_pixels(self, normal: Points) -> Points:
+        """Return the normal form `[..., 79, 2]` in pixels."""
+        out: Points = normal @ self._matrix().T + self.origin
+        return out.astype(np.float32)
+
+    def _matrix(self) -> Points:
+        x, y = self.axis
+        return np.array([[x, -y], [y, x]])
+
+
+def normal_frame(face: Points) -> NormalFrame:
+    """Return the normal frame of one face `[79, 2]` in pixels."""
+    corners = face[list(EYE_CORNERS)]
+    left, right = corners[:2].mean(0), corners[2:].mean(0)
+    return NormalFrame(origin=(left + right) / 2, axis=right - left)
+
+
+def normalize_landmarks(landmarks: Points) -> Points:
+    """Return a clip `[T, 79, 2]` in pixels in the normal form of its median face.
+
+    One alignment a clip: aligning each frame for itself would add the tracker's jitter.
+    """
+    return normal_frame(np.median(landmarks, axis=0)).to_normal(landmarks)
+
+
+def retarget_landmarks(portrait: Points, motion: LandmarkMotion) -> Points:
+    """Return the portrait's landmarks `[79, 2]` put in motion: `[T, 79, 2]` float32, in its pixels.
+
+    Motion starts from the portrait's own resting face: an open or smiling mouth is closed first.
+    """
+    frame = normal_frame(portrait)
+    resting = rest_mouth(frame.to_normal(portrait))
+    moved = resting + motion.displacement * axis_scales(resting)
+    moved = hold_brows(resting, moved)
+    moved = part_crossed_lids(part_crossed_lips(moved))
+    moved = close_lids(moved, motion.lids)
+    return frame.to_pixels(turn_head(moved, motion.pose))
+
+
+def axis_scales(resting: Points) -> Points:
+    """Return how wide and how high a resting face `[79, 2]` is against a typical one: `[2]`."""
+    width = float(np.linalg.norm(resting[54] - resting[48])) / TYPICAL_MOUTH_WIDTH
+    height = resting[CHIN, 1] / TYPICAL_FACE_HEIGHT
+    return np.clip(np.array([width, height], np.float32), 0.75, 1.3)
+
+
+def rest_mouth(face: Points) -> Points:
+    """Return a face `[79, 2]` in the normal form with its mouth at rest, lips closed."""
+    near = part_crossed_lips((face + way_to_rest(face))[None])[0]
+    return close_mouth(near)
+
+
+def close_mouth(face: Points) -> Points:
+    """Return the face `[79, 2]` with its lips closed, mostly by raising the jaw."""
+    closed = face.copy()
+    gap = np.maximum(lip_gaps(face) - CLOSED_GAP, 0.0)
+    closed[UPPER_INNER, 1] += UPPER_SHARE * gap
+    closed[LOWER_INNER, 1] -= (1.0 - UPPER_SHARE) * gap
+    for outer, inner in OUTER_OVER_INNER.items():
+        closed[outer, 1] += closed[inner, 1] - face[inner, 1]
+    corner_rise = 0.4 * (1.0 - UPPER_SHARE) * gap.max()
+    closed[[48, 54, 60, 64], 1] -= corner_rise
+    closed[JAW, 1] -= (1.0 - UPPER_SHARE) * gap.max() * _jaw_share()
+    return closed
+
+
+def lip_gaps(faces: Points) -> Points:
+    """Return the inner lips' opening `[..., 3]` left, middle, right; negative where they cross."""
+    gaps: Points = faces[..., LOWER_INNER, 1] - faces[..., UPPER_INNER, 1]
+    return gaps
+
+
+def _jaw_share() -> Points:
+    """Return how much of the chin's movement each jaw point `[17]` makes."""
+    share: Points = np.clip(1.2 - np.abs(np.arange(17) - CHIN) / 7.0, 0.0, 1.0)
+    return share
+
+
+def hold_brows(resting: Points, faces: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with brows that rise ever less the nearer to their limit."""
+    held = faces.copy()
+    rise = resting[BROWS, 1] - faces[:, BROWS, 1]
+    beyond = np.maximum(rise - FREE_BROW_RISE, 0.0)
+    room = HIGHEST_BROW_RISE - FREE_BROW_RISE
+    held[:, BROWS, 1] += beyond - room * np.tanh(beyond / room)
+    return held
+
+
+def part_crossed_lips(faces: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with inner lips that crossed meeting half-way instead."""
+    return _part(faces, UPPER_INNER, LOWER_INNER)
+
+
+def part_crossed_lids(faces: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with lids that crossed meeting half-way instead."""
+    return _part(faces, UPPER_LIDS, LOWER_LIDS)
+
+
+def _part(faces: Points, upper: list[int], lower: list[int]) -> Points:
+    parted = faces.copy()
+    crossed = np.minimum(faces[:, lower, 1] - faces[:, upper, 1], 0.0) / 2.0
+    parted[:, upper, 1] += crossed
+    parted[:, lower, 1] -= crossed
+    return parted
+
+
+def close_lids(faces: Points, lids: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with lids closed as far as `lids` `[T]` says, 0 to 1."""
+    closed = faces.copy()
+    opening = faces[:, LOWER_LIDS, 1] - faces[:, UPPER_LIDS, 1]
+    closed[:, UPPER_LIDS, 1] += 0.88 * lids[:, None] * opening
+    closed[:, LOWER_LIDS, 1] -= 0.06 * lids[:, None] * opening
+    return closed
+
+
+def turn_head(faces: Points, pose: Points) -> Points:
+    """Return faces `[T, 79, 2]` in the normal form after head motion `[T, 6]`."""
+    grow, roll, right, down, yaw, nod = (pose[:, i, None] for i in range(6))
+    x, y = faces[..., 0], faces[..., 1]
+    turned_x = x + grow * x - roll * y + right + yaw * DEPTH
+    turned_y = y + roll * x + grow * y + down + nod * DEPTH
+    return np.stack([turned_x, turned_y], axis=-1).astype(np.float32)

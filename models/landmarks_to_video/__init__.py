@@ -1,0 +1,1 @@
+"""Stage two: a portrait and its landmarks to video frames."""

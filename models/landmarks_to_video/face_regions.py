@@ -1,0 +1,199 @@
+"""The windows of a face that a warp cannot make, mouth and eyes, as landmarks describe them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.face.landmarks import CROP_SIZE
+from models.landmarks_to_video.warping import pixel_grid, upsample_flow
+
+STRIDE = 8
+"""Windows start at multiples of this many pixels: a moving one keeps the painter's grid."""
+GEOMETRY_STRIDE = 2
+FREQUENCIES = (2.0, 4.0, 8.0)
+"""Periods per inter-ocular distance; an upper incisor is about an eighth of it wide."""
+CLOSED_HEIGHT, SEEN_SHARE = 1.0, 0.35
+"""Mean height in px of an opening that shows nothing; the share of a wanted one that suffices."""
+NEAR, FAR = 2.0, 8.0
+"""Pixels over which the two readings of a signed distance saturate."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A window around one part of the face.
+
+    `outline` are the landmarks it is centred on, `polygons` the openings inside it, `anchors` the
+    two landmarks its interior is fixed to (the upper teeth to the nose, the lower ones to the
+    chin), `points` those that describe its expression. `unseen` tells that what lies inside the
+    first opening is not in the portrait. Sizes are pixels of the face crop.
+    """
+
+    name: str
+    width: int
+    height: int
+    outline: tuple[int, ...]
+    polygons: tuple[tuple[int, ...], tuple[int, ...]]
+    anchors: tuple[int, int]
+    points: tuple[int, ...]
+    unseen: bool
+
+
+MOUTH = Region(
+    name="mouth",
+    width=72,
+    height=56,
+    outline=tuple(range(48, 60)),
+    polygons=(tuple(range(60, 68)), tuple(range(48, 60))),
+    anchors=(33, 8),
+    points=(*range(4, 13), *range(31, 36), *range(48, 68)),
+    unseen=True,
+)
+EYES = Region(
+    name="eyes",
+    width=104,
+    height=40,
+    outline=tuple(range(36, 48)),
+    polygons=(tuple(range(36, 42)), tuple(range(42, 48))),
+    anchors=(68, 69),
+    points=(*range(17, 31), *range(36, 48), 68, 69),
+    unseen=False,
+)
+REGIONS = (MOUTH, EYES)
+
+GEOMETRY_CHANNELS = 4 + 4 + 4 * 2 * len(FREQUENCIES)
+ANCHOR_CHANNELS = slice(4, 8)
+"""Where `region_geometry` tells each pixel's place relative to either anchor."""
+
+
+def window_origin(landmarks: Tensor, region: Region) -> Tensor:
+    """Return the `[B, 2]` integer left and top of the region's window, multiples of `STRIDE`."""
+    outline = landmarks[:, region.outline]
+    centre = (outline.amin(dim=1) + outline.amax(dim=1)) / 2
+    size = landmarks.new_tensor([region.width, region.height])
+    origin = ((centre - size / 2) / STRIDE).round() * STRIDE
+    limit = CROP_SIZE - size
+    return torch.minimum(origin.clamp_min(0), limit).long()
+
+
+def face_frame(landmarks: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the inter-ocular distance `[B]`, px, and the unit vector `[B, 2]` to the right eye."""
+    across = landmarks[:, 42:48].mean(dim=1) - landmarks[:, 36:42].mean(dim=1)
+    distance = across.norm(dim=-1).clamp_min(1.0)
+    return distance, across / distance[:, None]
+
+
+def region_shape(landmarks: Tensor, region: Region) -> Tensor:
+    """Return `[B, 2 * points]`: the region's landmarks, upright, centred, in inter-ocular units."""
+    distance, across = face_frame(landmarks)
+    points = landmarks[:, region.points]
+    centred = (points - points.mean(dim=1, keepdim=True)) / distance[:, None, None]
+    return _rotate(centred, across).flatten(1)
+
+
+def region_geometry(landmarks: Tensor, region: Region, origin: Tensor) -> Tensor:
+    """Draw the landmarks as maps over the window at half its resolution.
+
+    Signed distances to the two openings (near and far reading, positive inside), then the place of
+    each pixel relative to the two anchors in the upright face's inter-ocular units, plainly and as
+    sines and cosines.
+
+    Returns:
+        `[B, GEOMETRY_CHANNELS, height / 2, width / 2]`, about -1 to 1.
+    """
+    height, width = region.height // GEOMETRY_STRIDE, region.width // GEOMETRY_STRIDE
+    cells = pixel_grid(height, width, GEOMETRY_STRIDE).to(landmarks).reshape(1, -1, 2)
+    cells = cells + origin[:, None].to(landmarks)
+    distances = [signed_distance(cells, landmarks[:, polygon]) for polygon in region.polygons]
+    openings = torch.stack([torch.tanh(d / r) for d in distances for r in (NEAR, FAR)], dim=1)
+    interocular, across = face_frame(landmarks)
+    places = [
+        _rotate((cells - landmarks[:, None, anchor]) / interocular[:, None, None], across)
+        for anchor in region.anchors
+    ]
+    place = torch.cat(places, dim=-1).transpose(1, 2)
+    waves = [wave(2 * torch.pi * f * place) for f in FREQUENCIES for wave in (torch.sin, torch.cos)]
+    return torch.cat([openings, place, *waves], dim=1).reshape(len(landmarks), -1, height, width)
+
+
+def signed_distance(points: Tensor, polygon: Tensor) -> Tensor:
+    """Return the distance `[B, M]` of `points` `[B, M, 2]` from the outline of `[B, V, 2]`.
+
+    In the unit of the input; positive inside the polygon, negative outside.
+    """
+    start = polygon[:, None]
+    edge = polygon.roll(-1, dims=1)[:, None] - start
+    offset = points[:, :, None] - start
+    along = (offset * edge).sum(-1) / edge.square().sum(-1).clamp_min(1e-6)
+    nearest = offset - edge * along.clamp(0, 1)[..., None]
+    distance = nearest.square().sum(-1).amin(dim=2).sqrt()
+    above = offset[..., 1] >= 0
+    above_end = offset[..., 1] - edge[..., 1] >= 0
+    side = edge[..., 0] * offset[..., 1] - edge[..., 1] * offset[..., 0]
+    crossing = (above != above_end) & ((side > 0) == (edge[..., 1] < 0))
+    inside = crossing.sum(dim=2) % 2 == 1
+    return torch.where(inside, distance, -distance)
+
+
+def mean_height(polygon: Tensor) -> Tensor:
+    """Return area over length `[B]` of rings `[B, V, 2]` that start at one of their corners."""
+    x, y = polygon.unbind(dim=-1)
+    area = (x * y.roll(-1, dims=1) - y * x.roll(-1, dims=1)).sum(dim=1).abs() / 2
+    length = (polygon[:, polygon.shape[1] // 2] - polygon[:, 0]).norm(dim=-1)
+    height: Tensor = area / length.clamp_min(1.0)
+    return height
+
+
+def share_seen(source: Tensor, target: Tensor, region: Region) -> Tensor:
+    """Return `[B]` in 0-1: how much of the target's first opening the source can show."""
+    shown, wanted = (mean_height(face[:, region.polygons[0]]) for face in (source, target))
+    enough = (SEEN_SHARE * wanted).clamp_min(CLOSED_HEIGHT)
+    return ((shown - CLOSED_HEIGHT) / enough).clamp(0, 1)
+
+
+def feather(region: Region, margin: int = 8) -> Tensor:
+    """Return `[1, height, width]` weights: 0 on the window's edge, 1 from `margin` px inside."""
+    ramps = []
+    for length in (region.height, region.width):
+        edge = torch.arange(length)
+        depth = torch.minimum(edge, length - 1 - edge) / margin
+        ramps.append(depth.clamp(0, 1).square() * (3 - 2 * depth.clamp(0, 1)))
+    return (ramps[0][:, None] * ramps[1][None, :])[None]
+
+
+def cut(image: Tensor, origin: Tensor, height: int, width: int) -> Tensor:
+    """Cut `[B, C, height, width]` out of `[B, C, H, W]`, each row at its own origin `[B, 2]`."""
+    windows = [
+        picture[:, y : y + height, x : x + width]
+        for picture, (x, y) in zip(image, origin.tolist(), strict=True)
+    ]
+    return torch.stack(windows)
+
+
+def paste(image: Tensor, windows: Tensor, origin: Tensor) -> Tensor:
+    """Return `[B, C, H, W]` with `[B, C, h, w]` laid over it, each row at its origin `[B, 2]`."""
+    result = image.clone()
+    height, width = windows.shape[-2:]
+    for picture, window, (x, y) in zip(result, windows, origin.tolist(), strict=True):
+        picture[:, y : y + height, x : x + width] = window
+    return result
+
+
+def opening_mask(
+    landmarks: Tensor, region: Region, origin: Tensor, *, grow: float, polygon: int
+) -> Tensor:
+    """Return `[B, 1, height, width]`: 1 inside an opening grown by `grow` px, soft over 1 px."""
+    height, width = region.height // GEOMETRY_STRIDE, region.width // GEOMETRY_STRIDE
+    cells = pixel_grid(height, width, GEOMETRY_STRIDE).to(landmarks).reshape(1, -1, 2)
+    distance = signed_distance(
+        cells + origin[:, None].to(landmarks), landmarks[:, region.polygons[polygon]]
+    )
+    coarse = distance.reshape(-1, 1, height, width)
+    return (upsample_flow(coarse, GEOMETRY_STRIDE) + grow + 0.5).clamp(0, 1)
+
+
+def _rotate(vectors: Tensor, across: Tensor) -> Tensor:
+    """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
+    x = (vectors * across[:, None]).sum(-1)
+    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
+    return torch.stack([x, (vectors * down[:, None]).sum(-1)], dim=-1)

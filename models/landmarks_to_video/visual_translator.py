@@ -1,0 +1,257 @@
+"""Stage two: one portrait and a sequence of landmarks become video frames.
+
+    portrait, landmarks ──► thin-plate warp + residual flow ──────────────► frame
+                                     │ window of mouth, window of eyes        ▲
+                                     ▼                                        │ feathered in
+                   painter: feature-adaptive transformation ──► mask, colour ──┘
+
+The warp carries identity, hair and background. Only what it cannot reveal, teeth and eyes, is
+painted.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.checkpoints import load_checkpoint
+from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS
+from models.landmarks_to_video.face_regions import (
+    EYES,
+    MOUTH,
+    Region,
+    cut,
+    feather,
+    paste,
+    window_origin,
+)
+from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, silence
+from models.landmarks_to_video.painter import Painter, PainterConfig, Window
+from models.landmarks_to_video.warping import (
+    FLOW_STRIDE,
+    FLOW_UNIT,
+    flow_coordinates,
+    sample,
+    spline_flow,
+    upsample_flow,
+)
+from models.manifest import WEIGHTS
+
+CHECKPOINT = "visual_translator.safetensors"
+MOTION_STRIDE = 4
+"""The motion network sees the face at a quarter of its resolution."""
+MOTION_UNIT = 4.0
+"""Pixels of residual flow that the motion network calls 1."""
+STILL = 0.5
+"""Pixels of mean landmark motion below which a window stays nearly the portrait's own."""
+
+
+@dataclass(frozen=True)
+class TranslatorConfig:
+    """Sizes of the visual translator; saved with its weights."""
+
+    mouth: PainterConfig = field(default_factory=PainterConfig)
+    eyes: PainterConfig = field(
+        default_factory=lambda: PainterConfig(widths=(24, 48, 64), blocks=(1, 1, 1))
+    )
+    motion_width: int = 32
+
+    @classmethod
+    def from_header(cls, sizes: dict[str, Any]) -> Self:
+        """Rebuild the sizes from a checkpoint's header."""
+        painters = {
+            name: PainterConfig(
+                widths=tuple(sizes[name]["widths"]),
+                landmark_widths=tuple(sizes[name]["landmark_widths"]),
+                blocks=tuple(sizes[name]["blocks"]),
+                shape_width=sizes[name]["shape_width"],
+            )
+            for name in ("mouth", "eyes")
+        }
+        return cls(**painters, motion_width=sizes["motion_width"])
+
+
+class MotionNet(nn.Module):
+    """Adds to the thin-plate flow what landmarks do not say: hair, neck, cheeks, perspective."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.pose = nn.Sequential(
+            nn.Linear(4 * NUM_LANDMARKS, 128), nn.SiLU(), nn.Linear(128, 2 * width)
+        )
+        self.stem = nn.Conv2d(8, width, 3, stride=2, padding=1)
+        self.down = Downsample(width, 2 * width)
+        self.middle = FeatureAdaptiveStack(2 * width, 2 * width, 2)
+        self.up = Upsample(2 * width, width)
+        self.out = nn.Conv2d(width, 2, 3, padding=1)
+        silence(self.out)
+
+    def forward(self, thumbnail: Tensor, prior: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """Return the residual flow `[B, 2, 32, 32]`, px.
+
+        Args:
+            thumbnail: `[B, 3, 64, 64]` the portrait, 0-1.
+            prior: `[B, 2, 64, 64]` the thin-plate flow, px.
+            source: `[B, 79, 2]` the portrait's landmarks, px.
+            target: `[B, 79, 2]` the wanted landmarks, px.
+        """
+        centre = (MOTION_STRIDE - 1) / 2
+        places = (flow_coordinates(prior, MOTION_STRIDE) - centre) / MOTION_STRIDE
+        warped = sample(thumbnail, places)
+        wide = self.stem(torch.cat([thumbnail, warped, prior / FLOW_UNIT], dim=1))
+        deep = self.down(F.silu(wide))
+        pose = self.pose(torch.cat([source, target], dim=1).flatten(1) / CROP_SIZE - 0.5)
+        deep = self.middle(deep, pose[:, :, None, None].expand_as(deep))
+        residual: Tensor = self.out(F.silu(wide + self.up(deep))).float() * MOTION_UNIT
+        return residual
+
+
+@dataclass(frozen=True)
+class PortraitFeatures:
+    """What is kept of a portrait between frames, on the translator's device.
+
+    image `[1, 3, 256, 256]` float32 in 0-1, thumbnail `[1, 3, 64, 64]`, landmarks `[1, 79, 2]` px.
+    """
+
+    image: Tensor
+    thumbnail: Tensor
+    landmarks: Tensor
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What one painter laid over the warped portrait, and where.
+
+    origin: `[B, 2]` left and top of its window in the frame, whole px.
+    shift: `[B, 2, h, w]` what it adds to the flow beneath, px.
+    colour: `[B, 3, h, w]` new colour, 0-1, already multiplied by its opacity.
+    opacity: `[B, 1, h, w]` 0-1; what is left over, the warp shows through.
+    """
+
+    origin: Tensor
+    shift: Tensor
+    colour: Tensor
+    opacity: Tensor
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """Finished frames, and how they came about.
+
+    frames: `[B, 3, 256, 256]` float32, 0-1.
+    flow: `[B, 2, 64, 64]` backward flow, px of the crop.
+    layers: one a painter, in the order they lie upon each other.
+    """
+
+    frames: Tensor
+    flow: Tensor
+    layers: tuple[Layer, ...]
+
+
+class VisualTranslator(nn.Module):
+    """Stage two: `prepare` a portrait once, then `render` it under any landmarks."""
+
+    def __init__(self, config: TranslatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.motion = MotionNet(config.motion_width)
+        self.mouth = Painter(MOUTH, config.mouth)
+        self.eyes = Painter(EYES, config.eyes)
+
+    @classmethod
+    def load(cls, device: torch.device, path: Path = WEIGHTS / CHECKPOINT) -> Self:
+        """Read the weights that the repository ships.
+
+        Raises:
+            CheckpointError: the file is missing or damaged.
+        """
+        state, sizes = load_checkpoint(path)
+        translator = cls(TranslatorConfig.from_header(sizes))
+        translator.load_state_dict(state)
+        return translator.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload,no-any-return]
+
+    @torch.inference_mode()
+    def prepare(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> PortraitFeatures:
+        """Take in a portrait crop `[256, 256, 3]` RGB and its landmarks `[79, 2]` px."""
+        device = next(self.parameters()).device
+        image = torch.from_numpy(np.array(crop)).to(device).permute(2, 0, 1)[None].float() / 255
+        points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)[None]
+        return PortraitFeatures(image, F.avg_pool2d(image, MOTION_STRIDE), points)
+
+    @torch.inference_mode()
+    def render(
+        self, features: PortraitFeatures, landmarks: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Render `[B, 256, 256, 3]` RGB frames under landmarks `[B, 79, 2]` px."""
+        frames = self.animate(features, landmarks).frames
+        pixels = (frames * 255).round().byte().permute(0, 2, 3, 1)
+        return np.ascontiguousarray(pixels.cpu().numpy())
+
+    @torch.inference_mode()
+    def animate(self, features: PortraitFeatures, landmarks: NDArray[np.float32]) -> Rendering:
+        """Render frames under landmarks `[B, 79, 2]` px, and keep how they came about."""
+        device = features.image.device
+        points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(device)):
+            rendering: Rendering = self(features, points)
+        return rendering
+
+    def forward(self, features: PortraitFeatures, landmarks: Tensor) -> Rendering:
+        """Render the portrait under landmarks `[B, 79, 2]` px."""
+        batch = len(landmarks)
+        image = features.image.expand(batch, -1, -1, -1)
+        source = features.landmarks.expand(batch, -1, -1)
+        prior = spline_flow(source, landmarks)
+        flow = prior + self._residual(features, prior, source, landmarks)
+        frame = sample(image, flow_coordinates(upsample_flow(flow, FLOW_STRIDE)))
+        layers = []
+        for painter in (self.mouth, self.eyes):
+            frame, layer = _paint_window(painter, frame, image, prior, source, landmarks)
+            layers.append(layer)
+        return Rendering(frame.clamp(0, 1), flow, tuple(layers))
+
+    def _residual(
+        self, features: PortraitFeatures, prior: Tensor, source: Tensor, target: Tensor
+    ) -> Tensor:
+        """Return the motion network's flow `[B, 2, 64, 64]`, zero for a face at rest."""
+        thumbnail = features.thumbnail.expand(len(target), -1, -1, -1)
+        residual = upsample_flow(self.motion(thumbnail, prior, source, target), 2)
+        return residual * _unrest(source, target)[:, None, None, None]
+
+
+def computes_bfloat16(device: torch.device) -> bool:
+    """Tell whether the device multiplies bfloat16 in hardware, so that autocast pays."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+
+
+def _paint_window(
+    painter: Painter, frame: Tensor, image: Tensor, prior: Tensor, source: Tensor, target: Tensor
+) -> tuple[Tensor, Layer]:
+    """Paint a region over the warped frame, feathered, the less the nearer to rest it is."""
+    region = painter.region
+    origin = window_origin(target, region)
+    flow = cut(
+        prior, origin // FLOW_STRIDE, region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
+    )
+    window = Window(image, torch.zeros_like(origin), flow, source, target, origin)
+    weight = feather(region).to(frame) * _unrest(source, target, region)[:, None, None, None]
+    warped = cut(frame, origin, region.height, region.width)
+    painting = painter(window)
+    opacity = weight * (1 - painting.mask)
+    layer = Layer(origin, weight * painting.flow, opacity * painting.colour, opacity)
+    return paste(frame, torch.lerp(warped, painting.pixels, weight), origin), layer
+
+
+def _unrest(source: Tensor, target: Tensor, region: Region | None = None) -> Tensor:
+    """Return `[B]` in 0-1: 0 where the landmarks lie as in the portrait."""
+    motion = (source - target).norm(dim=-1)
+    if region:
+        motion = motion[:, region.points]
+    return 1 - torch.exp(-(motion.mean(dim=1) / STILL).square())

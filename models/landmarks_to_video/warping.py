@@ -1,0 +1,155 @@
+"""Warping a portrait by its landmarks: a thin-plate spline and a sampler, both in pixels.
+
+Flows are *backward*: for a place in the wanted frame they say how far off its colour lies in the
+portrait.
+Pixel centres lie on whole numbers, so that landmark (x, y) is the pixel `image[y, x]`.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.face.landmarks import CROP_SIZE, LOWER_LIDS, UPPER_LIDS
+
+FLOW_STRIDE = 4
+"""Pixels between the nodes on which the thin-plate flow is computed."""
+FLOW_UNIT = 16.0
+"""Pixels of flow that a network sees as 1."""
+SLIT = 4.0
+"""Pixels that stay between closing lids in the warp."""
+ANCHORS_PER_SIDE = 7
+REGULARIZATION = 1e-4
+"""How far the spline may miss a landmark: closed lips, whose points coincide, stay solvable."""
+
+
+def border_anchors(size: int = CROP_SIZE) -> Tensor:
+    """Return `[24, 2]` points around a square picture's border, which hold the background still."""
+    ticks = torch.linspace(0, size - 1, ANCHORS_PER_SIDE)
+    x, y = torch.meshgrid(ticks, ticks, indexing="xy")
+    grid = torch.stack([x, y], dim=-1).reshape(-1, 2)
+    on_border = ((grid == 0) | (grid == size - 1)).any(dim=-1)
+    return grid[on_border]
+
+
+def pixel_grid(height: int, width: int, stride: int = 1) -> Tensor:
+    """Return `[height, width, 2]` pixel coordinates of the centres of `stride` x `stride` cells."""
+    offset = (stride - 1) / 2
+    x, y = torch.meshgrid(
+        torch.arange(width) * stride + offset, torch.arange(height) * stride + offset, indexing="xy"
+    )
+    return torch.stack([x, y], dim=-1)
+
+
+def thin_plate_flow(
+    target: Tensor,
+    source: Tensor,
+    points: Tensor,
+    *,
+    regularization: float = REGULARIZATION,
+    size: int = CROP_SIZE,
+) -> Tensor:
+    """Interpolate the displacement `source - target`, known at the landmarks, to any points.
+
+    The interpolant with the least bending energy (Bookstein, "Principal Warps", TPAMI 1989), held
+    at zero by `border_anchors`. Where no landmark moves it is exactly zero.
+
+    Args:
+        target: `[B, K, 2]` landmarks of the wanted frame, px.
+        source: `[B, K, 2]` landmarks of the portrait, px.
+        points: `[B, M, 2]` places in the wanted frame, px.
+        regularization: weight of the bending energy; at 0 every landmark is met exactly.
+        size: side of the square picture, px.
+
+    Returns:
+        `[B, M, 2]` float32 backward flow, px.
+    """
+    with torch.autocast(target.device.type, enabled=False):  # half precision destroys a warp
+        return _interpolate(target, source, points, regularization, size)
+
+
+def _interpolate(
+    target: Tensor, source: Tensor, points: Tensor, regularization: float, size: int
+) -> Tensor:
+    anchors = border_anchors(size).to(target).expand(len(target), -1, -1)
+    controls = torch.cat([target, anchors], dim=1).double() / size
+    values = F.pad((source - target).double(), (0, 0, 0, anchors.shape[1]))
+    weights, affine = _solve(controls, values, regularization)
+    scaled = points.float() / size
+    # Large weights of both signs cancel here: in half precision nothing of the warp is left.
+    with torch.autocast(points.device.type, enabled=False):
+        bending = _kernel(_squared_distances(scaled, controls.float())) @ weights.float()
+        return bending + scaled @ affine[:, 1:].float() + affine[:, :1].float()
+
+
+def landmark_flow(source: Tensor, target: Tensor, points: Tensor, size: int = CROP_SIZE) -> Tensor:
+    """Return the thin-plate flow `[B, M, 2]` px at `points` `[B, M, 2]`, px, between two faces.
+
+    Closing lids keep a slit: the tracker crosses them, and the spline would fold over.
+    """
+    return thin_plate_flow(keep_slits(source, target), source, points, size=size)
+
+
+def keep_slits(source: Tensor, target: Tensor) -> Tensor:
+    """Part the lids of `target` `[B, 79, 2]` by `SLIT` px where those of `source` are parted."""
+    across = F.normalize(target[:, 45] - target[:, 36], dim=-1)
+    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
+    gaps = [((p[:, LOWER_LIDS] - p[:, UPPER_LIDS]) * down).sum(-1) for p in (source, target)]
+    missing = (gaps[0].clamp_max(SLIT) - gaps[1]).clamp_min(0)[..., None] * down / 2
+    parted = target.clone()
+    parted[:, UPPER_LIDS] -= missing
+    parted[:, LOWER_LIDS] += missing
+    return parted
+
+
+def spline_flow(source: Tensor, target: Tensor, size: int = CROP_SIZE) -> Tensor:
+    """Return the thin-plate flow `[B, 2, size / 4, size / 4]` px over the whole crop."""
+    nodes = size // FLOW_STRIDE
+    points = pixel_grid(nodes, nodes, FLOW_STRIDE).to(target).reshape(1, -1, 2)
+    flow = landmark_flow(source, target, points.expand(len(target), -1, -1), size)
+    return flow.transpose(1, 2).reshape(-1, 2, nodes, nodes)
+
+
+def _solve(controls: Tensor, values: Tensor, regularization: float) -> tuple[Tensor, Tensor]:
+    """Return the spline's bending `[B, K, 2]` and affine `[B, 3, 2]` weights, in float64."""
+    batch, count, _ = controls.shape
+    kernel = _kernel(_squared_distances(controls, controls))
+    kernel = kernel + regularization * torch.eye(count, dtype=kernel.dtype, device=kernel.device)
+    plane = F.pad(controls, (1, 0), value=1.0)
+    corner = kernel.new_zeros(batch, 3, 3)
+    top = torch.cat([kernel, plane], dim=2)
+    bottom = torch.cat([plane.transpose(1, 2), corner], dim=2)
+    system = torch.cat([top, bottom], dim=1)
+    solution = torch.linalg.solve(system, F.pad(values, (0, 0, 0, 3)))
+    return solution[:, :count], solution[:, count:]
+
+
+def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Return `[B, M, K]` squared distances between `[B, M, 2]` and `[B, K, 2]`."""
+    dx = a[:, :, None, 0] - b[:, None, :, 0]
+    dy = a[:, :, None, 1] - b[:, None, :, 1]
+    return dx.square() + dy.square()
+
+
+def _kernel(squared: Tensor) -> Tensor:
+    """Return the thin plate's Green's function, r^2 log r^2, zero at r = 0."""
+    return squared * squared.clamp_min(1e-12).log()
+
+
+def sample(image: Tensor, coordinates: Tensor) -> Tensor:
+    """Read `[B, C, H, W]` bilinearly at pixel `coordinates` `[B, h, w, 2]`, the edge replicated."""
+    height, width = image.shape[-2:]
+    scale = coordinates.new_tensor([2 / (width - 1), 2 / (height - 1)])
+    return F.grid_sample(
+        image, coordinates * scale - 1, mode="bilinear", padding_mode="border", align_corners=True
+    )
+
+
+def upsample_flow(flow: Tensor, factor: int) -> Tensor:
+    """Enlarge a flow `[B, 2, h, w]` given at cell centres; its values stay full-frame pixels."""
+    return F.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def flow_coordinates(flow: Tensor, stride: int = 1) -> Tensor:
+    """Add each cell's place to its flow `[B, 2, h, w]`; returns `[B, h, w, 2]` px."""
+    height, width = flow.shape[-2:]
+    return flow.permute(0, 2, 3, 1) + pixel_grid(height, width, stride).to(flow)

@@ -1,0 +1,1 @@
+"""Stage one: speech to the motion of emotional landmarks."""

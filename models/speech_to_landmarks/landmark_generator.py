@@ -1,0 +1,130 @@
+"""Stage one: from speech to how a face moves, lips and emotion alike."""
+
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.audio import SAMPLES_PER_FRAME, num_frames
+from models.checkpoints import load_checkpoint
+from models.emotions import EMOTIONS, Emotion
+from models.face.landmark_motion import LandmarkMotion, draw_blinks, draw_head_motion
+from models.manifest import WEIGHTS
+from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
+from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
+from models.speech_to_landmarks.prosody import prosody
+from models.speech_to_landmarks.speech_encoder import (
+    STATES_PER_FRAME,
+    SpeechEncoder,
+    level,
+    windows,
+)
+
+HEARD_GAIN = 1.4
+"""What a heard emotion is multiplied by: in doubt the network shows less than was meant."""
+WINDOW = 250
+"""Video frames kept of one pass of the network: 10 s."""
+CONTEXT = 50
+"""Video frames on either side that a pass sees and drops."""
+
+
+class LandmarkGenerator:
+    """The frozen speech encoder and the trained network behind one call."""
+
+    def __init__(self, encoder: SpeechEncoder, network: LandmarkNetwork) -> None:
+        self.encoder = encoder
+        self.network = network.eval()
+
+    @classmethod
+    def load(cls, device: torch.device | str) -> Self:
+        """Return the shipped generator.
+
+        Raises:
+            CheckpointError: a weights file is missing or damaged.
+        """
+        state, sizes = load_checkpoint(WEIGHTS / "landmark_generator.safetensors")
+        network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
+        network.load_state_dict(state)
+        return cls(SpeechEncoder.load(device), network.to(device))
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        waveform: NDArray[np.float32],
+        *,
+        emotion: Emotion | None = None,
+        intensity: float = 1.0,
+        seed: int = 0,
+        blink: bool = True,
+        pose: Literal["still", "natural"] = "natural",
+    ) -> LandmarkMotion:
+        """Return the motion that speech asks for, 25 frames a second; one seed, one motion.
+
+        Args:
+            waveform: `[N]` samples in [-1, 1] at 16 kHz, of any length.
+            emotion: what the face shows; None shows what the voice is heard to carry.
+            intensity: how much of it, 0 (none) to 2.
+            seed: of the blinks and the head motion, which speech does not determine.
+            blink: whether the eyes blink.
+            pose: whether the head moves.
+        """
+        frames = num_frames(waveform)
+        states = self.encoder.encode(waveform)[None]
+        heard = self._hear(waveform, states)
+        spoken = self._speak(states)
+        shown = self._show(heard[0], emotion)
+        rng = np.random.default_rng(seed)
+        lids = draw_blinks(frames, rng) if blink else np.zeros(frames, np.float32)
+        return LandmarkMotion(
+            displacement=(spoken + intensity * shown).cpu().numpy(),
+            lids=lids,
+            pose=self._move_head(frames, rng, pose),
+            emotions=heard[1].cpu().numpy(),
+        )
+
+    def _speak(self, states: Tensor) -> Tensor:
+        """Return the speech motion `[T, 79, 2]` of states `[1, 2T, C]`, window by window."""
+        pieces = []
+        for span in windows(states.shape[1] // STATES_PER_FRAME, WINDOW, CONTEXT):
+            seen = states[:, STATES_PER_FRAME * span.begin : STATES_PER_FRAME * span.end]
+            motion = self.network.speech_motion(seen)[0]
+            pieces.append(motion[span.start - span.begin : span.stop - span.begin])
+        return torch.cat(pieces)
+
+    def _hear(self, waveform: NDArray[np.float32], states: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the emotion's embeddings `[T, 64]` and probabilities `[T, 8]`, in windows."""
+        sound = framed_prosody(waveform, states.device)[None]
+        embeddings, probabilities = [], []
+        for span in windows(states.shape[1] // STATES_PER_FRAME, WINDOW, CONTEXT):
+            heard = self.network.heard_emotion(
+                sound[..., PROSODY_PER_FRAME * span.begin : PROSODY_PER_FRAME * span.end],
+                states[:, STATES_PER_FRAME * span.begin : STATES_PER_FRAME * span.end],
+            )
+            kept = slice(span.start - span.begin, span.stop - span.begin)
+            embeddings.append(heard.embedding[0, kept])
+            probabilities.append(heard.logits[0, kept].softmax(-1))
+        return torch.cat(embeddings), torch.cat(probabilities)
+
+    def _show(self, embeddings: Tensor, emotion: Emotion | None) -> Tensor:
+        """Return the emotional displacement, `[T, 79, 2]` as heard or `[79, 2]` as asked for."""
+        if emotion is None:
+            return HEARD_GAIN * self.network.emotional_displacement(embeddings)
+        return self.network.emotional_displacement(self.network.prototypes[EMOTIONS.index(emotion)])
+
+    def _move_head(
+        self, frames: int, rng: np.random.Generator, pose: Literal["still", "natural"]
+    ) -> NDArray[np.float32]:
+        mixing = self.network.pose_mixing.cpu().numpy()
+        if pose == "still":
+            return np.zeros((frames, len(mixing)), np.float32)
+        return draw_head_motion(frames, mixing, self.network.pose_tempo.cpu().numpy(), rng)
+
+
+def framed_prosody(waveform: NDArray[np.float32], device: torch.device | str = "cpu") -> Tensor:
+    """Return prosody `[163, 4T]` of a waveform `[N]`, T its video frames."""
+    whole = np.zeros(num_frames(waveform) * SAMPLES_PER_FRAME, np.float32)
+    kept = min(len(waveform), len(whole))
+    whole[:kept] = level(waveform[:kept])
+    return prosody(torch.from_numpy(whole).to(device))

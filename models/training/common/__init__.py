@@ -1,0 +1,1 @@
+"""What every training run needs: a device, a session, augmented sound."""

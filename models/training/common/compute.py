@@ -1,0 +1,97 @@
+"""What a run trains on: a device, alone or beside the processes that torchrun started.
+
+Under torchrun every process draws its own batches and DistributedDataParallel averages their
+gradients, so that all hold the same weights. The first process leads: its clock counts, and it
+alone validates and writes.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from models.landmarks_to_video.visual_translator import computes_bfloat16
+
+Result = TypeVar("Result")
+
+CPU = torch.device("cpu")
+
+LEADER_ALONE = timedelta(hours=6)
+"""The longest that the others wait while the leader decodes every frame or validates."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """One process's device and its place, `rank`, among `processes` that train together."""
+
+    device: torch.device = CPU
+    rank: int = 0
+    processes: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process keeps the clock and writes."""
+        return self.rank == 0
+
+    def join(self, network: nn.Module) -> nn.Module:
+        """Return the network as it is called in training: its gradients become everyone's mean."""
+        if self.processes == 1:
+            return network
+        # Running statistics stay each process's own: only the leader's are kept.
+        return DistributedDataParallel(network, broadcast_buffers=False)
+
+    def agree(self, value: float) -> float:
+        """Return the leader's value, so that all stop and cool down at the same step."""
+        if self.processes == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64, device=self.device)
+        distributed.broadcast(shared, src=0)
+        return float(shared)
+
+    def in_turn(self, action: Callable[[], Result]) -> Result:
+        """Do what fills a cache: the leader first, so that the others find it filled."""
+        if self.processes == 1:
+            return action()
+        if self.leads:
+            done = action()
+            distributed.barrier()
+            return done
+        distributed.barrier()
+        return action()
+
+    def randomness(self, *seed: int) -> np.random.Generator:
+        """Return random numbers that no other process draws, and seed torch's from them."""
+        numbers = np.random.default_rng([*seed, self.rank])
+        torch.manual_seed(int(numbers.integers(2**31)))
+        return numbers
+
+
+@contextmanager
+def open_compute(device: str, threads: int = 1) -> Iterator[Compute]:
+    """Lend the device that is asked for, "cpu" or "cuda"; under torchrun each process its own."""
+    torch.set_num_threads(threads)
+    if not distributed.is_torchelastic_launched():
+        yield Compute(torch.device(device))
+        return
+    chosen = torch.device(device)
+    if chosen.type == "cuda":
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(chosen)
+    backend = "nccl" if chosen.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=LEADER_ALONE)
+    try:
+        yield Compute(chosen, distributed.get_rank(), distributed.get_world_size())
+    finally:
+        distributed.destroy_process_group()
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Return autocast to bfloat16 on the device, idle where the hardware lacks it."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(device))

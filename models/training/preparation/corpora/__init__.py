@@ -1,0 +1,1 @@
+"""The corpora that can be prepared, as they are published."""

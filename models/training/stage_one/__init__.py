@@ -1,0 +1,1 @@
+"""How stage one is trained: data, losses, validation, commands."""

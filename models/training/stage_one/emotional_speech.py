@@ -1,0 +1,216 @@
+"""Acted emotional speech as stage one learns from it: prosody and encoder states beside a label.
+
+`python -m models.training.stage_one.emotional_speech --data DIR --out CACHE` prepares it once from
+`speech/labels.csv` (columns file, corpus, speaker, emotion, intensity; split where it is given).
+"""
+
+import argparse
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.audio import read_waveform
+from models.emotions import EMOTIONS, Emotion
+from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
+from models.speech_to_landmarks.landmark_generator import framed_prosody
+from models.speech_to_landmarks.speech_encoder import STATES_PER_FRAME
+from models.training.common.augmentation import change_speed, disturb
+from models.training.preparation.records import written_whole
+from models.training.stage_one.speech_input import INPUTS, Input, SpeechInput, open_speech_input
+
+HELD_OUT_SPEAKERS = frozenset({"ravdess_05", "ravdess_06", "ravdess_13", "ravdess_14"})
+"""Two men and two women never trained on, for validation; others are told by the split column."""
+LABELS = {"calm": Emotion.NEUTRAL} | {str(emotion): emotion for emotion in EMOTIONS}
+"""What each corpus label means; a recording with another label (boredom) is left out."""
+STRENGTHS = {"weak": 0.3, "normal": 0.6, "strong": 1.0}
+PLAIN_SHARE = 0.06
+"""Share of examples that nobody acted: presenters' speech, silence and noise."""
+DISTURBED = "emotional_disturbed.pt"
+CROP = 75
+"""Video frames of a training example."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A labelled recording on disk; strength 0 (neutral) to 1 (strong)."""
+
+    path: Path
+    speaker: str
+    emotion: Emotion
+    strength: float
+    held_out: bool = False
+
+
+@dataclass(frozen=True)
+class EmotionalClip:
+    """One recording: prosody `[163, 4T]` and states `[2T, 384]` in float16, and its label."""
+
+    speaker: str
+    emotion: Emotion
+    strength: float
+    prosody: Tensor
+    states: Tensor
+    held_out: bool = False
+
+
+@dataclass(frozen=True)
+class EmotionBatch:
+    """`[B, 163, 300]`, `[B, 150, 384]`, `[B]` indices into EMOTIONS and `[B]` strengths 0 to 1."""
+
+    prosody: Tensor
+    states: Tensor
+    labels: Tensor
+    strengths: Tensor
+
+    def to(self, device: torch.device) -> Self:
+        """Return the batch on a device."""
+        return type(self)(
+            *(x.to(device) for x in (self.prosody, self.states, self.labels, self.strengths))
+        )
+
+
+class EmotionSampler:
+    """Draws crops, each emotion as likely, and hides bands and stretches (SpecAugment)."""
+
+    def __init__(
+        self,
+        acted: Sequence[EmotionalClip],
+        plain: Sequence[EmotionalClip],
+        rng: np.random.Generator,
+    ) -> None:
+        self.clips = [*acted, *plain]
+        self.rng = rng
+        counts = Counter(clip.emotion for clip in acted)
+        shares = np.array([1.0 / counts[clip.emotion] for clip in acted])
+        self._shares = shares / shares.sum()
+        if plain:
+            rest = np.full(len(plain), PLAIN_SHARE / len(plain))
+            self._shares = np.concatenate([(1.0 - PLAIN_SHARE) * self._shares, rest])
+
+    def draw(self, count: int) -> EmotionBatch:
+        """Return a batch of `count` examples."""
+        chosen = [self.clips[i] for i in self.rng.choice(len(self.clips), count, p=self._shares)]
+        crops = [self._crop(clip) for clip in chosen]
+        return EmotionBatch(
+            prosody=torch.stack([crop[0] for crop in crops]),
+            states=torch.stack([crop[1] for crop in crops]),
+            labels=torch.tensor([EMOTIONS.index(clip.emotion) for clip in chosen]),
+            strengths=torch.tensor([clip.strength for clip in chosen]),
+        )
+
+    def _crop(self, clip: EmotionalClip) -> tuple[Tensor, Tensor]:
+        frames = len(clip.states) // STATES_PER_FRAME
+        start = int(self.rng.integers(0, max(1, frames - CROP + 1)))
+        sound = clip.prosody[:, PROSODY_PER_FRAME * start :][:, : PROSODY_PER_FRAME * CROP].float()
+        states = clip.states[STATES_PER_FRAME * start :][: STATES_PER_FRAME * CROP].float()
+        sound = F.pad(sound, (0, PROSODY_PER_FRAME * CROP - sound.shape[1]))
+        states = F.pad(states, (0, 0, 0, STATES_PER_FRAME * CROP - len(states)))
+        return self._hide(sound), states
+
+    def _hide(self, sound: Tensor) -> Tensor:
+        """Zero one band of up to 12 channels and one stretch of up to 0.4 s."""
+        band, stretch = self.rng.integers(0, 70), self.rng.integers(0, sound.shape[1] - 40)
+        sound[band : band + self.rng.integers(0, 12)] = 0.0
+        sound[:, stretch : stretch + self.rng.integers(0, 40)] = 0.0
+        return sound
+
+
+def split_speakers(
+    clips: Sequence[EmotionalClip],
+) -> tuple[list[EmotionalClip], list[EmotionalClip]]:
+    """Return the clips to train on and those of held-out speakers."""
+    held_out = [clip for clip in clips if clip.held_out or clip.speaker in HELD_OUT_SPEAKERS]
+    speakers = {clip.speaker for clip in held_out}
+    return [clip for clip in clips if clip.speaker not in speakers], held_out
+
+
+def list_recordings(data: Path) -> list[Recording]:
+    """Return every recording of `speech/labels.csv` whose label is one of ours."""
+    with (data / "speech" / "labels.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["emotion"] in LABELS]
+    return [
+        Recording(
+            path=data / "speech" / row["file"],
+            speaker=row["speaker"],
+            emotion=LABELS[row["emotion"]],
+            strength=0.0
+            if LABELS[row["emotion"]] is Emotion.NEUTRAL
+            else STRENGTHS[row["intensity"]],
+            held_out=row["speaker"] in HELD_OUT_SPEAKERS or row.get("split") == "val",
+        )
+        for row in rows
+    ]
+
+
+def read_emotional_speech(
+    data: Path, encoder: SpeechInput, rng: np.random.Generator | None = None
+) -> Iterator[EmotionalClip]:
+    """Yield every labelled recording; with `rng`, those to train on, each disturbed at random."""
+    for recording in list_recordings(data):
+        if rng is not None and recording.held_out:
+            continue
+        waveform = read_waveform(recording.path)
+        if rng is not None:
+            waveform = disturb(change_speed(waveform, rng.uniform(0.93, 1.07)), rng)
+        yield EmotionalClip(
+            speaker=recording.speaker,
+            emotion=recording.emotion,
+            strength=recording.strength,
+            prosody=framed_prosody(waveform).half(),
+            states=encoder.encode(waveform).half(),
+            held_out=recording.held_out,
+        )
+
+
+def neutral_recording(
+    speaker: str, waveform: NDArray[np.float32], encoder: SpeechInput
+) -> EmotionalClip:
+    """Return a waveform that carries no emotion as an example to learn that from."""
+    states = encoder.encode(waveform).half()
+    return EmotionalClip(speaker, Emotion.NEUTRAL, 0.0, framed_prosody(waveform).half(), states)
+
+
+def main() -> None:
+    """Read the command line and make the caches."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--speech", choices=INPUTS, default="whisper")
+    options = parser.parse_args()
+    prepare(options.data, options.out, options.speech)
+
+
+def prepare(data: Path, out: Path, speech: Input = "whisper") -> None:
+    """Write the recordings as they are and, those to train on, disturbed; each file whole."""
+    out.mkdir(parents=True, exist_ok=True)
+    encoder = open_speech_input(speech)
+    save_recordings(out / "emotional_clean.pt", read_emotional_speech(data, encoder))
+    disturbed = read_emotional_speech(data, encoder, np.random.default_rng(0))
+    save_recordings(out / DISTURBED, disturbed)
+
+
+def save_recordings(path: Path, clips: Iterable[EmotionalClip]) -> None:
+    """Write recordings as plain tensors, numbers and strings."""
+    with written_whole(path) as partial:
+        torch.save([vars(clip) | {"emotion": str(clip.emotion)} for clip in clips], partial)
+
+
+def load_recordings(path: Path) -> list[EmotionalClip]:
+    """Read what `save_recordings` wrote."""
+    return [
+        EmotionalClip(**fields | {"emotion": Emotion(fields["emotion"])})
+        for fields in torch.load(path)
+    ]
+
+
+if __name__ == "__main__":
+    main()

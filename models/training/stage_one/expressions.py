@@ -1,0 +1,112 @@
+"""What emotions look like: EMFACS prototypes built on a morphable face's expression offsets.
+
+Labelled emotional video in quantity is not at hand, so the look of an emotion is composed of the
+facial actions that EMFACS names for it (Friesen and Ekman, 1983), each action's offsets taken from
+ICT-FaceKit (MIT) and seen from the front.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.emotions import Emotion
+from models.face.landmarks import NUM_LANDMARKS
+from models.face.retargeting import LOWER_INNER, OUTER_OVER_INNER, UPPER_INNER
+
+Array = NDArray[np.float32]
+
+# Per emotion: how strongly each facial action shows when the emotion is strong. A name without
+# _L or _R stands for both sides.
+ACTIONS: dict[Emotion, dict[str, float]] = {
+    Emotion.NEUTRAL: {},
+    Emotion.HAPPINESS: {
+        "mouthSmile": 0.95, "cheekSquint": 0.9, "cheekRaiser": 0.5, "mouthDimple": 0.3,
+        "browOuterUp": 0.15, "eyeSquint": 0.25,
+    },
+    Emotion.SADNESS: {
+        "browInnerUp": 1.3, "browDown": 0.35, "mouthFrown": 1.5, "mouthShrugLower": 0.5,
+        "eyeBlink": 0.35, "mouthPucker": 0.2, "mouthStretch": 0.15,
+    },
+    Emotion.ANGER: {
+        "browDown": 1.5, "eyeSquint": 0.6, "noseSneer": 0.5, "mouthPress": 0.8, "mouthFrown": 0.8,
+        "mouthRollLower": 0.4, "eyeWide": 0.5,
+    },
+    Emotion.FEAR: {
+        "browInnerUp": 1.3, "browOuterUp": 0.5, "browDown": 0.3, "eyeWide": 1.4,
+        "mouthStretch": 1.0,
+    },
+    Emotion.DISGUST: {
+        "noseSneer": 1.2, "mouthUpperUp": 0.6, "browDown": 0.9, "cheekSquint": 0.8,
+        "eyeSquint": 0.4, "mouthFrown": 0.7, "mouthShrugLower": 0.4,
+    },
+    Emotion.SURPRISE: {
+        "browInnerUp": 1.2, "browOuterUp": 1.1, "eyeWide": 1.2, "jawOpen": 0.12, "mouthPucker": 0.2,
+    },
+    Emotion.CONTEMPT: {
+        "mouthSmile_L": 1.0, "mouthDimple_L": 1.2, "eyeSquint_L": 0.6, "cheekSquint_L": 0.5,
+        "browOuterUp_R": 0.7, "browDown_L": 0.4, "mouthPress_L": 0.4, "mouthFrown_R": 0.25,
+    },
+}  # fmt: skip
+
+FOREHEAD_FOLLOWS = {70: 17, 71: 18, 72: 19, 73: 20, 75: 23, 76: 24, 77: 25, 78: 26}
+"""The brow point whose rise moves each upper forehead point, and by how much less."""
+FOREHEAD_SHARE = 0.25
+
+
+class Expressions:
+    """The facial actions of one `ict68.npz`, as displacements in inter-ocular units."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path, allow_pickle=False) as file:
+            names = [str(name) for name in file["expression_names"]]
+            offsets, neutral = file["expression"], file["neutral"]
+        eyes = neutral[[36, 39, 42, 45]]
+        inter_ocular = np.linalg.norm(eyes[:2].mean(0) - eyes[2:].mean(0))
+        self._offsets = {
+            name: _front(offset / inter_ocular) for name, offset in zip(names, offsets, strict=True)
+        }
+
+    def show(self, emotion: Emotion, rng: np.random.Generator | None = None) -> Array:
+        """Return a strong emotion's displacement `[79, 2]`; with `rng`, as one person shows it."""
+        shown = np.zeros((NUM_LANDMARKS, 2), np.float32)
+        for action, amount in ACTIONS[emotion].items():
+            vary = 1.0 if rng is None else rng.uniform(0.5, 1.4)
+            for side in self._sides(action):
+                uneven = 1.0 if rng is None else rng.uniform(0.85, 1.15)
+                shown += amount * vary * uneven * self._offsets[side]
+        return keep_lips_together(shown)
+
+    def act(self, action: str) -> Array:
+        """Return the displacement `[79, 2]` of one facial action in full, on both sides."""
+        moved: Array = np.sum([self._offsets[side] for side in self._sides(action)], axis=0)
+        return moved
+
+    def _sides(self, action: str) -> list[str]:
+        if action in self._offsets:
+            return [action]
+        return [f"{action}_L", f"{action}_R"]
+
+
+def keep_lips_together(displacement: Array) -> Array:
+    """Return the displacement `[79, 2]` with each pair of inner lip points moved as one.
+
+    Speech alone opens the lips: an emotion that parted them would undo every closure.
+    """
+    together = displacement.copy()
+    middle = (displacement[UPPER_INNER, 1] + displacement[LOWER_INNER, 1]) / 2
+    together[UPPER_INNER, 1] = middle
+    together[LOWER_INNER, 1] = middle
+    for outer, inner in OUTER_OVER_INNER.items():
+        together[outer, 1] += together[inner, 1] - displacement[inner, 1]
+    return together
+
+
+def _front(offset: NDArray[np.float64]) -> Array:
+    """Return offsets `[68, 3]`, y up, as seen from the front: `[79, 2]`."""
+    seen = np.zeros((NUM_LANDMARKS, 2), np.float32)
+    seen[:68] = offset[:, :2] * (1.0, -1.0)
+    for forehead, brow in FOREHEAD_FOLLOWS.items():
+        seen[forehead] = FOREHEAD_SHARE * seen[brow]
+    seen[74] = FOREHEAD_SHARE * (seen[20] + seen[23]) / 2
+    return seen

@@ -1,0 +1,76 @@
+"""What stage one is trained against: where points are, how they move, and what a face shows."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.face.landmarks import INNER_LIPS, MOUTH, NUM_LANDMARKS
+from models.face.retargeting import LOWER_INNER, UPPER_INNER
+
+
+def point_weights() -> Tensor:
+    """Return `[79, 1]`: lips count 4 times, inner lips 6 times as much as other points."""
+    weights = torch.ones(NUM_LANDMARKS, 1)
+    weights[MOUTH] = 4.0
+    weights[INNER_LIPS] = 6.0
+    return weights / weights.mean()
+
+
+def lip_opening(motion: Tensor) -> Tensor:
+    """Return the inner lips' mean opening `[..., T]` of displacements `[..., T, 79, 2]`."""
+    gap = motion[..., LOWER_INNER, 1] - motion[..., UPPER_INNER, 1]
+    return gap.mean(-1)
+
+
+def lip_width(motion: Tensor) -> Tensor:
+    """Return how much wider than at rest the mouth is, `[..., T]`."""
+    return motion[..., 54, 0] - motion[..., 48, 0]
+
+
+def speech_losses(motion: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Compare displacements `[B, T, 79, 2]` in inter-ocular units with the tracked ones.
+
+    Opening and width stand beside the points because a face is read by them; the correlation keeps
+    the small movements of a quiet speaker from counting for nothing.
+    """
+    weights = point_weights().to(motion)
+    opening, wanted = lip_opening(motion), lip_opening(target)
+    return {
+        "points": 20.0 * (weights * (motion - target).abs()).mean(),
+        "opening": 20.0 * F.l1_loss(opening, wanted),
+        "width": 10.0 * F.l1_loss(lip_width(motion), lip_width(target)),
+        "velocity": 20.0 * (weights * _change(motion - target).abs()).mean(),
+        "acceleration": 5.0 * (weights * _change(_change(motion - target)).abs()).mean(),
+        "correlation": 0.3 * (1.0 - correlation(opening, wanted)).mean(),
+        "amplitude": 5.0 * (opening.std(1) - wanted.std(1)).abs().mean(),
+    }
+
+
+def _change(values: Tensor) -> Tensor:
+    return values[:, 1:] - values[:, :-1]
+
+
+def correlation(one: Tensor, other: Tensor) -> Tensor:
+    """Return Pearson's r `[B]` of sequences `[B, T]`; 0 for one that hardly moves."""
+    one = one - one.mean(1, keepdim=True)
+    other = other - other.mean(1, keepdim=True)
+    power = one.square().sum(1) * other.square().sum(1)
+    return (one * other).sum(1) / (power + 1e-6).sqrt()
+
+
+def pull_together(audio: Tensor, visual: Tensor) -> Tensor:
+    """Return one less the cosine between paired embeddings `[B, 64]`."""
+    return (1.0 - F.cosine_similarity(audio, visual, dim=-1)).mean()
+
+
+def cross_modal_contrast(
+    audio: Tensor, visual: Tensor, labels: Tensor, temperature: float = 0.1
+) -> Tensor:
+    """Pull embeddings `[B, 64]` to the other modality's of the same label, push the rest away.
+
+    Supervised contrast (Khosla et al., 2020) with the positives of the other modality.
+    """
+    likeness = F.normalize(audio, dim=-1) @ F.normalize(visual, dim=-1).T / temperature
+    same = (labels[:, None] == labels[None, :]).float()
+    both = likeness.log_softmax(1) + likeness.log_softmax(0)
+    return -(both * same).sum(1).div(same.sum(1)).mean() / 2.0

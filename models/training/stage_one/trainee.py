@@ -1,0 +1,121 @@
+"""What trains stage one: the network, the encoder of shown emotion beside it, and their losses."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.emotions import EMOTIONS, Emotion
+from models.speech_to_landmarks.emotion_encoder import HeardEmotion, VisualEmotionEncoder
+from models.speech_to_landmarks.landmark_network import LandmarkNetwork
+from models.training.common.compute import mixed_precision
+from models.training.stage_one.emotional_speech import EmotionBatch
+from models.training.stage_one.expressions import Expressions
+from models.training.stage_one.lip_windows import LipBatch
+from models.training.stage_one.losses import cross_modal_contrast, pull_together, speech_losses
+
+WAYS_TO_SHOW = 64
+"""Variants drawn of each emotion's look."""
+
+Terms = dict[str, Tensor]
+
+
+class Looks:
+    """How each emotion is shown: `[8, WAYS_TO_SHOW, 79, 2]`, and the prototypes `[8, 79, 2]`."""
+
+    def __init__(self, expressions: Expressions, rng: np.random.Generator) -> None:
+        self.rng = rng
+        ways = [[expressions.show(e, rng) for _ in range(WAYS_TO_SHOW)] for e in EMOTIONS]
+        self.ways = torch.from_numpy(np.array(ways))
+        self.prototypes = torch.from_numpy(np.array([expressions.show(e) for e in EMOTIONS]))
+
+    def draw(self, labels: Tensor, strengths: Tensor) -> Tensor:
+        """Return one way `[B, 79, 2]` to show each of `[B]` labels at `[B]` strengths."""
+        which = torch.from_numpy(self.rng.integers(0, WAYS_TO_SHOW, len(labels)))
+        return self.ways[labels.cpu(), which].to(strengths) * strengths[:, None, None]
+
+
+class Trainee(nn.Module):
+    """Stage one and, where hearing is coordinated with seeing, the encoder of shown emotion.
+
+    Without coordination nothing is seen: what an emotion looks like is learnt from hearing it.
+    """
+
+    def __init__(self, network: LandmarkNetwork, coordination: bool = True) -> None:
+        super().__init__()
+        self.network = network
+        self.look = VisualEmotionEncoder(network.config.emotion) if coordination else None
+
+    def forward(self, lips: LipBatch, emotions: EmotionBatch, looks: Looks) -> Terms:
+        """Return the terms of the loss on a batch of lips and a batch of emotions."""
+        with mixed_precision(lips.states.device):
+            spoken = self.network.speech_motion(lips.states)
+        terms = speech_losses(spoken.float(), lips.motion)
+        heard = self._hear(emotions)
+        terms |= hearing_losses(self.network, heard, emotions, looks)
+        if self.look is not None:
+            terms |= coordination_losses(
+                self.network, self.look, heard, emotions, lips.motion, looks
+            )
+        return terms
+
+    def _hear(self, batch: EmotionBatch) -> HeardEmotion:
+        """Return what is heard in the middle of each crop."""
+        middle = batch.states.shape[1] // 4
+        embedding = self.network.hear(batch.prosody, batch.states)[:, middle]
+        heard: HeardEmotion = self.network.heads(embedding)
+        return heard
+
+
+def hearing_losses(
+    network: LandmarkNetwork, heard: HeardEmotion, batch: EmotionBatch, looks: Looks
+) -> Terms:
+    """Name the emotion that is heard, gauge it, and show it; show each one by its name, too."""
+    prototypes = looks.prototypes.to(batch.strengths)
+    expected = prototypes[batch.labels] * batch.strengths[:, None, None]
+    named = network.heads(network.prototypes)
+    everyone = torch.arange(len(EMOTIONS), device=batch.labels.device)
+    return {
+        "hear": F.cross_entropy(heard.logits, batch.labels, label_smoothing=0.1),
+        "name": 0.3 * F.cross_entropy(named.logits, everyone),
+        "strength": F.mse_loss(heard.strength, batch.strengths),
+        "show_heard": _shown_distance(network, heard.embedding, expected),
+        "show_named": _shown_distance(network, network.prototypes, prototypes),
+    }
+
+
+def coordination_losses(
+    network: LandmarkNetwork,
+    look: VisualEmotionEncoder,
+    heard: HeardEmotion,
+    batch: EmotionBatch,
+    speech: Tensor,
+    looks: Looks,
+) -> Terms:
+    """See each emotion on a face that speaks `[B, T, 79, 2]`; bring hearing and seeing together.
+
+    No clip has both a labelled voice and a labelled face, so they are paired by label.
+    """
+    labels, strengths = _with_contempt(batch.labels, batch.strengths)
+    shown = looks.draw(labels, strengths)
+    speech = speech[torch.arange(len(labels)) % len(speech)]
+    hidden = torch.rand(len(labels), device=speech.device) < 0.5
+    seen = network.heads(look(speech + shown[:, None], hidden)[:, speech.shape[1] // 2])
+    paired = seen.embedding[: len(batch.labels)]
+    return {
+        "see": 0.3 * F.cross_entropy(seen.logits, labels, label_smoothing=0.05),
+        "seen_strength": 0.3 * F.mse_loss(seen.strength, strengths),
+        "together": 0.2 * pull_together(heard.embedding, paired.detach()),
+        "contrast": 0.1 * cross_modal_contrast(heard.embedding, paired, batch.labels),
+        "show_seen": _shown_distance(network, seen.embedding, shown),
+    }
+
+
+def _with_contempt(labels: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Add what hardly any speech corpus acts, so that it can at least be shown when asked for."""
+    contempt = labels.new_full((2,), EMOTIONS.index(Emotion.CONTEMPT))
+    return torch.cat([labels, contempt]), torch.cat([strengths, strengths.new_ones(2)])
+
+
+def _shown_distance(network: LandmarkNetwork, embedding: Tensor, wanted: Tensor) -> Tensor:
+    return 30.0 * (network.emotional_displacement(embedding) - wanted).abs().mean()

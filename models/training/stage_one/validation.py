@@ -1,0 +1,183 @@
+"""How well stage one follows speech it has not heard, beside the portrait that does not move."""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.evaluation.held_out import spread
+from models.face.retargeting import axis_scales, part_crossed_lips, rest_mouth
+from models.metrics.definitions import (
+    accuracy,
+    compare_lips,
+    confusion,
+    landmark_distance,
+    lip_gap,
+)
+from models.metrics.openings import OpeningCurve, draw_openings
+from models.speech_to_landmarks.landmark_network import LandmarkNetwork
+from models.training.stage_one.emotional_speech import EmotionalClip
+from models.training.stage_one.speech_landmarks import SpeechClip
+
+Points = NDArray[np.float32]
+
+SHEET = "sheet.png"
+SHEET_CLIPS = 6
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Clips and recordings of people not trained on."""
+
+    clips: Sequence[SpeechClip]
+    recordings: Sequence[EmotionalClip]
+
+
+@dataclass(frozen=True)
+class LipScores:
+    """Means over clips.
+
+    Attributes:
+        clips: how many.
+        correlation: Pearson's r between generated and real opening of the lips.
+        in_step: share of clips where it peaks within one frame of lag 0.
+        distance: M-LMD against that of the portrait that stays as in the first frame.
+        amplitude: deviation of the opening, generated over real, median of clips.
+    """
+
+    clips: int
+    correlation: float
+    in_step: float
+    distance: float
+    amplitude: float
+
+    def row(self) -> str:
+        """Return the figures as cells of a Markdown table."""
+        return (
+            f"{self.correlation:.3f} | {self.in_step:.0%} | {self.distance:.2f}x | "
+            f"{self.amplitude:.2f}"
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What people not trained on say of a network: scores of the lips by set, emotions heard.
+
+    Where nothing was held out a figure is nan, and every network passes for the best so far.
+    """
+
+    lips: dict[str, LipScores]
+    accuracy: float
+
+    @property
+    def correlation(self) -> float:
+        """The mean over all clips."""
+        total = sum(scores.clips for scores in self.lips.values())
+        weighted = sum(scores.clips * scores.correlation for scores in self.lips.values())
+        return weighted / total if total else math.nan
+
+    def columns(self) -> dict[str, float]:
+        """Return the figures of one row of the curve."""
+        lips = {f"{name}_correlation": scores.correlation for name, scores in self.lips.items()}
+        return lips | {"emotion_accuracy": self.accuracy}
+
+    def rows(self) -> list[str]:
+        """Return a line a set: correlation, in step, M-LMD, amplitude, emotions heard."""
+        return [
+            f"{name} | {scores.clips} | {scores.row()} | {self.accuracy:.3f}"
+            for name, scores in self.lips.items()
+        ]
+
+    def table(self) -> str:
+        """Return the figures as a Markdown table."""
+        lines = [
+            "| set | clips | lip r | in step | M-LMD / still | opening / real | emotion heard |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        return "\n".join([*lines, *(f"| {row} |" for row in self.rows())])
+
+
+def judge(network: LandmarkNetwork, held_out: HeldOut) -> Verdict:
+    """Score a network on everybody held out."""
+    heard = emotion_accuracy(network, held_out.recordings) if held_out.recordings else math.nan
+    return Verdict(score_lips(network, held_out.clips), heard)
+
+
+def draw_sheet(folder: Path, network: LandmarkNetwork, held_out: HeldOut) -> None:
+    """Draw how far the lips of a few clips open over time, generated and real, into sheet.png."""
+    curves = []
+    for clip in spread(held_out.clips, SHEET_CLIPS):
+        still, moved = _faces(speak(network, clip), clip)
+        real, generated = lip_gap(still), lip_gap(moved)
+        title = f"{clip.set} {clip.name}"
+        r = compare_lips(generated, real).correlation
+        curves += [
+            OpeningCurve(title, "real", real),
+            OpeningCurve(title, f"generated, r {r:.2f}", generated),
+        ]
+    if curves:
+        draw_openings(folder / SHEET, curves)
+
+
+@torch.inference_mode()
+def speak(network: LandmarkNetwork, clip: SpeechClip) -> Points:
+    """Return the motion `[T, 79, 2]` that a clip's speech is given."""
+    states = clip.states[None].float().to(network.speech_basis.device)
+    motion: Points = network.speech_motion(states)[0].float().cpu().numpy()
+    return motion
+
+
+def score_lips(network: LandmarkNetwork, clips: Sequence[SpeechClip]) -> dict[str, LipScores]:
+    """Return the scores of each set among the clips."""
+    by_set: dict[str, list[tuple[float, ...]]] = defaultdict(list)
+    for clip in clips:
+        by_set[clip.set].append(_score(speak(network, clip), clip))
+    return {
+        name: LipScores(
+            clips=len(rows),
+            correlation=float(np.mean([row[0] for row in rows])),
+            in_step=float(np.mean([row[1] for row in rows])),
+            distance=float(np.mean([row[2] for row in rows]) / np.mean([row[3] for row in rows])),
+            amplitude=float(np.median([row[4] for row in rows])),
+        )
+        for name, rows in by_set.items()
+    }
+
+
+def _faces(generated: Points, clip: SpeechClip) -> tuple[Points, Points]:
+    """Return the clip's own face `[T, 79, 2]` and its first frame moved by the generated motion."""
+    resting = clip.resting.numpy()
+    still = resting + clip.motion.float().numpy() * axis_scales(resting)
+    portrait = rest_mouth(still[0])
+    return still, part_crossed_lips(portrait + generated * axis_scales(portrait))
+
+
+def _score(generated: Points, clip: SpeechClip) -> tuple[float, ...]:
+    still, moved = _faces(generated, clip)
+    lips = compare_lips(lip_gap(moved), lip_gap(still))
+    return (
+        lips.correlation,
+        lips.in_step,
+        landmark_distance(moved, still),
+        landmark_distance(np.broadcast_to(still[0], still.shape), still),
+        lips.amplitude,
+    )
+
+
+@torch.inference_mode()
+def emotion_accuracy(network: LandmarkNetwork, clips: Sequence[EmotionalClip]) -> float:
+    """Return the share of recordings whose likeliest emotion over time is the acted one."""
+    device = network.speech_basis.device
+    heard = [
+        network.heard_emotion(
+            clip.prosody[None].float().to(device), clip.states[None].float().to(device)
+        ).logits[0]
+        for clip in clips
+    ]
+    probabilities = [logits.softmax(-1).cpu().numpy() for logits in heard]
+    return accuracy(confusion([clip.emotion for clip in clips], probabilities))

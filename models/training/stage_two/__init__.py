@@ -1,0 +1,1 @@
+"""How stage two is trained: data, losses, commands."""

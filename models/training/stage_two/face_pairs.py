@@ -1,0 +1,194 @@
+"""Training pairs: a portrait and another frame of its clip, mirrored and recoloured alike."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.face.landmarks import CROP_SIZE
+from models.landmarks_to_video.face_regions import EYES, MOUTH, Region, window_origin
+from models.landmarks_to_video.painter import Window
+from models.landmarks_to_video.warping import FLOW_STRIDE, landmark_flow, pixel_grid
+from models.training.common.compute import CPU
+from models.training.stage_two.face_frames import FaceFrames, eye_opening, mouth_opening
+
+SHARES = {"lrcar": 0.5, "grid": 0.12, "expressive": 0.16, "stills": 0.22}
+"""How often a pair is drawn from each set: news drowns everything else otherwise."""
+USUAL_SHARE = 0.5
+"""That of any other set."""
+MARGIN = 32
+"""Pixels around the portrait's window that are kept for the warp to draw on."""
+JITTER = 0.4
+"""Standard deviation of the noise on landmarks, px: that of the tracker."""
+CALM_SOURCES, MOVED_TARGETS = 0.6, 0.5
+"""How often the portrait has one of its clip's three calmest mouths, or lids, and the target one of
+the four that moved most.
+"""
+BLINKS, BLINK = 0.5, 5.0
+"""How often the eyes are drawn from a clip that holds a blink: lids that travel that many px."""
+
+MIRROR = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
+    *(64, 63, 62, 61, 60, 67, 66, 65),
+    *(69, 68),
+    *range(78, 69, -1),
+)
+"""The landmark that takes each landmark's place in a mirror."""
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """B windows to paint, and the filmed pixels `[B, 3, h, w]`, 0-1, that are wanted there."""
+
+    window: Window
+    wanted: Tensor
+
+
+@dataclass(frozen=True)
+class FacePairBatch:
+    """B whole faces: portraits and wanted frames `[B, 3, 256, 256]`, landmarks `[B, 79, 2]` px."""
+
+    portraits: Tensor
+    wanted: Tensor
+    source: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What was drawn by lot.
+
+    rows `[B, 2]` of portrait and wanted frame, mirrored `[B]`, curves `[B, 3, 256]` of tone.
+    """
+
+    rows: NDArray[np.int64]
+    mirrored: NDArray[np.bool_]
+    curves: NDArray[np.float32]
+
+
+class PairSampler:
+    """Draws pairs of frames, opening mouths and closing eyes more often than chance would."""
+
+    def __init__(
+        self, faces: FaceFrames, rng: np.random.Generator, device: torch.device = CPU
+    ) -> None:
+        self.faces = faces
+        self.rng = rng
+        self.device = device
+        self.openings = mouth_opening(faces.landmarks)
+        self.lids = eye_opening(faces.landmarks)
+        starts = np.flatnonzero(np.diff(faces.clips, prepend=-1))
+        bounds = [*starts.tolist(), len(faces)]
+        self.spans = list(pairwise(bounds))
+        sets = faces.sets[starts]
+        clips = {n: np.flatnonzero(sets == i) for i, n in enumerate(faces.names)}
+        self.clips_of = {name: found for name, found in clips.items() if len(found)}
+        travel = np.array([np.ptp(self.lids[start:stop]) for start, stop in self.spans])
+        blinking = {n: c[travel[c] > BLINK] for n, c in self.clips_of.items() if n != "stills"}
+        self.blinking = [clips for clips in blinking.values() if len(clips)]
+
+    def window_pairs(self, count: int, region: Region) -> PairBatch:
+        """Draw `count` pairs and cut the region out of them."""
+        draw = self._draw(count, region)
+        source, target = self._landmarks(draw, 0), self._landmarks(draw, 1)
+        origin = window_origin(target, region)
+        height, width = region.height + 2 * MARGIN, region.width + 2 * MARGIN
+        last = torch.tensor([CROP_SIZE - width, CROP_SIZE - height], device=self.device)
+        shift = (window_origin(source, region) - MARGIN).clamp_min(0).minimum(last)
+        portraits = self._cut(draw, 0, shift, height, width)
+        wanted = self._cut(draw, 1, origin, region.height, region.width)
+        source, target = self._jitter(source), self._jitter(target)
+        flow = window_flow(source, target, origin, region)
+        return PairBatch(Window(portraits, shift, flow, source, target, origin), wanted)
+
+    def whole_pairs(self, count: int) -> FacePairBatch:
+        """Draw `count` pairs of whole faces."""
+        draw = self._draw(count)
+        corner = torch.zeros(count, 2, dtype=torch.long)
+        pictures = [self._cut(draw, side, corner, CROP_SIZE, CROP_SIZE) for side in (0, 1)]
+        landmarks = [self._jitter(self._landmarks(draw, side)) for side in (0, 1)]
+        return FacePairBatch(*pictures, *landmarks)
+
+    def _draw(self, count: int, region: Region | None = None) -> Draw:
+        draw_pair = self._eyes_pair if region is EYES else self._mouth_pair
+        names = [n for n in self.clips_of if region is MOUTH or n != "stills"]
+        rows = np.array([draw_pair(names) for _ in range(count)])
+        return Draw(rows, self.rng.random(count) < 0.5, self._colour_curves(count))
+
+    def _mouth_pair(self, names: list[str]) -> tuple[int, int]:
+        """Return the rows of a portrait and of the frame wanted from it."""
+        name, clip = self._clip(names)
+        start, stop = self.spans[clip]
+        if name == "stills":
+            return start + int(self.rng.choice([1, 1, *range(2, stop - start)])), start
+        return self._from_rest(start + np.argsort(self.openings[start:stop]))
+
+    def _eyes_pair(self, names: list[str]) -> tuple[int, int]:
+        """Return a portrait with open eyes, often, and a frame with closed ones, often."""
+        blink = self.blinking and self.rng.random() < BLINKS
+        clip = self._blinking_clip() if blink else self._clip(names)[1]
+        start, stop = self.spans[clip]
+        return self._from_rest(start + np.argsort(-self.lids[start:stop]))
+
+    def _blinking_clip(self) -> int:
+        """Draw from each set alike: most of the news is read with painted lids."""
+        clips = self.blinking[int(self.rng.integers(len(self.blinking)))]
+        return int(self.rng.choice(clips))
+
+    def _clip(self, names: list[str]) -> tuple[str, int]:
+        shares = np.array([SHARES.get(n, USUAL_SHARE) for n in names])
+        name = str(self.rng.choice(names, p=shares / shares.sum()))
+        return name, int(self.rng.choice(self.clips_of[name]))
+
+    def _from_rest(self, order: NDArray[np.int64]) -> tuple[int, int]:
+        """Draw from rows in order, a calm portrait and a moved target more often than chance."""
+        source = order[:3] if self.rng.random() < CALM_SOURCES else order
+        target = order[-4:] if self.rng.random() < MOVED_TARGETS else order
+        return int(self.rng.choice(source)), int(self.rng.choice(target))
+
+    def _landmarks(self, draw: Draw, side: int) -> Tensor:
+        points = self.faces.landmarks[draw.rows[:, side]]
+        flipped = points[:, MIRROR] * np.array([-1, 1]) + np.array([CROP_SIZE - 1, 0])
+        chosen = np.where(draw.mirrored[:, None, None], flipped, points)
+        return torch.from_numpy(chosen.astype(np.float32)).to(self.device)
+
+    def _jitter(self, landmarks: Tensor) -> Tensor:
+        noise = self.rng.normal(0, JITTER, tuple(landmarks.shape)).astype(np.float32)
+        return landmarks + torch.from_numpy(noise).to(self.device)
+
+    def _cut(self, draw: Draw, side: int, origin: Tensor, height: int, width: int) -> Tensor:
+        """Return `[B, 3, height, width]` float32 in 0-1, each channel sent through its curve."""
+        windows = np.empty((len(draw.rows), 3, height, width), np.float32)
+        places = zip(draw.rows[:, side], draw.mirrored, draw.curves, origin.tolist(), strict=True)
+        for i, (row, mirror, curve, (x, y)) in enumerate(places):
+            left = CROP_SIZE - x - width if mirror else x
+            window = self.faces.images[row, y : y + height, left : left + width]
+            if mirror:
+                window = window[:, ::-1]
+            for channel in range(3):
+                np.take(curve[channel], window[..., channel], out=windows[i, channel], mode="clip")
+        return torch.from_numpy(windows).to(self.device)
+
+    def _colour_curves(self, count: int) -> NDArray[np.float32]:
+        """Draw `[B, 3, 256]` tone curves: more skins and lights than were filmed."""
+        gamma = self.rng.uniform(0.8, 1.25, (count, 1, 1))
+        light = self.rng.uniform(0.7, 1.2, (count, 1, 1))
+        balance = self.rng.uniform(0.85, 1.15, (count, 3, 1))
+        curves = (np.arange(256) / 255) ** gamma * light * balance
+        return np.clip(curves, 0, 1).astype(np.float32)
+
+
+def window_flow(source: Tensor, target: Tensor, origin: Tensor, region: Region) -> Tensor:
+    """Return the thin-plate flow `[B, 2, h / 4, w / 4]` px over each pair's window alone."""
+    height, width = region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
+    grid = pixel_grid(height, width, FLOW_STRIDE).to(origin.device)
+    nodes = grid.reshape(1, -1, 2) + origin[:, None]
+    flow = landmark_flow(source, target, nodes)
+    return flow.transpose(1, 2).reshape(-1, 2, height, width)

@@ -1,0 +1,171 @@
+"""The visual translator's trainer: losses, optimisers, averaged weights and how they are kept."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.landmarks_to_video.face_regions import EYES, MOUTH
+from models.landmarks_to_video.painter import Painting
+from models.landmarks_to_video.visual_translator import VisualTranslator
+from models.training.common.compute import Compute, mixed_precision
+from models.training.stage_two.discriminator import Critic
+from models.training.stage_two.face_pairs import PairBatch, PairSampler
+from models.training.stage_two.image_losses import (
+    PerceptualLoss,
+    emphasis,
+    motion_losses,
+    pixel_losses,
+    region_masks,
+)
+
+PART_SHARES = {"mouth": 6, "eyes": 4, "motion": 1}
+"""Steps of each part in one round."""
+REGIONS = {"mouth": MOUTH, "eyes": EYES}
+FINAL_LEARNING_RATE = 1e-5
+EMA_DECAY = 0.999
+PERCEPTUAL_WEIGHT, PERCEPTUAL_EVERY = 0.15, 2
+ADVERSARIAL_RAMP = 0.05
+ADVERSARIAL_SHARE = 2.0
+"""Mean pull of the discriminator on a pixel, relative to that of a plain L1 loss."""
+
+
+@dataclass
+class Options:
+    """What one run is asked to do; `minutes` counts training time over all resumed runs."""
+
+    data: Path
+    out: Path
+    minutes: float
+    cache: Path | None = None
+    vgg: Path | None = None
+    weights: Path | None = None
+    learning_rate: float = 1e-3
+    adversarial_from: float = 0.4
+    parts: tuple[str, ...] = tuple(PART_SHARES)
+    batch: int = 8
+    seed: int = 0
+    resume: bool = False
+    validation: str | None = None
+    save_minutes: float = 3.0
+    sheet_minutes: float = 15.0
+
+
+@dataclass
+class Progress:
+    """How far training has come."""
+
+    steps: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Trainer:
+    """The translator, its averaged copy, one optimiser a part, and the losses.
+
+    `joined` are the parts as training calls them, in company or alone.
+    """
+
+    def __init__(
+        self, translator: VisualTranslator, options: Options, compute: Compute | None = None
+    ) -> None:
+        self.options = options
+        self.compute = compute or Compute()
+        device = self.compute.device
+        self.translator = translator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = VisualTranslator(translator.config).requires_grad_(False).eval().to(device)
+        self.average.load_state_dict(translator.state_dict())
+        self.joined = {part: self.compute.join(getattr(translator, part)) for part in options.parts}
+        self.optimizers = {
+            part: torch.optim.AdamW(
+                getattr(translator, part).parameters(), options.learning_rate, weight_decay=0.01
+            )
+            for part in options.parts
+        }
+        self.critic = Critic(self.compute)
+        self.perceptual = PerceptualLoss.load(options.vgg).to(device) if options.vgg else None
+        self.progress = Progress(dict.fromkeys(options.parts, 0))
+
+    def step(self, part: str, sampler: PairSampler) -> dict[str, float]:
+        """Take one optimiser step on one part; returns its loss terms."""
+        optimizer = self.optimizers[part]
+        for group in optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        if part == "motion":
+            terms = motion_losses(self.joined[part], sampler.whole_pairs(self.options.batch))
+        else:
+            terms = self._painter_losses(
+                part, sampler.window_pairs(self.options.batch, REGIONS[part])
+            )
+        loss = torch.stack(list(terms.values())).sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        module = getattr(self.translator, part)
+        nn.utils.clip_grad_norm_(module.parameters(), 1.0)
+        optimizer.step()
+        self.progress.steps[part] += 1
+        follow(getattr(self.average, part), module, self.progress.steps[part])
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def _painter_losses(self, part: str, pairs: PairBatch) -> dict[str, Tensor]:
+        with mixed_precision(self.compute.device):
+            painting: Painting = self.joined[part](pairs.window)
+        core, around = region_masks(pairs.window.target, REGIONS[part], pairs.window.origin)
+        terms = pixel_losses(painting, pairs.wanted, core, around)
+        if self.perceptual and self.progress.steps[part] % PERCEPTUAL_EVERY == 0:
+            weight = emphasis(core, around)
+            with mixed_precision(self.compute.device):
+                distance = self.perceptual(painting.pixels, pairs.wanted, weight)
+            terms["perceptual"] = PERCEPTUAL_WEIGHT * distance
+        share = ADVERSARIAL_SHARE * self._adversarial_ramp()
+        if part == "mouth" and share > 0:
+            terms |= self.critic.judge(painting.pixels, pairs, 0.05 + around, share)
+        return terms
+
+    def _adversarial_ramp(self) -> float:
+        """Return 0 at first, then up to 1 while the discriminator finds its feet."""
+        return min(max((self._done() - self.options.adversarial_from) / ADVERSARIAL_RAMP, 0.0), 1.0)
+
+    def _learning_rate(self) -> float:
+        share = float(1 + np.cos(np.pi * self._done())) / 2
+        return FINAL_LEARNING_RATE + (self.options.learning_rate - FINAL_LEARNING_RATE) * share
+
+    def _done(self) -> float:
+        return min(self.progress.seconds / (60 * self.options.minutes), 1.0)
+
+    def save(self) -> None:
+        """Write everything that is needed to go on."""
+        state = {
+            "translator": self.translator.state_dict(),
+            "average": self.average.state_dict(),
+            "discriminator": self.critic.discriminator.state_dict(),
+            "discriminator_optimizer": self.critic.optimizer.state_dict(),
+            "optimizers": {part: o.state_dict() for part, o in self.optimizers.items()},
+            "steps": self.progress.steps,
+            "seconds": self.progress.seconds,
+        }
+        path = self.options.out / "state.pt"
+        torch.save(state, path.with_suffix(".new"))
+        path.with_suffix(".new").replace(path)
+
+    def restore(self) -> None:
+        """Go on where `save` left off."""
+        state = torch.load(
+            self.options.out / "state.pt", map_location=self.compute.device, weights_only=True
+        )
+        self.translator.load_state_dict(state["translator"])
+        self.average.load_state_dict(state["average"])
+        self.critic.discriminator.load_state_dict(state["discriminator"])
+        self.critic.optimizer.load_state_dict(state["discriminator_optimizer"])
+        for part, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][part])
+        self.progress = Progress(state["steps"], state["seconds"])
+
+
+@torch.no_grad()
+def follow(average: nn.Module, module: nn.Module, step: int) -> None:
+    """Move the averaged weights towards the trained ones."""
+    decay = min(EMA_DECAY, (1 + step) / (10 + step))
+    for mean, current in zip(average.parameters(), module.parameters(), strict=True):
+        mean.lerp_(current, 1 - decay)

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from models.face.landmark_motion import BLINK, SHORTEST_PAUSE, draw_blinks, draw_head_motion
+
+MIXING = np.diag([0.01, 0.02, 0.05, 0.05, 0.04, 0.04]).astype(np.float32)
+TEMPO = np.full(6, 8.0, np.float32)
+
+
+def test_eyes_blink_about_15_times_a_minute() -> None:
+    lids = draw_blinks(25 * 60 * 20, np.random.default_rng(0))
+    assert 13 <= (lids == 1.0).sum() / 20 <= 17
+
+
+def test_blinks_never_run_into_each_other() -> None:
+    lids = draw_blinks(25 * 60 * 5, np.random.default_rng(1))
+    assert np.diff(np.flatnonzero(lids == 1.0)).min() >= len(BLINK) + SHORTEST_PAUSE
+
+
+@pytest.mark.parametrize("frames", [1, 3, 40])
+def test_lids_are_as_long_as_asked(frames: int) -> None:
+    assert draw_blinks(frames, np.random.default_rng(0)).shape == (frames,)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 300])
+def test_head_motion_starts_from_the_portraits_pose(frames: int) -> None:
+    motion = draw_head_motion(frames, MIXING, TEMPO, np.random.default_rng(0))
+    assert motion.shape == (frames, 6)
+    assert not motion[0].any()
+
+
+def test_the_head_moves_less_than_measured_but_does() -> None:
+    motion = draw_head_motion(20_000, MIXING, TEMPO, np.random.default_rng(0))
+    ratio = motion.std(0) / np.diag(MIXING)
+    assert (ratio > 0.3).all()
+    assert (ratio < 0.6).all()
+
+
+def test_head_motion_is_smooth() -> None:
+    motion = draw_head_motion(2000, MIXING, TEMPO, np.random.default_rng(0))
+    velocity = np.diff(motion[50:], axis=0).std(0)
+    assert (velocity < 0.06 * motion.std(0)).all()

@@ -1,0 +1,21 @@
+from io import BytesIO
+
+import numpy as np
+
+from models.face.landmark_track import LandmarkTrack
+from models.provenance import Provenance
+
+
+def test_the_archive_holds_the_landmarks_the_emotions_the_frame_rate_and_where_they_are_from() -> (
+    None
+):
+    rng = np.random.default_rng(0)
+    landmarks = rng.uniform(0, 512, (50, 79, 2)).astype(np.float32)
+    emotions = rng.uniform(0, 1, (50, 8)).astype(np.float32)
+    with np.load(BytesIO(LandmarkTrack(landmarks, emotions).to_npz())) as archive:
+        np.testing.assert_array_equal(archive["landmarks"], landmarks)
+        np.testing.assert_array_equal(archive["emotions"], emotions)
+        assert archive["frame_rate"] == 25
+        assert archive["synthetic"]
+        assert archive["model"] == Provenance().model
+        assert len(archive) == 5

@@ -1,0 +1,166 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.face.cropping import Square, crop_square
+from models.landmarks_to_video.compose import Composer
+from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.visual_translator import (
+    Layer,
+    Rendering,
+    TranslatorConfig,
+    VisualTranslator,
+)
+from tests.unit.models.faces import face_landmarks, face_picture
+
+BOX = Square(60, 40, 320)
+AT_REST = (0.0, 0.0)
+
+
+def picture(height: int = 480, width: int = 440) -> NDArray[np.uint8]:
+    """Return a smooth picture."""
+    smooth = Image.fromarray(face_picture()).resize((width, height), Image.Resampling.BICUBIC)
+    return np.array(smooth)
+
+
+def rendering(flow: tuple[float, float] = AT_REST, *layers: Layer, frames: int = 1) -> Rendering:
+    """Return a rendering whose every place reads `flow` px aside."""
+    everywhere = torch.tensor(flow).reshape(1, 2, 1, 1).expand(frames, 2, 64, 64)
+    return Rendering(torch.zeros(frames, 3, 256, 256), everywhere, layers)
+
+
+def layer(
+    x: int, y: int, *, shift: float = 0.0, colour: float = 0.0, opacity: float = 0.0
+) -> Layer:
+    """Return a 40 x 24 px layer, the same all over."""
+
+    def plain(channels: int, value: float) -> torch.Tensor:
+        return torch.full((1, channels, 24, 40), value)
+
+    origin = torch.tensor([[x, y]])
+    return Layer(origin, plain(2, shift), plain(3, colour * opacity), plain(1, opacity))
+
+
+def composed(image: NDArray[np.uint8], box: Square, what: Rendering) -> NDArray[np.int_]:
+    frame: NDArray[np.int_] = Composer(image, box).compose(what)[0].astype(int)
+    return frame
+
+
+def inside(box: Square, margin: int = 0) -> tuple[slice, slice]:
+    left, top, side = (int(length) for length in box)
+    return (
+        slice(top + margin, top + side - margin),
+        slice(left + margin, left + side - margin),
+    )
+
+
+def test_a_face_at_rest_leaves_the_picture_as_it_is() -> None:
+    np.testing.assert_array_equal(composed(picture(), BOX, rendering()), picture())
+
+
+def test_every_frame_of_a_batch_is_composed() -> None:
+    assert Composer(picture(), BOX).compose(rendering(frames=3)).shape == (3, 480, 440, 3)
+
+
+def test_nothing_outside_the_crop_changes() -> None:
+    frame = composed(picture(), BOX, rendering((9, -7), layer(100, 100, opacity=1)))
+    changes = np.abs(frame - picture())
+    assert changes[inside(BOX)].max() > 100
+    changes[inside(BOX)] = 0
+    assert changes.max() == 0
+
+
+def test_motion_is_as_wide_as_the_crop_is_enlarged() -> None:
+    frame = composed(picture(), BOX, rendering((4, 8)))
+    rows, columns = inside(BOX, margin=40)
+    moved = picture()[rows.start + 10 : rows.stop + 10, columns.start + 5 : columns.stop + 5]
+    np.testing.assert_array_equal(frame[rows, columns], moved)
+
+
+def test_the_crops_edge_shows_no_step() -> None:
+    """A flow that is strong up to the edge would tear the picture there."""
+    still, frame = picture().astype(int), composed(picture(), BOX, rendering((9, -7)))
+    rows, columns = inside(BOX)
+    for line in (rows.start, rows.stop):
+        steps = [abs(im[line] - im[line - 1])[columns].max() for im in (still, frame)]
+        assert steps[1] <= steps[0] + 1
+    for line in (columns.start, columns.stop):
+        steps = [abs(im[:, line] - im[:, line - 1])[rows].max() for im in (still, frame)]
+        assert steps[1] <= steps[0] + 1
+
+
+def test_paint_covers_its_window_and_nothing_else() -> None:
+    frame = composed(picture(), BOX, rendering(AT_REST, layer(100, 60, colour=0.2, opacity=1)))
+    rows, columns = slice(40 + 75, 40 + 105), slice(60 + 125, 60 + 175)
+    np.testing.assert_array_equal(frame[rows, columns][1:-1, 1:-1], 51)
+    frame[rows.start - 1 : rows.stop + 1, columns.start - 1 : columns.stop + 1] = 0
+    expected = picture()
+    expected[rows.start - 1 : rows.stop + 1, columns.start - 1 : columns.stop + 1] = 0
+    np.testing.assert_array_equal(frame, expected)
+
+
+def test_thin_paint_lets_the_picture_shine_through() -> None:
+    frame = composed(picture(), BOX, rendering(AT_REST, layer(100, 60, colour=1.0, opacity=0.5)))
+    assert frame[130, 210] == pytest.approx(picture()[130, 210] / 2 + 127.5, abs=1)
+
+
+def test_a_layers_shift_is_added_to_the_flow() -> None:
+    frame = composed(picture(), BOX, rendering((4, 4), layer(100, 60, shift=4)))
+    np.testing.assert_array_equal(frame[120:140, 190:230], picture()[130:150, 200:240])
+
+
+@pytest.mark.parametrize("corner", [(-50, -30), (170, 200)])
+def test_a_crop_may_reach_beyond_the_picture(corner: tuple[int, int]) -> None:
+    box = Square(*corner, 320)
+    np.testing.assert_array_equal(composed(picture(), box, rendering()), picture())
+    assert (composed(picture(), box, rendering((9, -7))) != picture()).any()
+
+
+def test_a_picture_as_thin_as_a_thread_is_composed_all_the_same() -> None:
+    thread = np.zeros((700_000, 66, 3), np.uint8)
+    composer = Composer(thread, Square(-20, -10, 99))
+    assert composer.compose(rendering(AT_REST, layer(100, 60))).shape == (1, 1920, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"),
+    [((481, 441), (440, 480)), ((1200, 2400), (1920, 960)), ((2403, 1201), (960, 1920))],
+)
+def test_frames_are_even_and_at_most_1920_px_long(
+    given: tuple[int, int], size: tuple[int, int]
+) -> None:
+    composer = Composer(picture(*given), BOX)
+    assert composer.size == size
+    assert composer.compose(rendering()).shape == (1, *size[::-1], 3)
+
+
+def test_landmarks_are_placed_in_the_frame() -> None:
+    corners = np.array([[0, 0], [256, 128]], np.float32)
+    np.testing.assert_allclose(Composer(picture(), BOX).place(corners), [[60, 40], [380, 200]])
+    halved = Composer(picture(3840, 3000), Square(600, 400, 1280)).place(corners)
+    np.testing.assert_allclose(halved, [[300, 200], [940, 520]])
+
+
+def test_scaled_down_the_face_is_the_one_that_the_translator_renders() -> None:
+    """Untrained, a painter already darkens an opening mouth."""
+    torch.manual_seed(0)
+    tiny = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
+    translator = VisualTranslator(TranslatorConfig(mouth=tiny, eyes=tiny, motion_width=8)).eval()
+    image, box = picture(900, 900), Square(50, 80, 768)
+    target = face_landmarks(opening=12, shift=(2, 1))[None]
+    features = translator.prepare(crop_square(image, box, 256), face_landmarks())
+    animated = translator.animate(features, target)
+    rendered = translator.render(features, target)[0].astype(int)
+
+    def differences(what: Rendering) -> NDArray[np.int_]:
+        small = crop_square(Composer(image, box).compose(what)[0], box, 256)
+        inner: NDArray[np.int_] = np.abs(small - rendered)[32:-32, 32:-32]
+        return inner
+
+    assert differences(animated).mean() < 1
+    assert differences(animated).max() < 25
+    assert differences(replace(animated, layers=())).max() > 100

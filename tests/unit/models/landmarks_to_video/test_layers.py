@@ -1,0 +1,29 @@
+import torch
+
+from models.landmarks_to_video.layers import FeatureAdaptiveBlock, PixelNorm, Upsample
+
+
+def test_pixel_norm_looks_at_no_neighbour() -> None:
+    x = torch.randn(1, 8, 6, 6)
+    whole = PixelNorm()(x)
+    torch.testing.assert_close(whole[..., 2:4, 3:5], PixelNorm()(x[..., 2:4, 3:5]))
+    torch.testing.assert_close(whole.mean(dim=1), torch.zeros(1, 6, 6), atol=1e-5, rtol=0)
+
+
+def test_a_feature_adaptive_block_starts_as_the_identity() -> None:
+    x, landmarks = torch.randn(2, 8, 5, 5), torch.randn(2, 4, 5, 5)
+    assert FeatureAdaptiveBlock(8, 4)(x, landmarks).equal(x)
+
+
+def test_landmark_features_steer_a_trained_block() -> None:
+    torch.manual_seed(0)
+    block = FeatureAdaptiveBlock(8, 4)
+    for parameter in block.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    x = torch.randn(1, 8, 5, 5)
+    outputs = [block(x, torch.full((1, 4, 5, 5), value)) for value in (0.0, 1.0)]
+    assert (outputs[0] - outputs[1]).abs().max() > 0.1
+
+
+def test_upsample_doubles_and_narrows() -> None:
+    assert Upsample(8, 3)(torch.randn(2, 8, 5, 7)).shape == (2, 3, 10, 14)

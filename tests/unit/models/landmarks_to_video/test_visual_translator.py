@@ -1,0 +1,109 @@
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.checkpoints import CheckpointError, save_checkpoint
+from models.landmarks_to_video.face_regions import MOUTH, window_origin
+from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.visual_translator import (
+    CHECKPOINT,
+    TranslatorConfig,
+    VisualTranslator,
+)
+from tests.unit.models.faces import face_landmarks, face_picture
+
+TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
+CONFIG = TranslatorConfig(mouth=TINY, eyes=TINY, motion_width=8)
+
+
+@pytest.fixture
+def translator() -> VisualTranslator:
+    """A network whose every weight matters: nothing is left at its silent start."""
+    torch.manual_seed(0)
+    network = VisualTranslator(CONFIG).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def opened(*openings: float) -> NDArray[np.float32]:
+    return np.stack([face_landmarks(opening=opening) for opening in openings])
+
+
+def test_render_gives_a_picture_for_each_row_of_landmarks(translator: VisualTranslator) -> None:
+    features = translator.prepare(face_picture(), face_landmarks())
+    frames = translator.render(features, opened(2, 9, 16))
+    assert frames.shape == (3, 256, 256, 3)
+    assert frames.dtype == np.uint8
+    assert (frames[0] != frames[2]).any()
+
+
+def test_a_face_at_rest_is_returned_untouched(translator: VisualTranslator) -> None:
+    picture = face_picture()
+    features = translator.prepare(picture, face_landmarks(opening=3))
+    frame = translator.render(features, opened(3))[0]
+    assert np.abs(frame.astype(int) - picture).max() <= 1
+
+
+def test_painting_fades_in_smoothly_as_the_face_leaves_rest(translator: VisualTranslator) -> None:
+    picture = face_picture()
+    features = translator.prepare(picture, face_landmarks(opening=3))
+    frames = translator.render(features, opened(3.02, 3.2, 6)).astype(int)
+    changes = [np.abs(frame - picture).max() for frame in frames]
+    assert changes[0] <= 2
+    assert changes[0] <= changes[1] < changes[2]
+
+
+def test_a_frame_does_not_depend_on_its_batch(translator: VisualTranslator) -> None:
+    features = translator.prepare(face_picture(), face_landmarks())
+    landmarks = opened(2, 9, 16)
+    together = translator.render(features, landmarks).astype(int)
+    alone = np.concatenate([translator.render(features, row[None]) for row in landmarks])
+    assert np.abs(together - alone).max() <= 2
+
+
+def test_a_window_meets_the_frame_without_a_seam(translator: VisualTranslator) -> None:
+    """Only the painters differ, so only the window may, and not at its edge."""
+    other = VisualTranslator(CONFIG).eval()
+    other.load_state_dict(translator.state_dict())
+    assert other.mouth.head.bias is not None
+    torch.nn.init.constant_(other.mouth.head.bias, 0.5)
+    target = opened(12)
+    frames = [
+        network.render(network.prepare(face_picture(), face_landmarks()), target)[0].astype(int)
+        for network in (translator, other)
+    ]
+    difference = np.abs(frames[0] - frames[1]).max(axis=-1)
+    x, y = window_origin(torch.from_numpy(target), MOUTH)[0].tolist()
+    window = difference[y : y + MOUTH.height, x : x + MOUTH.width]
+    assert window.max() > 20
+    assert np.concatenate([window[0], window[-1], window[:, 0], window[:, -1]]).max() == 0
+    window[:] = 0
+    assert difference.max() == 0
+
+
+def test_weights_come_back_from_their_file(translator: VisualTranslator, tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    save_checkpoint(path, translator.state_dict(), CONFIG)
+    loaded = VisualTranslator.load(torch.device("cpu"), path)
+    assert loaded.config == CONFIG
+    assert not loaded.training
+    for name, tensor in translator.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], tensor, atol=1e-3, rtol=1e-3)
+
+
+def test_a_damaged_file_is_refused(translator: VisualTranslator, tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    save_checkpoint(path, translator.state_dict(), CONFIG)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(CheckpointError):
+        VisualTranslator.load(torch.device("cpu"), path)
+
+
+def test_sizes_survive_the_header() -> None:
+    config = replace(CONFIG, motion_width=24)
+    assert TranslatorConfig.from_header(asdict(config)) == config

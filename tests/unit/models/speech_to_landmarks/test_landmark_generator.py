@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.audio import SAMPLES_PER_FRAME
+from models.emotions import EMOTIONS, Emotion
+from models.face.landmark_motion import LandmarkMotion
+from models.speech_to_landmarks import landmark_generator
+from models.speech_to_landmarks.landmark_generator import LandmarkGenerator, framed_prosody
+from tests.unit.models.tiny_generator import tiny_generator
+
+
+@pytest.fixture(scope="module")
+def generator() -> LandmarkGenerator:
+    return tiny_generator()
+
+
+def speech(frames: float, seed: int = 0) -> NDArray[np.float32]:
+    rng = np.random.default_rng(seed)
+    return (0.1 * rng.standard_normal(int(frames * SAMPLES_PER_FRAME))).astype(np.float32)
+
+
+def same(one: LandmarkMotion, other: LandmarkMotion) -> bool:
+    return all(
+        np.array_equal(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("samples", "frames"), [(0, 1), (100, 1), (640, 1), (6400, 10), (70000, 109)]
+)
+def test_any_length_gives_a_frame_each_40_ms(
+    generator: LandmarkGenerator, samples: int, frames: int
+) -> None:
+    motion = generator.generate(np.full(samples, 0.1, np.float32))
+    assert motion.displacement.shape == (frames, 79, 2)
+    assert motion.lids.shape == (frames,)
+    assert motion.pose.shape == (frames, 6)
+    assert motion.emotions.shape == (frames, len(EMOTIONS))
+
+
+def test_probabilities_sum_to_one(generator: LandmarkGenerator) -> None:
+    np.testing.assert_allclose(generator.generate(speech(30)).emotions.sum(1), 1.0, atol=1e-5)
+
+
+def test_one_seed_gives_one_motion(generator: LandmarkGenerator) -> None:
+    assert same(generator.generate(speech(200), seed=3), generator.generate(speech(200), seed=3))
+
+
+def test_another_seed_moves_head_and_lids_but_not_the_lips(generator: LandmarkGenerator) -> None:
+    one, other = (generator.generate(speech(400), seed=seed) for seed in (1, 2))
+    assert not np.array_equal(one.pose, other.pose)
+    assert not np.array_equal(one.lids, other.lids)
+    np.testing.assert_array_equal(one.displacement, other.displacement)
+
+
+def test_a_still_face_that_does_not_blink_moves_by_speech_alone(
+    generator: LandmarkGenerator,
+) -> None:
+    motion = generator.generate(speech(300), blink=False, pose="still")
+    assert not motion.pose.any()
+    assert not motion.lids.any()
+
+
+def test_no_intensity_shows_no_emotion(generator: LandmarkGenerator) -> None:
+    happy, angry, heard = (
+        generator.generate(speech(20), emotion=emotion, intensity=0.0).displacement
+        for emotion in (Emotion.HAPPINESS, Emotion.ANGER, None)
+    )
+    np.testing.assert_array_equal(happy, angry)
+    np.testing.assert_array_equal(happy, heard)
+
+
+@pytest.mark.parametrize("emotion", [Emotion.HAPPINESS, None])
+def test_emotion_is_added_in_proportion_to_intensity(
+    generator: LandmarkGenerator, emotion: Emotion | None
+) -> None:
+    none, one, two = (
+        generator.generate(speech(20), emotion=emotion, intensity=intensity).displacement
+        for intensity in (0.0, 1.0, 2.0)
+    )
+    assert np.abs(one - none).max() > 1e-3
+    np.testing.assert_allclose(two - none, 2 * (one - none), atol=1e-5)
+
+
+def test_neutral_asked_for_is_speech_alone(generator: LandmarkGenerator) -> None:
+    asked = generator.generate(speech(20), emotion=Emotion.NEUTRAL, intensity=2.0)
+    bare = generator.generate(speech(20), intensity=0.0)
+    np.testing.assert_allclose(asked.displacement, bare.displacement, atol=1e-6)
+
+
+def test_windows_of_the_network_meet_without_a_seam(
+    generator: LandmarkGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waveform = speech(150)
+    whole = generator.generate(waveform)
+    monkeypatch.setattr(landmark_generator, "WINDOW", 60)
+    windowed = generator.generate(waveform)
+    np.testing.assert_allclose(windowed.displacement, whole.displacement, atol=2e-3)
+    np.testing.assert_allclose(windowed.emotions, whole.emotions, atol=1e-3)
+
+
+def test_the_network_sees_at_most_a_window_and_its_context(
+    generator: LandmarkGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    speech_motion = generator.network.speech_motion
+
+    def watch(states: Tensor) -> Tensor:
+        seen.append(states.shape[1])
+        return speech_motion(states)
+
+    monkeypatch.setattr(generator.network, "speech_motion", watch)
+    generator.generate(speech(900))
+    assert max(seen) <= 2 * (landmark_generator.WINDOW + 2 * landmark_generator.CONTEXT)
+
+
+def test_prosody_has_four_columns_a_frame() -> None:
+    assert framed_prosody(speech(7.3)).shape[1] == 4 * 7

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import torch
+
+from models.emotions import Emotion
+from models.training.stage_one.emotional_speech import (
+    EmotionalClip,
+    list_recordings,
+    split_speakers,
+)
+
+COLUMNS = "file,corpus,speaker,emotion,intensity,sentence,language,licence"
+
+
+def write_labels(data: Path, columns: str, *rows: str) -> Path:
+    (data / "speech").mkdir()
+    (data / "speech" / "labels.csv").write_text("\n".join([columns, *rows]) + "\n")
+    return data
+
+
+def test_intensities_are_strengths_and_neutral_has_none(tmp_path: Path) -> None:
+    data = write_labels(
+        tmp_path,
+        COLUMNS,
+        "c/a.flac,c,p1,fear,weak,s,en,",
+        "c/b.flac,c,p1,anger,strong,s,en,",
+        "c/d.flac,c,p1,neutral,strong,s,en,",
+        "c/e.flac,c,p1,boredom,normal,s,en,",
+    )
+    found = [(r.emotion, r.strength) for r in list_recordings(data)]
+    assert found == [(Emotion.FEAR, 0.3), (Emotion.ANGER, 1.0), (Emotion.NEUTRAL, 0.0)]
+
+
+def test_the_split_column_holds_speakers_out(tmp_path: Path) -> None:
+    data = write_labels(
+        tmp_path,
+        f"{COLUMNS},split",
+        "c/a.flac,c,p1,fear,weak,s,en,,val",
+        "c/b.flac,c,p2,fear,weak,s,en,,train",
+        "r/c.flac,r,ravdess_05,fear,strong,s,en,,",
+    )
+    held_out = {recording.speaker: recording.held_out for recording in list_recordings(data)}
+    assert held_out == {"p1": True, "p2": False, "ravdess_05": True}
+
+
+def test_nobody_is_both_trained_on_and_held_out() -> None:
+    def clip(speaker: str, held_out: bool) -> EmotionalClip:
+        nothing = torch.zeros(0)
+        return EmotionalClip(speaker, Emotion.FEAR, 0.3, nothing, nothing, held_out)
+
+    clips = [clip("p1", True), clip("p1", False), clip("p2", False), clip("ravdess_05", False)]
+    train, held_out = split_speakers(clips)
+    assert [c.speaker for c in train] == ["p2"]
+    assert {c.speaker for c in held_out} == {"p1", "ravdess_05"}
