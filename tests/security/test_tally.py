@@ -19,7 +19,7 @@ def test_every_entry_has_a_name_of_its_own() -> None:
 def test_the_security_page_tells_the_tally() -> None:
     counts = [len(PICTURES), len(RECORDINGS), len(REQUESTS)]
     told = re.search(
-        r"(\d+) portraits, (\d+) recordings and\s+(\d+) requests, (\d+) in all",
+        r"(\d+) portraits, (\d+) recordings and\s+(\d+) requests, (\d+) in total",
         SECURITY.read_text(),
     )
     assert told
