@@ -17,7 +17,7 @@ from models.face.landmark_track import LandmarkTrack
 from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
 from models.face.portrait import Portrait, crop_portrait
 from models.face.retargeting import retarget_landmarks
-from models.landmarks_to_video.compose import Composer
+from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.visual_translator import PortraitFeatures, VisualTranslator
 from models.options import SynthesisOptions
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
@@ -147,7 +147,7 @@ class TalkingFacePipeline:
             landmarks=landmarks,
             timings=timings,
             translator=self.translator,
-            composer=Composer(portrait.image, portrait.box) if options.compose == "full" else None,
+            composer=_composer(portrait, options),
         )
 
     def _generate(self, waveform: NDArray[np.float32], options: SynthesisOptions) -> LandmarkMotion:
@@ -168,6 +168,15 @@ class TalkingFacePipeline:
         points = np.stack([ticks[::2], np.roll(ticks, 1)[1::2]], axis=1)
         features = self.translator.prepare(np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8), points)
         self.translator.render(features, np.repeat(points[None] + 1, BATCH_FRAMES, axis=0))
+
+
+def _composer(portrait: Portrait, options: SynthesisOptions) -> Composer | None:
+    """Return what lays the face into the picture, or None where the crop is what is shown."""
+    if options.compose == "full":
+        return Composer(Canvas.whole(portrait.image, portrait.box))
+    if portrait.view == portrait.box:
+        return None
+    return Composer(Canvas.close_up(portrait.image, portrait.box, portrait.view, CROP_SIZE))
 
 
 @contextmanager

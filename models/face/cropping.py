@@ -10,16 +10,21 @@ from PIL import Image
 
 
 class Square(NamedTuple):
-    """A square in pixels of a picture; it may lie partly outside."""
+    """A square in pixels of a picture; it may lie partly outside.
+
+    `left` and `top` are those of the upright square; `angle` then turns it about its own centre,
+    degrees clockwise as seen.
+    """
 
     left: float
     top: float
     side: float
+    angle: float = 0.0
 
     @classmethod
-    def around(cls, x: float, y: float, side: float) -> "Square":
+    def around(cls, x: float, y: float, side: float, angle: float = 0.0) -> "Square":
         """Return the square of `side` whose centre is (x, y)."""
-        return cls(x - side / 2, y - side / 2, side)
+        return cls(x - side / 2, y - side / 2, side, angle)
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -28,15 +33,39 @@ class Square(NamedTuple):
 
     def holds(self, x: float, y: float) -> bool:
         """Say whether the point (x, y) lies in the square."""
-        return 0 <= x - self.left <= self.side and 0 <= y - self.top <= self.side
+        across, down = self.to_window(np.array([x, y], np.float32), 1)
+        return bool(0 <= across <= 1 and 0 <= down <= 1)
 
     def to_window(self, points: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         """Map picture pixels `[..., 2]` to pixels of the window that `crop_square` cuts."""
-        return ((points - self[:2]) * (size / self.side)).astype(np.float32)
+        upright = self._about_centre(points, -self.angle)
+        return ((upright - self[:2]) * (size / self.side)).astype(np.float32)
 
     def to_picture(self, points: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         """Map window pixels `[..., 2]` back to pixels of the picture."""
-        return (points * (self.side / size) + self[:2]).astype(np.float32)
+        upright = (points * (self.side / size) + self[:2]).astype(np.float32)
+        return self._about_centre(upright, self.angle)
+
+    def within(self, width: float, height: float) -> "Square":
+        """Return the upright square, moved and if need be shrunk to lie inside a picture."""
+        side = min(self.side, width, height)
+        x, y = self.centre
+        left = min(max(x - side / 2, 0), width - side)
+        top = min(max(y - side / 2, 0), height - side)
+        return Square(left, top, side)
+
+    def _about_centre(self, points: NDArray[np.float32], angle: float) -> NDArray[np.float32]:
+        """Return picture pixels `[..., 2]` turned clockwise by an angle in degrees."""
+        if not angle:
+            return points
+        turned = (points - self.centre) @ rotation(angle).T + self.centre
+        return np.asarray(turned, np.float32)
+
+
+def rotation(angle: float) -> NDArray[np.float64]:
+    """Return the matrix `[2, 2]` that turns a column vector (x, y) clockwise, degrees, as seen."""
+    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    return np.array([[cosine, -sine], [sine, cosine]])
 
 
 def crop_square(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[np.uint8]:
@@ -44,6 +73,8 @@ def crop_square(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[
 
     Where the square leaves the picture, the picture's edge is repeated. The square must overlap it.
     """
+    if square.angle:
+        return _crop_turned(image, square, size)
     height, width = image.shape[:2]
     left, right = _covered(square.left, square.side, width, size)
     top, bottom = _covered(square.top, square.side, height, size)
@@ -65,6 +96,19 @@ def crop_square(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[
     )
     margins = ((top, size - bottom), (left, size - right), (0, 0))
     return np.pad(np.asarray(part), margins, mode="edge")
+
+
+def _crop_turned(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[np.uint8]:
+    """Cut the upright square around a turned one at its scale, then turn that."""
+    turn = rotation(square.angle)
+    wide = ceil(size * np.abs(turn).sum(axis=1).max()) + 4
+    around = Square.around(*square.centre, wide * square.side / size)
+    upright = Image.fromarray(crop_square(image, around, wide))
+    # Pillow maps the window's pixels to those of the wide one, both about their middles.
+    shift = wide / 2 - turn @ (size / 2, size / 2)
+    places = (*turn[0], shift[0], *turn[1], shift[1])
+    how = Image.Transform.AFFINE
+    return np.asarray(upright.transform((size, size), how, places, Image.Resampling.BICUBIC))
 
 
 def cut_tiles(

@@ -57,8 +57,11 @@ FACE_MESH = (
 _LOOKS = 4
 """Times that a still is shown to the tracker, which centres itself on what it found: 0.1 to 0.5 px
 from the landmarks of a tracked clip (256 px crops), where the first look is off by 1.0 to 1.6."""
-_BOX_MARGIN = 2.2
-"""Side of the window given to the mesh, in widths of the detected box; about 4 inter-oculars."""
+_BOX_MARGINS = (2.2, 1.6, 1.2)
+"""Side of the window given to the mesh, in widths of the detected box; 2.2 are about 4
+inter-oculars. A window that holds two heads may show the mesh the other one: the next is closer."""
+_LEANING = 8.0
+"""Degrees from which a leaning face is looked at once more, turned upright."""
 _DETECTOR_SIZE = 384
 _MIN_TILE = 360
 """Pixels; the detector finds eyes 0.04 of a tile apart: from smaller tiles they are of no use."""
@@ -80,6 +83,12 @@ def eye_midpoint(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the points `[..., 2]` halfway between the eyes' centres of faces `[..., 79, 2]`."""
     eyes = landmarks[..., RIGHT_EYE, :].mean(-2) + landmarks[..., LEFT_EYE, :].mean(-2)
     return np.asarray(eyes / 2)
+
+
+def lean(landmarks: NDArray[np.float32]) -> float:
+    """Return the angle of the eye line of one face `[79, 2]`: degrees clockwise, -180 to 180."""
+    x, y = landmarks[RIGHT_EYE].mean(0) - landmarks[LEFT_EYE].mean(0)
+    return float(np.degrees(np.arctan2(y, x)))
 
 
 def smooth(track: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,13 +197,33 @@ class LandmarkDetector:
         ]
 
     def _mesh_still(self, image: NDArray[np.uint8], box: Square) -> NDArray[np.float32] | None:
-        """Return the landmarks of the upright face in a box, or None if there is none."""
-        square = Square.around(*box.centre, box.side * _BOX_MARGIN)
-        window = crop_square(image, square, CROP_SIZE)
+        """Return the landmarks of the upright or leaning face in a box, or None without one."""
         # The mesh also fits a face, and a wrong one, to a picture that stands on its head.
+        window = crop_square(image, _widened(box, _BOX_MARGINS[0]), CROP_SIZE)
         if self._score(window[::-1, ::-1]) > self._score(window):
             return None
-        face = self._mesh_anew(window)
+        squares = [_widened(box, margin) for margin in _BOX_MARGINS]
+        found = (self._mesh_square(image, square) for square in squares)
+        faces = (face for face in found if face is not None and box.holds(*_middle(face)))
+        face = next(faces, None)
+        return face if face is None else self._mesh_upright(image, face)
+
+    def _mesh_upright(
+        self, image: NDArray[np.uint8], face: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Look at a leaning face once more, turned upright."""
+        angle = lean(face)
+        if abs(angle) < _LEANING:
+            return face
+        side = CROP_INTEROCULARS * float(interocular(face))
+        x, y = _middle(face)
+        again = self._mesh_square(image, Square.around(x, y, side, angle))
+        # What leans the other way by as much is not the same face.
+        return face if again is None or abs(lean(again) - angle) > _LEANING else again
+
+    def _mesh_square(self, image: NDArray[np.uint8], square: Square) -> NDArray[np.float32] | None:
+        """Return the landmarks, in pixels of the picture, of the face that a square shows."""
+        face = self._mesh_anew(crop_square(image, square, CROP_SIZE))
         return None if face is None else square.to_picture(face, CROP_SIZE)
 
     def _score(self, window: NDArray[np.uint8]) -> float:
@@ -230,6 +259,15 @@ class LandmarkDetector:
             x, y = eye_midpoint(faces[0])
             square = Square.around(x, y, side)
         return square, min(round(side), _MAX_TRACKING_SIZE)
+
+
+def _widened(box: Square, margin: float) -> Square:
+    return Square.around(*box.centre, box.side * margin)
+
+
+def _middle(face: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the middle `[2]` of nose, eyes and mouth."""
+    return np.asarray(face[NOSE_BRIDGE.start : MOUTH.stop].mean(axis=0))
 
 
 def _largest_apart(boxes: list[Square]) -> list[Square]:

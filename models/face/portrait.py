@@ -19,16 +19,17 @@ from models.errors import (
     PortraitTooSmall,
     PortraitUnreadable,
 )
-from models.face.cropping import Square, crop_square
+from models.face.cropping import Square, crop_square, rotation
 from models.face.landmarks import (
+    BROWS,
     CROP_EYE_LEVEL,
     CROP_INTEROCULARS,
     CROP_SIZE,
-    FOREHEAD,
-    LEFT_EYE,
-    RIGHT_EYE,
+    JAW,
+    MOUTH,
     eye_midpoint,
     interocular,
+    lean,
 )
 
 MAX_PIXELS = 50_000_000
@@ -40,11 +41,16 @@ MAX_YAW, MAX_PITCH = 45.0, 40.0
 """Degrees as `head_turn` estimates them. The mesh falls short of large turns: of heads rendered at
 45, 55 and 65 degrees it tells 37, 41 and 50. Three-quarter views pass, and no face is found in most
 profiles."""
-MAX_OVERSHOOT = 0.2
-"""Inter-oculars that the face may reach beyond the picture (the hairline is not counted)."""
+MAX_OVERSHOOT, MAX_FEATURE_OVERSHOOT = 0.2, 0.02
+"""Inter-oculars that the jaw's line, and that brows, eyes, nose and mouth, may reach beyond the
+picture; the hairline is not counted."""
+LEANING = 8.0
+"""Degrees from which the crop turns with the head."""
+ON_ITS_SIDE = 60.0
+"""Degrees from which a head is reported to lie on its side."""
 
 SEVERAL_FACES = "several_faces"
-TURNED_UPRIGHT = "turned_upright"
+FACE_ON_ITS_SIDE = "face_on_its_side"
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _ORIENTATION_TAG = 0x0112
@@ -73,19 +79,33 @@ class Portrait:
     """One face, ready for both stages.
 
     Attributes:
-        image: the whole picture, RGB `[H, W, 3]`, turned so that the face stands upright.
-        crop: the face, RGB `[256, 256, 3]`.
-        landmarks: `[79, 2]` in pixels of the crop.
-        box: the crop's place in the picture, whole pixels; may reach beyond its edges.
+        image: the whole picture, RGB `[H, W, 3]`.
+        landmarks: `[79, 2]` in crop units: pixels of a crop of 256 x 256.
+        box: the crop's place in the picture; it leans as the head does and may reach beyond the
+            picture's edges.
         notices: what the caller should know though nothing failed: SEVERAL_FACES (the largest was
-            taken), TURNED_UPRIGHT (the picture lay on its side or head).
+            taken), FACE_ON_ITS_SIDE (the picture may have been meant to be turned).
     """
 
     image: NDArray[np.uint8]
-    crop: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     box: Square
     notices: tuple[str, ...] = ()
+
+    @property
+    def crop(self) -> NDArray[np.uint8]:
+        """The face, upright, RGB `[256, 256, 3]`."""
+        return self.cut(CROP_SIZE)
+
+    @property
+    def view(self) -> Square:
+        """What a video of the face alone shows: the crop's place, upright, within the picture."""
+        height, width = self.image.shape[:2]
+        return self.box.within(width, height)
+
+    def cut(self, size: int) -> NDArray[np.uint8]:
+        """Return the face, upright, RGB `[size, size, 3]`."""
+        return crop_square(self.image, self.box, size)
 
 
 def read_portrait(source: bytes | Path) -> NDArray[np.uint8]:
@@ -114,19 +134,21 @@ def read_portrait(source: bytes | Path) -> NDArray[np.uint8]:
 
 
 def crop_portrait(image: NDArray[np.uint8], detector: Detector) -> Portrait:
-    """Find the largest face of an RGB picture `[H, W, 3]` and crop it like the training clips.
+    """Find the largest face of an RGB picture `[H, W, 3]` and place its crop.
+
+    The crop is as the training clips', and turned with a head that leans: the networks see every
+    face upright.
 
     Raises:
         NoFace, FaceTooSmall, FaceCutOff, FaceTurnedAway.
     """
-    turns, faces = _find_upright(image, detector)
-    image = np.ascontiguousarray(np.rot90(image, turns))
+    faces = _find_faces(image, detector)
     face = faces[0]
     _check_face(face, *image.shape[:2])
     box = _crop_box(face)
-    notices = ((SEVERAL_FACES,) if len(faces) > 1 else ()) + ((TURNED_UPRIGHT,) if turns else ())
-    crop = crop_square(image, box, CROP_SIZE)
-    return Portrait(image, crop, box.to_window(face, CROP_SIZE), box, notices)
+    notices = [SEVERAL_FACES] if len(faces) > 1 else []
+    notices += [FACE_ON_ITS_SIDE] if abs(lean(face)) > ON_ITS_SIDE else []
+    return Portrait(image, box.to_window(face, CROP_SIZE), box, tuple(notices))
 
 
 def head_turn(landmarks: NDArray[np.float32]) -> tuple[float, float]:
@@ -136,7 +158,7 @@ def head_turn(landmarks: NDArray[np.float32]) -> tuple[float, float]:
     turning ICT-FaceKit's neutral head (yaw: across the jaw, exactly tangential) and from the median
     of frontal portraits (pitch: between eyes and chin). Takes `[79, 2]`.
     """
-    upright = (landmarks - eye_midpoint(landmarks)) @ _rotation(-_roll(landmarks)).T
+    upright = (landmarks - eye_midpoint(landmarks)) @ rotation(lean(landmarks))
     (left, right), nose, chin = upright[[0, 16], 0], upright[30], upright[8, 1]
     # Beyond a profile the jaw's two ends change sides; the width then stays at almost nothing.
     across = (nose[0] - left) / max(right - left, 1e-3) - 0.5
@@ -190,21 +212,30 @@ def _flatten(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def _find_upright(
-    image: NDArray[np.uint8], detector: Detector
-) -> tuple[int, list[NDArray[np.float32]]]:
-    """Return the anticlockwise quarter turns that put a face upright, and the faces then found."""
+def _find_faces(image: NDArray[np.uint8], detector: Detector) -> list[NDArray[np.float32]]:
+    """Return the faces `[79, 2]`, largest first, also of a picture on its side or head.
+
+    A head that leans by more than 45 degrees is looked for again with the picture turned.
+    """
     faces = detector.detect(image)
-    lean = _quarter_turns(faces[0]) if faces else 0
-    if faces and lean == 0:
-        return 0, faces
-    for turns in (lean,) if faces else (1, 3, 2):
+    if faces and _quarter_turns(faces[0]) == 0:
+        return faces
+    for turns in (_quarter_turns(faces[0]),) if faces else (1, 3, 2):
         turned = detector.detect(np.ascontiguousarray(np.rot90(image, turns)))
-        if turned and _quarter_turns(turned[0]) == 0:
-            return turns, turned
+        if turned and abs(lean(turned[0])) < ON_ITS_SIDE:
+            return [_turned_back(face, turns, *image.shape[:2]) for face in turned]
     raise NoFace(
-        "No face was found in the picture; one upright human face, seen from the front, is needed."
+        "No face was found in the picture; one human face, seen from the front, is needed."
     )
+
+
+def _turned_back(
+    face: NDArray[np.float32], turns: int, height: int, width: int
+) -> NDArray[np.float32]:
+    """Return where a face lay before the picture made `turns` anticlockwise quarter turns."""
+    x, y = face.T
+    places = {1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}
+    return np.stack(places[turns], axis=-1).astype(np.float32)
 
 
 def _check_face(face: NDArray[np.float32], height: int, width: int) -> None:
@@ -221,31 +252,22 @@ def _check_face(face: NDArray[np.float32], height: int, width: int) -> None:
             f"The largest face has {distance:.0f} pixels between its eyes; "
             f"at least {MIN_INTEROCULAR:.0f} are needed."
         )
-    features = np.delete(face, np.arange(FOREHEAD.start, FOREHEAD.stop), axis=0)
-    overshoot = np.maximum(-features, features - (width, height)).max() / distance
-    if overshoot > MAX_OVERSHOOT:
+    overshoot = np.maximum(-face, face - (width, height)).max(axis=1) / distance
+    features = overshoot[BROWS.start : MOUTH.stop].max()
+    if features > MAX_FEATURE_OVERSHOOT or overshoot[JAW].max() > MAX_OVERSHOOT:
         raise FaceCutOff(
             "The picture's edge cuts through the face; the whole face from brows to chin is needed."
         )
 
 
 def _crop_box(face: NDArray[np.float32]) -> Square:
-    x, y = eye_midpoint(face)
     side = round(CROP_INTEROCULARS * float(interocular(face)))
-    return Square(round(x - side / 2), round(y - side * CROP_EYE_LEVEL), side)
+    angle = lean(face)
+    angle = angle if abs(angle) > LEANING else 0.0
+    x, y = eye_midpoint(face) + rotation(angle) @ (0, (0.5 - CROP_EYE_LEVEL) * side)
+    return Square(round(x - side / 2), round(y - side / 2), side, angle)
 
 
 def _quarter_turns(face: NDArray[np.float32]) -> int:
     """Return how many quarter turns clockwise a face leans, 0 to 3."""
-    return round(_roll(face) / (np.pi / 2)) % 4
-
-
-def _roll(face: NDArray[np.float32]) -> float:
-    """Return the eye line's angle in radians, positive clockwise as seen."""
-    x, y = face[RIGHT_EYE].mean(0) - face[LEFT_EYE].mean(0)
-    return float(np.arctan2(y, x))
-
-
-def _rotation(angle: float) -> NDArray[np.float32]:
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[cosine, -sine], [sine, cosine]], np.float32)
+    return round(lean(face) / 90) % 4

@@ -1,16 +1,18 @@
-"""The animated face within its whole portrait, at the portrait's own resolution.
+"""The moving face within its portrait, at the portrait's own resolution.
 
     the picture's own pixels ──► moved by the crop's flow, enlarged ──► face ──► into the picture
                                                                          ▲
     what the painters made, a layer over the crop ──► enlarged ──────────┘ laid over
 
-Only what no warp can reveal, teeth and lids, is as coarse as the crop. Towards the crop's edge the
-motion dies away, so that the face meets the picture without a seam.
+Only what no warp can reveal, teeth and lids, is as coarse as the crop. Towards the crop's edge and
+the picture's own the motion dies away, so that the face meets the picture without a seam and
+nothing is read from beyond it. Of a crop that leans with the head, the flow and the layers are
+turned back; the picture's own pixels are never turned.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from typing import Self
 
 import cv2
 import numpy as np
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from models.face.cropping import Square
+from models.face.cropping import Square, crop_square, rotation
 from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.visual_translator import Layer, Rendering
 from models.landmarks_to_video.warping import FLOW_STRIDE
@@ -28,6 +30,10 @@ MAX_SIDE = 1920
 """Pixels of a composed frame's longer side; larger pictures are scaled down to it."""
 RIM = 24
 """Pixels of the crop over which the motion dies away towards its edge."""
+PICTURE_RIM = 12
+"""Pixels of the crop over which the motion dies away towards the picture's edge."""
+MARGIN = 1 / 16
+"""What a close-up can read beyond its frame, in its sides."""
 
 Pixels = NDArray[np.uint8]
 Map = NDArray[np.float32]
@@ -37,7 +43,7 @@ Map = NDArray[np.float32]
 class Paint:
     """What a painter laid over one frame, at the frame's resolution.
 
-    window: its rows and columns within the crop's square.
+    window: its rows and columns within the composed region.
     shift: `[h, w, 2]` what it adds to the places that are read, px.
     colour: `[h, w, 4]` RGB multiplied by its opacity, and the opacity, 0-1.
     """
@@ -53,24 +59,73 @@ class Paint:
         return painted
 
 
-class Composer:
-    """Lays the moving face of one portrait into the whole picture."""
+@dataclass(frozen=True)
+class Canvas:
+    """The pixels that a composer reads, and the part of them that its frames show.
 
-    def __init__(self, image: Pixels, box: Square) -> None:
-        """Take the whole picture, RGB `[H, W, 3]`, and the face crop's place in it, px."""
-        self._picture = _fit(image)
+    pixels: RGB `[H, W, 3]`.
+    box: the face crop's place in them.
+    own: left, top, right and bottom of the picture's own pixels; what lies beyond repeats them.
+    margin: pixels on each side that are read and not shown.
+    """
+
+    pixels: Pixels
+    box: Square
+    own: tuple[float, float, float, float]
+    margin: int = 0
+
+    @classmethod
+    def whole(cls, image: Pixels, box: Square) -> Self:
+        """Return a whole picture `[H, W, 3]`, scaled to `MAX_SIDE` if it is larger."""
         scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
-        self._left, self._top, side = (round(scale * length) for length in box)
-        self._side = max(side, 1)
+        left, top, side = (round(scale * length) for length in box[:3])
+        pixels = _fit(image)
+        height, width = pixels.shape[:2]
+        return cls(pixels, Square(left, top, max(side, 1), box.angle), (0, 0, width, height))
+
+    @classmethod
+    def close_up(cls, image: Pixels, box: Square, view: Square, size: int) -> Self:
+        """Return an upright square of a picture, `view`, at `size` x `size` px."""
+        margin = round(MARGIN * size)
+        around = Square.around(*view.centre, view.side * (1 + 2 * margin / size))
+        wide = size + 2 * margin
+        corners = np.array([box.centre, (0, 0), image.shape[1::-1]], np.float32)
+        (x, y), start, end = around.to_window(corners, wide)
+        placed = Square.around(x, y, box.side * wide / around.side, box.angle)
+        return cls(crop_square(image, around, wide), placed, (*start, *end), margin)
+
+    @property
+    def shown(self) -> tuple[slice, slice]:
+        """The rows and columns of the pixels that are shown."""
+        height, width = self.pixels.shape[:2]
+        return slice(self.margin, height - self.margin), slice(self.margin, width - self.margin)
+
+
+class Composer:
+    """Lays the moving face of one portrait into its picture, or a close-up of that."""
+
+    def __init__(self, canvas: Canvas) -> None:
+        """Take what is read and shown."""
+        self._canvas = canvas
+        self._picture = canvas.pixels[canvas.shown]
+        box = canvas.box
+        self._turn = rotation(box.angle).astype(np.float32) if box.angle else None
+        corners = box.to_picture(_CORNERS, 1)
+        (left, top), (right, bottom) = np.floor(corners.min(0)), np.ceil(corners.max(0))
+        # The crop may reach beyond the frame: what lies outside is not shown.
+        self._left, self._top = int(left), int(top)
+        self._size = int(right - left), int(bottom - top)
         height, width = self._picture.shape[:2]
-        # The crop may reach beyond the picture: what lies outside is not shown.
-        rows = slice(max(self._top, 0), min(self._top + self._side, height))
-        columns = slice(max(self._left, 0), min(self._left + self._side, width))
-        self._square = rows, columns
-        self._visible = _moved(rows, -self._top), _moved(columns, -self._left)
-        x, y = np.meshgrid(np.arange(self._side), np.arange(self._side))
+        rows = _clipped(self._top - canvas.margin, self._size[1], height)
+        columns = _clipped(self._left - canvas.margin, self._size[0], width)
+        self._region = rows, columns
+        self._visible = (
+            _moved(rows, canvas.margin - self._top),
+            _moved(columns, canvas.margin - self._left),
+        )
+        x, y = np.meshgrid(np.arange(self._size[0]), np.arange(self._size[1]))
         self._places = np.stack([self._left + x, self._top + y], axis=-1).astype(np.float32)
-        self._liveliness = _liveliness() * np.float32(self._side / CROP_SIZE)
+        self._liveliness = _liveliness(canvas) * np.float32(box.side / CROP_SIZE)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -79,29 +134,95 @@ class Composer:
         return width, height
 
     def place(self, landmarks: Map) -> Map:
-        """Return landmarks `[..., 79, 2]`, px of the crop, in px of the frames."""
-        return Square(self._left, self._top, self._side).to_picture(landmarks, CROP_SIZE)
+        """Return landmarks `[..., 79, 2]` in crop units in px of the frames."""
+        return self._canvas.box.to_picture(landmarks, CROP_SIZE) - np.float32(self._canvas.margin)
+
+    def locate(self, landmarks: Map) -> Map:
+        """Return landmarks `[..., 79, 2]` in px of the frames in crop units."""
+        return self._canvas.box.to_window(landmarks + np.float32(self._canvas.margin), CROP_SIZE)
 
     def compose(self, rendering: Rendering) -> Pixels:
         """Return `[B, H, W, 3]` RGB frames; around the crop they are the picture itself."""
         frames = np.repeat(self._picture[None], len(rendering.flow), axis=0)
-        layers = [_enlarged(layer, self._side) for layer in rendering.layers]
+        detail = rendering.frames.shape[-1] / CROP_SIZE
+        layers = [self._enlarged(layer, detail) for layer in rendering.layers]
         for frame, flow in zip(frames, _maps(rendering.flow), strict=True):
             face = self._face(flow, [next(layer) for layer in layers])
-            frame[self._square] = face[self._visible]
+            frame[self._region] = face[self._visible]
         return frames
 
     def _face(self, flow: Map, paints: Sequence[Paint]) -> Pixels:
-        """Return the crop's square `[S, S, 3]` under a flow `[64, 64, 2]`, px of the crop."""
-        places = cv2.resize(flow * self._liveliness, (self._side, self._side)) + self._places
+        """Return the region of the crop `[h, w, 3]` under a flow `[64, 64, 2]`, crop units."""
+        places = self._spread(self._turned(flow * self._liveliness)) + self._places
         for paint in paints:
             places[paint.window] += paint.shift
         face: Pixels = cv2.remap(  # type: ignore[call-overload]  # the stub denies its None
-            self._picture, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            self._canvas.pixels, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         for paint in paints:
             face[paint.window] = paint.over(face[paint.window])
         return face
+
+    def _spread(self, flow: Map) -> Map:
+        """Return a flow `[64, 64, 2]` over the region, `[h, w, 2]`."""
+        side = max(1, round(self._canvas.box.side))
+        enlarged = np.asarray(cv2.resize(flow, (side, side)), np.float32)
+        if self._turn is None and self._size == (side, side):
+            return enlarged
+        return self._laid(enlarged, (self._left, self._top), self._size, (0, 0), side / CROP_SIZE)
+
+    def _turned(self, vectors: Map) -> Map:
+        """Return vectors `[h, w, 2]` of the crop as they point in the picture."""
+        if self._turn is None:
+            return vectors
+        return np.asarray(cv2.transform(vectors, self._turn), np.float32)
+
+    def _enlarged(self, layer: Layer, detail: float) -> Iterator[Paint]:
+        """Yield a painter's layer frame by frame, enlarged and turned as the crop is."""
+        shifts = _maps(layer.shift * (self._canvas.box.side / CROP_SIZE))
+        colours = _maps(torch.cat([layer.colour, layer.opacity], dim=1))
+        for origin, shift, colour in zip(layer.origin.tolist(), shifts, colours, strict=True):
+            height, width = (length / detail for length in shift.shape[:2])
+            corners = self._canvas.box.to_picture(_CORNERS * (width, height) + origin, CROP_SIZE)
+            (left, top), (right, bottom) = np.floor(corners.min(0)), np.ceil(corners.max(0))
+            start, size = (int(left), int(top)), (int(right - left), int(bottom - top))
+            columns, rows = (
+                _moved(slice(a, a + n), -b)
+                for a, n, b in zip(start, size, (self._left, self._top), strict=True)
+            )
+            yield Paint(
+                (rows, columns),
+                self._laid(self._turned(shift), start, size, origin, detail),
+                self._laid(colour, start, size, origin, detail),
+            )
+
+    def _laid(
+        self,
+        map_: Map,
+        start: tuple[int, int],
+        size: tuple[int, int],
+        origin: Sequence[float],
+        detail: float,
+    ) -> Map:
+        """Lay a map of the crop over a rectangle of the canvas; nothing lies beside the map.
+
+        Args:
+            map_: `[h, w, C]` over a part of the crop.
+            start: left and top of the rectangle, px.
+            size: its width and height, px.
+            origin: left and top of that part, crop units.
+            detail: pixels of the map in a crop unit.
+        """
+        # From the rectangle's pixels to the map's; both count from centre to centre.
+        centres = np.array([(0, 0), (size[0], 0), (0, size[1])]) + start + 0.5
+        window = self._canvas.box.to_window(centres.astype(np.float32), CROP_SIZE)
+        first, right, below = (window.astype(float) - origin) * detail
+        back = np.stack([(right - first) / size[0], (below - first) / size[1], first - 0.5], axis=1)
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpAffine(map_, back, size, flags=how), np.float32)
+
+
+_CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
 
 
 def _fit(image: Pixels) -> Pixels:
@@ -114,41 +235,30 @@ def _fit(image: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(image).resize(tuple(size), Image.Resampling.LANCZOS))
 
 
+def _clipped(start: int, length: int, limit: int) -> slice:
+    return slice(max(start, 0), max(min(start + length, limit), 0))
+
+
 def _moved(part: slice, steps: int) -> slice:
     return slice(part.start + steps, part.stop + steps)
 
 
-def _liveliness() -> Map:
-    """Return `[64, 64, 1]` weights of the motion: 0 on the crop's edge, 1 from `RIM` px inside."""
+def _liveliness(canvas: Canvas) -> Map:
+    """Return `[64, 64, 1]` weights of the motion: 0 on the crop's edge and the picture's own."""
     node = np.arange(CROP_SIZE // FLOW_STRIDE)
-    depth = np.minimum(node, node[::-1]) * (FLOW_STRIDE / RIM)
+    ramp = _smooth_step(np.minimum(node, node[::-1]) * (FLOW_STRIDE / RIM))
+    across, down = np.meshgrid(*[(node + 0.5) * FLOW_STRIDE] * 2)
+    places = canvas.box.to_picture(np.stack([across, down], axis=-1), CROP_SIZE)
+    rim = PICTURE_RIM * canvas.box.side / CROP_SIZE
+    inside = np.concatenate([places - canvas.own[:2], canvas.own[2:] - places], axis=-1) / rim
+    weights: Map = ramp[:, None] * ramp * _smooth_step(inside).prod(axis=-1)
+    return weights[..., None].astype(np.float32)
+
+
+def _smooth_step(depth: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return 0 below 0, 1 above 1, and between them a curve that is level at both ends."""
     ramp = np.clip(depth, 0, 1)
-    ramp = ramp**2 * (3 - 2 * ramp)
-    return (ramp[:, None] * ramp)[..., None].astype(np.float32)
-
-
-def _enlarged(layer: Layer, side: int) -> Iterator[Paint]:
-    """Yield a painter's layer frame by frame, enlarged to a crop of `side` px."""
-    magnification = side / CROP_SIZE
-    shifts = _maps(layer.shift * magnification)
-    colours = _maps(torch.cat([layer.colour, layer.opacity], dim=1))
-    for (x, y), shift, colour in zip(layer.origin.tolist(), shifts, colours, strict=True):
-        height, width = shift.shape[:2]
-        left, top = floor(x * magnification), floor(y * magnification)
-        right, bottom = ceil((x + width) * magnification), ceil((y + height) * magnification)
-        # From the enlarged window's pixels to the layer's; both count from centre to centre.
-        back = np.array(
-            [
-                [1 / magnification, 0, (left + 0.5) / magnification - 0.5 - x],
-                [0, 1 / magnification, (top + 0.5) / magnification - 0.5 - y],
-            ]
-        )
-        size, how = (right - left, bottom - top), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        yield Paint(
-            (slice(top, bottom), slice(left, right)),
-            np.asarray(cv2.warpAffine(shift, back, size, flags=how)),
-            np.asarray(cv2.warpAffine(colour, back, size, flags=how)),
-        )
+    return np.asarray(ramp**2 * (3 - 2 * ramp))
 
 
 def _maps(tensor: Tensor) -> Map:

@@ -12,7 +12,7 @@ const STAGES = {
 
 const NOTICES = {
   several_faces: "The portrait shows several faces; the largest one speaks.",
-  turned_upright: "The portrait lay on its side and was turned upright.",
+  face_on_its_side: "The face lies on its side. If the portrait should be upright, turn it first.",
   visible_mark: "Whoever runs this service has every video marked as AI.",
 };
 

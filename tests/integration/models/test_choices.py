@@ -142,7 +142,7 @@ def test_a_full_composition_is_the_portrait_outside_the_face(
     options = SynthesisOptions(compose="full", emotion=Emotion.HAPPINESS)
     synthesis = studio.begin(options)
     assert synthesis.size == portrait.shape[1::-1]
-    left, top, side = (int(length) for length in synthesis.portrait.box)
+    left, top, side = (int(length) for length in synthesis.portrait.box[:3])
     moved = np.zeros(portrait.shape, int)
     for batch in synthesis.frames():
         moved = np.maximum(moved, np.abs(batch.astype(int) - portrait).max(axis=0))

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import FaceCutOff, FaceTooSmall, NoFace
-from models.face.landmarks import LandmarkDetector, eye_midpoint, interocular
-from models.face.portrait import SEVERAL_FACES, TURNED_UPRIGHT, crop_portrait, read_portrait
+from models.face.cropping import rotation
+from models.face.landmarks import LandmarkDetector, eye_midpoint, interocular, lean
+from models.face.portrait import FACE_ON_ITS_SIDE, SEVERAL_FACES, crop_portrait, read_portrait
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "portrait.jpg"
 EYES = (225, 103)
@@ -110,13 +111,50 @@ def test_every_exif_orientation_gives_the_same_crop(detector: LandmarkDetector) 
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_picture_on_its_side_is_turned_upright(
+def test_a_face_on_its_side_is_cropped_upright(
     detector: LandmarkDetector, portrait: NDArray[np.uint8], turns: int
 ) -> None:
     upright = crop_portrait(portrait, detector)
-    turned = crop_portrait(np.rot90(portrait, turns), detector)
-    assert turned.notices == (TURNED_UPRIGHT,)
-    np.testing.assert_allclose(turned.landmarks, upright.landmarks, atol=2)
+    turned = crop_portrait(np.ascontiguousarray(np.rot90(portrait, turns)), detector)
+    assert turned.notices == (FACE_ON_ITS_SIDE,)
+    straight = upright.landmarks @ rotation(lean(upright.landmarks))
+    apart = straight - straight.mean(0) - (turned.landmarks - turned.landmarks.mean(0))
+    assert np.linalg.norm(apart, axis=-1).mean() < 2
+
+
+@pytest.mark.parametrize("angle", [-60, -45, -20, 20, 45, 60])
+def test_a_leaning_face_is_tracked_as_an_upright_one(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8], angle: float
+) -> None:
+    upright = crop_portrait(portrait, detector)
+    leaning = Image.fromarray(portrait).rotate(-angle, Image.Resampling.BICUBIC, center=EYES)
+    found = crop_portrait(np.asarray(leaning), detector)
+    assert found.box.angle == pytest.approx(angle + lean(upright.landmarks), abs=3)
+    straight = upright.landmarks @ rotation(lean(upright.landmarks))
+    apart = straight - straight.mean(0) - (found.landmarks - found.landmarks.mean(0))
+    assert np.linalg.norm(apart, axis=-1).mean() < 2
+
+
+@pytest.mark.parametrize("apart", [1.6, 2.0, 2.6])
+@pytest.mark.parametrize("smaller", [0.7, 0.85])
+def test_two_heads_side_by_side_keep_their_own_meshes(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8], apart: float, smaller: float
+) -> None:
+    """The mesh of a window that holds both may fit either."""
+    x, y, distance = *EYES, 44
+    left, top, right, bottom = x - 75, y - 80, x + 75, y + 100
+    head = Image.fromarray(portrait[top:bottom, left:right])
+    small = head.resize((round(150 * smaller), round(180 * smaller)), Image.Resampling.LANCZOS)
+    picture = Image.fromarray(canvas(420, 560))
+    picture.paste(head, (160, 100))
+    beside = 160 + 75 + round(apart * distance)
+    picture.paste(small, (beside - small.width // 2, 100 + 80 - round(80 * smaller)))
+    faces = detector.detect(np.asarray(picture))
+    assert [round(float(eye_midpoint(face)[0])) for face in faces] == [
+        pytest.approx(235, abs=6),
+        pytest.approx(beside, abs=6),
+    ]
+    assert crop_portrait(np.asarray(picture), detector).notices == (SEVERAL_FACES,)
 
 
 def test_a_face_of_too_few_pixels_is_told_apart_from_no_face(

@@ -18,7 +18,15 @@ def test_a_square_of_the_same_size_is_a_plain_slice() -> None:
 
 @pytest.mark.parametrize("size", [32, 64, 200])
 @pytest.mark.parametrize(
-    "square", [Square(50.3, 30.7, 60), Square(-25.5, -10, 80), Square(150, 60.25, 90)]
+    "square",
+    [
+        Square(50.3, 30.7, 60),
+        Square(-25.5, -10, 80),
+        Square(150, 60.25, 90),
+        Square(60, 30, 60, 20),
+        Square(-10, 20.5, 80, -75),
+        Square(90, 35, 70.5, 180),
+    ],
 )
 def test_pixels_land_where_points_do(square: Square, size: int) -> None:
     window = crop_square(ramp(120, 200), square, size).astype(float)
@@ -26,9 +34,10 @@ def test_pixels_land_where_points_do(square: Square, size: int) -> None:
     # The centre of window pixel (i, j) lies half a pixel in; the ramp's value there is x - 1/2.
     grid = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1) + 0.5
     x, y = np.moveaxis(square.to_picture(grid.astype(np.float32), size), -1, 0)
-    inside = (x > 3) & (x < 197) & (y > 3) & (y < 117)
-    np.testing.assert_allclose(window[..., 0][inside], (x - 0.5)[inside], atol=1.5)
-    np.testing.assert_allclose(window[..., 1][inside], (y - 0.5)[inside], atol=1.5)
+    reach = 3 * max(1, square.side / size)
+    inside = (x > reach) & (x < 200 - reach) & (y > reach) & (y < 120 - reach)
+    np.testing.assert_allclose(window[..., 0][inside], (x - 0.5)[inside], atol=2)
+    np.testing.assert_allclose(window[..., 1][inside], (y - 0.5)[inside], atol=2)
 
 
 def test_beyond_the_picture_its_edge_is_repeated() -> None:
@@ -37,11 +46,32 @@ def test_beyond_the_picture_its_edge_is_repeated() -> None:
     np.testing.assert_array_equal(window[:, 50:], ramp(100, 100)[:, :50])
 
 
-def test_points_come_back_from_the_window() -> None:
+@pytest.mark.parametrize("angle", [0, 33, -120])
+def test_points_come_back_from_the_window(angle: float) -> None:
     points = np.random.default_rng(0).uniform(0, 300, (79, 2)).astype(np.float32)
-    square = Square.around(130, 110, 173)
+    square = Square.around(130, 110, 173, angle)
     there_and_back = square.to_picture(square.to_window(points, 256), 256)
     np.testing.assert_allclose(there_and_back, points, atol=1e-3)
+
+
+def test_a_square_turns_clockwise_about_its_centre() -> None:
+    square = Square(10, 10, 20, 90)
+    corners = np.array([(0, 0), (20, 0)], np.float32)
+    np.testing.assert_allclose(square.to_picture(corners, 20), [(30, 10), (30, 30)], atol=1e-5)
+    assert Square(10, 10, 20, 45).holds(20, 33)
+    assert not Square(10, 10, 20, 45).holds(29, 29)
+
+
+@pytest.mark.parametrize(
+    ("square", "inside"),
+    [
+        (Square(10, 20, 30), Square(10, 20, 30)),
+        (Square(-5, 80, 30, 45), Square(0, 70, 30)),
+        (Square(0, -10, 130), Square(15, 0, 100)),
+    ],
+)
+def test_a_square_is_moved_and_shrunk_into_a_picture(square: Square, inside: Square) -> None:
+    assert square.within(200, 100) == inside
 
 
 @pytest.mark.parametrize(("height", "width"), [(120, 200), (200, 120), (40, 200), (200, 200)])

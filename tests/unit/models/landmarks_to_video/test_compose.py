@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.face.cropping import Square, crop_square
-from models.landmarks_to_video.compose import Composer
+from models.face.cropping import Square, crop_square, rotation
+from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.painter import PainterConfig
 from models.landmarks_to_video.visual_translator import (
     Layer,
@@ -45,16 +45,28 @@ def layer(
     return Layer(origin, plain(2, shift), plain(3, colour * opacity), plain(1, opacity))
 
 
+def whole(image: NDArray[np.uint8], box: Square) -> Composer:
+    return Composer(Canvas.whole(image, box))
+
+
 def composed(image: NDArray[np.uint8], box: Square, what: Rendering) -> NDArray[np.int_]:
-    frame: NDArray[np.int_] = Composer(image, box).compose(what)[0].astype(int)
+    frame: NDArray[np.int_] = whole(image, box).compose(what)[0].astype(int)
     return frame
 
 
 def inside(box: Square, margin: int = 0) -> tuple[slice, slice]:
-    left, top, side = (int(length) for length in box)
+    left, top, side = (int(length) for length in box[:3])
     return (
         slice(top + margin, top + side - margin),
         slice(left + margin, left + side - margin),
+    )
+
+
+def _shifted(place: tuple[slice, slice], down: int, right: int) -> tuple[slice, slice]:
+    rows, columns = place
+    return (
+        slice(rows.start + down, rows.stop + down),
+        slice(columns.start + right, columns.stop + right),
     )
 
 
@@ -63,7 +75,7 @@ def test_a_face_at_rest_leaves_the_picture_as_it_is() -> None:
 
 
 def test_every_frame_of_a_batch_is_composed() -> None:
-    assert Composer(picture(), BOX).compose(rendering(frames=3)).shape == (3, 480, 440, 3)
+    assert whole(picture(), BOX).compose(rendering(frames=3)).shape == (3, 480, 440, 3)
 
 
 def test_nothing_outside_the_crop_changes() -> None:
@@ -113,6 +125,73 @@ def test_a_layers_shift_is_added_to_the_flow() -> None:
     np.testing.assert_array_equal(frame[120:140, 190:230], picture()[130:150, 200:240])
 
 
+@pytest.mark.parametrize("angle", [20.0, -45.0, 90.0, 180.0])
+def test_a_turned_crop_moves_the_picture_as_the_head_leans(angle: float) -> None:
+    box = Square(*BOX[:3], angle)
+    np.testing.assert_array_equal(composed(picture(), box, rendering()), picture())
+    frame = composed(picture(), box, rendering((4, 8)))
+    x, y = (round(float(length)) for length in rotation(angle) @ (5, 10))
+    middle = inside(BOX, margin=120)
+    rows, columns = _shifted(middle, y, x)
+    still = np.abs(frame[middle] - picture()[middle]).mean()
+    assert np.abs(frame[middle] - picture()[rows, columns]).mean() < still / 5
+
+
+@pytest.mark.parametrize("angle", [20.0, -45.0, 90.0])
+def test_paint_of_a_turned_crop_lies_where_the_crop_has_it(angle: float) -> None:
+    box = Square(*BOX[:3], angle)
+    what = rendering(AT_REST, layer(100, 60, colour=0.2, opacity=1))
+    changed = np.abs(composed(picture(), box, what) - picture()).max(axis=-1) > 8
+    y, x = np.mgrid[:480, :440]
+    places = box.to_window(np.stack([x + 0.5, y + 0.5], axis=-1).astype(np.float32), 256)
+    depth = np.minimum(places - (100, 60), (140, 84) - places).min(axis=-1)
+    assert changed[depth > 2].mean() > 0.9
+    assert not changed[depth < -1].any()
+
+
+def test_finer_layers_cover_the_same_window() -> None:
+    coarse = rendering(AT_REST, layer(100, 60, colour=0.2, opacity=1))
+    fine = Layer(
+        coarse.layers[0].origin,
+        *(
+            map_.repeat_interleave(2, 2).repeat_interleave(2, 3)
+            for map_ in (coarse.layers[0].shift, coarse.layers[0].colour, coarse.layers[0].opacity)
+        ),
+    )
+    twice = Rendering(torch.zeros(1, 3, 512, 512), coarse.flow, (fine,))
+    apart = np.abs(composed(picture(), BOX, coarse) - composed(picture(), BOX, twice))
+    assert apart.max(axis=-1)[116:144, 186:234].max() <= 1
+    assert (apart.max(axis=-1) > 1).sum() <= 2 * (30 + 50) + 4
+
+
+def test_nothing_moves_at_the_pictures_own_edge() -> None:
+    """There is nothing beyond it that could move in."""
+    box = Square(-50, -30, 320)
+    frame = composed(picture(), box, rendering((9, -7)))
+    np.testing.assert_allclose(frame[:, 0], picture()[:, 0], atol=3)
+    np.testing.assert_allclose(frame[0], picture()[0], atol=3)
+    assert np.abs(frame - picture())[40:200, 40:200].mean() > 10
+
+
+@pytest.mark.parametrize("size", [256, 512])
+@pytest.mark.parametrize("angle", [0.0, 30.0])
+def test_a_close_up_shows_its_view_and_nothing_from_beyond_the_picture(
+    size: int, angle: float
+) -> None:
+    box = Square(-50, 40, 320, angle)
+    view = box.within(440, 480)
+    composer = Composer(Canvas.close_up(picture(), box, view, size))
+    assert composer.size == (size, size)
+    at_rest, moved = (composer.compose(rendering(by))[0] for by in (AT_REST, (9, -7)))
+    np.testing.assert_allclose(at_rest, crop_square(picture(), view, size), atol=3)
+    assert np.abs(moved.astype(int) - at_rest).mean() > 5
+    assert np.abs(moved[:, 0].astype(int) - at_rest[:, 0]).max() <= 4
+    points = face_landmarks()
+    in_picture = box.to_picture(points, 256)
+    np.testing.assert_allclose(composer.place(points), view.to_window(in_picture, size), atol=1e-2)
+    np.testing.assert_allclose(composer.locate(composer.place(points)), points, atol=1e-3)
+
+
 @pytest.mark.parametrize("corner", [(-50, -30), (170, 200)])
 def test_a_crop_may_reach_beyond_the_picture(corner: tuple[int, int]) -> None:
     box = Square(*corner, 320)
@@ -122,7 +201,7 @@ def test_a_crop_may_reach_beyond_the_picture(corner: tuple[int, int]) -> None:
 
 def test_a_picture_as_thin_as_a_thread_is_composed_all_the_same() -> None:
     thread = np.zeros((700_000, 66, 3), np.uint8)
-    composer = Composer(thread, Square(-20, -10, 99))
+    composer = whole(thread, Square(-20, -10, 99))
     assert composer.compose(rendering(AT_REST, layer(100, 60))).shape == (1, 1920, 2, 3)
 
 
@@ -133,15 +212,15 @@ def test_a_picture_as_thin_as_a_thread_is_composed_all_the_same() -> None:
 def test_frames_are_even_and_at_most_1920_px_long(
     given: tuple[int, int], size: tuple[int, int]
 ) -> None:
-    composer = Composer(picture(*given), BOX)
+    composer = whole(picture(*given), BOX)
     assert composer.size == size
     assert composer.compose(rendering()).shape == (1, *size[::-1], 3)
 
 
 def test_landmarks_are_placed_in_the_frame() -> None:
     corners = np.array([[0, 0], [256, 128]], np.float32)
-    np.testing.assert_allclose(Composer(picture(), BOX).place(corners), [[60, 40], [380, 200]])
-    halved = Composer(picture(3840, 3000), Square(600, 400, 1280)).place(corners)
+    np.testing.assert_allclose(whole(picture(), BOX).place(corners), [[60, 40], [380, 200]])
+    halved = whole(picture(3840, 3000), Square(600, 400, 1280)).place(corners)
     np.testing.assert_allclose(halved, [[300, 200], [940, 520]])
 
 
@@ -157,7 +236,7 @@ def test_scaled_down_the_face_is_the_one_that_the_translator_renders() -> None:
     rendered = translator.render(features, target)[0].astype(int)
 
     def differences(what: Rendering) -> NDArray[np.int_]:
-        small = crop_square(Composer(image, box).compose(what)[0], box, 256)
+        small = crop_square(whole(image, box).compose(what)[0], box, 256)
         inner: NDArray[np.int_] = np.abs(small - rendered)[32:-32, 32:-32]
         return inner
 
