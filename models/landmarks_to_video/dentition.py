@@ -1,7 +1,16 @@
-"""Teeth as anatomy draws them: where the painter of mouths starts from."""
+"""Teeth: as anatomy draws them, and as a photograph shows them.
+
+A photograph's teeth are kept as two maps, one fixed to the skull (below the nose's base), one to
+the jaw (above the chin). Teeth do not deform: whatever lips do, they uncover the same maps.
+"""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.landmarks_to_video.complexion import complexion
+from models.landmarks_to_video.face_regions import MOUTH, Region, face_frame, signed_distance
+from models.landmarks_to_video.warping import pixel_grid, sample
 
 PUPILS_MM = 63.0
 """Distance between the pupils that the measures below belong to (Dodgson, SPIE 5291, 2004)."""
@@ -34,3 +43,163 @@ def _row(axis: Tensor, widths: Tensor, span: tuple[float, float]) -> Tensor:
     across = (from_edge / SOFT_MM).clamp(0, 1) * (axis.abs() < edges[-1])
     inside = torch.minimum(axis - span[0], span[1] - axis)
     return (inside / SOFT_MM).clamp(0, 1)[:, None] * across[None, :]
+
+
+TEETH_HEIGHT, TEETH_WIDTH = 64, 128
+TEETH_CHANNELS = 8
+"""Two maps of colour over that of enamel, and visibility 0-1."""
+TEETH_CENTRES = ((0.0, 0.36), (0.0, -0.70))
+TEETH_REACH = (0.48, 0.27)
+"""Middles and half sizes of the maps from nose and chin, in inter-ocular distances."""
+LIP_SHADE = 1.0
+"""Pixels at the lips' edge that are not taken for the mouth's inside."""
+WHITEST = 12.0
+"""Power of its brightness with which a pixel of the mouth's inside counts as enamel."""
+
+
+def place_teeth(
+    teeth: Tensor, landmarks: Tensor, origin: Tensor, region: Region, scale: int = 1
+) -> Tensor:
+    """Lay maps of teeth `[B, 2, 4, 64, 128]` where nose and chin of `landmarks` put them.
+
+    Returns:
+        `[B, 8, scale * height, scale * width]` over the region's window at `origin` `[B, 2]` px.
+    """
+    height, width = scale * region.height, scale * region.width
+    cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
+    cells = cells + origin[:, None].to(landmarks)
+    distance, across = face_frame(landmarks)
+    placed = []
+    for row, anchor in enumerate(region.anchors):
+        offset = _turn((cells - landmarks[:, None, anchor]) / distance[:, None, None], across)
+        place = (offset - offset.new_tensor(TEETH_CENTRES[row])) / offset.new_tensor(TEETH_REACH)
+        placed.append(
+            F.grid_sample(
+                teeth[:, row],
+                place.reshape(-1, height, width, 2),
+                padding_mode="zeros",
+                align_corners=False,
+            )
+        )
+    return torch.cat(placed, dim=1)
+
+
+def read_teeth(
+    image: Tensor, landmarks: Tensor, shift: Tensor, scale: int = 1
+) -> tuple[Tensor, Tensor]:
+    """Read maps `[B, 2, 4, 64, 128]` from between a photograph's lips, and the enamel's colour.
+
+    Args:
+        image: `[B, 3, scale * H, scale * W]`, 0-1.
+        landmarks: `[B, 79, 2]` px of the crop.
+        shift: `[B, 2]` left and top of the image in the crop, px.
+        scale: pixels of the image for each of the crop.
+
+    Returns:
+        The maps and `[B, 3]`, the colour that is 1 on them.
+    """
+    distance, across = face_frame(landmarks)
+    steps = [(torch.arange(n) + 0.5) / n * 2 - 1 for n in (TEETH_HEIGHT, TEETH_WIDTH)]
+    y, x = torch.meshgrid(*steps, indexing="ij")
+    unit = torch.stack([x, y], dim=-1).to(landmarks).reshape(1, -1, 2)
+    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
+    maps = []
+    for anchor, centre in zip(MOUTH.anchors, TEETH_CENTRES, strict=True):
+        offset = unit * unit.new_tensor(TEETH_REACH) + unit.new_tensor(centre)
+        turned = offset[..., :1] * across[:, None] + offset[..., 1:] * down[:, None]
+        places = landmarks[:, None, anchor] + turned * distance[:, None, None]
+        inside = signed_distance(places, landmarks[:, MOUTH.polygons[0]]) - LIP_SHADE
+        places = (places - shift[:, None].to(places)).reshape(-1, TEETH_HEIGHT, TEETH_WIDTH, 2)
+        visible = (inside.clamp(-0.5, 0.5) + 0.5).reshape(-1, 1, TEETH_HEIGHT, TEETH_WIDTH)
+        maps.append(torch.cat([sample(image, places, scale), visible], dim=1))
+    teeth = torch.stack(maps, dim=1)
+    colour = enamel(teeth)
+    colours = teeth[:, :, :3] / colour[:, None, :, None, None]
+    return torch.cat([colours, teeth[:, :, 3:]], dim=2), colour
+
+
+def enamel(teeth: Tensor) -> Tensor:
+    """Return `[B, 3]`: the colour of what is brightest on the upper map `[B, 2, 4, 64, 128]`."""
+    colours, visible = teeth[:, 0, :3], teeth[:, 0, 3:]
+    bright = colours.mean(dim=1, keepdim=True) * visible
+    share = bright / bright.amax(dim=(2, 3), keepdim=True).clamp_min(1e-3)
+    weight = share.pow(WHITEST) * visible + 1e-6
+    colour: Tensor = (colours * weight).sum(dim=(2, 3)) / weight.sum(dim=(2, 3))
+    return colour.clamp_min(0.05)
+
+
+def _turn(vectors: Tensor, across: Tensor) -> Tensor:
+    """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
+    x = (vectors * across[:, None]).sum(-1)
+    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
+    return torch.stack([x, (vectors * down[:, None]).sum(-1)], dim=-1)
+
+
+TOOTH_AREA = 200.0
+"""Texels of the upper map that must look like teeth before a portrait is said to show its own."""
+TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
+"""A tooth is this much less red than the lips, and at least this bright beside the brightest."""
+EDGE_BELOW_LIP = 0.035
+"""The incisors' edge below the resting upper lip's, inter-ocular distances: two millimetres."""
+
+
+class Dentitions(nn.Module):
+    """Teeth of a few people, for portraits that show none of their own.
+
+    The maps are aligned: the edge of the upper incisors lies on the middle row.
+    """
+
+    maps: Tensor
+    widths: Tensor
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.register_buffer("maps", torch.zeros(count, TEETH_CHANNELS, TEETH_HEIGHT, TEETH_WIDTH))
+        self.register_buffer("widths", torch.zeros(count))
+
+    def of(self, image: Tensor, landmarks: Tensor, scale: int = 1) -> Tensor:
+        """Return maps `[1, 2, 4, 64, 128]`: a portrait's own teeth, or those that suit it best.
+
+        Args:
+            image: `[1, 3, scale * 256, scale * 256]`, 0-1.
+            landmarks: `[1, 79, 2]` px of a 256 px crop.
+            scale: 1 or 2.
+        """
+        corner = landmarks.new_zeros(1, 2)
+        own, colour = read_teeth(image, landmarks, corner, scale)
+        skin = complexion(image, landmarks, corner, MOUTH, scale)
+        if float(tooth_area(own, colour, skin)) > TOOTH_AREA:
+            return own
+        return self.borrowed(landmarks)
+
+    def borrowed(self, landmarks: Tensor) -> Tensor:
+        """Return the maps of the person whose mouth is as wide, hung where this face has teeth."""
+        distance, across = face_frame(landmarks)
+        width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance
+        chosen = self.maps[(self.widths - width).abs().argmin()].unflatten(0, (2, 4))[None]
+        lip = _turn((landmarks[:, 62:63] - landmarks[:, 33:34]) / distance, across)[0, 0]
+        edge = lip[1] + EDGE_BELOW_LIP - TEETH_CENTRES[0][1]
+        shift = torch.stack([lip[0] * 0, edge]) / lip.new_tensor(TEETH_REACH)
+        identity = torch.eye(2, 3).to(landmarks)[None].repeat(1, 1, 1)
+        identity[:, :, 2] = -shift
+        grid = F.affine_grid(identity, [1, 4, TEETH_HEIGHT, TEETH_WIDTH], align_corners=False)
+        upper = F.grid_sample(chosen[:, 0], grid, padding_mode="zeros", align_corners=False)
+        return torch.stack([upper, chosen[:, 1]], dim=1)
+
+
+def tooth_area(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:
+    """Return `[B]`: texels of the upper map that look like teeth, for what `read_teeth` gave.
+
+    `skin` is the `[B, COMPLEXION]` of `models.complexion`: teeth are less red than the lips.
+    """
+    return (tooth_likeness(teeth, colour, skin) * teeth[:, 0, 3]).sum(dim=(1, 2))
+
+
+def tooth_likeness(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:
+    """Return `[B, 64, 128]`: 1 where the upper map has the colour of a tooth."""
+    filmed = teeth[:, 0, :3] * colour[:, :, None, None]
+    lips = skin[:, 4:].exp()
+    limit = TOOTH_REDNESS * (lips[:, 0] - lips[:, 1]) / lips.sum(dim=1) + TOOTH_MARGIN
+    redness = (filmed[:, 0] - filmed[:, 1]) / filmed.sum(dim=1).clamp_min(0.05)
+    bright = teeth[:, 0, :3].mean(dim=1) > TOOTH_LIGHT
+    return ((redness < limit[:, None, None]) & bright).float()

@@ -151,12 +151,15 @@ def share_seen(source: Tensor, target: Tensor, region: Region) -> Tensor:
     return ((shown - CLOSED_HEIGHT) / enough).clamp(0, 1)
 
 
-def feather(region: Region, margin: int = 8) -> Tensor:
-    """Return `[1, height, width]` weights: 0 on the window's edge, 1 from `margin` px inside."""
+def feather(region: Region, margin: int = 8, scale: int = 1) -> Tensor:
+    """Return `[1, height, width]` weights: 0 on the window's edge, 1 from `margin` px inside.
+
+    At `scale` pixels of the picture for each of the crop, the window has that many times the size.
+    """
     ramps = []
-    for length in (region.height, region.width):
+    for length in (scale * region.height, scale * region.width):
         edge = torch.arange(length)
-        depth = torch.minimum(edge, length - 1 - edge) / margin
+        depth = torch.minimum(edge, length - 1 - edge) / (scale * margin)
         ramps.append(depth.clamp(0, 1).square() * (3 - 2 * depth.clamp(0, 1)))
     return (ramps[0][:, None] * ramps[1][None, :])[None]
 
@@ -180,16 +183,19 @@ def paste(image: Tensor, windows: Tensor, origin: Tensor) -> Tensor:
 
 
 def opening_mask(
-    landmarks: Tensor, region: Region, origin: Tensor, *, grow: float, polygon: int
+    landmarks: Tensor, region: Region, origin: Tensor, *, grow: float, polygon: int, scale: int = 1
 ) -> Tensor:
-    """Return `[B, 1, height, width]`: 1 inside an opening grown by `grow` px, soft over 1 px."""
+    """Return `[B, 1, height, width]`: 1 inside an opening grown by `grow` px, soft over 1 px.
+
+    At `scale` pixels of the picture for each of the crop, it has that many times the size.
+    """
     height, width = region.height // GEOMETRY_STRIDE, region.width // GEOMETRY_STRIDE
     cells = pixel_grid(height, width, GEOMETRY_STRIDE).to(landmarks).reshape(1, -1, 2)
     distance = signed_distance(
         cells + origin[:, None].to(landmarks), landmarks[:, region.polygons[polygon]]
     )
     coarse = distance.reshape(-1, 1, height, width)
-    return (upsample_flow(coarse, GEOMETRY_STRIDE) + grow + 0.5).clamp(0, 1)
+    return (upsample_flow(coarse, GEOMETRY_STRIDE * scale) + grow + 0.5).clamp(0, 1)
 
 
 def _rotate(vectors: Tensor, across: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.landmarks_to_video.dentition import drawn_teeth
+from models.landmarks_to_video.complexion import COMPLEXION, complexion
+from models.landmarks_to_video.dentition import TEETH_CHANNELS, drawn_teeth, place_teeth
 from models.landmarks_to_video.face_regions import (
     ANCHOR_CHANNELS,
     GEOMETRY_CHANNELS,
@@ -41,6 +42,12 @@ INTERIOR_LOGIT = 4.0
 """How surely, untrained, an unseen interior is painted and its surroundings are not."""
 TEXTURE_SIZE, TEXTURE_CHANNELS, TEXTURE_REACH = 128, 4, 0.75
 """Learnt maps around each anchor: side in texels, channels, inter-ocular distances to an edge."""
+FINE_FACTOR = 2
+"""How much finer than the crop the fine head paints."""
+TEETH_LOGIT = -3.0
+"""How surely, untrained, a given dentition is shown where the lips are open."""
+ENAMEL = (0.89, 0.85, 0.78)
+"""Colour of teeth on white skin; on other skin it goes with the root of its brightness."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +58,22 @@ class PainterConfig:
     landmark_widths: tuple[int, int, int] = (32, 48, 64)
     blocks: tuple[int, int, int] = (1, 1, 2)
     shape_width: int = 128
+    fine_width: int = 24
 
 
 @dataclass(frozen=True)
 class Window:
     """One window to paint.
 
-    image: `[B, 3, H, W]` the portrait or a cut-out of it, 0-1.
+    All places are pixels of a 256 px crop; the picture may have `scale` times as many.
+
+    image: `[B, 3, scale * H, scale * W]` the portrait or a cut-out of it, 0-1.
     shift: `[B, 2]` left and top of that cut-out in the portrait, px.
     flow: `[B, 2, h / 4, w / 4]` thin-plate flow over the window, px.
     source, target: `[B, 79, 2]` the portrait's and the wanted landmarks, px.
     origin: `[B, 2]` left and top of the window in the wanted frame, px.
+    teeth: `[B, 2, 4, 64, 128]` the person's upper and lower teeth (`models.dentition`), or None.
+    scale: 1 or 2.
     """
 
     image: Tensor
@@ -70,11 +82,13 @@ class Window:
     source: Tensor
     target: Tensor
     origin: Tensor
+    teeth: Tensor | None = None
+    scale: int = 1
 
 
 @dataclass(frozen=True)
 class Painting:
-    """A painted window, float32 and about 0-1.
+    """A painted window, float32 and about 0-1; h and w are `scale` times those of the region.
 
     pixels `[B, 3, h, w]` are `mask * warp + (1 - mask) * colour`: warp `[B, 3, h, w]` is the
     portrait under the refined flow, colour `[B, 3, h, w]` is new, mask `[B, 1, h, w]` chooses;
@@ -89,7 +103,11 @@ class Painting:
 
 
 class Painter(nn.Module):
-    """Paints one region's window from its warped pixels, its landmark maps and the face's shape."""
+    """Paints one region's window from its warped pixels, its landmark maps and the face's shape.
+
+    Both resolutions share the trunk, which sees the window at the crop's. What it proposes is
+    enlarged for a finer window, and a fine head adds to it what it sees in the finer pixels.
+    """
 
     def __init__(self, region: Region, config: PainterConfig) -> None:
         super().__init__()
@@ -101,6 +119,7 @@ class Painter(nn.Module):
             nn.SiLU(),
             nn.Linear(config.shape_width, l_half),
         )
+        self.complexion = nn.Linear(COMPLEXION, l_half)
         self.landmarks_half = nn.Conv2d(GEOMETRY_CHANNELS + 2, l_half, 3, padding=1)
         self.landmarks_quarter = Downsample(l_half, l_quarter)
         self.landmarks_eighth = Downsample(l_quarter, l_eighth)
@@ -116,65 +135,171 @@ class Painter(nn.Module):
         self.up_half = Upsample(quarter, half)
         self.half_out = FeatureAdaptiveStack(half, l_half, config.blocks[0])
         self.norm = PixelNorm()
-        if region.unseen:
-            self.interior = nn.Parameter(torch.tensor(INTERIOR).reshape(1, 3, 1, 1))
         self.head = nn.Conv2d(half, 16, 3, padding=1)
         self.flow_head = nn.Conv2d(quarter, 2, 3, padding=1)
+        self.fine = FineHead(half, config.fine_width, region.unseen)
         silence(self.head, 1e-3)
         silence(self.flow_head, 1e-3)
+        nn.init.zeros_(self.complexion.weight)
+        nn.init.zeros_(self.complexion.bias)
+        if region.unseen:
+            self.interior = nn.Parameter(torch.tensor(INTERIOR).reshape(1, 3, 1, 1))
+            self.teeth_stem = nn.Conv2d(4 * TEETH_CHANNELS, half, 3, padding=1, bias=False)
+            self.teeth_head = nn.Conv2d(half, 12, 3, padding=1)
+            self.enamel = Enamel()
+            silence(self.teeth_stem)
+            silence(self.teeth_head)
 
     def forward(self, window: Window) -> Painting:
         """Paint the window; untrained, it is the warp, with an unseen interior in the dark."""
-        coordinates = flow_coordinates(upsample_flow(window.flow, FLOW_STRIDE))
+        scale = window.scale
+        flow = upsample_flow(window.flow, FLOW_STRIDE * scale)
+        coordinates = flow_coordinates(flow, 1 / scale)
         coordinates = coordinates + (window.origin - window.shift).to(coordinates)[:, None, None]
-        warped = sample(window.image, coordinates)
+        warped = sample(window.image, coordinates, scale)
         geometry = region_geometry(window.target, self.region, window.origin)
-        seen = torch.cat([warped * 2 - 1, self.textures(geometry)], dim=1)
-        paint, fine = self._propose(seen, self._landmark_features(window, geometry))
-        warp = sample(window.image, coordinates + fine.permute(0, 2, 3, 1))
-        colour, mask = self._start(warped, geometry)
+        skin = complexion(window.image, window.source, window.shift, self.region, scale)
+        teeth = self._teeth(window, scale)
+        half, fine = self._trunk(window, warped, geometry, skin, teeth)
+        paint, show = self._heads(half, warped, geometry, teeth, scale)
+        warp = sample(window.image, coordinates + fine.permute(0, 2, 3, 1), scale)
+        colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
+        if teeth is not None and show is not None:
+            colour = self.enamel(colour, teeth, show, skin)
         mask = mask * (1 - self._hidden(window, geometry))
         return Painting(mask * warp + (1 - mask) * colour, warp, colour, mask, fine)
 
-    def _start(self, warped: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
+    def _teeth(self, window: Window, scale: int) -> Tensor | None:
+        """Return the person's teeth `[B, 8, h, w]` where they lie in the window."""
+        if not self.region.unseen or window.teeth is None:
+            return None
+        return place_teeth(window.teeth, window.target, window.origin, self.region, scale)
+
+    def _start(self, warped: Tensor, geometry: Tensor, scale: int) -> tuple[Tensor, Tensor]:
         """Return the colour and the mask logit that the network's proposals are added to."""
         if not self.region.unseen:
             return warped, warped.new_ones(1)
         light = warped.mean(dim=(2, 3), keepdim=True)
-        inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE)
+        inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE * scale)
         return light * self.interior, -INTERIOR_LOGIT * inside
 
     def _hidden(self, window: Window, geometry: Tensor) -> Tensor:
         """Return `[B, 1, h, w]`: 1 inside lips that the portrait has closed, where none is kept."""
         if not self.region.unseen:
             return geometry.new_zeros(1)
-        inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE).clamp_min(0)
+        inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE * window.scale).clamp_min(0)
         seen = share_seen(window.source, window.target, self.region)
         return inside * (1 - seen[:, None, None, None])
 
-    def _landmark_features(self, window: Window, geometry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _landmark_features(
+        self, window: Window, geometry: Tensor, skin: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return the maps that drive the transformation, at a half, a quarter and an eighth."""
         flow = upsample_flow(window.flow, FLOW_STRIDE // GEOMETRY_STRIDE) / FLOW_UNIT
         shapes = [region_shape(points, self.region) for points in (window.source, window.target)]
-        shape = self.shape(torch.cat(shapes, dim=1))[:, :, None, None]
-        half = F.silu(self.landmarks_half(torch.cat([geometry, flow], dim=1)) + shape)
+        shape = self.shape(torch.cat(shapes, dim=1)) + self.complexion(skin)
+        half = self.landmarks_half(torch.cat([geometry, flow], dim=1)) + shape[:, :, None, None]
+        half = F.silu(half)
         quarter = F.silu(self.landmarks_quarter(half))
         return half, quarter, F.silu(self.landmarks_eighth(quarter))
 
-    def _propose(
-        self, seen: Tensor, landmarks: tuple[Tensor, Tensor, Tensor]
+    def _trunk(
+        self, window: Window, warped: Tensor, geometry: Tensor, skin: Tensor, teeth: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Return colour change and mask logit `[B, 4, h, w]` and the finer flow `[B, 2, h, w]`."""
-        l_half, l_quarter, l_eighth = landmarks
-        half = self.half_in(self.stem(F.pixel_unshuffle(seen, 2)), l_half)
+        """Return features `[B, C, h / 2, w / 2]` of the crop and the finer flow `[B, 2, h, w]`."""
+        coarse = F.avg_pool2d(warped, window.scale) if window.scale > 1 else warped
+        seen = torch.cat([coarse * 2 - 1, self.textures(geometry)], dim=1)
+        l_half, l_quarter, l_eighth = self._landmark_features(window, geometry, skin)
+        stem = self.stem(F.pixel_unshuffle(seen, 2))
+        if teeth is not None:
+            known = F.avg_pool2d(teeth, window.scale) if window.scale > 1 else teeth
+            stem = stem + self.teeth_stem(F.pixel_unshuffle(known, 2))
+        half = self.half_in(stem, l_half)
         quarter = self.quarter_in(self.down_quarter(half), l_quarter)
         eighth = self.eighth(self.down_eighth(quarter), l_eighth)
         quarter = self.quarter_out(quarter + self.up_quarter(eighth), l_quarter)
         half = self.half_out(half + self.up_half(quarter), l_half)
-        paint = F.pixel_shuffle(self.head(F.silu(self.norm(half))), 2).float()
         shift = torch.tanh(self.flow_head(F.silu(self.norm(quarter))).float())
-        return paint, upsample_flow(REFINEMENT * shift, 4)
+        return F.silu(self.norm(half)), upsample_flow(REFINEMENT * shift, 4 * window.scale)
+
+    def _heads(
+        self, half: Tensor, warped: Tensor, geometry: Tensor, teeth: Tensor | None, scale: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return colour change and mask logit `[B, 4, h, w]`, and how teeth show `[B, 3, h, w]`."""
+        paint = F.pixel_shuffle(self.head(half), 2).float()
+        show = F.pixel_shuffle(self.teeth_head(half), 2).float() if teeth is not None else None
+        if scale == 1:
+            return paint, show
+        paint = upsample_flow(paint, scale)
+        details = self.fine(half, warped, geometry, teeth)
+        show = upsample_flow(show, scale) + details[:, 4:] if show is not None else None
+        return paint + details[:, :4], show
+
+
+class FineHead(nn.Module):
+    """Adds to an enlarged painting what only the finer pixels show; it starts at nothing."""
+
+    FROM_TRUNK, OPENINGS = 16, 4
+
+    def __init__(self, features: int, width: int, unseen: bool) -> None:
+        super().__init__()
+        teeth = 4 * TEETH_CHANNELS if unseen else 0
+        self.enlarge = nn.Conv2d(features, 4 * self.FROM_TRUNK, 1)
+        self.stem = nn.Conv2d(self.FROM_TRUNK + 12 + self.OPENINGS + teeth, width, 3, padding=1)
+        self.middle = nn.Conv2d(width, width, 3, padding=1)
+        self.norm = PixelNorm()
+        self.out = nn.Conv2d(width, 4 * (7 if unseen else 4), 3, padding=1)
+        silence(self.out)
+
+    def forward(
+        self, half: Tensor, warped: Tensor, geometry: Tensor, teeth: Tensor | None
+    ) -> Tensor:
+        """Return `[B, 7, 2h, 2w]` (`[B, 4, 2h, 2w]` where nothing is unseen).
+
+        Args:
+            half: `[B, C, h / 2, w / 2]` the trunk's features.
+            warped: `[B, 3, 2h, 2w]` the warped portrait, 0-1.
+            geometry: `[B, GEOMETRY_CHANNELS, h / 2, w / 2]`.
+            teeth: `[B, 8, 2h, 2w]`, or None.
+        """
+        openings = upsample_flow(geometry[:, : self.OPENINGS], GEOMETRY_STRIDE)
+        trunk = F.pixel_shuffle(self.enlarge(half), 2)
+        seen = [trunk, F.pixel_unshuffle(warped * 2 - 1, 2), openings]
+        wanted = self.stem.in_channels - self.FROM_TRUNK - 12 - self.OPENINGS
+        if teeth is not None:
+            seen.append(F.pixel_unshuffle(teeth, 2))
+        elif wanted:
+            seen.append(openings.new_zeros(len(half), wanted, *openings.shape[-2:]))
+        wide = F.silu(self.stem(torch.cat(seen, dim=1)))
+        wide = wide + self.middle(F.silu(self.norm(wide)))
+        return F.pixel_shuffle(self.out(F.silu(self.norm(wide))), 2).float()
+
+
+class Enamel(nn.Module):
+    """Lays a person's teeth into an open mouth, coloured as the portrait's skin is lit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.colour = nn.Linear(COMPLEXION, 3)
+        nn.init.zeros_(self.colour.weight)
+        with torch.no_grad():
+            self.colour.bias.copy_(torch.tensor(ENAMEL).log())
+
+    def forward(self, colour: Tensor, teeth: Tensor, show: Tensor, skin: Tensor) -> Tensor:
+        """Return `[B, 3, h, w]`: `colour` with the teeth `[B, 8, h, w]` over it.
+
+        `show` `[B, 3, h, w]` holds the logits of lower and upper teeth and their light, `skin` the
+        `[B, COMPLEXION]` of `models.complexion`.
+        """
+        brightness = skin[:, :1].exp().sqrt()
+        tint = (brightness * self.colour(skin).exp())[:, :, None, None]
+        light = tint * show[:, 2:].clamp(-3, 1).exp()
+        for row in (1, 0):  # the upper teeth lie in front of the lower ones
+            enamel, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
+            opacity = visible * torch.sigmoid(show[:, row : row + 1] + TEETH_LOGIT)
+            colour = colour + opacity * (light * enamel - colour)
+        return colour
 
 
 class AnchoredTextures(nn.Module):

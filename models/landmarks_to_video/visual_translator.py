@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from models.checkpoints import load_checkpoint
 from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS
+from models.landmarks_to_video.dentition import Dentitions
 from models.landmarks_to_video.face_regions import (
     EYES,
     MOUTH,
@@ -31,7 +32,8 @@ from models.landmarks_to_video.face_regions import (
     window_origin,
 )
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, silence
-from models.landmarks_to_video.painter import Painter, PainterConfig, Window
+from models.landmarks_to_video.monochrome import Palette, read_palette
+from models.landmarks_to_video.painter import Painter, PainterConfig, Painting, Window
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,
@@ -43,6 +45,8 @@ from models.landmarks_to_video.warping import (
 from models.manifest import WEIGHTS
 
 CHECKPOINT = "visual_translator.safetensors"
+RESOLUTIONS = (CROP_SIZE, 2 * CROP_SIZE)
+"""Sides of the portrait crops that can be animated, px."""
 MOTION_STRIDE = 4
 """The motion network sees the face at a quarter of its resolution."""
 MOTION_UNIT = 4.0
@@ -60,6 +64,7 @@ class TranslatorConfig:
         default_factory=lambda: PainterConfig(widths=(24, 48, 64), blocks=(1, 1, 1))
     )
     motion_width: int = 32
+    dentitions: int = 8
 
     @classmethod
     def from_header(cls, sizes: dict[str, Any]) -> Self:
@@ -70,10 +75,11 @@ class TranslatorConfig:
                 landmark_widths=tuple(sizes[name]["landmark_widths"]),
                 blocks=tuple(sizes[name]["blocks"]),
                 shape_width=sizes[name]["shape_width"],
+                fine_width=sizes[name]["fine_width"],
             )
             for name in ("mouth", "eyes")
         }
-        return cls(**painters, motion_width=sizes["motion_width"])
+        return cls(**painters, motion_width=sizes["motion_width"], dentitions=sizes["dentitions"])
 
 
 class MotionNet(nn.Module):
@@ -115,20 +121,33 @@ class MotionNet(nn.Module):
 class PortraitFeatures:
     """What is kept of a portrait between frames, on the translator's device.
 
-    image `[1, 3, 256, 256]` float32 in 0-1, thumbnail `[1, 3, 64, 64]`, landmarks `[1, 79, 2]` px.
+    image: `[1, 3, S, S]` float32 in 0-1, S 256 or 512.
+    thumbnail: `[1, 3, 64, 64]`.
+    landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
+    teeth: `[1, 2, 4, 64, 128]` its own, or others that fit (`models.dentition`).
+    palette: the colours of a portrait that has but one hue, or None.
     """
 
     image: Tensor
     thumbnail: Tensor
     landmarks: Tensor
+    teeth: Tensor
+    palette: Palette | None = None
+
+    @property
+    def scale(self) -> int:
+        """Pixels of the image for each pixel of a 256 px crop: 1 or 2."""
+        return self.image.shape[-1] // CROP_SIZE
 
 
 @dataclass(frozen=True)
 class Layer:
     """What one painter laid over the warped portrait, and where.
 
-    origin: `[B, 2]` left and top of its window in the frame, whole px.
-    shift: `[B, 2, h, w]` what it adds to the flow beneath, px.
+    Of a frame of S px, h and w are S / 256 times the window's size.
+
+    origin: `[B, 2]` left and top of its window, whole px of a 256 px crop.
+    shift: `[B, 2, h, w]` what it adds to the flow beneath, px of a 256 px crop.
     colour: `[B, 3, h, w]` new colour, 0-1, already multiplied by its opacity.
     opacity: `[B, 1, h, w]` 0-1; what is left over, the warp shows through.
     """
@@ -143,8 +162,8 @@ class Layer:
 class Rendering:
     """Finished frames, and how they came about.
 
-    frames: `[B, 3, 256, 256]` float32, 0-1.
-    flow: `[B, 2, 64, 64]` backward flow, px of the crop.
+    frames: `[B, 3, S, S]` float32, 0-1, S that of the portrait.
+    flow: `[B, 2, 64, 64]` backward flow, px of a 256 px crop, whatever S.
     layers: one a painter, in the order they lie upon each other.
     """
 
@@ -162,6 +181,7 @@ class VisualTranslator(nn.Module):
         self.motion = MotionNet(config.motion_width)
         self.mouth = Painter(MOUTH, config.mouth)
         self.eyes = Painter(EYES, config.eyes)
+        self.dentitions = Dentitions(config.dentitions)
 
     @classmethod
     def load(cls, device: torch.device, path: Path = WEIGHTS / CHECKPOINT) -> Self:
@@ -177,17 +197,32 @@ class VisualTranslator(nn.Module):
 
     @torch.inference_mode()
     def prepare(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> PortraitFeatures:
-        """Take in a portrait crop `[256, 256, 3]` RGB and its landmarks `[79, 2]` px."""
+        """Take in a portrait crop `[S, S, 3]` RGB and its landmarks `[79, 2]`.
+
+        S is 256 or 512; landmarks are in px of a 256 px crop either way.
+
+        Raises:
+            ValueError: the crop has another size.
+        """
+        if crop.shape[:2] not in {(side, side) for side in RESOLUTIONS}:
+            raise ValueError(f"Crops are {RESOLUTIONS} px square; this one is {crop.shape[:2]}.")
         device = next(self.parameters()).device
         image = torch.from_numpy(np.array(crop)).to(device).permute(2, 0, 1)[None].float() / 255
         points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)[None]
-        return PortraitFeatures(image, F.avg_pool2d(image, MOTION_STRIDE), points)
+        scale = len(crop) // CROP_SIZE
+        return PortraitFeatures(
+            image=image,
+            thumbnail=F.avg_pool2d(image, MOTION_STRIDE * scale),
+            landmarks=points,
+            teeth=self.dentitions.of(image, points, scale),
+            palette=read_palette(image),
+        )
 
     @torch.inference_mode()
     def render(
         self, features: PortraitFeatures, landmarks: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
-        """Render `[B, 256, 256, 3]` RGB frames under landmarks `[B, 79, 2]` px."""
+        """Render `[B, S, S, 3]` RGB frames under landmarks `[B, 79, 2]`, px of a 256 px crop."""
         frames = self.animate(features, landmarks).frames
         pixels = (frames * 255).round().byte().permute(0, 2, 3, 1)
         return np.ascontiguousarray(pixels.cpu().numpy())
@@ -203,15 +238,16 @@ class VisualTranslator(nn.Module):
 
     def forward(self, features: PortraitFeatures, landmarks: Tensor) -> Rendering:
         """Render the portrait under landmarks `[B, 79, 2]` px."""
-        batch = len(landmarks)
+        batch, scale = len(landmarks), features.scale
         image = features.image.expand(batch, -1, -1, -1)
         source = features.landmarks.expand(batch, -1, -1)
         prior = spline_flow(source, landmarks)
         flow = prior + self._residual(features, prior, source, landmarks)
-        frame = sample(image, flow_coordinates(upsample_flow(flow, FLOW_STRIDE)))
+        places = flow_coordinates(upsample_flow(flow, FLOW_STRIDE * scale), 1 / scale)
+        frame = sample(image, places, scale)
         layers = []
         for painter in (self.mouth, self.eyes):
-            frame, layer = _paint_window(painter, frame, image, prior, source, landmarks)
+            frame, layer = _paint_window(painter, frame, features, prior, landmarks)
             layers.append(layer)
         return Rendering(frame.clamp(0, 1), flow, tuple(layers))
 
@@ -232,21 +268,36 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 
 def _paint_window(
-    painter: Painter, frame: Tensor, image: Tensor, prior: Tensor, source: Tensor, target: Tensor
+    painter: Painter, frame: Tensor, features: PortraitFeatures, prior: Tensor, target: Tensor
 ) -> tuple[Tensor, Layer]:
     """Paint a region over the warped frame, feathered, the less the nearer to rest it is."""
-    region = painter.region
+    region, batch, scale = painter.region, len(target), features.scale
+    image, source, teeth = (
+        t.expand(batch, *t.shape[1:]) for t in (features.image, features.landmarks, features.teeth)
+    )
     origin = window_origin(target, region)
     flow = cut(
         prior, origin // FLOW_STRIDE, region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
     )
-    window = Window(image, torch.zeros_like(origin), flow, source, target, origin)
-    weight = feather(region).to(frame) * _unrest(source, target, region)[:, None, None, None]
-    warped = cut(frame, origin, region.height, region.width)
-    painting = painter(window)
+    window = Window(image, torch.zeros_like(origin), flow, source, target, origin, teeth, scale)
+    painting: Painting = painter(window)
+    colour = features.palette.tint(painting.colour) if features.palette else painting.colour
+    weight = feather(region, scale=scale).to(frame) * _unrest(source, target, region).reshape(
+        -1, 1, 1, 1
+    )
     opacity = weight * (1 - painting.mask)
-    layer = Layer(origin, weight * painting.flow, opacity * painting.colour, opacity)
-    return paste(frame, torch.lerp(warped, painting.pixels, weight), origin), layer
+    layer = Layer(origin, weight * painting.flow, opacity * colour, opacity)
+    return _laid_over(frame, layer, painting, weight, scale), layer
+
+
+def _laid_over(
+    frame: Tensor, layer: Layer, painting: Painting, weight: Tensor, scale: int
+) -> Tensor:
+    """Return the frame with the painter's warp and, upon it, its colour."""
+    origin = layer.origin * scale
+    warped = cut(frame, origin, *weight.shape[-2:])
+    pixels = warped * (1 - weight) + weight * painting.mask * painting.warp + layer.colour
+    return paste(frame, pixels, origin)
 
 
 def _unrest(source: Tensor, target: Tensor, region: Region | None = None) -> Tensor:

@@ -31,8 +31,11 @@ def border_anchors(size: int = CROP_SIZE) -> Tensor:
     return grid[on_border]
 
 
-def pixel_grid(height: int, width: int, stride: int = 1) -> Tensor:
-    """Return `[height, width, 2]` pixel coordinates of the centres of `stride` x `stride` cells."""
+def pixel_grid(height: int, width: int, stride: float = 1) -> Tensor:
+    """Return `[height, width, 2]` pixel coordinates of the centres of `stride` x `stride` cells.
+
+    A stride of 1/2 gives the pixels of a picture twice as fine.
+    """
     offset = (stride - 1) / 2
     x, y = torch.meshgrid(
         torch.arange(width) * stride + offset, torch.arange(height) * stride + offset, indexing="xy"
@@ -135,9 +138,14 @@ def _kernel(squared: Tensor) -> Tensor:
     return squared * squared.clamp_min(1e-12).log()
 
 
-def sample(image: Tensor, coordinates: Tensor) -> Tensor:
-    """Read `[B, C, H, W]` bilinearly at pixel `coordinates` `[B, h, w, 2]`, the edge replicated."""
+def sample(image: Tensor, coordinates: Tensor, scale: int = 1) -> Tensor:
+    """Read `[B, C, H, W]` bilinearly at pixel `coordinates` `[B, h, w, 2]`, the edge replicated.
+
+    Where the picture has `scale` times the pixels that the coordinates count, they are converted.
+    """
     height, width = image.shape[-2:]
+    if scale != 1:
+        coordinates = (coordinates + 0.5) * scale - 0.5
     scale = coordinates.new_tensor([2 / (width - 1), 2 / (height - 1)])
     return F.grid_sample(
         image, coordinates * scale - 1, mode="bilinear", padding_mode="border", align_corners=True
@@ -149,7 +157,7 @@ def upsample_flow(flow: Tensor, factor: int) -> Tensor:
     return F.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def flow_coordinates(flow: Tensor, stride: int = 1) -> Tensor:
+def flow_coordinates(flow: Tensor, stride: float = 1) -> Tensor:
     """Add each cell's place to its flow `[B, 2, h, w]`; returns `[B, h, w, 2]` px."""
     height, width = flow.shape[-2:]
     return flow.permute(0, 2, 3, 1) + pixel_grid(height, width, stride).to(flow)
