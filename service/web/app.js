@@ -1,19 +1,19 @@
-// Posts the form as a job, follows it, and shows its video.
+// Submits the form as a job, follows the job, and shows its video.
 
 import { Problem, ask, follow } from "/web/jobs.js";
 import { addressOf } from "/web/key.js";
 
 const STAGES = {
-  fetching: "Getting your files",
-  listening: "Listening to the voice",
-  rendering: "Painting the frames",
-  storing: "Putting the video away",
+  fetching: "Fetching the files",
+  listening: "Analyzing the speech",
+  rendering: "Rendering the frames",
+  storing: "Storing the video",
 };
 
 const NOTICES = {
-  several_faces: "The portrait shows several faces; the largest one speaks.",
+  several_faces: "The portrait shows several faces. The largest one was used.",
   face_on_its_side: "The face lies on its side. If the portrait should be upright, turn it first.",
-  visible_mark: "Whoever runs this service has every video marked as AI.",
+  visible_mark: "The operator of this service marks every video as AI.",
 };
 
 const find = (id) => document.getElementById(id);
@@ -58,7 +58,7 @@ function showWork(job) {
     say(`${STAGES[job.stage]} · ${percent} %`);
   } else {
     bar.removeAttribute("value");
-    say(job ? `Waiting, number ${job.queue_position ?? "?"} in the queue` : "Sending your files");
+    say(job ? `Waiting, number ${job.queue_position ?? "?"} in the queue` : "Uploading the files");
   }
 }
 
@@ -80,14 +80,14 @@ async function showEnd(job) {
   find("video").src = find("download").href = await addressOf(ours(job.links.video));
   find("video").poster = job.links.poster ? await addressOf(ours(job.links.poster)) : "";
   find("download").download = `${job.id}.mp4`;
-  find("heard").textContent = `Heard in the voice: ${job.emotion.emotion}`;
+  find("heard").textContent = `Detected emotion: ${job.emotion.emotion}`;
   find("probabilities").replaceChildren(...Object.entries(job.emotion.probabilities).flatMap(bar));
   find("notices").replaceChildren(...job.notices.map(notice));
   find("result").hidden = false;
   find("result").focus();
 }
 
-// The page's policy keeps to its own origin.
+// The content security policy only allows the page's own origin, so avoid redirects to the object store.
 const ours = (path) => `${path}?redirect=false`;
 
 function bar([emotion, probability]) {

@@ -1,4 +1,4 @@
-// Speaks to the service about jobs: asks once, or follows one to its end.
+// The client for the jobs API: sends single requests, or follows a job until it ends.
 
 import { fetchWithKey } from "/web/key.js";
 
@@ -12,15 +12,15 @@ export async function ask(path, init) {
   try {
     answer = await fetchWithKey(path, init);
   } catch {
-    throw new Problem("The service cannot be reached. Is it running?");
+    throw new Problem("Could not connect to the service. Is it running?");
   }
   const document = await answer.json();
   if (!answer.ok) throw new Problem(document.detail);
   return document;
 }
 
-// Yields the job now and after each change, until it has ended. A lost connection is taken up
-// again where it broke off.
+// Yields the job now and after each change, until it has ended. Resumes the event stream after a
+// lost connection.
 export async function* follow(job) {
   yield job;
   let id = "";
@@ -34,17 +34,17 @@ export async function* follow(job) {
       }
     } catch (error) {
       if (error instanceof Problem) throw error;
-      console.warn("The connection is lost", error);
+      console.warn("Lost the connection", error);
     }
     await new Promise((resume) => setTimeout(resume, PAUSE));
   }
-  throw new Problem("The service cannot be reached any more. The job may still be finished.");
+  throw new Problem("Lost the connection to the service. The job may still finish.");
 }
 
-// Yields server-sent events; EventSource would do, but sends no key.
+// Yields server-sent events. EventSource cannot send an API key.
 async function* events(path, id) {
   const answer = await fetchWithKey(path, { headers: id ? { "Last-Event-ID": id } : {} });
-  if (answer.status >= 500) throw new Error(`The service answers ${answer.status}.`);
+  if (answer.status >= 500) throw new Error(`The service responded with ${answer.status}.`);
   if (!answer.ok) throw new Problem((await answer.json()).detail);
   let text = "";
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -1,10 +1,10 @@
-// Asks for an API key when the service does, and keeps it until the tab is closed.
+// Asks for an API key if the service requires one, and stores it until the tab is closed.
 
 const NAME = "amigo-key";
 const dialog = document.getElementById("key-dialog");
 const field = document.getElementById("key");
 
-// Like fetch, with the key; a visitor who gives none gets the refusal.
+// Like fetch, with the API key. Returns the 401 response if the user cancels the dialog.
 export async function fetchWithKey(path, init = {}) {
   for (;;) {
     const answer = await fetch(path, { ...init, headers: { ...init.headers, ...authorization() } });
@@ -16,7 +16,7 @@ export async function fetchWithKey(path, init = {}) {
   }
 }
 
-// The address under which an element shows what lies behind a path; elements send no key.
+// Returns a URL that an element can load. Elements cannot send an API key.
 export async function addressOf(path) {
   if (!sessionStorage.getItem(NAME)) return path;
   return URL.createObjectURL(await (await fetchWithKey(path)).blob());

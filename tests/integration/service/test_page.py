@@ -93,7 +93,7 @@ def test_a_visitor_sees_place_progress_and_time_left_also_when_the_connection_is
     page.locator("#eta", has_text="About 1 s left").wait_for()
     job_id = next(storage.objects("jobs/")).key.split("/")[1]
     store.claim(job_id)
-    page.locator("#stage", has_text="Getting your files").wait_for()
+    page.locator("#stage", has_text="Fetching the files").wait_for()
     store.advance(job_id, 1, Stage.RENDERING, 0.42)
     page.locator("#stage", has_text="42 %").wait_for()
     store.fail(job_id, 1, FAILURE)
