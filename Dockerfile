@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # Two images from one file:
-#   docker build --target service -t amigo-service .   the HTTP floor and the housekeeping, no torch
-#   docker build --target worker  -t amigo-worker .    the GPU floor, CUDA torch, weights inside
+#   docker build --target service -t amigo-service .   HTTP service, housekeeping and webhooks, without torch
+#   docker build --target worker  -t amigo-worker .    worker with CUDA torch and the weights
 
 FROM python:3.11-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 \
@@ -11,7 +11,7 @@ ENV PYTHONUNBUFFERED=1 \
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin amigo
 WORKDIR /app
 
-# The requirements alone: these layers last until a pin changes, whatever happens to the code.
+# Only the requirements: these layers stay cached until a pin changes, regardless of code changes.
 FROM base AS requirements
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_CONSTRAINT=/app/constraints.txt
@@ -24,8 +24,8 @@ FROM requirements AS service-requirements
 RUN --mount=type=cache,target=/root/.cache/pip pip install '.[service]'
 
 FROM requirements AS worker-requirements
-# MediaPipe's own requirements would pull in a numpy of three years ago: pyproject.toml names those
-# that it really needs.
+# MediaPipe's declared requirements would install an outdated numpy: pyproject.toml lists the packages
+# that it actually needs.
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install '.[worker]' && pip install --no-deps mediapipe==0.10.21
@@ -40,7 +40,7 @@ COPY service service
 COPY workers workers
 COPY client client
 USER 10001
-# The path is for `amigo keys`, whose script lies elsewhere.
+# PYTHONPATH is for `amigo keys`, whose script is in another directory.
 ENV AMIGO_LISTEN_HOST=0.0.0.0 \
     AMIGO_AUTHENTICATION=keys \
     PYTHONPATH=/app
@@ -51,7 +51,7 @@ CMD ["python", "-m", "service"]
 
 FROM base AS worker
 COPY --from=worker-requirements /opt/venv /opt/venv
-# The weights change seldom and weigh most: before the code.
+# The weights are large and rarely change, so they come before the code.
 COPY models/weights models/weights
 COPY jobs jobs
 COPY models/*.py models/

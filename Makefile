@@ -6,10 +6,10 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test faults chaos fuzz test-gpu check audit lock locked format bench evaluate data-given clean
 
-help:  ## list these verbs
+help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
-# One stamp a set of extras: nothing is installed again until a requirement changes.
+# One stamp file per set of extras: nothing is reinstalled until a requirement changes.
 $(VENV)/standalone.stamp: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once, about a minute)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "AMIGO needs Python 3.11 or newer.")'
@@ -22,29 +22,29 @@ $(VENV)/dev.stamp: $(VENV)/standalone.stamp
 	@$(PIP) -e '.[dev]'
 	@touch $@
 
-demo: $(VENV)/standalone.stamp  ## turn the example portrait and speech into out/demo.mp4 over HTTP
+demo: $(VENV)/standalone.stamp  ## generate out/demo.mp4 from the example portrait and speech over HTTP
 	@$(BIN)/amigo demo
 
 serve: $(VENV)/standalone.stamp  ## run the whole system on this machine and print its URL
 	@$(BIN)/amigo serve
 
-test: $(VENV)/dev.stamp  ## run every test; what this machine lacks is skipped by name
+test: $(VENV)/dev.stamp  ## run all tests; tests that need missing tools are skipped and listed
 	@$(BIN)/pytest
 
-faults: $(VENV)/dev.stamp  ## kill every process at every step of a job's story, and check what was promised
+faults: $(VENV)/dev.stamp  ## kill every process at every step of a job and check the guarantees
 	@$(BIN)/pytest tests/faults -m ""
 
-chaos: $(VENV)/dev.stamp  ## break a loaded system at random and check every promise: make chaos [MINUTES=10] [SEED=1]
+chaos: $(VENV)/dev.stamp  ## inject random faults under load and check the guarantees: make chaos [MINUTES=10] [SEED=1]
 	@$(BIN)/python -m tests.faults.chaos --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
-fuzz: $(VENV)/dev.stamp  ## throw damaged files and requests at every parser: make fuzz MINUTES=10
+fuzz: $(VENV)/dev.stamp  ## fuzz every parser with damaged files and requests: make fuzz MINUTES=10
 	@$(BIN)/pytest tests/security -m thorough
 	@$(BIN)/python -m tests.security.fuzz --minutes $(or $(MINUTES),10)
 
 test-gpu: $(VENV)/dev.stamp  ## run the tests that need a CUDA device
 	@$(BIN)/pytest tests/gpu
 
-check: $(VENV)/dev.stamp  ## formatting, lint, types, import rules, container files
+check: $(VENV)/dev.stamp  ## check formatting, lint, types, import rules and container files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -55,23 +55,23 @@ check: $(VENV)/dev.stamp  ## formatting, lint, types, import rules, container fi
 audit: $(VENV)/dev.stamp  ## look for known vulnerabilities in the pinned packages
 	@$(BIN)/python .ci/audit.py
 
-lock: $(VENV)/dev.stamp  ## write down the digests of every pinned package's files
+lock: $(VENV)/dev.stamp  ## write the file digests of all pinned packages to requirements.lock
 	@$(BIN)/uv pip compile --quiet constraints.txt --no-deps --no-emit-package torch \
 		--generate-hashes --no-header --no-annotate --output-file requirements.lock
 
-locked:  ## install every package but torch, from files with those digests alone
+locked:  ## install all packages except torch, with verified digests
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r requirements.lock
 
-format: $(VENV)/dev.stamp  ## format the code and fix what ruff can
+format: $(VENV)/dev.stamp  ## format the code and apply ruff's fixes
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/dev.stamp  ## measure this machine: seconds a stage, real-time factor, requests a second, error of the ETA
+bench: $(VENV)/dev.stamp  ## benchmark this machine: seconds per stage, real-time factor, requests per second, ETA error
 	@$(BIN)/python -m benchmarks
 
-evaluate: data-given $(VENV)/dev.stamp  ## measure both stages: make evaluate DATA=folder [OUT=out/evaluation] [CLIPS=n]
+evaluate: data-given $(VENV)/dev.stamp  ## evaluate both stages: make evaluate DATA=folder [OUT=out/evaluation] [CLIPS=n]
 	@$(BIN)/python -m models.evaluation --data $(DATA) --out $(or $(OUT),out/evaluation) $(if $(CLIPS),--clips $(CLIPS))
 
 data-given:

@@ -1,10 +1,12 @@
-"""Looks for known vulnerabilities in what constraints.txt pins: `make audit`.
+"""Check the packages pinned in constraints.txt for known vulnerabilities: `make audit`.
 
-    0    none is known, and every package was looked up
-    1    some are known, or some packages could not be looked up
-    2    nothing could be looked up; 0 instead where AMIGO_AUDIT=offline says that this is known
+Exit status:
 
-pip-audit itself calls it a success when no package could be looked up.
+    0    no known vulnerabilities, and every package was looked up
+    1    known vulnerabilities, or some packages could not be looked up
+    2    no package could be looked up; 0 instead with AMIGO_AUDIT=offline
+
+pip-audit itself reports success if no package could be looked up.
 """
 
 import json
@@ -18,7 +20,7 @@ from typing import Any
 CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 
 SERVICES = ("pypi", "osv")
-"""Who is asked for vulnerabilities, the next one only when the one before knows nothing."""
+"""Vulnerability services in order; the next one is only queried if the previous one knows nothing."""
 
 TIMEOUT_SECONDS = 15
 
@@ -26,7 +28,7 @@ Packages = Sequence[Mapping[str, Any]]
 
 
 def look_up(service: str) -> Packages:
-    """Return what a service knows of each package; none when it does not answer."""
+    """Return a service's findings for each package; empty if it does not respond."""
     command = (
         *(sys.executable, "-m", "pip_audit", f"--requirement={CONSTRAINTS}"),
         *("--no-deps", "--disable-pip", "--format=json", "--progress-spinner=off"),
@@ -41,9 +43,9 @@ def look_up(service: str) -> Packages:
 
 
 def judge(packages: Packages, *, is_offline: bool) -> tuple[int, list[str]]:
-    """Return the exit status and the lines that tell it."""
+    """Return the exit status and the report lines."""
     if not packages:
-        return (0 if is_offline else 2), ["Not audited: no vulnerability service answers here."]
+        return (0 if is_offline else 2), ["Not audited: no vulnerability service responded."]
     flaws = [line for package in packages for line in _flaws(package)]
     unknown = [package["name"] for package in packages if not _is_known(package)]
     lines = [*flaws, f"{len(packages) - len(unknown)} of {len(packages)} packages audited."]
@@ -63,7 +65,7 @@ def _flaws(package: Mapping[str, Any]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Ask one service after the other, tell what is known, and exit accordingly."""
+    """Query one service after the other, print the findings, and exit accordingly."""
     found = next(filter(None, map(look_up, SERVICES)), ())
     status, lines = judge(found, is_offline=os.environ.get("AMIGO_AUDIT") == "offline")
     print("\n".join(lines))

@@ -52,7 +52,7 @@ def test_every_locked_package_has_the_digests_of_its_files() -> None:
         ([GOOD], 0, ["1 of 1 packages audited"]),
         ([GOOD, BAD], 1, ["old 1.0: PYSEC-1, fixed in 1.1", "PYSEC-2, fixed in no version"]),
         ([GOOD, UNKNOWN], 1, ["1 of 2 packages audited", "Not audited: strange"]),
-        ((), 2, ["Not audited: no vulnerability service answers"]),
+        ((), 2, ["Not audited: no vulnerability service responded"]),
     ],
 )
 def test_an_audit_passes_only_when_all_was_looked_up_and_is_good(
@@ -66,6 +66,6 @@ def test_an_audit_passes_only_when_all_was_looked_up_and_is_good(
 def test_where_it_is_known_that_nobody_answers_an_audit_says_so_and_passes() -> None:
     assert judge((), is_offline=True) == (
         0,
-        ["Not audited: no vulnerability service answers here."],
+        ["Not audited: no vulnerability service responded."],
     )
     assert judge([BAD], is_offline=True)[0] == 1
