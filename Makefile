@@ -2,6 +2,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
+# Test processes; tests/conftest.py decides which tests share one.
+TEST_PROCESSES ?= 2
+TEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
+# The tests start hundreds of processes; each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test faults chaos fuzz test-gpu check audit lock locked format bench evaluate data-given clean
@@ -29,7 +34,7 @@ serve: $(VENV)/standalone.stamp  ## run the whole system on this machine and pri
 	@$(BIN)/amigo serve
 
 test: $(VENV)/dev.stamp  ## run all tests; tests that need missing tools are skipped and listed
-	@$(BIN)/pytest
+	@$(TEST)
 
 faults: $(VENV)/dev.stamp  ## kill every process at every step of a job and check the guarantees
 	@$(BIN)/pytest tests/faults -m ""

@@ -1,6 +1,8 @@
 """The real Valkey and the real SeaweedFS, for tests that ask for them."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -14,6 +16,36 @@ from jobs.storage import ObjectStorage
 from jobs.store import JobStore
 
 Server = TypeVar("Server")
+
+TESTS = Path(__file__).parent
+
+# The tests and the processes they start share few cores; more threads would only wait and spin.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+SHARED_FOLDERS = ("e2e",)
+"""Folders whose tests share one running system; a second process would start a second one."""
+
+SLOWEST_FIRST = ("e2e", "faults", "security", "integration")
+"""Slowest folders, run first so that the short tests fill the end of the run."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a system in one process, and run the slowest folders first."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item.path.relative_to(TESTS))))
+    items.sort(key=lambda item: rank_of(item.path.relative_to(TESTS)))
+
+
+def group_of(path: Path) -> str:
+    """Return the group that runs in one process: the module or its folder."""
+    return path.parts[0] if path.parts[0] in SHARED_FOLDERS else path.as_posix()
+
+
+def rank_of(path: Path) -> int:
+    """Return the rank of the folder in the run."""
+    folder = path.parts[0]
+    return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
 
 
 @pytest.fixture(scope="session")
