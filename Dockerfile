@@ -33,9 +33,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM base AS service
 COPY --from=service-requirements /opt/venv /opt/venv
 COPY jobs jobs
-COPY models/*.py models/
-COPY models/decoding models/decoding
-COPY models/face models/face
+COPY media media
 COPY service service
 COPY workers workers
 COPY client client
@@ -54,8 +52,8 @@ COPY --from=worker-requirements /opt/venv /opt/venv
 # The weights are large and rarely change, so they come before the code.
 COPY models/weights models/weights
 COPY jobs jobs
+COPY media media
 COPY models/*.py models/
-COPY models/decoding models/decoding
 COPY models/face models/face
 COPY models/speech_to_landmarks models/speech_to_landmarks
 COPY models/landmarks_to_video models/landmarks_to_video

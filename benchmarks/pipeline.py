@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 from typing import Literal, TypeVar
 
 from benchmarks.machine import machine, peak_memory
-from models.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
-from models.face.portrait import read_portrait
+from media.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
+from media.picture import read_portrait
+from media.video import encode_video
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
-from models.video import encode_video
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RUNS = 3

@@ -72,9 +72,9 @@ def generate(
 ) -> None:
     """Make a video in this process, without a service."""
     from client.generation import generate
+    from media.emotions import Emotion
+    from media.errors import MediaError
     from models.checkpoints import CheckpointError
-    from models.emotions import Emotion
-    from models.errors import MediaError
     from models.options import SynthesisOptions
 
     with complaining(MediaError, CheckpointError), progress_bar(console) as bar:

@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from client.progress import Bar
-from models.audio import FRAME_RATE, read_waveform
-from models.emotions import EMOTIONS
-from models.face.portrait import read_portrait
-from models.mark import Mark
+from media.audio import FRAME_RATE, read_waveform
+from media.emotions import EMOTIONS
+from media.picture import read_portrait
+from media.provenance import Provenance
+from media.video import encode_video
+from media.watermark import Mark
+from models.manifest import weights_digest
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
-from models.provenance import Provenance
-from models.video import encode_video
 
 
 @dataclass
@@ -93,7 +94,7 @@ def generate(
     bar.show("listening", 0.0)
     synthesis = pipeline(image, waveform, options)
     output.parent.mkdir(parents=True, exist_ok=True)
-    provenance = Provenance.now()
+    provenance = Provenance.now(weights=weights_digest())
     with _timed(steps, "render_and_encode"):
         frames = _counted(synthesis, bar)
         if mark:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from models.emotions import Emotion
+from media.emotions import Emotion
 
 
 @dataclass(frozen=True)

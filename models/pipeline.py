@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.audio import SAMPLES_PER_FRAME
-from models.emotions import EMOTIONS
+from media.audio import SAMPLES_PER_FRAME
+from media.emotions import EMOTIONS
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmark_track import LandmarkTrack
 from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector

@@ -12,7 +12,7 @@ from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
 from jobs.webhooks import WebhookOutbox
-from models.decoding.decoder import Decoder
+from media.sandbox.decoder import Decoder
 from service.limits import RequestLimits
 from service.metrics import ServiceMetrics
 from service.settings import ServiceSettings

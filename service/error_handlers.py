@@ -25,7 +25,7 @@ from jobs.errors import (
     StoreUnavailable,
     TooManyJobs,
 )
-from models.errors import DecoderUnavailable, MediaError
+from media.errors import DecoderUnavailable, MediaError
 from service.observation import request_id
 from service.problems import Problem, ProblemType, problem_response
 from service.repetition import in_progress

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from starlette.responses import RedirectResponse, StreamingResponse
 
 from jobs.storage import ObjectStorage
-from models.emotions import EMOTIONS
+from media.emotions import EMOTIONS
 from service.conditional import (
     ByteRange,
     RangeNotSatisfiable,

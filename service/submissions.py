@@ -12,7 +12,7 @@ from jobs.job import IdempotencyKey, Job
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage, audio_key, job_prefix, portrait_key, request_key
 from jobs.store import JobStore
-from models.decoding.decoder import Decoder
+from media.sandbox.decoder import Decoder
 from service.caller import Caller
 from service.requests import InputName
 from service.uploads import Upload

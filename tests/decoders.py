@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, read_waveform
-from models.decoding.decoder import Decoder
-from models.face.portrait import read_portrait
+from media.audio import SAMPLE_RATE, read_waveform
+from media.picture import read_portrait
+from media.sandbox.decoder import Decoder
 
 
 class DirectDecoder(Decoder):

@@ -22,7 +22,7 @@ from celery.signals import heartbeat_sent, setup_logging, worker_process_init, w
 from jobs.queue import JobQueue, create_celery
 from jobs.storage import ObjectStorage
 from jobs.store import JobStore
-from models.decoding.decoder import Decoder
+from media.sandbox.decoder import Decoder
 from workers.health import is_child_ready, start_pulse
 from workers.inputs import Inputs
 from workers.outbound import Outbound

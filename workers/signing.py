@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from PIL import Image
 
 from jobs.errors import Unavailable
-from models.provenance import MODEL, SOURCE_TYPE, Provenance
+from media.provenance import MODEL, SOURCE_TYPE, Provenance
+from models.manifest import weights_digest
 from workers.settings import WorkerSettings
 
 MP4, JPEG = "video/mp4", "image/jpeg"
@@ -88,7 +89,7 @@ class ManifestSigner:
         Raises:
             SigningFailed: it does not.
         """
-        (self._untimed or self).sign(_blank(), JPEG, Provenance.now())
+        (self._untimed or self).sign(_blank(), JPEG, Provenance.now(weights=weights_digest()))
 
     def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
         """Put a signed manifest in a file.

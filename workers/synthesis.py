@@ -31,15 +31,16 @@ from jobs.storage import (
     video_key,
 )
 from jobs.store import JobStore
-from models.audio import FRAME_RATE, SAMPLE_RATE
-from models.decoding.decoder import Decoder
-from models.emotions import Emotion
-from models.errors import MediaError
-from models.mark import Mark
+from media.audio import FRAME_RATE, SAMPLE_RATE
+from media.emotions import Emotion
+from media.errors import MediaError
+from media.poster import make_poster
+from media.provenance import Provenance
+from media.sandbox.decoder import Decoder
+from media.video import encode_video
+from media.watermark import Mark
+from models.manifest import weights_digest
 from models.options import SynthesisOptions
-from models.poster import make_poster
-from models.provenance import Provenance
-from models.video import encode_video
 from workers.heartbeat import Heartbeat, Limit
 from workers.inputs import InputNotFetched, Inputs
 from workers.metrics import FAILURES, JOB_SECONDS, JOBS, STAGE_TIMEOUTS, Outcome
@@ -153,7 +154,7 @@ class Synthesizer:
             progress.enter(Stage.RENDERING, limit)
             video = Path(folder) / "video.mp4"
             frames = progress.follow(self._frames(job, synthesis), synthesis.num_frames)
-            provenance = Provenance.now(job.id)
+            provenance = Provenance.now(job.id, weights=weights_digest())
             encode_video(video, frames, waveform, provenance=provenance)
 
             progress.enter(Stage.STORING, self.settings.storing_seconds)

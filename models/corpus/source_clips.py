@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
+from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
+from media.errors import AudioSilent
 from models.corpus.alignment import AlignedClip, align
-from models.errors import AudioSilent
 from models.speech_to_landmarks.speech_encoder import STATE_RATE, STATES_PER_FRAME
 
 Array = NDArray[np.float32]

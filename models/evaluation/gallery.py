@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.audio import FRAME_RATE, read_waveform
-from models.emotions import EMOTIONS, Emotion
+from media.audio import FRAME_RATE, read_waveform
+from media.emotions import EMOTIONS, Emotion
+from media.picture import read_portrait
 from models.evaluation.held_out import spread
 from models.evaluation.pictures import caption
-from models.face.portrait import read_portrait
 from models.metrics.definitions import lip_opening
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import read_waveform
+from media.audio import read_waveform
 from models.corpus.alignment import hold_still
 from models.corpus.manifest import clip_rows
 from models.corpus.source_clips import fit_length, overlap, read_clips

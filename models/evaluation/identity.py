@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from media.video import read_frames
 from models.evaluation.held_out import HeldOutClip, spread
 from models.evaluation.judges import Network, embed
 from models.evaluation.report import Row, Table
 from models.evaluation.whole_path import video_path
 from models.metrics.definitions import identity_similarity
 from models.pipeline import TalkingFacePipeline
-from models.video import read_frames
 
 Frames = NDArray[np.uint8]
 

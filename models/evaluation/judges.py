@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLES_PER_FRAME
+from media.audio import SAMPLES_PER_FRAME
 from models.evaluation.dlib_identity import find_dlib_network, load_dlib_identity
 from models.metrics.definitions import frechet_distance, sync_confidence
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from models.audio import FRAME_RATE
-from models.emotions import EMOTIONS
+from media.audio import FRAME_RATE
+from media.emotions import EMOTIONS
 from models.evaluation.held_out import spread
 from models.evaluation.stage_one import LandmarkScore
 from models.landmarks_to_video.visual_translator import VisualTranslator

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.audio import read_waveform
+from media.audio import read_waveform
+from media.emotions import EMOTIONS
 from models.corpus.alignment import RIGID, align
 from models.corpus.manifest import largest_set
-from models.emotions import EMOTIONS
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.report import Row, Table
 from models.face.landmark_motion import LandmarkMotion

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from media.video import encode_video, read_frames
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.judges import Judges, fid
 from models.evaluation.report import Row, Table
@@ -15,7 +16,6 @@ from models.evaluation.stage_one import LAG_NOTE
 from models.metrics.definitions import LipFigures, compare_lips, correlate, lip_opening
 from models.metrics.lip_sync import MAX_LAG, speech_envelope
 from models.pipeline import TalkingFacePipeline
-from models.video import encode_video, read_frames
 
 Frames = NDArray[np.uint8]
 

@@ -6,8 +6,8 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import FRAME_RATE
-from models.provenance import Provenance
+from media.audio import FRAME_RATE
+from media.provenance import Provenance
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import NoFace
-from models.face.cropping import Square, crop_square, cut_tiles
+from media.errors import NoFace
+from media.geometry import Square, crop_square, cut_tiles
 from models.face.native_logs import chatter_left_out
 
 NUM_LANDMARKS = 79

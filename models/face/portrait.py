@@ -1,25 +1,18 @@
-"""The portrait: read from a picture file, checked, and cropped like the training clips."""
+"""The portrait: its face found, checked, and cropped like the training clips."""
 
 from dataclasses import dataclass
-from io import BytesIO
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from models.errors import (
+from media.errors import (
     FaceCutOff,
     FaceTooSmall,
     FaceTurnedAway,
     NoFace,
-    PortraitError,
-    PortraitTooManyPixels,
-    PortraitTooSmall,
-    PortraitUnreadable,
 )
-from models.face.cropping import Square, crop_square, rotation
+from media.geometry import Square, crop_square, rotation
 from models.face.landmarks import (
     BROWS,
     CROP_EYE_LEVEL,
@@ -32,9 +25,6 @@ from models.face.landmarks import (
     lean,
 )
 
-MAX_PIXELS = 50_000_000
-MIN_SIDE = 64
-"""Pixels."""
 MIN_INTEROCULAR = 24.0
 """Pixels between the eyes' centres; below, a crop is enlarged more than 2.5 times."""
 MAX_YAW, MAX_PITCH = 45.0, 40.0
@@ -51,19 +41,6 @@ ON_ITS_SIDE = 60.0
 
 SEVERAL_FACES = "several_faces"
 FACE_ON_ITS_SIDE = "face_on_its_side"
-
-_FORMATS = ("JPEG", "PNG", "WEBP")
-_ORIENTATION_TAG = 0x0112
-# EXIF 2.32, table 6: what undoes each orientation.
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 class Detector(Protocol):
@@ -108,31 +85,6 @@ class Portrait:
         return crop_square(self.image, self.box, size)
 
 
-def read_portrait(source: bytes | Path) -> NDArray[np.uint8]:
-    """Decode a JPEG, PNG or WEBP picture to upright RGB `[H, W, 3]`, transparency on white.
-
-    Of an animation, the first picture is used. The size is checked before any pixel is decoded.
-
-    Raises:
-        PortraitUnreadable, PortraitTooManyPixels, PortraitTooSmall.
-    """
-    content = source if isinstance(source, bytes) else source.read_bytes()
-    try:
-        return np.array(_flatten(_turn_upright(_open(content))))
-    except (PortraitError, MemoryError):
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PortraitTooManyPixels(
-            f"The picture has far more pixels than are decoded; up to {MAX_PIXELS:,} are accepted."
-        ) from error
-    # Pillow's decoders let errors of a dozen kinds escape from damaged files.
-    except Exception as error:
-        raise PortraitUnreadable(
-            "The picture is broken, cut short or of another kind, whatever its name says; "
-            "a whole JPEG, PNG or WEBP picture is accepted."
-        ) from error
-
-
 def crop_portrait(image: NDArray[np.uint8], detector: Detector) -> Portrait:
     """Find the largest face of an RGB picture `[H, W, 3]` and place its crop.
 
@@ -166,50 +118,6 @@ def head_turn(landmarks: NDArray[np.float32]) -> tuple[float, float]:
     yaw = np.arctan2(across, 0.639)
     pitch = np.arctan2(down - 0.32, 0.35 - 0.112 * down)
     return float(np.degrees(yaw)), float(np.degrees(pitch))
-
-
-def _open(content: bytes) -> Image.Image:
-    file = Image.open(BytesIO(content), formats=_FORMATS)
-    _check_size(*file.size)
-    return file
-
-
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_PIXELS:
-        raise PortraitTooManyPixels(
-            f"The picture has {width} x {height} pixels; up to {MAX_PIXELS:,} in all are accepted."
-        )
-    if min(width, height) < MIN_SIDE:
-        raise PortraitTooSmall(
-            f"The picture has {width} x {height} pixels; "
-            f"at least {MIN_SIDE} x {MIN_SIDE} are needed."
-        )
-
-
-def _turn_upright(picture: Image.Image) -> Image.Image:
-    picture.load()
-    try:
-        orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
-    except SyntaxError:
-        # The EXIF block is garbage, which says nothing about the pixels.
-        orientation = 1
-    transpose = _UPRIGHT.get(orientation)
-    return picture if transpose is None else picture.transpose(transpose)
-
-
-def _flatten(picture: Image.Image) -> Image.Image:
-    """Convert any mode to RGB, with white where the picture is transparent.
-
-    Each step lets go of the one before, which may take hundreds of megabytes.
-    """
-    if picture.mode.startswith("I"):
-        # 16 bits a pixel, which Pillow would clip and not scale.
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")
 
 
 def _find_faces(image: NDArray[np.uint8], detector: Detector) -> list[NDArray[np.float32]]:

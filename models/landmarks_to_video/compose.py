@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from models.face.cropping import Square, crop_square, rotation
+from media.geometry import Square, crop_square, rotation
 from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.visual_translator import Layer, Rendering
 from models.landmarks_to_video.warping import FLOW_STRIDE

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.emotions import EMOTIONS, Emotion
+from media.emotions import EMOTIONS, Emotion
 from models.face.landmarks import MOUTH, interocular
 from models.face.retargeting import LOWER_INNER, UPPER_INNER
 

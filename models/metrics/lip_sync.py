@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames, read_waveform
+from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames, read_waveform
+from media.video import read_frames
 from models.face.landmarks import LandmarkDetector
 from models.metrics.definitions import correlate, lip_opening
-from models.video import read_frames
 
 MAX_LAG = 3
 """Frames at 25 fps that lips may lead or trail the sound; viewers notice more."""

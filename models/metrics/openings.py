@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from models.audio import FRAME_RATE
+from media.audio import FRAME_RATE
 
 COLOURS = {"real": "black", "generated": "tab:red", "static": "lightgrey"}
 """By the first word of a curve's name."""

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.emotions import EMOTIONS
+from media.emotions import EMOTIONS
 from models.face.landmarks import MOUTH, NUM_LANDMARKS
 from models.speech_to_landmarks.prosody import CHANNELS
 

@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLES_PER_FRAME, num_frames
+from media.audio import SAMPLES_PER_FRAME, num_frames
+from media.emotions import EMOTIONS, Emotion
 from models.checkpoints import load_checkpoint
-from models.emotions import EMOTIONS, Emotion
 from models.face.landmark_motion import LandmarkMotion, draw_blinks, draw_head_motion
 from models.manifest import WEIGHTS
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME

@@ -6,7 +6,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from models.emotions import EMOTIONS, Emotion
+from media.emotions import EMOTIONS, Emotion
 from models.face.landmarks import NUM_LANDMARKS
 from models.speech_to_landmarks.emotion_encoder import (
     AudioEmotionEncoder,

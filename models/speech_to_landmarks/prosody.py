@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.audio import SAMPLE_RATE
+from media.audio import SAMPLE_RATE
 from models.speech_to_landmarks.spectrogram import HOP, MELS, log_mel_spectrogram
 
 CHANNELS = 2 * MELS + 3

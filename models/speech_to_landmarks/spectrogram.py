@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLE_RATE
+from media.audio import SAMPLE_RATE
 
 HOP = 160
 """Samples between two spectrogram frames: 10 ms."""

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames
+from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames
 from models.checkpoints import load_checkpoint
 from models.manifest import WEIGHTS
 from models.speech_to_landmarks.spectrogram import MELS, log_mel_spectrogram

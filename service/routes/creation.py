@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from jobs.errors import JobNotFound, JobsError, StoreUnavailable
 from jobs.job import Job
 from jobs.keys import Scope
-from models.errors import DecoderUnavailable, MediaError
+from media.errors import DecoderUnavailable, MediaError
 from service.auth import CallerDep, require_room, require_scope
 from service.caller import Caller
 from service.components import AppComponents, Components

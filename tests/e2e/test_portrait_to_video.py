@@ -11,11 +11,11 @@ from PIL import Image
 
 from client import AmigoClient, ApiProblem, JobView
 from deploy.standalone import Standalone
-from models.audio import num_frames, read_waveform
+from media.audio import num_frames, read_waveform
+from media.video import read_frames
 from models.face.landmarks import LandmarkDetector
 from models.metrics.definitions import lip_opening
 from models.metrics.lip_sync import MIN_OPENING_RANGE, measure_lip_sync
-from models.video import read_frames
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)

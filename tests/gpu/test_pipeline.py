@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.audio import SAMPLE_RATE, read_waveform
-from models.face.portrait import read_portrait
+from media.audio import SAMPLE_RATE, read_waveform
+from media.picture import read_portrait
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
 

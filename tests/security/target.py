@@ -11,7 +11,7 @@ from redis import Redis
 
 from jobs.settings import Settings
 from jobs.storage import ObjectStorage
-from models.decoding.confinement import LIMITS
+from media.sandbox.confinement import LIMITS
 from tests.processes import RunningService, running_service
 from tests.security.bait import Listener
 from tests.security.footprint import MEBIBYTE, family, measured

@@ -11,8 +11,8 @@ from io import BytesIO
 import av
 import pytest
 
-from models.audio import read_waveform
-from models.errors import AudioError
+from media.audio import read_waveform
+from media.errors import AudioError
 from tests.security.bait import HOST, PORT, Listener
 from tests.security.footprint import MEBIBYTE, family, measured
 from tests.security.playlists import PLAYLISTS

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve  # type: ignore[attr-defined]
 
-from models.audio import SAMPLE_RATE
+from media.audio import SAMPLE_RATE
 
 Waveform = NDArray[np.float32]
 

@@ -7,11 +7,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
-from models.errors import AudioError, AudioSilent, NoAudioStream
+from media.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
+from media.errors import AudioError, AudioSilent, NoAudioStream
+from media.video import to_picture
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason, Rejected
-from models.video import to_picture
 
 
 def read_footage(path: Path) -> Iterator[NDArray[np.uint8]]:

@@ -8,15 +8,15 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames
+from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames
+from media.geometry import crop_square
+from media.video import encode_video
 from models.corpus.source_clips import fit_length
-from models.face.cropping import crop_square
 from models.face.landmarks import CROP_SIZE
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.footage import read_footage, read_speech
 from models.training.preparation.records import Record, written_whole
 from models.training.preparation.tracking import check_length
-from models.video import encode_video
 
 
 def pack_clip(take: Take, record: Record, lag: int, clip: Path) -> Record:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.face.cropping import Square
+from media.geometry import Square
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason
 

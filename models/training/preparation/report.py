@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from models.audio import FRAME_RATE
+from media.audio import FRAME_RATE
 from models.training.preparation.lip_lag import LAGS
 from models.training.preparation.records import Outcome, written_whole
 from models.training.preparation.splitting import TRAIN, VAL

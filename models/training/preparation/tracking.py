@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.errors import NoFace
-from models.face.cropping import Square
+from media.errors import NoFace
+from media.geometry import Square
 from models.face.landmarks import (
     CROP_EYE_LEVEL,
     CROP_INTEROCULARS,

@@ -18,8 +18,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import read_waveform
-from models.emotions import EMOTIONS, Emotion
+from media.audio import read_waveform
+from media.emotions import EMOTIONS, Emotion
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
 from models.speech_to_landmarks.landmark_generator import framed_prosody
 from models.speech_to_landmarks.speech_encoder import STATES_PER_FRAME

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.emotions import Emotion
+from media.emotions import Emotion
 from models.face.landmarks import NUM_LANDMARKS
 from models.face.retargeting import LOWER_INNER, OUTER_OVER_INNER, UPPER_INNER
 

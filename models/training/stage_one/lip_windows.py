@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLE_RATE, num_frames
+from media.audio import SAMPLE_RATE, num_frames
 from models.face.landmarks import NUM_LANDMARKS
 from models.speech_to_landmarks.speech_encoder import STATES_PER_FRAME
 from models.training.common.augmentation import coloured_noise

@@ -7,7 +7,7 @@ from numpy import float32
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLES_PER_FRAME, num_frames
+from media.audio import SAMPLES_PER_FRAME, num_frames
 from models.speech_to_landmarks.spectrogram import log_mel_spectrogram
 from models.speech_to_landmarks.speech_encoder import STATES_PER_FRAME, SpeechEncoder, level
 

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME
+from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME
+from media.emotions import Emotion
 from models.corpus.audio_lag import LagClip, estimate_lags
 from models.corpus.source_clips import SourceClip, fit_length, read_clips, shift
-from models.emotions import Emotion
 from models.face.retargeting import lip_gaps
 from models.speech_to_landmarks.speech_encoder import SpeechEncoder
 from models.training.common.augmentation import change_speed, disturb

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.emotions import EMOTIONS, Emotion
+from media.emotions import EMOTIONS, Emotion
 from models.speech_to_landmarks.emotion_encoder import HeardEmotion, VisualEmotionEncoder
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork
 from models.training.common.compute import mixed_precision

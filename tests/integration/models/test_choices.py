@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, read_waveform
-from models.emotions import Emotion
+from media.audio import SAMPLE_RATE, read_waveform
+from media.emotions import Emotion
+from media.picture import read_portrait
+from media.video import encode_video, read_frames
 from models.face.landmarks import LOWER_LIDS, UPPER_LIDS, interocular
-from models.face.portrait import read_portrait
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
-from models.video import encode_video, read_frames
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SECONDS = 1.6

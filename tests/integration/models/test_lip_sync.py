@@ -3,11 +3,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import read_waveform
+from media.audio import read_waveform
+from media.picture import read_portrait
+from media.video import encode_video
 from models.face.landmarks import LandmarkDetector
-from models.face.portrait import crop_portrait, read_portrait
+from models.face.portrait import crop_portrait
 from models.metrics.lip_sync import measure_lip_sync, speech_envelope
-from models.video import encode_video
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 

@@ -14,10 +14,10 @@ SCRIPT = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from models.audio import SAMPLE_RATE, read_waveform
+from media.audio import SAMPLE_RATE, read_waveform
 from models.pipeline import TalkingFacePipeline
-from models.face.portrait import read_portrait
-from models.video import encode_video
+from media.picture import read_portrait
+from media.video import encode_video
 
 speech, portrait, video, seconds = sys.argv[1:]
 pipeline = TalkingFacePipeline.load()
@@ -48,11 +48,11 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from models.audio import SAMPLE_RATE, read_waveform
+from media.audio import SAMPLE_RATE, read_waveform
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
-from models.face.portrait import read_portrait
-from models.video import encode_video
+from media.picture import read_portrait
+from media.video import encode_video
 
 def watched(batches):
     for batch in batches:

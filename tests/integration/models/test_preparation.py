@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
+from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
+from media.emotions import Emotion
+from media.picture import read_portrait
+from media.video import encode_video
 from models.corpus.source_clips import read_clips
-from models.emotions import Emotion
 from models.face.landmarks import LandmarkDetector, interocular
-from models.face.portrait import read_portrait
 from models.metrics.lip_sync import speech_envelope
 from models.training.__main__ import Recipe
 from models.training.preparation import prepare as preparation
@@ -25,7 +26,6 @@ from models.training.stage_two.face_frames import (
     read_landmarks,
 )
 from models.training.stage_two.face_pairs import PairSampler
-from models.video import encode_video
 from tests.integration.models.tiny_data import train_quickly
 from tests.media import recording
 from tests.unit.models.training.tiny_speech import made_up_expressions

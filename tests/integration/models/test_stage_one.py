@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
-from models.emotions import EMOTIONS, Emotion
+from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
+from media.emotions import EMOTIONS, Emotion
 from models.face.landmark_motion import LandmarkMotion
 from models.face.retargeting import lip_gaps, normal_frame, retarget_landmarks
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import NoFace
+from media.errors import NoFace
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 

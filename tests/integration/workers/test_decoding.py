@@ -10,7 +10,7 @@ from tests.waiting import wait_for
 
 
 def decoding_server(worker: RunningWorker) -> int:
-    [server] = wait_for(lambda: children(worker.child(), b"models.decoding.server"), PATIENCE)
+    [server] = wait_for(lambda: children(worker.child(), b"media.sandbox.server"), PATIENCE)
     return server
 
 

@@ -15,8 +15,8 @@ import pytest
 from deploy.processes import free_port
 from jobs.job import JobStatus
 from jobs.storage import poster_key, video_key
-from models.provenance import Provenance
-from models.video import encode_video
+from media.provenance import Provenance
+from media.video import encode_video
 from tests.integration.workers.conftest import Client, StartWorker
 from tests.media import babble
 from tests.signing_authority import SigningAuthority

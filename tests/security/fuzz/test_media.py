@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from models.audio import SAMPLE_RATE
-from models.decoding.decoder import Decoder
-from models.errors import AudioError, PortraitError
-from models.face.portrait import MAX_PIXELS, MIN_SIDE
+from media.audio import SAMPLE_RATE
+from media.errors import AudioError, PortraitError
+from media.picture import MAX_PIXELS, MIN_SIDE
+from media.sandbox.decoder import Decoder
 from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
 from tests.security.pictures import SEEDS as PICTURES
@@ -37,7 +37,7 @@ class Complaints(logging.Handler):
 @pytest.fixture(scope="module")
 def complaints() -> Iterator[Complaints]:
     complaints = Complaints()
-    logger = logging.getLogger("models.decoding")
+    logger = logging.getLogger("media.sandbox")
     logger.addHandler(complaints)
     yield complaints
     logger.removeHandler(complaints)

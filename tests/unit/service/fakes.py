@@ -26,7 +26,7 @@ from jobs.keys import Allowance
 from jobs.queue import JobQueue
 from jobs.storage import ObjectStorage, PresignedPut
 from jobs.store import Event, JobStore
-from models.decoding.decoder import Decoder
+from media.sandbox.decoder import Decoder
 from service.app import create_app
 from service.components import Components
 from service.settings import ServiceSettings

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from models.errors import AudioTooDemanding, DecoderUnavailable, PortraitTooDemanding
+from media.errors import AudioTooDemanding, DecoderUnavailable, PortraitTooDemanding
 from service.problems import ProblemType
 from service.settings import ServiceSettings
 from tests.decoders import DirectDecoder

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from models.errors import AudioError, MediaError, PortraitError
+from media.errors import AudioError, MediaError, PortraitError
 from service.problems import ProblemType
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "problems.md"

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pydantic import ValidationError
 
-from models.poster import make_poster
-from models.provenance import SOURCE_TYPE, Provenance
-from models.video import encode_video
+from media.poster import make_poster
+from media.provenance import SOURCE_TYPE, Provenance
+from media.video import encode_video
 from tests.media import babble
 from tests.signing_authority import Certificate, Key, SigningAuthority
 from workers.settings import WorkerSettings

@@ -20,10 +20,11 @@ from jobs.storage import (
     request_key,
     video_key,
 )
-from models.emotions import Emotion
-from models.errors import NoFace
+from media.emotions import Emotion
+from media.errors import NoFace
+from media.provenance import Provenance
+from models.manifest import weights_digest
 from models.options import SynthesisOptions
-from models.provenance import Provenance
 from tests.decoders import DirectDecoder
 from tests.media import babble, recording
 from tests.signing_authority import SigningAuthority
@@ -148,13 +149,13 @@ def test_everything_an_attempt_made_says_that_it_is_synthetic_and_whose(floor: F
     made = floor.storage.contents
     with av.open(BytesIO(made[video_key(floor.job_id, 1)])) as container:
         told = container.metadata
-    assert told["comment"] == Provenance().sentence
+    assert told["comment"] == Provenance(weights=weights_digest()).sentence
     assert before <= datetime.fromisoformat(told["creation_time"])
     for key in (video_key, poster_key):
         assert f"<dc:identifier>{floor.job_id}<".encode() in made[key(floor.job_id, 1)]
     with np.load(BytesIO(made[landmarks_key(floor.job_id, 1)])) as track:
         assert track["synthetic"]
-        assert track["model"] == Provenance().model
+        assert track["model"] == Provenance(weights=weights_digest()).model
 
 
 def test_a_jobs_files_lie_in_the_workers_scratch_space(floor: Floor) -> None:

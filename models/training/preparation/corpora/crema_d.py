@@ -6,7 +6,7 @@ A name is ACTOR_SENTENCE_EMOTION_LEVEL. VideoMP4/*.mp4 is read instead where it 
 import re
 from pathlib import Path
 
-from models.emotions import Emotion
+from media.emotions import Emotion
 from models.training.preparation.corpora.takes import (
     Corpus,
     Intensity,

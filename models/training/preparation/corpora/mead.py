@@ -5,7 +5,7 @@ The speech lies apart in SPEAKER/audio/EMOTION/level_N/NNN.m4a. Only the frontal
 
 from pathlib import Path
 
-from models.emotions import Emotion
+from media.emotions import Emotion
 from models.training.preparation.corpora.takes import (
     Corpus,
     Intensity,

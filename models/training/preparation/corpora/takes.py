@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from models.emotions import Emotion
+from media.emotions import Emotion
 
 
 class LayoutError(ValueError):

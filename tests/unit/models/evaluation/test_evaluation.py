@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.emotions import EMOTIONS
+from media.emotions import EMOTIONS
 from models.evaluation.__main__ import EvaluationOptions, evaluate
 from models.evaluation.judges import Judges
 from models.evaluation.report import NOT_AVAILABLE, Provenance

@@ -1,7 +1,7 @@
 import numpy as np
 
-from models.audio import FRAME_RATE
-from models.emotions import EMOTIONS
+from media.audio import FRAME_RATE
+from media.emotions import EMOTIONS
 from models.evaluation.gallery import FACE_SIZE, MOUTH_MOMENTS, emotion_row, face_strip, mouth_strip
 from tests.media import babble
 from tests.unit.models.evaluation.tiny_evaluation import tiny_pipeline

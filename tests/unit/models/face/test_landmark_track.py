@@ -2,8 +2,8 @@ from io import BytesIO
 
 import numpy as np
 
+from media.provenance import Provenance
 from models.face.landmark_track import LandmarkTrack
-from models.provenance import Provenance
 
 
 def test_the_archive_holds_the_landmarks_the_emotions_the_frame_rate_and_where_they_are_from() -> (

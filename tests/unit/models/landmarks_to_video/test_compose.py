@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.face.cropping import Square, crop_square, rotation
+from media.geometry import Square, crop_square, rotation
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.painter import PainterConfig
 from models.landmarks_to_video.visual_translator import (

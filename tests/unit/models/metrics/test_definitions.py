@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.emotions import EMOTIONS, Emotion
+from media.emotions import EMOTIONS, Emotion
 from models.face.landmarks import MOUTH
 from models.metrics.definitions import (
     FACE,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.audio import SAMPLES_PER_FRAME
+from media.audio import SAMPLES_PER_FRAME
 from models.metrics.definitions import correlate, lip_opening
 from models.metrics.lip_sync import IN_SYNC, LipSync, speech_envelope
 from tests.media import face_landmarks

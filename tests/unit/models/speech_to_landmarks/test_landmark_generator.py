@@ -3,8 +3,8 @@ import pytest
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLES_PER_FRAME
-from models.emotions import EMOTIONS, Emotion
+from media.audio import SAMPLES_PER_FRAME
+from media.emotions import EMOTIONS, Emotion
 from models.face.landmark_motion import LandmarkMotion
 from models.speech_to_landmarks import landmark_generator
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator, framed_prosody

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.audio import SAMPLE_RATE
+from media.audio import SAMPLE_RATE
 from models.speech_to_landmarks.prosody import CHANNELS, prosody, track_pitch
 from models.speech_to_landmarks.spectrogram import MELS, log_mel_spectrogram, mel_filters
 

@@ -4,7 +4,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.audio import SAMPLES_PER_FRAME
+from media.audio import SAMPLES_PER_FRAME
 from models.speech_to_landmarks import speech_encoder
 from models.speech_to_landmarks.speech_encoder import (
     SpeechEncoder,

@@ -6,7 +6,7 @@ from tempfile import NamedTemporaryFile
 import numpy as np
 import torch
 
-from models.emotions import EMOTIONS
+from media.emotions import EMOTIONS
 from models.speech_to_landmarks.prosody import CHANNELS
 from models.training.stage_one.emotional_speech import EmotionalClip
 from models.training.stage_one.expressions import ACTIONS, Expressions

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.audio import SAMPLE_RATE
+from media.audio import SAMPLE_RATE
 from models.training.common.augmentation import add_noise, change_speed, coloured_noise, reverberate
 
 TONE = np.sin(2 * np.pi * 220 * np.arange(SAMPLE_RATE) / SAMPLE_RATE).astype(np.float32)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE
+from media.audio import SAMPLE_RATE
+from media.video import encode_video
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.footage import read_footage, read_speech
 from models.training.preparation.rejection import Reason, Rejected
-from models.video import encode_video
 from tests.media import babble, recording, video
 
 UPRIGHT = (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.face.cropping import Square
+from media.geometry import Square
 from models.training.preparation.records import Record, Records, written_whole
 from models.training.preparation.rejection import Reason
 

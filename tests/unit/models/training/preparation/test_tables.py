@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.emotions import Emotion
+from media.emotions import Emotion
 from models.training.preparation.corpora.takes import Corpus, Intensity, Take
 from models.training.preparation.records import Outcome, Record, Records
 from models.training.preparation.tables import write_tables

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import NoFace
+from media.errors import NoFace
+from media.video import encode_video
 from models.face.landmarks import LandmarkDetector, eye_midpoint, interocular
 from models.face.portrait import MIN_INTEROCULAR
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason, Rejected
 from models.training.preparation.tracking import crop_box, track_take
-from models.video import encode_video
 from tests.media import babble, recording
 from tests.unit.models.typical_face import pixel_face
 

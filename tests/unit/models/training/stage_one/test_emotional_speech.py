@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from models.emotions import Emotion
+from media.emotions import Emotion
 from models.training.stage_one.emotional_speech import (
     EmotionalClip,
     list_recordings,

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.emotions import EMOTIONS, Emotion
+from media.emotions import EMOTIONS, Emotion
 from models.face.retargeting import lip_gaps
 from models.training.stage_one.expressions import ACTIONS, Expressions, keep_lips_together
 from tests.unit.models.training.tiny_speech import made_up_expressions

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.audio import SAMPLE_RATE, num_frames
+from media.audio import SAMPLE_RATE, num_frames
 from models.training.stage_one.speech_input import MelInput
 from tests.media import babble
 

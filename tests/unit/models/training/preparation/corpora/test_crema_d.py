@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from models.emotions import Emotion
+from media.emotions import Emotion
 from models.training.preparation.corpora.crema_d import read_crema_d
 from models.training.preparation.corpora.takes import Intensity, LayoutError
 from tests.unit.models.training.preparation.trees import lay_out

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from models.emotions import EMOTIONS, Emotion
+from media.emotions import EMOTIONS, Emotion
 from models.training.preparation.corpora import mead
 from models.training.preparation.corpora.mead import read_mead
 from models.training.preparation.corpora.takes import Intensity, LayoutError

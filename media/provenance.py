@@ -1,0 +1,95 @@
+"""What a file made by the pipeline says of itself: synthetic, by which model, when.
+
+The same is told three times, for three readers: a sentence for people, tags for players, XMP for
+programs that look for the International Press Telecommunications Council's properties.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Self
+from xml.sax.saxutils import escape
+
+MODEL = "AMIGO"
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""A real picture and a real voice, and between them what trained networks made."""
+
+_NAMESPACES = {
+    "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "dc": "http://purl.org/dc/elements/1.1/",
+    "xmp": "http://ns.adobe.com/xap/1.0/",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
+}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The statement of one file.
+
+    created_at: when it was made, with its zone; None: not told.
+    job_id: the job that it was made for; None: not told.
+    weights: the digest of the networks' weights; None: not told.
+    """
+
+    created_at: datetime | None = None
+    job_id: str | None = None
+    weights: str | None = None
+
+    @classmethod
+    def now(cls, job_id: str | None = None, *, weights: str | None = None) -> Self:
+        """Return the statement of a file that is made now."""
+        return cls(datetime.now(UTC), job_id, weights)
+
+    @property
+    def version(self) -> str:
+        """The model's version and, after a plus sign, the digest of its weights."""
+        return f"{version('amigo')}+{self.weights}" if self.weights else version("amigo")
+
+    @property
+    def model(self) -> str:
+        """The model's name and version."""
+        return f"{MODEL} {self.version}"
+
+    @property
+    def sentence(self) -> str:
+        """What people read."""
+        return f"Synthetic media: this face was animated by {self.model}."
+
+    @property
+    def moment(self) -> str | None:
+        """When the file was made, in UTC to a second, as ISO 8601 writes it."""
+        if self.created_at is None:
+            return None
+        return f"{self.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What players show, by FFmpeg's names."""
+        tags = {"title": "Talking face", "comment": self.sentence}
+        if self.moment:
+            tags |= {"date": self.moment, "creation_time": self.moment}
+        return tags
+
+    def xmp(self) -> bytes:
+        """Return an XMP packet (ISO 16684-1) with the IPTC's properties for synthetic media."""
+        names = " ".join(f'xmlns:{prefix}="{name}"' for prefix, name in _NAMESPACES.items())
+        members = "".join(f"<{name}>{value}</{name}>" for name, value in self._properties())
+        return (
+            '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+            f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF {names}>'
+            f'<rdf:Description rdf:about="">{members}</rdf:Description>'
+            '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+        ).encode()
+
+    def _properties(self) -> Iterator[tuple[str, str]]:
+        yield "Iptc4xmpExt:DigitalSourceType", SOURCE_TYPE
+        yield "Iptc4xmpExt:AISystemUsed", MODEL
+        yield "Iptc4xmpExt:AISystemVersionUsed", self.version
+        yield "xmp:CreatorTool", self.model
+        sentence = f'<rdf:li xml:lang="x-default">{escape(self.sentence)}</rdf:li>'
+        yield "dc:description", f"<rdf:Alt>{sentence}</rdf:Alt>"
+        if self.moment:
+            yield "xmp:CreateDate", self.moment
+        if self.job_id:
+            yield "dc:identifier", escape(self.job_id)

@@ -1,0 +1,235 @@
+"""Decodes portraits and recordings from outside, each in a process of its own."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import ExitStack
+from io import BufferedReader
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.audio import SAMPLE_RATE
+from media.errors import DecoderUnavailable
+from media.sandbox.confinement import LIMITS, Limits
+from media.sandbox.messages import (
+    ENDING,
+    AnswerGarbled,
+    Medium,
+    Refusal,
+    Request,
+    receive_image,
+    receive_image_size,
+    receive_length,
+    receive_waveform,
+)
+from media.sandbox.verdict import Decoded, judge
+
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 30.0
+"""How much longer than one file may take a silent server is waited for: it may have to start."""
+
+_ROOT = Path(__file__).parents[2]
+_NEEDED_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
+
+_Receive = Callable[[BufferedReader], Decoded | Refusal]
+
+
+class Decoder:
+    """Turns files that strangers sent into pixels and samples; may be used by many threads.
+
+    Each file is read by a process that can open, start and reach nothing, and that has only so
+    much memory and time. The server that forks these processes is started when it is first
+    needed, again should it die, and ends with this process, however that ends.
+    """
+
+    def __init__(self, limits: Limits = LIMITS, module: str = "media.sandbox.server") -> None:
+        """Prepare a decoder whose server is the Python module of this name."""
+        self._limits = limits
+        self._module = module
+        self._lock = threading.Lock()
+        self._server: _Server | None = None
+
+    def portrait(self, file: bytes) -> NDArray[np.uint8]:
+        """Decode a picture as `media.picture.read_portrait` does: upright RGB `[H, W, 3]`.
+
+        Raises:
+            PortraitError: it cannot be decoded, or only with more than the limits allow.
+            DecoderUnavailable: nothing can be decoded at the moment.
+        """
+        return self._decode(Request(Medium.PORTRAIT, file), receive_image)
+
+    def waveform(self, file: bytes, max_duration: float = 300.0) -> NDArray[np.float32]:
+        """Decode a recording as `media.audio.read_waveform` does, to a waveform `[N]`.
+
+        Args:
+            file: of any format that is accepted.
+            max_duration: seconds.
+
+        Raises:
+            AudioError: it cannot be decoded, or only with more than the limits allow.
+            DecoderUnavailable: nothing can be decoded at the moment.
+        """
+        return self._decode(
+            Request(Medium.AUDIO, file, max_duration),
+            lambda stream: receive_waveform(stream, max_duration),
+        )
+
+    def check_portrait(self, file: bytes) -> None:
+        """Decode a picture as `portrait` does, but keep its pixels out of this process.
+
+        Raises:
+            PortraitError, DecoderUnavailable: as `portrait`.
+        """
+        self._decode(Request(Medium.PORTRAIT, file, is_check=True), receive_image_size)
+
+    def duration(self, file: bytes, max_duration: float = 300.0) -> float:
+        """Decode a recording as `waveform` does; return the seconds alone.
+
+        Raises:
+            AudioError, DecoderUnavailable: as `waveform`.
+        """
+        request = Request(Medium.AUDIO, file, max_duration, is_check=True)
+        length = self._decode(request, lambda stream: receive_length(stream, max_duration))
+        return length / SAMPLE_RATE
+
+    def start(self) -> None:
+        """Start the server, without waiting until it is ready, unless it runs."""
+        self._running()
+
+    def close(self) -> None:
+        """End the server and whatever it still decodes; another file starts another."""
+        with self._lock:
+            server, self._server = self._server, None
+        if server:
+            server.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _decode(self, request: Request, receive: _Receive[Decoded]) -> Decoded:
+        try:
+            answer, ending = self._exchange(request, receive)
+        except _ServerLost as lost:
+            logger.warning("The decoding server is replaced: %r", lost.__cause__)
+            try:
+                answer, ending = self._exchange(request, receive)
+            except _ServerLost as again:
+                raise DecoderUnavailable("No decoding server can be kept running.") from again
+        return judge(request.medium, answer, ending, self._limits)
+
+    def _exchange(
+        self, request: Request, receive: _Receive[Decoded]
+    ) -> tuple[Decoded | Refusal | AnswerGarbled, int]:
+        """Have one process read the file; return what it answered and, once it ended, how."""
+        server = None
+        try:
+            server = self._running()
+            channel, ending = server.fork(self._limits.seconds + GRACE_SECONDS)
+            with channel, ending:
+                return _converse(channel, request, receive), _receive_ending(ending)
+        except (OSError, EOFError) as error:
+            self._discard(server)
+            raise _ServerLost from error
+
+    def _running(self) -> "_Server":
+        with self._lock:
+            if self._server is None:
+                self._server = _Server(self._module)
+                weakref.finalize(self, self._server.close)
+            return self._server
+
+    def _discard(self, server: "_Server | None") -> None:
+        with self._lock:
+            if self._server is server:
+                self._server = None
+        if server:
+            server.close()
+
+
+class _ServerLost(Exception):
+    """The server cannot be started, has ended, or does not answer."""
+
+
+class _Server:
+    """A running server."""
+
+    def __init__(self, module: str) -> None:
+        # Lest one thread send on a descriptor that another has just closed, and a third got anew.
+        self._lock = threading.Lock()
+        self._control, theirs = socket.socketpair()
+        with theirs, ExitStack() as unless_started:
+            unless_started.enter_context(self._control)
+            self._process = subprocess.Popen(  # noqa: S603 - the command is our own
+                [sys.executable, "-m", module],
+                stdin=theirs.fileno(),
+                cwd=_ROOT,
+                env=_environment(),
+            )
+            unless_started.pop_all()
+
+    def fork(self, patience: float) -> tuple[socket.socket, socket.socket]:
+        """Return the channel to a new process and the socket that tells how it ends.
+
+        Either raises TimeoutError after `patience` seconds in which nothing comes.
+        """
+        channel, its_channel = socket.socketpair()
+        ending, its_ending = socket.socketpair()
+        channel.settimeout(patience)
+        ending.settimeout(patience)
+        with its_channel, its_ending, ExitStack() as unless_sent:
+            unless_sent.enter_context(channel)
+            unless_sent.enter_context(ending)
+            ends = [its_channel.fileno(), its_ending.fileno()]
+            with self._lock:
+                socket.send_fds(self._control, [b"\0"], ends)
+            unless_sent.pop_all()
+        return channel, ending
+
+    def close(self) -> None:
+        """End the server and whatever it has forked."""
+        self._process.kill()
+        with self._lock:
+            self._control.close()
+        self._process.wait()
+
+
+def _converse(
+    channel: socket.socket, request: Request, receive: _Receive[Decoded]
+) -> Decoded | Refusal | AnswerGarbled:
+    """Return what a process answers; of one that dies meanwhile, its ending tells."""
+    try:
+        request.send(channel)
+        with channel.makefile("rb") as stream:
+            return receive(stream)
+    except AnswerGarbled as garbled:
+        return garbled
+    except ConnectionError as broken:
+        return AnswerGarbled(repr(broken))
+
+
+def _receive_ending(ending: socket.socket) -> int:
+    told = ending.recv(ENDING.size)
+    if not told:
+        raise EOFError("The server ended.")
+    code: int = ENDING.unpack(told)[0]
+    return code
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of this process that decoding needs; others hold secrets."""
+    given = {name: os.environ[name] for name in _NEEDED_VARIABLES if name in os.environ}
+    # One thread: more take memory in each process, and none can be started there.
+    return {**given, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -1,0 +1,207 @@
+"""What passes between a decoder and the process that decodes for it: plain bytes, all checked.
+
+    request   medium, is_check, max_duration, bytes    then the file
+    answer    PIXELS   height, width                   then uint8 [H, W, 3], unless it is a check
+              SAMPLES  count, 0                        then float32 [N], unless it is a check
+              REFUSAL  bytes of code, of sentence      then both, in ASCII
+
+The process that answers has parsed what a stranger sent. Nothing it says is unpickled, believed
+about its size, or repeated before it was found to be what decoding gives.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from io import BufferedReader
+from socket import socket
+from struct import Struct
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media.audio import SAMPLE_RATE
+from media.picture import MAX_PIXELS, MIN_SIDE
+
+MAX_TEXT = 1_000
+"""Bytes of a refusal's code, and of its sentence."""
+
+OUT_OF_MEMORY = "out_of_memory"
+"""The code of a refusal without a sentence: memory did not suffice."""
+
+ENDING = Struct("!i")
+"""How a process ended: its exit status, the negative number of a signal, or OVERDUE."""
+NOT_CONFINED = 70
+"""Exit status of a process that could not be confined, and so read nothing."""
+OVERDUE = 1_000
+"""The process took too long and was killed."""
+
+_REQUEST = Struct("!B?dQ")
+_ANSWER = Struct("!BII")
+
+
+class Medium(IntEnum):
+    """What a file is to be decoded as."""
+
+    PORTRAIT = 1
+    AUDIO = 2
+
+
+class Tag(IntEnum):
+    """What follows an answer's header."""
+
+    PIXELS = 1
+    SAMPLES = 2
+    REFUSAL = 3
+
+
+class AnswerGarbled(Exception):
+    """What came back is cut short, or nothing that decoding gives."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A file to decode.
+
+    Attributes:
+        medium: what it is to be decoded as.
+        file: its bytes.
+        max_duration: the seconds that audio may last.
+        is_check: it is decoded whole, but only the size of what comes of it is asked for.
+    """
+
+    medium: Medium
+    file: bytes
+    max_duration: float = 0.0
+    is_check: bool = False
+
+    def send(self, channel: socket) -> None:
+        """Send the request whole."""
+        channel.sendall(
+            _REQUEST.pack(self.medium, self.is_check, self.max_duration, len(self.file))
+        )
+        channel.sendall(self.file)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a file was not decoded: a code and a sentence."""
+
+    code: str
+    sentence: str
+
+    def send(self, channel: socket) -> None:
+        """Send the refusal whole."""
+        code, sentence = (
+            text.encode("ascii", "backslashreplace")[:MAX_TEXT]
+            for text in (self.code, self.sentence)
+        )
+        channel.sendall(_ANSWER.pack(Tag.REFUSAL, len(code), len(sentence)) + code + sentence)
+
+
+def receive_request(stream: BufferedReader) -> Request:
+    """Return the request that a decoder sent."""
+    medium, is_check, max_duration, size = _REQUEST.unpack(stream.read(_REQUEST.size))
+    return Request(Medium(medium), stream.read(size), max_duration, is_check)
+
+
+def send_size(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    """Send the size of a picture, uint8 `[H, W, 3]`, or of a waveform, float32 `[N]`."""
+    if array.dtype == np.uint8:
+        channel.sendall(_ANSWER.pack(Tag.PIXELS, *array.shape[:2]))
+    else:
+        channel.sendall(_ANSWER.pack(Tag.SAMPLES, len(array), 0))
+
+
+def send_array(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    """Send a picture, uint8 `[H, W, 3]`, or a waveform, float32 `[N]`, and its size before it."""
+    send_size(channel, array)
+    channel.sendall(np.ascontiguousarray(array).data.cast("B"))
+
+
+def receive_image_size(stream: BufferedReader) -> tuple[int, int] | Refusal:
+    """Return the height and width of the picture that was decoded, or why none was.
+
+    Raises:
+        AnswerGarbled.
+    """
+    tag, height, width = _receive_header(stream)
+    if tag is Tag.REFUSAL:
+        return _receive_refusal(stream, height, width)
+    if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
+        raise AnswerGarbled(f"{tag.name} of {height} x {width} where a picture was due.")
+    return height, width
+
+
+def receive_image(stream: BufferedReader) -> NDArray[np.uint8] | Refusal:
+    """Return the picture `[H, W, 3]` that was decoded, or why none was.
+
+    Raises:
+        AnswerGarbled.
+    """
+    size = receive_image_size(stream)
+    if isinstance(size, Refusal):
+        return size
+    image = np.empty((*size, 3), np.uint8)
+    _receive_into(stream, image)
+    return image
+
+
+def receive_length(stream: BufferedReader, max_duration: float) -> int | Refusal:
+    """Return the samples of a waveform of at most `max_duration` seconds, or why there is none.
+
+    Raises:
+        AnswerGarbled.
+    """
+    tag, count, rest = _receive_header(stream)
+    if tag is Tag.REFUSAL:
+        return _receive_refusal(stream, count, rest)
+    if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
+        raise AnswerGarbled(f"{tag.name} of {count} where a waveform was due.")
+    return count
+
+
+def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.float32] | Refusal:
+    """Return the waveform `[N]` of at most `max_duration` seconds, or why there is none.
+
+    Raises:
+        AnswerGarbled.
+    """
+    count = receive_length(stream, max_duration)
+    if isinstance(count, Refusal):
+        return count
+    waveform = np.empty(count, np.float32)
+    _receive_into(stream, waveform)
+    # False for what is not a number, too.
+    if not np.abs(waveform).max() <= 1:
+        raise AnswerGarbled("Samples beyond full scale.")
+    return waveform
+
+
+def _receive_header(stream: BufferedReader) -> tuple[Tag, int, int]:
+    tag, first, second = _ANSWER.unpack(_receive(stream, _ANSWER.size))
+    if tag not in set(Tag):
+        raise AnswerGarbled(f"The tag {tag} is none.")
+    return Tag(tag), first, second
+
+
+def _receive_refusal(stream: BufferedReader, *sizes: int) -> Refusal:
+    if max(sizes) > MAX_TEXT:
+        raise AnswerGarbled(f"A refusal of {sizes} bytes.")
+    try:
+        code, sentence = (_receive(stream, size).decode("ascii") for size in sizes)
+    except UnicodeDecodeError as error:
+        raise AnswerGarbled("A refusal that is no text.") from error
+    if not (code + sentence).isprintable():
+        raise AnswerGarbled("A refusal of more than one line.")
+    return Refusal(code, sentence)
+
+
+def _receive(stream: BufferedReader, size: int) -> bytes:
+    content = stream.read(size)
+    if len(content) < size:
+        raise AnswerGarbled("The answer ended early.")
+    return content
+
+
+def _receive_into(stream: BufferedReader, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    if stream.readinto(array.data.cast("B")) < array.nbytes:
+        raise AnswerGarbled("The answer ended early.")

@@ -1,0 +1,93 @@
+"""What the caller is told of a file: what was decoded, or why it cannot be used."""
+
+import logging
+import signal
+from dataclasses import dataclass
+from typing import TypeVar
+
+from media.errors import (
+    AudioError,
+    AudioTooDemanding,
+    AudioUnreadable,
+    DecoderUnavailable,
+    MediaError,
+    PortraitError,
+    PortraitTooDemanding,
+    PortraitUnreadable,
+)
+from media.sandbox.confinement import Limits
+from media.sandbox.messages import (
+    NOT_CONFINED,
+    OUT_OF_MEMORY,
+    OVERDUE,
+    AnswerGarbled,
+    Medium,
+    Refusal,
+)
+
+logger = logging.getLogger(__name__)
+
+Decoded = TypeVar("Decoded")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    name: str
+    family: type[MediaError]
+    unreadable: type[MediaError]
+    too_demanding: type[MediaError]
+
+    def error(self, refusal: Refusal) -> MediaError | None:
+        """Return the error that a decoding process met, None if it is no error of this kind."""
+        found = [error for error in self.family.__subclasses__() if error.code == refusal.code]
+        return found[0](refusal.sentence) if found else None
+
+
+_KINDS = {
+    Medium.PORTRAIT: _Kind("picture", PortraitError, PortraitUnreadable, PortraitTooDemanding),
+    Medium.AUDIO: _Kind("recording", AudioError, AudioUnreadable, AudioTooDemanding),
+}
+
+
+def judge(
+    medium: Medium, answer: Decoded | Refusal | AnswerGarbled, ending: int, limits: Limits
+) -> Decoded:
+    """Return what was decoded, if the process that did it ended well.
+
+    Args:
+        medium: what the file was decoded as.
+        answer: what the process said.
+        ending: how it ended: its exit status, the negative number of a signal, OVERDUE.
+        limits: what it had been allowed.
+
+    Raises:
+        MediaError: the file cannot be used.
+        DecoderUnavailable: the file was not looked into.
+    """
+    kind = _KINDS[medium]
+    if ending == NOT_CONFINED:
+        raise DecoderUnavailable("A decoding process could not be confined.")
+    if excess := _excess(answer, ending, limits):
+        raise kind.too_demanding(f"Decoding the {kind.name} took {excess}.")
+    if ending == 0 and isinstance(answer, Refusal) and (error := kind.error(answer)):
+        raise error
+    if ending == 0 and not isinstance(answer, Refusal | AnswerGarbled):
+        return answer
+    said = answer if isinstance(answer, Refusal | AnswerGarbled) else "what it had decoded"
+    logger.warning("The decoder of a %s ended with %d and said %r", kind.name, ending, said)
+    raise kind.unreadable(
+        f"The {kind.name} is damaged in a way that ended the program which decoded it."
+    )
+
+
+def _excess(answer: object, ending: int, limits: Limits) -> str | None:
+    """Return what was taken beyond the limits, as the end of a sentence."""
+    if ending == OVERDUE:
+        return f"longer than {limits.seconds:g} s"
+    if ending == -signal.SIGXCPU:
+        return f"more than {limits.cpu_seconds} s of processor time"
+    ran_out = isinstance(answer, Refusal) and answer.code == OUT_OF_MEMORY
+    # SIGKILL: Linux ends one process when memory runs out for all.
+    if ran_out or ending == -signal.SIGKILL:
+        return "more memory than one file may have"
+    return None

@@ -1,0 +1,8 @@
+"""The misdeeds where the filter of system calls leaves nothing to decode with."""
+
+from media.sandbox import confinement
+from tests.integration.media.sandbox.misdeeds import LIMITS, serve_misdeeds
+
+if __name__ == "__main__":
+    confinement._SYSTEM_CALLS = ("exit_group",)  # type: ignore[assignment]
+    serve_misdeeds(LIMITS)

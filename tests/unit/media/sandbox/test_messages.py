@@ -1,0 +1,137 @@
+from io import BufferedReader, BytesIO
+from socket import socket
+from typing import cast
+
+import numpy as np
+import pytest
+
+from media.picture import MAX_PIXELS
+from media.sandbox.messages import (
+    AnswerGarbled,
+    Medium,
+    Refusal,
+    Request,
+    receive_image,
+    receive_image_size,
+    receive_length,
+    receive_request,
+    receive_waveform,
+    send_array,
+    send_size,
+)
+
+
+class Wire:
+    """What was sent, to be received."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        self.content = content
+
+    def sendall(self, content: bytes) -> None:
+        self.content += content
+
+    @property
+    def channel(self) -> socket:
+        return cast(socket, self)
+
+    @property
+    def stream(self) -> BufferedReader:
+        return BufferedReader(BytesIO(self.content))
+
+
+def header(tag: int, first: int, second: int) -> bytes:
+    return bytes([tag]) + first.to_bytes(4, "big") + second.to_bytes(4, "big")
+
+
+def samples(*values: float) -> bytes:
+    return header(2, len(values), 0) + np.array(values, np.float32).tobytes()
+
+
+def test_a_request_arrives_as_it_was_sent() -> None:
+    wire = Wire()
+    request = Request(Medium.AUDIO, b"RIFF", 7.5, is_check=True)
+    request.send(wire.channel)
+    assert receive_request(wire.stream) == request
+
+
+def test_a_check_is_answered_with_the_size_alone() -> None:
+    wire = Wire()
+    send_size(wire.channel, np.zeros((64, 96, 3), np.uint8))
+    assert receive_image_size(wire.stream) == (64, 96)
+    wire = Wire()
+    send_size(wire.channel, np.zeros(1_000, np.float32))
+    assert receive_length(wire.stream, 1.0) == 1_000
+
+
+def test_a_picture_arrives_as_it_was_sent() -> None:
+    image = np.arange(64 * 96 * 3, dtype=np.uint8).reshape(64, 96, 3)
+    wire = Wire()
+    send_array(wire.channel, image)
+    np.testing.assert_array_equal(cast(np.ndarray, receive_image(wire.stream)), image)
+
+
+def test_a_waveform_arrives_as_it_was_sent() -> None:
+    waveform = np.linspace(-1, 1, 1_000, dtype=np.float32)
+    wire = Wire()
+    send_array(wire.channel, waveform)
+    np.testing.assert_array_equal(cast(np.ndarray, receive_waveform(wire.stream, 1.0)), waveform)
+
+
+def test_a_refusal_arrives_in_place_of_either() -> None:
+    wire = Wire()
+    Refusal("no_face", "Nobody there.").send(wire.channel)
+    assert receive_image(wire.stream) == Refusal("no_face", "Nobody there.")
+    assert receive_waveform(wire.stream, 1.0) == Refusal("no_face", "Nobody there.")
+
+
+def test_a_long_refusal_is_cut() -> None:
+    wire = Wire()
+    Refusal("x", "é" * 5_000).send(wire.channel)
+    refusal = receive_image(wire.stream)
+    assert isinstance(refusal, Refusal)
+    assert len(refusal.sentence) == 1_000
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x01",
+        header(0, 64, 64),
+        header(4, 64, 64),
+        header(2, 64, 0) + bytes(256),
+        header(1, 63, 64) + bytes(63 * 64 * 3),
+        header(1, 64, 64) + bytes(64 * 64 * 3 - 1),
+        header(1, 64, MAX_PIXELS // 64 + 1),
+        header(1, 2**32 - 1, 2**32 - 1),
+        header(3, 2**32 - 1, 4),
+        header(3, 4, 2**32 - 1),
+        header(3, 4, 4) + b"codeone",
+        header(3, 4, 4) + b"code\xc3\xa9..",
+        header(3, 4, 4) + b"code\x1b[2J",
+        header(3, 4, 4) + b"codea\nb.",
+    ],
+)
+def test_what_is_no_picture_is_not_taken_for_one(answer: bytes) -> None:
+    with pytest.raises(AnswerGarbled):
+        receive_image(Wire(answer).stream)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        header(1, 64, 64) + bytes(64 * 64 * 3),
+        header(2, 0, 0),
+        header(2, 2**32 - 1, 0),
+        samples(*[0.5] * 16_001),
+        samples(0.5, 0.5)[:-1],
+        samples(0.5, 1.5),
+        samples(0.5, -1.5),
+        samples(0.5, float("nan")),
+        samples(0.5, float("inf")),
+    ],
+)
+def test_what_is_no_waveform_of_the_duration_is_not_taken_for_one(answer: bytes) -> None:
+    with pytest.raises(AnswerGarbled):
+        receive_waveform(Wire(answer).stream, 1.0)
