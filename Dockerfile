@@ -36,7 +36,7 @@ COPY jobs jobs
 COPY media media
 COPY service service
 COPY workers workers
-COPY client client
+COPY amigo amigo
 USER 10001
 # PYTHONPATH is for `amigo keys`, whose script is in another directory.
 ENV AMIGO_LISTEN_HOST=0.0.0.0 \

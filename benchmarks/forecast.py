@@ -9,10 +9,10 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Self
 
+from amigo.client import AmigoClient
+from amigo.types import JobView
 from benchmarks.machine import machine
 from benchmarks.pipeline import EXAMPLES
-from client.client import AmigoClient
-from client.job_view import JobView
 from deploy.standalone import Standalone
 
 LESSONS = (2.0, 5.0, 9.0)

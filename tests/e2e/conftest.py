@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from client import AmigoClient
+from amigo import AmigoClient
 from deploy.standalone import Standalone
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

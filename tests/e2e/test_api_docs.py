@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from client import ApiProblem
+from amigo import ApiProblem
 from deploy.child import Child, Program
 from deploy.processes import free_port
 from deploy.standalone import Standalone, answers

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client import AmigoClient, AsyncAmigoClient, JobView
+from amigo import AmigoClient, AsyncAmigoClient, JobView
 from deploy.standalone import Standalone
 from deploy.supervisor import Ward
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from client import AmigoClient
+from amigo import AmigoClient
 from deploy.standalone import Standalone
 from tests.event_stream import Told, told
 

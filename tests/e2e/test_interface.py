@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from client import AmigoClient
+from amigo import AmigoClient
 from deploy.processes import SeaweedServer
 from deploy.standalone import Standalone
 from jobs.settings import Settings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from client import AmigoClient, ApiProblem, JobView
+from amigo import AmigoClient, ApiProblem, JobView
 from deploy.standalone import Standalone
 from media.audio import num_frames, read_waveform
 from media.video import read_frames

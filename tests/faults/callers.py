@@ -11,8 +11,8 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from client import AmigoClient, AmigoError, ApiProblem, JobView
-from client.call import IDEMPOTENCY_KEY
+from amigo import AmigoClient, AmigoError, ApiProblem, JobView
+from amigo.calls import IDEMPOTENCY_KEY
 from tests.faults.history import (
     Answered,
     Canceled,

@@ -9,8 +9,8 @@ from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
-from client import AmigoError, JobView
-from client.job_request import JobRequest
+from amigo import AmigoError, JobView
+from amigo.types import JobRequest
 from tests.faults.callers import Callers, Post
 from tests.faults.history import Answered, History, Posted, Unanswered
 from tests.integration.workers.conftest import picture

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
-from client.errors import ForgedWebhook
-from client.webhooks import read_webhook
+from amigo.errors import ForgedWebhook
+from amigo.webhooks import read_webhook
 from tests.faults.history import Forged, History, Told
 from tests.servers import LocalServer, content, serving
 from workers.settings import DEVELOPMENT_WEBHOOK_SECRET

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RUNNING = ("service", "workers", "jobs", "media", "models", "client", "deploy")
+RUNNING = ("service", "workers", "jobs", "media", "models", "amigo", "deploy")
 """All that runs, but for what is below."""
 
 AT_HOME = ("models/training", "models/evaluation", "models/metrics", "models/corpus")

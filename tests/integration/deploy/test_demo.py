@@ -8,7 +8,7 @@ from pathlib import Path
 
 def demo(directory: Path, output: Path, pipeline: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "client", "demo", "--dir", str(directory), "-o", str(output)],
+        [sys.executable, "-m", "amigo", "demo", "--dir", str(directory), "-o", str(output)],
         env={**os.environ, "AMIGO_PIPELINE": f"tests.integration.workers.pipelines:{pipeline}"},
         capture_output=True,
         text=True,

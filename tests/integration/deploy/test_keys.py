@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from client import AmigoClient, ApiProblem
+from amigo import AmigoClient, ApiProblem
 from deploy.standalone import Standalone
 from tests.integration.deploy.test_standalone import PIPELINE, START_SECONDS
 from tests.media import babble, recording
@@ -29,7 +29,7 @@ def new_key(directory: Path, tenant: str) -> str:
     """Make a key as a person does: a command beside the running system."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("AMIGO_")}
     made = subprocess.run(
-        [sys.executable, "-m", "client", "keys", "create", tenant, "--dir", str(directory)],
+        [sys.executable, "-m", "amigo", "keys", "create", tenant, "--dir", str(directory)],
         env=others,
         capture_output=True,
         text=True,

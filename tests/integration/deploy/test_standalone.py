@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from client import AmigoClient, JobView
+from amigo import AmigoClient, JobView
 from deploy import binaries
 from deploy.errors import AlreadyRunning, DeployError, ProgramMissing
 from deploy.installation import Installation
@@ -140,7 +140,7 @@ def is_ready(url: str) -> bool:
 
 def serve(directory: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "client", "serve", "--dir", str(directory), *arguments],
+        [sys.executable, "-m", "amigo", "serve", "--dir", str(directory), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

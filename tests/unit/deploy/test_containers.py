@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from client.doctor import MEDIAPIPE
+from amigo.cli.doctor import MEDIAPIPE
 from service.settings import ServiceSettings
 from workers.settings import WebhookSettings, WorkerSettings
 

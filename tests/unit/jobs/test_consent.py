@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from client import cli
+from amigo.cli import main
 from jobs.consent import STATEMENT, STATEMENTS, VERSION, Consent
 from jobs.job import Job, Options, utc_now
 from tests.jobs_examples import new_job
@@ -26,7 +26,7 @@ def test_callers_read_what_is_kept_word_for_word(place: str) -> None:
 
 
 def test_the_command_line_asks_for_the_same() -> None:
-    shown = CliRunner().invoke(cli.app, ["submit", "--help"], env={"COLUMNS": "200"}).stdout
+    shown = CliRunner().invoke(main.app, ["submit", "--help"], env={"COLUMNS": "200"}).stdout
     assert STATEMENT in shown
 
 

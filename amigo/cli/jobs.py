@@ -8,8 +8,8 @@ from typing import Annotated
 import anyio
 import typer
 
-from client.client import AmigoClient
-from client.command_options import (
+from amigo.cli.batch import Orders, paired
+from amigo.cli.options import (
     Blink,
     Compose,
     Emotion,
@@ -26,18 +26,22 @@ from client.command_options import (
     parsed_metadata,
     service_url,
 )
-from client.console import complaining, complaints, say
-from client.errors import AmigoError
-from client.job_report import (
+from amigo.cli.output import (
+    complaining,
+    complaints,
+    describe,
+    progress_bar,
+    progress_bars,
     require_success,
+    say,
     tell_job,
     tell_jobs,
     tell_json,
     tell_video,
 )
-from client.job_request import JobOptions
-from client.orders import Orders, paired
-from client.progress import describe, progress_bar, progress_bars
+from amigo.client import AmigoClient
+from amigo.errors import AmigoError
+from amigo.types import JobOptions
 
 app = typer.Typer()
 

@@ -12,12 +12,13 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from client import AmigoClient, AsyncAmigoClient, cli, command_options, doctor, job_commands, orders
-from client.doctor import Finding
-from client.job_request import EmotionChoice as OfferedEmotion
+from amigo import AmigoClient, AsyncAmigoClient
+from amigo.cli import batch, doctor, jobs, main, options
+from amigo.cli.doctor import Finding
+from amigo.types import EmotionChoice as OfferedEmotion
 from jobs.job import EmotionChoice
-from tests.unit.client.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
-from tests.unit.client.clock import Clock
+from tests.unit.amigo.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
+from tests.unit.amigo.clock import Clock
 
 Amigo = Callable[..., Result]
 
@@ -37,10 +38,10 @@ def amigo(runner: CliRunner, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> A
 
     def run(service: Service, *arguments: object) -> Result:
         transport = httpx.MockTransport(service)
-        for module, client in ((job_commands, AmigoClient), (orders, AsyncAmigoClient)):
+        for module, client in ((jobs, AmigoClient), (batch, AsyncAmigoClient)):
             connected = partial(client, transport=transport)
             monkeypatch.setattr(module, client.__name__, connected)
-        return runner.invoke(cli.app, [str(argument) for argument in arguments])
+        return runner.invoke(main.app, [str(argument) for argument in arguments])
 
     return run
 
@@ -218,14 +219,14 @@ def test_the_command_offers_the_emotions_of_the_contract() -> None:
 
 
 def test_the_service_that_runs_here_is_found(tmp_path: Path) -> None:
-    assert command_options.service_url(None, tmp_path) == "http://127.0.0.1:8000"
+    assert options.service_url(None, tmp_path) == "http://127.0.0.1:8000"
     (tmp_path / "standalone.json").write_text(json.dumps({"url": "http://127.0.0.1:12345"}))
-    assert command_options.service_url(None, tmp_path) == "http://127.0.0.1:12345"
+    assert options.service_url(None, tmp_path) == "http://127.0.0.1:12345"
 
 
 def test_the_client_alone_imports_none_of_the_floors() -> None:
     script = (
-        "import sys, client, client.cli; "
+        "import sys, amigo.cli.main; "
         "print([m for m in ('jobs', 'service', 'models', 'workers', 'deploy', 'torch') "
         "if m in sys.modules])"
     )
@@ -247,7 +248,7 @@ def test_doctor_fails_for_what_is_required(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch, finding: Finding, code: int
 ) -> None:
     monkeypatch.setattr(doctor, "examine", lambda: [finding])
-    result = runner.invoke(cli.app, ["doctor"])
+    result = runner.invoke(main.app, ["doctor"])
     assert result.exit_code == code
     assert finding.name in result.stdout
     assert (finding.provide or "") in result.stdout

@@ -6,8 +6,8 @@ from datetime import datetime
 from pydantic import ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from client.errors import ForgedWebhook
-from client.job_view import JobView, View
+from amigo.errors import ForgedWebhook
+from amigo.types import JobView, View
 
 
 class WebhookEvent(View):

@@ -11,13 +11,12 @@ import httpx
 from anyio import sleep, to_thread
 from tenacity import AsyncRetrying
 
-from client import dialogues
-from client.call import Call, Dialogue, Ended, Story, advance
-from client.client import DEFAULT_URL, TIMEOUT, known_api_key
-from client.errors import AmigoError, ApiProblem, Unreachable, require_success
-from client.job_request import JobOptions, JobRequest, Source, read_file
-from client.job_view import AssetView, JobView
-from client.retries import Retries
+from amigo import calls
+from amigo.calls import Call, Dialogue, Ended, Story, advance
+from amigo.client import DEFAULT_URL, TIMEOUT, known_api_key
+from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
+from amigo.retries import Retries
+from amigo.types import AssetView, JobOptions, JobRequest, JobView, Source, read_file
 
 T = TypeVar("T")
 
@@ -53,26 +52,26 @@ class AsyncAmigoClient:
         """Post a portrait and a speech clip and return the queued job."""
         read = partial(JobRequest.of, portrait, audio, consent=consent, options=options)
         request = await to_thread.run_sync(read)
-        return await self._hold(dialogues.submit(request, idempotency_key))
+        return await self._hold(calls.submit(request, idempotency_key))
 
     async def submit_batch(
         self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None
     ) -> list[JobView | ApiProblem]:
         """Post 1 to 100 requests at once and return, in their order, each job or its refusal."""
-        return await self._hold(dialogues.submit_batch(requests, idempotency_key))
+        return await self._hold(calls.submit_batch(requests, idempotency_key))
 
     async def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
         """Bring a file straight to the object store; a day long, jobs can take it as an input."""
         file = await to_thread.run_sync(read_file, path)
-        return await self._hold(dialogues.upload_asset(kind, file))
+        return await self._hold(calls.upload_asset(kind, file))
 
     async def get(self, job_id: str) -> JobView:
         """Return the job as it stands."""
-        return await self._hold(dialogues.get(job_id))
+        return await self._hold(calls.get(job_id))
 
     def follow(self, job_id: str, timeout: float = float("inf")) -> AsyncIterator[JobView]:
         """Yield the job at once, and again whenever it has changed, until it has ended."""
-        return self._tell(dialogues.follow(job_id, timeout))
+        return self._tell(calls.follow(job_id, timeout))
 
     async def wait(
         self,
@@ -95,7 +94,7 @@ class AsyncAmigoClient:
         page_size: int = 20,
     ) -> AsyncIterator[JobView]:
         """Yield your jobs, newest first, asking for a page when one is needed."""
-        story = dialogues.list_jobs(
+        story = calls.list_jobs(
             statuses=statuses,
             created_after=created_after,
             created_before=created_before,
@@ -106,23 +105,23 @@ class AsyncAmigoClient:
 
     async def cancel(self, job_id: str) -> JobView:
         """Cancel the job and return it."""
-        return await self._hold(dialogues.cancel(job_id))
+        return await self._hold(calls.cancel(job_id))
 
     async def delete(self, job_id: str) -> None:
         """Forget the job, whatever its state, and delete its files."""
-        await self._hold(dialogues.delete(job_id))
+        await self._hold(calls.delete(job_id))
 
     async def download_video(self, job_id: str, path: Path) -> Path:
         """Save the finished video, whole or not at all, and return its path."""
-        return await self._hold(dialogues.download(job_id, "video", path))
+        return await self._hold(calls.download(job_id, "video", path))
 
     async def download_poster(self, job_id: str, path: Path) -> Path:
         """Save the video's still picture, a JPEG, and return its path."""
-        return await self._hold(dialogues.download(job_id, "poster", path))
+        return await self._hold(calls.download(job_id, "poster", path))
 
     async def download_landmarks(self, job_id: str, path: Path) -> Path:
         """Save the landmarks and return their path: NumPy's format for `.npz`, else JSON."""
-        return await self._hold(dialogues.download_landmarks(job_id, path))
+        return await self._hold(calls.download_landmarks(job_id, path))
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -11,8 +11,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from client.command_options import DEFAULT_DIRECTORY
-from client.console import complaining, console, remark, say
+from amigo.cli.options import DEFAULT_DIRECTORY
+from amigo.cli.output import complaining, console, remark, say
 
 if TYPE_CHECKING:
     from jobs.keys import ApiKey

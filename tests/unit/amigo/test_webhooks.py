@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from client import ForgedWebhook, read_webhook
-from tests.unit.client.answers import SUCCEEDED
+from amigo import ForgedWebhook, read_webhook
+from tests.unit.amigo.answers import SUCCEEDED
 
 KEY = b"a key that nobody guesses"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

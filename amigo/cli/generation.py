@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from client.progress import Bar
+from amigo.cli.output import Bar
 from media.audio import FRAME_RATE, read_waveform
 from media.emotions import EMOTIONS
 from media.picture import read_portrait

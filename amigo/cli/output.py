@@ -1,15 +1,18 @@
-"""Jobs as the `amigo` command tells of them."""
+"""Jobs as the `amigo` command shows them: lines, tables, progress bars."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Protocol
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from client.console import complain, say
-from client.job_view import JobView
+from amigo.types import JobView
 
 # However narrow the terminal: a line cut short would lose what one looks for.
 _wide = Console(width=250, highlight=False)
@@ -107,3 +110,83 @@ def _facts(job: JobView) -> Iterator[tuple[str, str]]:
 
 def _moment(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+class Bar(Protocol):
+    """A bar as those see it who fill it."""
+
+    def show(self, doing: str, share: float) -> None:
+        """Name what is being done and fill the bar to `share`, 0 to 1."""
+
+
+class _RichBar:
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=1.0, name=name)
+
+    def show(self, doing: str, share: float) -> None:
+        self._progress.update(self._task, description=doing, completed=share)
+
+
+@contextmanager
+def progress_bars(console: Console) -> Iterator[Callable[[str], Bar]]:
+    """Give bars their names and show them while the context lasts.
+
+    Where there is no terminal, only their last state is shown.
+    """
+    columns = (
+        TextColumn("{task.fields[name]}", markup=False),
+        TextColumn("{task.description:<14}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield lambda name: _RichBar(progress, name)
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Bar]:
+    """Show one bar, without a name, while the context lasts."""
+    with progress_bars(console) as add:
+        yield add("")
+
+
+def describe(job: JobView) -> str:
+    """Return what is being done for a job, in a few words."""
+    if job.status == "queued" and job.queue_position:
+        return f"queued ({job.queue_position})"
+    return job.stage or job.status
+
+
+console = Console(highlight=False)
+complaints = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def complaining(*errors: type[Exception]) -> Iterator[None]:
+    """Turn errors that a person can do something about into one line and exit code 1."""
+    caught: tuple[type[Exception], ...] = (OSError, *errors)
+    try:
+        yield
+    except caught as error:
+        complain(str(error))
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        complain("Interrupted.")
+        raise typer.Exit(130) from None
+
+
+def say(sentence: str) -> None:
+    """Print a line as it is: no markup, no wrapping of paths and commands."""
+    console.print(sentence, markup=False, soft_wrap=True)
+
+
+def remark(sentence: str) -> None:
+    """Say something that is not what was asked for, on stderr."""
+    complaints.print(sentence, markup=False, soft_wrap=True)
+
+
+def complain(sentence: str) -> None:
+    """Say what went wrong, on stderr."""
+    complaints.print(f"[red]Error:[/red] {escape(sentence)}", soft_wrap=True)

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner, Result
 
-from client import cli
+from amigo.cli import main
 from jobs.errors import KeyInvalid
 from jobs.key_archive import copy_key
 from jobs.keys import Allowance, KeyStore, Scope
@@ -24,7 +24,7 @@ def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def amigo(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.app, ["keys", *arguments])
+    return CliRunner().invoke(main.app, ["keys", *arguments])
 
 
 def test_a_key_is_made_and_its_token_alone_goes_to_stdout(

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from tenacity import AsyncRetrying, Retrying
 
-from client import async_client, client, dialogues
+from amigo import async_client, calls, client
 
 
 class Clock:
@@ -28,7 +28,7 @@ class Clock:
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Have both clients and their retries look at this clock."""
-        monkeypatch.setattr(dialogues, "time", self)
+        monkeypatch.setattr(calls, "time", self)
         monkeypatch.setattr(client, "time", self)
         monkeypatch.setattr(client, "Retrying", partial(Retrying, sleep=self.sleep))
         monkeypatch.setattr(async_client, "sleep", self.sleep_async)

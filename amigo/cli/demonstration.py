@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from client.client import AmigoClient
-from client.job_view import JobView
-from client.progress import describe, progress_bar
+from amigo.cli.output import describe, progress_bar
+from amigo.client import AmigoClient
+from amigo.types import JobView
 from deploy.standalone import Standalone
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PORTRAIT = ROOT / "examples" / "portrait.jpg"
 SPEECH = ROOT / "examples" / "speech.wav"
 

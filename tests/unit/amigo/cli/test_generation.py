@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from client import cli
+from amigo.cli import main
 from models.checkpoints import CheckpointError
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
@@ -63,7 +63,7 @@ class GreyPipeline:
 
 @pytest.fixture
 def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("client.generation.TalkingFacePipeline", GreyPipeline)
+    monkeypatch.setattr("amigo.cli.generation.TalkingFacePipeline", GreyPipeline)
     face, speech = tmp_path / "face.jpg", tmp_path / "speech.wav"
     face.write_bytes(picture())
     speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
@@ -71,7 +71,7 @@ def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def generate(*arguments: str) -> SimpleNamespace:
-    result = CliRunner().invoke(cli.app, ["generate", *arguments])
+    result = CliRunner().invoke(main.app, ["generate", *arguments])
     return SimpleNamespace(code=result.exit_code, out=result.stdout, err=result.stderr)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from client.client import DEFAULT_URL
-from client.job_request import Composition, EmotionChoice, Pose, Priority
+from amigo.client import DEFAULT_URL
+from amigo.types import Composition, EmotionChoice, Pose, Priority
 
 DEFAULT_DIRECTORY = Path("var")
 

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from client import AmigoClient, AsyncAmigoClient
-from tests.unit.client.answers import Service
-from tests.unit.client.clock import Clock
+from amigo import AmigoClient, AsyncAmigoClient
+from tests.unit.amigo.answers import Service
+from tests.unit.amigo.clock import Clock
 
 T = TypeVar("T")
 Connect = Callable[..., Any]

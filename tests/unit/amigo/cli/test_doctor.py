@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from client import doctor
-from client.doctor import Finding
+from amigo.cli import doctor
+from amigo.cli.doctor import Finding
 from deploy import binaries
 
 

@@ -11,8 +11,8 @@ from tenacity import (
 )
 from tenacity.retry import retry_base
 
-from client.call import Call
-from client.errors import ApiProblem, Unreachable
+from amigo.calls import Call
+from amigo.errors import ApiProblem, Unreachable
 
 ATTEMPTS = 9
 """How often a call is made at most: a service that is away for half a minute is waited for."""

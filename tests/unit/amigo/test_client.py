@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from client import ApiProblem, JobRequest, JobUnfinished, JobView, Unreachable
-from client.dialogues import LONG_POLL_SECONDS
-from client.retries import ATTEMPTS, ATTEMPTS_AT_A_STRANGER
-from tests.unit.client.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
-from tests.unit.client.clock import Clock
-from tests.unit.client.conftest import Connect
+from amigo import ApiProblem, JobRequest, JobUnfinished, JobView, Unreachable
+from amigo.calls import LONG_POLL_SECONDS
+from amigo.retries import ATTEMPTS, ATTEMPTS_AT_A_STRANGER
+from tests.unit.amigo.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
+from tests.unit.amigo.clock import Clock
+from tests.unit.amigo.conftest import Connect
 
 REFUSED = httpx.ConnectError("refused")
 ASSET = {
@@ -189,7 +189,7 @@ def test_a_service_that_went_away_is_waited_for(connect: Connect, clock: Clock) 
 
 
 def test_an_address_that_is_none_is_not_tried_again(clock: Clock) -> None:
-    from client import AmigoClient
+    from amigo import AmigoClient
 
     with pytest.raises(Unreachable, match="cannot be reached"):
         AmigoClient("localhost").get("job_1")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from client import job_commands, keys
-from client.command_options import (
+from amigo.cli import jobs, keys
+from amigo.cli.options import (
     DEFAULT_DIRECTORY,
     Blink,
     Compose,
@@ -16,10 +16,16 @@ from client.command_options import (
     PoseChoice,
     Seed,
 )
-from client.console import complaining, console, say
-from client.errors import AmigoError
-from client.job_report import require_success, tell_video, timings_table
-from client.progress import progress_bar
+from amigo.cli.output import (
+    complaining,
+    console,
+    progress_bar,
+    require_success,
+    say,
+    tell_video,
+    timings_table,
+)
+from amigo.errors import AmigoError
 
 app = typer.Typer(
     help="AMIGO: a portrait and a speech clip in, a talking-face video out.",
@@ -27,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.add_typer(job_commands.app)
+app.add_typer(jobs.app)
 app.add_typer(keys.app, name="keys")
 
 Input = typer.Argument(exists=True, dir_okay=False, readable=True)
@@ -71,7 +77,7 @@ def generate(
     ] = None,
 ) -> None:
     """Make a video in this process, without a service."""
-    from client.generation import generate
+    from amigo.cli.generation import generate
     from media.emotions import Emotion
     from media.errors import MediaError
     from models.checkpoints import CheckpointError
@@ -102,7 +108,7 @@ def demo(
     directory: Directory = DEFAULT_DIRECTORY / "demo",
 ) -> None:
     """Start the whole system, make the example video over HTTP, and stop the system."""
-    from client.demonstration import demonstrate
+    from amigo.cli.demonstration import demonstrate
     from deploy.errors import DeployError
 
     with complaining(DeployError, AmigoError):
@@ -123,7 +129,7 @@ def demo(
 @app.command()
 def doctor() -> None:
     """Say what this machine lacks and the command that provides it."""
-    from client.doctor import examine
+    from amigo.cli.doctor import examine
 
     findings = []
     for finding in examine():

@@ -11,12 +11,11 @@ from typing import Literal, Self, TypeVar, Unpack
 import httpx
 from tenacity import Retrying
 
-from client import dialogues
-from client.call import Call, Dialogue, Ended, Story, advance
-from client.errors import AmigoError, ApiProblem, Unreachable, require_success
-from client.job_request import JobOptions, JobRequest, Source, read_file
-from client.job_view import AssetView, JobView
-from client.retries import Retries
+from amigo import calls
+from amigo.calls import Call, Dialogue, Ended, Story, advance
+from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
+from amigo.retries import Retries
+from amigo.types import AssetView, JobOptions, JobRequest, JobView, Source, read_file
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 API_KEY_VARIABLE = "AMIGO_API_KEY"
@@ -74,7 +73,7 @@ class AmigoClient:
             OSError: a file cannot be read.
         """
         request = JobRequest.of(portrait, audio, consent=consent, options=options)
-        return self._hold(dialogues.submit(request, idempotency_key))
+        return self._hold(calls.submit(request, idempotency_key))
 
     def submit_batch(
         self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None
@@ -84,7 +83,7 @@ class AmigoClient:
         Raises:
             ValueError: an input is a file; a batch takes addresses and assets.
         """
-        return self._hold(dialogues.submit_batch(requests, idempotency_key))
+        return self._hold(calls.submit_batch(requests, idempotency_key))
 
     def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
         """Bring a file straight to the object store; a day long, jobs can take it as an input.
@@ -92,11 +91,11 @@ class AmigoClient:
         Raises:
             OSError: the file cannot be read.
         """
-        return self._hold(dialogues.upload_asset(kind, read_file(path)))
+        return self._hold(calls.upload_asset(kind, read_file(path)))
 
     def get(self, job_id: str) -> JobView:
         """Return the job as it stands."""
-        return self._hold(dialogues.get(job_id))
+        return self._hold(calls.get(job_id))
 
     def follow(self, job_id: str, timeout: float = float("inf")) -> Iterator[JobView]:
         """Yield the job at once, and again whenever it has changed, until it has ended.
@@ -104,7 +103,7 @@ class AmigoClient:
         Raises:
             JobUnfinished: the job did not end within `timeout` seconds.
         """
-        return self._tell(dialogues.follow(job_id, timeout))
+        return self._tell(calls.follow(job_id, timeout))
 
     def wait(
         self,
@@ -144,7 +143,7 @@ class AmigoClient:
             metadata: only jobs with these values.
             page_size: jobs a request.
         """
-        story = dialogues.list_jobs(
+        story = calls.list_jobs(
             statuses=statuses,
             created_after=created_after,
             created_before=created_before,
@@ -155,23 +154,23 @@ class AmigoClient:
 
     def cancel(self, job_id: str) -> JobView:
         """Cancel the job and return it."""
-        return self._hold(dialogues.cancel(job_id))
+        return self._hold(calls.cancel(job_id))
 
     def delete(self, job_id: str) -> None:
         """Forget the job, whatever its state, and delete its files."""
-        self._hold(dialogues.delete(job_id))
+        self._hold(calls.delete(job_id))
 
     def download_video(self, job_id: str, path: Path) -> Path:
         """Save the finished video, whole or not at all, and return its path."""
-        return self._hold(dialogues.download(job_id, "video", path))
+        return self._hold(calls.download(job_id, "video", path))
 
     def download_poster(self, job_id: str, path: Path) -> Path:
         """Save the video's still picture, a JPEG, and return its path."""
-        return self._hold(dialogues.download(job_id, "poster", path))
+        return self._hold(calls.download(job_id, "poster", path))
 
     def download_landmarks(self, job_id: str, path: Path) -> Path:
         """Save the landmarks and return their path: NumPy's format for `.npz`, else JSON."""
-        return self._hold(dialogues.download_landmarks(job_id, path))
+        return self._hold(calls.download_landmarks(job_id, path))
 
     def close(self) -> None:
         """Close the connections."""

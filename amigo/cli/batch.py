@@ -8,13 +8,10 @@ from urllib.parse import urlsplit
 import typer
 from anyio import CapacityLimiter, create_task_group
 
-from client.async_client import AsyncAmigoClient
-from client.console import complain, say
-from client.errors import AmigoError
-from client.job_report import failure_sentence, tell_json, tell_video
-from client.job_request import JobOptions, is_address
-from client.job_view import JobView
-from client.progress import Bar, describe
+from amigo.async_client import AsyncAmigoClient
+from amigo.cli.output import Bar, complain, describe, failure_sentence, say, tell_json, tell_video
+from amigo.errors import AmigoError
+from amigo.types import JobOptions, JobView, is_address
 
 
 @dataclass(frozen=True)

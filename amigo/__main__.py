@@ -1,0 +1,5 @@
+"""Runs the command without its script: `python -m amigo`."""
+
+from amigo.cli.main import main
+
+main()

@@ -1,0 +1,246 @@
+"""What goes to the service and what it shows: requests, jobs, pages of them, assets."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from pydantic import BaseModel, ConfigDict
+
+FINAL = frozenset({"succeeded", "failed", "canceled"})
+
+
+class View(BaseModel):
+    """A frozen part of an answer; members that a newer service adds are kept as they come."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class FailureView(View):
+    """Why a job failed: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+class EmotionView(View):
+    """The emotion heard in the speech, with the probability of each."""
+
+    emotion: str
+    probabilities: dict[str, float]
+
+
+class ConsentView(View):
+    """What the job's caller affirmed; `key_id` is None where no key is asked for."""
+
+    affirmed_at: datetime
+    version: str
+    statement: str
+    key_id: str | None = None
+
+
+class WebhookView(View):
+    """How far the news of a job's end has come.
+
+    `status` is pending, delivered, retrying or disabled; `reason` says what went wrong last.
+    """
+
+    url: str
+    status: str
+    attempts: int = 0
+    reason: str | None = None
+
+
+class JobView(View):
+    """Where a job stands; what it made is None until it succeeded.
+
+    `progress` runs from 0 to 1; `duration`, `timings` and `eta_seconds` are in seconds, `width` and
+    `height` in pixels. `eta` is None while nothing can be said, `expires_at` until the job has
+    ended. `links` are paths.
+    """
+
+    id: str
+    status: str
+    stage: str | None = None
+    progress: float = 0.0
+    queue_position: int | None = None
+    eta: datetime | None = None
+    eta_seconds: float | None = None
+    priority: str = "normal"
+    metadata: dict[str, str] = {}
+    options: dict[str, Any] = {}
+    consent: ConsentView | None = None
+    webhook: WebhookView | None = None
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = None
+    notices: tuple[str, ...] = ()
+    failure: FailureView | None = None
+    emotion: EmotionView | None = None
+    duration: float | None = None
+    num_frames: int | None = None
+    width: int | None = None
+    height: int | None = None
+    timings: dict[str, float] = {}
+    links: dict[str, str | None] = {}
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self.status in FINAL
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether there is a video."""
+        return self.status == "succeeded"
+
+
+class PageView(View):
+    """Some of a caller's jobs, newest first; `next_cursor` leads to those before them."""
+
+    jobs: tuple[JobView, ...]
+    next_cursor: str | None = None
+
+
+class BatchEntryView(View):
+    """What became of one request of a batch: a job, or the problem that refused it."""
+
+    status: int
+    job: JobView | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BatchView(View):
+    """What became of each request of a batch, in their order."""
+
+    results: tuple[BatchEntryView, ...]
+
+
+class UploadView(View):
+    """The request that brings an asset's bytes to the object store."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = {}
+
+
+class AssetView(View):
+    """A place for a portrait or an audio that jobs can name; `kind` says which."""
+
+    id: str
+    kind: str
+    expires_at: datetime | None = None
+    upload: UploadView
+
+
+EmotionChoice = Literal[
+    "auto",
+    "neutral",
+    "happiness",
+    "sadness",
+    "anger",
+    "fear",
+    "disgust",
+    "surprise",
+    "contempt",
+]
+Pose = Literal["natural", "still"]
+Composition = Literal["crop", "full"]
+Priority = Literal["high", "normal", "low"]
+
+Source = Path | str | AssetView
+"""A file; an `http(s)://` address, which the service fetches; or an asset sent before."""
+
+File = tuple[str, bytes]
+"""A name and a content."""
+
+
+class JobOptions(TypedDict, total=False):
+    """The options by name; one left out or None stands for the service's default."""
+
+    emotion: EmotionChoice | None
+    intensity: float | None
+    pose: Pose | None
+    blink: bool | None
+    compose: Composition | None
+    seed: int | None
+    mark: bool | None
+    priority: Priority | None
+    webhook_url: str | None
+    metadata: dict[str, str] | None
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A job as the service is asked for it, the files' bytes included.
+
+    Attributes:
+        fields: options and inputs that are no files, as JSON values.
+        files: the inputs that are files.
+    """
+
+    fields: Mapping[str, Any]
+    files: Mapping[str, File]
+
+    @classmethod
+    def of(
+        cls, portrait: Source, audio: Source, *, consent: bool, options: JobOptions | None = None
+    ) -> "JobRequest":
+        """Read the files and return the request.
+
+        The bytes are read once, so that a request sent again is the same request.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        inputs = {"portrait": _located(portrait), "audio": _located(audio)}
+        chosen = {name: value for name, value in (options or {}).items() if value is not None}
+        return cls(
+            fields={
+                "consent": consent,
+                **chosen,
+                **{
+                    f"{name}_{place}": source
+                    for name, (place, source) in inputs.items()
+                    if place != "file"
+                },
+            },
+            files={
+                name: read_file(path)
+                for name, (_, path) in inputs.items()
+                if isinstance(path, Path)
+            },
+        )
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields as the text parts of a form."""
+        return {name: _text(value) for name, value in self.fields.items()}
+
+
+def read_file(path: Path) -> File:
+    """Return the file's name and content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return path.name, path.read_bytes()
+
+
+def is_address(source: str) -> bool:
+    """Whether the service can fetch it; other text names a file."""
+    return source.startswith(("https://", "http://"))
+
+
+def _located(source: Source) -> tuple[Literal["file", "url", "asset"], Path | str]:
+    if isinstance(source, AssetView):
+        return "asset", source.id
+    if isinstance(source, str) and is_address(source):
+        return "url", source
+    return "file", Path(source)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
