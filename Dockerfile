@@ -62,5 +62,5 @@ USER 10001
 ENV AMIGO_METRICS_HOST=0.0.0.0
 EXPOSE 9101
 HEALTHCHECK --interval=15s --timeout=10s --start-period=120s \
-    CMD ["python", "-m", "workers.health"]
-CMD ["python", "-m", "workers"]
+    CMD ["python", "-m", "workers.synthesis.health"]
+CMD ["python", "-m", "workers.synthesis"]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, UploadFile
 from starlette.responses import StreamingResponse
 
-from service.examples import ANSWERS
+from service.documents.examples import ANSWERS
 
 DOCUMENT = ANSWERS["read_job"]["200"]
 

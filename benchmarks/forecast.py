@@ -13,7 +13,7 @@ from amigo.client import AmigoClient
 from amigo.types import JobView
 from benchmarks.machine import machine
 from benchmarks.pipeline import EXAMPLES
-from deploy.standalone import Standalone
+from deploy.standalone.system import Standalone
 
 LESSONS = (2.0, 5.0, 9.0)
 """Seconds of speech of the jobs that the system learns from before any is judged."""

@@ -18,12 +18,12 @@ from PIL import Image
 
 from benchmarks.machine import machine, processor_time, resident_memory
 from benchmarks.wire import Wire, get, post
-from deploy.child import Child, Program
-from deploy.processes import SeaweedServer, ValkeyServer, free_port
-from deploy.standalone import answers
+from deploy.standalone.child import Child, Program
+from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_port
+from deploy.standalone.system import answers
 from jobs.job import Job, Options
 from jobs.settings import Settings
-from jobs.store import JobStore
+from jobs.valkey.job_store import JobStore
 
 POLL_SECONDS = 5.0
 CONNECTIONS = 16

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from jobs.settings import flaws
 from service.app import create_app
-from service.logs import configure_logging
-from service.server import Server
+from service.http_server import Server
+from service.logging import configure_logging
 from service.settings import ServiceSettings
 
 

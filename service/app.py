@@ -6,22 +6,22 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 
-from service.auth import AUTHORIZATION_PROBLEMS, require_caller
-from service.body_limit import BodyLimit
-from service.components import Components
-from service.cross_origin import allow_origins
-from service.error_handlers import install_error_handlers
-from service.limits import RateLimitHeaders
-from service.observation import Observation
-from service.openapi import (
+from service.auth.authentication import AUTHORIZATION_PROBLEMS, require_caller
+from service.auth.rate_limits import RateLimitHeaders
+from service.dependencies import Components
+from service.documents.openapi import (
     DESCRIPTION,
     TITLE,
     openapi_document,
     operation_id,
     problem_responses,
 )
+from service.error_handlers import install_error_handlers
+from service.middleware.body_limit import BodyLimit
+from service.middleware.cross_origin import allow_origins
+from service.middleware.observation import Observation
+from service.middleware.security_headers import SecurityHeaders
 from service.routes import assets, creation, events, health, jobs, pages, problems, results
-from service.security_headers import SecurityHeaders
 from service.settings import ServiceSettings
 
 GUARDED = (creation.router, jobs.router, events.router, results.router, assets.router)

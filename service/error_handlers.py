@@ -26,10 +26,10 @@ from jobs.errors import (
     TooManyJobs,
 )
 from media.errors import DecoderUnavailable, MediaError
-from service.observation import request_id
+from service.intake.repetition import in_progress
+from service.intake.requests import describe_flaws
+from service.middleware.observation import request_id
 from service.problems import Problem, ProblemType, problem_response
-from service.repetition import in_progress
-from service.requests import describe_flaws
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from jobs.errors import StoreUnavailable
-from jobs.store import JobStore
-from service.watching import JobWatcher
+from jobs.valkey.job_store import JobStore
+from service.reading.watching import JobWatcher
 
 _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 

@@ -9,11 +9,11 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from deploy.child import Child, Program
-from deploy.processes import SeaweedServer, ValkeyServer
+from deploy.standalone.child import Child, Program
+from deploy.standalone.processes import SeaweedServer, ValkeyServer
+from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage
-from jobs.store import JobStore
+from jobs.valkey.job_store import JobStore
 
 Server = TypeVar("Server")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from deploy.processes import LOOPBACK, free_port
+from deploy.standalone.processes import LOOPBACK, free_port
 from tests.waiting import wait_for
 
 PATIENCE = 60.0

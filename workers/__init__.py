@@ -1,1 +1,1 @@
-"""The GPU floor: Celery workers that turn queued jobs into videos."""
+"""The processes beside the service: synthesis, the reconciler, webhooks."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from amigo.cli.output import describe, progress_bar
 from amigo.client import AmigoClient
 from amigo.types import JobView
-from deploy.standalone import Standalone
+from deploy.standalone.system import Standalone
 
 ROOT = Path(__file__).parents[2]
 PORTRAIT = ROOT / "examples" / "portrait.jpg"

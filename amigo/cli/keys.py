@@ -15,8 +15,8 @@ from amigo.cli.options import DEFAULT_DIRECTORY
 from amigo.cli.output import complaining, console, remark, say
 
 if TYPE_CHECKING:
-    from jobs.keys import ApiKey
     from jobs.settings import Settings
+    from jobs.valkey.api_keys import ApiKey
 
 app = typer.Typer(
     help="The API keys of the system that AMIGO_VALKEY_URL names, else of the one running here.",
@@ -46,7 +46,7 @@ def create(
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Make a key and print its token, which is kept nowhere."""
-    from jobs.keys import Allowance, KeyStore, Scope
+    from jobs.valkey.api_keys import Allowance, KeyStore, Scope
 
     with _complaining():
         settings = _settings(directory)
@@ -69,7 +69,7 @@ def create(
 @app.command("list")
 def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
     """Show every key, never a token."""
-    from jobs.keys import KeyStore
+    from jobs.valkey.api_keys import KeyStore
 
     with _complaining():
         keys = KeyStore.connect(_settings(directory)).all()
@@ -86,7 +86,7 @@ def revoke(
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Let a key open nothing from now on."""
-    from jobs.keys import KeyStore
+    from jobs.valkey.api_keys import KeyStore
 
     with _complaining():
         settings = _settings(directory)
@@ -103,9 +103,9 @@ def _settings(directory: Path) -> "Settings":
 
 def _archive(key: "ApiKey", settings: "Settings") -> None:
     from jobs.errors import StorageUnavailable
-    from jobs.key_archive import KeyArchive
-    from jobs.keys import KeyStore
-    from jobs.storage import ObjectStorage
+    from jobs.s3.api_key_backup import KeyArchive
+    from jobs.s3.object_store import ObjectStorage
+    from jobs.valkey.api_keys import KeyStore
 
     try:
         KeyArchive(KeyStore.connect(settings), ObjectStorage.connect(settings)).save(key)
@@ -117,8 +117,8 @@ def _local_settings(directory: Path) -> dict[str, str]:
     """Return what leads to the system that runs here; nothing if the environment names another."""
     if "AMIGO_VALKEY_URL" in os.environ or not (directory / "standalone.json").exists():
         return {}
-    from deploy.errors import DeployError
-    from deploy.standalone import environment
+    from deploy.standalone.errors import DeployError
+    from deploy.standalone.system import environment
 
     with complaining(DeployError):
         variables = environment(directory)

@@ -51,8 +51,8 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Of the service; left out: a free one.")] = None,
 ) -> None:
     """Run the whole system on this machine until it is interrupted."""
-    from deploy.errors import DeployError
-    from deploy.standalone import serve
+    from deploy.standalone.errors import DeployError
+    from deploy.standalone.system import serve
 
     with complaining(DeployError):
         serve(directory, port=port, say=say)
@@ -109,7 +109,7 @@ def demo(
 ) -> None:
     """Start the whole system, make the example video over HTTP, and stop the system."""
     from amigo.cli.demonstration import demonstrate
-    from deploy.errors import DeployError
+    from deploy.standalone.errors import DeployError
 
     with complaining(DeployError, AmigoError):
         shown = demonstrate(output, directory, console, say)

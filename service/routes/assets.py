@@ -6,17 +6,17 @@ from fastapi import APIRouter, Depends, Request, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from jobs.assets import Asset, Assets
 from jobs.errors import StorageUnavailable
-from jobs.keys import Scope
-from service.auth import CallerDep, require_scope
-from service.components import AppComponents
-from service.json_body import receive_object
-from service.openapi import asset_request_body, problem_responses
+from jobs.s3.assets import Asset, Assets
+from jobs.valkey.api_keys import Scope
+from service.auth.authentication import CallerDep, require_scope
+from service.dependencies import AppComponents
+from service.documents.openapi import asset_request_body, problem_responses
+from service.documents.schemas import AssetDocument, AssetRequest
+from service.intake.json_body import receive_object
+from service.intake.uploads import JSON, require_type
 from service.problems import Problem, ProblemType
-from service.schemas import AssetDocument, AssetRequest
 from service.settings import ServiceSettings
-from service.uploads import JSON, require_type
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
 

@@ -10,26 +10,26 @@ from starlette.responses import JSONResponse
 
 from jobs.errors import JobNotFound, JobsError, StoreUnavailable
 from jobs.job import Job
-from jobs.keys import Scope
+from jobs.valkey.api_keys import Scope
 from media.errors import DecoderUnavailable, MediaError
-from service.auth import CallerDep, require_room, require_scope
-from service.caller import Caller
-from service.components import AppComponents, Components
-from service.description import describe, describe_accepted, describe_past
-from service.error_handlers import as_problem
-from service.json_body import receive_object
-from service.openapi import (
+from service.auth.authentication import CallerDep, require_room, require_scope
+from service.auth.caller import Caller
+from service.dependencies import AppComponents, Components
+from service.documents.openapi import (
     batch_request_body,
     job_request_body,
     problem_responses,
     response_headers,
 )
-from service.preferences import preferred_wait
+from service.documents.schemas import BatchDocument, JobDocument, job_path
+from service.error_handlers import as_problem
+from service.intake.json_body import receive_object
+from service.intake.repetition import find_earlier
+from service.intake.requests import read_batch, read_request
+from service.intake.uploads import JSON, Upload, receive_upload, require_type
 from service.problems import Problem, ProblemType, problem_document
-from service.repetition import find_earlier
-from service.requests import read_batch, read_request
-from service.schemas import BatchDocument, JobDocument, job_path
-from service.uploads import JSON, Upload, receive_upload, require_type
+from service.reading.preferences import preferred_wait
+from service.reading.presenter import describe, describe_accepted, describe_past
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from jobs.errors import JobsError
-from service.components import AppComponents
-from service.openapi import problem_responses
+from service.dependencies import AppComponents
+from service.documents.openapi import problem_responses
+from service.documents.schemas import Liveness, Readiness
 from service.problems import Problem, ProblemType
-from service.schemas import Liveness, Readiness
 
 router = APIRouter(tags=["operations"])
 

@@ -6,19 +6,19 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Response, status
 
 from jobs.errors import InvalidTransition, StorageUnavailable
-from jobs.keys import Scope
-from jobs.listing import Cursor, JobFilter
-from jobs.storage import inputs_prefix, job_prefix
-from service.access import JobId, OwnJob, own_job
-from service.auth import CallerDep, require_scope
-from service.components import AppComponents
-from service.conditional import is_unchanged
-from service.description import describe, document_tag
-from service.filters import METADATA_PARAMETER, read_filter
-from service.openapi import problem_responses, response_headers
-from service.preferences import MAX_WAIT
+from jobs.s3.object_store import inputs_prefix, job_prefix
+from jobs.valkey.api_keys import Scope
+from jobs.valkey.listing import Cursor, JobFilter
+from service.auth.access import JobId, OwnJob, own_job
+from service.auth.authentication import CallerDep, require_scope
+from service.dependencies import AppComponents
+from service.documents.openapi import problem_responses, response_headers
+from service.documents.schemas import JobDocument, JobPage
 from service.problems import Problem, ProblemType
-from service.schemas import JobDocument, JobPage
+from service.reading.conditional import is_unchanged
+from service.reading.filters import METADATA_PARAMETER, read_filter
+from service.reading.preferences import MAX_WAIT
+from service.reading.presenter import describe, document_tag
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

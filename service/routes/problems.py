@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from service.openapi import problem_responses
+from service.documents.openapi import problem_responses
+from service.documents.schemas import ProblemTypeDocument
 from service.problems import Problem, ProblemType
-from service.schemas import ProblemTypeDocument
 
 router = APIRouter(prefix="/problems", tags=["operations"])
 

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Header, Query, Response
 from starlette.responses import StreamingResponse
 
 from jobs.job import Job, JobStatus, Result
-from jobs.keys import Scope
-from service.access import OwnJob
-from service.auth import require_scope
-from service.components import AppComponents
-from service.files import AsWished, LandmarksDocument, StoredFile, answer_file
-from service.openapi import Responses, problem_responses, response_headers
+from jobs.valkey.api_keys import Scope
+from service.auth.access import OwnJob
+from service.auth.authentication import require_scope
+from service.dependencies import AppComponents
+from service.documents.openapi import Responses, problem_responses, response_headers
+from service.documents.schemas import FrameLandmarks
 from service.problems import Problem, ProblemType
-from service.schemas import FrameLandmarks
+from service.reading.files import AsWished, LandmarksDocument, StoredFile, answer_file
 
 router = APIRouter(
     prefix="/v1/jobs/{job_id}", tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from amigo import AmigoClient
-from deploy.standalone import Standalone
+from deploy.standalone.system import Standalone
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

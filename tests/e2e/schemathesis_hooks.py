@@ -13,7 +13,7 @@ from hypothesis import strategies
 from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import Failure
 
-from jobs.listing import Cursor
+from jobs.valkey.listing import Cursor
 
 OF_FILES = ("portrait_", "audio_", "no_audio_stream", "empty_part")
 """What the codes begin with that tell what is wrong with the bytes of a file."""

@@ -22,13 +22,13 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from amigo import ApiProblem
-from deploy.child import Child, Program
-from deploy.processes import free_port
-from deploy.standalone import Standalone, answers
-from jobs.keys import KeyStore
+from deploy.standalone.child import Child, Program
+from deploy.standalone.processes import free_port
+from deploy.standalone.system import Standalone, answers
 from jobs.settings import Settings
-from service.requests import JobRequest
-from service.schemas import JobDocument
+from jobs.valkey.api_keys import KeyStore
+from service.documents.schemas import JobDocument
+from service.intake.requests import JobRequest
 from tests.e2e.test_page import CHROMIUM
 from tests.waiting import wait_for
 

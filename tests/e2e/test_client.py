@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from amigo import AmigoClient, AsyncAmigoClient, JobView
-from deploy.standalone import Standalone
-from deploy.supervisor import Ward
+from deploy.standalone.supervisor import Ward
+from deploy.standalone.system import Standalone
 
 pytestmark = pytest.mark.timeout(600)
 

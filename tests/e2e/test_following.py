@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from amigo import AmigoClient
-from deploy.standalone import Standalone
+from deploy.standalone.system import Standalone
 from tests.event_stream import Told, told
 
 pytestmark = pytest.mark.timeout(600)

@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from amigo import AmigoClient
-from deploy.processes import SeaweedServer
-from deploy.standalone import Standalone
+from deploy.standalone.processes import SeaweedServer
+from deploy.standalone.system import Standalone
+from jobs.s3.object_store import ObjectStorage, job_prefix, video_key
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage, job_prefix, video_key
-from jobs.store import JobStore
+from jobs.valkey.job_store import JobStore
 from service.settings import ServiceSettings
 from tests.e2e.test_api_docs import program_of
 from tests.integration.service.conftest import serving

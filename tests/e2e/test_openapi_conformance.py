@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from jobs.job import Result
+from jobs.s3.object_store import ObjectStorage, landmarks_key, poster_key, video_key
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage, landmarks_key, poster_key, video_key
-from jobs.store import JobStore
+from jobs.valkey.job_store import JobStore
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
 from tests.jobs_examples import new_job, result_of

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from standardwebhooks import Webhook
 
-from deploy.standalone import Standalone
+from deploy.standalone.system import Standalone
 from tests.servers import Asked, LocalServer, content, redirect, serving
 from tests.waiting import wait_for
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from deploy.standalone import Standalone
+from deploy.standalone.system import Standalone
 
 PLAY_A_LITTLE = """video => new Promise(played => {
     video.muted = true;

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from amigo import AmigoClient, ApiProblem, JobView
-from deploy.standalone import Standalone
+from deploy.standalone.system import Standalone
 from media.audio import num_frames, read_waveform
 from media.video import read_frames
 from models.face.landmarks import LandmarkDetector

@@ -12,8 +12,8 @@ from redis.exceptions import RedisError
 
 from jobs.errors import Unavailable
 from jobs.job import JobStatus, Priority
-from jobs.layout import LEADER, index_key
 from jobs.queue import JobQueue, create_celery, queue_name
+from jobs.valkey.keys import LEADER, index_key
 from tests.faults.clock import Clock
 from tests.faults.fleet import CHILD
 from tests.faults.gateway import Gateway, Mood

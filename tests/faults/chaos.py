@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.processes import LOOPBACK
+from deploy.standalone.processes import LOOPBACK
 from tests.faults.breaker import Breaker
 from tests.faults.clock import Clock, find_faketime
 from tests.faults.gateway import Gateway

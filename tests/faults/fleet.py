@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from deploy.child import Child, Program
-from deploy.lifeline import Guard
+from deploy.standalone.child import Child, Program
+from deploy.standalone.parent_death import Guard
 from tests.faults.history import Faulted, History, Revived
 from tests.waiting import wait_for
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from threading import Condition, Thread
 from typing import cast
 
-from deploy.processes import LOOPBACK
+from deploy.standalone.processes import LOOPBACK
 
 CHUNK = 65536
 LOOK_SECONDS = 0.05

@@ -6,7 +6,7 @@ A check yields each job that is not as promised, and a sentence about it.
 from collections import defaultdict
 from collections.abc import Iterator
 
-from jobs.webhooks import DeliveryStatus
+from jobs.valkey.webhook_outbox import DeliveryStatus
 from tests.faults.evidence import FINAL, Evidence
 from tests.faults.history import Forged, Lost, Told
 

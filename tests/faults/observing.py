@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import httpx
 
-from deploy.processes import LOOPBACK
+from deploy.standalone.processes import LOOPBACK
 from jobs.errors import JobNotFound
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post

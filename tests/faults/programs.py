@@ -4,11 +4,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from deploy.child import Program
-from deploy.processes import LOOPBACK
-from deploy.standalone import answers
+from deploy.standalone.child import Program
+from deploy.standalone.processes import LOOPBACK
+from deploy.standalone.system import answers
 from tests.faults.steps import FOLDER_VARIABLE, NAME_VARIABLE
-from workers.run_directory import RunDirectory
+from workers.synthesis.run_directory import RunDirectory
 
 START_SECONDS = 90.0
 """How long a program may take to be ready on a busy machine."""
@@ -56,7 +56,7 @@ def worker(name: str, folder: Path, port: int, environment: Mapping[str, str]) -
     child_beat = directory.path / "child"
     return _program(
         name,
-        "workers",
+        "workers.synthesis",
         folder,
         {
             **environment,

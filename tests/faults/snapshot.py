@@ -9,14 +9,14 @@ import av
 from av.error import FFmpegError
 from redis import Redis
 
-from jobs.idempotency import Holder
 from jobs.job import Job, JobStatus, Priority
-from jobs.layout import OUTBOX, SPENT, index_key, queue_key
+from jobs.s3.object_store import JOBS_PREFIX, ObjectStorage
 from jobs.settings import Settings
-from jobs.storage import JOBS_PREFIX, ObjectStorage
-from jobs.store import JobStore
-from jobs.valkey import connect, translated_errors
-from jobs.webhooks import WEBHOOKS, Delivery
+from jobs.valkey.connection import connect, translated_errors
+from jobs.valkey.idempotency import Holder
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.keys import OUTBOX, SPENT, index_key, queue_key
+from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery
 
 RECORDS = "amigo:job:"
 HOLDERS = "amigo:idempotency:"

@@ -1,6 +1,6 @@
 """Runs a program of the system so that it can be struck at any named step of its story.
 
-    python -m tests.faults.steps workers.housekeeping
+    python -m tests.faults.steps workers.reconciler
 
 The program is the real one: its steps are functions of the product, wrapped from outside, and no
 line of the product knows of it. A step strikes when a harness has armed it, see `traps`.
@@ -25,13 +25,13 @@ FOLDER_VARIABLE = "FAULTS_FOLDER"
 NAME_VARIABLE = "FAULTS_NAME"
 
 SERVICE = (
-    "service.submissions:Submissions.prepare",
-    "jobs.store:JobStore.reserve",
-    "service.submissions:Submissions._check",
-    "jobs.storage:ObjectStorage.put",
-    "jobs.store:JobStore.accept",
+    "service.intake.submissions:Submissions.prepare",
+    "jobs.valkey.job_store:JobStore.reserve",
+    "service.intake.submissions:Submissions._check",
+    "jobs.s3.object_store:ObjectStorage.put",
+    "jobs.valkey.job_store:JobStore.accept",
     "jobs.queue:JobQueue.dispatch",
-    "jobs.store:JobStore.mark_dispatched",
+    "jobs.valkey.job_store:JobStore.mark_dispatched",
     "service.routes.creation:describe_accepted",
 )
 PARENT = (
@@ -40,58 +40,58 @@ PARENT = (
     "kombu.transport.redis:QoS.ack",
 )
 CHILD = (
-    "jobs.store:JobStore.claim",
-    "workers.inputs:Inputs.portrait",
-    "workers.inputs:Inputs.audio",
+    "jobs.valkey.job_store:JobStore.claim",
+    "workers.synthesis.inputs:Inputs.portrait",
+    "workers.synthesis.inputs:Inputs.audio",
     "media.sandbox.decoder:Decoder.portrait",
     "media.sandbox.decoder:Decoder.waveform",
     "tests.integration.workers.pipelines:GreyPipeline.__call__",
-    "workers.progress:Progress._report_frames",
-    "workers.synthesis:encode_video",
-    "workers.synthesis:make_poster",
-    "jobs.storage:ObjectStorage.put",
-    "jobs.store:JobStore.finish",
-    "jobs.storage:ObjectStorage.delete_prefix",
-    "jobs.store:JobStore.fail",
-    "jobs.store:JobStore.requeue",
-    "jobs.store:JobStore.postpone",
+    "workers.synthesis.progress:Progress._report_frames",
+    "workers.synthesis.job_runner:encode_video",
+    "workers.synthesis.job_runner:make_poster",
+    "jobs.s3.object_store:ObjectStorage.put",
+    "jobs.valkey.job_store:JobStore.finish",
+    "jobs.s3.object_store:ObjectStorage.delete_prefix",
+    "jobs.valkey.job_store:JobStore.fail",
+    "jobs.valkey.job_store:JobStore.requeue",
+    "jobs.valkey.job_store:JobStore.postpone",
     "jobs.queue:JobQueue.dispatch",
 )
 HOUSEKEEPING = (
-    "jobs.recovery:Reconciler._take_back",
-    "jobs.recovery:Reconciler._dispatch",
-    "jobs.store:JobStore.requeue_expired",
+    "workers.reconciler.reconciler:Reconciler._take_back",
+    "workers.reconciler.reconciler:Reconciler._dispatch",
+    "jobs.valkey.job_store:JobStore.requeue_expired",
     "jobs.queue:JobQueue.dispatch",
-    "jobs.store:JobStore.mark_dispatched",
-    "jobs.recovery:Reconciler._read_journal",
-    "jobs.recovery:Reconciler._restore",
-    "jobs.store:JobStore.accept",
-    "jobs.store:JobStore.mark_journal_read",
-    "jobs.store:JobStore.delete",
-    "jobs.recovery:Reconciler._clear_job",
-    "jobs.storage:ObjectStorage.delete_prefix",
-    "jobs.store:JobStore.mark_cleared",
+    "jobs.valkey.job_store:JobStore.mark_dispatched",
+    "workers.reconciler.reconciler:Reconciler._read_journal",
+    "workers.reconciler.reconciler:Reconciler._restore",
+    "jobs.valkey.job_store:JobStore.accept",
+    "jobs.valkey.job_store:JobStore.mark_journal_read",
+    "jobs.valkey.job_store:JobStore.delete",
+    "workers.reconciler.reconciler:Reconciler._clear_job",
+    "jobs.s3.object_store:ObjectStorage.delete_prefix",
+    "jobs.valkey.job_store:JobStore.mark_cleared",
 )
 WEBHOOKS = (
-    "workers.webhooks:Courier.deliver",
-    "workers.webhooks:Courier._post",
-    "jobs.webhooks:WebhookOutbox.record",
+    "workers.webhooks.sender:Courier.deliver",
+    "workers.webhooks.sender:Courier._post",
+    "jobs.valkey.webhook_outbox:WebhookOutbox.record",
 )
 STEPS = {
     "service": SERVICE,
-    "workers": PARENT,
-    "workers.housekeeping": HOUSEKEEPING,
+    "workers.synthesis": PARENT,
+    "workers.reconciler": HOUSEKEEPING,
     "workers.webhooks": WEBHOOKS,
 }
 """The steps of each program; those of a worker's child are its own, CHILD."""
 
 WAITS = {
-    "jobs.store:DISPATCH_GRACE": timedelta(seconds=1),
-    "jobs.store:REDISPATCH_AFTER": timedelta(seconds=2),
-    "jobs.idempotency:RESERVED": timedelta(seconds=4),
-    "jobs.recovery:JOURNAL_GRACE": timedelta(seconds=4),
-    "jobs.recovery:JOURNAL_INTERVAL": 1.0,
-    "jobs.recovery:LEADERSHIP": 1.0,
+    "jobs.valkey.job_store:DISPATCH_GRACE": timedelta(seconds=1),
+    "jobs.valkey.job_store:REDISPATCH_AFTER": timedelta(seconds=2),
+    "jobs.valkey.idempotency:RESERVED": timedelta(seconds=4),
+    "workers.reconciler.reconciler:JOURNAL_GRACE": timedelta(seconds=4),
+    "workers.reconciler.reconciler:JOURNAL_INTERVAL": 1.0,
+    "workers.reconciler.reconciler:LEADERSHIP": 1.0,
 }
 """Waits of the product that would make a test take minutes, and how long they are here."""
 
@@ -173,10 +173,9 @@ def main() -> None:
     program = sys.argv.pop(1)
     shorten_waits()
     if program == "workers.webhooks":
-        shorten_waits({"workers.webhooks:LEASE_MARGIN": timedelta(seconds=1)})
+        shorten_waits({"workers.webhooks.sender:LEASE_MARGIN": timedelta(seconds=1)})
     Steps().wrap(STEPS[program])
-    name = f"{program}.__main__" if program in ("service", "workers") else program
-    importlib.import_module(name).main()
+    importlib.import_module(f"{program}.__main__").main()
 
 
 if __name__ == "__main__":

@@ -13,16 +13,16 @@ from typing import Self
 
 from pydantic import SecretStr
 
-from deploy.child import Program
-from deploy.processes import SeaweedServer, ValkeyServer, free_ports
+from deploy.standalone.child import Program
+from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.errors import JobNotFound, Unavailable
-from jobs.keys import Allowance, KeyStore
-from jobs.layout import SPENT
+from jobs.s3.object_store import JOBS_PREFIX, ObjectStorage, job_of, job_prefix, request_key
 from jobs.settings import Settings
-from jobs.storage import JOBS_PREFIX, ObjectStorage, job_of, job_prefix, request_key
-from jobs.store import JobStore
-from jobs.valkey import connect, translated_errors
-from jobs.webhooks import WEBHOOKS
+from jobs.valkey.api_keys import Allowance, KeyStore
+from jobs.valkey.connection import connect, translated_errors
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.keys import SPENT
+from jobs.valkey.webhook_outbox import WEBHOOKS
 from tests.faults import programs
 from tests.faults.callers import MOST_CALLERS, Callers, Post
 from tests.faults.checker import Violation, find_violations

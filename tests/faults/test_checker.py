@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from jobs.idempotency import Holder
 from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage, utc_now, workers_lost
-from jobs.storage import audio_key, landmarks_key, poster_key, request_key, video_key
-from jobs.webhooks import Delivery, DeliveryStatus
+from jobs.s3.object_store import audio_key, landmarks_key, poster_key, request_key, video_key
+from jobs.valkey.idempotency import Holder
+from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
 from tests.faults.checker import CHECKS, find_violations
 from tests.faults.history import (
     LOSE,

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from deploy.processes import LOOPBACK
+from deploy.standalone.processes import LOOPBACK
 from jobs.job import JobStatus
 from tests.faults.callers import JOBS_PATH
 from tests.faults.fleet import CHILD, PATIENCE

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from jobs.job import JobStatus
-from jobs.layout import LEADER, OUTBOX
+from jobs.valkey.keys import LEADER, OUTBOX
 from tests.faults.fleet import CHILD, PATIENCE
 from tests.faults.observing import accepted, await_job, holder, objects
 from tests.faults.system import FaultySystem

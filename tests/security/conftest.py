@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from deploy.processes import SeaweedServer, ValkeyServer
+from deploy.standalone.processes import SeaweedServer, ValkeyServer
 from jobs.settings import Settings
 from tests.security.bait import Listener, listening
 from tests.security.target import Target, attacked

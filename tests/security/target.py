@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 from redis import Redis
 
+from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage
 from media.sandbox.confinement import LIMITS
 from tests.processes import RunningService, running_service
 from tests.security.bait import Listener

@@ -10,16 +10,16 @@ from starlette.testclient import TestClient
 
 from jobs.errors import KeyInvalid
 from jobs.job import utc_now
-from jobs.keys import ApiKey
+from jobs.valkey.api_keys import ApiKey
 from service.app import create_app
-from service.security_headers import HEADERS
+from service.middleware.security_headers import HEADERS
 from service.settings import ServiceSettings
 from tests.e2e.test_page import CHROMIUM
 from tests.jobs_examples import new_job
 from tests.processes import RunningService, running_service
 from tests.service_examples import upload
 from tests.unit.service.fakes import Backstage
-from tests.unit.service.test_results import finished
+from tests.unit.service.routes.test_results import finished
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 SETTINGS = ServiceSettings(cors_origins=("https://app.example",))

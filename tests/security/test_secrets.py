@@ -18,16 +18,16 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from redis import Redis
 
-from deploy.child import Child, Program
-from deploy.installation import Installation
-from deploy.processes import SeaweedServer, ValkeyServer, free_ports
-from jobs.assets import Asset
+from deploy.standalone.child import Child, Program
+from deploy.standalone.installation import Installation
+from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.job import Job, Value
-from jobs.keys import KEYS, ApiKey, KeyStore
-from jobs.layout import OUTBOX, record_key
 from jobs.queue import JobQueue, create_celery
+from jobs.s3.assets import Asset
 from jobs.settings import Settings
-from jobs.webhooks import WEBHOOKS, Delivery
+from jobs.valkey.api_keys import KEYS, ApiKey, KeyStore
+from jobs.valkey.keys import OUTBOX, record_key
+from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery
 from service.settings import ServiceSettings
 from tests.jobs_examples import new_job
 from tests.processes import PATIENCE, Running, RunningService, running, running_service
@@ -195,9 +195,9 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
 
 def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -> None:
     ports = free_ports(2)
-    worker = stage.start("workers", AMIGO_METRICS_PORT=str(ports[0]))
+    worker = stage.start("workers.synthesis", AMIGO_METRICS_PORT=str(ports[0]))
     courier = stage.start("workers.webhooks", AMIGO_WEBHOOK_METRICS_PORT=str(ports[1]))
-    housekeeping = stage.start("workers.housekeeping")
+    housekeeping = stage.start("workers.reconciler")
     service = stage.service("service")
     keys = KeyStore.connect(stage.settings)
     key, token = keys.create("acme")
@@ -222,7 +222,7 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
     for path in ("/v1/jobs", "/readyz", "/metrics"):
         stage.hear(httpx.get(service.url + path, headers=bearer, timeout=PATIENCE))
     courier.wait_for_log("Nothing can be delivered")
-    stage.start("workers.housekeeping", "without-valkey").wait_for_log("was cut short")
+    stage.start("workers.reconciler", "without-valkey").wait_for_log("was cut short")
     worker.wait_for_log("onnection")
 
 
@@ -326,7 +326,7 @@ def misconfigure(stage: Stage) -> None:
         with httpx.Client(base_url=service.url, headers=bearer, timeout=PATIENCE) as http:
             answers = [http.get("/readyz"), http.post("/v1/jobs", files=upload())]
             assert {stage.hear(answer).status_code for answer in answers} == {503}
-    for module in ("service", "workers", "workers.housekeeping", "workers.webhooks"):
+    for module in ("service", "workers.synthesis", "workers.reconciler", "workers.webhooks"):
         # A slash belongs into a URL's password only percent-encoded.
         url = f"redis://:{WRONG_PASSWORD}/x@127.0.0.1:6379/0"
         ended = stage.start(module, f"{module}-unreadable", AMIGO_VALKEY_URL=url)
@@ -341,7 +341,7 @@ def test_the_story_was_played_to_its_end(evidence: Evidence) -> None:
         assert status in answers
     assert logs["service"].count("A request crashed") == 3
     assert '"level": "debug"' in logs["service"]
-    for name in ("service", "workers", "workers.webhooks", "workers.housekeeping"):
+    for name in ("service", "workers.synthesis", "workers.webhooks", "workers.reconciler"):
         assert "Traceback" in logs[name], name
         assert "AMIGO_VALKEY_URL" in logs[f"{name}-unreadable"]
     for log in logs.values():

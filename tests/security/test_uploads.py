@@ -13,8 +13,8 @@ from time import monotonic
 
 import pytest
 
-from service.connections import MAX_HEADER_BYTES
-from service.security_headers import HEADERS
+from service.http_server import MAX_HEADER_BYTES
+from service.middleware.security_headers import HEADERS
 from tests.processes import PATIENCE, RunningService, running_service
 from tests.waiting import wait_for
 

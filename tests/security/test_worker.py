@@ -9,9 +9,9 @@ import pytest
 
 from jobs.job import Job, JobStatus, Options
 from jobs.queue import JobQueue, create_celery
+from jobs.s3.object_store import ObjectStorage, inputs_prefix
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage, inputs_prefix
-from jobs.store import JobStore
+from jobs.valkey.job_store import JobStore
 from tests.processes import Running, running
 from tests.security.bait import Listener
 from tests.security.footprint import measured
@@ -55,7 +55,7 @@ def worker(settings: Settings, tmp_path: Path) -> Iterator[Running]:
         "AMIGO_PIPELINE": "tests.integration.workers.pipelines:GreyPipeline",
         "AMIGO_DEVICE": "cpu",
     }
-    with running("workers", given, tmp_path / "worker.log") as worker:
+    with running("workers.synthesis", given, tmp_path / "worker.log") as worker:
         worker.wait_for_log("The pipeline is loaded")
         yield worker
 

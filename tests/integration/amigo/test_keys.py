@@ -5,10 +5,10 @@ from typer.testing import CliRunner, Result
 
 from amigo.cli import main
 from jobs.errors import KeyInvalid
-from jobs.key_archive import copy_key
-from jobs.keys import Allowance, KeyStore, Scope
+from jobs.s3.api_key_backup import copy_key
+from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage
+from jobs.valkey.api_keys import Allowance, KeyStore, Scope
 
 
 @pytest.fixture

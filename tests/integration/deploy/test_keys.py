@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from amigo import AmigoClient, ApiProblem
-from deploy.standalone import Standalone
-from tests.integration.deploy.test_standalone import PIPELINE, START_SECONDS
+from deploy.standalone.system import Standalone
+from tests.integration.deploy.standalone.test_system import PIPELINE, START_SECONDS
 from tests.media import babble, recording
 from tests.service_examples import portrait
 

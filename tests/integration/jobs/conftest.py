@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.child import Child
-from deploy.processes import ValkeyServer
+from deploy.standalone.child import Child
+from deploy.standalone.processes import ValkeyServer
 
 
 @pytest.fixture

@@ -21,15 +21,15 @@ from redis import Redis
 
 from jobs.errors import IdempotencyKeyTaken, InvalidTransition, JobNotFound, StaleAttempt
 from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage
-from jobs.layout import LEADER, OUTBOX, SPENT, index_key, queue_key, tenant_key
 from jobs.queue import JobQueue, create_celery
-from jobs.recovery import Reconciler
+from jobs.s3.object_store import JOBS_PREFIX, ObjectStorage, inputs_prefix, job_prefix, request_key
 from jobs.settings import Settings
-from jobs.storage import JOBS_PREFIX, ObjectStorage, inputs_prefix, job_prefix, request_key
-from jobs.store import JobStore
-from jobs.valkey import score
-from jobs.webhooks import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
+from jobs.valkey.connection import score
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.keys import LEADER, OUTBOX, SPENT, index_key, queue_key, tenant_key
+from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
 from tests.jobs_examples import FAILURE, new_job, result_of
+from workers.reconciler.reconciler import Reconciler
 
 Move = Callable[[Job], Job]
 
@@ -285,7 +285,7 @@ class Promises(RuleBasedStateMachine):
 def test_the_promises_hold_in_whatever_order_things_happen(
     valkey_url: str, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.recovery.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
     settings = Settings(valkey_url=valkey_url)
     store, queue = JobStore.connect(settings), JobQueue(create_celery(settings))
     one = Reconciler(store, storage, queue, timedelta(hours=9))

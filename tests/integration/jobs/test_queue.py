@@ -6,8 +6,8 @@ import time
 import pytest
 from redis import Redis
 
-from deploy.child import Child
-from deploy.processes import ValkeyServer
+from deploy.standalone.child import Child
+from deploy.standalone.processes import ValkeyServer
 from jobs.errors import QueueUnavailable
 from jobs.job import Priority
 from jobs.queue import SYNTHESIZE, JobQueue, create_celery, queue_name

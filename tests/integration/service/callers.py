@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from jobs.keys import Allowance, KeyStore, Scope
+from jobs.valkey.api_keys import Allowance, KeyStore, Scope
 from service.settings import ServiceSettings
 from tests.integration.service.conftest import LiveService, serving
 

@@ -9,10 +9,10 @@ from fastapi import FastAPI
 
 from jobs.settings import Settings
 from service.app import create_app
-from service.components import Components
-from service.server import Server
+from service.dependencies import Components
+from service.http_server import Server
+from service.reading.watching import JobWatcher
 from service.settings import ServiceSettings
-from service.watching import JobWatcher
 from tests.waiting import wait_for
 
 PATIENCE = 20.0

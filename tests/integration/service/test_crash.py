@@ -13,10 +13,10 @@ import httpx
 import pytest
 from redis import Redis
 
-from deploy.processes import free_port
-from jobs.idempotency import holder_key
+from deploy.standalone.processes import free_port
 from jobs.settings import Settings
-from jobs.store import JobStore
+from jobs.valkey.idempotency import holder_key
+from jobs.valkey.job_store import JobStore
 from tests.integration.service.conftest import LiveService
 from tests.waiting import wait_for
 
@@ -77,7 +77,7 @@ def test_the_key_of_a_request_whose_service_was_killed_is_free_soon(
     silent_s3: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("service.repetition.PATIENCE", 0.0)
+    monkeypatch.setattr("service.intake.repetition.PATIENCE", 0.0)
     place = holder_key("local", KEY["Idempotency-Key"])
     with Redis.from_url(settings.valkey_url) as client:
         with service_process(settings, silent_s3) as (process, address):

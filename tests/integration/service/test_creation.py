@@ -11,14 +11,14 @@ import pytest
 from redis import Redis
 
 from jobs.errors import StorageUnavailable
-from jobs.idempotency import holder_key
 from jobs.job import Priority
-from jobs.listing import JobFilter
 from jobs.queue import JobQueue, create_celery, queue_name
+from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage
-from jobs.store import JobStore
-from service.components import Components
+from jobs.valkey.idempotency import holder_key
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.listing import JobFilter
+from service.dependencies import Components
 from service.settings import ServiceSettings
 from tests.integration.service.callers import guarding
 from tests.integration.service.conftest import LiveService, serving
@@ -140,7 +140,7 @@ def test_a_key_used_for_another_request_is_refused(live: LiveService, store: Job
 def test_a_request_under_way_for_too_long_is_told_so(
     live: LiveService, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.repetition.PATIENCE", 0.0)
+    monkeypatch.setattr("service.intake.repetition.PATIENCE", 0.0)
     live.http.post("/v1/jobs", files=upload(), headers=KEY)
     place = holder_key("local", KEY["Idempotency-Key"])
     with Redis.from_url(service_settings.valkey_url, decode_responses=True) as client:

@@ -11,15 +11,15 @@ import pytest
 from redis import Redis
 
 from jobs.job import Job, Stage
-from jobs.layout import CHANGES, events_key
 from jobs.queue import JobQueue, create_celery
-from jobs.storage import ObjectStorage
-from jobs.store import JobStore
-from service import watching
-from service.components import Components
+from jobs.s3.object_store import ObjectStorage
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.keys import CHANGES, events_key
+from service.dependencies import Components
+from service.reading import watching
+from service.reading.watching import JobWatcher
 from service.routes import events
 from service.settings import ServiceSettings
-from service.watching import JobWatcher
 from tests.event_stream import Told, told
 from tests.integration.service.conftest import LiveService, serving
 from tests.jobs_examples import FAILURE, new_job, result_of

@@ -8,9 +8,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from jobs.job import Job
-from jobs.keys import Scope
-from jobs.storage import ObjectStorage, video_key
-from jobs.store import JobStore
+from jobs.s3.object_store import ObjectStorage, video_key
+from jobs.valkey.api_keys import Scope
+from jobs.valkey.job_store import JobStore
 from service.app import GUARDED
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding

@@ -9,10 +9,10 @@ import pytest
 from jobs.errors import StorageUnavailable
 from jobs.job import Job
 from jobs.queue import JobQueue, create_celery
-from jobs.storage import ObjectStorage, video_key
-from jobs.store import JobStore
-from jobs.webhooks import Delivery, DeliveryStatus, WebhookOutbox
-from service.components import Components
+from jobs.s3.object_store import ObjectStorage, video_key
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus, WebhookOutbox
+from service.dependencies import Components
 from service.settings import ServiceSettings
 from tests.integration.service.conftest import LiveService, serving
 from tests.jobs_examples import new_job, result_of

@@ -8,9 +8,9 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage
-from jobs.store import JobStore
+from jobs.valkey.job_store import JobStore
 from service.routes import events
 from service.settings import ServiceSettings
 from tests.event_stream import told

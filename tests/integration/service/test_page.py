@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from jobs.job import Stage
-from jobs.storage import ObjectStorage, video_key
-from jobs.store import JobStore
+from jobs.s3.object_store import ObjectStorage, video_key
+from jobs.valkey.job_store import JobStore
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
 from tests.jobs_examples import FAILURE, new_job, result_of

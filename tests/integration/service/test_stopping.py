@@ -12,12 +12,12 @@ import httpx
 import pytest
 from redis import Redis
 
-from deploy.processes import free_port
+from deploy.standalone.processes import free_port
 from jobs.job import JobStatus
 from jobs.queue import queue_name
+from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage
-from jobs.store import JobStore
+from jobs.valkey.job_store import JobStore
 from tests.jobs_examples import new_job
 from tests.service_examples import upload
 from tests.waiting import wait_for

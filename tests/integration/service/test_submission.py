@@ -10,10 +10,10 @@ from redis import Redis
 
 from jobs.job import JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
+from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key, request_key
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key
-from jobs.store import JobStore
-from service.components import Components
+from jobs.valkey.job_store import JobStore
+from service.dependencies import Components
 from service.settings import ServiceSettings
 from tests.integration.service.conftest import LiveService, serving
 from tests.service_examples import upload

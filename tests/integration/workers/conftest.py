@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.processes import free_port
+from deploy.standalone.processes import free_port
 from jobs.job import Job, Options, Priority
 from jobs.queue import JobQueue, create_celery
+from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key, request_key
 from jobs.settings import Settings
-from jobs.storage import ObjectStorage, audio_key, portrait_key, request_key
-from jobs.store import JobStore
+from jobs.valkey.job_store import JobStore
 from tests.media import babble, recording
 from tests.waiting import wait_for
-from workers.run_directory import RunDirectory
+from workers.synthesis.run_directory import RunDirectory
 
 PATIENCE = 60.0
 """Seconds that anything a test waits for may take, on a busy machine too."""
@@ -38,9 +38,11 @@ def picture() -> bytes:
 
 
 class RunningWorker:
-    """`python -m workers` and what can be seen of it from outside."""
+    """`python -m workers.synthesis` and what can be seen of it from outside."""
 
-    def __init__(self, environment: dict[str, str], folder: Path, module: str = "workers") -> None:
+    def __init__(
+        self, environment: dict[str, str], folder: Path, module: str = "workers.synthesis"
+    ) -> None:
         self.directory = RunDirectory(folder / "run")
         self.metrics_port = free_port()
         self._log = folder / "log.txt"
@@ -107,7 +109,7 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
     """Start a worker with the grey pipeline, leases of a second and the settings given."""
     started: list[RunningWorker] = []
 
-    def start(module: str = "workers", **extra: str) -> RunningWorker:
+    def start(module: str = "workers.synthesis", **extra: str) -> RunningWorker:
         folder = tmp_path / f"{module}-{len(started)}"
         folder.mkdir()
         environment = {

@@ -12,16 +12,16 @@ import av
 import numpy as np
 import pytest
 
-from deploy.processes import free_port
+from deploy.standalone.processes import free_port
 from jobs.job import JobStatus
-from jobs.storage import poster_key, video_key
+from jobs.s3.object_store import poster_key, video_key
 from media.provenance import Provenance
 from media.video import encode_video
 from tests.integration.workers.conftest import Client, StartWorker
 from tests.media import babble
 from tests.signing_authority import SigningAuthority
 from workers.settings import WorkerSettings
-from workers.signing import JPEG, MP4, ManifestSigner, TimestampUnavailable
+from workers.synthesis.signing import JPEG, MP4, ManifestSigner, TimestampUnavailable
 
 ROOT = Path(__file__).parents[3]
 
@@ -85,7 +85,7 @@ def test_a_worker_with_a_certificate_that_cannot_sign_ends_before_it_loads_anyth
         "AMIGO_C2PA_PRIVATE_KEY": str(key),
     }
     worker = subprocess.run(
-        [sys.executable, "-m", "workers"],
+        [sys.executable, "-m", "workers.synthesis"],
         env=environment,
         cwd=ROOT,
         capture_output=True,

@@ -17,7 +17,7 @@ from tests.integration.workers.conftest import (
     StartWorker,
 )
 from tests.integration.workers.pipelines import DEAF, SLOW
-from tests.integration.workers.test_outbound import dripping
+from tests.integration.workers.test_safe_http import dripping
 from tests.servers import serving
 from tests.waiting import wait_for
 

@@ -12,16 +12,16 @@ import pytest
 from redis import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from deploy.processes import free_port
-from jobs.store import JobStore
-from jobs.webhooks import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
-from tests.integration.workers.test_outbound import dripping
+from deploy.standalone.processes import free_port
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
+from tests.integration.workers.test_safe_http import dripping
 from tests.jobs_examples import new_job
 from tests.processes import PATIENCE, running
 from tests.servers import LocalServer, content, redirect, serving
 from tests.waiting import wait_for
 from workers.settings import WebhookSettings
-from workers.webhooks import Courier
+from workers.webhooks.sender import Courier
 
 LEASE = timedelta(minutes=1)
 
@@ -245,7 +245,7 @@ def test_a_receiver_that_never_answers_holds_nobody_up(
     receiver: LocalServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.webhooks.PARTING_SECONDS", 0.1)
+    monkeypatch.setattr("workers.webhooks.sender.PARTING_SECONDS", 0.1)
     stop, good = Event(), content(b"")
     drip = dripping(b"", b"", stop)
     receiver.answer = lambda handler: (drip if handler.path == "/slow" else good)(handler)
@@ -264,9 +264,9 @@ def test_a_tenant_whose_receivers_never_answer_holds_no_other_up(
     receiver: LocalServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.webhooks.PARTING_SECONDS", 0.1)
-    monkeypatch.setattr("workers.webhooks.MAX_UNDER_WAY", 4)
-    monkeypatch.setattr("workers.webhooks.MAX_OF_ONE_TENANT", 2)
+    monkeypatch.setattr("workers.webhooks.sender.PARTING_SECONDS", 0.1)
+    monkeypatch.setattr("workers.webhooks.sender.MAX_UNDER_WAY", 4)
+    monkeypatch.setattr("workers.webhooks.sender.MAX_OF_ONE_TENANT", 2)
     stop, good = Event(), content(b"")
     drip = dripping(b"", b"", stop)
     receiver.answer = lambda handler: (drip if handler.path == "/slow" else good)(handler)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from jobs.job import MAX_ATTEMPTS, JobStatus, Priority
-from jobs.storage import landmarks_key, poster_key, video_key
+from jobs.s3.object_store import landmarks_key, poster_key, video_key
 from tests.integration.workers.conftest import PATIENCE, PIPELINES, Client, StartWorker
 from tests.integration.workers.pipelines import (
     BATCH_FRAMES,
@@ -20,7 +20,7 @@ from tests.integration.workers.pipelines import (
     SLOW,
 )
 from tests.waiting import wait_for
-from workers.run_directory import SHARED_MEMORY
+from workers.synthesis.run_directory import SHARED_MEMORY
 
 
 def test_a_job_becomes_a_video_and_its_inputs_go(start_worker: StartWorker, client: Client) -> None:
@@ -58,7 +58,7 @@ def test_the_callers_fault_fails_the_job_at_once(start_worker: StartWorker, clie
 def test_a_fault_of_ours_fails_the_job_after_the_last_attempt_without_telling_why(
     start_worker: StartWorker, client: Client
 ) -> None:
-    start_worker("workers.housekeeping")
+    start_worker("workers.reconciler")
     worker = start_worker()
     job = client.wait_final(client.post(FAULTY))
 
@@ -73,7 +73,7 @@ def test_a_fault_of_ours_fails_the_job_after_the_last_attempt_without_telling_wh
 def test_a_job_that_kills_every_child_fails_and_others_need_not_wait_for_that(
     start_worker: StartWorker, client: Client
 ) -> None:
-    start_worker("workers.housekeeping")
+    start_worker("workers.reconciler")
     worker = start_worker()
     poison_id, healthy_id = client.post(POISON), client.post()
     poison, healthy = client.wait_final(poison_id), client.wait_final(healthy_id)
@@ -89,7 +89,7 @@ def test_a_job_that_kills_every_child_fails_and_others_need_not_wait_for_that(
 def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
     start_worker: StartWorker, client: Client
 ) -> None:
-    housekeeping = start_worker("workers.housekeeping")
+    housekeeping = start_worker("workers.reconciler")
     worker = start_worker()
     job_id = client.post(SLOW)
     client.wait_progress(job_id, 0.2)
@@ -105,7 +105,7 @@ def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
 def test_native_code_that_never_comes_back_ends_its_process_and_not_the_job(
     start_worker: StartWorker, client: Client, seed: int
 ) -> None:
-    start_worker("workers.housekeeping")
+    start_worker("workers.reconciler")
     worker = start_worker(
         AMIGO_JOB_BASE_SECONDS="4", AMIGO_JOB_SECONDS_PER_SECOND="1", AMIGO_HANG_SECONDS="6"
     )
@@ -166,7 +166,7 @@ def test_a_canceled_job_stops_within_two_batches(start_worker: StartWorker, clie
 def test_a_job_deleted_while_it_is_made_leaves_nothing(
     start_worker: StartWorker, client: Client
 ) -> None:
-    start_worker("workers.housekeeping")
+    start_worker("workers.reconciler")
     worker = start_worker()
     job_id = client.post(SLOW, seconds=4)
     client.wait_progress(job_id, 0.2)
@@ -247,7 +247,7 @@ def test_the_health_check_hears_a_worker_once_its_pipeline_is_loaded(
 
     def check() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "workers.health"],
+            [sys.executable, "-m", "workers.synthesis.health"],
             env={**os.environ, "AMIGO_RUN_DIRECTORY": str(worker.directory.path)},
             capture_output=True,
             text=True,

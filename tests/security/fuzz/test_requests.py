@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from jobs.job import utc_now
-from jobs.storage import video_key
-from service.requests import FIELDS
+from jobs.s3.object_store import video_key
+from service.intake.requests import FIELDS
 from service.settings import ServiceSettings
 from tests.jobs_examples import new_job, result_of
 from tests.security.bodies import ADDRESSES

@@ -15,18 +15,23 @@ from hypothesis import strategies as st
 
 from jobs.errors import CursorInvalid, UrlRefused
 from jobs.job import utc_now
-from jobs.listing import Cursor
 from jobs.urls import UrlRules, is_public
-from service.conditional import ByteRange, RangeNotSatisfiable, is_unchanged, requested_range
-from service.files import LandmarksDocument
-from service.preferences import MAX_WAIT, preferred_wait
+from jobs.valkey.listing import Cursor
 from service.problems import Problem
+from service.reading.conditional import (
+    ByteRange,
+    RangeNotSatisfiable,
+    is_unchanged,
+    requested_range,
+)
+from service.reading.files import LandmarksDocument
+from service.reading.preferences import MAX_WAIT, preferred_wait
 from tests.security.bodies import ADDRESSES
 from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
 from tests.unit.service.fakes import FakeStorage
-from workers.outbound import joined
-from workers.webhooks import LONGEST_PAUSE, wished_pause
+from workers.safe_http import joined
+from workers.webhooks.sender import LONGEST_PAUSE, wished_pause
 
 TAG = '"abc"'
 MAX_CPU_SECONDS = 0.5

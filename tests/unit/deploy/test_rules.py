@@ -6,13 +6,13 @@ from pathlib import Path
 
 from prometheus_client import REGISTRY, generate_latest
 
-import workers.metrics  # noqa: F401 - registers what a worker tells
-from jobs.webhooks import WebhookOutbox
+import workers.synthesis.metrics  # noqa: F401 - registers what a worker tells
+from jobs.valkey.webhook_outbox import WebhookOutbox
 from service.metrics import ServiceMetrics
-from service.watching import JobWatcher
+from service.reading.watching import JobWatcher
 from tests.unit.service.fakes import FakeStore
-from workers.delivery_metrics import DeliveryMetrics
-from workers.house_metrics import HouseMetrics
+from workers.reconciler.metrics import HouseMetrics
+from workers.webhooks.metrics import DeliveryMetrics
 
 RULES = Path(__file__).parents[3] / "deploy" / "prometheus" / "rules.yml"
 

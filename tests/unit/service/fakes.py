@@ -9,8 +9,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from jobs.asset_room import AssetRoom
-from jobs.assets import Asset
 from jobs.errors import (
     AssetRoomUsedUp,
     JobNotFound,
@@ -19,18 +17,20 @@ from jobs.errors import (
     StorageUnavailable,
     StoreUnavailable,
 )
-from jobs.forecast import Outlook
-from jobs.idempotency import Holder
+from jobs.eta import Outlook
 from jobs.job import Job, JobStatus, Priority, utc_now
-from jobs.keys import Allowance
 from jobs.queue import JobQueue
-from jobs.storage import ObjectStorage, PresignedPut
-from jobs.store import Event, JobStore
+from jobs.s3.assets import Asset
+from jobs.s3.object_store import ObjectStorage, PresignedPut
+from jobs.valkey.api_keys import Allowance
+from jobs.valkey.asset_quota import AssetRoom
+from jobs.valkey.idempotency import Holder
+from jobs.valkey.job_store import Event, JobStore
 from media.sandbox.decoder import Decoder
 from service.app import create_app
-from service.components import Components
+from service.dependencies import Components
+from service.reading.watching import JobWatcher
 from service.settings import ServiceSettings
-from service.watching import JobWatcher
 from tests.decoders import DirectDecoder
 
 

@@ -108,7 +108,9 @@ def test_a_request_is_logged_on_one_line_without_its_query(
 ) -> None:
     caplog.set_level(logging.INFO, "service")
     answer = http.get("/v1/jobs/job_x?token=secret")
-    (record,) = (record for record in caplog.records if record.name == "service.observation")
+    (record,) = (
+        record for record in caplog.records if record.name == "service.middleware.observation"
+    )
     fields = record.__dict__["fields"]
     assert fields["path"] == "/v1/jobs/job_x"
     assert (fields["method"], fields["status"]) == ("GET", 404)

@@ -17,10 +17,10 @@ from jobs.errors import (
     StoreUnavailable,
 )
 from jobs.job import Failure, Job, Priority, Result, Stage, utc_now
-from jobs.keys import Allowance
 from jobs.queue import JobQueue
-from jobs.storage import ObjectStorage
-from jobs.store import JobStore
+from jobs.s3.object_store import ObjectStorage
+from jobs.valkey.api_keys import Allowance
+from jobs.valkey.job_store import JobStore
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 

@@ -11,7 +11,7 @@ import pytest
 
 from amigo.cli import doctor
 from amigo.cli.doctor import Finding
-from deploy import binaries
+from deploy.standalone import binaries
 
 
 def findings() -> dict[str, Finding]:

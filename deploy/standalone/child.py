@@ -1,0 +1,161 @@
+"""A program run as a child: its command, its log, how one knows it is ready, how it stops."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from deploy.standalone.errors import StartFailed
+from deploy.standalone.parent_death import Guard, tied_to_me
+
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run and how to tell that it is up.
+
+    Attributes:
+        name: what a person calls it.
+        command: the program and its arguments.
+        log: the file its output goes to; that of the run before lies beside it, as `.1`.
+        is_ready: a probe that answers within a second and raises nothing.
+        env: variables added to this process's own.
+        start_seconds: how long it may take to be ready.
+        stop_signal: what asks it to stop in good order.
+        stop_seconds: how long it may take to do so before it is killed.
+        litter: files it is known to leave behind, removed before it starts and once it ended.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    log: Path
+    is_ready: Callable[[], bool]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    start_seconds: float = 30.0
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 10.0
+    litter: tuple[Path, ...] = ()
+
+
+class Child:
+    """A running program in a process group of its own, which dies with this process."""
+
+    def __init__(self, program: Program, guard: Guard | None = None) -> None:
+        self.program = program
+        self._guard = guard
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None before the start and after the end."""
+        return self._process.pid if self._process else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the program was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start the program without waiting for it."""
+        self._clear_litter()
+        with self._fresh_log() as log:
+            self._process = subprocess.Popen(  # noqa: S603 - the command is our own
+                tied_to_me(self.program.command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self.program.env},
+                start_new_session=True,
+            )
+        if self._guard:
+            self._guard.watch(self._process.pid)
+
+    def check_ready(self, age: float) -> bool:
+        """Return whether the program, started `age` seconds ago, is ready.
+
+        Raises:
+            StartFailed: it ended, or should have been ready by now.
+        """
+        if self.program.is_ready():
+            return True
+        if not self.is_running:
+            raise StartFailed(self.program.name, self.how_it_ended(), self.program.log)
+        if age > self.program.start_seconds:
+            reason = f"was not ready after {self.program.start_seconds:.0f} s"
+            raise StartFailed(self.program.name, reason, self.program.log)
+        return False
+
+    def wait_ready(self) -> None:
+        """Return once the program is ready.
+
+        Raises:
+            StartFailed: it ended, or was not ready in time.
+        """
+        began = time.monotonic()
+        while not self.check_ready(time.monotonic() - began):
+            time.sleep(POLL_SECONDS)
+
+    def how_it_ended(self) -> str:
+        """Return how the program ended, as the end of a sentence that its name begins."""
+        code = self._process.poll() if self._process else None
+        if code is not None and code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with exit code {code}"
+
+    def ask_to_stop(self) -> None:
+        """Send the stop signal, without waiting for what it does."""
+        if self._process is not None and self.is_running:
+            self._process.send_signal(self.program.stop_signal)
+
+    def await_end(self) -> None:
+        """Wait for a child that was asked to stop; kill it when its time is up."""
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(self.program.stop_seconds)
+        self.bury()
+
+    def stop(self) -> None:
+        """Ask the program to stop, wait, and kill whatever is left of its process group."""
+        self.ask_to_stop()
+        self.await_end()
+
+    def bury(self) -> None:
+        """Kill whatever is left of the process group and remove the program's litter."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._guard:
+            self._guard.forget(self._process.pid)
+        self._clear_litter()
+        self._process = None  # its number may be another's from now on
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.bury()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _fresh_log(self) -> BinaryIO:
+        log = self.program.log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        if log.exists():
+            log.replace(log.with_name(f"{log.name}.1"))
+        return log.open("wb")
+
+    def _clear_litter(self) -> None:
+        for path in self.program.litter:
+            path.unlink(missing_ok=True)

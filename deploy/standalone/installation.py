@@ -1,0 +1,192 @@
+"""One directory of the standalone system: its lock, its secrets, its ports, its status file.
+
+lock               held by the supervisor, and by its guard until nothing is left running
+installation.json  secrets and ports, mode 600, kept between runs
+standalone.json    where the system answers and who runs it, while it runs
+logs/ valkey/ seaweedfs/
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deploy.standalone.errors import AlreadyRunning, DeployError
+from deploy.standalone.processes import (
+    GRPC_OFFSET,
+    SeaweedPorts,
+    free_port,
+    free_ports,
+    is_free,
+    write_private,
+)
+
+LOCK = "lock"
+KEPT = "installation.json"
+STATUS = "standalone.json"
+
+
+class Ports(BaseModel):
+    """The loopback ports of one system."""
+
+    model_config = ConfigDict(frozen=True)
+
+    service: int
+    valkey: int
+    s3: int
+    filer: int
+    volume: int
+    master: int
+    admin: int
+    worker_metrics: int
+    webhook_metrics: int = Field(default_factory=free_port)
+    housekeeping_metrics: int = Field(default_factory=free_port)
+
+    @classmethod
+    def free(cls) -> Self:
+        """Return ports that are free now."""
+        names = list(cls.model_fields)
+        return cls(**dict(zip(names, free_ports(len(names)), strict=True)))
+
+    @property
+    def are_free(self) -> bool:
+        """Whether nothing listens on any of them, nor where SeaweedFS serves gRPC."""
+        grpc = (port + GRPC_OFFSET for port in vars(self.seaweed).values())
+        return all(is_free(port) for port in (*self.model_dump().values(), *grpc))
+
+    @property
+    def seaweed(self) -> SeaweedPorts:
+        """SeaweedFS's share of them."""
+        return SeaweedPorts(self.s3, self.filer, self.volume, self.master, self.admin)
+
+
+class Kept(BaseModel):
+    """What stays the same between runs."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    ports: Ports
+    valkey_password: str = Field(repr=False)
+    s3_access_key: str
+    s3_secret_key: str = Field(repr=False)
+    key_secret: str = Field(default_factory=lambda: secrets.token_urlsafe(30), repr=False)
+    webhook_secret: str = Field(
+        default_factory=lambda: f"whsec_{b64encode(secrets.token_bytes(32)).decode()}", repr=False
+    )
+
+    @classmethod
+    def draw(cls) -> Self:
+        """Return new secrets and free ports."""
+        return cls(
+            ports=Ports.free(),
+            valkey_password=secrets.token_urlsafe(24),
+            s3_access_key=secrets.token_hex(10),
+            s3_secret_key=secrets.token_urlsafe(30),
+        )
+
+
+class Installation:
+    """A directory that one system at a time runs in."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.resolve()
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the directory, as the descriptor given; whoever inherits that holds it too.
+
+        Raises:
+            AlreadyRunning: another system runs here.
+            DeployError: the directory cannot be written.
+        """
+        try:
+            # Portraits and speech lie here.
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise DeployError(f"{self.directory} cannot be used: {error.strerror}.") from error
+        try:
+            self._take(descriptor)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def kept(self, service_port: int | None = None) -> Kept:
+        """Return the secrets and ports of the last run, ports that are taken by now replaced.
+
+        Raises:
+            DeployError: the file is damaged, or the service port asked for is taken.
+        """
+        path = self.directory / KEPT
+        kept = self.read() if path.exists() else Kept.draw()
+        if not kept.ports.are_free:
+            kept = kept.model_copy(update={"ports": Ports.free()})
+        if service_port is not None:
+            if not is_free(service_port):
+                raise DeployError(
+                    f"Port {service_port} is taken or reserved. "
+                    "Choose another, or none for a free one."
+                )
+            ports = kept.ports.model_copy(update={"service": service_port})
+            kept = kept.model_copy(update={"ports": ports})
+        write_private(path, kept.model_dump_json(indent=2))
+        return kept
+
+    def read(self) -> Kept:
+        """Return the secrets and ports of the last run.
+
+        Raises:
+            DeployError: the file is damaged, or nothing has run here.
+        """
+        path = self.directory / KEPT
+        try:
+            return Kept.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise DeployError(f"No system has run in {self.directory}.") from error
+        except ValidationError as error:
+            raise DeployError(
+                f"{path} is damaged. Delete it: new secrets are drawn and all data stays."
+            ) from error
+
+    def write_status(self, status: dict[str, object]) -> None:
+        """Tell other programs where the system answers and who runs it."""
+        write_private(self.directory / STATUS, json.dumps(status, indent=2))
+
+    def clear_status(self) -> None:
+        """Tell other programs that nothing runs here."""
+        (self.directory / STATUS).unlink(missing_ok=True)
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(self._who_runs()) from error
+
+    def _who_runs(self) -> str:
+        try:
+            status = json.loads((self.directory / STATUS).read_text())
+        except FileNotFoundError:
+            status = None
+        if status is None or not _is_alive(status["pid"]):
+            return f"Another system is starting or stopping in {self.directory}. Try again soon."
+        return (
+            f"Another system runs in {self.directory} and answers at {status['url']}. "
+            f"Use that one, stop it with `kill {status['pid']}`, or choose another directory."
+        )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # it is another user's
+    return True

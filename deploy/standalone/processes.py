@@ -1,0 +1,257 @@
+"""The two stores the system stands on, as they are started on one machine.
+
+Both listen on loopback alone, ask for a secret, and keep their data over any kind of end.
+"""
+
+import json
+import os
+import random
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Self
+
+import httpx
+import redis
+from pydantic import SecretStr
+
+from deploy.standalone.binaries import find_valkey, find_weed
+from deploy.standalone.child import Program
+from jobs.errors import ObjectNotFound, StorageUnavailable
+from jobs.s3.object_store import ObjectStorage
+from jobs.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+GRPC_OFFSET = 10_000  # SeaweedFS serves gRPC this far above each port
+PORT_RANGE = range(10_240, 20_240)  # so that port + offset stays below Linux's ephemeral ports
+PROBE_SECONDS = 1.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Return loopback ports, all different, free now and free again `GRPC_OFFSET` above.
+
+    Raises:
+        OSError: too few were free.
+    """
+    drawn = random.sample(PORT_RANGE, len(PORT_RANGE))
+    free = (port for port in drawn if is_free(port) and is_free(port + GRPC_OFFSET))
+    ports = list(islice(free, count))
+    if len(ports) < count:
+        raise OSError(f"Fewer than {count} loopback ports are free.")
+    return ports
+
+
+def free_port() -> int:
+    """Return one such port."""
+    return free_ports(1)[0]
+
+
+def is_free(port: int) -> bool:
+    """Return whether nothing listens on this loopback port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class ValkeyServer:
+    """Valkey on a loopback port behind a password, every write on disk before it is answered.
+
+    The password goes through a configuration file of mode 600: arguments are for all to read.
+    """
+
+    directory: Path
+    port: int = field(default_factory=free_port)
+    # For tests on loopback; the standalone system draws one.
+    password: str = field(default="development", repr=False)
+
+    @property
+    def url(self) -> str:
+        """The address for redis-py and for Celery, password included."""
+        return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead `jobs.settings.Settings` here."""
+        return {"AMIGO_VALKEY_URL": self.url}
+
+    def program(self) -> Program:
+        """Return the program, its directory and configuration laid out.
+
+        Raises:
+            ProgramMissing: no Valkey or Redis is installed.
+        """
+        binary = find_valkey()
+        config = self.directory / "valkey.conf"
+        write_private(config, self._config())
+        return Program(
+            name="Valkey",
+            command=(str(binary), str(config)),
+            log=self.directory / "valkey.log",
+            is_ready=self.is_ready,
+        )
+
+    def is_ready(self) -> bool:
+        """Return whether the server answers and has loaded its data."""
+        try:
+            with redis.Redis.from_url(self.url, socket_timeout=PROBE_SECONDS) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def _config(self) -> str:
+        return "\n".join(
+            (
+                f"bind {LOOPBACK}",
+                f"port {self.port}",
+                f"requirepass {self.password}",
+                f'dir "{self.directory.resolve()}"',
+                "appendonly yes",
+                "appendfsync always",
+                'save ""',
+                "maxmemory-policy noeviction",
+            )
+        )
+
+
+@dataclass(frozen=True)
+class SeaweedPorts:
+    """The five ports SeaweedFS listens on, its S3 interface the one that clients use."""
+
+    s3: int
+    filer: int
+    volume: int
+    master: int
+    admin: int
+
+    @classmethod
+    def free(cls) -> Self:
+        """Return five ports that are free now."""
+        return cls(*free_ports(5))
+
+    @property
+    def sockets(self) -> tuple[Path, ...]:
+        """The unix sockets SeaweedFS opens beside the ports and leaves behind when killed."""
+        grpc = (
+            Path(f"/tmp/seaweedfs-{part}-grpc-{port + GRPC_OFFSET}.sock")  # noqa: S108
+            for part, port in vars(self).items()
+        )
+        http = (
+            Path(f"/tmp/seaweedfs-{part}-{port}.sock")  # noqa: S108 - SeaweedFS's own choice
+            for part, port in vars(self).items()
+        )
+        return (*grpc, *http)
+
+
+@dataclass(frozen=True)
+class SeaweedServer:
+    """SeaweedFS as an S3 server on loopback, with one identity and one bucket."""
+
+    directory: Path
+    ports: SeaweedPorts = field(default_factory=SeaweedPorts.free)
+    access_key: str = "development"
+    secret_key: str = field(default="development", repr=False)
+    bucket: str = "amigo"
+    region: str = "us-east-1"
+
+    @property
+    def url(self) -> str:
+        """The S3 endpoint."""
+        return f"http://{LOOPBACK}:{self.ports.s3}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that lead `jobs.settings.Settings` here."""
+        return {
+            "AMIGO_S3_ENDPOINT_URL": self.url,
+            "AMIGO_S3_REGION": self.region,
+            "AMIGO_S3_BUCKET": self.bucket,
+            "AMIGO_S3_ACCESS_KEY": self.access_key,
+            "AMIGO_S3_SECRET_KEY": self.secret_key,
+        }
+
+    def program(self) -> Program:
+        """Return the program, its directory and identities laid out.
+
+        Raises:
+            ProgramMissing: SeaweedFS is not installed.
+        """
+        binary = find_weed()
+        identities = self.directory / "s3.json"
+        write_private(identities, json.dumps(self._identities()))
+        data = self.directory / "data"
+        data.mkdir(exist_ok=True)
+        return Program(
+            name="SeaweedFS",
+            command=(str(binary), "-logtostderr=true", "mini", *self._flags(data, identities)),
+            log=self.directory / "seaweedfs.log",
+            is_ready=self.is_ready,
+            litter=self.ports.sockets,
+        )
+
+    def is_ready(self) -> bool:
+        """Return whether the server is healthy and an object can be put and deleted."""
+        try:
+            healthy = httpx.get(f"{self.url}/healthz", timeout=PROBE_SECONDS).is_success
+        except httpx.TransportError:
+            return False
+        return healthy and self._takes_objects()
+
+    def _takes_objects(self) -> bool:
+        try:
+            self._storage.put("ready/probe", b"", "application/octet-stream")
+            self._storage.delete_prefix("ready/")
+        except (StorageUnavailable, ObjectNotFound):
+            return False
+        return True
+
+    @cached_property
+    def _storage(self) -> ObjectStorage:
+        return ObjectStorage.connect(
+            Settings(
+                s3_endpoint_url=self.url,
+                s3_region=self.region,
+                s3_bucket=self.bucket,
+                s3_access_key=self.access_key,
+                s3_secret_key=SecretStr(self.secret_key),
+            )
+        )
+
+    def _flags(self, data: Path, identities: Path) -> tuple[str, ...]:
+        ports = (f"-{part}.port={port}" for part, port in vars(self.ports).items())
+        return (
+            f"-dir={data}",
+            f"-ip={LOOPBACK}",
+            f"-ip.bind={LOOPBACK}",
+            f"-s3.config={identities}",
+            f"-bucket={self.bucket}",
+            "-master.telemetry=false",
+            "-webdav=false",
+            "-admin.ui=false",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            *ports,
+        )
+
+    def _identities(self) -> Mapping[str, object]:
+        credentials = {"accessKey": self.access_key, "secretKey": self.secret_key}
+        identity = {"name": "amigo", "credentials": [credentials], "actions": ["Admin"]}
+        return {"identities": [identity]}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    fresh.replace(path)

@@ -1,0 +1,174 @@
+"""Keeps programs running: starts them in order, revives the ones that die, stops them in order."""
+
+import time
+from collections.abc import Callable, Sequence
+from threading import Event, Thread
+
+from deploy.standalone.child import POLL_SECONDS, Child, Program
+from deploy.standalone.errors import StartFailed
+from deploy.standalone.parent_death import Guard
+
+FIRST_DELAY = 0.5  # seconds before a program that died is started again
+LONGEST_DELAY = 30.0
+STABLE_SECONDS = 60.0  # up for so long, a program is forgiven its earlier deaths
+
+
+class Ward:
+    """One program under supervision: its child, its deaths, when it is due to start again."""
+
+    def __init__(self, program: Program, guard: Guard, say: Callable[[str], None]) -> None:
+        self.program = program
+        self.child = Child(program, guard)
+        self.is_ready = False
+        self.restarts = 0
+        self._say = say
+        self._deaths = 0  # in a row
+        self._started = 0.0
+        self._due: float | None = None
+
+    def start(self) -> None:
+        """Start the program without waiting for it."""
+        self.child.start()
+        self.is_ready = False
+        self._started = time.monotonic()
+        self._due = None
+
+    def check(self) -> None:
+        """Note whether the program is ready by now, and say so once.
+
+        Raises:
+            StartFailed: it ended, or was not ready in time.
+        """
+        if self.is_ready:
+            return
+        self.is_ready = self.child.check_ready(self._age)
+        if self.is_ready:
+            self._say(f"  {self.program.name:<13} ready after {self._age:4.1f} s")
+
+    def tend(self) -> bool:
+        """Do what the program needs now: return whether anything changed."""
+        if self._due is not None:
+            return self._revive()
+        if not self.child.is_running:
+            news = f"{self.program.name} {self.child.how_it_ended()} ({self.program.log})."
+            return self._grieve(news)
+        if not self.is_ready:
+            try:
+                self.check()
+            except StartFailed as error:
+                return self._grieve(str(error))
+            return self.is_ready
+        if self._age > STABLE_SECONDS:
+            self._deaths = 0
+        return False
+
+    def _grieve(self, news: str) -> bool:
+        self.child.bury()
+        self.is_ready = False
+        delay = min(FIRST_DELAY * 2**self._deaths, LONGEST_DELAY)
+        self._deaths += 1
+        self._due = time.monotonic() + delay
+        self._say(f"  {news}\n  Starting {self.program.name} again in {delay:.1f} s.")
+        return True
+
+    def _revive(self) -> bool:
+        if self._due is None or time.monotonic() < self._due:
+            return False
+        self.start()
+        self.restarts += 1
+        return True
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._started
+
+
+class Supervisor:
+    """Keeps tiers of programs running; a tier starts once the one before it is ready.
+
+    One thread starts, watches and stops all children: Linux ends a child with the thread that
+    started it, so that thread must live as long as they do.
+    """
+
+    def __init__(
+        self,
+        tiers: Sequence[Sequence[Program]],
+        guard: Guard,
+        say: Callable[[str], None],
+        on_change: Callable[[Sequence[Ward]], None],
+    ) -> None:
+        self._tiers = [[Ward(program, guard, say) for program in tier] for tier in tiers]
+        self._on_change = on_change
+        self._settled = Event()
+        self._stopping = Event()
+        # Not Thread.join: interrupted by a signal, Python 3.11 takes the thread for ended.
+        self._ended = Event()
+        self._error: Exception | None = None
+        self._thread = Thread(target=self._run, name="supervisor", daemon=True)
+
+    @property
+    def wards(self) -> list[Ward]:
+        """Every program, in the order they start."""
+        return [ward for tier in self._tiers for ward in tier]
+
+    def start(self) -> None:
+        """Return once every program is ready.
+
+        Raises:
+            StartFailed: one cannot start; all the others have been stopped again.
+        """
+        self._thread.start()
+        self._settled.wait()
+        if self._error:
+            raise self._error
+
+    def stop(self) -> None:
+        """Stop all programs, the tier that started last first."""
+        self._stopping.set()
+        if self._thread.ident:
+            self._ended.wait()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait so long at most; return whether the supervisor still runs.
+
+        Raises:
+            Exception: what ended the supervisor, where that was not `stop`.
+        """
+        self._ended.wait(seconds)
+        if self._error:
+            raise self._error
+        return not self._ended.is_set()
+
+    def _run(self) -> None:
+        try:
+            for tier in self._tiers:
+                self._start_tier(tier)
+            self._on_change(self.wards)
+            self._settled.set()
+            while not self._stopping.wait(POLL_SECONDS):
+                changes = [ward.tend() for ward in self.wards]
+                if any(changes):
+                    self._on_change(self.wards)
+        except Exception as error:  # noqa: BLE001 - raised again by start() or wait()
+            self._error = error
+        finally:
+            self._stop_all()
+            self._ended.set()
+            self._settled.set()
+
+    def _start_tier(self, tier: Sequence[Ward]) -> None:
+        for ward in tier:
+            ward.start()
+        self._on_change(self.wards)
+        while not all(ward.is_ready for ward in tier):
+            if self._stopping.wait(POLL_SECONDS):
+                return
+            for ward in tier:
+                ward.check()
+
+    def _stop_all(self) -> None:
+        for tier in reversed(self._tiers):
+            for ward in reversed(tier):
+                ward.child.ask_to_stop()
+            for ward in tier:
+                ward.child.await_end()

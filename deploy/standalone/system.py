@@ -1,0 +1,250 @@
+"""The whole system on one machine: both stores, the service, a worker, housekeeping, webhooks.
+
+    Standalone ──supervises──► Valkey, SeaweedFS ──ready──► service, worker,
+                                                                 housekeeping, webhooks
+
+Everything listens on loopback alone and lives in one directory. The programs are those of the
+cluster; only the addresses differ. On Linux nothing outlives the supervisor, whatever ends it; on
+other systems that holds unless its guard is killed along with it.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from deploy.standalone.child import Program
+from deploy.standalone.installation import Installation, Kept, Ports
+from deploy.standalone.parent_death import Guard
+from deploy.standalone.processes import LOOPBACK, PROBE_SECONDS, SeaweedServer, ValkeyServer
+from deploy.standalone.supervisor import Supervisor, Ward
+from workers.synthesis.health import silent_processes
+from workers.synthesis.run_directory import RunDirectory
+
+DEFAULT_DIRECTORY = Path("var")
+WORKER_START_SECONDS = 120.0  # a cold disk, all weights
+SHUTDOWN_SECONDS = 5  # a person waits: the job goes on in the next run instead
+WORKER_STOP_SECONDS = 30.0  # a job that does not heed is let go only some seconds later
+
+
+class Standalone:
+    """A running system; `with Standalone(directory) as system:` starts it and stops it again."""
+
+    def __init__(
+        self,
+        directory: Path = DEFAULT_DIRECTORY,
+        *,
+        port: int | None = None,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self._installation = Installation(directory)
+        self._port = port
+        self._say = say
+        self._started_at = datetime.now(UTC)
+        self._stack = ExitStack()
+        self._ports: Ports
+        self._supervisor: Supervisor
+
+    @property
+    def url(self) -> str:
+        """Where the service answers, without a slash at the end."""
+        return f"http://{LOOPBACK}:{self._ports.service}"
+
+    @property
+    def wards(self) -> Sequence[Ward]:
+        """The programs, in the order they start."""
+        return self._supervisor.wards
+
+    def start(self) -> None:
+        """Return once every program is ready.
+
+        Raises:
+            DeployError: something keeps it from running; all that was started has been stopped.
+        """
+        with ExitStack() as stack:
+            lock = stack.enter_context(self._installation.locked())
+            kept = self._installation.kept(self._port)
+            self._ports = kept.ports
+            guard = stack.enter_context(Guard(keep_open=(lock,)))
+            self._supervisor = Supervisor(self._tiers(kept), guard, self._say, self._note)
+            stack.callback(self._installation.clear_status)
+            stack.callback(self._stop_programs)
+            self._supervisor.start()
+            self._stack = stack.pop_all()
+
+    def stop(self) -> None:
+        """Stop every program: the worker first, the stores last."""
+        self._stack.close()
+
+    def wait(self) -> None:
+        """Return only when the system ended; interrupt it to stop.
+
+        Raises:
+            Exception: what ended it.
+        """
+        while self._supervisor.wait(1.0):
+            pass
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _stop_programs(self) -> None:
+        """Stop in good order; interrupted anywhere in here, the guard kills what is left."""
+        self._say("Stopping.")
+        self._supervisor.stop()
+
+    def _tiers(self, kept: Kept) -> tuple[tuple[Program, ...], ...]:
+        valkey, seaweed = stores(self._installation.directory, kept)
+        environment = {
+            **valkey.environment,
+            **seaweed.environment,
+            "AMIGO_SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS),
+        }
+        return (
+            (valkey.program(), seaweed.program()),
+            (
+                self._service({**environment, "AMIGO_KEY_SECRET": kept.key_secret}),
+                self._housekeeping(environment),
+                self._webhooks({**environment, "AMIGO_WEBHOOK_SECRET": kept.webhook_secret}),
+                self._worker(environment),
+            ),
+        )
+
+    def _service(self, environment: dict[str, str]) -> Program:
+        return Program(
+            name="service",
+            command=(sys.executable, "-m", "service"),
+            log=self._log("service"),
+            is_ready=lambda: answers(f"{self.url}/readyz"),
+            env={
+                **environment,
+                "AMIGO_LISTEN_HOST": LOOPBACK,
+                "AMIGO_LISTEN_PORT": str(self._ports.service),
+            },
+        )
+
+    def _worker(self, environment: dict[str, str]) -> Program:
+        directory = RunDirectory(self._installation.directory / "worker")
+        return Program(
+            name="worker",
+            command=(sys.executable, "-m", "workers.synthesis"),
+            log=self._log("worker"),
+            is_ready=lambda: not silent_processes(directory),
+            env={
+                **environment,
+                "AMIGO_RUN_DIRECTORY": str(directory.path),
+                "AMIGO_METRICS_PORT": str(self._ports.worker_metrics),
+            },
+            start_seconds=WORKER_START_SECONDS,
+            stop_seconds=WORKER_STOP_SECONDS,
+            litter=(directory.path / "parent", directory.path / "child"),
+        )
+
+    def _housekeeping(self, environment: dict[str, str]) -> Program:
+        port = str(self._ports.housekeeping_metrics)
+        return self._talkative(
+            "housekeeping",
+            "workers.reconciler",
+            {**environment, "AMIGO_HOUSEKEEPING_METRICS_PORT": port},
+        )
+
+    def _webhooks(self, environment: dict[str, str]) -> Program:
+        port = str(self._ports.webhook_metrics)
+        return self._talkative(
+            "webhooks", "workers.webhooks", {**environment, "AMIGO_WEBHOOK_METRICS_PORT": port}
+        )
+
+    def _talkative(self, name: str, module: str, environment: dict[str, str]) -> Program:
+        """Return the program of a module of `workers` that tells when it begins."""
+        log = self._log(name)
+        return Program(
+            name=name,
+            command=(sys.executable, "-m", module),
+            log=log,
+            is_ready=lambda: log.stat().st_size > 0,
+            env=environment,
+        )
+
+    def _log(self, name: str) -> Path:
+        return self._installation.directory / "logs" / f"{name}.log"
+
+    def _note(self, wards: Sequence[Ward]) -> None:
+        self._installation.write_status(
+            {
+                "url": self.url,
+                "pid": os.getpid(),
+                "started_at": self._started_at.isoformat(timespec="seconds"),
+                "ports": self._ports.model_dump(),
+                "programs": {
+                    ward.program.name: {
+                        "pid": ward.child.pid,
+                        "ready": ward.is_ready,
+                        "restarts": ward.restarts,
+                        "log": str(ward.program.log),
+                    }
+                    for ward in wards
+                },
+            }
+        )
+
+
+def stores(directory: Path, kept: Kept) -> tuple[ValkeyServer, SeaweedServer]:
+    """Return the two stores of a directory."""
+    valkey = ValkeyServer(directory / "valkey", kept.ports.valkey, kept.valkey_password)
+    seaweed = SeaweedServer(
+        directory / "seaweedfs", kept.ports.seaweed, kept.s3_access_key, kept.s3_secret_key
+    )
+    return valkey, seaweed
+
+
+def environment(directory: Path) -> dict[str, str]:
+    """Return the variables that lead another program to the system that runs in a directory.
+
+    Raises:
+        DeployError: nothing has run there.
+    """
+    installation = Installation(directory)
+    kept = installation.read()
+    valkey, seaweed = stores(installation.directory, kept)
+    secret = {"AMIGO_KEY_SECRET": kept.key_secret}
+    return {**valkey.environment, **seaweed.environment, **secret}
+
+
+def answers(url: str) -> bool:
+    """Return whether a GET is answered with success within a second."""
+    try:
+        return httpx.get(url, timeout=PROBE_SECONDS).is_success
+    except httpx.TransportError:
+        return False
+
+
+def serve(
+    directory: Path = DEFAULT_DIRECTORY,
+    *,
+    port: int | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Run the system until SIGINT, SIGTERM or SIGHUP; a second signal ends it at once.
+
+    Raises:
+        DeployError: something keeps it from running.
+    """
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        with Standalone(directory, port=port, say=say) as system:
+            url = system.url
+            say(f"AMIGO answers at {url} (interface: {url}/docs). Ctrl-C stops it.")
+            system.wait()
+    except KeyboardInterrupt:
+        say("Stopped.")

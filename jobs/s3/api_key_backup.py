@@ -1,0 +1,53 @@
+"""Copies of the API keys in the object store, for the day that Valkey loses its data.
+
+keys/{id}.json    a key as Valkey holds it: the digest of its token, never the token
+"""
+
+import logging
+
+from pydantic import ValidationError
+
+from jobs.s3.object_store import ObjectStorage
+from jobs.valkey.api_keys import ApiKey, KeyStore
+
+logger = logging.getLogger(__name__)
+
+KEYS_PREFIX = "keys/"
+
+
+def copy_key(key_id: str) -> str:
+    """Return the key of an API key's copy in the object store."""
+    return f"{KEYS_PREFIX}{key_id}.json"
+
+
+class KeyArchive:
+    """Keeps a copy of every key; every method may raise Unavailable."""
+
+    def __init__(self, keys: KeyStore, storage: ObjectStorage) -> None:
+        self._keys = keys
+        self._storage = storage
+
+    def save(self, key: ApiKey) -> None:
+        """Write a key's copy, in place of an older one."""
+        self._storage.put(copy_key(key.id), key.model_dump_json().encode(), "application/json")
+
+    def reconcile(self) -> int:
+        """Bring back the keys that the store lost, and copy those that have no copy as they are.
+
+        Returns:
+            How many keys came back.
+        """
+        copies = {copy.key: copy.modified_at for copy in self._storage.objects(KEYS_PREFIX)}
+        known = {copy_key(key.id): key for key in self._keys.all()}
+        for name, key in known.items():
+            if name not in copies or (key.revoked_at and copies[name] < key.revoked_at):
+                self.save(key)
+        return sum(self._restore(name) for name in copies.keys() - known.keys())
+
+    def _restore(self, name: str) -> bool:
+        try:
+            key = ApiKey.model_validate_json(self._storage.get(name))
+        except ValidationError:
+            logger.exception("The key's copy %s cannot be read.", name)
+            return False
+        return self._keys.restore(key)

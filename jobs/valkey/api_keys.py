@@ -1,0 +1,199 @@
+"""API keys: who they speak for, what they may do, and the store that knows them.
+
+    amigo:keys    hash: each key by its id, as JSON, with the digest of its token
+
+A token is `amigo_{id}_{secret}`. It is shown once, when it is made, and kept nowhere: the store
+holds its HMAC-SHA256 under a secret of the service's own, so that neither the store nor a copy of
+it lets anyone in.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Self, cast
+
+from pydantic import Field, SecretStr
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.errors import KeyInvalid, KeyNotFound
+from jobs.job import Value
+from jobs.settings import Settings
+from jobs.valkey.connection import clock_time, connect, read_clock, transact, translated_errors
+
+KEYS = "amigo:keys"
+
+LOCAL_TENANT = "local"
+"""Who owns the jobs of a system that asks for no key."""
+
+_TOKEN = re.compile(r"amigo_([0-9a-f]{16})_[A-Za-z0-9_-]{43}", re.ASCII)
+_NO_DIGEST = "0" * 64
+
+Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Ceiling = Annotated[int, Field(gt=0)] | None
+"""A number that is not exceeded; None: no end."""
+
+
+class Scope(StrEnum):
+    """What a key may do with its tenant's jobs."""
+
+    JOBS_READ = "jobs:read"
+    JOBS_WRITE = "jobs:write"
+
+
+class Allowance(Value):
+    """How much a key may do."""
+
+    requests_a_minute: Ceiling = Field(None, description="Requests in any 60 seconds.")
+    concurrent_jobs: Ceiling = Field(None, description="Jobs queued or processing at a time.")
+    jobs_a_day: Ceiling = Field(None, description="Jobs made on a day, by UTC.")
+
+
+class ApiKey(Value):
+    """A key as it is kept."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{16}$")
+    tenant: Tenant
+    name: str = Field("", max_length=100, description="What people call it.")
+    scopes: frozenset[Scope] = frozenset(Scope)
+    allowance: Allowance = Allowance()
+    digest: str = Field(repr=False, description="HMAC-SHA256 of the token, in hex.")
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def flaw(self, now: datetime) -> str | None:
+        """Return why the key lets nobody in: `revoked` or `expired`; None: it does."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else None
+
+
+class KeyStore:
+    """The keys; every method may raise StoreUnavailable. Threads may share one."""
+
+    def __init__(self, client: Redis, secret: SecretStr) -> None:
+        """Keep keys in Valkey, through a client that decodes; digests are under the secret."""
+        self._client = client
+        self._secret = secret.get_secret_value().encode()
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Return the store that the settings name; nothing is sent yet."""
+        return cls(connect(settings.valkey_url), settings.key_secret)
+
+    def create(
+        self,
+        tenant: str,
+        *,
+        name: str = "",
+        scopes: frozenset[Scope] = frozenset(Scope),
+        allowance: Allowance = Allowance(),  # noqa: B008 - frozen
+        lifetime: timedelta | None = None,
+    ) -> tuple[ApiKey, str]:
+        """Make a key and return it with its token, which cannot be had again.
+
+        Raises:
+            ValidationError: a value is not accepted.
+        """
+        with translated_errors():
+            now = read_clock(self._client)
+        key_id = secrets.token_hex(8)
+        token = f"amigo_{key_id}_{secrets.token_urlsafe(32)}"
+        key = ApiKey(
+            id=key_id,
+            tenant=tenant,
+            name=name,
+            scopes=scopes,
+            allowance=allowance,
+            digest=self._digest(token),
+            created_at=now,
+            expires_at=now + lifetime if lifetime is not None else None,
+        )
+        self.restore(key)
+        return key, token
+
+    def verify(self, token: str) -> ApiKey:
+        """Return the key of a token.
+
+        Raises:
+            KeyInvalid: no key has it, or the key has expired or was revoked.
+        """
+        key_id = token_id(token)
+        if key_id is None:
+            raise KeyInvalid("What was given has not the shape of a key, amigo_…_….")
+        key, now = self._look_up(key_id)
+        # Compared also when there is nothing to compare with: the time must not tell an id.
+        is_right = hmac.compare_digest(key.digest if key else _NO_DIGEST, self._digest(token))
+        if key is None or not is_right:
+            raise KeyInvalid("No such key is known.")
+        _require_flawless(key, now)
+        return key
+
+    def require_good(self, key_id: str) -> None:
+        """Return when a key that was verified before still lets its holder in.
+
+        Raises:
+            KeyInvalid: it has expired, or was revoked.
+        """
+        key, now = self._look_up(key_id)
+        if key is None:
+            raise KeyInvalid("No such key is known.")
+        _require_flawless(key, now)
+
+    def all(self) -> list[ApiKey]:
+        """Return every key, the revoked ones too, oldest first."""
+        with translated_errors():
+            records = cast("list[str]", self._client.hvals(KEYS))
+        keys = map(ApiKey.model_validate_json, records)
+        return sorted(keys, key=lambda key: (key.created_at, key.id))
+
+    def revoke(self, key_id: str) -> ApiKey:
+        """Let a key open nothing from now on; revoking it twice is the same as once.
+
+        Raises:
+            KeyNotFound: no key has this id.
+        """
+
+        def mark(pipe: Pipeline) -> ApiKey:
+            record = pipe.hget(KEYS, key_id)
+            if record is None:
+                raise KeyNotFound(f"No key has the id {key_id}.")
+            key = ApiKey.model_validate_json(cast("str", record))
+            now = read_clock(pipe)
+            revoked = key.model_copy(update={"revoked_at": key.revoked_at or now})
+            pipe.multi()
+            pipe.hset(KEYS, key_id, revoked.model_dump_json())
+            return revoked
+
+        return transact(self._client, mark, KEYS)
+
+    def restore(self, key: ApiKey) -> bool:
+        """Keep a key unless one with its id is there; return whether it was kept."""
+        with translated_errors():
+            return bool(self._client.hsetnx(KEYS, key.id, key.model_dump_json()))
+
+    def _look_up(self, key_id: str) -> tuple[ApiKey | None, datetime]:
+        """Return the key, if there is one, and the time on the store's clock."""
+        with translated_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.hget(KEYS, key_id)
+            pipe.time()
+            record, clock = pipe.execute()
+        return record and ApiKey.model_validate_json(record), clock_time(*clock)
+
+    def _digest(self, token: str) -> str:
+        return hmac.new(self._secret, token.encode(), hashlib.sha256).hexdigest()
+
+
+def _require_flawless(key: ApiKey, now: datetime) -> None:
+    if flaw := key.flaw(now):
+        raise KeyInvalid(f"The key {key.id} is {flaw}.")
+
+
+def token_id(token: str) -> str | None:
+    """Return the id of the key that a token is of; None: it has not a token's shape."""
+    match = _TOKEN.fullmatch(token)
+    return match[1] if match else None

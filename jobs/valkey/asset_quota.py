@@ -1,0 +1,80 @@
+"""How much room a tenant's assets take up in the object store, uploaded or not.
+
+    amigo:assets:{tenant}    sorted set: "{id} {bytes}" of each asset by the time it expires
+
+An asset counts from its announcement on until it expires, for nobody tells us when it is uploaded.
+"""
+
+from datetime import datetime, timedelta
+from typing import Self, cast
+
+from redis import Redis
+from redis.client import Pipeline
+
+from jobs.errors import AssetRoomUsedUp
+from jobs.s3.assets import KEPT, Asset
+from jobs.settings import MEGABYTE, Settings
+from jobs.valkey.connection import connect, read_clock, score, transact, translated_errors
+
+LEAST_BYTES = MEGABYTE // 10
+"""What even the smallest asset counts as, so that nobody announces millions of them."""
+
+
+def assets_key(tenant: str) -> str:
+    """Return the key of what a tenant's assets take up."""
+    return f"amigo:assets:{tenant}"
+
+
+class AssetRoom:
+    """The room that each tenant has; every method may raise StoreUnavailable."""
+
+    def __init__(self, client: Redis, max_bytes: int) -> None:
+        """Grant `max_bytes` to each tenant, counted in Valkey through a client that decodes."""
+        self._client = client
+        self._max_bytes = max_bytes
+
+    @classmethod
+    def connect(cls, settings: Settings) -> Self:
+        """Return the room that the settings grant; nothing is sent yet."""
+        return cls(connect(settings.valkey_url), settings.assets_max_bytes)
+
+    def take(self, asset: Asset) -> None:
+        """Count an asset; of many at once none goes over what is granted.
+
+        Raises:
+            AssetRoomUsedUp: it does not fit beside the others.
+        """
+        key = assets_key(asset.tenant)
+
+        def count(pipe: Pipeline) -> None:
+            now = read_clock(pipe)
+            kept = cast(
+                "list[tuple[str, float]]",
+                pipe.zrange(key, f"({score(now)}", "+inf", byscore=True, withscores=True),
+            )
+            taken = sum(int(member.partition(" ")[2]) for member, _ in kept)
+            if kept and taken + _counted(asset) > self._max_bytes:
+                raise AssetRoomUsedUp(taken, self._max_bytes, _until(kept[0][1], now))
+            pipe.multi()
+            pipe.zremrangebyscore(key, "-inf", score(now))
+            pipe.zadd(key, {_member(asset): score(now + KEPT)})
+            pipe.expire(key, KEPT + timedelta(hours=1))
+
+        transact(self._client, count, key)
+
+    def give_back(self, asset: Asset) -> None:
+        """No longer count an asset, which was not announced after all."""
+        with translated_errors():
+            self._client.zrem(assets_key(asset.tenant), _member(asset))
+
+
+def _member(asset: Asset) -> str:
+    return f"{asset.id} {_counted(asset)}"
+
+
+def _counted(asset: Asset) -> int:
+    return max(asset.size, LEAST_BYTES)
+
+
+def _until(micros: float, now: datetime) -> timedelta:
+    return timedelta(microseconds=micros - score(now))

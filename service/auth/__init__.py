@@ -1,0 +1,1 @@
+"""Who calls, what an API key may do, and how often."""

@@ -1,0 +1,40 @@
+"""Which jobs a caller may see: the tenant's own; all others are not there."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path
+
+from jobs.errors import JobNotFound
+from jobs.job import Job
+from service.auth.authentication import CallerDep
+from service.dependencies import AppComponents
+
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+async def _known_characters(
+    job_id: Annotated[str, Path(description="As `id` in the job's document.")],
+) -> str:
+    # An id becomes part of keys in the store, where a colon would lead elsewhere.
+    if not _ID_CHARACTERS.issuperset(job_id):
+        raise JobNotFound(f"{job_id!r} cannot be an id.")
+    return job_id
+
+
+JobId = Annotated[str, Depends(_known_characters)]
+
+
+def own_job(job_id: JobId, caller: CallerDep, components: AppComponents) -> Job:
+    """Return the job that the path names.
+
+    Raises:
+        JobNotFound: there is none, or it is another tenant's: callers cannot tell which.
+    """
+    job = components.store.get(job_id)
+    if job.tenant != caller.tenant:
+        raise JobNotFound(f"Job {job_id} is not {caller.tenant}'s.")
+    return job
+
+
+OwnJob = Annotated[Job, Depends(own_job)]
+"""The job that the path names, if it is the caller's own."""

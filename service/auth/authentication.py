@@ -1,0 +1,118 @@
+"""Who is calling: the key that a request carries, what it may do, and how often."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from jobs.errors import KeyInvalid
+from jobs.valkey.api_keys import ApiKey, Scope
+from service.auth.caller import ANYONE, Caller
+from service.auth.rate_limits import RequestLimits, note_standing
+from service.dependencies import AppComponents, Components
+from service.middleware.cross_origin import refuse_strange_pages
+from service.middleware.observation import note_key
+from service.problems import Problem, ProblemType
+
+AUTHORIZATION_PROBLEMS = (
+    ProblemType.KEY_MISSING,
+    ProblemType.KEY_INVALID,
+    ProblemType.ORIGIN_REFUSED,
+    ProblemType.SCOPE_MISSING,
+    ProblemType.RATE_LIMITED,
+)
+
+_CHALLENGE = 'Bearer realm="amigo"'
+_bearer = HTTPBearer(
+    auto_error=False,
+    bearerFormat="amigo_…_…",
+    description="An API key; a system that runs for one person on their own machine asks for none.",
+)
+
+
+async def require_caller(
+    request: Request,
+    components: AppComponents,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller:
+    """Return who is calling, once for each request, which counts as one of the key's.
+
+    Raises:
+        Problem: a key is needed and none that is valid was given, or it has asked too often; or
+            no key is needed, and a page of another site asks.
+    """
+    settings = components.settings
+    if settings.authentication == "open":
+        refuse_strange_pages(request, settings.cors_origins)
+        return ANYONE
+    if credentials is None:
+        raise _refusal(
+            ProblemType.KEY_MISSING,
+            "The request has no key; the header `Authorization: Bearer amigo_…` is needed.",
+        )
+    return await run_in_threadpool(_admit, request, components, credentials.credentials)
+
+
+CallerDep = Annotated[Caller, Depends(require_caller)]
+
+
+def _admit(request: Request, components: Components, token: str) -> Caller:
+    try:
+        key = components.keys.verify(token)
+    except KeyInvalid as error:
+        raise _refusal(ProblemType.KEY_INVALID, str(error), 'error="invalid_token"') from error
+    note_key(request.scope, key.id)
+    _count_request(request, key, components.request_limits)
+    return Caller.with_key(key)
+
+
+def require_scope(scope: Scope) -> Any:
+    """Return an entry of `dependencies=[…]` for a route that needs this scope."""
+
+    async def check(caller: CallerDep) -> None:
+        if scope not in caller.scopes:
+            given = ", ".join(sorted(caller.scopes)) or "none"
+            raise _refusal(
+                ProblemType.SCOPE_MISSING,
+                f"The key has the scopes {given}; {scope} is needed here.",
+                f'error="insufficient_scope", scope="{scope}"',
+            )
+
+    return Depends(check)
+
+
+def require_room(
+    caller: CallerDep,
+    components: AppComponents,
+    idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> None:
+    """Refuse before the upload what would be refused after it.
+
+    A request that may repeat an earlier one is let through: its job may be there already.
+
+    Raises:
+        LimitReached: the key may make no further job for now.
+    """
+    if idempotency_key is None and caller.key_id is not None:
+        components.store.require_room(caller.key_id, caller.allowance)
+
+
+def _count_request(request: Request, key: ApiKey, limits: RequestLimits) -> None:
+    ceiling = key.allowance.requests_a_minute
+    if ceiling is None:
+        return
+    may_pass, standing = limits.count(key.id, ceiling)
+    note_standing(request, standing)
+    if not may_pass:
+        raise Problem(
+            ProblemType.RATE_LIMITED,
+            f"The key sent more than {ceiling} requests in a minute; "
+            f"the next is accepted in {standing.wait} s.",
+            headers={"Retry-After": str(standing.wait)},
+        )
+
+
+def _refusal(type: ProblemType, detail: str, reason: str | None = None) -> Problem:
+    challenge = ", ".join(filter(None, (_CHALLENGE, reason)))
+    return Problem(type, detail, headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,86 @@
+"""What the routes work with, wired once for each app."""
+
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from anyio import CapacityLimiter
+from fastapi import Depends, Request
+
+from jobs.queue import JobQueue, create_celery
+from jobs.s3.object_store import ObjectStorage
+from jobs.valkey.api_keys import KeyStore
+from jobs.valkey.asset_quota import AssetRoom
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.webhook_outbox import WebhookOutbox
+from media.sandbox.decoder import Decoder
+from service.auth.rate_limits import RequestLimits
+from service.intake.submissions import Submissions
+from service.metrics import ServiceMetrics
+from service.reading.watching import JobWatcher
+from service.settings import ServiceSettings
+
+
+@dataclass(frozen=True)
+class Components:
+    """The store, the object storage and the queue, and what is built on them."""
+
+    settings: ServiceSettings
+    store: JobStore
+    storage: ObjectStorage
+    decoder: Decoder
+    submissions: Submissions
+    submission_limiter: CapacityLimiter
+    metrics: ServiceMetrics
+    watcher: JobWatcher
+    webhooks: WebhookOutbox
+    keys: KeyStore
+    request_limits: RequestLimits
+    asset_room: AssetRoom
+
+    @classmethod
+    def connect(cls, settings: ServiceSettings) -> Self:
+        """Wire the real components; none of them is reached before it is used."""
+        return cls.wire(
+            settings,
+            JobStore.connect(settings),
+            ObjectStorage.connect(settings),
+            JobQueue(create_celery(settings)),
+        )
+
+    @classmethod
+    def wire(
+        cls,
+        settings: ServiceSettings,
+        store: JobStore,
+        storage: ObjectStorage,
+        queue: JobQueue,
+        watcher: JobWatcher | None = None,
+        decoder: Decoder | None = None,
+        asset_room: AssetRoom | None = None,
+    ) -> Self:
+        """Build on the given components; those left out are as the settings name them."""
+        watcher = watcher or JobWatcher(settings.valkey_url)
+        decoder = decoder or Decoder()
+        return cls(
+            settings=settings,
+            store=store,
+            storage=storage,
+            decoder=decoder,
+            submissions=Submissions(store, storage, queue, decoder, settings.audio_max_seconds),
+            submission_limiter=CapacityLimiter(settings.concurrent_submissions),
+            metrics=ServiceMetrics(store, watcher),
+            watcher=watcher,
+            webhooks=WebhookOutbox.connect(settings),
+            keys=KeyStore.connect(settings),
+            request_limits=RequestLimits.connect(settings),
+            asset_room=asset_room or AssetRoom.connect(settings),
+        )
+
+
+# Like all dependencies that wait for nothing it is async, which saves a change of threads.
+async def _components(request: Request) -> Components:
+    components: Components = request.app.state.components
+    return components
+
+
+AppComponents = Annotated[Components, Depends(_components)]

@@ -1,0 +1,1 @@
+"""The JSON documents that go over the wire, and the OpenAPI document about them."""

@@ -1,0 +1,219 @@
+"""The requests and answers that the interface's documentation shows, made of the real values."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, JsonValue
+
+from jobs.consent import STATEMENT, Consent
+from jobs.eta import Outlook, Run
+from jobs.job import HeardEmotion, Job, Options, Result, Stage
+from jobs.s3.assets import Asset, AssetKind
+from jobs.s3.object_store import PresignedPut
+from jobs.valkey.listing import Cursor
+from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
+from service.documents.schemas import (
+    AssetDocument,
+    BatchDocument,
+    BatchResult,
+    JobDocument,
+    JobPage,
+    Liveness,
+    ProblemDocument,
+    ProblemTypeDocument,
+    Readiness,
+)
+from service.problems import Problem, ProblemType, problem_document
+
+_NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+_RETENTION = timedelta(hours=24)
+_JOB_ID = "job_q4Jx0cVYbL1mZ8sW2nTfRg"
+_REQUEST_ID = "6f0e3a52-1f6e-4b4e-9b53-3a1c8f0c9a11"
+_WEBHOOK = "https://example.com/webhook"
+_TAG = '"5e884898da28047151d0e56f8dc62927"'
+
+_QUEUED = Job(
+    id=_JOB_ID,
+    options=Options(consent=True),
+    consent=Consent(affirmed_at=_NOON),
+    key_id="5f0e3a521f6e4b4e",
+    metadata={"order": "4711"},
+    audio_seconds=4.2,
+    webhook_url=_WEBHOOK,
+    created_at=_NOON,
+    updated_at=_NOON,
+)
+_CLAIMED = _QUEUED.claim(_NOON + timedelta(seconds=2))
+_PROCESSING = _CLAIMED.advance(1, Stage.RENDERING, 0.42, _NOON + timedelta(seconds=7))
+_SUCCEEDED = _PROCESSING.succeed(
+    1,
+    Result(
+        video_key="video.mp4",
+        poster_key="poster.jpg",
+        landmarks_key="landmarks.npz",
+        width=256,
+        height=256,
+        num_frames=105,
+        duration=4.2,
+        emotion=HeardEmotion(
+            emotion="happiness", probabilities={"happiness": 0.81, "neutral": 0.19}
+        ),
+        timings={"render": 9.1},
+    ),
+    (),
+    _NOON + timedelta(seconds=12),
+)
+_RUNS = (str(Run(4.0, 10.0)), str(Run(8.0, 18.0)))
+
+_FIELDS: dict[str, JsonValue] = {"consent": True, "emotion": "happiness", "seed": 7}
+_URLS: dict[str, JsonValue] = {
+    "portrait_url": "https://example.com/portrait.jpg",
+    "audio_url": "https://example.com/speech.wav",
+}
+_ASSET = Asset(
+    id="asset_Vb0Jw3rXcQm9s1ZkTfYh2A",
+    tenant="acme",
+    kind=AssetKind.PORTRAIT,
+    size=184_320,
+    content_type="image/jpeg",
+    created_at=_NOON,
+)
+
+
+def problem_example(problem_type: ProblemType, detail: str | None = None) -> dict[str, object]:
+    """Return the document of a problem."""
+    sentence = detail or "A sentence that says what was given and what is accepted."
+    return problem_document(Problem(problem_type, sentence), _REQUEST_ID)
+
+
+def _document(
+    job: Job, outlook: Outlook | None = None, delivery: Delivery | None = None
+) -> JobDocument:
+    return JobDocument.of(job, _RETENTION, outlook, delivery)
+
+
+_QUEUED_DOCUMENT = _document(_QUEUED, Outlook(1, (), _RUNS, _QUEUED.updated_at))
+_PROCESSING_DOCUMENT = _document(_PROCESSING, Outlook(None, (), _RUNS, _PROCESSING.updated_at))
+_SUCCEEDED_DOCUMENT = _document(
+    _SUCCEEDED, delivery=Delivery(status=DeliveryStatus.DELIVERED, attempts=1)
+)
+_CANCELED_DOCUMENT = _document(_PROCESSING.cancel(_NOON + timedelta(seconds=8)))
+_REFUSAL = ProblemDocument.model_validate(
+    problem_example(
+        ProblemType.CONSENT_REQUIRED,
+        f"The option consent is missing; only true is accepted: it affirms “{STATEMENT}”",
+    )
+)
+
+
+def _json(document: BaseModel) -> Any:
+    return document.model_dump(mode="json")
+
+
+PARAMETERS: dict[str, JsonValue] = {
+    "job_id": _JOB_ID,
+    "code": "audio_too_short",
+    "wait": 30,
+    "limit": 50,
+    "cursor": str(Cursor(1_795_348_800_000, _JOB_ID)),
+    "status": ["queued", "processing"],
+    "created_after": "2026-11-22T00:00:00Z",
+    "created_before": "2026-11-23T00:00:00Z",
+    "metadata.NAME": "4711",
+    "Idempotency-Key": "order-4711",
+    "prefer": "wait=30",
+    "if-none-match": _TAG,
+    "last-event-id": "1795348807000-0",
+    "range": "bytes=0-65535",
+    "if-range": _TAG,
+    "download": True,
+    "redirect": False,
+    "format": "npz",
+}
+"""A value of each parameter, by its name."""
+
+REQUESTS: dict[str, dict[str, JsonValue]] = {
+    "create_job": {
+        "multipart/form-data": {
+            **_FIELDS,
+            "portrait": "the bytes of portrait.jpg",
+            "audio": "the bytes of speech.wav",
+        },
+        "application/json": {
+            **_FIELDS,
+            **_URLS,
+            "metadata": {"order": "4711"},
+            "webhook_url": _WEBHOOK,
+        },
+    },
+    "create_jobs": {
+        "application/json": {"jobs": [{**_FIELDS, **_URLS}, {**_URLS, "emotion": "sadness"}]}
+    },
+    "announce_asset": {
+        "application/json": {"kind": "portrait", "size": 184_320, "content_type": "image/jpeg"}
+    },
+}
+"""A body for each operation that takes one, by its type."""
+
+ANSWERS: dict[str, dict[str, JsonValue]] = {
+    "create_job": {"200": _json(_SUCCEEDED_DOCUMENT), "202": _json(_QUEUED_DOCUMENT)},
+    "create_jobs": {
+        "200": _json(
+            BatchDocument(
+                results=[
+                    BatchResult(status=202, job=_QUEUED_DOCUMENT),
+                    BatchResult(status=_REFUSAL.status, problem=_REFUSAL),
+                ]
+            )
+        )
+    },
+    "list_jobs": {
+        "200": _json(
+            JobPage(
+                jobs=[_PROCESSING_DOCUMENT, _SUCCEEDED_DOCUMENT],
+                next_cursor=str(PARAMETERS["cursor"]),
+            )
+        )
+    },
+    "read_job": {"200": _json(_PROCESSING_DOCUMENT)},
+    "cancel_job": {"200": _json(_CANCELED_DOCUMENT)},
+    "follow_job": {
+        "200": f"event: job\nid: 1795348807000-0\ndata: {_PROCESSING_DOCUMENT.model_dump_json()}"
+        "\n\n"
+    },
+    "read_landmarks": {
+        "200": {
+            "synthetic": True,
+            "model": "AMIGO 0.1.0+7f3c0a9be1d24c58",
+            "frame_rate": 25,
+            "landmarks": [[[92.31, 118.04], [94.6, 131.72]]],
+            "emotions": [[0.19, 0.81]],
+            "emotion_names": ["neutral", "happiness"],
+        }
+    },
+    "announce_asset": {
+        "201": _json(
+            AssetDocument.of(
+                _ASSET,
+                PresignedPut(
+                    url="https://objects.example.com/amigo/assets/acme/…?X-Amz-Signature=…",
+                    headers={"Content-Type": "image/jpeg", "Content-Length": "184320"},
+                ),
+            )
+        )
+    },
+    "read_liveness": {"200": _json(Liveness())},
+    "read_readiness": {"200": _json(Readiness(store=True, storage=True))},
+    "read_metrics": {
+        "200": "# TYPE amigo_jobs gauge\n"
+        'amigo_jobs{status="queued"} 3.0\namigo_jobs{status="processing"} 1.0\n'
+    },
+    "list_problem_types": {
+        "200": [
+            _json(ProblemTypeDocument.of(each))
+            for each in (ProblemType.AUDIO_TOO_SHORT, ProblemType.JOB_NOT_FOUND)
+        ]
+    },
+    "read_problem_type": {"200": _json(ProblemTypeDocument.of(ProblemType.AUDIO_TOO_SHORT))},
+}
+"""What a success is answered with, by operation and status; files and no content have none."""

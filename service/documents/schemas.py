@@ -1,0 +1,260 @@
+"""The JSON documents that go over the wire."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.eta import Outlook
+from jobs.job import Failure, HeardEmotion, Job, JobStatus, Metadata, Options, Priority, Stage
+from jobs.s3.assets import Asset, AssetKind
+from jobs.s3.object_store import PresignedPut
+from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
+from service.problems import ProblemType
+
+
+class WebhookDocument(BaseModel):
+    """How the news of the job's end came to the address its caller named."""
+
+    url: str = Field(description="The address, without its query, which may hold a secret.")
+    status: DeliveryStatus
+    attempts: int = Field(description="How often it was sent.")
+    reason: str | None = Field(description="Why the last attempt failed; null unless it did.")
+
+
+class ConsentDocument(BaseModel):
+    """What the job's caller affirmed."""
+
+    affirmed_at: datetime
+    version: str = Field(description="Of the statement.")
+    statement: str = Field(description="Its words.")
+    key_id: str | None = Field(
+        description="The API key that affirmed it; null: none was asked for."
+    )
+
+    @classmethod
+    def of(cls, job: Job) -> Self | None:
+        """Return what the job's caller affirmed; None: the record is older than the question."""
+        if job.consent is None:
+            return None
+        told = job.consent.model_dump()
+        return cls(**told, statement=job.consent.statement, key_id=job.key_id)
+
+
+class Links(BaseModel):
+    """Where to go from here; null: not now."""
+
+    self: str
+    events: str = Field(description="The job's changes as they happen.")
+    cancel: str | None = Field(description="POST here to cancel.")
+    video: str | None = Field(description="The finished video.")
+    poster: str | None = Field(description="A picture from the video.")
+    landmarks: str | None = Field(description="The landmarks of every frame.")
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Return what can be done with the job as it stands."""
+        path, result = job_path(job.id), job.result
+        return cls(
+            self=path,
+            events=f"{path}/events",
+            cancel=None if job.status.is_final else f"{path}/cancel",
+            video=f"{path}/video" if result else None,
+            poster=f"{path}/poster" if result and result.poster_key else None,
+            landmarks=f"{path}/landmarks" if result and result.landmarks_key else None,
+        )
+
+
+class JobDocument(BaseModel):
+    """A job as its caller sees it."""
+
+    id: str
+    status: JobStatus
+    stage: Stage | None = Field(description="What a worker is doing; null unless processing.")
+    progress: Annotated[float, Field(ge=0, le=1)]
+    attempt: int = Field(description="How many workers have begun the job.")
+    priority: Priority
+    queue_position: int | None = Field(description="1: next; null unless queued.")
+    eta: datetime | None = Field(
+        description="When the job will be done, judged by the last jobs; null once it has ended "
+        "and before any has finished."
+    )
+    eta_seconds: float | None = Field(description="Seconds until then.")
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = Field(
+        description="When the job and its files are deleted; null until it has ended."
+    )
+    options: Options
+    consent: ConsentDocument | None = Field(
+        description="What was affirmed; null in records older than this member."
+    )
+    metadata: Metadata = Field(description="The caller's own notes.")
+    notices: tuple[str, ...] = Field(
+        description="Codes of what was done to inputs or video, such as `several_faces`."
+    )
+    failure: Failure | None = Field(description="Why the job failed; null unless it did.")
+    emotion: HeardEmotion | None = Field(description="The emotion heard; null until finished.")
+    duration: float | None = Field(description="Length of the video in seconds.")
+    num_frames: int | None = Field(description="Frames in the video.")
+    width: int | None = Field(description="Of the video, in pixels.")
+    height: int | None = Field(description="Of the video, in pixels.")
+    timings: dict[str, float] = Field(description="Seconds spent in each step.")
+    webhook: WebhookDocument | None = Field(description="Null unless a `webhook_url` was given.")
+    links: Links
+
+    @classmethod
+    def of(
+        cls,
+        job: Job,
+        retention: timedelta,
+        outlook: Outlook | None = None,
+        delivery: Delivery | None = None,
+    ) -> Self:
+        """Return the document of a job: the outlook tells its position and ETA."""
+        result = job.result
+        eta = outlook and outlook.eta(job)
+        return cls(
+            **job.model_dump(exclude={"result", "attempt", "consent"}),
+            attempt=job.attempts_begun,
+            consent=ConsentDocument.of(job),
+            queue_position=outlook and outlook.position,
+            eta=eta and eta.replace(microsecond=0),
+            eta_seconds=eta and outlook and round((eta - outlook.now).total_seconds(), 1),
+            expires_at=job.updated_at + retention if job.status.is_final else None,
+            emotion=result and result.emotion,
+            duration=result and result.duration,
+            num_frames=result and result.num_frames,
+            width=result and result.width,
+            height=result and result.height,
+            timings=result.timings if result else {},
+            webhook=_webhook(job, delivery or Delivery()),
+            links=Links.of(job),
+        )
+
+
+def _webhook(job: Job, delivery: Delivery) -> WebhookDocument | None:
+    if job.webhook_url is None:
+        return None
+    url = urlsplit(job.webhook_url)._replace(query="", fragment="").geturl()
+    return WebhookDocument(url=url, **delivery.model_dump())
+
+
+class AssetRequest(BaseModel):
+    """A file that its caller is about to upload."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: AssetKind
+    size: int = Field(gt=0, description="Of the file, in bytes.")
+    content_type: str = Field(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$",
+        description="As the upload will call the file, such as `image/jpeg`.",
+    )
+
+
+class UploadDocument(BaseModel):
+    """The request that uploads a file; it needs no key, its URL is one."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = Field(description="To be sent as they are.")
+
+
+class AssetDocument(BaseModel):
+    """A file that jobs can name, once it is uploaded."""
+
+    id: str
+    kind: AssetKind
+    expires_at: datetime = Field(description="Until when jobs can name it.")
+    upload: UploadDocument
+
+    @classmethod
+    def of(cls, asset: Asset, upload: PresignedPut) -> Self:
+        """Return the document of an asset just announced."""
+        return cls(
+            id=asset.id,
+            kind=asset.kind,
+            expires_at=asset.expires_at,
+            upload=UploadDocument(method=upload.method, url=upload.url, headers=upload.headers),
+        )
+
+
+class ProblemDocument(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(description="A page about this kind of problem.")
+    title: str
+    status: int
+    detail: str = Field(description="What was given and what is accepted.")
+    instance: str = Field(description="This occurrence; our log names it too.")
+    code: str = Field(description="Stable; programs should look at this.")
+
+
+class BatchResult(BaseModel):
+    """What became of one request of a batch."""
+
+    status: int = Field(description="202, or the problem's.")
+    job: JobDocument | None = Field(None, description="Only if it was accepted.")
+    problem: ProblemDocument | None = Field(None, description="Only if it was not.")
+
+
+class BatchDocument(BaseModel):
+    """What became of each request of a batch, in their order."""
+
+    results: list[BatchResult]
+
+
+class JobPage(BaseModel):
+    """Some of the caller's jobs, newest first."""
+
+    jobs: list[JobDocument]
+    next_cursor: str | None = Field(description="For the next page; null: this is the last.")
+
+
+class ProblemTypeDocument(BaseModel):
+    """A kind of problem."""
+
+    code: str
+    status: int
+    title: str
+
+    @classmethod
+    def of(cls, problem_type: ProblemType) -> Self:
+        """Return the document of a kind of problem."""
+        return cls(code=problem_type.code, status=problem_type.status, title=problem_type.title)
+
+
+class FrameLandmarks(BaseModel):
+    """The landmarks of every frame and the emotion over time."""
+
+    synthetic: Literal[True] = Field(description="No face moved so: a model made it up.")
+    model: str = Field(description="Which: its name, version and the digest of its weights.")
+    frame_rate: float = Field(description="Frames a second.")
+    landmarks: list[list[Annotated[list[float], Field(min_length=2, max_length=2)]]] = Field(
+        description="[T, 79, 2]: of each frame the points, in pixels of the video."
+    )
+    emotions: list[list[float]] = Field(
+        description="[T, 8]: of each frame the probability of each emotion."
+    )
+    emotion_names: list[str] = Field(description="The emotions, in their order.")
+
+
+class Liveness(BaseModel):
+    """The process answers."""
+
+    alive: Literal[True] = True
+
+
+class Readiness(BaseModel):
+    """Whether each component answers."""
+
+    store: bool
+    storage: bool
+
+
+def job_path(job_id: str) -> str:
+    """Return the path under which a job is read."""
+    return f"/v1/jobs/{job_id}"

@@ -1,0 +1,1 @@
+"""How a job comes in: its request is received, read, checked and submitted."""

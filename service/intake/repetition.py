@@ -1,0 +1,66 @@
+"""Requests sent again under an Idempotency-Key: they are answered with the job they made before."""
+
+import asyncio
+
+from anyio import to_thread
+
+from jobs.errors import JobNotFound
+from jobs.job import Job
+from jobs.valkey.idempotency import Holder
+from jobs.valkey.job_store import JobStore
+from service.problems import Problem, ProblemType
+
+PATIENCE = 10.0
+"""Seconds a request waits for one with the same key that is under way."""
+
+POLL_SECONDS = 0.2
+"""Seconds between two looks at the key meanwhile."""
+
+
+async def find_earlier(store: JobStore, job: Job, retry_seconds: int) -> Job | None:
+    """Return the job that an earlier request with the same key made; None: the key is ours now.
+
+    Raises:
+        Problem: the key was used for another request, its job was deleted, or the earlier request
+            is under way for too long.
+        StoreUnavailable: the store does not answer.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + PATIENCE
+    while holder := await to_thread.run_sync(store.reserve, job):
+        _require_same_request(holder, job)
+        if holder.is_confirmed:
+            return await to_thread.run_sync(_made_before, store, holder)
+        if clock() > deadline:
+            raise in_progress(retry_seconds)
+        await asyncio.sleep(POLL_SECONDS)
+    return None
+
+
+def in_progress(retry_seconds: int) -> Problem:
+    """Return what a request is told while an earlier one with its key is under way."""
+    return Problem(
+        ProblemType.IDEMPOTENCY_IN_PROGRESS,
+        "An earlier request with this Idempotency-Key is still under way; this one may be sent "
+        "again.",
+        headers={"Retry-After": str(retry_seconds)},
+    )
+
+
+def _require_same_request(holder: Holder, job: Job) -> None:
+    if job.idempotency and holder.fingerprint != job.idempotency.fingerprint:
+        raise Problem(
+            ProblemType.IDEMPOTENCY_CONFLICT,
+            "The Idempotency-Key was used for a request with other files or options; each request "
+            "of its own needs a key of its own.",
+        )
+
+
+def _made_before(store: JobStore, holder: Holder) -> Job:
+    try:
+        return store.get(holder.job_id)
+    except JobNotFound as error:
+        raise Problem(
+            ProblemType.JOB_NOT_FOUND,
+            "The job that this Idempotency-Key made was deleted; another key makes another job.",
+        ) from error

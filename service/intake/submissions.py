@@ -1,0 +1,166 @@
+"""Takes an upload to an accepted job, or leaves nothing behind."""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from starlette.requests import ClientDisconnect
+
+from jobs.errors import JobNotFound, Unavailable
+from jobs.job import IdempotencyKey, Job
+from jobs.queue import JobQueue
+from jobs.s3.assets import AssetKind, Assets
+from jobs.s3.object_store import ObjectStorage, audio_key, job_prefix, portrait_key, request_key
+from jobs.valkey.job_store import JobStore
+from media.sandbox.decoder import Decoder
+from service.auth.caller import Caller
+from service.intake.requests import InputName
+from service.intake.uploads import Upload
+
+logger = logging.getLogger(__name__)
+
+# What a caller says about a file's type is not repeated to anybody.
+_UNTOLD_TYPE = "application/octet-stream"
+
+
+class Submissions:
+    """The way of an upload into the system; every method blocks."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        storage: ObjectStorage,
+        queue: JobQueue,
+        decoder: Decoder,
+        audio_max_seconds: float,
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._assets = Assets(storage)
+        self._queue = queue
+        self._decoder = decoder
+        self._audio_max_seconds = audio_max_seconds
+
+    def prepare(self, upload: Upload, caller: Caller, idempotency_key: str | None) -> Job:
+        """Return the job that an upload asks for, of which nobody knows yet."""
+        asked = upload.request
+        key = idempotency_key and IdempotencyKey(
+            key=idempotency_key, fingerprint=upload.fingerprint()
+        )
+        return Job.create(
+            asked.options,
+            tenant=caller.tenant,
+            key_id=caller.key_id,
+            idempotency=key,
+            **asked.model_dump(
+                include={"priority", "metadata", "webhook_url", "portrait_url", "audio_url"}
+            ),
+        )
+
+    def submit(
+        self, job: Job, upload: Upload, caller: Caller, is_abandoned: Callable[[], bool]
+    ) -> Job:
+        """Check, keep, accept and dispatch a prepared job; return it as it was queued.
+
+        Runs to its end in one thread: nothing can cut it short between two steps.
+
+        Raises:
+            MediaError: a file cannot be used.
+            DecoderUnavailable: no file can be looked into at the moment.
+            AssetNotFound, AssetNotUploaded: an asset is not there.
+            LimitReached: the caller's key may make no further job for now.
+            IdempotencyKeyTaken: another request holds the job's key by now.
+            Unavailable: the store or the storage is down; nothing was kept.
+            ClientDisconnect: the caller went away first; nothing was kept.
+        """
+        try:
+            portrait = self._read(upload, caller, "portrait")
+            audio = self._read(upload, caller, "audio")
+            job = self._check(job, portrait, audio)
+        except Exception:
+            self._undo(job, self._release)
+            raise
+        try:
+            self._keep(job, portrait, audio)
+            _require_caller(is_abandoned)
+            self._store.accept(job, caller.allowance)
+        except Exception:
+            self._withdraw(job)
+            raise
+        self._dispatch(job)
+        return job
+
+    def _read(self, upload: Upload, caller: Caller, name: InputName) -> bytes | None:
+        """Return an input; None: a worker fetches it."""
+        if file := upload.files.get(name):
+            return file.read()
+        asset_id = upload.request.asset(name)
+        if asset_id is None:
+            return None
+        return self._assets.read(caller.tenant, asset_id, AssetKind(name))
+
+    def _check(self, job: Job, portrait: bytes | None, audio: bytes | None) -> Job:
+        """Return the job with what was learned of its inputs, which can be used."""
+        if portrait is not None:
+            self._decoder.check_portrait(portrait)
+        if audio is None:
+            return job
+        seconds = self._decoder.duration(audio, self._audio_max_seconds)
+        return job.model_copy(update={"audio_seconds": seconds})
+
+    def _keep(self, job: Job, portrait: bytes | None, audio: bytes | None) -> None:
+        if portrait is not None:
+            self._storage.put(portrait_key(job.id), portrait, _UNTOLD_TYPE)
+        if audio is not None:
+            self._storage.put(audio_key(job.id), audio, _UNTOLD_TYPE)
+        # Last, so that a journal entry proves that the files are there.
+        self._storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
+
+    def _withdraw(self, job: Job) -> None:
+        """Leave nothing of a refused job, as far as what is down lets us.
+
+        There may be a record that a silent store cannot forget. If a key leads to it, the same
+        request sent again is answered with that job, which had better have its files.
+        """
+        is_forgotten = self._undo(job, self._forget)
+        if is_forgotten or job.idempotency is None:
+            self._undo(job, self._discard)
+
+    def _undo(self, job: Job, step: Callable[[Job], None]) -> bool:
+        try:
+            step(job)
+        except Unavailable as error:
+            _warn("A refused job could not be withdrawn whole", job, error)
+            return False
+        return True
+
+    def _forget(self, job: Job) -> None:
+        # There is a record only if it was written and the answer got lost.
+        with suppress(JobNotFound):
+            self._store.delete(job.id)
+        # Not while there may be a record: the key's next holder would make a second job.
+        self._release(job)
+
+    def _release(self, job: Job) -> None:
+        if job.idempotency is not None:
+            self._store.release(job)
+
+    def _discard(self, job: Job) -> None:
+        self._storage.delete_prefix(job_prefix(job.id))
+
+    def _dispatch(self, job: Job) -> None:
+        """Send the message; when that fails, the outbox keeps the job for the reconciler."""
+        try:
+            self._queue.dispatch(job.id, job.priority)
+            self._store.mark_dispatched(job.id)
+        except Unavailable as error:
+            _warn("An accepted job is not dispatched yet", job, error)
+
+
+def _require_caller(is_abandoned: Callable[[], bool]) -> None:
+    if is_abandoned():
+        raise ClientDisconnect
+
+
+def _warn(message: str, job: Job, error: Exception) -> None:
+    logger.warning(message, extra={"fields": {"job_id": job.id, "reason": str(error)}})

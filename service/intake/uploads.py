@@ -1,0 +1,132 @@
+"""Reads a request for a job, with its files when it is a form."""
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from fastapi import Request
+from pydantic_core import from_json
+from starlette.datastructures import FormData, UploadFile
+
+from service.intake.json_body import receive_object
+from service.intake.multipart import receive_form
+from service.intake.requests import (
+    FIELDS,
+    INPUTS,
+    InputName,
+    JobRequest,
+    invalid_option,
+    quote,
+    read_request,
+    refuse_unknown,
+)
+from service.problems import Problem, ProblemType
+from service.settings import ServiceSettings
+
+FORM = "multipart/form-data"
+JSON = "application/json"
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A request, and those of its inputs that came as files, spooled to disk when large."""
+
+    request: JobRequest
+    files: Mapping[InputName, BinaryIO] = field(default_factory=dict)
+
+    def fingerprint(self) -> str:
+        """Return a SHA-256 that two uploads share when they ask for the same; blocks."""
+        return self.request.fingerprint({name: _digest(file) for name, file in self.files.items()})
+
+
+@asynccontextmanager
+async def receive_upload(request: Request, settings: ServiceSettings) -> AsyncIterator[Upload]:
+    """Receive a request for a job; its files are open within the context.
+
+    Raises:
+        Problem: anything about it is not accepted.
+        ClientDisconnect: the caller went away.
+    """
+    if require_type(request, FORM, JSON) == JSON:
+        values = await receive_object(request, settings.upload_max_seconds)
+        yield Upload(read_request(values, settings.url_rules))
+        return
+    max_bytes = {"portrait": settings.portrait_max_bytes, "audio": settings.audio_max_bytes}
+    async with receive_form(request, settings.upload_max_seconds, max_bytes) as form:
+        refuse_unknown(form, also=INPUTS)
+        _refuse_repeated(form)
+        files = {name: _file(form, name) for name in INPUTS if name in form}
+        values = {name: _value(form, name) for name in FIELDS if name in form}
+        yield Upload(read_request(values, settings.url_rules, files), files)
+
+
+def require_type(request: Request, *accepted: str) -> str:
+    """Return the type of the body.
+
+    Raises:
+        Problem: it is none of those accepted.
+    """
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in accepted:
+        raise Problem(
+            ProblemType.UNSUPPORTED_MEDIA_TYPE,
+            f"The body's type is {quote(given) if given else 'not given'}; "
+            f"{' or '.join(accepted)} is accepted.",
+            headers={"Accept": ", ".join(accepted)},
+        )
+    return given
+
+
+def _refuse_repeated(form: FormData) -> None:
+    counts = Counter(name for name, _ in form.multi_items())
+    for name, count in counts.items():
+        if count > 1:
+            raise Problem(
+                ProblemType.REPEATED_PART,
+                f"The part {name} was sent {count} times; each part is accepted once.",
+            )
+
+
+def _file(form: FormData, name: str) -> BinaryIO:
+    part = form[name]
+    if not isinstance(part, UploadFile):
+        raise Problem(
+            ProblemType.NOT_A_FILE,
+            f"The part {name} was sent as text; it is accepted as a file, with a filename. "
+            f"A text goes into {name}_url or {name}_asset.",
+        )
+    if not part.size:
+        raise Problem(ProblemType.EMPTY_PART, f"The file {name} has 0 bytes; it must have some.")
+    return part.file
+
+
+def _value(form: FormData, name: str) -> object:
+    text = form[name]
+    if not isinstance(text, str):
+        raise Problem(
+            ProblemType.NOT_A_TEXT,
+            f"The option {name} was sent as a file; it is accepted as text, without a filename.",
+        )
+    return _metadata(text) if name == "metadata" else text
+
+
+def _metadata(text: str) -> object:
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise invalid_option(
+            "metadata", f"The option metadata is {quote(text)}; accepted: a JSON object of texts."
+        ) from error
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()

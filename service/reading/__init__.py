@@ -1,0 +1,1 @@
+"""What callers read: a job as it stands, its changes, its files."""

@@ -1,0 +1,226 @@
+"""Hands out what a job made: whole, in ranges, or by a URL of the object store."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+from fastapi import Depends, Header, Query, Request, Response
+from numpy.typing import NDArray
+from starlette.responses import RedirectResponse, StreamingResponse
+
+from jobs.s3.object_store import ObjectStorage
+from media.emotions import EMOTIONS
+from service.problems import Problem, ProblemType
+from service.reading.conditional import (
+    ByteRange,
+    RangeNotSatisfiable,
+    entity_tag,
+    is_unchanged,
+    requested_range,
+)
+
+URL_SECONDS = 900
+"""Seconds for which a URL of the object store is good."""
+
+# A browser shows a video or a picture that is opened by itself in a page that it makes around it.
+_POLICY = (
+    "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
+    "frame-ancestors 'none'"
+)
+
+
+class File(Protocol):
+    """Something that can be served."""
+
+    @property
+    def suffix(self) -> str:
+        """What its name ends in, with the dot."""
+
+    @property
+    def media_type(self) -> str:
+        """What it is."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from any other file and version."""
+
+    def size(self) -> int:
+        """Return its size in bytes."""
+
+    def stream(self, start: int, end: int) -> Iterator[bytes]:
+        """Return the bytes from `start` to `end`, both included."""
+
+    def url(self, disposition: str) -> str | None:
+        """Return where the object store hands it out; None: nowhere."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An object, which its key names for good: what lies under it never changes."""
+
+    storage: ObjectStorage
+    key: str
+    suffix: str
+    media_type: str
+
+    @property
+    def identity(self) -> str:
+        """The key."""
+        return self.key
+
+    def size(self) -> int:
+        """Return the object's size in bytes."""
+        return self.storage.size(self.key)
+
+    def stream(self, start: int, end: int) -> Iterator[bytes]:
+        """Return a part of the object, as it comes in."""
+        return self.storage.stream(self.key, start, end)
+
+    def url(self, disposition: str) -> str | None:
+        """Return a presigned URL, if callers reach the object store at all."""
+        if not self.storage.is_public:
+            return None
+        return self.storage.presigned_url(
+            self.key, URL_SECONDS, content_type=self.media_type, disposition=disposition
+        )
+
+
+@dataclass(frozen=True)
+class LandmarksDocument:
+    """The landmarks of every frame as JSON, made from the stored arrays.
+
+    `landmarks` is `[T, 79, 2]` in pixels of the video, to a hundredth; `emotions` is `[T, 8]`, the
+    probability of each of `emotion_names`.
+    """
+
+    storage: ObjectStorage
+    key: str
+    suffix: str = ".json"
+    media_type: str = "application/json"
+
+    @property
+    def identity(self) -> str:
+        """The key, which the arrays have for themselves."""
+        return f"{self.key} as JSON"
+
+    @cached_property
+    def _content(self) -> bytes:
+        archive = self.storage.get(self.key)
+        try:
+            return _landmarks_as_json(archive)
+        # What reads archives lets errors of a dozen kinds escape from damaged ones.
+        except Exception as error:
+            raise Problem(
+                ProblemType.RESULT_NOT_FOUND, "The job succeeded, but this file is damaged."
+            ) from error
+
+    def size(self) -> int:
+        """Return the document's size in bytes."""
+        return len(self._content)
+
+    def stream(self, start: int, end: int) -> Iterator[bytes]:
+        """Return a part of the document."""
+        return iter([self._content[start : end + 1]])
+
+    def url(self, disposition: str) -> None:
+        """Return None: only we can make it."""
+
+
+def _landmarks_as_json(archive: bytes) -> bytes:
+    with np.load(BytesIO(archive), allow_pickle=False) as arrays:
+        document = {
+            "synthetic": True,
+            "model": arrays["model"].item(),
+            "frame_rate": arrays["frame_rate"].item(),
+            "landmarks": _rounded(arrays["landmarks"], 2),
+            "emotions": _rounded(arrays["emotions"], 4),
+            "emotion_names": list(EMOTIONS),
+        }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _rounded(array: NDArray[np.floating[Any]], decimals: int) -> Any:
+    # In float64, whose shortest text is as short as the number.
+    return array.astype(np.float64).round(decimals).tolist()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a caller wants a file: which bytes, of which version, from whom."""
+
+    method: str
+    range: str | None
+    if_range: str | None
+    if_none_match: str | None
+    download: bool
+    redirect: bool
+
+
+async def _wish(
+    request: Request,
+    range: Annotated[str | None, Header(description="One range of bytes.")] = None,
+    if_range: Annotated[str | None, Header(description="The `ETag` the range is of.")] = None,
+    if_none_match: Annotated[str | None, Header(description="The `ETag` known.")] = None,
+    download: Annotated[
+        bool, Query(description="Whether a browser shall save the file rather than show it.")
+    ] = False,
+    redirect: Annotated[
+        bool, Query(description="Whether the object store may hand the file out, if it can.")
+    ] = True,
+) -> Wish:
+    return Wish(request.method, range, if_range, if_none_match, download, redirect)
+
+
+AsWished = Annotated[Wish, Depends(_wish)]
+
+
+def answer_file(name: str, file: File, wish: Wish) -> Response:
+    """Hand out a file under a name without its suffix, as its caller wishes.
+
+    Raises:
+        ObjectNotFound: the object store has lost it.
+        Problem: the range lies behind its end.
+    """
+    disposition = "attachment" if wish.download else "inline"
+    headers = {
+        "ETag": entity_tag(file.identity.encode()),
+        "Cache-Control": "private, no-cache",
+        "Accept-Ranges": "bytes",
+        "Content-Disposition": f'{disposition}; filename="{name}{file.suffix}"',
+        "Content-Security-Policy": _POLICY,
+    }
+    if is_unchanged(wish.if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    size = file.size()
+    if wish.method == "HEAD":
+        headers["Content-Length"] = str(size)
+        return Response(headers=headers, media_type=file.media_type)
+    url = file.url(headers["Content-Disposition"]) if wish.redirect else None
+    if url is not None:
+        return RedirectResponse(url, 307, {"Cache-Control": "private, no-store"})
+    return _stream(file, size, wish, headers)
+
+
+def _stream(file: File, size: int, wish: Wish, headers: dict[str, str]) -> Response:
+    try:
+        part = requested_range(wish.range, wish.if_range, headers["ETag"], size)
+    except RangeNotSatisfiable as error:
+        raise _not_satisfiable(error, size) from error
+    sent = part or ByteRange(0, size - 1)
+    headers["Content-Length"] = str(len(sent))
+    if part is not None:
+        headers["Content-Range"] = f"bytes {part.start}-{part.end}/{size}"
+    chunks = file.stream(sent.start, sent.end)
+    return StreamingResponse(chunks, 206 if part else 200, headers, file.media_type)
+
+
+def _not_satisfiable(error: RangeNotSatisfiable, size: int) -> Problem:
+    return Problem(
+        ProblemType.RANGE_NOT_SATISFIABLE,
+        f"The file has {size} bytes; {error} were asked for.",
+        headers={"Content-Range": f"bytes */{size}"},
+    )

@@ -1,0 +1,71 @@
+"""Which jobs a list shows: the filters of its query."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import Query, Request
+from pydantic import AwareDatetime, BeforeValidator
+
+from jobs.job import JobStatus
+from jobs.valkey.listing import JobFilter
+from service.problems import Problem, ProblemType
+
+METADATA = "metadata."
+"""What the name of a filter by metadata begins with; the rest is the metadata's own name."""
+
+METADATA_PARAMETER: dict[str, Any] = {
+    "name": f"{METADATA}NAME",
+    "in": "query",
+    "required": False,
+    "description": "Only jobs whose metadata has this value under NAME; several: all of them.",
+    "schema": {"type": "string"},
+}
+
+_DAY_AND_HOUR = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:.*", re.ASCII)
+
+
+def _no_timestamp(text: str) -> str:
+    if not _DAY_AND_HOUR.fullmatch(text):
+        raise ValueError("a time such as 2026-11-22T12:00:00Z is accepted")
+    return text
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_no_timestamp)]
+
+_NAMES = ("status", "created_after", "created_before", "limit", "cursor")
+
+
+async def read_filter(
+    request: Request,
+    status: Annotated[
+        list[JobStatus] | None, Query(description="Only jobs in one of these states.")
+    ] = None,
+    created_after: Annotated[
+        Time | None, Query(description="Only jobs made after this time (RFC 3339).")
+    ] = None,
+    created_before: Annotated[
+        Time | None, Query(description="Only jobs made before this time (RFC 3339).")
+    ] = None,
+) -> JobFilter:
+    """Return what the query of a request lets through.
+
+    Raises:
+        Problem: it has a filter that there is not; ignored, that would show other jobs.
+    """
+    for name in request.query_params:
+        if name not in _NAMES and not name.startswith(METADATA):
+            raise Problem(
+                ProblemType.INVALID_REQUEST,
+                f"There is no filter {name[:60]!r}; {', '.join(_NAMES)} and {METADATA}NAME are "
+                "accepted.",
+            )
+    return JobFilter(
+        frozenset(status or ()),
+        created_after,
+        created_before,
+        {
+            name.removeprefix(METADATA): value
+            for name, value in request.query_params.items()
+            if name.startswith(METADATA)
+        },
+    )

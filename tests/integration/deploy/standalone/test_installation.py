@@ -1,0 +1,92 @@
+"""What one directory keeps between runs, and who may hold it."""
+
+import os
+import socket
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.standalone.errors import AlreadyRunning, DeployError
+from deploy.standalone.installation import Installation
+from deploy.standalone.parent_death import Guard
+from deploy.standalone.processes import LOOPBACK, free_port
+
+
+def test_secrets_and_ports_stay_the_same(tmp_path: Path) -> None:
+    assert Installation(tmp_path).kept() == Installation(tmp_path).kept()
+
+
+def test_each_installation_draws_secrets_of_its_own(tmp_path: Path) -> None:
+    first, second = (Installation(tmp_path / name) for name in ("a", "b"))
+    assert first.kept().s3_secret_key != second.kept().s3_secret_key
+    assert first.kept().valkey_password != second.kept().valkey_password
+
+
+def test_taken_ports_are_replaced_and_secrets_stay(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    before = installation.kept()
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, before.ports.volume))
+        taken.listen()
+        after = installation.kept()
+    assert after.ports.volume != before.ports.volume
+    assert after.model_copy(update={"ports": before.ports}) == before
+
+
+def test_the_port_asked_for_is_used(tmp_path: Path) -> None:
+    port = free_port()
+    assert Installation(tmp_path).kept(port).ports.service == port
+
+
+def test_a_taken_port_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(DeployError, match=f"Port {port} is taken"):
+            Installation(tmp_path).kept(port)
+
+
+def test_the_directory_and_the_secrets_are_private(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "system")
+    with installation.locked():
+        installation.kept()
+    assert stat.S_IMODE(installation.directory.stat().st_mode) == 0o700
+    kept = installation.directory / "installation.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+
+
+def test_a_held_directory_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    with installation.locked():
+        with pytest.raises(AlreadyRunning, match="starting or stopping"), installation.locked():
+            pass
+        installation.write_status({"url": "http://127.0.0.1:1", "pid": os.getpid()})
+        told = f"http://127.0.0.1:1.*kill {os.getpid()}"
+        with pytest.raises(AlreadyRunning, match=told), installation.locked():
+            pass
+    with installation.locked():
+        pass
+
+
+def test_nobody_is_told_to_kill_a_supervisor_that_is_dead(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with installation.locked():
+        installation.write_status({"url": "http://127.0.0.1:1", "pid": dead.pid})
+        with pytest.raises(AlreadyRunning, match="Try again soon"), installation.locked():
+            pass
+
+
+def test_the_guard_holds_the_directory_until_it_is_done(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    with installation.locked() as descriptor:
+        guard = Guard(keep_open=(descriptor,))
+    with pytest.raises(AlreadyRunning), installation.locked():
+        pass
+    guard.close()
+    with installation.locked():
+        pass

@@ -1,0 +1,90 @@
+"""The real Valkey and the real SeaweedFS as children."""
+
+import os
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+import redis
+
+from deploy.standalone.child import Child
+from deploy.standalone.errors import StartFailed
+from deploy.standalone.processes import (
+    LOOPBACK,
+    SeaweedPorts,
+    SeaweedServer,
+    ValkeyServer,
+    free_port,
+)
+from jobs.s3.object_store import ObjectStorage
+from jobs.settings import Settings
+from tests.integration.deploy.standalone.watching import living
+from tests.waiting import wait_for
+
+
+def storage_of(server: SeaweedServer) -> ObjectStorage:
+    names = {name.removeprefix("AMIGO_").lower(): v for name, v in server.environment.items()}
+    return ObjectStorage.connect(Settings.model_validate(names))
+
+
+def test_valkey_asks_for_its_password(tmp_path: Path) -> None:
+    server = ValkeyServer(tmp_path, password="a-secret")
+    with Child(server.program()):
+        with redis.Redis.from_url(server.url) as known:
+            assert known.ping()
+        with (
+            redis.Redis(LOOPBACK, server.port) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
+            stranger.ping()
+
+
+def test_the_password_is_neither_readable_nor_in_the_arguments(tmp_path: Path) -> None:
+    program = ValkeyServer(tmp_path, password="a-secret").program()
+    assert not any("a-secret" in argument for argument in program.command)
+    assert stat.S_IMODE((tmp_path / "valkey.conf").stat().st_mode) == 0o600
+
+
+def test_valkey_keeps_an_answered_write_over_a_kill(tmp_path: Path) -> None:
+    first = ValkeyServer(tmp_path)
+    with Child(first.program()) as child, redis.Redis.from_url(first.url) as client:
+        client.set("key", "value")
+        assert child.pid
+        os.kill(child.pid, signal.SIGKILL)
+    second = ValkeyServer(tmp_path)
+    with Child(second.program()), redis.Redis.from_url(second.url) as client:
+        assert client.get("key") == b"value"
+
+
+def test_seaweed_keeps_objects_over_a_kill_and_a_change_of_ports(tmp_path: Path) -> None:
+    first = SeaweedServer(tmp_path)
+    with Child(first.program()) as child:
+        storage_of(first).put("kept", b"bytes", "text/plain")
+        assert child.pid
+        os.kill(child.pid, signal.SIGKILL)
+    second = SeaweedServer(tmp_path, SeaweedPorts.free())
+    with Child(second.program()):
+        assert storage_of(second).get("kept") == b"bytes"
+
+
+def test_seaweed_leaves_no_process_and_no_socket(tmp_path: Path) -> None:
+    server = SeaweedServer(tmp_path)
+    with Child(server.program()) as child:
+        group = child.pid
+        assert any(socket.exists() for socket in server.ports.sockets)
+    assert group
+    wait_for(lambda: not living(group))
+    assert not any(socket.exists() for socket in server.ports.sockets)
+
+
+def test_a_taken_port_is_told_with_the_words_of_the_program(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        port = free_port()
+        taken.bind((LOOPBACK, port))
+        taken.listen()
+        program = ValkeyServer(tmp_path, port).program()
+        with pytest.raises(StartFailed, match=r"(?s)Valkey ended.*valkey.log.*bind") as failure:
+            Child(program).__enter__()
+    assert str(program.log) in str(failure.value)

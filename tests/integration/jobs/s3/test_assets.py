@@ -1,0 +1,99 @@
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from jobs.errors import AssetNotFound, AssetNotUploaded
+from jobs.job import utc_now
+from jobs.s3.assets import KEPT, Asset, AssetKind, Assets
+from jobs.s3.object_store import ObjectStorage, PresignedPut
+
+PICTURE = b"a picture"
+
+
+@pytest.fixture
+def assets(storage: ObjectStorage) -> Assets:
+    return Assets(storage)
+
+
+def portrait() -> Asset:
+    return Asset.create("acme", AssetKind.PORTRAIT, len(PICTURE), "image/png")
+
+
+def send(upload: PresignedPut, body: bytes, **headers: str) -> int:
+    """Upload and return the status of the answer."""
+    given = {"Content-Type": upload.headers["Content-Type"], **headers}
+    return httpx.put(upload.url, content=body, headers=given).status_code
+
+
+def test_an_uploaded_asset_can_be_read(assets: Assets) -> None:
+    asset = portrait()
+    assert send(assets.announce(asset), PICTURE) == 200
+    assert assets.find("acme", asset.id, AssetKind.PORTRAIT) == asset
+    assert assets.read("acme", asset.id, AssetKind.PORTRAIT) == PICTURE
+
+
+@pytest.mark.parametrize("body", [PICTURE + b"!", PICTURE[:-1], b""])
+def test_a_body_of_another_size_is_refused(assets: Assets, body: bytes) -> None:
+    asset = portrait()
+    assert send(assets.announce(asset), body) == 403
+    with pytest.raises(AssetNotUploaded):
+        assets.read("acme", asset.id, AssetKind.PORTRAIT)
+
+
+def test_a_body_of_unknown_size_is_refused(assets: Assets) -> None:
+    asset = portrait()
+    upload = assets.announce(asset)
+    answer = httpx.put(
+        upload.url,
+        content=iter([PICTURE, b"!"]),  # sent in chunks
+        headers={"Content-Type": "image/png"},
+    )
+    assert answer.status_code in (403, 411)
+    with pytest.raises(AssetNotUploaded):
+        assets.read("acme", asset.id, AssetKind.PORTRAIT)
+
+
+def test_a_body_called_another_type_is_refused(assets: Assets) -> None:
+    upload = assets.announce(portrait())
+    assert send(upload, PICTURE, **{"Content-Type": "text/html"}) == 403
+
+
+def test_an_upload_holds_for_its_own_key_alone(assets: Assets) -> None:
+    mine, other = portrait(), portrait()
+    upload = assets.announce(mine)
+    elsewhere = PresignedPut(upload.url.replace(mine.id, other.id), upload.headers)
+    assert send(elsewhere, PICTURE) == 403
+
+
+def test_an_asset_belongs_to_its_tenant_and_its_kind(assets: Assets) -> None:
+    asset = portrait()
+    send(assets.announce(asset), PICTURE)
+    with pytest.raises(AssetNotFound):
+        assets.read("other", asset.id, AssetKind.PORTRAIT)
+    with pytest.raises(AssetNotFound):
+        assets.read("acme", asset.id, AssetKind.AUDIO)
+
+
+@pytest.mark.parametrize("asset_id", ["asset_none", "", "../local/asset_x", "a/b", "ä"])
+def test_an_id_that_no_asset_has_is_not_found(assets: Assets, asset_id: str) -> None:
+    with pytest.raises(AssetNotFound):
+        assets.read("acme", asset_id, AssetKind.PORTRAIT)
+
+
+def test_an_asset_is_used_for_a_day_and_no_longer(assets: Assets) -> None:
+    old = portrait().model_copy(update={"created_at": utc_now() - KEPT})
+    assert send(assets.announce(old), PICTURE) == 200
+    with pytest.raises(AssetNotFound):
+        assets.read("acme", old.id, AssetKind.PORTRAIT)
+
+
+def test_what_has_expired_is_swept_and_nothing_else(assets: Assets, storage: ObjectStorage) -> None:
+    asset = portrait()
+    send(assets.announce(asset), PICTURE)
+    announced_only = portrait()
+    assets.announce(announced_only)
+    assert assets.sweep(utc_now()) == 0
+    assert assets.read("acme", asset.id, AssetKind.PORTRAIT) == PICTURE
+    assert assets.sweep(utc_now() + KEPT + timedelta(minutes=1)) == 2
+    assert list(storage.objects("assets/")) == []

@@ -1,0 +1,212 @@
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from jobs.errors import ObjectNotFound, StorageUnavailable
+from jobs.s3.object_store import ObjectStorage
+from jobs.settings import Settings
+from tests.waiting import wait_for
+
+KEY = "jobs/job_a/inputs/portrait"
+
+
+def test_bytes_come_back_as_they_were_put(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"\x00face\xff", "image/png")
+    assert storage.get(KEY) == b"\x00face\xff"
+    assert storage.size(KEY) == 6
+
+
+def test_a_second_put_replaces_the_first(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"first", "text/plain")
+    storage.put(KEY, b"second", "text/plain")
+    assert storage.get(KEY) == b"second"
+
+
+def test_a_file_larger_than_one_part_comes_back(storage: ObjectStorage, tmp_path: Path) -> None:
+    video = bytes(range(256)) * 40_000  # 10 MB: sent in two parts
+    (tmp_path / "in.mp4").write_bytes(video)
+    storage.put("jobs/job_a/attempts/1/video.mp4", tmp_path / "in.mp4", "video/mp4")
+    storage.download("jobs/job_a/attempts/1/video.mp4", tmp_path / "out.mp4")
+    assert (tmp_path / "out.mp4").read_bytes() == video
+
+
+def test_a_range_is_streamed_with_both_ends_included(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"0123456789", "text/plain")
+    assert b"".join(storage.stream(KEY)) == b"0123456789"
+    assert b"".join(storage.stream(KEY, 2, 4)) == b"234"
+    assert b"".join(storage.stream(KEY, 7)) == b"789"
+
+
+def test_a_large_object_is_streamed_in_chunks(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"x" * 1_000_000, "text/plain")
+    chunks = list(storage.stream(KEY))
+    assert len(chunks) > 1
+    assert sum(map(len, chunks)) == 1_000_000
+
+
+def test_what_is_not_there_is_not_found(storage: ObjectStorage, tmp_path: Path) -> None:
+    with pytest.raises(ObjectNotFound, match="jobs/none"):
+        storage.get("jobs/none")
+    with pytest.raises(ObjectNotFound):
+        storage.size("jobs/none")
+    with pytest.raises(ObjectNotFound):
+        storage.stream("jobs/none")
+    with pytest.raises(ObjectNotFound):
+        storage.download("jobs/none", tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_prefix_is_deleted_and_no_other(storage: ObjectStorage) -> None:
+    for key in (
+        "jobs/job_a/inputs/portrait",
+        "jobs/job_a/inputs/audio",
+        "jobs/job_ab/inputs/audio",
+    ):
+        storage.put(key, b"x", "text/plain")
+    storage.delete_prefix("jobs/job_a/")
+    assert [item.key for item in storage.objects("jobs/")] == ["jobs/job_ab/inputs/audio"]
+
+
+def test_what_is_half_deleted_has_lost_its_journal_entry_first(
+    storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("audio", "portrait", "request.json"):
+        storage.put(f"jobs/job_a/inputs/{name}", b"x", "text/plain")
+    delete = storage._delete
+
+    def die_after_the_first(keys: list[str]) -> None:
+        delete(keys)
+        raise StorageUnavailable("killed")
+
+    monkeypatch.setattr(storage, "_delete", die_after_the_first)
+    with pytest.raises(StorageUnavailable):
+        storage.delete_prefix("jobs/job_a/")
+    left = [item.key for item in storage.objects("jobs/")]
+    assert left == ["jobs/job_a/inputs/audio", "jobs/job_a/inputs/portrait"]
+
+
+def test_uploads_that_nobody_completed_are_given_up_when_they_are_old(
+    storage: ObjectStorage,
+) -> None:
+    client, bucket = storage._client, storage._bucket
+    client.create_multipart_upload(Bucket=bucket, Key="jobs/job_a/attempts/1/video.mp4")
+    begun = datetime.now(UTC)
+    assert storage.abort_uploads(begun - timedelta(hours=1)) == 0
+    assert storage.abort_uploads(begun + timedelta(hours=1)) == 1
+    assert storage.abort_uploads(begun + timedelta(hours=1)) == 0
+
+
+def test_deleting_what_is_not_there_is_no_error(storage: ObjectStorage) -> None:
+    storage.delete_prefix("jobs/job_none/")
+
+
+def test_objects_are_listed_with_size_and_time(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"four", "text/plain")
+    (item,) = storage.objects("jobs/")
+    assert (item.key, item.size) == (KEY, 4)
+    assert abs(item.modified_at.timestamp() - time.time()) < 60
+
+
+def test_a_presigned_url_is_read_without_credentials(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"face", "image/png")
+    answer = httpx.get(storage.presigned_url(KEY, 60, content_type="image/png"))
+    assert (answer.status_code, answer.content) == (200, b"face")
+    assert answer.headers["content-type"] == "image/png"
+
+
+def test_what_a_presigned_url_hands_out_is_named_and_typed_as_told(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"face", "image/png")
+    disposition = 'attachment; filename="job_a.mp4"'
+    url = storage.presigned_url(KEY, 60, content_type="video/mp4", disposition=disposition)
+    headers = httpx.get(url).headers
+    assert headers["content-type"] == "video/mp4"
+    assert headers["content-disposition"] == disposition
+    assert httpx.get(url.replace("video%2Fmp4", "text%2Fhtml")).status_code == 403
+
+
+def test_a_presigned_url_holds_for_its_key_alone(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"face", "image/png")
+    storage.put("jobs/job_b/inputs/portrait", b"other", "image/png")
+    url = storage.presigned_url(KEY, 60)
+    assert httpx.get(url.replace("job_a", "job_b")).status_code == 403
+    assert httpx.get(url.split("?")[0]).status_code == 403
+
+
+def test_a_presigned_url_expires(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"face", "image/png")
+    url = storage.presigned_url(KEY, 3)
+    assert httpx.get(url).status_code == 200
+    wait_for(lambda: httpx.get(url).status_code == 403)
+
+
+def test_a_missing_bucket_is_unavailable(s3_settings: Settings) -> None:
+    storage = ObjectStorage.connect(s3_settings.model_copy(update={"s3_bucket": "amigo-fresh"}))
+    with pytest.raises(StorageUnavailable, match="no bucket amigo-fresh"):
+        storage.ping()
+
+
+def test_wrong_credentials_are_unavailable(s3_settings: Settings) -> None:
+    wrong = s3_settings.model_copy(update={"s3_secret_key": SecretStr("wrong")})
+    storage = ObjectStorage.connect(wrong)
+    with pytest.raises(StorageUnavailable):
+        storage.put(KEY, b"x", "text/plain")
+    with pytest.raises(StorageUnavailable):
+        storage.ping()
+
+
+def test_a_dead_object_store_is_unavailable_within_seconds(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        storage = ObjectStorage.connect(
+            Settings(s3_endpoint_url=f"http://127.0.0.1:{bound.getsockname()[1]}")
+        )
+        for call in (
+            lambda: storage.put(KEY, b"x", "text/plain"),
+            lambda: storage.put(KEY, tmp_path / "file", "text/plain"),
+            lambda: storage.get(KEY),
+            lambda: storage.download(KEY, tmp_path / "out"),
+            lambda: storage.size(KEY),
+            lambda: storage.stream(KEY),
+            lambda: list(storage.objects("jobs/")),
+            lambda: storage.delete_prefix("jobs/job_a/"),
+            storage.ping,
+        ):
+            began = time.monotonic()
+            with pytest.raises(StorageUnavailable):
+                call()
+            assert time.monotonic() - began < 3.0
+
+
+def test_an_object_store_that_dies_while_it_streams_is_unavailable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        storage = ObjectStorage.connect(
+            Settings(s3_endpoint_url=f"http://127.0.0.1:{server.getsockname()[1]}")
+        )
+        thread = Thread(target=answer_half, args=(server,))
+        thread.start()
+        chunks = storage.stream(KEY)
+        with pytest.raises(StorageUnavailable):
+            list(chunks)
+        thread.join()
+
+
+def answer_half(server: socket.socket) -> None:
+    """Announce ten bytes, send five and hang up."""
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\n\r\n01234")
+
+
+def test_the_endpoint_is_asked_by_path_not_by_host_name(storage: ObjectStorage) -> None:
+    parts = urlsplit(storage.presigned_url(KEY, 60))
+    assert parts.hostname == "127.0.0.1"
+    assert parts.path == f"/amigo/{KEY}"

@@ -1,0 +1,123 @@
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from deploy.standalone.child import Child
+from deploy.standalone.processes import ValkeyServer
+from jobs.errors import StoreUnavailable
+from jobs.job import IdempotencyKey, Stage
+from jobs.settings import Settings
+from jobs.valkey.api_keys import Allowance
+from jobs.valkey.connection import ANSWER_TIMEOUT
+from jobs.valkey.job_store import JobStore
+from jobs.valkey.listing import JobFilter
+from tests.jobs_examples import FAILURE, new_job, result_of
+
+
+@pytest.fixture
+def own_store(server: ValkeyServer, child: Child) -> JobStore:
+    return JobStore.connect(Settings(valkey_url=server.url))
+
+
+KEYED = new_job(idempotency=IdempotencyKey(key="order-1", fingerprint="a" * 64))
+
+CALLS: dict[str, Callable[[JobStore], object]] = {
+    "accept": lambda store: store.accept(new_job()),
+    "require_room": lambda store: store.require_room("key_a", Allowance(jobs_a_day=1)),
+    "reserve": lambda store: store.reserve(KEYED),
+    "release": lambda store: store.release(KEYED),
+    "get": lambda store: store.get("job_a"),
+    "page": lambda store: store.page("local", JobFilter(), 20, None),
+    "claim": lambda store: store.claim("job_a"),
+    "advance": lambda store: store.advance("job_a", 1, Stage.RENDERING, 0.5),
+    "renew": lambda store: store.renew("job_a", 1),
+    "finish": lambda store: store.finish("job_a", 1, result_of("job_a", 1)),
+    "fail": lambda store: store.fail("job_a", 1, FAILURE),
+    "requeue": lambda store: store.requeue("job_a", 1),
+    "postpone": lambda store: store.postpone("job_a", 1),
+    "shorten_leases": lambda store: store.shorten_leases(),
+    "hand_back": lambda store: store.hand_back("job_a", 1),
+    "requeue_expired": lambda store: store.requeue_expired("job_a", 1),
+    "cancel": lambda store: store.cancel("job_a"),
+    "delete": lambda store: store.delete("job_a"),
+    "events": lambda store: store.events("job_a"),
+    "latest_event": lambda store: store.latest_event("job_a"),
+    "outlook": lambda store: store.outlook("job_a"),
+    "counts": lambda store: store.counts(),
+    "undispatched": lambda store: store.undispatched(),
+    "mark_dispatched": lambda store: store.mark_dispatched("job_a"),
+    "expired_leases": lambda store: store.expired_leases(),
+    "spent": lambda store: store.spent(),
+    "mark_cleared": lambda store: store.mark_cleared("job_a"),
+    "ended_before": lambda store: store.ended_before(new_job().created_at),
+    "lead": lambda store: store.lead("one", 1),
+    "is_journal_read": lambda store: store.is_journal_read(),
+    "mark_journal_read": lambda store: store.mark_journal_read(1),
+    "now": lambda store: store.now(),
+    "ping": lambda store: store.ping(),
+}
+
+
+def test_every_method_is_called_here() -> None:
+    public = {name for name in vars(JobStore) if not name.startswith("_")}
+    assert public - {"connect"} == set(CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_dead_valkey_is_unavailable_at_once(call: str) -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
+        store = JobStore.connect(Settings(valkey_url=f"redis://127.0.0.1:{bound.getsockname()[1]}"))
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable):
+            CALLS[call](store)
+    assert time.monotonic() - began < 1.0
+
+
+def test_a_valkey_that_hangs_is_unavailable_within_seconds(
+    own_store: JobStore, child: Child
+) -> None:
+    job = new_job()
+    own_store.accept(job)
+    assert child.pid
+    os.kill(child.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        own_store.claim(job.id)
+    assert time.monotonic() - began < 2 * ANSWER_TIMEOUT + 1
+    os.kill(child.pid, signal.SIGCONT)
+    assert own_store.claim(job.id).attempt == 1
+
+
+def test_a_full_valkey_is_unavailable_and_keeps_what_it_has(
+    server: ValkeyServer, own_store: JobStore
+) -> None:
+    job, other = new_job(), new_job()
+    own_store.accept(job)
+    with Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", "1")
+        with pytest.raises(StoreUnavailable, match="maxmemory"):
+            own_store.accept(other)
+        assert own_store.get(job.id) == job
+        client.config_set("maxmemory", "0")
+    assert own_store.accept(other)
+
+
+def test_records_outlive_a_kill_of_valkey_and_the_store_reconnects(
+    own_store: JobStore, child: Child
+) -> None:
+    job = new_job()
+    own_store.accept(job)
+    own_store.claim(job.id)
+    child.bury()
+    with pytest.raises(StoreUnavailable):
+        own_store.get(job.id)
+    child.start()
+    child.wait_ready()
+    assert own_store.advance(job.id, 1, Stage.RENDERING, 0.5).progress == 0.5
+    assert len(own_store.events(job.id)) == 3

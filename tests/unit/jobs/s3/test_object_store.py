@@ -1,0 +1,49 @@
+import pytest
+
+from jobs.s3 import object_store
+from jobs.s3.object_store import ObjectStorage
+from jobs.settings import Settings
+
+
+def test_every_key_of_a_job_lies_under_its_prefix() -> None:
+    keys = [
+        object_store.portrait_key("job_a"),
+        object_store.audio_key("job_a"),
+        object_store.request_key("job_a"),
+        object_store.video_key("job_a", 1),
+        object_store.poster_key("job_a", 1),
+        object_store.landmarks_key("job_a", 1),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert all(key.startswith(object_store.job_prefix("job_a")) for key in keys)
+
+
+def test_what_the_caller_gave_lies_apart_from_what_attempts_made() -> None:
+    inputs = object_store.inputs_prefix("job_a")
+    assert object_store.request_key("job_a").startswith(inputs)
+    for key in (object_store.video_key, object_store.poster_key, object_store.landmarks_key):
+        assert not key("job_a", 1).startswith(inputs)
+        assert key("job_a", 1).startswith(object_store.attempt_prefix("job_a", 1))
+
+
+def test_attempts_do_not_share_a_prefix() -> None:
+    assert not object_store.video_key("job_a", 11).startswith(
+        object_store.attempt_prefix("job_a", 1)
+    )
+
+
+def test_every_key_tells_whose_it_is() -> None:
+    assert object_store.job_of(object_store.request_key("job_a")) == "job_a"
+    assert object_store.job_of(object_store.video_key("job_a", 1)) == "job_a"
+
+
+def test_a_prefix_that_could_match_other_jobs_is_not_deleted() -> None:
+    with pytest.raises(ValueError, match="other jobs"):
+        ObjectStorage.connect(Settings()).delete_prefix("jobs/job_a")
+
+
+def test_a_presigned_url_leads_to_the_public_endpoint() -> None:
+    settings = Settings(s3_public_endpoint_url="https://media.example.org")
+    url = ObjectStorage.connect(settings).presigned_url("jobs/job_a/video.mp4", 60)
+    assert url.startswith("https://media.example.org/amigo/jobs/job_a/video.mp4?")
+    assert "X-Amz-Expires=60" in url

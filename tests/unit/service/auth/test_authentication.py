@@ -1,0 +1,38 @@
+"""What a caller may do, and how a refusal says so."""
+
+import asyncio
+
+import pytest
+
+from jobs.valkey.api_keys import Scope
+from service.auth.authentication import require_scope
+from service.auth.caller import ANYONE, Caller
+from service.problems import Problem, ProblemType
+
+
+def check(scope: Scope, caller: Caller) -> None:
+    asyncio.run(require_scope(scope).dependency(caller))
+
+
+def test_whoever_uses_an_open_system_may_do_everything() -> None:
+    assert (ANYONE.tenant, ANYONE.key_id) == ("local", None)
+    for scope in Scope:
+        check(scope, ANYONE)
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_a_scope_opens_what_needs_it_and_nothing_else(scope: Scope) -> None:
+    caller = Caller("acme", frozenset({scope}), "0" * 16)
+    check(scope, caller)
+    (other,) = set(Scope) - {scope}
+    with pytest.raises(Problem) as refusal:
+        check(other, caller)
+    assert refusal.value.type is ProblemType.SCOPE_MISSING
+    assert refusal.value.detail == f"The key has the scopes {scope}; {other} is needed here."
+    challenge = refusal.value.headers["WWW-Authenticate"]
+    assert challenge == f'Bearer realm="amigo", error="insufficient_scope", scope="{other}"'
+
+
+def test_a_key_without_scopes_is_told_so() -> None:
+    with pytest.raises(Problem, match="the scopes none; jobs:read is needed"):
+        check(Scope.JOBS_READ, Caller("acme", frozenset(), "0" * 16))

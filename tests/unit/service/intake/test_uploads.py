@@ -1,0 +1,324 @@
+"""What an upload may look like, and what a caller is told when it does not."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+from starlette.types import Message
+
+from service.problems import ProblemType
+from service.settings import ServiceSettings
+from tests.media import video
+from tests.service_examples import Files, portrait, speech, upload
+from tests.unit.service.asgi import exchange
+from tests.unit.service.assertions import assert_problem
+from tests.unit.service.fakes import Backstage
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(backstage: Backstage) -> Iterator[None]:
+    """Every upload here is refused, so nothing may be left of it."""
+    yield
+    assert not backstage.storage.contents
+    assert not backstage.store.jobs
+    assert not backstage.queue.messages
+
+
+@pytest.mark.parametrize("name", ["portrait", "audio"])
+def test_a_missing_file_is_named(http: TestClient, name: str) -> None:
+    answer = http.post("/v1/jobs", files=upload(**{name: None}))
+    assert_problem(answer, ProblemType.MISSING_PART, f"{name} is missing", f"{name}_url")
+
+
+@pytest.mark.parametrize("name", ["portrait", "audio"])
+def test_an_empty_file_is_named(http: TestClient, name: str) -> None:
+    answer = http.post("/v1/jobs", files=upload(**{name: b""}))
+    assert_problem(answer, ProblemType.EMPTY_PART, f"{name} has 0 bytes")
+
+
+@pytest.mark.parametrize("name", ["portrait", "audio"])
+def test_a_file_sent_as_text_is_named(http: TestClient, name: str) -> None:
+    answer = http.post("/v1/jobs", files=upload(**{name: "https://example.org/"}))
+    assert_problem(answer, ProblemType.NOT_A_FILE, name, "as text")
+
+
+@pytest.mark.parametrize("name", ["portrait", "audio"])
+@pytest.mark.parametrize("other", ["url", "asset"])
+def test_an_input_given_in_two_ways_is_named(http: TestClient, name: str, other: str) -> None:
+    text = "https://example.org/face" if other == "url" else "asset_x"
+    answer = http.post("/v1/jobs", files=upload(**{f"{name}_{other}": text}))
+    assert_problem(
+        answer, ProblemType.SEVERAL_SOURCES, f"the file {name} and as {name}_{other}", "exactly one"
+    )
+
+
+@pytest.mark.parametrize("name", ["webhook_url", "portrait_url", "audio_url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org/",
+        "ftp://example.org/",
+        "https://user:secret@example.org/",
+        "https://127.0.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://example.org:6379/",
+        "example.org",
+        "https://example.org/" + "x" * 2048,
+    ],
+)
+def test_a_url_that_is_not_followed_is_named(
+    http: TestClient, service_settings: ServiceSettings, name: str, url: str
+) -> None:
+    parts = {"portrait": None} if name == "portrait_url" else {}
+    parts |= {"audio": None} if name == "audio_url" else {}
+    answer = http.post("/v1/jobs", files=upload(**{name: url}, **parts))
+    document = assert_problem(answer, ProblemType.INVALID_OPTION, name)
+    assert list(document["options"]) == [name]
+    assert len(answer.content) < 1_000
+
+
+@pytest.mark.parametrize(
+    "metadata", ["order 1", "[]", '"text"', '{"order": 1}', '{"a b": "1"}', '{"order": "1"', "{}}"]
+)
+def test_metadata_that_is_no_object_of_texts_is_named(http: TestClient, metadata: str) -> None:
+    answer = http.post("/v1/jobs", files=upload(metadata=metadata))
+    document = assert_problem(answer, ProblemType.INVALID_OPTION, "metadata")
+    assert list(document["options"]) == ["metadata"]
+
+
+@pytest.mark.parametrize("key", ["", "two words", "ümlaut", "x" * 256])
+def test_an_idempotency_key_that_is_none_is_refused(http: TestClient, key: str) -> None:
+    headers = {b"Idempotency-Key": key.encode()}
+    answer = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(answer, ProblemType.INVALID_REQUEST, "Idempotency-Key")
+
+
+SOURCES = {"portrait_url": "https://example.org/face", "audio_url": "https://example.org/speech"}
+
+
+def test_json_that_lacks_an_input_is_told_the_ways_to_give_it(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", json={"consent": True, "audio_asset": "asset_x"})
+    assert_problem(answer, ProblemType.MISSING_PART, "portrait_url, portrait_asset is needed")
+
+
+def test_an_asset_that_is_not_there_is_named(http: TestClient) -> None:
+    answer = http.post(
+        "/v1/jobs",
+        json={**SOURCES, "consent": True, "portrait_url": None, "portrait_asset": "asset_unknown"},
+    )
+    assert_problem(answer, ProblemType.ASSET_NOT_FOUND, "asset_unknown")
+
+
+@pytest.mark.parametrize("consent", [None, False, 1, [True]])
+def test_json_without_consent_makes_no_job(http: TestClient, consent: object) -> None:
+    answer = http.post("/v1/jobs", json={**SOURCES, "consent": consent})
+    assert_problem(answer, ProblemType.CONSENT_REQUIRED, "only true is accepted")
+
+
+def test_json_with_a_name_that_is_no_options_is_told_so(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", json={**SOURCES, "consent": True, "portrait": "aGVsbG8="})
+    assert_problem(answer, ProblemType.UNKNOWN_OPTION, "'portrait'", "portrait_url")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "accepted"),
+    [
+        ("seed", -1, "greater than or equal to 0"),
+        ("seed", None, "integer"),
+        ("pose", ["still"], "'natural' or 'still'"),
+        ("priority", "urgent", "'high', 'normal' or 'low'"),
+        ("metadata", {"order": ["1"]}, "string"),
+        ("metadata", {str(n): "" for n in range(17)}, "16"),
+    ],
+)
+def test_a_bad_json_value_is_told_with_what_is_accepted(
+    http: TestClient, name: str, given: object, accepted: str
+) -> None:
+    answer = http.post("/v1/jobs", json={**SOURCES, "consent": True, name: given})
+    document = assert_problem(answer, ProblemType.INVALID_OPTION, name, accepted)
+    assert list(document["options"]) == [name]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{", "{'a': 1}", "[]", "null", '{"seed": NaN}', "[" * 10_000, b"\xff"]
+)
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/batch"])
+def test_a_body_that_is_no_json_object_is_malformed(
+    http: TestClient, path: str, body: str | bytes
+) -> None:
+    answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert_problem(answer, ProblemType.MALFORMED_REQUEST, "JSON")
+
+
+def test_json_above_its_limit_is_refused(
+    http: TestClient, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.intake.json_body.MAX_BYTES", 1_000)
+    answer = http.post("/v1/jobs", json={"metadata": {"note": "x" * 1_000}})
+    assert_problem(answer, ProblemType.BODY_TOO_LARGE, "1000 bytes")
+
+
+@pytest.mark.parametrize(
+    "batch", [{}, {"jobs": []}, {"jobs": [{}] * 101}, {"jobs": {}}, {"jobs": [1]}, {"job": [{}]}]
+)
+def test_a_batch_that_is_none_is_refused_whole(http: TestClient, batch: object) -> None:
+    answer = http.post("/v1/jobs/batch", json=batch)
+    assert_problem(answer, ProblemType.INVALID_REQUEST, "1 to 100 objects")
+
+
+def test_an_option_sent_as_a_file_is_named(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(seed=b"7"))
+    assert_problem(answer, ProblemType.NOT_A_TEXT, "seed")
+
+
+def test_a_part_sent_twice_is_named(http: TestClient) -> None:
+    parts = [*upload(seed="7").items(), ("seed", (None, "8"))]
+    answer = http.post("/v1/jobs", files=parts)
+    assert_problem(answer, ProblemType.REPEATED_PART, "seed was sent 2 times")
+
+
+def test_an_unknown_option_is_told_with_those_that_are_accepted(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(emotoin="fear"))
+    assert_problem(answer, ProblemType.UNKNOWN_OPTION, "'emotoin'", "emotion, intensity", "audio")
+
+
+@pytest.mark.parametrize("consent", [None, "false", "", "maybe"])
+def test_without_consent_there_is_no_job(http: TestClient, consent: str | None) -> None:
+    answer = http.post("/v1/jobs", files=upload(consent=consent))
+    assert_problem(answer, ProblemType.CONSENT_REQUIRED, "only true is accepted")
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "accepted"),
+    [
+        ("emotion", "joy", "'happiness'"),
+        ("intensity", "2.5", "less than or equal to 2"),
+        ("intensity", "nan", "finite"),
+        ("intensity", "", "number"),
+        ("pose", "wild", "'natural' or 'still'"),
+        ("blink", "perhaps", "boolean"),
+        ("seed", "-1", "greater than or equal to 0"),
+        ("seed", "1.5", "integer"),
+    ],
+)
+def test_a_bad_value_is_told_with_what_is_accepted(
+    http: TestClient, name: str, given: str, accepted: str
+) -> None:
+    answer = http.post("/v1/jobs", files=upload(**{name: given}))
+    document = assert_problem(answer, ProblemType.INVALID_OPTION, f"{name} is '{given}'", accepted)
+    assert list(document["options"]) == [name]
+
+
+def test_every_bad_value_is_told_at_once(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(seed="x", pose="y"))
+    document = assert_problem(answer, ProblemType.INVALID_OPTION)
+    assert set(document["options"]) == {"seed", "pose"}
+
+
+def test_an_answer_does_not_grow_with_what_was_given(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(emotion="x" * 10_000))
+    assert len(answer.content) < 2_000
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/batch", "/v1/assets"])
+@pytest.mark.parametrize(
+    "body", [{"k" * 100_000: 1}, {f"k{n}": 1 for n in range(10_000)}], ids=["long", "many"]
+)
+def test_an_answer_does_not_grow_with_the_names_that_were_given(
+    http: TestClient, path: str, body: dict[str, int]
+) -> None:
+    answer = http.post(path, json=body)
+    assert answer.status_code == 422
+    assert len(answer.content) < 2_000
+
+
+def test_a_file_above_its_own_limit_is_told_with_the_limit(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload(portrait=b"x" * 100_001))
+    assert_problem(answer, ProblemType.PORTRAIT_TOO_LARGE, "more than 100000 bytes")
+    answer = http.post("/v1/jobs", files=upload(audio=b"x" * 200_001))
+    assert_problem(answer, ProblemType.AUDIO_TOO_LARGE, "more than 200000 bytes")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_body_of_another_type_is_told_what_is_accepted(
+    http: TestClient, content_type: str
+) -> None:
+    answer = http.post("/v1/jobs", content=b"{}", headers={"Content-Type": content_type})
+    assert_problem(
+        answer,
+        ProblemType.UNSUPPORTED_MEDIA_TYPE,
+        content_type,
+        "multipart/form-data or application/json",
+    )
+
+
+def test_a_body_without_a_type_is_told_what_is_accepted(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", content=b"portrait")
+    assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "not given")
+
+
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "multipart/form-data; boundary=elsewhere"]
+)
+def test_a_body_that_is_no_multipart_is_malformed(http: TestClient, content_type: str) -> None:
+    answer = http.post("/v1/jobs", content=b"portrait", headers={"Content-Type": content_type})
+    assert_problem(answer, ProblemType.MALFORMED_REQUEST)
+
+
+def test_a_body_cut_off_before_its_last_boundary_is_refused(http: TestClient) -> None:
+    whole = http.build_request("POST", "/v1/jobs", files=upload())
+    content_type = whole.headers["content-type"]
+    cut = whole.read()[:-2_000]
+    answer = http.post("/v1/jobs", content=cut, headers={"Content-Type": content_type})
+    assert_problem(answer, ProblemType.UPLOAD_INCOMPLETE, "last boundary")
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "unicode_escape", "utf-7", "latin-1"])
+def test_a_form_in_another_charset_is_malformed(http: TestClient, charset: str) -> None:
+    whole = http.build_request("POST", "/v1/jobs", files=upload(metadata=r'{"note": "\ud800"}'))
+    content_type = f"{whole.headers['content-type']}; charset={charset}"
+    answer = http.post("/v1/jobs", content=whole.read(), headers={"Content-Type": content_type})
+    assert_problem(answer, ProblemType.MALFORMED_REQUEST, charset, "only utf-8")
+
+
+def test_a_flood_of_parts_is_malformed(http: TestClient) -> None:
+    parts = [(f"option{n}", (None, "1")) for n in range(1000)]
+    answer = http.post("/v1/jobs", files=parts)
+    assert_problem(answer, ProblemType.MALFORMED_REQUEST, "Too many fields")
+
+
+def test_an_upload_that_takes_too_long_is_given_up(
+    http: TestClient, service_settings: ServiceSettings, backstage: Backstage
+) -> None:
+    in_haste = service_settings.model_copy(update={"upload_max_seconds": 0.01})
+    answer = exchange(backstage.app(in_haste), asyncio.Event().wait)
+    assert_problem(answer, ProblemType.UPLOAD_TIMEOUT, "0.01 s")
+
+
+def test_a_caller_who_goes_away_while_sending_ends_the_upload(http: TestClient) -> None:
+    async def go_away() -> Message:
+        return {"type": "http.disconnect"}
+
+    answer = exchange(http.app, go_away)
+    assert_problem(answer, ProblemType.UPLOAD_INCOMPLETE, "connection closed")
+
+
+@pytest.mark.parametrize(
+    ("files", "problem_type"),
+    [
+        (upload(portrait=b"no picture"), ProblemType.PORTRAIT_UNREADABLE),
+        (upload(portrait=portrait(16)), ProblemType.PORTRAIT_TOO_SMALL),
+        (upload(portrait=portrait()[:-500]), ProblemType.PORTRAIT_UNREADABLE),
+        (upload(audio=b"no sound"), ProblemType.AUDIO_UNREADABLE),
+        (upload(audio=speech(0.05)), ProblemType.AUDIO_TOO_SHORT),
+        (upload(audio=speech(6)), ProblemType.AUDIO_TOO_LONG),
+        (upload(audio=video()), ProblemType.NO_AUDIO_STREAM),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_told_why(
+    http: TestClient, files: Files, problem_type: ProblemType
+) -> None:
+    answer = http.post("/v1/jobs", files=files)
+    document = assert_problem(answer, problem_type)
+    assert document["detail"].endswith(".")

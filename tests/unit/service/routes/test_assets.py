@@ -1,0 +1,64 @@
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from jobs.s3.assets import AssetKind, Assets
+from service.problems import ProblemType
+from tests.unit.service.assertions import assert_problem
+from tests.unit.service.fakes import Backstage
+
+PORTRAIT = {"kind": "portrait", "size": 1000, "content_type": "image/jpeg"}
+
+
+def test_a_file_is_announced(http: TestClient, backstage: Backstage) -> None:
+    answer = http.post("/v1/assets", json=PORTRAIT)
+    assert answer.status_code == 201
+    asset = answer.json()
+    assert (asset["kind"], asset["upload"]["method"]) == ("portrait", "PUT")
+    assert asset["upload"]["headers"] == {"Content-Length": "1000", "Content-Type": "image/jpeg"}
+    assert f"assets/local/{asset['id']}/portrait" in asset["upload"]["url"]
+    found = Assets(backstage.storage).find("local", asset["id"], AssetKind.PORTRAIT)
+    assert asset["expires_at"] == found.expires_at.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(("kind", "max_bytes"), [("portrait", 100_000), ("audio", 200_000)])
+def test_a_file_larger_than_a_job_s_is_refused(http: TestClient, kind: str, max_bytes: int) -> None:
+    wanted = {**PORTRAIT, "kind": kind}
+    assert http.post("/v1/assets", json={**wanted, "size": max_bytes}).status_code == 201
+    answer = http.post("/v1/assets", json={**wanted, "size": max_bytes + 1})
+    assert_problem(answer, ProblemType.with_code(f"{kind}_too_large"), str(max_bytes))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "video"},
+        {"size": 0},
+        {"size": -1},
+        {"size": "many"},
+        {"content_type": "picture"},
+        {"content_type": "image/png\r\nX-Evil: 1"},
+        {"content_type": "image/" + "a" * 100},
+        {"key": "jobs/other"},
+    ],
+)
+def test_what_cannot_be_announced_is_refused(http: TestClient, change: dict[str, Any]) -> None:
+    answer = http.post("/v1/assets", json={**PORTRAIT, **change})
+    assert_problem(answer, ProblemType.INVALID_REQUEST)
+
+
+def test_a_storage_that_is_down_announces_nothing(http: TestClient, backstage: Backstage) -> None:
+    backstage.storage.is_down = True
+    assert_problem(http.post("/v1/assets", json=PORTRAIT), ProblemType.STORAGE_UNAVAILABLE)
+    assert not backstage.asset_room.taken
+
+
+def test_an_asset_without_room_is_refused_and_leaves_nothing(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.asset_room.is_used_up = True
+    answer = http.post("/v1/assets", json=PORTRAIT)
+    assert_problem(answer, ProblemType.ASSET_ROOM_USED_UP, "900 bytes", "1000")
+    assert answer.headers["retry-after"] == "3600"
+    assert not backstage.storage.contents

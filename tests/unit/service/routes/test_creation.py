@@ -1,0 +1,238 @@
+"""The ways in which a job can be asked for, beside an upload of two files."""
+
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from jobs.errors import StoreUnavailable
+from jobs.job import Job, Options, Priority
+from jobs.s3.assets import Asset, AssetKind, record_key
+from jobs.s3.object_store import audio_key, portrait_key, request_key
+from service.problems import ProblemType
+from tests.jobs_examples import FAILURE
+from tests.service_examples import portrait, speech, upload
+from tests.unit.service.assertions import assert_problem
+from tests.unit.service.fakes import Backstage
+
+FACE, SPEECH = "https://example.org/face.jpg", "https://example.org/speech.wav"
+REQUEST = {"portrait_url": FACE, "audio_url": SPEECH, "consent": True}
+
+
+def made(backstage: Backstage, answer: Any) -> Job:
+    assert answer.status_code == 202, answer.text
+    return backstage.store.jobs[answer.json()["id"]]
+
+
+def in_storage(backstage: Backstage, kind: AssetKind, content: bytes | None) -> str:
+    """Announce an asset of the local tenant, and upload it unless it is None."""
+    asset = Asset.create("local", kind, 100, "application/octet-stream")
+    backstage.storage.contents[record_key("local", asset.id)] = asset.model_dump_json().encode()
+    if content is not None:
+        backstage.storage.contents[asset.key] = content
+    return asset.id
+
+
+def test_a_job_from_urls_keeps_what_a_worker_has_to_fetch(
+    http: TestClient, backstage: Backstage
+) -> None:
+    job = made(backstage, http.post("/v1/jobs", json=REQUEST))
+    assert (job.portrait_url, job.audio_url, job.audio_seconds) == (FACE, SPEECH, None)
+    assert set(backstage.storage.contents) == {request_key(job.id)}
+    assert backstage.queue.messages == [job.id]
+
+
+def test_one_input_may_be_a_file_and_the_other_a_url(
+    http: TestClient, backstage: Backstage
+) -> None:
+    job = made(backstage, http.post("/v1/jobs", files=upload(portrait=None, portrait_url=FACE)))
+    assert (job.portrait_url, job.audio_url, job.audio_seconds) == (FACE, None, 1.0)
+    assert set(backstage.storage.contents) == {audio_key(job.id), request_key(job.id)}
+
+
+def test_a_job_from_assets_keeps_a_copy_of_both(http: TestClient, backstage: Backstage) -> None:
+    face = in_storage(backstage, AssetKind.PORTRAIT, portrait())
+    voice = in_storage(backstage, AssetKind.AUDIO, speech())
+    request = {"portrait_asset": face, "audio_asset": voice, "consent": True}
+    job = made(backstage, http.post("/v1/jobs", json=request))
+    assert backstage.storage.contents[portrait_key(job.id)] == portrait()
+    assert backstage.storage.contents[audio_key(job.id)] == speech()
+    assert job.audio_seconds == 1.0
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"no picture", ProblemType.PORTRAIT_UNREADABLE), (None, ProblemType.ASSET_NOT_UPLOADED)],
+)
+def test_an_asset_is_checked_like_an_upload(
+    http: TestClient, backstage: Backstage, content: bytes | None, problem: ProblemType
+) -> None:
+    face = in_storage(backstage, AssetKind.PORTRAIT, content)
+    request = {"portrait_asset": face, "audio_url": SPEECH, "consent": True}
+    assert_problem(http.post("/v1/jobs", json=request), problem)
+    assert not backstage.store.jobs
+
+
+def test_json_and_a_form_say_the_same(http: TestClient, backstage: Backstage) -> None:
+    options = {"emotion": "fear", "intensity": 1.5, "blink": False, "seed": 7, "compose": "full"}
+    more = {
+        "priority": "high",
+        "metadata": {"order": "4711"},
+        "webhook_url": "https://example.org/hook",
+    }
+    body = {**REQUEST, **options, **more}
+    from_json = made(backstage, http.post("/v1/jobs", json=body))
+    texts = {name: v if isinstance(v, str) else json.dumps(v) for name, v in body.items()}
+    form = {name: (None, text) for name, text in texts.items()}
+    from_form = made(backstage, http.post("/v1/jobs", files=form))
+    for job in (from_json, from_form):
+        assert job.options == Options(consent=True, **options)
+        assert (job.priority, job.metadata) == (Priority.HIGH, {"order": "4711"})
+        assert job.webhook_url == "https://example.org/hook"
+
+
+def test_a_request_sent_again_is_answered_with_its_job(
+    http: TestClient, backstage: Backstage
+) -> None:
+    headers = {"Idempotency-Key": "order-4711"}
+    first = http.post("/v1/jobs", files=upload(), headers=headers)
+    again = http.post("/v1/jobs", files=upload(seed="0"), headers=headers)
+    assert made(backstage, first) == made(backstage, again)
+    assert "idempotent-replayed" not in first.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.headers["location"] == first.headers["location"]
+    assert len(backstage.store.jobs) == 1
+    assert len(backstage.storage.contents) == 3
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": "1"}, {"portrait": portrait(64)}, {"metadata": '{"order": "2"}'}]
+)
+def test_a_key_of_one_request_is_not_anothers(
+    http: TestClient, backstage: Backstage, other: dict[str, Any]
+) -> None:
+    headers = {"Idempotency-Key": "order-4711"}
+    http.post("/v1/jobs", files=upload(), headers=headers)
+    answer = http.post("/v1/jobs", files=upload(**other), headers=headers)
+    assert_problem(answer, ProblemType.IDEMPOTENCY_CONFLICT, "a key of its own")
+    assert len(backstage.store.jobs) == 1
+
+
+def test_a_refused_request_frees_its_key(http: TestClient, backstage: Backstage) -> None:
+    headers = {"Idempotency-Key": "order-4711"}
+    bad = http.post("/v1/jobs", files=upload(portrait=b"no picture"), headers=headers)
+    assert_problem(bad, ProblemType.PORTRAIT_UNREADABLE)
+    backstage.storage.refuses = "audio"
+    late = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(late, ProblemType.STORAGE_UNAVAILABLE)
+    backstage.storage.refuses = None
+    assert http.post("/v1/jobs", files=upload(), headers=headers).status_code == 202
+
+
+def test_a_key_is_not_freed_while_its_job_may_be_there(
+    http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_answer(job_id: str) -> None:
+        raise StoreUnavailable("connection reset")
+
+    headers = {"Idempotency-Key": "order-4711"}
+    backstage.store.loses_answer_to_accept = True
+    monkeypatch.setattr(backstage.store, "delete", lose_answer)
+    refused = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(refused, ProblemType.STORE_UNAVAILABLE)
+    backstage.store.loses_answer_to_accept = False
+    again = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert list(backstage.store.jobs) == [again.json()["id"]]
+
+
+def test_a_key_whose_job_was_deleted_makes_no_other(http: TestClient) -> None:
+    headers = {"Idempotency-Key": "order-4711"}
+    location = http.post("/v1/jobs", files=upload(), headers=headers).headers["location"]
+    http.delete(location)
+    answer = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(answer, ProblemType.JOB_NOT_FOUND, "was deleted")
+
+
+def test_a_request_waits_for_the_one_before_it_but_not_for_ever(
+    http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.intake.repetition.PATIENCE", 0.0)
+    headers = {"Idempotency-Key": "order-4711"}
+    http.post("/v1/jobs", files=upload(), headers=headers)
+    holder = backstage.store.holders["order-4711"]
+    # As it is before the job is accepted.
+    backstage.store.holders["order-4711"] = holder.model_copy(update={"is_confirmed": False})
+    answer = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(answer, ProblemType.IDEMPOTENCY_IN_PROGRESS, "still under way")
+    assert answer.headers["retry-after"] == "5"
+
+
+def test_a_caller_who_prefers_to_wait_is_told_when_the_job_has_not_ended(
+    http: TestClient, backstage: Backstage
+) -> None:
+    answer = http.post("/v1/jobs", files=upload(), headers={"Prefer": "wait=1"})
+    assert made(backstage, answer)
+    assert answer.headers["preference-applied"] == "wait=1"
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_caller_who_prefers_to_wait_is_given_the_ended_job(
+    http: TestClient, backstage: Backstage
+) -> None:
+    key = {"Idempotency-Key": "order-4711"}
+    job = made(backstage, http.post("/v1/jobs", files=upload(), headers=key))
+    claimed = job.claim(job.created_at)
+    backstage.store.jobs[job.id] = claimed.fail(1, FAILURE, job.created_at)
+    headers = {**key, "Prefer": "wait=100"}
+    answer = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (200, "failed")
+    assert answer.headers["preference-applied"] == "wait=60"
+    assert answer.headers["location"] == answer.json()["links"]["self"]
+    assert "retry-after" not in answer.headers
+
+
+def test_of_a_batch_each_request_is_judged_alone_and_answered_in_order(
+    http: TestClient, backstage: Backstage
+) -> None:
+    batch = [REQUEST, {**REQUEST, "seed": -1}, {"consent": True}, {**REQUEST, "seed": 2}]
+    answer = http.post("/v1/jobs/batch", json={"jobs": batch})
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [result["status"] for result in results] == [202, 422, 422, 202]
+    problems = [results[n]["problem"] for n in (1, 2)]
+    assert [problem["code"] for problem in problems] == ["invalid_option", "missing_part"]
+    assert list(problems[0]["options"]) == ["seed"]
+    assert problems[0]["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+    jobs = [backstage.store.jobs[results[n]["job"]["id"]] for n in (0, 3)]
+    assert [job.options.seed for job in jobs] == [0, 2]
+    assert backstage.queue.messages == [job.id for job in jobs]
+
+
+def test_a_batch_sent_again_makes_only_the_jobs_that_are_missing(
+    http: TestClient, backstage: Backstage
+) -> None:
+    headers = {"Idempotency-Key": "orders"}
+    two = [REQUEST, {**REQUEST, "seed": 1}]
+    first = http.post("/v1/jobs/batch", json={"jobs": two}, headers=headers).json()["results"]
+    del backstage.store.jobs[first[1]["job"]["id"]]  # as if it had not come that far
+    del backstage.store.holders["orders 1"]
+    again = http.post("/v1/jobs/batch", json={"jobs": two}, headers=headers).json()["results"]
+    assert again[0] == first[0]
+    assert again[1]["job"]["id"] != first[1]["job"]["id"]
+    assert len(backstage.store.jobs) == 2
+
+
+def test_a_batch_does_not_try_again_what_is_down(http: TestClient, backstage: Backstage) -> None:
+    backstage.store.goes_down_after_accept = True
+    answer = http.post("/v1/jobs/batch", json={"jobs": [REQUEST] * 4})
+    results = answer.json()["results"]
+    assert [result["status"] for result in results] == [202, 503, 503, 503]
+    assert results[3]["problem"]["code"] == "store_unavailable"
+    assert len(backstage.store.jobs) == 1
+
+
+def test_a_batch_takes_json_alone(http: TestClient) -> None:
+    answer = http.post("/v1/jobs/batch", files=upload())
+    assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "application/json is accepted")

@@ -1,0 +1,340 @@
+"""A job from its POST to its DELETE, as its caller sees it."""
+
+from datetime import UTC, datetime
+
+import pytest
+from starlette.testclient import TestClient
+
+from jobs.consent import STATEMENT, VERSION
+from jobs.job import Job, JobStatus, Options, Stage
+from jobs.s3.object_store import audio_key, portrait_key, request_key
+from service.problems import ProblemType
+from tests.jobs_examples import FAILURE, new_job, result_of
+from tests.service_examples import portrait, speech, upload
+from tests.unit.service.assertions import assert_problem
+from tests.unit.service.fakes import Backstage
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def in_store(backstage: Backstage, job: Job) -> str:
+    backstage.store.jobs[job.id] = job
+    return f"/v1/jobs/{job.id}"
+
+
+def test_an_upload_becomes_a_job_that_is_kept_accepted_and_dispatched(
+    http: TestClient, backstage: Backstage
+) -> None:
+    options = {"emotion": "fear", "intensity": "1.5", "pose": "still", "blink": "no", "seed": "7"}
+    options["mark"] = "true"
+    answer = http.post("/v1/jobs", files=upload(**options))
+    assert answer.status_code == 202
+    job = backstage.store.jobs[answer.json()["id"]]
+    assert job.options == Options(
+        emotion="fear", intensity=1.5, pose="still", blink=False, seed=7, mark=True, consent=True
+    )
+    assert backstage.storage.contents == {
+        portrait_key(job.id): portrait(),
+        audio_key(job.id): speech(),
+        request_key(job.id): job.model_dump_json().encode(),
+    }
+    assert backstage.queue.messages == backstage.store.dispatched == [job.id]
+
+
+def test_the_answer_to_an_upload_is_the_job_and_where_to_find_it(http: TestClient) -> None:
+    answer = http.post("/v1/jobs", files=upload())
+    assert answer.headers["retry-after"] == "1"
+    location = answer.headers["location"]
+    assert answer.json()["links"] == {
+        "self": location,
+        "events": f"{location}/events",
+        "cancel": f"{location}/cancel",
+        "video": None,
+        "poster": None,
+        "landmarks": None,
+    }
+    assert http.get(location).json() == answer.json()
+
+
+@pytest.mark.parametrize("yes", ["true", "True", "1", "on", "yes"])
+def test_consent_may_be_given_as_a_form_gives_it(http: TestClient, yes: str) -> None:
+    assert http.post("/v1/jobs", files=upload(consent=yes)).status_code == 202
+
+
+def test_what_was_affirmed_is_kept_in_the_record_and_in_the_journal_and_told(
+    http: TestClient, backstage: Backstage
+) -> None:
+    told = http.post("/v1/jobs", files=upload()).json()
+    job = backstage.store.jobs[told["id"]]
+    assert job.consent is not None
+    assert told["consent"] == {
+        "affirmed_at": told["created_at"],
+        "version": VERSION,
+        "statement": STATEMENT,
+        "key_id": None,
+    }
+    journaled = Job.model_validate_json(backstage.storage.contents[request_key(job.id)])
+    assert journaled.consent == job.consent
+    assert http.get(f"/v1/jobs/{job.id}").json()["consent"] == told["consent"]
+
+
+def test_a_record_older_than_the_question_is_told_without_an_answer(
+    http: TestClient, backstage: Backstage
+) -> None:
+    path = in_store(backstage, new_job().model_copy(update={"consent": None}))
+    assert http.get(path).json()["consent"] is None
+
+
+def test_when_the_store_is_down_an_upload_is_refused_and_nothing_stays(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.store.is_down = True
+    answer = http.post("/v1/jobs", files=upload())
+    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
+    assert answer.headers["retry-after"] == "5"
+    assert not backstage.storage.contents
+
+
+@pytest.mark.parametrize("part", ["portrait", "audio", "request.json"])
+def test_when_the_storage_fails_at_any_part_an_upload_is_refused_and_nothing_stays(
+    http: TestClient, backstage: Backstage, part: str
+) -> None:
+    backstage.storage.refuses = part
+    answer = http.post("/v1/jobs", files=upload())
+    assert_problem(answer, ProblemType.STORAGE_UNAVAILABLE)
+    assert answer.headers["retry-after"] == "5"
+    assert not backstage.storage.contents
+    assert not backstage.store.jobs
+
+
+def test_a_refusal_stays_a_refusal_when_nothing_can_be_withdrawn(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.storage.refuses = "audio"
+    backstage.storage.deletes_nothing = backstage.store.is_down = True
+    answer = http.post("/v1/jobs", files=upload())
+    assert_problem(answer, ProblemType.STORAGE_UNAVAILABLE)
+
+
+def test_a_record_whose_answer_got_lost_is_withdrawn_with_the_refusal(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.store.loses_answer_to_accept = True
+    answer = http.post("/v1/jobs", files=upload())
+    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
+    assert not backstage.store.jobs
+    assert not backstage.storage.contents
+
+
+def test_a_request_with_a_key_that_may_lead_to_a_record_leaves_the_files_of_that_job(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.store.loses_answer_to_accept = backstage.store.goes_down_after_accept = True
+    answer = http.post("/v1/jobs", files=upload(), headers={"Idempotency-Key": "order-4711"})
+    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
+    assert len(backstage.store.jobs) == 1
+    assert len(backstage.storage.contents) == 3
+
+
+def test_when_only_the_queue_is_down_the_job_is_accepted_and_left_to_the_outbox(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.queue.is_down = True
+    answer = http.post("/v1/jobs", files=upload())
+    assert answer.status_code == 202
+    assert answer.json()["id"] in backstage.store.jobs
+    assert not backstage.store.dispatched
+
+
+def test_a_job_that_is_accepted_stays_accepted_when_the_store_goes_down_then(
+    http: TestClient, backstage: Backstage
+) -> None:
+    backstage.store.goes_down_after_accept = True
+    answer = http.post("/v1/jobs", files=upload())
+    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+    assert answer.json()["id"] in backstage.store.jobs
+    assert len(backstage.storage.contents) == 3
+
+
+def test_a_queued_job_tells_its_position(http: TestClient, backstage: Backstage) -> None:
+    in_store(backstage, new_job())
+    second = in_store(backstage, new_job())
+    document = http.get(second).json()
+    assert (document["status"], document["queue_position"]) == ("queued", 2)
+
+
+def test_a_processing_job_tells_how_far_it_is(http: TestClient, backstage: Backstage) -> None:
+    job = new_job().claim(NOW).advance(1, Stage.RENDERING, 0.4, NOW)
+    answer = http.get(in_store(backstage, job))
+    document = answer.json()
+    assert (document["stage"], document["progress"], document["attempt"]) == ("rendering", 0.4, 1)
+    assert document["queue_position"] is None
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_finished_job_tells_what_was_heard_and_where_the_video_is(
+    http: TestClient, backstage: Backstage
+) -> None:
+    job = new_job()
+    job = job.claim(NOW).succeed(1, result_of(job.id, 1), ("The face is small.",), NOW)
+    path = in_store(backstage, job)
+    answer = http.get(path)
+    document = answer.json()
+    assert document["emotion"] == {"emotion": "happiness", "probabilities": {"happiness": 0.9}}
+    assert (document["duration"], document["num_frames"], document["progress"]) == (1.0, 25, 1.0)
+    assert document["timings"] == {"render": 0.5}
+    assert document["notices"] == ["The face is small."]
+    assert document["links"] == {
+        "self": path,
+        "events": f"{path}/events",
+        "cancel": None,
+        "video": f"{path}/video",
+        "poster": None,
+        "landmarks": None,
+    }
+    assert "video_key" not in answer.text
+    assert "retry-after" not in answer.headers
+
+
+def test_a_job_under_way_tells_when_it_will_be_done(http: TestClient, backstage: Backstage) -> None:
+    path = in_store(backstage, new_job(audio_seconds=10.0))
+    unknown = http.get(path).json()
+    assert (unknown["eta"], unknown["eta_seconds"]) == (None, None)
+    backstage.store.runs = ("10.0 30.0 crop", "20.0 60.0 crop")
+    known = http.get(path).json()
+    assert known["eta_seconds"] == 30.0
+    left = datetime.fromisoformat(known["eta"]) - datetime.now(UTC)
+    assert 0 < left.total_seconds() <= 30.0
+
+
+def test_the_passing_of_time_alone_changes_no_tag(http: TestClient, backstage: Backstage) -> None:
+    path = in_store(backstage, new_job(audio_seconds=10.0))
+    tag = http.get(path).headers["etag"]
+    backstage.store.runs = ("10.0 30.0 crop",)
+    assert tag.startswith('W/"')
+    assert http.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_an_ended_job_tells_when_it_is_deleted(http: TestClient, backstage: Backstage) -> None:
+    job = new_job()
+    assert http.get(in_store(backstage, job)).json()["expires_at"] is None
+    document = http.get(in_store(backstage, job.cancel(NOW))).json()
+    assert document["expires_at"] == "2026-01-02T00:00:00Z"
+    assert document["eta"] is None
+
+
+def test_a_job_tells_its_caller_s_own_notes_and_whom_it_will_tell(
+    http: TestClient, backstage: Backstage
+) -> None:
+    told = "https://example.com/told"
+    url = f"{told}?token=secret"
+    job = new_job(metadata={"order": "4711"}, priority="high", webhook_url=url)
+    document = http.get(in_store(backstage, job)).json()
+    assert (document["metadata"], document["priority"]) == ({"order": "4711"}, "high")
+    assert document["webhook"] == {
+        "url": told,
+        "status": "pending",
+        "attempts": 0,
+        "reason": None,
+    }
+
+
+def test_nobody_waits_longer_than_a_minute(http: TestClient, backstage: Backstage) -> None:
+    path = in_store(backstage, new_job().cancel(NOW))
+    assert http.get(f"{path}?wait=60").status_code == 200
+    assert_problem(http.get(f"{path}?wait=61"), ProblemType.INVALID_REQUEST, "wait")
+
+
+def test_a_failed_job_tells_why(http: TestClient, backstage: Backstage) -> None:
+    document = http.get(in_store(backstage, new_job().claim(NOW).fail(1, FAILURE, NOW))).json()
+    assert document["failure"] == {"code": "no_face", "message": "No face was found."}
+    assert document["links"]["video"] is None
+
+
+def test_a_job_that_did_not_change_is_not_sent_again(
+    http: TestClient, backstage: Backstage
+) -> None:
+    job = new_job()
+    path = in_store(backstage, job)
+    tag = http.get(path).headers["etag"]
+    again = http.get(path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    in_store(backstage, job.claim(NOW))
+    assert http.get(path, headers={"If-None-Match": tag}).status_code == 200
+
+
+@pytest.mark.parametrize("job_id", ["job_nobody_knows", "job_x:events", "%2e%2e", "jöb"])
+@pytest.mark.parametrize(
+    ("method", "rest"), [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/video")]
+)
+def test_an_id_that_no_job_has_is_not_found(
+    http: TestClient, job_id: str, method: str, rest: str
+) -> None:
+    assert_problem(http.request(method, f"/v1/jobs/{job_id}{rest}"), ProblemType.JOB_NOT_FOUND)
+
+
+@pytest.mark.parametrize("job", [new_job(), new_job().claim(NOW)])
+def test_a_job_that_has_not_ended_can_be_canceled(
+    http: TestClient, backstage: Backstage, job: Job
+) -> None:
+    answer = http.post(f"{in_store(backstage, job)}/cancel")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "canceled"
+    assert backstage.store.jobs[job.id].status is JobStatus.CANCELED
+
+
+def test_the_journal_of_a_canceled_job_is_gone_so_that_nothing_restores_it(
+    http: TestClient, backstage: Backstage
+) -> None:
+    job = new_job()
+    path = in_store(backstage, job)
+    backstage.storage.contents = {request_key(job.id): b"{}", portrait_key(job.id): b"face"}
+    assert http.post(f"{path}/cancel").status_code == 200
+    assert not backstage.storage.contents
+
+
+def test_a_job_is_canceled_though_its_files_cannot_be_deleted_yet(
+    http: TestClient, backstage: Backstage
+) -> None:
+    path = in_store(backstage, new_job())
+    backstage.storage.is_down = True
+    assert http.post(f"{path}/cancel").status_code == 200
+
+
+def test_a_job_that_has_ended_cannot_be_canceled(http: TestClient, backstage: Backstage) -> None:
+    answer = http.post(f"{in_store(backstage, new_job().cancel(NOW))}/cancel")
+    assert_problem(answer, ProblemType.JOB_ENDED, "canceled")
+
+
+@pytest.mark.parametrize("job", [new_job(), new_job().claim(NOW), new_job().cancel(NOW)])
+def test_a_deleted_job_leaves_neither_files_nor_record(
+    http: TestClient, backstage: Backstage, job: Job
+) -> None:
+    path = in_store(backstage, job)
+    backstage.storage.contents = {portrait_key(job.id): b"face", portrait_key("job_other"): b"face"}
+    answer = http.delete(path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert not backstage.store.jobs
+    assert list(backstage.storage.contents) == [portrait_key("job_other")]
+
+
+def test_a_job_is_forgotten_though_its_files_cannot_be_deleted_yet(
+    http: TestClient, backstage: Backstage
+) -> None:
+    path = in_store(backstage, new_job())
+    backstage.storage.is_down = True
+    assert http.delete(path).status_code == 204
+    assert_problem(http.get(path), ProblemType.JOB_NOT_FOUND)
+
+
+@pytest.mark.parametrize(
+    ("method", "rest"), [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/video")]
+)
+def test_when_the_store_is_down_every_question_is_answered_so(
+    http: TestClient, backstage: Backstage, method: str, rest: str
+) -> None:
+    path = in_store(backstage, new_job())
+    backstage.store.is_down = True
+    answer = http.request(method, f"{path}{rest}")
+    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
+    assert answer.headers["retry-after"] == "5"

@@ -1,0 +1,305 @@
+"""What a job left behind: whole, in ranges, elsewhere and not at all."""
+
+from datetime import UTC, datetime
+from io import BytesIO
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from jobs.job import Job
+from jobs.s3.object_store import video_key
+from service.problems import ProblemType
+from tests.jobs_examples import FAILURE, new_job, result_of
+from tests.unit.service.assertions import assert_problem
+from tests.unit.service.fakes import Backstage
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+VIDEO = bytes(range(100))
+POSTER = b"a picture"
+FRAMES = 3
+LANDMARKS = np.arange(FRAMES * 79 * 2, dtype=np.float32).reshape(FRAMES, 79, 2) / 7
+EMOTIONS_HEARD = np.full((FRAMES, 8), 0.125, np.float32)
+
+
+@pytest.fixture
+def path(backstage: Backstage) -> str:
+    """The path of a finished video."""
+    return f"{finished(backstage, poster_key='poster', landmarks_key='landmarks')}/video"
+
+
+def finished(backstage: Backstage, **fields: str) -> str:
+    """Return the path of a job that made a video and these files."""
+    job = new_job()
+    result = result_of(job.id, 1, **fields)
+    backstage.store.jobs[job.id] = job.claim(NOW).succeed(1, result, (), NOW)
+    arrays = BytesIO()
+    np.savez(
+        arrays,
+        landmarks=LANDMARKS,
+        emotions=EMOTIONS_HEARD,
+        frame_rate=np.array(25),
+        synthetic=True,
+        model="AMIGO 0.1.0",
+    )
+    backstage.storage.contents = {
+        video_key(job.id, 1): VIDEO,
+        "poster": POSTER,
+        "landmarks": arrays.getvalue(),
+    }
+    return f"/v1/jobs/{job.id}"
+
+
+@pytest.fixture
+def landmarks(path: str) -> str:
+    """The path of the landmarks."""
+    return path.replace("/video", "/landmarks")
+
+
+def test_a_finished_video_is_streamed_whole(http: TestClient, path: str) -> None:
+    answer = http.get(path)
+    assert (answer.status_code, answer.content) == (200, VIDEO)
+    assert answer.headers["content-type"] == "video/mp4"
+    assert answer.headers["content-length"] == "100"
+    assert answer.headers["accept-ranges"] == "bytes"
+    job_id = path.split("/")[3]
+    assert answer.headers["content-disposition"] == f'inline; filename="{job_id}.mp4"'
+
+
+def test_head_tells_the_size_without_the_video(http: TestClient, path: str) -> None:
+    answer = http.head(path, headers={"Range": "bytes=0-9"})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == "100"
+    assert answer.headers["etag"] == http.get(path).headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "content", "told"),
+    [
+        ("bytes=0-9", VIDEO[:10], "bytes 0-9/100"),
+        ("bytes=90-", VIDEO[90:], "bytes 90-99/100"),
+        ("bytes=-10", VIDEO[90:], "bytes 90-99/100"),
+        ("bytes=95-1000", VIDEO[95:], "bytes 95-99/100"),
+        ("bytes=-1000", VIDEO, "bytes 0-99/100"),
+        ("bytes=99-99", VIDEO[99:], "bytes 99-99/100"),
+    ],
+)
+def test_a_range_is_answered_with_its_bytes(
+    http: TestClient, path: str, asked: str, content: bytes, told: str
+) -> None:
+    answer = http.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (206, content)
+    assert answer.headers["content-range"] == told
+    assert answer.headers["content-length"] == str(len(content))
+
+
+@pytest.mark.parametrize("asked", ["bytes=100-", "bytes=500-600", "bytes=-0"])
+def test_a_range_behind_the_end_is_refused_with_the_size(
+    http: TestClient, path: str, asked: str
+) -> None:
+    answer = http.get(path, headers={"Range": asked})
+    assert_problem(answer, ProblemType.RANGE_NOT_SATISFIABLE, "100 bytes")
+    assert answer.headers["content-range"] == "bytes */100"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("bytes=0-1,5-6", "bytes=9-3", "bytes=-", "lines=1-2", f"bytes={'9' * 5000}-"),
+        f"bytes={' ' * 1_000_000}x",  # takes minutes, if its time grows with its square
+    ],
+    ids=lambda asked: asked[:20],
+)
+def test_a_range_that_is_not_served_means_the_whole_video(
+    http: TestClient, path: str, asked: str
+) -> None:
+    answer = http.get(path, headers={"Range": asked})
+    assert (answer.status_code, answer.content) == (200, VIDEO)
+
+
+def test_a_range_of_another_version_means_the_whole_video(http: TestClient, path: str) -> None:
+    tag = http.get(path).headers["etag"]
+    same = http.get(path, headers={"Range": "bytes=0-0", "If-Range": tag})
+    other = http.get(path, headers={"Range": "bytes=0-0", "If-Range": '"other"'})
+    assert (same.status_code, other.status_code) == (206, 200)
+
+
+def test_a_video_that_is_known_is_not_sent_again(http: TestClient, path: str) -> None:
+    tag = http.get(path).headers["etag"]
+    answer = http.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_the_poster_is_a_picture_named_after_the_job(http: TestClient, path: str) -> None:
+    answer = http.get(path.replace("/video", "/poster"))
+    assert (answer.status_code, answer.content) == (200, POSTER)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["content-disposition"].endswith('.jpg"')
+
+
+def test_a_file_that_is_downloaded_is_saved_under_the_name_of_the_job(
+    http: TestClient, path: str
+) -> None:
+    job_id = path.split("/")[3]
+    disposition = http.get(f"{path}?download=1").headers["content-disposition"]
+    assert disposition == f'attachment; filename="{job_id}.mp4"'
+
+
+def test_the_landmarks_of_every_frame_are_told_in_json(http: TestClient, landmarks: str) -> None:
+    answer = http.get(landmarks)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["content-disposition"].endswith('.json"')
+    assert answer.headers["vary"] == "Accept"
+    document = answer.json()
+    assert document["frame_rate"] == 25
+    assert (document["synthetic"], document["model"]) == (True, "AMIGO 0.1.0")
+    assert np.shape(document["landmarks"]) == (FRAMES, 79, 2)
+    assert document["landmarks"][2][78] == [67.43, 67.57]
+    assert document["emotions"][0] == [0.125] * 8
+    assert document["emotion_names"][:2] == ["neutral", "happiness"]
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted"),
+    [
+        ("?format=npz", "*/*"),
+        ("", "application/x-npz"),
+        ("?format=npz", "application/json"),
+        ("", "application/x-npz, */*;q=0.1"),
+    ],
+)
+def test_the_landmarks_come_as_arrays_to_who_asks_for_them(
+    http: TestClient, landmarks: str, query: str, accepted: str
+) -> None:
+    answer = http.get(f"{landmarks}{query}", headers={"Accept": accepted})
+    assert answer.headers["content-type"] == "application/x-npz"
+    assert answer.headers["content-disposition"].endswith('.npz"')
+    with np.load(BytesIO(answer.content)) as arrays:
+        assert np.array_equal(arrays["landmarks"], LANDMARKS)
+
+
+def test_json_wins_when_it_is_named_in_the_query(http: TestClient, landmarks: str) -> None:
+    answer = http.get(f"{landmarks}?format=json", headers={"Accept": "application/x-npz"})
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_a_format_that_there_is_not_is_refused(http: TestClient, landmarks: str) -> None:
+    assert_problem(http.get(f"{landmarks}?format=xml"), ProblemType.INVALID_REQUEST, "npz")
+
+
+def test_each_format_of_the_landmarks_has_a_tag_of_its_own(
+    http: TestClient, landmarks: str
+) -> None:
+    text, arrays = http.get(landmarks), http.get(f"{landmarks}?format=npz")
+    assert text.headers["etag"] != arrays.headers["etag"]
+    known = http.get(landmarks, headers={"If-None-Match": text.headers["etag"]})
+    assert known.status_code == 304
+    assert known.headers["vary"] == "Accept"
+
+
+def test_landmarks_in_json_are_served_in_ranges_and_without_a_body(
+    http: TestClient, landmarks: str
+) -> None:
+    whole = http.get(landmarks)
+    part = http.get(landmarks, headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, whole.content[10:20])
+    head = http.head(landmarks)
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(whole.content)))
+
+
+@pytest.mark.parametrize("kept", [0, 10, 100, -30])
+def test_landmarks_that_are_damaged_are_told_to_be(
+    http: TestClient, backstage: Backstage, landmarks: str, kept: int
+) -> None:
+    backstage.storage.contents["landmarks"] = backstage.storage.contents["landmarks"][:kept]
+    assert_problem(http.get(landmarks), ProblemType.RESULT_NOT_FOUND, "damaged")
+
+
+def test_landmarks_that_are_no_numbers_are_told_to_be_damaged(
+    http: TestClient, backstage: Backstage, landmarks: str
+) -> None:
+    arrays = BytesIO()
+    nowhere = np.full((FRAMES, 79, 2), np.nan)
+    np.savez(arrays, landmarks=nowhere, emotions=EMOTIONS_HEARD, frame_rate=25, model="AMIGO")
+    backstage.storage.contents["landmarks"] = arrays.getvalue()
+    assert_problem(http.get(landmarks), ProblemType.RESULT_NOT_FOUND, "damaged")
+
+
+@pytest.mark.parametrize("name", ["poster", "landmarks"])
+def test_a_job_made_without_a_file_has_none(
+    http: TestClient, backstage: Backstage, name: str
+) -> None:
+    answer = http.get(f"{finished(backstage)}/{name}")
+    assert_problem(answer, ProblemType.RESULT_NOT_FOUND, "without this file")
+
+
+def test_where_the_storage_is_public_it_hands_the_files_out(
+    http: TestClient, backstage: Backstage, path: str, landmarks: str
+) -> None:
+    backstage.storage.is_public = True
+    answer = http.get(f"{path}?download=1", follow_redirects=False)
+    assert answer.status_code == 307
+    assert answer.headers["cache-control"] == "private, no-store"
+    location = answer.headers["location"]
+    assert location.startswith("https://s3.example/jobs/")
+    assert "as=video/mp4" in location
+    assert "how=attachment" in location
+    assert http.get(f"{landmarks}?format=npz", follow_redirects=False).status_code == 307
+
+
+def test_what_only_we_can_hand_out_comes_from_us(
+    http: TestClient, backstage: Backstage, path: str, landmarks: str
+) -> None:
+    tag = http.get(path).headers["etag"]
+    backstage.storage.is_public = True
+    assert http.get(landmarks, follow_redirects=False).status_code == 200
+    assert http.get(f"{path}?redirect=false", follow_redirects=False).content == VIDEO
+    assert http.head(path, follow_redirects=False).status_code == 200
+    known = http.get(path, headers={"If-None-Match": tag}, follow_redirects=False)
+    assert known.status_code == 304
+
+
+def test_a_video_that_is_gone_is_told_though_the_storage_is_public(
+    http: TestClient, backstage: Backstage, path: str
+) -> None:
+    backstage.storage.is_public = True
+    backstage.storage.contents.clear()
+    assert_problem(http.get(path, follow_redirects=False), ProblemType.RESULT_NOT_FOUND)
+
+
+@pytest.mark.parametrize("name", ["video", "poster", "landmarks"])
+@pytest.mark.parametrize(
+    ("job", "problem_type", "said"),
+    [
+        (new_job(), ProblemType.VIDEO_NOT_READY, "queued"),
+        (new_job().claim(NOW), ProblemType.VIDEO_NOT_READY, "processing"),
+        (new_job().claim(NOW).fail(1, FAILURE, NOW), ProblemType.JOB_FAILED, "No face was found."),
+        (new_job().cancel(NOW), ProblemType.JOB_CANCELED, "canceled"),
+    ],
+)
+def test_a_job_without_a_video_tells_why(
+    http: TestClient,
+    backstage: Backstage,
+    name: str,
+    job: Job,
+    problem_type: ProblemType,
+    said: str,
+) -> None:
+    backstage.store.jobs[job.id] = job
+    assert_problem(http.get(f"/v1/jobs/{job.id}/{name}"), problem_type, said)
+
+
+def test_a_video_that_is_gone_is_not_found(
+    http: TestClient, backstage: Backstage, path: str
+) -> None:
+    backstage.storage.contents.clear()
+    assert_problem(http.get(path), ProblemType.RESULT_NOT_FOUND)
+
+
+def test_when_the_storage_is_down_the_video_may_be_asked_for_again(
+    http: TestClient, backstage: Backstage, path: str
+) -> None:
+    backstage.storage.is_down = True
+    answer = http.get(path)
+    assert_problem(answer, ProblemType.STORAGE_UNAVAILABLE)
+    assert answer.headers["retry-after"] == "5"

@@ -1,0 +1,29 @@
+import json
+import logging
+
+from service.logging import JsonFormatter
+
+
+def record(message: str, **more: object) -> logging.LogRecord:
+    return logging.makeLogRecord(
+        {"msg": message, "name": "service", "levelname": "INFO", "created": 0.0, **more}
+    )
+
+
+def test_a_record_is_one_line_of_json_with_its_fields() -> None:
+    line = JsonFormatter().format(record("Two\nlines", fields={"status": 200}))
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "time": "1970-01-01T00:00:00.000+00:00",
+        "level": "info",
+        "logger": "service",
+        "message": "Two\nlines",
+        "status": 200,
+    }
+
+
+def test_an_exception_is_told_on_the_same_line() -> None:
+    error = ValueError("broken")
+    line = JsonFormatter().format(record("It crashed", exc_info=(ValueError, error, None)))
+    assert "\n" not in line
+    assert json.loads(line)["exception"].endswith("ValueError: broken")

@@ -1,0 +1,100 @@
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from workers.synthesis.health import (
+    LONGEST_SILENCE,
+    LOOKS,
+    Watch,
+    is_running_child,
+    main,
+    silent_processes,
+    start_pulse,
+)
+from workers.synthesis.run_directory import RunDirectory
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunDirectory]:
+    monkeypatch.setenv("AMIGO_RUN_DIRECTORY", str(tmp_path / "run"))
+    directory = RunDirectory(tmp_path / "run")
+    with directory.taken():
+        yield directory
+
+
+def test_a_worker_that_starts_is_not_yet_healthy(directory: RunDirectory) -> None:
+    directory.beat("parent")
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert str(ending.value).startswith("Silent: child")
+
+
+def test_a_worker_is_healthy_when_both_processes_are_heard(directory: RunDirectory) -> None:
+    directory.beat("parent")
+    directory.beat("child")
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert ending.value.code == 0
+
+
+def test_a_process_that_fell_silent_is_named(directory: RunDirectory) -> None:
+    directory.beat("parent")
+    directory.beat("child")
+    past = time.time() - LONGEST_SILENCE - 1
+    os.utime(directory.path / "parent", (past, past))
+    assert silent_processes(directory) == ["parent"]
+
+
+def test_the_pulse_beats_at_once() -> None:
+    beaten = threading.Event()
+    start_pulse(beaten.set, 60)
+    assert beaten.wait(10)
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def beat_of(directory: RunDirectory, process: subprocess.Popen[bytes], when: float) -> None:
+    (directory.path / "child").write_text(str(process.pid))
+    os.utime(directory.path / "child", (when, when))
+
+
+def test_a_child_without_a_new_beat_for_some_looks_is_ended(
+    directory: RunDirectory, sleeper: subprocess.Popen[bytes]
+) -> None:
+    beat_of(directory, sleeper, 1000)
+    watch = Watch(directory)
+    for _ in range(LOOKS):
+        watch.look()
+        assert sleeper.poll() is None
+    watch.look()
+    assert sleeper.wait(10) == -signal.SIGKILL
+
+
+def test_a_child_that_beats_is_left_alone_wherever_the_clock_is_set(
+    directory: RunDirectory, sleeper: subprocess.Popen[bytes]
+) -> None:
+    watch = Watch(directory)
+    for look in range(3 * LOOKS):
+        if look % LOOKS == 0:
+            beat_of(directory, sleeper, 1e9 - 3600 * look)
+        watch.look()
+    assert sleeper.poll() is None
+
+
+def test_only_a_child_of_ours_that_has_not_ended_can_be_ended() -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    assert not is_running_child(dead.pid)
+    assert not is_running_child(os.getppid())
+    assert not is_running_child(os.getpid())

@@ -1,0 +1,71 @@
+import pkgutil
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from models.pipeline import TalkingFacePipeline
+from tests.unit.workers.fakes import FakePipeline
+from workers.settings import WorkerSettings
+from workers.synthesis.pipeline import Pipeline, choose_device, load_pipeline
+
+loaded: list[tuple[str, FakePipeline]] = []
+
+
+class WarmPipeline(FakePipeline):
+    is_warm = False
+
+    def warm_up(self) -> None:
+        self.is_warm = True
+
+
+def load(device: str) -> FakePipeline:
+    return WarmPipeline()
+
+
+def echo(device: str) -> FakePipeline:
+    pipeline = WarmPipeline()
+    loaded.append((device, pipeline))
+    return pipeline
+
+
+def test_the_pipeline_named_is_loaded_on_the_device_and_warmed() -> None:
+    pipeline = load_pipeline(WorkerSettings(pipeline=f"{__name__}:echo", device="cpu"))
+
+    assert loaded == [("cpu", pipeline)]
+    assert isinstance(pipeline, WarmPipeline)
+    assert pipeline.is_warm
+
+
+def test_the_pipeline_of_a_worker_that_is_told_nothing_is_the_real_one() -> None:
+    real: Callable[[str], Pipeline] = TalkingFacePipeline.load
+    assert pkgutil.resolve_name(WorkerSettings().pipeline) == real
+
+
+def test_torch_gets_the_threads_it_is_given() -> None:
+    before = torch.get_num_threads()
+    try:
+        load_pipeline(
+            WorkerSettings(pipeline=f"{__name__}:load", device="cpu", torch_threads=before + 1)
+        )
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("asked", "has_gpu", "chosen"),
+    [("auto", True, "cuda"), ("auto", False, "cpu"), ("cuda", True, "cuda"), ("cpu", True, "cpu")],
+)
+def test_a_gpu_is_used_where_there_is_one_and_it_is_wanted(
+    asked: str, has_gpu: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setenv("AMIGO_DEVICE", asked)
+    assert choose_device(WorkerSettings()) == chosen
+
+
+def test_a_gpu_that_is_asked_for_and_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RuntimeError, match="AMIGO_DEVICE is cuda"):
+        choose_device(WorkerSettings(device="cuda"))

@@ -1,0 +1,117 @@
+import json
+from datetime import UTC, datetime, timedelta
+from statistics import pstdev
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from jobs.job import Job
+from tests.jobs_examples import FAILURE, new_job, result_of
+from workers.settings import WebhookSettings
+from workers.webhooks.sender import LONGEST_PAUSE, news, pause_after, wished_pause
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+URL = "https://example.com/hook?token=secret"
+
+
+def processing() -> Job:
+    job = new_job(
+        webhook_url=URL,
+        portrait_url="https://example.com/face.jpg?signature=secret",
+        metadata={"order": "4711"},
+    )
+    return job.claim(NOW)
+
+
+def test_success_is_told_with_what_was_made_and_heard() -> None:
+    job = processing()
+    told = json.loads(news(job.succeed(1, result_of(job.id, 1), ("several_faces",), NOW)))
+    assert told["type"] == "job.succeeded"
+    assert told["timestamp"] == "2026-11-22T12:00:00Z"
+    data = told["data"]
+    assert (data["id"], data["status"]) == (job.id, "succeeded")
+    assert (data["duration"], data["num_frames"]) == (1.0, 25)
+    assert data["emotion"]["emotion"] == "happiness"
+    assert data["metadata"] == {"order": "4711"}
+    assert data["notices"] == ["several_faces"]
+
+
+def test_failure_is_told_with_its_reason() -> None:
+    told = json.loads(news(processing().fail(1, FAILURE, NOW)))
+    assert told["type"] == "job.failed"
+    assert told["data"]["failure"] == FAILURE.model_dump()
+    assert told["data"]["emotion"] is None
+
+
+def test_cancellation_is_told() -> None:
+    assert json.loads(news(processing().cancel(NOW)))["type"] == "job.canceled"
+
+
+def test_neither_keys_nor_the_caller_s_urls_are_told() -> None:
+    job = processing()
+    told = news(job.succeed(1, result_of(job.id, 1), (), NOW))
+    assert "secret" not in told
+    assert "video.mp4" not in told
+
+
+def test_each_pause_is_about_three_times_the_one_before_and_three_hours_at_most() -> None:
+    pauses = [pause_after(attempt, first=4.0).total_seconds() for attempt in range(1, 30)]
+    for number, pause in enumerate(pauses):
+        longest = min(4.0 * 3**number, LONGEST_PAUSE.total_seconds())
+        assert 0.75 * longest <= pause <= longest
+
+
+def test_pauses_differ() -> None:
+    assert pstdev(pause_after(3, 5.0).total_seconds() for _ in range(20)) > 0
+
+
+def test_the_pauses_of_a_day_allow_more_than_ten_attempts() -> None:
+    day = sum((pause_after(attempt, 5.0) for attempt in range(1, 11)), timedelta())
+    assert day < timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "seconds"),
+    [
+        ("120", 120),
+        (" 0 ", 0),
+        ("9" * 400, 3 * 3600),
+        ("Sun, 22 Nov 2026 12:05:00 GMT", 300),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", 0),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 3 * 3600),
+        ("Sun, 22 Nov 2026 12:05:00 -0000", 0),
+        ("Sun, 22 Nov 99999999999999999999 12:05:00 GMT", 0),
+        ("soon", 0),
+        ("-5", 0),
+        ("1.5", 0),
+        ("", 0),
+        (None, 0),
+    ],
+)
+def test_a_receiver_may_ask_for_a_pause_of_three_hours_at_most(
+    retry_after: str | None, seconds: float
+) -> None:
+    assert wished_pause(retry_after, NOW) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "whsec_", "whsec_c2hvcnQ=", "YW1pZ28tZGV2ZWxvcG1lbnQtd2ViaG9vaw==", "whsec_" + "!" * 40],
+)
+def test_a_secret_that_is_none_is_refused(secret: str) -> None:
+    with pytest.raises(ValidationError, match="AMIGO_WEBHOOK_SECRET must be whsec_"):
+        WebhookSettings(webhook_secret=SecretStr(secret))
+
+
+def test_production_refuses_the_development_secret() -> None:
+    mine = SecretStr("whsec_" + "QUJD" * 8)
+    with pytest.raises(ValidationError, match="AMIGO_WEBHOOK_SECRET must be set"):
+        WebhookSettings(environment="production", s3_secret_key=SecretStr("mine"))
+    settings = WebhookSettings(
+        environment="production", s3_secret_key=SecretStr("mine"), webhook_secret=mine
+    )
+    assert settings.webhook_patience == timedelta(days=1)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in WebhookSettings.model_fields.values())

@@ -1,0 +1,1 @@
+"""The process that puts right what was left undone: `python -m workers.reconciler`."""

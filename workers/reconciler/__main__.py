@@ -1,0 +1,71 @@
+"""The housekeeping, a process of its own: `python -m workers.reconciler`.
+
+Any number may run; one at a time does the work.
+"""
+
+import logging
+import signal
+import threading
+
+from jobs.errors import Unavailable
+from jobs.queue import JobQueue, create_celery
+from jobs.s3.api_key_backup import KeyArchive
+from jobs.s3.object_store import ObjectStorage
+from jobs.valkey.api_keys import KeyStore
+from jobs.valkey.job_store import JobStore
+from workers.reconciler.metrics import HouseMetrics
+from workers.reconciler.reconciler import Reconciler, Tally
+from workers.settings import WorkerSettings
+
+logger = logging.getLogger("workers.reconciler")
+
+
+def keep_house(
+    reconciler: Reconciler, metrics: HouseMetrics, interval: float, stop: threading.Event
+) -> None:
+    """Run the reconciler every `interval` seconds until `stop` is set.
+
+    A component that does not answer is waited for; any other error ends the process, so that
+    whoever supervises it sees it.
+    """
+    logger.info("Keeping house every %g s.", interval)
+    while not stop.is_set():
+        try:
+            tally = reconciler.run_once()
+        except Unavailable as silent:
+            logger.warning("This round was cut short: %s", silent)
+            metrics.end_round("cut_short")
+        else:
+            metrics.end_round("done")
+            metrics.add(tally)
+            if tally != Tally():
+                logger.info("%s", tally)
+        stop.wait(interval)
+
+
+def main() -> None:
+    """Keep house until SIGTERM or SIGINT."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    settings = WorkerSettings()
+    storage = ObjectStorage.connect(settings)
+    reconciler = Reconciler(
+        JobStore.connect(settings),
+        storage,
+        JobQueue(create_celery(settings)),
+        settings.retention,
+        KeyArchive(KeyStore.connect(settings), storage),
+    )
+    metrics = HouseMetrics()
+    if settings.housekeeping_metrics_port:
+        metrics.serve(settings.housekeeping_metrics_host, settings.housekeeping_metrics_port)
+    stop = threading.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, lambda *_: stop.set())
+    logger.info("Keeping house every %g s.", settings.housekeeping_seconds)
+    keep_house(reconciler, metrics, settings.housekeeping_seconds, stop)
+
+
+if __name__ == "__main__":
+    main()

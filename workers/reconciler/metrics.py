@@ -1,0 +1,45 @@
+"""What the housekeeping tells Prometheus: its rounds, and what it put right."""
+
+from dataclasses import asdict
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, start_http_server
+
+from workers.reconciler.reconciler import Tally
+
+Round = Literal["done", "cut_short"]
+
+
+class HouseMetrics:
+    """The metrics of one process that keeps house; one that waits for another counts no deeds."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._rounds = Counter(
+            "amigo_housekeeping_rounds",
+            "Rounds by how they ended; one is cut short by a component that does not answer.",
+            ("end",),
+            registry=self.registry,
+        )
+        self._deeds = Counter(
+            "amigo_housekeeping_deeds",
+            "Jobs put right, and leftovers swept, by what was done.",
+            ("deed",),
+            registry=self.registry,
+        )
+        for end in ("done", "cut_short"):
+            self._rounds.labels(end)
+        self.add(Tally())
+
+    def end_round(self, end: Round) -> None:
+        """Count a round."""
+        self._rounds.labels(end).inc()
+
+    def add(self, tally: Tally) -> None:
+        """Count what a round put right."""
+        for deed, count in asdict(tally).items():
+            self._deeds.labels(deed).inc(count)
+
+    def serve(self, host: str, port: int) -> None:
+        """Serve /metrics from a thread."""
+        start_http_server(port, host, self.registry)

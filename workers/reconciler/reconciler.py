@@ -1,0 +1,246 @@
+"""What the reconciler puts right: jobs whose worker, message, record or time is gone."""
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from pydantic import ValidationError
+
+from jobs.errors import (
+    IdempotencyKeyTaken,
+    InvalidTransition,
+    JobNotFound,
+    ObjectNotFound,
+    RecordUnreadable,
+    StoreUnavailable,
+)
+from jobs.job import WORKER_LOST, Job, JobStatus
+from jobs.queue import JobQueue
+from jobs.s3.api_key_backup import KeyArchive
+from jobs.s3.assets import Assets
+from jobs.s3.object_store import (
+    JOBS_PREFIX,
+    ObjectStorage,
+    attempt_prefix,
+    job_of,
+    job_prefix,
+    request_key,
+)
+from jobs.valkey.job_store import JobStore
+
+logger = logging.getLogger(__name__)
+
+LEADERSHIP = 30.0
+"""Seconds until another reconciler takes over from a leader that stopped."""
+
+CLEARING = 10.0
+"""Seconds after which a round clears no further job."""
+
+JOURNAL_INTERVAL = 600.0
+"""Seconds between two readings of the journal, and two sweepings of the assets, unless the store
+is lost in between: both list many objects."""
+
+JOURNAL_GRACE = timedelta(seconds=60)
+"""How long a request may take from its journal entry to its record."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many jobs one run put right, by what was done for them.
+
+    `swept` counts the assets, the jobs known to nobody and the uploads never completed whose
+    objects were too old to keep; `lost` counts those of the failed whose every worker was lost.
+    """
+
+    requeued: int = 0
+    failed: int = 0
+    lost: int = 0
+    dispatched: int = 0
+    deleted: int = 0
+    restored: int = 0
+    cleared: int = 0
+    swept: int = 0
+
+
+class Reconciler:
+    """Keeps the promise that an accepted job reaches a final state, whatever dies.
+
+    Any number may run. One leads and the others wait, which only saves work: each step is a
+    compare-and-set or harmless when done twice, so two leaders at once would do no harm.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        storage: ObjectStorage,
+        queue: JobQueue,
+        retention: timedelta,
+        keys: KeyArchive | None = None,
+    ) -> None:
+        self._store = store
+        self._storage = storage
+        self._assets = Assets(storage)
+        self._queue = queue
+        self._retention = retention
+        self._keys = keys
+        self._name = secrets.token_hex(8)
+        self._was_store_silent = False
+
+    def run_once(self) -> Tally:
+        """Put right what is wrong now; the most urgent first, then what needs the object store.
+
+        Raises:
+            Unavailable: a component cannot be reached; what was not done is done next time.
+        """
+        try:
+            return self._put_right()
+        except StoreUnavailable:
+            self._was_store_silent = True
+            raise
+
+    def _put_right(self) -> Tally:
+        if not self._store.lead(self._name, LEADERSHIP):
+            return Tally()
+        taken = self._take_back()
+        codes = [job.failure.code for job in taken if job.failure]
+        dispatched = self._dispatch()
+        deleted = self._delete()
+        restored, swept = (0, 0) if self._store.is_journal_read() else self._read_journal()
+        return Tally(
+            requeued=len(taken) - len(codes),
+            failed=len(codes),
+            lost=codes.count(WORKER_LOST),
+            dispatched=dispatched,
+            deleted=deleted,
+            restored=restored,
+            cleared=self._clear(),
+            swept=swept,
+        )
+
+    def _take_back(self) -> list[Job]:
+        """Take jobs from workers that fell silent; return them, queued again or failed.
+
+        A store that was silent itself has heard nobody: until the next round, every worker that
+        lives renews its lease.
+        """
+        self._store.shorten_leases()
+        if self._was_store_silent:
+            self._was_store_silent = False
+            return []
+        taken = []
+        for job in self._store.expired_leases():
+            # The worker spoke after all, or the job ended: nothing is wrong any more.
+            with suppress(InvalidTransition):
+                after = self._store.requeue_expired(job.id, job.attempt)
+                logger.warning("job=%s attempt=%d lost, now %s", job.id, job.attempt, after.status)
+                taken.append(after)
+        return taken
+
+    def _dispatch(self) -> int:
+        job_ids = self._store.undispatched()
+        for job_id in job_ids:
+            with _if_there(job_id):
+                self._queue.dispatch(job_id, self._store.get(job_id).priority)
+                self._store.mark_dispatched(job_id)
+        return len(job_ids)
+
+    def _delete(self) -> int:
+        """Forget jobs past their retention; their objects are cleared like any leftovers."""
+        job_ids = self._store.ended_before(self._store.now() - self._retention)
+        for job_id in job_ids:
+            with _if_there(job_id):
+                self._store.delete(job_id)
+        return len(job_ids)
+
+    def _read_journal(self) -> tuple[int, int]:
+        """List all objects; return how many jobs were restored, and how much was swept."""
+        if self._keys is not None:
+            self._keys.reconcile()
+        now = self._store.now()
+        restored, swept, again = 0, 0, JOURNAL_INTERVAL
+        items = self._storage.objects(JOBS_PREFIX)
+        for job_id, found in groupby(items, lambda item: job_of(item.key)):
+            ages = {item.key: now - item.modified_at for item in found}
+            entry = request_key(job_id)
+            if entry in ages and not self._is_known(job_id):
+                if ages[entry] > JOURNAL_GRACE:
+                    restored += self._restore(entry, now)
+                else:
+                    again = JOURNAL_GRACE.total_seconds()
+            elif min(ages.values()) > self._retention and not self._is_known(job_id):
+                # A request was cut short, or the store was lost when the job had ended.
+                self._storage.delete_prefix(job_prefix(job_id))
+                swept += 1
+        swept += self._assets.sweep(now)
+        self._store.mark_journal_read(again)
+        swept += self._storage.abort_uploads(now - self._retention)
+        return restored, swept
+
+    def _is_known(self, job_id: str) -> bool:
+        try:
+            self._store.get(job_id)
+        except JobNotFound:
+            return False
+        except RecordUnreadable:
+            logger.warning("job=%s has a record that cannot be read", job_id)
+        return True
+
+    def _restore(self, entry: str, now: datetime) -> bool:
+        """Accept again what the journal knows and a store that lost its data does not."""
+        try:
+            job = Job.model_validate_json(self._storage.get(entry)).restore(now)
+        except ObjectNotFound:
+            return False  # the job ended while we listed
+        except ValidationError:
+            logger.exception("The journal entry %s cannot be read.", entry)
+            return False
+        try:
+            return self._store.accept(job)
+        except IdempotencyKeyTaken:
+            # Its caller heard no answer and sent it again: one request, one job.
+            self._storage.delete_prefix(job_prefix(job.id))
+            return False
+
+    def _clear(self) -> int:
+        """Delete what nobody needs of ended and deleted jobs; return of how many.
+
+        The rest waits for the next round when the object store is slow: lost workers must not.
+        """
+        end, cleared = time.monotonic() + CLEARING, 0
+        for job_id in self._store.spent():
+            with _if_there(job_id):
+                self._clear_job(job_id)
+                self._store.mark_cleared(job_id)
+                cleared += 1
+            if time.monotonic() > end:
+                break
+        return cleared
+
+    def _clear_job(self, job_id: str) -> None:
+        """Delete a job's objects, but the video that won."""
+        try:
+            job = self._store.get(job_id)
+        except JobNotFound:
+            self._storage.delete_prefix(job_prefix(job_id))
+            return
+        if job.status is JobStatus.SUCCEEDED:
+            kept = attempt_prefix(job_id, job.attempt)
+            self._storage.delete_prefix(job_prefix(job_id), keep=kept)
+        elif job.status.is_final:  # not if the store was lost since, and the job restored
+            self._storage.delete_prefix(job_prefix(job_id))
+
+
+@contextmanager
+def _if_there(job_id: str) -> Iterator[None]:
+    """Pass over a job that was deleted meanwhile, or whose record cannot be read: others wait."""
+    try:
+        yield
+    except JobNotFound:
+        return
+    except RecordUnreadable:
+        logger.exception("job=%s is left as it is", job_id)

@@ -1,0 +1,1 @@
+"""The process that turns queued jobs into videos: `python -m workers.synthesis`."""

@@ -1,0 +1,140 @@
+"""The worker's two processes: a parent that receives messages, a child that holds the pipeline.
+
+The child is a fresh interpreter. It imports this module by way of `workers.synthesis.tasks`, reads
+the same environment as its parent, and loads the pipeline before it takes its first message. A new
+child takes the place of one that died.
+"""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import Event, Thread
+from typing import Any
+
+from celery import Celery, current_app
+from celery.bootsteps import StartStopStep
+from celery.signals import heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
+
+from jobs.queue import JobQueue, create_celery
+from jobs.s3.object_store import ObjectStorage
+from jobs.valkey.job_store import JobStore
+from media.sandbox.decoder import Decoder
+from workers.safe_http import Outbound
+from workers.settings import WorkerSettings
+from workers.synthesis.health import is_child_ready, start_pulse
+from workers.synthesis.inputs import Inputs
+from workers.synthesis.job_runner import Synthesizer
+from workers.synthesis.patience import Patience
+from workers.synthesis.pipeline import load_pipeline
+from workers.synthesis.run_directory import RunDirectory
+from workers.synthesis.signing import ManifestSigner
+
+logger = logging.getLogger(__name__)
+
+_synthesizer: Synthesizer | None = None
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def configure_logging(**_: object) -> None:
+    """Log to stderr, a line an event; in place of Celery's own ways."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # It logs whole URLs, and a caller's may hold a signature.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def create_worker(settings: WorkerSettings) -> Celery:
+    """Return the Celery app of a worker's parent process."""
+    celery = create_celery(settings)
+    celery.conf.include = ["workers.synthesis.tasks"]
+    directory = RunDirectory(settings.run_directory)
+    celery.steps["consumer"].add(patient_consumer(directory))
+    heartbeat_sent.connect(lambda **_: directory.beat("parent"), weak=False)
+    worker_shutting_down.connect(lambda **_: directory.ask_to_stop(), weak=False)
+    return celery
+
+
+def patient_consumer(directory: RunDirectory) -> type[StartStopStep]:
+    """Return the step that keeps a worker whose child still loads from taking messages.
+
+    Celery would give it one, and a job would wait there that an idle worker could begin.
+    """
+
+    class PatientConsumer(StartStopStep):
+        requires = ("celery.worker.consumer.tasks:Tasks",)  # type: ignore[assignment]
+
+        def start(self, consumer: Any) -> None:
+            qos = consumer.task_consumer.channel.qos
+            may_consume = qos.can_consume
+            qos.can_consume = lambda: is_child_ready(directory) and may_consume()
+
+    return PatientConsumer
+
+
+def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
+    """Return the synthesizer with its pipeline loaded and warm."""
+    storage, patience = ObjectStorage.connect(settings), Patience(settings.patience_seconds)
+    return Synthesizer(
+        store=JobStore.connect(settings),
+        storage=storage,
+        inputs=Inputs(storage, Outbound(settings.url_rules), patience, settings),
+        queue=JobQueue(celery),
+        decoder=Decoder(),
+        pipeline=load_pipeline(settings),
+        patience=patience,
+        directory=RunDirectory(settings.run_directory),
+        settings=settings,
+        signer=ManifestSigner.open(settings),
+    )
+
+
+def synthesizer() -> Synthesizer:
+    """Return the child's synthesizer."""
+    if _synthesizer is None:
+        raise RuntimeError("The synthesizer is loaded when the pool starts its child.")
+    return _synthesizer
+
+
+@contextmanager
+def ended_if(must_stop: Callable[[], bool]) -> Iterator[None]:
+    """End this process within a second of when it must stop, as long as the block runs."""
+    is_over = Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.5):
+            if must_stop():
+                logger.info("The worker stops, so its pipeline is not loaded to the end.")
+                os._exit(os.EX_OK)
+
+    Thread(target=watch, name="loading", daemon=True).start()
+    try:
+        yield
+    finally:
+        is_over.set()
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def open_child(**_: object) -> None:
+    """Load the pipeline once a child; where that cannot be done, the worker ends."""
+    global _synthesizer
+    settings = WorkerSettings()
+    directory = RunDirectory(settings.run_directory)
+    directory.clear_scratch()
+    celery = current_app._get_current_object()
+    try:
+        with ended_if(lambda: directory.stopping_for() > 0):
+            _synthesizer = create_synthesizer(settings, celery)
+        _synthesizer.decoder.start()
+    except Exception:
+        # Celery would log the error and send jobs to a child that can do none.
+        logger.exception("The pipeline could not be loaded, so this worker ends.")
+        directory.report_broken()
+        os.kill(os.getppid(), signal.SIGTERM)
+        sys.exit(1)
+    start_pulse(partial(directory.beat, "child"), settings.hang_seconds)
+    logger.info("The pipeline is loaded; jobs can come.")

@@ -1,0 +1,100 @@
+"""Whether a worker lives: `python -m workers.synthesis.health` exits 0 if parent and child do.
+
+A child is silent until it has loaded its pipeline, so a worker that starts is not yet healthy. One
+that falls silent later is ended by its parent: native code that never comes back and lets no other
+thread run keeps the child even from noticing that its job took too long.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import get_args
+
+from workers.settings import WorkerSettings
+from workers.synthesis.run_directory import Process, RunDirectory
+
+logger = logging.getLogger(__name__)
+
+PULSE_INTERVAL = 5.0
+"""Seconds between two beats of the child, at most; the parent's are Celery's, every 2 s."""
+LONGEST_SILENCE = 60.0
+"""Seconds without a beat after which a process is taken for dead; an outage of Valkey that lasts
+longer silences the parent too."""
+LOOKS = 6
+"""Looks in a row that find no new beat of a child before its parent ends it. Looks, not seconds: a
+machine that stood still, or whose clock was set, has silenced nobody."""
+
+
+class Watch:
+    """A parent's watch over its child."""
+
+    def __init__(self, directory: RunDirectory) -> None:
+        self._directory = directory
+        self._seen: float | None = None
+        self._silent_looks = 0
+
+    def look(self) -> None:
+        """End the child when it has not beaten for as many looks as it may; another follows it."""
+        pid, beat = self._directory.last_beat("child")
+        if pid is None or beat != self._seen or not is_running_child(pid):
+            self._seen, self._silent_looks = beat, 0
+            return
+        self._silent_looks += 1
+        if self._silent_looks >= LOOKS:
+            self._silent_looks = 0
+            logger.error("The child %d lets none of its threads run, so it is ended.", pid)
+            os.kill(pid, signal.SIGKILL)
+
+
+def is_child_ready(directory: RunDirectory) -> bool:
+    """Return whether this process has a child that has loaded its pipeline."""
+    pid, _ = directory.last_beat("child")
+    return pid is not None and is_running_child(pid)
+
+
+def is_running_child(pid: int) -> bool:
+    """Return whether a process is a child of this one, and has not ended."""
+    try:
+        # Whoever started it still has to hear how it ended.
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
+
+
+def start_watch(directory: RunDirectory, hang_seconds: float) -> None:
+    """Watch the child of this process from a thread."""
+    _repeat("watch", Watch(directory).look, hang_seconds / LOOKS)
+
+
+def start_pulse(beat: Callable[[], None], hang_seconds: float) -> None:
+    """Call `beat` now and then, from a thread, for as long as the process lives."""
+    _repeat("pulse", beat, min(PULSE_INTERVAL, hang_seconds / LOOKS / 2))
+
+
+def _repeat(name: str, action: Callable[[], None], interval: float) -> None:
+    def run() -> None:
+        while True:
+            action()
+            time.sleep(interval)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+
+
+def silent_processes(directory: RunDirectory) -> list[Process]:
+    """Return the processes of a worker that were not heard of for too long."""
+    return [p for p in get_args(Process) if directory.silence(p) > LONGEST_SILENCE]
+
+
+def main() -> None:
+    """Say which process is silent, if any, and exit accordingly."""
+    directory = RunDirectory(WorkerSettings().run_directory)
+    silent = silent_processes(directory)
+    sys.exit(f"Silent: {', '.join(silent)} ({directory.path})." if silent else 0)
+
+
+if __name__ == "__main__":
+    main()

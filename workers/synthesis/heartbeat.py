@@ -1,0 +1,122 @@
+"""The heartbeat that keeps a job's lease while it is worked on, and lets the job go in time."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from jobs.errors import JobsError, StaleAttempt, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+PARTING_SECONDS = 10.0
+"""How long a job that was let go may go on before its process is taken for hung."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How long one step may take."""
+
+    step: str
+    seconds: float
+    ends_at: float
+    """On the monotonic clock."""
+
+    def __str__(self) -> str:
+        return f"{self.step} took longer than the {self.seconds:g} s it may take"
+
+
+class Heartbeat:
+    """Renews a lease from a thread of its own, so that no long step loses the job.
+
+    It lets the job go when a step's time limit is over or the worker shall stop. The attempt
+    learns of it from the store, like any that lost its job; one that goes on regardless hangs, and
+    its process ends. Code that never lets another thread run silences the heartbeat: then the lease
+    runs out, and the worker's parent ends the process (`workers.synthesis.health`).
+
+    Args:
+        name: what the log calls the attempt.
+        renew: renews the lease, or raises StaleAttempt.
+        let_go: gives the job to another attempt, told the limit that is over; None: it must stop.
+        must_stop: whether the worker shall stop now.
+        interval: seconds between two renewals.
+        parting: seconds that a job which was let go may go on before its process ends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        renew: Callable[[], None],
+        let_go: Callable[[Limit | None], object],
+        *,
+        must_stop: Callable[[], bool],
+        interval: float,
+        parting: float = PARTING_SECONDS,
+        end_process: Callable[[], None] = lambda: os._exit(os.EX_SOFTWARE),
+    ) -> None:
+        self._name = name
+        self._renew = renew
+        self._let_go = let_go
+        self._must_stop = must_stop
+        self._interval = interval
+        self._limit: Limit | None = None
+        self._parting = parting
+        self._end_process = end_process
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self.has_let_go = False
+        """Whether the job was let go."""
+
+    def allow(self, step: str, seconds: float) -> None:
+        """Begin a step, which may take so many seconds; the one before is over."""
+        self._limit = Limit(step, seconds, time.monotonic() + seconds)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        held = True
+        while not self._done.wait(self._interval):
+            limit = self._limit
+            is_over = limit is not None and time.monotonic() > limit.ends_at
+            if is_over or self._must_stop():
+                self._part(held, limit if is_over else None)
+                return
+            held = held and self._keep()
+
+    def _keep(self) -> bool:
+        """Renew the lease and return whether the job is still held."""
+        try:
+            self._renew()
+        except StaleAttempt as lost:
+            logger.info("%s lost: %s", self._name, lost)
+            return False
+        except StoreUnavailable as silent:
+            logger.warning("%s keeps a lease that was not renewed: %s", self._name, silent)
+        return True
+
+    def _part(self, held: bool, over: Limit | None) -> None:
+        if held:
+            self.has_let_go = True
+            logger.warning("%s let go: %s", self._name, over or "the worker stops")
+            try:
+                self._let_go(over)
+            except JobsError as refused:
+                logger.warning("%s was not let go, its lease runs out: %s", self._name, refused)
+        if not self._done.wait(self._parting):
+            logger.error("%s goes on without its job, so this process ends", self._name)
+            self._end_process()

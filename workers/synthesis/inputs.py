@@ -1,0 +1,88 @@
+"""The portrait and the speech of a job: stored already, or fetched from where its caller said."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from jobs.errors import ObjectNotFound
+from jobs.job import Failure, Job
+from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key
+from workers.safe_http import Outbound, OutboundError, UrlUnreachable
+from workers.settings import WorkerSettings
+from workers.synthesis.patience import Patience
+
+logger = logging.getLogger(__name__)
+
+MAX_TRIES = 3
+FIRST_PAUSE = 0.5
+"""Seconds, at most, before the second try; each later pause may be twice as long."""
+
+# What a stranger's server says about a file's type is not repeated to anybody.
+_UNTOLD_TYPE = "application/octet-stream"
+
+
+class InputNotFetched(Exception):
+    """An input could not be fetched from where its caller said; the job fails with this."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Where the portraits and the speech of jobs come from.
+
+    Raises (every method):
+        InputNotFetched: the caller's URL does not lead to it.
+        ObjectNotFound: it should be stored, and is not.
+        StorageUnavailable: the object store does not answer.
+    """
+
+    storage: ObjectStorage
+    outbound: Outbound
+    patience: Patience
+    settings: WorkerSettings
+
+    def portrait(self, job: Job) -> bytes:
+        """Return the portrait's file."""
+        max_bytes = self.settings.portrait_max_bytes
+        return self._load(portrait_key(job.id), job.portrait_url, max_bytes)
+
+    def audio(self, job: Job) -> bytes:
+        """Return the driving audio's file."""
+        return self._load(audio_key(job.id), job.audio_url, self.settings.audio_max_bytes)
+
+    def _load(self, key: str, url: str | None, max_bytes: int) -> bytes:
+        """Return a file; one that an earlier attempt fetched is not fetched again."""
+        try:
+            return self.patience.call(lambda: self.storage.get(key))
+        except ObjectNotFound:
+            if url is None:
+                raise
+        file = self._fetch(key, url, max_bytes)
+        self.patience.call(lambda: self.storage.put(key, file, _UNTOLD_TYPE))
+        return file
+
+    def _fetch(self, key: str, url: str, max_bytes: int) -> bytes:
+        tries = Retrying(
+            stop=stop_after_attempt(MAX_TRIES),
+            wait=wait_random_exponential(FIRST_PAUSE),
+            retry=retry_if_exception(_may_pass),
+            reraise=True,
+        )
+        seconds = self.settings.fetch_seconds
+        try:
+            file: bytes = tries(lambda: asyncio.run(self.outbound.fetch(url, max_bytes, seconds)))
+        except OutboundError as error:
+            name = key.rpartition("/")[2]
+            message = f"The {name} could not be fetched from its URL. {error}"
+            raise InputNotFetched(Failure(code=error.code, message=message)) from error
+        logger.info("%s fetched: %d bytes", key, len(file))
+        return file
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, UrlUnreachable) and error.may_pass

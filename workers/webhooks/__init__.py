@@ -1,0 +1,1 @@
+"""The process that delivers webhooks: `python -m workers.webhooks`."""

@@ -1,0 +1,6 @@
+"""Delivers webhooks until told to stop: `python -m workers.webhooks`."""
+
+from workers.webhooks.sender import main
+
+if __name__ == "__main__":
+    main()

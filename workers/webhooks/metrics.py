@@ -1,0 +1,68 @@
+"""What the courier tells Prometheus: attempts by what came of them, and what is still due."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from jobs.errors import StoreUnavailable
+from jobs.valkey.webhook_outbox import DeliveryStatus, WebhookOutbox
+
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
+"""Seconds."""
+
+OUTCOMES = (DeliveryStatus.DELIVERED, DeliveryStatus.RETRYING, DeliveryStatus.DISABLED)
+
+
+class DeliveryMetrics:
+    """The metrics of one courier. No label ever holds a job, a tenant or an address."""
+
+    def __init__(self, outbox: WebhookOutbox) -> None:
+        self.registry = CollectorRegistry()
+        self._attempts = Counter(
+            "amigo_webhook_attempts",
+            "Attempts to deliver a webhook by what came of them.",
+            ("outcome",),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "amigo_webhook_attempt_seconds",
+            "Seconds until a receiver had answered, or did not.",
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        for outcome in OUTCOMES:
+            self._attempts.labels(outcome)
+        self.registry.register(_Backlog(outbox))
+
+    def observe(self, outcome: DeliveryStatus, seconds: float) -> None:
+        """Count and time one attempt."""
+        self._attempts.labels(outcome).inc()
+        self._seconds.observe(seconds)
+
+    def serve(self, host: str, port: int) -> None:
+        """Serve /metrics from a thread."""
+        start_http_server(port, host, self.registry)
+
+
+class _Backlog(Collector):
+    """Asks the store at each scrape, so that every courier tells the same."""
+
+    def __init__(self, outbox: WebhookOutbox) -> None:
+        self._outbox = outbox
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield what is still to be told; nothing while the store does not answer."""
+        try:
+            pending, overdue = self._outbox.backlog()
+        except StoreUnavailable:
+            return
+        yield GaugeMetricFamily(
+            "amigo_webhooks_pending", "Ended jobs whose news is not delivered yet.", pending
+        )
+        yield GaugeMetricFamily(
+            "amigo_webhook_overdue_seconds",
+            "How long the news that waits longest has been due; 0: none is.",
+            overdue.total_seconds(),
+        )
