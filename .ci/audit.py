@@ -20,7 +20,7 @@ from typing import Any
 CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 
 SERVICES = ("pypi", "osv")
-"""Vulnerability services in order; the next one is only queried if the previous one knows nothing."""
+"""Vulnerability services in order; the next one is queried only if the one before knows nothing."""
 
 TIMEOUT_SECONDS = 15
 
