@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter  # type: ignore[attr-defined]
 
 from models.face.retargeting import (
     DEPTH,
@@ -83,6 +82,9 @@ def _nearly_closed(faces: Points) -> Points:
 
 def _smooth(values: Points, window: int) -> Points:
     """Fit parabolas along time (Savitzky and Golay, 1964); short clips take a shorter window."""
+    # Imported here because it takes seconds.
+    from scipy.signal import savgol_filter  # type: ignore[attr-defined]
+
     window = min(window, len(values) - (len(values) + 1) % 2)
     if window < 5:
         return values

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from media.audio import FRAME_RATE
@@ -25,6 +24,9 @@ class OpeningCurve:
 
 def draw_openings(path: Path, curves: Sequence[OpeningCurve]) -> None:
     """Plot the curves of each clip into one picture."""
+    # Imported here because it takes seconds.
+    from matplotlib.figure import Figure
+
     clips = list(dict.fromkeys(curve.clip for curve in curves))
     figure = Figure(figsize=(9, 2.2 * len(clips)), layout="constrained")
     for axes, clip in zip(figure.subplots(len(clips), squeeze=False)[:, 0], clips, strict=True):

@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve  # type: ignore[attr-defined]
 
 from media.audio import SAMPLE_RATE
 
@@ -34,6 +33,9 @@ def disturb(waveform: Waveform, rng: np.random.Generator) -> Waveform:
 
 def reverberate(waveform: Waveform, decay: float, rng: np.random.Generator) -> Waveform:
     """Convolve with exponentially decaying noise that falls by 60 dB in `decay` seconds."""
+    # Imported here because it takes seconds.
+    from scipy.signal import fftconvolve  # type: ignore[attr-defined]
+
     time = np.arange(int(decay * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.standard_normal(len(time)) * np.exp(-6.9 * time / decay)
     room = 0.5 * rng.random() * tail / np.linalg.norm(tail)

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.signal import savgol_filter  # type: ignore[attr-defined]
 from torch import Tensor
 
 from models.face.landmarks import CROP_SIZE, LOWER_LIDS, UPPER_LIDS
@@ -92,6 +91,9 @@ def read_landmarks(data: Path, name: str, split: str) -> dict[str, NDArray[np.fl
 
 def smooth(landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
     """Take the tracker's noise out of `[T, 79, 2]` along time (Savitzky-Golay, second order)."""
+    # Imported here because it takes seconds.
+    from scipy.signal import savgol_filter  # type: ignore[attr-defined]
+
     if len(landmarks) < SMOOTHING_WINDOW:
         return landmarks.astype(np.float32)
     return np.asarray(savgol_filter(landmarks, SMOOTHING_WINDOW, 2, axis=0), dtype=np.float32)

@@ -17,6 +17,7 @@ from models.metrics.lip_sync import speech_envelope
 from models.training.__main__ import Recipe
 from models.training.preparation import prepare as preparation
 from models.training.preparation.corpora.mead import read_mead
+from models.training.preparation.corpora.takes import Corpus, Take
 from models.training.preparation.lip_lag import LAGS, correlations
 from models.training.stage_one.emotional_speech import list_recordings
 from models.training.stage_two.face_frames import (
@@ -209,3 +210,11 @@ def test_an_interrupted_run_does_only_what_is_missing(
     preparation.prepare(read_mead(mead), data, workers=1)
     assert done == [("track", "M003_angry_3_001"), ("pack", "M026_sad_3_004")]
     assert (data / "clips" / "mead" / "val" / "M026_sad_3_004.mp4").exists()
+
+
+def test_an_unexpected_error_names_its_take(tmp_path: Path) -> None:
+    gone = tmp_path / "gone.mp4"
+    take = Take("a_name", "p", None, gone, gone)
+    with pytest.raises(FileNotFoundError) as error:
+        preparation.prepare(Corpus("talks", "", "", (take,)), tmp_path / "data", workers=1)
+    assert "a_name" in error.value.__notes__[-1]

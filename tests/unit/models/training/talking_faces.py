@@ -1,5 +1,7 @@
 """A made-up training set: two people, plain skins, bright mouths that open."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,14 +18,20 @@ INTERIOR = 230
 
 
 def talking_faces() -> FaceFrames:
-    """Return two clips of six frames, one named lrcar, one grid."""
+    """Return two clips of six frames, one named lrcar, one grid; the arrays are the caller's."""
+    images, landmarks = (array.copy() for array in _pictures_and_landmarks())
+    clips = np.repeat(np.arange(2), len(OPENINGS)).astype(np.int32)
+    return FaceFrames(images, landmarks, clips, clips, ("lrcar", "grid"))
+
+
+@cache
+def _pictures_and_landmarks() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     landmarks = np.stack(
         [face_landmarks(opening=o, shift=(c, 0)) for c in (0, 2) for o in OPENINGS]
     )
     skins = np.repeat(SKINS, len(OPENINGS))
     images = np.stack([_frame(points, skin) for points, skin in zip(landmarks, skins, strict=True)])
-    clips = np.repeat(np.arange(2), len(OPENINGS)).astype(np.int32)
-    return FaceFrames(images, landmarks, clips, clips, ("lrcar", "grid"))
+    return images, landmarks
 
 
 def _frame(landmarks: NDArray[np.float32], skin: int) -> NDArray[np.uint8]:

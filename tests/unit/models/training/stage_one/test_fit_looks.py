@@ -17,7 +17,7 @@ def test_new_looks_are_learnt_and_hearing_stays_as_it_was(tmp_path: Path) -> Non
     before = {name: value.clone() for name, value in network.state_dict().items()}
     far = distance_to_looks(network, run.looks)
 
-    fit(network, run.emotions, run.looks, steps=100)
+    fit(network, run.emotions, run.looks, steps=40)
 
     assert distance_to_looks(network, run.looks) < 0.7 * far
     changed = {n for n, value in network.state_dict().items() if not value.equal(before[n])}

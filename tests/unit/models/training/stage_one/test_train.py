@@ -21,12 +21,12 @@ from tests.unit.models.training.stage_one.tiny_run import TinyRun
 
 def test_loss_falls_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
     run = TinyRun(tmp_path)
-    losses = run.steps(60)
+    losses = run.steps(40)
     assert np.mean(losses[-8:]) < 0.85 * np.mean(losses[:8])
     validate(run.session, run.held_out, {})
     resumed = TinyRun(tmp_path)
     resumed.session.resume()
-    assert resumed.session.step == 60
+    assert resumed.session.step == 40
     assert np.mean(resumed.steps(8)) < 0.85 * np.mean(losses[:8])
 
 
