@@ -16,14 +16,22 @@ class LandmarkMotion:
         pose: `[T, 6]` small head motion: growth, roll (radians), shift right and down
             (inter-ocular units), turn and nod (shift a unit of depth, about radians).
         emotions: `[T, 8]` probabilities of the emotions heard, in the order of EMOTIONS.
+        closure: `[T]` how far speech keeps the lips together (/m/, /b/, /p/, pauses), 0 to 1,
+            whatever the displacement does to them; None where it does not say.
     """
 
     displacement: NDArray[np.float32]
     lids: NDArray[np.float32]
     pose: NDArray[np.float32]
     emotions: NDArray[np.float32]
+    closure: NDArray[np.float32] | None = None
 
 
+CLOSED, OPEN = 0.01, 0.03
+"""Inter-ocular units of opening up to which speech shuts the lips, and from which it does not.
+
+Where filmed lips touch within speech, nine in ten generated openings lie below 0.016.
+"""
 BLINKS_A_MINUTE = 15.0
 FRAMES_A_MINUTE = 25 * 60
 SHORTEST_PAUSE = 15
@@ -34,6 +42,13 @@ LIVELINESS, CALM = 0.4, 2.0
 """How far the head moves, and how slowly, against the television presenters it was measured on."""
 EASE_IN = 25
 """Video frames in which the head leaves the portrait's own pose."""
+
+
+def lip_closure(opening: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far lips that speech opens by `opening` `[T]` are shut, 0 to 1."""
+    part = np.clip((OPEN - opening) / (OPEN - CLOSED), 0.0, 1.0)
+    shut: NDArray[np.float32] = (part * part * (3.0 - 2.0 * part)).astype(np.float32)
+    return shut
 
 
 def draw_blinks(frames: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -95,6 +95,8 @@ def retarget_landmarks(portrait: Points, motion: LandmarkMotion) -> Points:
     moved = resting + motion.displacement * axis_scales(resting)
     moved = hold_brows(resting, moved)
     moved = part_crossed_lids(part_crossed_lips(moved))
+    if motion.closure is not None:
+        moved = press_lips(moved, motion.closure)
     moved = close_lids(moved, motion.lids)
     return frame.to_pixels(turn_head(moved, motion.pose))
 
@@ -114,16 +116,22 @@ def rest_mouth(face: Points) -> Points:
 
 def close_mouth(face: Points) -> Points:
     """Return the face `[79, 2]` with its lips closed, mostly by raising the jaw."""
-    closed = face.copy()
-    gap = np.maximum(lip_gaps(face) - CLOSED_GAP, 0.0)
-    closed[UPPER_INNER, 1] += UPPER_SHARE * gap
-    closed[LOWER_INNER, 1] -= (1.0 - UPPER_SHARE) * gap
-    for outer, inner in OUTER_OVER_INNER.items():
-        closed[outer, 1] += closed[inner, 1] - face[inner, 1]
-    corner_rise = 0.4 * (1.0 - UPPER_SHARE) * gap.max()
-    closed[[48, 54, 60, 64], 1] -= corner_rise
-    closed[JAW, 1] -= (1.0 - UPPER_SHARE) * gap.max() * _jaw_share()
+    closed = press_lips(face[None], np.ones(1, np.float32))[0]
+    closed[[48, 54, 60, 64], 1] -= 0.4 * (face[LOWER_INNER, 1] - closed[LOWER_INNER, 1]).max()
     return closed
+
+
+def press_lips(faces: Points, closure: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with lips brought together by `closure` `[T]`, 0 to 1."""
+    pressed = faces.copy()
+    gap = closure[:, None] * np.maximum(lip_gaps(faces) - CLOSED_GAP, 0.0)
+    pressed[:, UPPER_INNER, 1] += UPPER_SHARE * gap
+    pressed[:, LOWER_INNER, 1] -= (1.0 - UPPER_SHARE) * gap
+    for outer, inner in OUTER_OVER_INNER.items():
+        pressed[:, outer, 1] += pressed[:, inner, 1] - faces[:, inner, 1]
+    raised = (1.0 - UPPER_SHARE) * gap.max(axis=1, keepdims=True)
+    pressed[:, JAW, 1] -= raised * _jaw_share()
+    return pressed
 
 
 def lip_gaps(faces: Points) -> Points:

@@ -32,6 +32,7 @@ from models.landmarks_to_video.face_regions import (
     window_origin,
 )
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, silence
+from models.landmarks_to_video.lip_closing import Cover, cover_mouth, lips_close, window_flow
 from models.landmarks_to_video.monochrome import Palette, read_palette
 from models.landmarks_to_video.painter import Painter, PainterConfig, Painting, Window
 from models.landmarks_to_video.warping import (
@@ -249,6 +250,7 @@ class VisualTranslator(nn.Module):
         for painter in (self.mouth, self.eyes):
             frame, layer = _paint_window(painter, frame, features, prior, landmarks)
             layers.append(layer)
+        frame, layers[0] = _close_lips(frame, layers[0], flow, prior, features, landmarks)
         return Rendering(frame.clamp(0, 1), flow, tuple(layers))
 
     def _residual(
@@ -298,6 +300,42 @@ def _laid_over(
     warped = cut(frame, origin, *weight.shape[-2:])
     pixels = warped * (1 - weight) + weight * painting.mask * painting.warp + layer.colour
     return paste(frame, pixels, origin)
+
+
+def _close_lips(
+    frame: Tensor,
+    layer: Layer,
+    flow: Tensor,
+    prior: Tensor,
+    features: PortraitFeatures,
+    target: Tensor,
+) -> tuple[Tensor, Layer]:
+    """Cover what an open portrait shows where lips close, and change the mouth's layer alike."""
+    rows = lips_close(features.landmarks, target).nonzero()[:, 0]
+    if not len(rows):
+        return frame, layer
+    image = features.image.expand(len(rows), -1, -1, -1)
+    source = features.landmarks.expand(len(rows), -1, -1)
+    cover = cover_mouth(image, source, target[rows], (flow - prior)[rows], features.scale)
+    return _covered(frame, layer, cover, image, flow, rows)
+
+
+def _covered(
+    frame: Tensor, layer: Layer, cover: Cover, image: Tensor, flow: Tensor, rows: Tensor
+) -> tuple[Tensor, Layer]:
+    """Lay a cover over some rows of the frames `[B, 3, S, S]`, and under their colours."""
+    scale = frame.shape[-1] // CROP_SIZE
+    origin, size = cover.origin * scale, cover.weight.shape[-2:]
+    beneath = window_flow(flow[rows], cover.origin, scale)
+    shift = torch.lerp(layer.shift[rows], cover.shift - beneath, cover.weight)
+    pixels = sample(image, cover.places, scale) * (1 - cover.opacity) + cover.colour
+    pixels = torch.lerp(cut(frame[rows], origin, *size), pixels, cover.weight)
+    frame = frame.index_copy(0, rows, paste(frame[rows], pixels, origin))
+    changed = [(layer.shift, shift)] + [
+        (old, torch.lerp(old[rows], new, cover.weight))
+        for old, new in ((layer.colour, cover.colour), (layer.opacity, cover.opacity))
+    ]
+    return frame, Layer(layer.origin, *(old.index_copy(0, rows, new) for old, new in changed))
 
 
 def _unrest(source: Tensor, target: Tensor, region: Region | None = None) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor
 from media.audio import SAMPLES_PER_FRAME, num_frames
 from media.emotions import EMOTIONS, Emotion
 from models.checkpoints import load_checkpoint
-from models.face.landmark_motion import LandmarkMotion, draw_blinks, draw_head_motion
+from models.face.landmark_motion import LandmarkMotion, draw_blinks, draw_head_motion, lip_closure
+from models.face.retargeting import lip_gaps
 from models.manifest import WEIGHTS
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
@@ -82,6 +83,7 @@ class LandmarkGenerator:
             lids=lids,
             pose=self._move_head(frames, rng, pose),
             emotions=heard[1].cpu().numpy(),
+            closure=lip_closure(lip_gaps(spoken.cpu().numpy()).mean(axis=-1)),
         )
 
     def _speak(self, states: Tensor) -> Tensor:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from models.face.landmark_motion import LandmarkMotion
@@ -88,6 +90,15 @@ def test_a_face_at_rest_is_nearly_its_own_rest() -> None:
 def test_inner_lips_never_cross() -> None:
     faces = retarget_landmarks(pixel_face(), motion(4, displacement=-0.2))
     assert opening(faces).min() >= -1e-5
+
+
+def test_lips_that_speech_shuts_stay_shut_whatever_emotion_does() -> None:
+    parted = motion(3, displacement=OPEN_BY)
+    pressed = replace(parted, closure=np.array([0.0, 0.5, 1.0], np.float32))
+    left_open, half, shut = opening(retarget_landmarks(pixel_face(), pressed)).max(axis=1)
+    assert left_open > 0.1
+    assert 0.4 * left_open < half < 0.6 * left_open
+    assert shut < 2 * CLOSED_GAP
 
 
 def test_lids_never_cross() -> None:
