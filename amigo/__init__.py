@@ -1,4 +1,4 @@
-"""The Python client and the `amigo` command; importing it needs none of the floors."""
+"""The Python client and the `amigo` command; imports neither the service nor the workers."""
 
 from amigo.async_client import AsyncAmigoClient
 from amigo.client import AmigoClient

@@ -1,4 +1,4 @@
-"""Talks to a running service without blocking: AmigoClient, to be awaited."""
+"""Asynchronous client for a running service."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing, closing
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class AsyncAmigoClient:
-    """AmigoClient with the same methods, to be awaited; `follow` and `list` with `async for`.
+    """AmigoClient with the same methods as coroutines; use `follow` and `list` with `async for`.
 
     Close it, or use it in an `async with` statement.
     """
@@ -49,7 +49,7 @@ class AsyncAmigoClient:
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
     ) -> JobView:
-        """Post a portrait and a speech clip and return the queued job."""
+        """Submit a portrait and a speech clip and return the queued job."""
         read = partial(JobRequest.of, portrait, audio, consent=consent, options=options)
         request = await to_thread.run_sync(read)
         return await self._hold(calls.submit(request, idempotency_key))
@@ -57,20 +57,20 @@ class AsyncAmigoClient:
     async def submit_batch(
         self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None
     ) -> list[JobView | ApiProblem]:
-        """Post 1 to 100 requests at once and return, in their order, each job or its refusal."""
+        """Submit 1 to 100 requests at once; return each job or its problem in the same order."""
         return await self._hold(calls.submit_batch(requests, idempotency_key))
 
     async def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
-        """Bring a file straight to the object store; a day long, jobs can take it as an input."""
+        """Upload a file straight to the object store; jobs can use it as an input for a day."""
         file = await to_thread.run_sync(read_file, path)
         return await self._hold(calls.upload_asset(kind, file))
 
     async def get(self, job_id: str) -> JobView:
-        """Return the job as it stands."""
+        """Return the current state of the job."""
         return await self._hold(calls.get(job_id))
 
     def follow(self, job_id: str, timeout: float = float("inf")) -> AsyncIterator[JobView]:
-        """Yield the job at once, and again whenever it has changed, until it has ended."""
+        """Yield the job at once, and again after each change, until it has ended."""
         return self._tell(calls.follow(job_id, timeout))
 
     async def wait(
@@ -79,7 +79,7 @@ class AsyncAmigoClient:
         on_progress: Callable[[JobView], None] = lambda _: None,
         timeout: float = float("inf"),
     ) -> JobView:
-        """Follow the job until it ends, through short outages of the service."""
+        """Wait until the job ends, through short outages of the service."""
         async for job in self.follow(job_id, timeout):
             on_progress(job)
         return job
@@ -93,7 +93,7 @@ class AsyncAmigoClient:
         metadata: dict[str, str] | None = None,
         page_size: int = 20,
     ) -> AsyncIterator[JobView]:
-        """Yield your jobs, newest first, asking for a page when one is needed."""
+        """Yield your jobs, newest first, requesting pages on demand."""
         story = calls.list_jobs(
             statuses=statuses,
             created_after=created_after,
@@ -108,15 +108,15 @@ class AsyncAmigoClient:
         return await self._hold(calls.cancel(job_id))
 
     async def delete(self, job_id: str) -> None:
-        """Forget the job, whatever its state, and delete its files."""
+        """Delete the job in any state, along with its files."""
         await self._hold(calls.delete(job_id))
 
     async def download_video(self, job_id: str, path: Path) -> Path:
-        """Save the finished video, whole or not at all, and return its path."""
+        """Save the video, completely or not at all, and return its path."""
         return await self._hold(calls.download(job_id, "video", path))
 
     async def download_poster(self, job_id: str, path: Path) -> Path:
-        """Save the video's still picture, a JPEG, and return its path."""
+        """Save the poster, a JPEG, and return its path."""
         return await self._hold(calls.download(job_id, "poster", path))
 
     async def download_landmarks(self, job_id: str, path: Path) -> Path:

@@ -1,8 +1,8 @@
-"""One request as a value, and the dialogues that are made of them.
+"""A request as a value, and the flows built from such requests.
 
-A dialogue is a generator: it yields calls, is sent their answers and returns what came of them.
-It holds all that the client knows about the service and awaits nothing, so that one set of
-dialogues serves both clients, which only carry calls to the service and answers back.
+A flow is a generator: it yields calls, receives their responses and returns a result. It contains
+everything the client knows about the service and performs no I/O, so that one set of flows serves
+both clients, which only send the calls.
 """
 
 import mimetypes
@@ -30,13 +30,13 @@ IDEMPOTENCY_KEY = "Idempotency-Key"
 
 @dataclass(frozen=True)
 class Call:
-    """One request to the service.
+    """A request to the service.
 
     Attributes:
-        path: below the service's base URL, or a whole URL that leads elsewhere; the API key goes
-            to the service alone.
-        pause: seconds to wait before it is sent.
-        into: where the body of the answer goes, piece by piece; None: into the answer.
+        path: relative to the service's base URL, or an absolute URL of another server; the API key
+            is only sent to the service.
+        pause: seconds to wait before sending it.
+        into: where the response body is written in chunks; None: into the response.
     """
 
     method: str
@@ -52,11 +52,11 @@ class Call:
 
     @property
     def may_repeat(self) -> bool:
-        """Whether sending it twice does no more than sending it once."""
+        """Whether the request can be repeated safely."""
         return self.method != "POST" or IDEMPOTENCY_KEY in self.headers
 
     def request(self, http: httpx.Client | httpx.AsyncClient, api_key: str | None) -> httpx.Request:
-        """Return the request as it has to be sent now."""
+        """Return the request to send now."""
         headers = {**self.headers, **(self.into.request_headers() if self.into else {})}
         if api_key and self.path.startswith("/"):
             headers["Authorization"] = f"Bearer {api_key}"
@@ -76,12 +76,12 @@ Dialogue: TypeAlias = Generator[Call, httpx.Response, T]
 """Calls that lead to one value."""
 
 Story: TypeAlias = Generator[Call | JobView, httpx.Response, None]
-"""Calls with jobs to show between them."""
+"""Calls with jobs to yield between them."""
 
 
 @dataclass(frozen=True)
 class Ended(Generic[T]):
-    """A dialogue that has ended, with what came of it."""
+    """A finished flow and its result."""
 
     value: T
 
@@ -89,10 +89,10 @@ class Ended(Generic[T]):
 def advance(
     dialogue: Generator[S, httpx.Response, T], said: httpx.Response | AmigoError | None
 ) -> S | Ended[T]:
-    """Tell a dialogue what its last step led to (None at the start) and return the next one.
+    """Send the result of the last step to a flow (None at the start) and return its next one.
 
     Raises:
-        AmigoError: the one that was said, or one that the dialogue makes of the answer.
+        AmigoError: the error sent, or one that the flow derives from the response.
     """
     try:
         if isinstance(said, AmigoError):
@@ -104,16 +104,16 @@ def advance(
 
 JOBS = "/v1/jobs"
 LONG_POLL_SECONDS = 25
-"""How long the service holds an answer back; proxies give up a silent connection after 30 s."""
+"""Longest delay of a response; proxies close idle connections after 30 s."""
 
 LOOK_SECONDS = 1.0
-"""Time from one look at a job to the next at least: it may change many times a second."""
+"""Minimum time between two updates of a job, which may change many times a second."""
 
 View = TypeVar("View", bound=BaseModel)
 
 
 def submit(request: JobRequest, idempotency_key: str | None = None) -> Dialogue[JobView]:
-    """Make a job, and only one, however often the request has to be sent."""
+    """Create a job exactly once, however often the request is repeated."""
     once = _once(idempotency_key)
     if request.files:
         call = Call("POST", JOBS, headers=once, data=request.form, files=request.files)
@@ -125,7 +125,7 @@ def submit(request: JobRequest, idempotency_key: str | None = None) -> Dialogue[
 def submit_batch(
     requests: Sequence[JobRequest], idempotency_key: str | None = None
 ) -> Dialogue[list[JobView | ApiProblem]]:
-    """Make many jobs at once and return, in their order, each job or why it was refused."""
+    """Create several jobs at once and return, in the same order, each job or its problem."""
     if any(request.files for request in requests):
         raise ValueError("A batch takes addresses and assets; upload files as assets first.")
     body = {"jobs": [request.fields for request in requests]}
@@ -135,12 +135,12 @@ def submit_batch(
 
 
 def get(job_id: str) -> Dialogue[JobView]:
-    """Look at a job."""
+    """Get a job."""
     return _read(JobView, (yield Call("GET", _path(job_id))))
 
 
 def follow(job_id: str, timeout: float) -> Story:
-    """Show a job at once and then whenever it has changed, until it has ended.
+    """Yield a job at once and after each change, until it has ended.
 
     Raises:
         JobUnfinished: the job did not end within `timeout` seconds.
@@ -177,7 +177,7 @@ def list_jobs(
     metadata: dict[str, str],
     page_size: int,
 ) -> Story:
-    """Show the caller's jobs, newest first."""
+    """Yield the caller's jobs, newest first."""
     filters = {
         "status": list(statuses),
         **({"created_after": created_after.isoformat()} if created_after else {}),
@@ -195,19 +195,19 @@ def list_jobs(
 
 
 def cancel(job_id: str) -> Dialogue[JobView]:
-    """End a job that is queued or processing."""
+    """Cancel a job that is queued or processing."""
     return _read(JobView, (yield Call("POST", f"{_path(job_id)}/cancel")))
 
 
 def delete(job_id: str) -> Dialogue[None]:
-    """Forget a job and delete its files."""
+    """Delete a job and its files."""
     yield Call("DELETE", _path(job_id))
 
 
 def download(job_id: str, product: str, path: Path, **params: str) -> Dialogue[Path]:
-    """Save the video, the poster or the landmarks, whole or not at all.
+    """Save the video, the poster or the landmarks, completely or not at all.
 
-    A broken connection is taken up where it broke, as long as each one brings something.
+    A broken download is resumed, as long as each connection transfers something.
     """
     with PartialFile(path) as file:
         while True:
@@ -225,13 +225,13 @@ def download(job_id: str, product: str, path: Path, **params: str) -> Dialogue[P
 
 
 def download_landmarks(job_id: str, path: Path) -> Dialogue[Path]:
-    """Save the landmarks, in NumPy's format where the file's name asks for it, else as JSON."""
+    """Save the landmarks, in NumPy's format if the file's name asks for it, else as JSON."""
     kind = "npz" if path.suffix == ".npz" else "json"
     return download(job_id, "landmarks", path, format=kind)
 
 
 def upload_asset(kind: str, file: File) -> Dialogue[AssetView]:
-    """Bring a portrait or an audio straight to the object store, for jobs to name."""
+    """Upload a portrait or an audio file straight to the object store, for use in jobs."""
     name, content = file
     content_type, _ = mimetypes.guess_type(name)
     wanted = {

@@ -1,4 +1,4 @@
-"""Talks to a running service: post jobs, follow them, fetch their videos."""
+"""Client for a running service: submit jobs, follow them, download their videos."""
 
 import os
 import time
@@ -25,16 +25,16 @@ T = TypeVar("T")
 
 
 class AmigoClient:
-    """One service, by its base URL; close it, or use it in a `with` statement.
+    """Client for one service, given by its base URL; close it, or use it in a `with` statement.
 
-    Every method may raise ApiProblem or Unreachable. What may pass (429, 502, 503, 504, a broken
-    connection) is tried again, for about half a minute or as long as the service asks, except
-    where a second request could do more than the first: cancel and assets. A service that
-    has never answered is given up after a second.
+    Every method may raise ApiProblem or Unreachable. Temporary errors (429, 502, 503, 504, broken
+    connections) are retried for about half a minute or as long as the service asks, except for
+    calls that are not safe to repeat: cancel and assets. If a service has never responded, the
+    client gives up after a second.
 
     Args:
-        base_url: where the service answers.
-        api_key: the key to show; left out: AMIGO_API_KEY.
+        base_url: the URL of the service.
+        api_key: the API key; by default AMIGO_API_KEY.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class AmigoClient:
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
     ) -> JobView:
-        """Post a portrait and a speech clip and return the queued job.
+        """Submit a portrait and a speech clip and return the queued job.
 
         Args:
             portrait: a JPEG, PNG or WEBP picture that shows a face.
             audio: a recording of speech.
             consent: that you have the right to animate this face and voice.
-            idempotency_key: your own name for this submission; sent again within a day, it leads
-                to the same job. Left out, a new one is made.
+            idempotency_key: your own key for this request; repeated within a day, it returns the
+                same job. By default, a new one is generated.
             options: see JobOptions.
 
         Raises:
@@ -78,15 +78,15 @@ class AmigoClient:
     def submit_batch(
         self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None
     ) -> list[JobView | ApiProblem]:
-        """Post 1 to 100 requests at once and return, in their order, each job or its refusal.
+        """Submit 1 to 100 requests at once; return each job or its problem in the same order.
 
         Raises:
-            ValueError: an input is a file; a batch takes addresses and assets.
+            ValueError: an input is a file; a batch takes URLs and assets.
         """
         return self._hold(calls.submit_batch(requests, idempotency_key))
 
     def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
-        """Bring a file straight to the object store; a day long, jobs can take it as an input.
+        """Upload a file straight to the object store; jobs can use it as an input for a day.
 
         Raises:
             OSError: the file cannot be read.
@@ -94,11 +94,11 @@ class AmigoClient:
         return self._hold(calls.upload_asset(kind, read_file(path)))
 
     def get(self, job_id: str) -> JobView:
-        """Return the job as it stands."""
+        """Return the current state of the job."""
         return self._hold(calls.get(job_id))
 
     def follow(self, job_id: str, timeout: float = float("inf")) -> Iterator[JobView]:
-        """Yield the job at once, and again whenever it has changed, until it has ended.
+        """Yield the job at once, and again after each change, until it has ended.
 
         Raises:
             JobUnfinished: the job did not end within `timeout` seconds.
@@ -111,11 +111,11 @@ class AmigoClient:
         on_progress: Callable[[JobView], None] = lambda _: None,
         timeout: float = float("inf"),
     ) -> JobView:
-        """Follow the job until it ends, through short outages of the service.
+        """Wait until the job ends, through short outages of the service.
 
         Args:
-            job_id: the job.
-            on_progress: called with every new look at the job, the last included.
+            job_id: id of the job.
+            on_progress: called with each update of the job, including the last.
             timeout: seconds until JobUnfinished is raised.
 
         Raises:
@@ -134,14 +134,14 @@ class AmigoClient:
         metadata: dict[str, str] | None = None,
         page_size: int = 20,
     ) -> Iterator[JobView]:
-        """Yield your jobs, newest first, asking for a page (1 to 100 jobs) when one is needed.
+        """Yield your jobs, newest first, requesting pages (1 to 100 jobs) on demand.
 
         Args:
-            statuses: only jobs in one of these; none: in any.
-            created_after: only jobs made since.
-            created_before: only jobs made before.
+            statuses: only jobs with one of these statuses; empty for all.
+            created_after: only jobs created after this time.
+            created_before: only jobs created before this time.
             metadata: only jobs with these values.
-            page_size: jobs a request.
+            page_size: jobs per request.
         """
         story = calls.list_jobs(
             statuses=statuses,
@@ -157,15 +157,15 @@ class AmigoClient:
         return self._hold(calls.cancel(job_id))
 
     def delete(self, job_id: str) -> None:
-        """Forget the job, whatever its state, and delete its files."""
+        """Delete the job in any state, along with its files."""
         self._hold(calls.delete(job_id))
 
     def download_video(self, job_id: str, path: Path) -> Path:
-        """Save the finished video, whole or not at all, and return its path."""
+        """Save the video, completely or not at all, and return its path."""
         return self._hold(calls.download(job_id, "video", path))
 
     def download_poster(self, job_id: str, path: Path) -> Path:
-        """Save the video's still picture, a JPEG, and return its path."""
+        """Save the poster, a JPEG, and return its path."""
         return self._hold(calls.download(job_id, "poster", path))
 
     def download_landmarks(self, job_id: str, path: Path) -> Path:
@@ -223,5 +223,5 @@ class AmigoClient:
 
 
 def known_api_key(given: str | None) -> str | None:
-    """Return the key to show: the one given, or the environment's."""
+    """Return the API key given, or the one from the environment."""
     return given or os.environ.get(API_KEY_VARIABLE)

@@ -1,4 +1,4 @@
-"""A file that arrives in pieces, and is there whole or not at all."""
+"""A file that is downloaded in parts, and exists completely or not at all."""
 
 from io import BufferedWriter
 from pathlib import Path
@@ -8,10 +8,10 @@ import httpx
 
 
 class PartialFile:
-    """Collects a download beside its place and moves it there once it is whole.
+    """Collects a download next to its target path and moves it there once it is complete.
 
-    Use it in a `with` statement: what is unfinished at the end is deleted, and a file that was
-    in its place before stays.
+    Use it in a `with` statement: an incomplete download is deleted at the end, and an existing file
+    at the target stays.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,13 +31,13 @@ class PartialFile:
 
     @property
     def size(self) -> int:
-        """Bytes that have arrived."""
+        """Number of bytes received."""
         return self._opened.tell()
 
     def request_headers(self) -> dict[str, str]:
-        """Return the headers that ask for what is missing.
+        """Return the headers that request the missing part.
 
-        Without an entity tag nobody could tell whether the rest belongs to the same file.
+        Without an entity tag, it would be unknown whether the rest belongs to the same file.
         """
         headers = {"Accept-Encoding": "identity"}
         if self._entity_tag and self.size:
@@ -45,24 +45,24 @@ class PartialFile:
         return headers
 
     def begin(self, response: httpx.Response) -> None:
-        """Make ready for the body of an answer: the rest, or the whole from the start."""
+        """Prepare for a response body: the rest, or the whole file from the start."""
         if response.status_code != httpx.codes.PARTIAL_CONTENT:
             self.restart()
         tag = response.headers.get("ETag", "")
         self._entity_tag = tag if tag.startswith('"') else None
 
     def write(self, piece: bytes) -> None:
-        """Add what has arrived."""
+        """Append received data."""
         self._opened.write(piece)
 
     def restart(self) -> None:
-        """Forget what has arrived."""
+        """Discard received data."""
         self._entity_tag = None
         self._opened.seek(0)
         self._opened.truncate()
 
     def finish(self) -> Path:
-        """Move the file to its place and return its path."""
+        """Move the file to its target and return its path."""
         self._opened.flush()
         return self._partial.replace(self._path)
 

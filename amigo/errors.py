@@ -1,10 +1,8 @@
-"""What a caller of the service can meet.
+"""Errors raised by the client.
 
-AmigoError
-├── ApiProblem       the service answered that it will not or cannot (RFC 9457)
-├── Unreachable      nothing that talks like the service answered
-├── JobUnfinished    the job did not end in the time it was given
-└── ForgedWebhook    a webhook is not the service's, or too old to be believed
+AmigoError ├── ApiProblem the service responded with an error (RFC 9457) ├── Unreachable no service
+responded ├── JobUnfinished the job did not end in time └── ForgedWebhook a webhook has no valid
+signature, or is too old
 """
 
 from collections.abc import Mapping
@@ -16,18 +14,18 @@ import httpx
 
 
 class AmigoError(Exception):
-    """Anything that keeps a caller from a video."""
+    """Base class of the client's errors."""
 
 
 class ApiProblem(AmigoError):
-    """The service answered that it will not or cannot.
+    """The service responded with an error.
 
     Attributes:
         status: the HTTP status.
-        code: stable, for programs: `no_face`, `job_not_found`...
-        detail: a sentence for people: what was given and what is accepted.
-        retry_after: seconds until it is worth another try; None when the service named none.
-        document: the whole problem, with the members that only some kinds have.
+        code: stable code for programs: `no_face`, `job_not_found`...
+        detail: a sentence that explains what was given and what is accepted.
+        retry_after: seconds to wait before a retry; None if the service gave none.
+        document: the whole problem, including additional members.
     """
 
     def __init__(
@@ -47,11 +45,15 @@ class ApiProblem(AmigoError):
 
     @classmethod
     def of(cls, response: httpx.Response) -> Self:
-        """Return the problem that a response with an error status tells."""
+        """Return the problem given by an error response."""
         retry_after = _retry_after(response.headers)
         try:
             return cls.told(response.status_code, response.json(), retry_after)
-        except (ValueError, KeyError, TypeError):  # a proxy's page rather than the service's answer
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+        ):  # a proxy's page rather than the service's response
             phrase = f"{response.status_code} {response.reason_phrase}".strip()
             sentence = f"{response.url} answered {phrase}."
             return cls(response.status_code, "http_error", sentence, retry_after)
@@ -60,19 +62,19 @@ class ApiProblem(AmigoError):
     def told(
         cls, status: int, document: Mapping[str, Any], retry_after: float | None = None
     ) -> Self:
-        """Return the problem that a document of problem details tells.
+        """Return the problem given by a problem details document.
 
         Raises:
-            KeyError, TypeError: it is no such document.
+            KeyError, TypeError: the document has another format.
         """
         return cls(status, document["code"], document["detail"], retry_after, document)
 
 
 class Unreachable(AmigoError):
-    """Nothing that talks like the service answered.
+    """No service responded.
 
     Attributes:
-        may_pass: whether it may answer in a while; no wait mends an address that is none.
+        may_pass: whether a retry may help; it does not if the URL is invalid.
     """
 
     def __init__(self, sentence: str, *, may_pass: bool = False) -> None:
@@ -81,7 +83,7 @@ class Unreachable(AmigoError):
 
     @classmethod
     def of(cls, url: httpx.URL, error: httpx.RequestError) -> Self:
-        """Return what an error of the transport means."""
+        """Translate a transport error."""
         passing = isinstance(error, httpx.TransportError)
         hopeless = isinstance(error, httpx.UnsupportedProtocol)
         reason = str(error).rstrip(".")
@@ -89,18 +91,18 @@ class Unreachable(AmigoError):
 
 
 class JobUnfinished(AmigoError):
-    """The job did not end in the time it was given; it may still."""
+    """The job did not end in time; it may still end."""
 
 
 class ForgedWebhook(AmigoError):
-    """A webhook is not the service's, or too old to be believed."""
+    """A webhook has no valid signature, or is too old."""
 
 
 def require_success(response: httpx.Response) -> httpx.Response:
-    """Return the answer; one that changed nothing since the last look is a success too.
+    """Return a successful response, including one for an unchanged job.
 
     Raises:
-        ApiProblem: it is a refusal.
+        ApiProblem: the response is an error.
     """
     if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
         return response
@@ -108,7 +110,7 @@ def require_success(response: httpx.Response) -> httpx.Response:
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:
-    """Return the seconds that an answer asks for, as a number or (RFC 9110) as a date."""
+    """Return the delay requested by a response in seconds, from a number or a date (RFC 9110)."""
     asked = headers.get("Retry-After", "")
     try:
         return max(0.0, float(asked))

@@ -1,4 +1,4 @@
-"""Which calls are made again, and after which pause."""
+"""The retry policy: which calls are retried, and with which delay."""
 
 from collections.abc import Callable
 from typing import TypedDict
@@ -15,13 +15,13 @@ from amigo.calls import Call
 from amigo.errors import ApiProblem, Unreachable
 
 ATTEMPTS = 9
-"""How often a call is made at most: a service that is away for half a minute is waited for."""
+"""Maximum number of tries: enough for an outage of half a minute."""
 
 ATTEMPTS_AT_A_STRANGER = 3
-"""The same while nothing has ever answered: the address may be wrong."""
+"""The same if the service has never responded: the URL may be wrong."""
 
 LONGEST_PAUSE = 120.0
-"""Seconds; who is asked to stay away for longer is told so at once."""
+"""In seconds; longer requested delays are reported to the caller at once."""
 
 PASSING_STATUS = frozenset({429, 502, 503, 504})
 PASSING_CODE = "idempotency_in_progress"
@@ -30,7 +30,7 @@ _backoff = wait_exponential_jitter(multiplier=0.25, max=8.0, jitter=0.25)
 
 
 class Policy(TypedDict):
-    """What tenacity, in both its colours, is told."""
+    """Common arguments for tenacity's synchronous and asynchronous retrying."""
 
     stop: Callable[[RetryCallState], bool]
     retry: retry_base
@@ -39,15 +39,15 @@ class Policy(TypedDict):
 
 
 class Retries:
-    """The patience of one client; `has_answered` says whether the service ever did."""
+    """The retry policy of one client; `has_answered` is whether the service has ever responded."""
 
     def __init__(self) -> None:
         self.has_answered = False
 
     def policy(self, call: Call) -> Policy:
-        """Return how often and when a call is made again.
+        """Return the number of tries and the delays for a call.
 
-        A call that makes something new each time is made once.
+        Calls that are not safe to repeat are tried once.
         """
         return {
             "stop": self._is_enough if call.may_repeat else stop_after_attempt(1),
@@ -62,7 +62,7 @@ class Retries:
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the same call may fare better in a while."""
+    """Whether a retry of the same call may succeed."""
     if isinstance(error, ApiProblem):
         passing = error.status in PASSING_STATUS or error.code == PASSING_CODE
         return passing and (error.retry_after or 0) <= LONGEST_PAUSE
@@ -70,7 +70,7 @@ def may_pass(error: BaseException) -> bool:
 
 
 def _pause(state: RetryCallState) -> float:
-    """Return the seconds that the service asked for, or ever longer ones."""
+    """Return the delay requested by the service, or an increasing one."""
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, ApiProblem) and error.retry_after is not None:
         return error.retry_after

@@ -13,27 +13,27 @@ FINAL = frozenset({"succeeded", "failed", "canceled"})
 
 
 class View(BaseModel):
-    """A frozen part of an answer; members that a newer service adds are kept as they come."""
+    """A frozen part of a response; unknown members of newer services are kept unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
 class FailureView(View):
-    """Why a job failed: a stable code and a sentence."""
+    """Why a job failed: a stable code and a message."""
 
     code: str
     message: str
 
 
 class EmotionView(View):
-    """The emotion heard in the speech, with the probability of each."""
+    """The emotion detected in the speech, with the probability of each."""
 
     emotion: str
     probabilities: dict[str, float]
 
 
 class ConsentView(View):
-    """What the job's caller affirmed; `key_id` is None where no key is asked for."""
+    """The consent affirmed by the job's caller; `key_id` is None if no API key is required."""
 
     affirmed_at: datetime
     version: str
@@ -42,9 +42,9 @@ class ConsentView(View):
 
 
 class WebhookView(View):
-    """How far the news of a job's end has come.
+    """State of a webhook's delivery.
 
-    `status` is pending, delivered, retrying or disabled; `reason` says what went wrong last.
+    `status` is pending, delivered, retrying or disabled; `reason` explains the last failure.
     """
 
     url: str
@@ -54,10 +54,10 @@ class WebhookView(View):
 
 
 class JobView(View):
-    """Where a job stands; what it made is None until it succeeded.
+    """State of a job; its results are None until it has succeeded.
 
     `progress` runs from 0 to 1; `duration`, `timings` and `eta_seconds` are in seconds, `width` and
-    `height` in pixels. `eta` is None while nothing can be said, `expires_at` until the job has
+    `height` in pixels. `eta` is None if it cannot be estimated, `expires_at` until the job has
     ended. `links` are paths.
     """
 
@@ -88,7 +88,7 @@ class JobView(View):
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen to the job."""
+        """Whether the job has reached a final state."""
         return self.status in FINAL
 
     @property
@@ -98,14 +98,14 @@ class JobView(View):
 
 
 class PageView(View):
-    """Some of a caller's jobs, newest first; `next_cursor` leads to those before them."""
+    """A page of a caller's jobs, newest first; `next_cursor` leads to older ones."""
 
     jobs: tuple[JobView, ...]
     next_cursor: str | None = None
 
 
 class BatchEntryView(View):
-    """What became of one request of a batch: a job, or the problem that refused it."""
+    """The result of one request in a batch: a job, or the problem that rejected it."""
 
     status: int
     job: JobView | None = None
@@ -113,13 +113,13 @@ class BatchEntryView(View):
 
 
 class BatchView(View):
-    """What became of each request of a batch, in their order."""
+    """Results of the requests in a batch, in the same order."""
 
     results: tuple[BatchEntryView, ...]
 
 
 class UploadView(View):
-    """The request that brings an asset's bytes to the object store."""
+    """The request that uploads an asset's content to the object store."""
 
     method: str
     url: str
@@ -127,7 +127,7 @@ class UploadView(View):
 
 
 class AssetView(View):
-    """A place for a portrait or an audio that jobs can name; `kind` says which."""
+    """An uploaded portrait or audio file to which jobs can refer; `kind` says which."""
 
     id: str
     kind: str
@@ -151,14 +151,14 @@ Composition = Literal["crop", "full"]
 Priority = Literal["high", "normal", "low"]
 
 Source = Path | str | AssetView
-"""A file; an `http(s)://` address, which the service fetches; or an asset sent before."""
+"""A file; an `http(s)://` URL, which the service fetches; or an asset uploaded before."""
 
 File = tuple[str, bytes]
-"""A name and a content."""
+"""A name and content."""
 
 
 class JobOptions(TypedDict, total=False):
-    """The options by name; one left out or None stands for the service's default."""
+    """The options by name; None or an omitted option selects the service's default."""
 
     emotion: EmotionChoice | None
     intensity: float | None
@@ -174,10 +174,10 @@ class JobOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job as the service is asked for it, the files' bytes included.
+    """A request for a job, including the content of its files.
 
     Attributes:
-        fields: options and inputs that are no files, as JSON values.
+        fields: options and inputs other than files, as JSON values.
         files: the inputs that are files.
     """
 
@@ -190,7 +190,7 @@ class JobRequest:
     ) -> "JobRequest":
         """Read the files and return the request.
 
-        The bytes are read once, so that a request sent again is the same request.
+        The files are read once, so that a repeated request is identical.
 
         Raises:
             OSError: a file cannot be read.
@@ -216,7 +216,7 @@ class JobRequest:
 
     @property
     def form(self) -> dict[str, str]:
-        """The fields as the text parts of a form."""
+        """The fields as text parts of a form."""
         return {name: _text(value) for name, value in self.fields.items()}
 
 
@@ -230,7 +230,7 @@ def read_file(path: Path) -> File:
 
 
 def is_address(source: str) -> bool:
-    """Whether the service can fetch it; other text names a file."""
+    """Whether the service can fetch it; any other text is the name of a file."""
     return source.startswith(("https://", "http://"))
 
 

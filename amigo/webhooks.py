@@ -1,4 +1,4 @@
-"""Webhooks as their receiver sees them: believed only when the service has signed them."""
+"""Verification of webhooks for their receivers: only those signed by the service are accepted."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,9 +11,9 @@ from amigo.types import JobView, View
 
 
 class WebhookEvent(View):
-    """The news of a job's end.
+    """The notification of a job's end.
 
-    `type` is job.succeeded, job.failed or job.canceled; `data` is the job as it ended.
+    `type` is job.succeeded, job.failed or job.canceled; `data` is the ended job.
     """
 
     type: str
@@ -22,17 +22,17 @@ class WebhookEvent(View):
 
 
 def read_webhook(body: bytes, headers: Mapping[str, str], secret: str) -> WebhookEvent:
-    """Return what a webhook tells, once its signature (Standard Webhooks, v1) has been checked.
+    """Verify a webhook's signature (Standard Webhooks, v1) and return its event.
 
-    The same news may come more than once: its `webhook-id` header tells repetitions apart.
+    A notification can arrive more than once: duplicates share the `webhook-id` header.
 
     Args:
-        body: the request's body, byte for byte as it came.
-        headers: the request's headers, in whatever case.
+        body: the raw body of the request.
+        headers: the request's headers, in any case.
         secret: the secret shared with the service, `whsec_…`.
 
     Raises:
-        ForgedWebhook: the signature is wrong or missing, or older or newer than five minutes.
+        ForgedWebhook: the signature is invalid or missing, or off by more than five minutes.
     """
     signed = Webhook(secret)
     try:

@@ -1,1 +1,1 @@
-"""What this machine makes of the product: seconds, frames a second, ratios within one run."""
+"""Benchmarks of the product on this machine: seconds, frames per second, ratios within one run."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: what this machine does, as Markdown tables."""
+"""`python -m benchmarks`: benchmarks of this machine, as Markdown tables."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from benchmarks.pipeline import measure_pipeline
 
 
 def main() -> None:
-    """Measure the pipeline, the HTTP floor and the ETA, or one of them."""
+    """Benchmark the pipeline, the HTTP service and the ETA, or one of them."""
     arguments = argparse.ArgumentParser(description=main.__doc__)
     arguments.add_argument("--only", choices=("pipeline", "http", "eta"))
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

@@ -1,4 +1,4 @@
-"""What the service is compared with: routes that do nothing, and a channel that only passes on."""
+"""The baseline for the service: empty routes, and a channel that only forwards."""
 
 import asyncio
 from collections.abc import AsyncIterator

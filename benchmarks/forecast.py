@@ -1,4 +1,4 @@
-"""How far the ETA that a job tells is from its real end, over HTTP, on the whole system."""
+"""The error of a job's ETA, measured over HTTP on the whole system."""
 
 import wave
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from benchmarks.pipeline import EXAMPLES
 from deploy.standalone.system import Standalone
 
 LESSONS = (2.0, 5.0, 9.0)
-"""Seconds of speech of the jobs that the system learns from before any is judged."""
+"""Seconds of speech of the jobs from which the system learns first."""
 
 JUDGED = (4.0, 12.0, 1.5, 7.0, 3.0, 10.0, 2.5, 6.0, 15.0, 5.0)
-"""Seconds of speech of the jobs that are judged, one after the other."""
+"""Seconds of speech of the measured jobs, one after the other."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """A job as it was told, and when; the system's clock is this machine's."""
+    """A job and the time it was read; the system's clock is this machine's."""
 
     job: JobView
     at: datetime
@@ -34,7 +34,7 @@ class Look:
         return cls(job, datetime.now(UTC))
 
     def error(self, end: datetime) -> float:
-        """Return the error of the ETA as a share of the time that was really left."""
+        """Return the error of the ETA relative to the actual remaining time."""
         if self.job.eta_seconds is None:
             raise RuntimeError(f"Job {self.job.id} tells no ETA.")
         left = (end - self.at).total_seconds()
@@ -42,7 +42,7 @@ class Look:
 
 
 def measure_forecast() -> None:
-    """Run jobs of varied length on a system of its own and print the median errors."""
+    """Run jobs of different lengths on a separate system and print the median errors."""
     with (
         TemporaryDirectory() as folder,
         Standalone(Path(folder) / "system", say=lambda _: None) as system,
@@ -64,7 +64,7 @@ def print_row(name: str, errors: Sequence[float]) -> None:
 
 
 def judge(client: AmigoClient, audio: Path) -> tuple[float, float]:
-    """Return the error of what a job tells when it is made, and when it is first seen rendering."""
+    """Return the errors of the ETA at a job's creation and when it is first seen rendering."""
     created = Look.now(submit(client, audio))
     looks = [Look.now(job) for job in client.follow(created.job.id)]
     rendering = next((look for look in looks if look.job.stage == "rendering"), None)
@@ -79,7 +79,7 @@ def submit(client: AmigoClient, audio: Path) -> JobView:
 
 
 def speech(folder: Path, seconds: float) -> Path:
-    """Write so much of the example speech, over and over, and return the file."""
+    """Write the example speech, repeated to the given length, and return the file."""
     path = folder / "speech.wav"
     with wave.open(str(EXAMPLES / "speech.wav")) as example, wave.open(str(path), "wb") as audio:
         audio.setparams(example.getparams())

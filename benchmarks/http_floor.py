@@ -1,4 +1,4 @@
-"""The HTTP floor, one uvicorn process, beside a bare FastAPI app in the same run."""
+"""The HTTP service, one uvicorn process, compared with a bare FastAPI app in the same run."""
 
 import asyncio
 import io
@@ -33,7 +33,7 @@ UPLOADS = 100
 
 @dataclass(frozen=True)
 class Server:
-    """A server under test, with a job to ask for and a way to change it."""
+    """A server under test, with a job to poll and a way to change it."""
 
     port: int
     pid: int
@@ -43,11 +43,11 @@ class Server:
 
 @dataclass(frozen=True)
 class Polling:
-    """How many polls a server answers and how fast.
+    """Throughput and latency of polls.
 
     Attributes:
-        seconds: that each took.
-        work: seconds of the processors that one took of the server, whatever else was running.
+        seconds: duration of each poll.
+        work: CPU seconds of the server per poll, whatever else was running.
     """
 
     seconds: list[float]
@@ -56,14 +56,14 @@ class Polling:
 
 @dataclass(frozen=True)
 class Following:
-    """What it takes to tell many followers of one change."""
+    """The cost of notifying many followers of one change."""
 
     seconds: float
-    memory: float  # MiB more than before they came
+    memory: float  # MiB more than before they connected
 
 
 async def measure_http_floor() -> None:
-    """Measure polls, followers and uploads, and print each beside the bare app's."""
+    """Measure polls, followers and uploads, and print each next to the bare app's."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
         ours = stack.enter_context(service(Path(folder)))
         bare = stack.enter_context(bare_app(Path(folder)))
@@ -94,7 +94,7 @@ def p99(seconds: list[float]) -> float:
 
 
 async def poll(server: Server) -> Polling:
-    """Ask for the job from several connections, each time as soon as it is answered."""
+    """Poll the job over several connections, each time as soon as the response arrives."""
     worked = processor_time(server.pid)
     request = get(f"/v1/jobs/{server.job_id}")
     deadline = time.perf_counter() + POLL_SECONDS
@@ -113,7 +113,7 @@ async def poll(server: Server) -> Polling:
 
 
 async def follow(server: Server) -> Following:
-    """Return how long a change takes to reach every follower, and what they cost."""
+    """Return how long a change takes to reach all followers, and what they cost."""
     before = resident_memory(server.pid)
     wires = [await Wire.open(server.port) for _ in range(FOLLOWERS)]
     for wire in wires:
@@ -131,7 +131,7 @@ async def follow(server: Server) -> Following:
 
 
 async def upload(server: Server) -> list[float]:
-    """Return the seconds that each upload took, one after the other."""
+    """Return the seconds of each upload, one after the other."""
     files = {"portrait": ("portrait.png", picture()), "audio": ("speech.wav", sound())}
     form = httpx.Request("POST", "http://localhost", data={"consent": "true"}, files=files)
     request = post("/v1/jobs", form.read(), form.headers["Content-Type"])
@@ -169,7 +169,7 @@ def sound() -> bytes:
 
 @contextmanager
 def service(folder: Path) -> Iterator[Server]:
-    """Run the service on stores of its own, with one job, and no worker."""
+    """Run the service with its own stores and one job, without a worker."""
     valkey, seaweed = ValkeyServer(folder / "valkey"), SeaweedServer(folder / "seaweed")
     for server in (valkey, seaweed):
         server.directory.mkdir()

@@ -1,4 +1,4 @@
-"""What the figures were measured on, and what a process takes of it."""
+"""The machine on which the benchmarks ran, and a process's use of it."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ import torch
 
 
 def machine(device: str) -> str:
-    """Name what the figures were measured on, and how busy it was."""
+    """Describe the machine and its load."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
     load = f"load {os.getloadavg()[0]:.1f}"
@@ -19,12 +19,12 @@ def machine(device: str) -> str:
 
 
 def peak_memory() -> float:
-    """Return the most memory this process has held, in MiB."""
+    """Return the peak memory of this process, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def resident_memory(pid: int) -> float:
-    """Return the memory that a process holds, in MiB, as Linux tells it."""
+    """Return the memory of a process, in MiB, as reported by Linux."""
     status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+) kB", status)
     if found is None:
@@ -33,6 +33,6 @@ def resident_memory(pid: int) -> float:
 
 
 def processor_time(pid: int) -> float:
-    """Return the seconds that a process has had of the processors, as Linux tells it."""
+    """Return the CPU seconds of a process, as reported by Linux."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

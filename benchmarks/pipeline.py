@@ -1,4 +1,4 @@
-"""The example video, step by step, as a Markdown table."""
+"""Benchmark of the example video, step by step, as a Markdown table."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def measure_pipeline(device: str, compose: Literal["crop", "full"]) -> None:
-    """Measure the pipeline in this process, warm, and print one line a step."""
+    """Benchmark the pipeline in this process, warmed up, and print one line per step."""
     options = SynthesisOptions(compose=compose)
     image = read_portrait(EXAMPLES / "portrait.jpg")
     waveform = read_waveform(EXAMPLES / "speech.wav")
@@ -42,7 +42,7 @@ def measure_pipeline(device: str, compose: Literal["crop", "full"]) -> None:
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
-    """Return the seconds that some work takes, and its outcome."""
+    """Return the duration of some work in seconds, and its result."""
     began = time.perf_counter()
     outcome = work()
     return time.perf_counter() - began, outcome

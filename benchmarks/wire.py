@@ -1,4 +1,4 @@
-"""HTTP/1.1 with as little work as there can be, so that what is measured is the other side."""
+"""A minimal HTTP/1.1 client, so that the server dominates the measurement."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Wire:
-    """One connection to a server on loopback, kept open."""
+    """A persistent connection to a server on loopback."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -17,16 +17,16 @@ class Wire:
         return cls(*await asyncio.open_connection("127.0.0.1", port))
 
     async def ask(self, request: bytes) -> bytes:
-        """Send a request and return the body of its answer, which has a length and is good."""
+        """Send a request and return the body of its successful response with a known length."""
         head = await self.begin(request)
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-l"))
         return await self.reader.readexactly(int(length.partition(b":")[2]))
 
     async def begin(self, request: bytes) -> bytes:
-        """Send a request and return the head of its answer.
+        """Send a request and return the head of its response.
 
         Raises:
-            RuntimeError: the answer is not good.
+            RuntimeError: the request failed.
         """
         self.writer.write(request)
         await self.writer.drain()
@@ -36,7 +36,7 @@ class Wire:
         return head
 
     async def next_event(self) -> None:
-        """Return when a server-sent event has come."""
+        """Wait for a server-sent event."""
         while not (await self.reader.readline()).startswith(b"data:"):
             if self.reader.at_eof():
                 raise RuntimeError("The stream ended early.")

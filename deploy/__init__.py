@@ -1,1 +1,1 @@
-"""The whole system on one machine: its programs, how they start, how they end."""
+"""The standalone system: all programs on one machine, their start and their end."""

@@ -1,1 +1,1 @@
-"""The contract between the HTTP floor and the GPU floor: what a job is, and where it lies."""
+"""The contract between service and workers: what a job is, and where its data is stored."""

@@ -1,4 +1,4 @@
-"""What a caller affirms before a face may be animated."""
+"""The statement that callers affirm before a face is animated."""
 
 from datetime import datetime
 
@@ -7,16 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field
 STATEMENTS = {
     "1": "I have the right to animate this face and this voice.",
 }
-"""Each wording that callers were ever asked to affirm, by its version; none is ever changed."""
+"""All statements ever shown to callers, by version. Never change an existing one."""
 
 VERSION = "1"
-"""Of the wording that is asked for now."""
+"""Version of the current statement."""
 
 STATEMENT = STATEMENTS[VERSION]
 
 
 class Consent(BaseModel):
-    """That a caller has affirmed a statement; whose key it was, the job tells."""
+    """The affirmation of a statement by a caller. The job records the API key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,5 +25,5 @@ class Consent(BaseModel):
 
     @property
     def statement(self) -> str:
-        """What was affirmed, word for word."""
+        """The affirmed statement, word for word."""
         return STATEMENTS[self.version]

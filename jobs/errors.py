@@ -1,23 +1,23 @@
-"""What can go wrong with a job's record, files and messages.
+"""Errors concerning a job's record, files and messages.
 
 JobsError
 ├── JobNotFound
-├── RecordUnreadable      it is damaged, or of a later version than this program
-├── InvalidTransition     the job's state does not allow the move
-│   └── StaleAttempt      the worker that speaks has lost the job to another
+├── RecordUnreadable      the record is damaged or was written by a later version
+├── InvalidTransition     the job's state does not allow the transition
+│   └── StaleAttempt      the attempt no longer owns the job
 ├── ObjectNotFound
 ├── KeyNotFound
-├── KeyInvalid            a token opens nothing
-├── LimitReached          the key may do no more for now
+├── KeyInvalid            the API key is unknown, expired or revoked
+├── LimitReached          a limit of the API key is reached for now
 │   ├── TooManyJobs
 │   ├── QuotaExceeded
 │   └── AssetRoomUsedUp
-├── IdempotencyKeyTaken   another request holds the key that this one carries
-├── CursorInvalid         a page's cursor is none of ours
+├── IdempotencyKeyTaken   another request owns the Idempotency-Key
+├── CursorInvalid         the pagination cursor is invalid
 ├── AssetNotFound
-├── AssetNotUploaded          announced, but its file has not come
-├── UrlRefused                it is not accepted, or leads where none may lead
-└── Unavailable           a component cannot be reached; trying again may help
+├── AssetNotUploaded          the asset is registered, but its file is missing
+├── UrlRefused                the URL is not allowed or leads to an address that is not
+└── Unavailable           a component is unavailable; a retry may help
     ├── StoreUnavailable
     ├── StorageUnavailable
     └── QueueUnavailable
@@ -27,35 +27,35 @@ from datetime import timedelta
 
 
 class JobsError(Exception):
-    """Anything the contract refuses or cannot do."""
+    """Base class of the errors of this package."""
 
 
 class JobNotFound(JobsError):
-    """No job has this id."""
+    """There is no job with this id."""
 
 
 class RecordUnreadable(JobsError):
-    """A job's record is damaged, or of a later version than this program."""
+    """A job's record is damaged or was written by a later version of the program."""
 
 
 class InvalidTransition(JobsError):
-    """The job's state does not allow the move."""
+    """The job's state does not allow the transition."""
 
 
 class StaleAttempt(InvalidTransition):
-    """The worker that speaks has lost the job: its lease ran out, or the job ended."""
+    """The attempt no longer owns the job: its lease expired, or the job ended."""
 
 
 class ObjectNotFound(JobsError):
-    """No object lies under this key."""
+    """There is no object with this key."""
 
 
 class IdempotencyKeyTaken(JobsError):
-    """Another request holds the key that this one carries."""
+    """Another request owns the Idempotency-Key."""
 
 
 class CursorInvalid(JobsError):
-    """A page's cursor is none of ours."""
+    """The pagination cursor is invalid."""
 
 
 class AssetNotFound(JobsError):
@@ -63,30 +63,30 @@ class AssetNotFound(JobsError):
 
 
 class AssetNotUploaded(JobsError):
-    """The asset was announced, but its file has not come."""
+    """The asset is registered, but its file has not been uploaded."""
 
 
 class KeyNotFound(JobsError):
-    """No API key has this id."""
+    """There is no API key with this id."""
 
 
 class KeyInvalid(JobsError):
-    """A token is no key's, or its key has expired or was revoked."""
+    """The token does not belong to an API key, or the key has expired or was revoked."""
 
 
 class LimitReached(JobsError):
-    """The API key may do no more for now."""
+    """A limit of the API key is reached for now."""
 
 
 class TooManyJobs(LimitReached):
-    """As many jobs of the key as may be are under way."""
+    """The API key has reached its limit of concurrent jobs."""
 
     def __init__(self, ceiling: int) -> None:
         super().__init__(f"The key has {ceiling} jobs under way; no more are accepted at a time.")
 
 
 class QuotaExceeded(LimitReached):
-    """The key made as many jobs today as it may; `wait` is the time until tomorrow, by UTC."""
+    """The API key has reached its daily limit of jobs; `wait` is the time until midnight UTC."""
 
     def __init__(self, ceiling: int, wait: timedelta) -> None:
         super().__init__(f"The key made {ceiling} jobs today; no more are accepted on a day.")
@@ -94,7 +94,7 @@ class QuotaExceeded(LimitReached):
 
 
 class AssetRoomUsedUp(LimitReached):
-    """The tenant's assets take up the room there is; `wait` is the time until one expires."""
+    """The tenant's asset quota is used up; `wait` is the time until an asset expires."""
 
     def __init__(self, taken: int, max_bytes: int, wait: timedelta) -> None:
         super().__init__(
@@ -105,20 +105,20 @@ class AssetRoomUsedUp(LimitReached):
 
 
 class UrlRefused(JobsError):
-    """The URL is not accepted, or leads where none may lead."""
+    """The URL is not allowed, or leads to an address that is not allowed."""
 
 
 class Unavailable(JobsError):
-    """A component cannot be reached; trying again may help."""
+    """A component is unavailable; a retry may help."""
 
 
 class StoreUnavailable(Unavailable):
-    """Valkey does not answer."""
+    """Valkey does not respond."""
 
 
 class StorageUnavailable(Unavailable):
-    """The object store does not answer."""
+    """The object store does not respond."""
 
 
 class QueueUnavailable(Unavailable):
-    """The broker takes no message."""
+    """The broker does not accept messages."""

@@ -1,4 +1,4 @@
-"""When a job will be done, judged by how long the last ones took: plain arithmetic, no I/O."""
+"""Estimated completion times of jobs, based on recent jobs: plain arithmetic, no I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from typing import Self
 from jobs.job import Job, JobStatus
 
 RUNS_KEPT = 50
-"""Finished jobs that a forecast is learned from."""
+"""Number of recent jobs on which a forecast is based."""
 
 
 ENOUGH = 3
-"""Runs of one kind that say more about it than those of all kinds do."""
+"""Minimum number of runs of one kind to prefer them over the runs of all kinds."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """How long one attempt took that made a video: seconds of speech, seconds of work.
+    """Duration of one successful attempt: seconds of speech and seconds of work.
 
-    `kind` is what else the work depends on: how the picture was composed.
+    `kind` is the other factor that determines the work: the `compose` option.
     """
 
     speech: float
@@ -32,7 +32,7 @@ class Run:
 
     @classmethod
     def of(cls, job: Job) -> Self | None:
-        """Return the run of a job that just succeeded; None when its beginning is unknown."""
+        """Return the run of a job that has just succeeded; None if its start is unknown."""
         if job.result is None or job.claimed_at is None:
             return None
         work = (job.updated_at - job.claimed_at).total_seconds()
@@ -40,7 +40,7 @@ class Run:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the run that `str` wrote."""
+        """Parse the output of `str`."""
         speech, work, kind = text.split()
         return cls(float(speech), float(work), kind)
 
@@ -50,7 +50,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of work that a job takes: an overhead and so many for each second of speech."""
+    """Predicted seconds of work: a constant overhead plus a factor per second of speech."""
 
     overhead: float
     ratio: float
@@ -61,11 +61,11 @@ class Pace:
 
     @classmethod
     def learn(cls, runs: Sequence[Run]) -> Self:
-        """Return the line through the runs, of which nearly a third may be outliers.
+        """Fit a line to the runs, robust against nearly a third of outliers.
 
-        The Theil-Sen estimator: the median slope of all pairs, the median rest (P. K. Sen,
-        Estimates of the regression coefficient based on Kendall's tau, 1968). Runs of one length
-        tell no overhead: then the line goes through zero.
+        Uses the Theil-Sen estimator: the median slope of all pairs and the median intercept (P. K.
+        Sen, Estimates of the regression coefficient based on Kendall's tau, 1968). If all runs have
+        the same length, the overhead is unknown and the line goes through zero.
         """
         ratio = median(each.work / each.speech for each in runs)
         pairs = [(a, b) for a, b in combinations(runs, 2) if abs(a.speech - b.speech) > 0.1]
@@ -81,19 +81,19 @@ class Pace:
         )
 
     def seconds(self, speech: float | None) -> float:
-        """Return the seconds of work for so many seconds of speech; None: as many as usual."""
+        """Return the seconds of work for the given seconds of speech; None means typical speech."""
         return self.overhead + self.ratio * (self.typical_speech if speech is None else speech)
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What the store knows about a job's way to its end.
+    """What the store knows about the expected completion of a job.
 
     Attributes:
-        position: claims until the job's own, 1 for the next; None when it is not queued.
-        processing: the jobs that are worked on at this moment; left out for a job that is one.
-        runs: the last runs, as `Run` writes them.
-        now: the time on the store's clock, which the job's times are of.
+        position: number of claims up to the job's own, 1 for the next; None if it is not queued.
+        processing: the jobs being processed, excluding the job itself.
+        runs: recent runs, as written by `Run`.
+        now: the time on the store's clock, like the times of the job.
     """
 
     position: int | None
@@ -102,7 +102,7 @@ class Outlook:
     now: datetime
 
     def eta(self, job: Job) -> datetime | None:
-        """Return when the job will be done; None when it has ended or nothing is known yet."""
+        """Return the estimated completion; None if the job has ended or no job has finished yet."""
         if job.status.is_final or not self.runs:
             return None
         left = self._work_left(job)
@@ -111,9 +111,10 @@ class Outlook:
         return self.now + timedelta(seconds=left)
 
     def _wait(self, typical: float) -> float:
-        """Return the seconds until the job's turn, the ones ahead taking `typical` seconds each.
+        """Return the seconds until the job's turn if the jobs before it take `typical` seconds
+        each.
 
-        Whoever works on a job now takes the next one when it is done.
+        Each busy worker takes the next job when its current one is done.
         """
         ahead = (self.position or 1) - 1
         busy = [self._work_left(job) for job in self.processing] or [0.0]
@@ -121,7 +122,7 @@ class Outlook:
         while ahead and max(busy) > busy[0] + typical:
             heapreplace(busy, busy[0] + typical)
             ahead -= 1
-        # From here on they are free in the same order, round after round.
+        # From here on, workers become free in the same order, round after round.
         rounds, place = divmod(ahead, len(busy))
         return rounds * typical + sorted(busy)[place]
 
@@ -131,15 +132,15 @@ class Outlook:
             return expected
         spent = (self.now - job.claimed_at).total_seconds()
         by_progress = (1 - job.progress) * max(expected, spent)
-        # A later attempt begins anew, while the progress told stays where the first one got.
+        # A later attempt starts over, while the reported progress stays at the first one's maximum.
         return by_progress if job.attempt == 1 else max(by_progress, expected - spent)
 
 
 @lru_cache(maxsize=16)
 def learned(texts: tuple[str, ...], kind: str | None = None) -> Pace:
-    """Return the pace of runs as `Run` writes them, of one kind if there are enough of it.
+    """Return the pace of runs written by `Run`, of one kind if there are enough of it.
 
-    Learned once while no job ends.
+    Cached until the next job ends.
     """
     runs = [Run.parse(text) for text in texts]
     alike = [run for run in runs if run.kind == kind]

@@ -1,4 +1,4 @@
-"""What a job is: frozen values and the moves between its states, no I/O."""
+"""The job: frozen values and state transitions, no I/O."""
 
 import secrets
 from datetime import UTC, datetime
@@ -13,13 +13,13 @@ from jobs.errors import InvalidTransition, StaleAttempt
 MAX_ATTEMPTS = 3
 
 WORKER_LOST = "worker_lost"
-"""The code of a job whose every worker died or fell silent."""
+"""Failure code of a job whose every worker died or stopped responding."""
 
 MAX_OUTAGES = 50
-"""Attempts that may end because a component did not answer, before the job fails."""
+"""Number of attempts that may end because of an outage before the job fails."""
 
 MOST_ATTEMPTS = 1000
-"""More than any record of a job will ever count, those that its workers handed back included."""
+"""Upper limit for the attempt count of any record, including attempts returned to the queue."""
 
 EmotionChoice = Literal[
     "auto",
@@ -38,18 +38,18 @@ Metadata = Annotated[
     dict[MetadataName, Annotated[str, Field(max_length=500)]],
     Field(max_length=16, json_schema_extra={"additionalProperties": False}),
 ]
-"""The caller's own notes on a job: at most 16, each a name and a text of 500 characters."""
+"""The caller's metadata: at most 16 names, each with a text of up to 500 characters."""
 
 
 class Value(BaseModel):
-    """A frozen value; a change returns a copy."""
+    """A frozen value; changes return a copy."""
 
-    # What is told of a damaged record must not quote it: callers' URLs hold signatures.
+    # Error messages about a damaged record must not quote it: callers' URLs contain signatures.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. Nothing follows a final state."""
+    """State of a job. Final states never change."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -64,7 +64,7 @@ class JobStatus(StrEnum):
 
 
 class Priority(StrEnum):
-    """Which jobs go first; as long as one of a higher priority waits, none of a lower begins."""
+    """Priority of a job. Jobs start strictly in order of priority."""
 
     HIGH = "high"
     NORMAL = "normal"
@@ -72,7 +72,7 @@ class Priority(StrEnum):
 
 
 class Stage(StrEnum):
-    """What a worker is doing for a job that is processing."""
+    """Current stage of a job that is processing."""
 
     FETCHING = "fetching"
     LISTENING = "listening"
@@ -81,12 +81,12 @@ class Stage(StrEnum):
 
 
 def _as_whole_number(value: object) -> object:
-    # JSON has one kind of number: 7.0 is 7.
+    # JSON has a single number type: 7.0 equals 7.
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Options(Value):
-    """What the caller may choose about the video."""
+    """The caller's options for the video."""
 
     emotion: EmotionChoice = Field("auto", description="The emotion shown; auto: the one heard.")
     intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
@@ -105,21 +105,21 @@ class Options(Value):
 
 
 class Failure(Value):
-    """Why a job failed: a stable code and a sentence."""
+    """Why a job failed: a stable code and a message."""
 
     code: str
     message: str
 
 
 class HeardEmotion(Value):
-    """The emotion deduced from the speech, over the whole clip."""
+    """The emotion detected in the whole speech clip."""
 
     emotion: str
     probabilities: dict[str, float]
 
 
 class Result(Value):
-    """What the attempt that won left behind."""
+    """The result of the successful attempt."""
 
     video_key: str
     poster_key: str | None = Field(None, description="A JPEG of one frame.")
@@ -133,7 +133,7 @@ class Result(Value):
 
 
 class IdempotencyKey(Value):
-    """What tells a request sent again from a new one."""
+    """Distinguishes a repeated request from a new one."""
 
     key: str = Field(description="As the caller chose it.")
     fingerprint: str = Field(
@@ -142,22 +142,22 @@ class IdempotencyKey(Value):
 
 
 def utc_now() -> datetime:
-    """Return the current time with its zone."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 class Job(Value):
-    """One portrait and one speech clip on their way to a video.
+    """A portrait and a speech clip on their way to a video.
 
         queued ──claim──► processing ──succeed──► succeeded
           ▲  │                │  │
           │  └────cancel──────┼──┼──────────────► canceled
           └──────requeue──────┘  └────fail──────► failed
 
-    A job that is requeued or given up for lost after its last attempt fails instead; one that is
-    handed back or postponed keeps its attempts. `attempt` grows with each claim and fences off
-    workers that lost their lease: a worker's every word about a job carries the number of its own
-    attempt. `progress` runs from 0 to 1 within an attempt.
+    A job that is requeued or lost after its last attempt fails instead; one that is released or
+    postponed keeps its remaining attempts. `attempt` grows with each claim and fences off workers
+    that lost their lease: every write of a worker carries its attempt number. `progress` runs from
+    0 to 1 within an attempt.
     """
 
     id: str
@@ -188,9 +188,9 @@ class Job(Value):
 
     @classmethod
     def create(cls, options: Options, **fields: Any) -> Self:
-        """Return a new queued job with an id nobody can guess; `fields` as the job's own.
+        """Return a new queued job with an unguessable id; `fields` are those of the job.
 
-        Its caller has just affirmed the statement: there are no options without.
+        The options include the caller's consent, so there is no job without it.
         """
         now = utc_now()
         return cls(
@@ -203,16 +203,16 @@ class Job(Value):
         )
 
     def restore(self, now: datetime) -> Self:
-        """Return the job as it is queued again when its record was lost.
+        """Return the job as queued again after its record was lost.
 
-        A worker may still be at it, in an attempt that the lost record told of. So the attempts
-        are numbered from the time on, and none gets a number that one had before.
+        A worker may still be processing it, in an attempt of the lost record. New attempts are
+        therefore numbered from the current time, so that no number is used twice.
         """
         start = MOST_ATTEMPTS * int(now.timestamp() * 1000)
         return self.model_copy(update={"attempt": start, "handed_back": start})
 
     def claim(self, now: datetime) -> Self:
-        """Return the job as taken by the next attempt.
+        """Return the job as claimed by the next attempt.
 
         Raises:
             InvalidTransition: the job is not queued.
@@ -227,10 +227,10 @@ class Job(Value):
         )
 
     def advance(self, attempt: int, stage: Stage, progress: float, now: datetime) -> Self:
-        """Return the job further on; progress never goes backwards.
+        """Return the job with more progress; progress never decreases.
 
         Raises:
-            StaleAttempt: another attempt holds the job, or none does.
+            StaleAttempt: the attempt does not own the job.
         """
         self.require_attempt(attempt)
         return self._changed(now, stage=stage, progress=max(self.progress, min(progress, 1.0)))
@@ -238,13 +238,13 @@ class Job(Value):
     def succeed(
         self, attempt: int, result: Result, notices: tuple[str, ...], now: datetime
     ) -> Self:
-        """Return the job with its video; the same job when this attempt has said so before.
+        """Return the job as succeeded; unchanged if this attempt has already succeeded.
 
-        Saying it twice must not fail: a worker whose first answer got lost on the way would
-        take its own video for a stale one.
+        Repeating it must not fail: if the response to its first call was lost, a worker would
+        otherwise treat its own video as stale.
 
         Raises:
-            StaleAttempt: another attempt holds the job, or none does.
+            StaleAttempt: the attempt does not own the job.
         """
         if self.status is JobStatus.SUCCEEDED and (self.attempt, self.result) == (attempt, result):
             return self
@@ -259,10 +259,10 @@ class Job(Value):
         )
 
     def fail(self, attempt: int, failure: Failure, now: datetime) -> Self:
-        """Return the job as failed for good; the same job when this attempt has said so before.
+        """Return the job as failed; unchanged if this attempt has already failed.
 
         Raises:
-            StaleAttempt: another attempt holds the job, or none does.
+            StaleAttempt: the attempt does not own the job.
         """
         if self.status is JobStatus.FAILED and (self.attempt, self.failure) == (attempt, failure):
             return self
@@ -270,10 +270,10 @@ class Job(Value):
         return self._changed(now, status=JobStatus.FAILED, stage=None, failure=failure)
 
     def requeue(self, attempt: int, now: datetime, reason: Failure | None = None) -> Self:
-        """Return the job waiting again, or failed for this reason when its attempts are used up.
+        """Return the job as queued again, or as failed with this reason after its last attempt.
 
         Raises:
-            StaleAttempt: another attempt holds the job, or none does.
+            StaleAttempt: the attempt does not own the job.
         """
         self.require_attempt(attempt)
         if self.is_last_attempt:
@@ -281,10 +281,10 @@ class Job(Value):
         return self._wait_again(now)
 
     def lose(self, attempt: int, now: datetime) -> Self:
-        """Return the job as `requeue` does, its worker being silent for too long.
+        """Return the job as with `requeue`, because its worker has stopped responding.
 
         Raises:
-            StaleAttempt: another attempt holds the job, or none does.
+            StaleAttempt: the attempt does not own the job.
         """
         lost = self.lost + 1
         is_poison = lost == self.attempts_counted
@@ -292,22 +292,24 @@ class Job(Value):
         return moved.model_copy(update={"lost": lost})
 
     def hand_back(self, attempt: int, now: datetime) -> Self:
-        """Return the job waiting again; the worker stops, so this attempt is not held against it.
+        """Return the job as queued again because the worker is shutting down; the attempt does not
+        count.
 
         Raises:
-            StaleAttempt: another attempt holds the job, or none does.
+            StaleAttempt: the attempt does not own the job.
         """
         self.require_attempt(attempt)
         return self._wait_again(now, handed_back=self.handed_back + 1)
 
     def postpone(self, attempt: int, now: datetime) -> Self:
-        """Return the job waiting again; a component is silent, which is not held against it.
+        """Return the job as queued again because a component is unavailable; the attempt does not
+        count.
 
-        The job fails when that happened more often than any outage lasts: then it is the job
-        that the component refuses.
+        After more of these than any outage explains, the job fails: the component then rejects this
+        particular job.
 
         Raises:
-            StaleAttempt: another attempt holds the job, or none does.
+            StaleAttempt: the attempt does not own the job.
         """
         self.require_attempt(attempt)
         outages = self.outages + 1
@@ -319,36 +321,36 @@ class Job(Value):
         """Return the job as canceled by its caller.
 
         Raises:
-            InvalidTransition: the job already ended.
+            InvalidTransition: the job has already ended.
         """
         self._require(JobStatus.QUEUED, JobStatus.PROCESSING)
         return self._changed(now, status=JobStatus.CANCELED, stage=None)
 
     @property
     def attempts_begun(self) -> int:
-        """How many workers have begun the job, as far as its record goes back."""
+        """Number of attempts started, as far as the record goes back."""
         return self.attempt % MOST_ATTEMPTS
 
     @property
     def attempts_counted(self) -> int:
-        """How many attempts are held against the job, the one under way included."""
+        """Number of attempts that count towards the limit, including the current one."""
         return self.attempt - self.handed_back
 
     @property
     def is_last_attempt(self) -> bool:
-        """Whether the job fails when the attempt under way does."""
+        """Whether the job fails if the current attempt fails."""
         return self.attempts_counted >= MAX_ATTEMPTS
 
     @property
     def setbacks(self) -> int:
-        """How many attempts of a waiting job ended badly: the pause before the next grows."""
+        """Number of failed attempts of a queued job; determines the delay before the next."""
         return self.attempts_counted + self.outages
 
     def require_attempt(self, attempt: int) -> None:
-        """Return when this attempt holds the job.
+        """Check that this attempt owns the job.
 
         Raises:
-            StaleAttempt: another attempt holds the job, or none does.
+            StaleAttempt: the attempt does not own the job.
         """
         if self.status is not JobStatus.PROCESSING or attempt != self.attempt:
             raise StaleAttempt(
@@ -368,13 +370,13 @@ class Job(Value):
 
 
 def attempts_used_up(attempts: int, *reasons: str) -> Failure:
-    """Return the failure of a job that no attempt could finish; a reason is a sentence."""
+    """Return the failure of a job that no attempt could finish; each reason is a sentence."""
     sentence = f"{attempts} workers began this job and none could finish it."
     return Failure(code="attempts_used_up", message=" ".join([sentence, *reasons]))
 
 
 def workers_lost(attempts: int) -> Failure:
-    """Return the failure of a job whose every worker died or fell silent."""
+    """Return the failure of a job whose every worker died or stopped responding."""
     return Failure(
         code=WORKER_LOST,
         message=f"{attempts} workers began this job, and each died or fell silent over it.",

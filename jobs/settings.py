@@ -1,4 +1,4 @@
-"""Where the components are and how long things last: read once at the start, passed down."""
+"""Addresses of components, secrets and durations; read once at startup and passed down."""
 
 from datetime import timedelta
 from typing import Literal, Self
@@ -15,7 +15,7 @@ DEVELOPMENT_SECRET = "amigo-development-secret"  # noqa: S105 - production refus
 
 
 class Settings(BaseSettings):
-    """What every process of the service must know, from `AMIGO_*` environment variables."""
+    """Settings shared by all processes, from `AMIGO_*` environment variables."""
 
     model_config = SettingsConfigDict(
         env_prefix="AMIGO_", frozen=True, extra="ignore", hide_input_in_errors=True
@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     valkey_url: str = Field(
         "redis://127.0.0.1:6379/0",
         pattern=r"^(rediss?|unix)://",
-        repr=False,  # it holds the password
+        repr=False,  # contains the password
         description="Valkey or Redis, the home of the records and the broker of the messages: "
         "redis://, rediss:// or unix:///path?db=0.",
     )
@@ -82,12 +82,12 @@ class Settings(BaseSettings):
 
     @property
     def retention(self) -> timedelta:
-        """How long a job and its video are kept once the job has ended."""
+        """How long a job and its video are kept after the job has ended."""
         return timedelta(hours=self.retention_hours)
 
     @property
     def url_rules(self) -> UrlRules:
-        """Which URLs of callers are followed."""
+        """Which URLs of callers are allowed."""
         return UrlRules(self.local_urls)
 
     @field_validator("valkey_url")
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
         try:
             parse_url(url)  # type: ignore[no-untyped-call]
         except ValueError:
-            # What cannot be read may quote the password, and so may the reason.
+            # Neither the invalid value nor the reason is shown: both may contain the password.
             reason = "AMIGO_VALKEY_URL cannot be read; a password goes in percent-encoded."
         else:
             return url
@@ -113,7 +113,7 @@ class Settings(BaseSettings):
 
 
 def flaws(error: ValidationError) -> list[str]:
-    """Return what is not accepted, a sentence each, without the values: they may be secrets."""
+    """Return one sentence per invalid setting, without the values, which may be secrets."""
     return [
         ": ".join([*map(str, flaw["loc"]), flaw["msg"].removeprefix("Value error, ")])
         for flaw in error.errors()

@@ -1,7 +1,7 @@
-"""Which URLs of callers are followed: their form, and the addresses that their hosts have.
+"""Which URLs of callers are allowed: their form, and the addresses of their hosts.
 
-A caller's URL is followed from inside our network, where it must reach nothing that the caller
-could not reach from outside.
+A caller's URL is requested from inside our network, where it must not reach anything that the
+caller could not reach from outside.
 """
 
 import re
@@ -14,7 +14,7 @@ from jobs.errors import UrlRefused
 
 HTTPS_PORT = 443
 MAX_LENGTH = 2048
-"""Characters."""
+"""Maximum number of characters."""
 
 _HOST = re.compile(r"[a-z0-9._:-]{1,253}")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -22,30 +22,30 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 # RFC 4291: all other unicast addresses are local or unassigned.
 _IPV6_UNICAST = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
-# Not public, though the standard library of some Python 3.11 says so.
+# Not public, although the standard library of some Python 3.11 versions says so.
 _HIDDEN = (
-    IPv4Network("192.0.0.0/24"),  # RFC 6890; metadata in Oracle's cloud
+    IPv4Network("192.0.0.0/24"),  # RFC 6890; metadata service of Oracle Cloud
     IPv6Network("3fff::/20"),  # documentation, RFC 9637
-    IPv4Network("168.63.129.16/32"),  # the host's own agent in Azure
-    IPv4Network("192.88.99.0/24"),  # relays to 6to4, RFC 7526
+    IPv4Network("168.63.129.16/32"),  # host agent in Azure
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays, RFC 7526
 )
 
 
 @dataclass(frozen=True)
 class UrlRules:
-    """What is accepted.
+    """Which URLs are accepted.
 
     Attributes:
-        local: whether http, any port and this machine's loopback are too; for development.
+        local: also accept http, any port and this machine's loopback; for development.
     """
 
     local: bool = False
 
     def check(self, text: str) -> httpx.URL:
-        """Return a URL whose form is accepted; where its host leads is not asked.
+        """Check the form of a URL and return it; the host is not resolved.
 
         Raises:
-            UrlRefused: it is not.
+            UrlRefused: the URL is not allowed.
         """
         url = _parse(text)
         if url.scheme not in (("https", "http") if self.local else ("https",)):
@@ -62,15 +62,15 @@ class UrlRules:
         return url.copy_with(fragment=None)
 
     def allow(self, address: str) -> bool:
-        """Tell whether an IP address may be connected to."""
+        """Return whether connections to an IP address are allowed."""
         ip = ip_address(address)
         return is_public(ip) or (self.local and ip.is_loopback)
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Tell whether anyone on the internet could reach the address.
+    """Return whether the address can be reached from the public internet.
 
-    An IPv6 address that stands for an IPv4 address is judged by that.
+    An IPv6 address that represents an IPv4 address is treated like it.
     """
     if isinstance(address, IPv6Address):
         if embedded := _embedded(address):
@@ -93,7 +93,7 @@ def _parse(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
         host = url.host
-    # A ValueError comes of a host that is encoded as none may be.
+    # An invalidly encoded host raises ValueError.
     except (httpx.InvalidURL, ValueError) as error:
         raise UrlRefused(f"The URL {text[:60]!r} cannot be read: {error}.") from error
     if not host:
@@ -102,7 +102,7 @@ def _parse(text: str) -> httpx.URL:
 
 
 def _is_usual(host: str) -> bool:
-    """Tell whether a host is a name or a plain address; 0x7f.1 and 2130706433 are neither."""
+    """Return whether a host is a name or a plain address; 0x7f.1 and 2130706433 are neither."""
     last = host.rstrip(".").rpartition(".")[2]
     return _is_literal(host) or not (":" in host or _NUMBER.fullmatch(last))
 
@@ -116,6 +116,6 @@ def _is_literal(host: str) -> bool:
 
 
 def _refused(url: httpx.URL, reason: str) -> UrlRefused:
-    # A query may hold a signature, and what the rules refuse is often quoted.
+    # A query may contain a signature, and rejected URLs are often quoted.
     shown = f"{url.scheme}://{url.host}{url.path}"
     return UrlRefused(f"The URL {shown[:100]} {reason}.")

@@ -1,4 +1,4 @@
-"""Speech from a recording: any common file in, one waveform out (mono float32, 16 kHz)."""
+"""Reads speech from recordings: any common format to one waveform (mono float32, 16 kHz)."""
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -20,16 +20,16 @@ from media.errors import (
 
 SAMPLE_RATE = 16_000
 FRAME_RATE = 25
-"""Video frames a second."""
+"""Video frames per second."""
 SAMPLES_PER_FRAME = SAMPLE_RATE // FRAME_RATE
 MIN_DURATION = 0.2
-"""Seconds; a syllable lasts about as long."""
+"""Seconds; about the length of a syllable."""
 SILENCE_PEAK = 1e-3
-"""Peak (of full scale 1.0) below which a recording holds no speech: -60 dB."""
+"""Peak (of full scale 1.0) below which a recording counts as silent: -60 dB."""
 
 ACCEPTED_AUDIO = "a WAV, MP3, FLAC, OGG, M4A, MP4 or WEBM file"
 
-# (offset, magic bytes, FFmpeg's demuxer). An upload's name and declared type are never asked.
+# (offset, magic bytes, FFmpeg's demuxer). An upload's name and declared type are ignored.
 _SIGNATURES = (
     (8, b"WAVE", "wav"),
     (0, b"fLaC", "flac"),
@@ -45,24 +45,25 @@ _DECODERS = (
     *("pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_f32be", "pcm_f32le"),
     *("pcm_f64be", "pcm_f64le"),
 )
-# Below and above, a header is damaged or made to blow up the resampled sound.
+# Outside this range, the header is damaged or meant to inflate the resampled sound.
 _SOURCE_RATES = range(4_000, 384_001)
 
 
 def read_waveform(source: bytes | Path, max_duration: float = 300.0) -> NDArray[np.float32]:
     """Decode a recording to a waveform `[N]`, mono float32 in [-1, 1] at 16 kHz.
 
-    Of a video, the sound is used. A file cut short is judged on what could be decoded of it, and
-    damaged packets are left out as long as most are whole. Decoding stops soon after `max_duration`
-    seconds. A recording louder than full scale is turned down as a whole, not clipped.
+    Of a video, the audio track is used. A truncated file is judged by the part that can be decoded,
+    and damaged packets are skipped as long as most are intact. Decoding stops soon after
+    `max_duration` seconds. A recording louder than full scale is scaled down as a whole, not
+    clipped.
 
     Args:
-        source: the file's bytes, or the path of a file that this program named.
+        source: the file's content, or the path of a file named by this program.
         max_duration: seconds.
 
     Raises:
         AudioUnreadable: not an accepted format, or too damaged to decode.
-        NoAudioStream: a video without sound.
+        NoAudioStream: a video without audio.
         AudioTooShort, AudioTooLong, AudioSilent: decoded, but not usable.
     """
     try:
@@ -81,19 +82,19 @@ def read_waveform(source: bytes | Path, max_duration: float = 300.0) -> NDArray[
 
 
 def num_frames(waveform: NDArray[np.float32]) -> int:
-    """Return how many video frames at 25 fps a waveform `[N]` lasts, at least one."""
+    """Return the number of video frames at 25 fps for a waveform `[N]`, at least one."""
     return max(1, round(len(waveform) / SAMPLES_PER_FRAME))
 
 
 def _open_container(source: bytes | Path) -> InputContainer:
-    """Open with the one demuxer that the magic bytes name, so that nothing else is probed."""
+    """Open with the one demuxer given by the magic bytes, so that no other format is probed."""
     demuxer = _sniff(source)
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": demuxer,
         "codec_whitelist": ",".join(_DECODERS),
     }
-    # A BytesIO has no name and a path gets its protocol: FFmpeg opens whatever a name suggests.
+    # A BytesIO has no name, and a path gets a protocol: FFmpeg opens whatever a name suggests.
     file = BytesIO(source) if isinstance(source, bytes) else f"file:{source}"
     return av.open(file, mode="r", format=demuxer, options=options, metadata_errors="replace")
 
@@ -112,7 +113,7 @@ def _sniff(source: bytes | Path) -> str:
 
 
 def _decode(container: InputContainer) -> Iterator[av.AudioFrame]:
-    """Yield the first audio stream's frames as decoded, leaving out damaged packets."""
+    """Yield the first audio stream's decoded frames, skipping damaged packets."""
     if not container.streams.audio:
         raise NoAudioStream(f"The file holds no sound; {ACCEPTED_AUDIO} with speech is accepted.")
     stream = container.streams.audio[0]
@@ -121,7 +122,7 @@ def _decode(container: InputContainer) -> Iterator[av.AudioFrame]:
             "The recording's sound is stored in a codec that is not decoded; AAC, ALAC, FLAC, MP3, "
             "Opus, Vorbis and PCM are accepted."
         )
-    # Where strangers' files are decoded, no thread can be started.
+    # The sandbox for untrusted files does not allow threads.
     stream.codec_context.thread_count = 1
     whole = damaged = 0
     for packet in container.demux(stream):
@@ -154,7 +155,7 @@ def _join(frames: Iterable[av.AudioFrame], max_duration: float) -> NDArray[np.fl
 
 
 def _resample(frames: Iterable[av.AudioFrame]) -> Iterator[NDArray[np.float32]]:
-    """Turn frames of any rate and layout, which may change on the way, into 16 kHz mono pieces."""
+    """Convert frames of any rate and layout, even if they change, into 16 kHz mono chunks."""
     for setup, run in groupby(frames, lambda f: (f.sample_rate, f.layout.name, f.format.name)):
         if setup[0] not in _SOURCE_RATES:
             raise AudioUnreadable(
@@ -164,7 +165,7 @@ def _resample(frames: Iterable[av.AudioFrame]) -> Iterator[NDArray[np.float32]]:
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         for frame in chain(run, (None,)):
             if frame is not None:
-                # Timestamps of damaged files jump; the resampler would fill the gaps with silence.
+                # Timestamps in damaged files jump; the resampler would fill the gaps with silence.
                 frame.pts = None
             yield from (piece.to_ndarray()[0] for piece in resampler.resample(frame))
 

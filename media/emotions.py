@@ -1,10 +1,10 @@
-"""The eight emotions that are heard, shown and asked for."""
+"""The eight emotions that can be detected, displayed and requested."""
 
 from enum import StrEnum
 
 
 class Emotion(StrEnum):
-    """MEAD's eight categories under the nouns of the psychology literature (Ekman and Friesen)."""
+    """MEAD's eight categories, with the nouns of the psychology literature (Ekman and Friesen)."""
 
     NEUTRAL = "neutral"
     HAPPINESS = "happiness"
@@ -17,4 +17,4 @@ class Emotion(StrEnum):
 
 
 EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
-"""The order of every logit, probability and embedding row."""
+"""The order of all logits, probabilities and embedding rows."""

@@ -1,4 +1,4 @@
-"""Why a portrait or a speech clip cannot be animated: one class a reason, each with a stable code.
+"""Why a portrait or a speech clip cannot be used: one class per reason, each with a stable code.
 
 MediaError
 ├── PortraitError
@@ -23,13 +23,13 @@ from typing import ClassVar
 
 
 class DecoderUnavailable(RuntimeError):
-    """Nothing from outside can be decoded at the moment, through no fault of the caller's."""
+    """Files cannot be decoded at the moment, due to an internal error."""
 
 
 class MediaError(ValueError):
-    """The caller's portrait or speech clip cannot be used; trying again will not help.
+    """The caller's portrait or speech clip cannot be used; a retry will not help.
 
-    The message is a sentence that says what was given and what is accepted.
+    The message is a sentence that explains what was given and what is accepted.
     """
 
     code: ClassVar[str]
@@ -40,25 +40,25 @@ class PortraitError(MediaError):
 
 
 class PortraitUnreadable(PortraitError):
-    """The bytes are not a whole JPEG, PNG or WEBP picture."""
+    """The bytes are not a complete JPEG, PNG or WEBP picture."""
 
     code = "portrait_unreadable"
 
 
 class PortraitTooManyPixels(PortraitError):
-    """The picture has more pixels than are decoded."""
+    """The picture has more pixels than allowed."""
 
     code = "portrait_too_many_pixels"
 
 
 class PortraitTooSmall(PortraitError):
-    """The picture has too few pixels to hold a usable face."""
+    """The picture has too few pixels to contain a usable face."""
 
     code = "portrait_too_small"
 
 
 class PortraitTooDemanding(PortraitError):
-    """Decoding the picture takes more time or memory than one may."""
+    """Decoding the picture exceeds the limits of time or memory."""
 
     code = "portrait_too_demanding"
 
@@ -70,19 +70,19 @@ class NoFace(PortraitError):
 
 
 class FaceTooSmall(PortraitError):
-    """The largest face covers too few pixels."""
+    """The largest face has too few pixels."""
 
     code = "face_too_small"
 
 
 class FaceCutOff(PortraitError):
-    """The picture's edge cuts through the face."""
+    """The face is cut off by the edge of the picture."""
 
     code = "face_cut_off"
 
 
 class FaceTurnedAway(PortraitError):
-    """The face looks too far aside, up or down to be animated."""
+    """The face is turned too far to the side, up or down."""
 
     code = "face_turned_away"
 
@@ -92,25 +92,25 @@ class AudioError(MediaError):
 
 
 class AudioUnreadable(AudioError):
-    """The bytes are not a whole recording in an accepted format."""
+    """The bytes are not a complete recording in an accepted format."""
 
     code = "audio_unreadable"
 
 
 class AudioTooDemanding(AudioError):
-    """Decoding the recording takes more time or memory than one may."""
+    """Decoding the recording exceeds the limits of time or memory."""
 
     code = "audio_too_demanding"
 
 
 class NoAudioStream(AudioError):
-    """The file opens but holds no sound."""
+    """The file is readable but contains no audio."""
 
     code = "no_audio_stream"
 
 
 class AudioTooShort(AudioError):
-    """The recording ends before a syllable could be spoken."""
+    """The recording is shorter than a syllable."""
 
     code = "audio_too_short"
 
@@ -122,6 +122,6 @@ class AudioTooLong(AudioError):
 
 
 class AudioSilent(AudioError):
-    """No sample rises above the noise floor."""
+    """No sample exceeds the noise floor."""
 
     code = "audio_silent"

@@ -1,4 +1,4 @@
-"""The poster: the picture that stands for a video until it is played."""
+"""The poster: the picture that represents a video before playback."""
 
 from io import BytesIO
 from pathlib import Path
@@ -15,9 +15,9 @@ def make_poster(
     video: Path,
     provenance: Provenance = Provenance(),  # noqa: B008 (frozen)
 ) -> bytes:
-    """Return a video's first frame as a JPEG, so that nothing jumps when it begins to play.
+    """Return a video's first frame as a JPEG, so that nothing jumps when playback starts.
 
-    Like the video, the picture says of itself that it is synthetic.
+    Like the video, the picture states that it is synthetic.
     """
     file = BytesIO()
     picture = Image.fromarray(next(read_frames(video)))

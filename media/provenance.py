@@ -1,7 +1,7 @@
-"""What a file made by the pipeline says of itself: synthetic, by which model, when.
+"""The provenance statement in generated files: synthetic, by which model, when.
 
-The same is told three times, for three readers: a sentence for people, tags for players, XMP for
-programs that look for the International Press Telecommunications Council's properties.
+It is written in three forms: a sentence for people, tags for players, and XMP for programs that
+read the properties of the International Press Telecommunications Council.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 MODEL = "AMIGO"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-"""A real picture and a real voice, and between them what trained networks made."""
+"""A real picture and a real voice, combined by trained networks."""
 
 _NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -38,12 +38,12 @@ class Provenance:
 
     @classmethod
     def now(cls, job_id: str | None = None, *, weights: str | None = None) -> Self:
-        """Return the statement of a file that is made now."""
+        """Return the statement of a file created now."""
         return cls(datetime.now(UTC), job_id, weights)
 
     @property
     def version(self) -> str:
-        """The model's version and, after a plus sign, the digest of its weights."""
+        """The model's version, followed by a plus sign and the digest of its weights."""
         return f"{version('amigo')}+{self.weights}" if self.weights else version("amigo")
 
     @property
@@ -53,19 +53,19 @@ class Provenance:
 
     @property
     def sentence(self) -> str:
-        """What people read."""
+        """The sentence for people."""
         return f"Synthetic media: this face was animated by {self.model}."
 
     @property
     def moment(self) -> str | None:
-        """When the file was made, in UTC to a second, as ISO 8601 writes it."""
+        """Time of creation in UTC, to the second, as ISO 8601."""
         if self.created_at is None:
             return None
         return f"{self.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
     @property
     def tags(self) -> dict[str, str]:
-        """What players show, by FFmpeg's names."""
+        """Tags displayed by players, with FFmpeg's names."""
         tags = {"title": "Talking face", "comment": self.sentence}
         if self.moment:
             tags |= {"date": self.moment, "creation_time": self.moment}

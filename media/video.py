@@ -1,4 +1,4 @@
-"""The video file: frames and speech in, one MP4 that every browser plays; and frames back out."""
+"""Reads and writes videos: encodes frames and speech as an MP4 for browsers, and decodes frames."""
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -16,12 +16,12 @@ from media.audio import FRAME_RATE, SAMPLE_RATE
 from media.provenance import Provenance
 
 PLAYERS_AUDIO_RATE = 48_000
-"""Samples a second in a file, what players expect."""
+"""Samples per second in a file, as expected by players."""
 _AUDIO_BITS_PER_SAMPLE = 8 / 3
 _VIDEO_OPTIONS = {"crf": "16", "preset": "fast"}
 _VIDEO_THREADS = 4
-"""Fixed, for x264's output depends on how many threads it has."""
-# Without these flags FFmpeg's quick paths darken a picture by one to two levels of 255 each way.
+"""Fixed, because x264's output depends on its number of threads."""
+# Without these flags, FFmpeg's fast paths darken a picture by one to two levels of 255 each way.
 _TO_VIDEO = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
 _TO_RGB = _TO_VIDEO | Interpolation.FULL_CHR_H_INT
 _XMP_BOX = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
@@ -37,17 +37,17 @@ def encode_video(
 ) -> None:
     """Write RGB frame batches `[B, H, W, 3]` and a 16 kHz waveform `[N]` as an MP4.
 
-    H.264 (yuv420p, BT.709) and AAC, the index in front so that playing starts while it loads. Each
-    batch is encoded before the next is asked for, and the sound is woven in as it goes: memory does
-    not grow with the length. The file has every frame that came, and sound as long as the waveform;
-    an odd last row or column of pixels is left out. The same input gives the same bytes. On any
-    error no file is left.
+    H.264 (yuv420p, BT.709) and AAC, with the index at the front so that playback can start during
+    the download. Each batch is encoded before the next is requested, and the sound is interleaved
+    on the way: memory does not grow with the length. The file contains all frames, and sound as
+    long as the waveform; an odd last row or column of pixels is dropped. The same input gives the
+    same bytes. On any error, no file is left.
 
-    The file says that it is synthetic and whatever else `provenance` tells; None is for footage of
-    real people, which says nothing.
+    The file carries the statement given by `provenance`; None is for footage of real people, which
+    has no statement.
 
     Raises:
-        ValueError: no frame came.
+        ValueError: there are no frames.
     """
     pictures = (picture for batch in frames for picture in batch)
     first = next(pictures, None)
@@ -68,14 +68,14 @@ def encode_video(
 
 
 def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """Yield a video's RGB frames `[H, W, 3]` in order, decoding each when it is asked for."""
+    """Yield a video's RGB frames `[H, W, 3]` in order, decoding each on demand."""
     with av.open(path) as container:
         for frame in container.decode(video=0):
             yield to_picture(frame)
 
 
 def to_picture(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Return a decoded frame as RGB `[H, W, 3]`, its colours faithful."""
+    """Return a decoded frame as RGB `[H, W, 3]`, with exact colours."""
     picture = frame.reformat(format="rgb24", interpolation=_TO_RGB).to_ndarray()
     return picture.astype(np.uint8, copy=False)
 
@@ -92,7 +92,7 @@ def _encode(
     written = 0.0
     for index, picture in enumerate(pictures):
         container.mux(video.encode(_video_frame(picture)))
-        # The sound up to here, so that the file interleaves both and the muxer queues neither.
+        # The sound so far, so that the file interleaves both and the muxer buffers neither.
         while written < (index + 1) / frame_rate and (piece := next(speech, None)):
             container.mux(sound.encode(piece))
             written += piece.samples / sound.rate
@@ -103,7 +103,7 @@ def _encode(
 
 
 def _append_xmp(path: Path, packet: bytes) -> None:
-    """Put an XMP packet where Adobe's XMP Specification, Part 3, has readers look for it."""
+    """Insert an XMP packet at the place defined by Adobe's XMP Specification, Part 3."""
     size = 4 + 4 + len(_XMP_BOX.bytes) + len(packet)
     with path.open("ab") as file:
         file.write(size.to_bytes(4, "big") + b"uuid" + _XMP_BOX.bytes + packet)
@@ -123,7 +123,7 @@ def _add_video(
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context
     context.thread_count = _VIDEO_THREADS
-    # A seek bar jumps to key frames: one every two seconds.
+    # Seeking jumps to key frames: one every two seconds.
     context.gop_size = 2 * frame_rate
     context.colorspace = Colorspace.ITU709
     context.color_range = ColorRange.MPEG
@@ -133,7 +133,7 @@ def _add_video(
 
 
 def _video_frame(picture: NDArray[np.uint8]) -> av.VideoFrame:
-    """Convert RGB `[H, W, 3]` to limited-range BT.709, the matrix that the file is tagged with."""
+    """Convert RGB `[H, W, 3]` to limited-range BT.709, the colour space in the file's tags."""
     height, width = picture.shape[:2]
     even = np.ascontiguousarray(picture[: height // 2 * 2, : width // 2 * 2])
     return av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
@@ -146,7 +146,7 @@ def _video_frame(picture: NDArray[np.uint8]) -> av.VideoFrame:
 
 
 def _audio_frames(waveform: NDArray[np.float32], rate: int) -> Iterator[av.AudioFrame]:
-    """Resample a 16 kHz waveform `[N]` piece by piece, to exactly as long a sound."""
+    """Resample a 16 kHz waveform `[N]` in chunks, keeping its exact duration."""
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate, frame_size=1024)
     for start in range(0, len(waveform), SAMPLE_RATE):
         piece = np.ascontiguousarray(waveform[None, start : start + SAMPLE_RATE])

@@ -1,4 +1,4 @@
-"""The mark: a badge, AI, that everybody sees in a corner of the video."""
+"""The visible watermark: an AI badge in a corner of the video."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 TEXT = "AI"
 SMALLEST = 8
-"""Pixels of height that a badge has however small the frames are, and beside what follows."""
+"""Minimum height of a badge in pixels, to which the term below is added."""
 SHARE = 0.036
-"""What a badge's height grows by with the frames' shorter side."""
+"""Growth of the badge's height with the frames' shorter side."""
 MARGIN = 0.5
-"""Between a badge and the frames' edges, in heights of the badge."""
+"""Distance between the badge and the frames' edges, in heights of the badge."""
 _DRAWN_LARGER = 8
 _PLATE, _RIM, _LETTERS = (0, 0, 0, 176), (255, 255, 255, 150), (255, 255, 255, 255)
 
@@ -24,10 +24,9 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A badge at its place, the same in every frame.
+    """A badge at its position, the same in every frame.
 
-    badge: `[h, w, 4]` RGB and opacity, 0-255.
-    left, top: of the badge in the frames, px.
+    badge: `[h, w, 4]` RGB and opacity, 0-255. left, top: position of the badge in the frames, px.
     """
 
     badge: Pixels
@@ -36,7 +35,8 @@ class Mark:
 
     @classmethod
     def beside(cls, landmarks: Points, size: tuple[int, int]) -> Self:
-        """Return the mark of a video: below on the right, or where it is clear of the face.
+        """Return the watermark of a video: at the bottom right, or in another corner away from the
+        face.
 
         Args:
             landmarks: `[T, 79, 2]`, of all frames, px.
@@ -48,14 +48,14 @@ class Mark:
         right, bottom = size[0] - width - margin, size[1] - height - margin
         corners = [(right, bottom), (margin, bottom), (right, margin), (margin, margin)]
         middles = [(left + width / 2, top + height / 2) for left, top in corners]
-        # Between two corners that are as far away the first is taken.
+        # Of two corners at the same distance, the first one is used.
         rooms = [_room(landmarks, middle) for middle in middles]
         clear = [room > width for room in rooms]
         best = clear.index(True) if any(clear) else int(np.argmax(rooms))
         return cls(badge, *corners[best])
 
     def draw(self, frames: Pixels) -> None:
-        """Put the badge on frames `[B, H, W, 3]`, in place; no pixel outside it changes."""
+        """Draw the badge on frames `[B, H, W, 3]`, in place; no pixel outside it changes."""
         height, width = self.badge.shape[:2]
         under = frames[:, self.top : self.top + height, self.left : self.left + width]
         opacity = self.badge[..., 3:] / np.float32(255)
@@ -63,21 +63,21 @@ class Mark:
         under[...] = np.rint(mixed)
 
     def over(self, batches: Iterable[Pixels]) -> Iterator[Pixels]:
-        """Yield each batch of frames `[B, H, W, 3]`, the badge put on it in place."""
+        """Yield each batch of frames `[B, H, W, 3]` with the badge, drawn in place."""
         for frames in batches:
             self.draw(frames)
             yield frames
 
 
 def _room(landmarks: Points, middle: tuple[float, float]) -> float:
-    """Return how far a place is from the box around a face's landmarks in all frames, px."""
+    """Return a position's distance from the box around the landmarks of all frames, px."""
     points = landmarks.reshape(-1, 2)
     beyond = np.maximum(points.min(axis=0) - middle, middle - points.max(axis=0))
     return float(np.hypot(*np.maximum(beyond, 0)))
 
 
 def _draw(height: int) -> Pixels:
-    """Return a badge `[h, w, 4]`: light letters on a dark plate, so that both show on anything."""
+    """Return a badge `[h, w, 4]`: light letters on a dark plate, readable on any background."""
     tall = height * _DRAWN_LARGER
     wide = round(1.5 * height) * _DRAWN_LARGER
     picture = Image.new("RGBA", (wide, tall))

@@ -1,1 +1,1 @@
-"""The HTTP floor: takes uploads in, tells where jobs stand, streams videos out."""
+"""The HTTP service: accepts uploads, reports the state of jobs, and serves their results."""

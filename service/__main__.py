@@ -1,4 +1,4 @@
-"""Runs the HTTP floor: `python -m service`."""
+"""Entry point of the HTTP service: `python -m service`."""
 
 import sys
 from contextlib import suppress
@@ -13,7 +13,7 @@ from service.settings import ServiceSettings
 
 
 def main() -> None:
-    """Serve until told to stop; requests under way may finish first."""
+    """Serve until asked to stop; requests in progress may complete."""
     try:
         settings = ServiceSettings()
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Wires the HTTP floor: routes, middleware and error handlers around the components."""
+"""Assembles the app: routes, middleware and error handlers around the components."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,20 +25,20 @@ from service.routes import assets, creation, events, health, jobs, pages, proble
 from service.settings import ServiceSettings
 
 GUARDED = (creation.router, jobs.router, events.router, results.router, assets.router)
-"""Routes for callers, whose key is asked for before anything else is looked at."""
+"""Routes for callers, which check the API key before anything else."""
 
 PUBLIC = (health.router, problems.router, pages.router)
 
 
 def create_app(settings: ServiceSettings, components: Components | None = None) -> FastAPI:
-    """Return the app, on the components that the settings name unless others are given."""
+    """Return the app with the given components, or with those from the settings."""
     app = FastAPI(
         title=TITLE,
         description=DESCRIPTION,
         version=version("amigo"),
         docs_url=None,
         redoc_url=None,
-        # It would lead to whatever host the caller says that we are.
+        # It would redirect to whatever host the caller claims.
         redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=operation_id,
@@ -57,7 +57,7 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
         app, [route for router in (*GUARDED, *PUBLIC) for route in router.routes]
     )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
-    # The last one added is the first to see a request.
+    # The middleware added last is the first to see a request.
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
     app.add_middleware(RateLimitHeaders)
     app.add_middleware(Observation, metrics=app.state.components.metrics)

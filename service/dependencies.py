@@ -1,4 +1,4 @@
-"""What the routes work with, wired once for each app."""
+"""The components used by the routes, created once per app."""
 
 from dataclasses import dataclass
 from typing import Annotated, Self
@@ -22,7 +22,7 @@ from service.settings import ServiceSettings
 
 @dataclass(frozen=True)
 class Components:
-    """The store, the object storage and the queue, and what is built on them."""
+    """The store, the object storage, the queue, and what is built on them."""
 
     settings: ServiceSettings
     store: JobStore
@@ -39,7 +39,7 @@ class Components:
 
     @classmethod
     def connect(cls, settings: ServiceSettings) -> Self:
-        """Wire the real components; none of them is reached before it is used."""
+        """Create the real components, without connecting to any of them."""
         return cls.wire(
             settings,
             JobStore.connect(settings),
@@ -58,7 +58,7 @@ class Components:
         decoder: Decoder | None = None,
         asset_room: AssetRoom | None = None,
     ) -> Self:
-        """Build on the given components; those left out are as the settings name them."""
+        """Use the given components; the others come from the settings."""
         watcher = watcher or JobWatcher(settings.valkey_url)
         decoder = decoder or Decoder()
         return cls(
@@ -77,7 +77,7 @@ class Components:
         )
 
 
-# Like all dependencies that wait for nothing it is async, which saves a change of threads.
+# Like all dependencies that do not block, it is async, which avoids switching threads.
 async def _components(request: Request) -> Components:
     components: Components = request.app.state.components
     return components

@@ -1,4 +1,4 @@
-"""Turns every error that can leave a route into a problem."""
+"""Maps every error that can leave a route to a problem."""
 
 import logging
 import math
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 def install_error_handlers(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Have the app, which has these routes, answer with problem details, whatever the error."""
+    """Make the app with these routes respond to every error with problem details."""
     app.state.routes = routes
     for error_type in as_problem.registry.keys() - {object}:
         app.add_exception_handler(error_type, _answer)
@@ -47,7 +47,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 @singledispatch
 def as_problem(error: Exception, _: Request) -> Problem:
-    """Return what a caller is told about an error."""
+    """Return the problem that reports an error."""
     raise TypeError(f"{type(error).__name__} has no problem.") from error
 
 
@@ -146,7 +146,7 @@ def _(error: HTTPException, request: Request) -> Problem:
             ProblemType.ROUTE_NOT_FOUND, f"There is no {given}; /docs lists what there is."
         )
     if error.status_code == 405:
-        # A path that no route has is a mounted folder's.
+        # A path without a route belongs to a mounted folder.
         accepted = ", ".join(sorted(_accepted_methods(request)) or ("GET", "HEAD"))
         return Problem(
             ProblemType.METHOD_NOT_ALLOWED,
@@ -166,11 +166,13 @@ def _unavailable(problem_type: ProblemType, error: Exception, request: Request) 
 
 
 def _accepted_methods(request: Request) -> Iterable[str]:
-    """Return the methods of every route with this path; the framework tells only the first's."""
+    """Return the methods of all routes with this path; the framework only reports the first
+    route's.
+    """
     path = None
     for route in request.app.state.routes:
         match, _ = route.matches(request.scope)
-        # A path that is spelled out, such as /v1/jobs/batch, comes before the ids it looks like.
+        # A literal path, such as /v1/jobs/batch, takes precedence over a path parameter.
         path = path or (route.path if match is not Match.NONE else None)
         if path is not None and route.path == path:
             yield from route.methods

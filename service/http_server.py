@@ -1,10 +1,10 @@
-"""One caller's connection, with bounds where the HTTP server has none.
+"""A connection with limits that the HTTP server does not have.
 
-    opened ──header_seconds──► headers whole ──body_seconds──► body whole ──► next request …
+    opened ──header_seconds──► headers complete ──body_seconds──► body complete ──► next request …
 
-Whoever sends slower than that, or sends on without getting anywhere (endless headers, trailers or
-chunk extensions), is told so and cut off; whoever takes nothing of an answer is cut off, too. What
-the routes do with a request takes as long as it takes: no bound here counts it.
+Callers that send more slowly, or that send data without making progress (endless headers, trailers
+or chunk extensions), get an error and are disconnected; so are callers that stop reading a
+response. The time a route spends on a request is not limited here.
 """
 
 import json
@@ -25,15 +25,15 @@ from service.reading.watching import JobWatcher
 from service.settings import ServiceSettings
 
 MAX_HEADER_BYTES = 32_768
-"""Of a request line with its headers; also the most that may come without getting anywhere."""
+"""Limit for a request line with its headers, and for data without progress."""
 
 GRACE_SECONDS = 5.0
-"""How much longer than a route a connection waits for a body, so that the route may answer."""
+"""How much longer than the route a connection waits for a body, so that the route can respond."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How long a caller may take, in seconds."""
+    """Time limits for callers, in seconds."""
 
     header_seconds: float
     body_seconds: float
@@ -41,7 +41,7 @@ class Bounds:
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that is closed when its caller takes too long or sends too much."""
+    """A connection that is closed if its caller is too slow or sends too much."""
 
     bounds: ClassVar[Bounds]
 
@@ -49,22 +49,22 @@ class Connection(HttpToolsProtocol):
     _stall: TimerHandle | None = None
     _is_between_requests = True
     _got_nowhere = 0
-    """Bytes since the last ones that got anywhere."""
+    """Number of bytes since the last progress."""
     _problem: Problem | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Wait for the first request."""
+        """Start waiting for the first request."""
         super().connection_made(transport)
         self._expect_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing more."""
+        """Stop all timers."""
         self._lift_deadline()
         self._end_stall()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came, as far as it is within the bounds."""
+        """Process received data, within the limits."""
         if self._is_between_requests and self._deadline is None:
             self._expect_headers()
         self._got_nowhere += len(data)
@@ -73,7 +73,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(_headers_too_large())
 
     def on_headers_complete(self) -> None:
-        """Begin to serve the request, and wait for the rest of its body."""
+        """Start handling the request, and wait for the rest of its body."""
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_HEADER_BYTES:
             self._problem = _headers_too_large()
@@ -84,29 +84,29 @@ class Connection(HttpToolsProtocol):
         self._wait(self.bounds.body_seconds, self.transport.close)
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a part of the body."""
+        """Pass on a part of the body."""
         self._got_nowhere = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Take the request for whole; the next one may come."""
+        """Finish receiving the request; the next one may follow."""
         self._got_nowhere = 0
         self._is_between_requests = True
         self._lift_deadline()
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """Wait until the caller takes more of its answer, but not for ever."""
+        """Wait until the caller reads more of the response, up to the time limit."""
         super().pause_writing()
         self._stall = self.loop.call_later(self.bounds.stall_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on with the answer."""
+        """Resume writing the response."""
         self._end_stall()
         super().resume_writing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the server's own words
-        """Tell why what came is no request, and close."""
+        """Report why the data is not a valid request, and close the connection."""
         self._refuse(
             self._problem
             or Problem(ProblemType.MALFORMED_REQUEST, "What came is no request of HTTP/1.1.")
@@ -130,7 +130,7 @@ class Connection(HttpToolsProtocol):
             self._stall = None
 
     def _give_up(self) -> None:
-        # Browsers open connections ahead of their requests: nobody who sent nothing is answered.
+        # Browsers open connections in advance: if nothing was sent, send nothing back.
         if self._got_nowhere:
             self._refuse(
                 Problem(
@@ -143,12 +143,12 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer in place of a route, unless one answers already, and close."""
+        """Respond instead of a route, unless it has already started, and close the connection."""
         self._lift_deadline()
         if not self._is_answering():
             self.transport.write(_answer(problem))
         if self.cycle is not None:
-            # A route that answers later speaks to nobody.
+            # Discards a later response of the route.
             self.cycle.disconnected = True
         self.transport.close()
 
@@ -158,7 +158,7 @@ class Connection(HttpToolsProtocol):
 
 
 def bounded(settings: ServiceSettings) -> type[Connection]:
-    """Return the kind of connection that keeps the bounds of these settings."""
+    """Return a connection class with the limits of these settings."""
     body_seconds = settings.upload_max_seconds + GRACE_SECONDS
     bounds = Bounds(settings.header_max_seconds, body_seconds, settings.stall_max_seconds)
     return type("BoundedConnection", (Connection,), {"bounds": bounds})
@@ -172,7 +172,7 @@ def _headers_too_large() -> Problem:
 
 
 def _answer(problem: Problem) -> bytes:
-    """Return the bytes that tell a problem to whoever sent no whole request."""
+    """Return the raw response that reports a problem with an incomplete request."""
     request_id = str(uuid4())
     body = json.dumps(problem_document(problem, request_id)).encode()
     headers = {
@@ -187,10 +187,10 @@ def _answer(problem: Problem) -> bytes:
 
 
 class Server(uvicorn.Server):
-    """Serves the app where the settings say, until told to stop.
+    """Serves the app at the address in the settings until asked to stop.
 
-    At the end requests under way may finish; followers are let go at once, for they would never
-    finish in time, and come back to another process without missing anything.
+    During shutdown, requests in progress may complete. Followers are disconnected at once, because
+    they would not finish in time; they reconnect to another process without missing anything.
     """
 
     def __init__(self, app: FastAPI, settings: ServiceSettings) -> None:
@@ -210,6 +210,6 @@ class Server(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let followers go, then finish what is under way."""
+        """Disconnect followers, then complete the requests in progress."""
         self._watcher.stop()
         await super().shutdown(sockets)

@@ -1,4 +1,4 @@
-"""One JSON object a line on standard error, for people and collectors alike."""
+"""Structured logging: one JSON object per line on standard error."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record's time, level, logger and message, and the fields given as `extra`."""
+    """Formats a record's time, level, logger and message, and the fields given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of JSON."""
@@ -23,11 +23,13 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str) -> None:
-    """Send every logger's records from `level` up to standard error; libraries from WARNING up."""
+    """Send the records of all loggers from `level` up to standard error; of libraries from WARNING
+    up.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("jobs", "service", "uvicorn.error"):
         logging.getLogger(name).setLevel(level)
-    # A malformed form is told to its sender, as a problem.
+    # A malformed form is reported to its sender as a problem.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

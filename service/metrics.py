@@ -1,4 +1,4 @@
-"""What the HTTP floor tells Prometheus: requests by route, jobs by status."""
+"""Prometheus metrics of the service: requests by route, jobs by status."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ _LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
 
 
 class ServiceMetrics:
-    """The metrics of one app. No label ever holds a job's id."""
+    """The metrics of one app. No label ever contains a job's id."""
 
     def __init__(self, store: JobStore, watcher: JobWatcher) -> None:
         self.registry = CollectorRegistry()
@@ -39,19 +39,19 @@ class ServiceMetrics:
         ProcessCollector(registry=self.registry)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count and time one answered request; `route` is a template, never a path."""
+        """Count and time a request; `route` is a template, never a path."""
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(method, route).observe(seconds)
 
 
 class _JobCounts(Collector):
-    """Asks the store at each scrape, so that every process tells the same."""
+    """Queries the store at each scrape, so that every process reports the same."""
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the jobs by status, or only that the store does not answer."""
+        """Yield the jobs by status, or only that the store is unavailable."""
         store_up = GaugeMetricFamily("amigo_store_up", "1 if the job store answered the scrape.")
         jobs = GaugeMetricFamily(
             "amigo_jobs",

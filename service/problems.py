@@ -1,4 +1,4 @@
-"""What a caller is told when a request cannot be served: problem details (RFC 9457)."""
+"""Problem details (RFC 9457), the error responses of the service."""
 
 from collections.abc import Mapping
 from enum import Enum, unique
@@ -11,9 +11,9 @@ MEDIA_TYPE = "application/problem+json"
 
 @unique
 class ProblemType(Enum):
-    """Every kind of problem: a stable code, its HTTP status and its title.
+    """All types of problems: a stable code, the HTTP status and the title.
 
-    The code is the name in lower case. docs/problems.md lists them all.
+    The code is the name in lower case. docs/problems.md lists all of them.
     """
 
     MALFORMED_REQUEST = 400, "The request cannot be parsed"
@@ -77,24 +77,24 @@ class ProblemType(Enum):
 
     @property
     def code(self) -> str:
-        """The code that callers' programs look at."""
+        """The stable code for callers' programs."""
         return self.name.lower()
 
     @classmethod
     def with_code(cls, code: str) -> Self:
-        """Return the kind of problem that has this code.
+        """Return the type of problem with this code.
 
         Raises:
-            KeyError: none has.
+            KeyError: there is none.
         """
         return {problem_type.code: problem_type for problem_type in cls}[code]
 
 
 class Problem(Exception):
-    """A request that cannot be served, told as problem details.
+    """A request that cannot be served, reported as problem details.
 
-    `detail` is a sentence that says what was given and what is accepted; `members` are further
-    JSON members of the document.
+    `detail` is a sentence that explains what was given and what is accepted; `members` are
+    additional members of the JSON document.
     """
 
     def __init__(
@@ -113,13 +113,13 @@ class Problem(Exception):
 
 
 def problem_response(problem: Problem, request_id: str) -> JSONResponse:
-    """Return the response that tells the problem; `request_id` is a UUID that the log repeats."""
+    """Return the error response; `request_id` is a UUID that also appears in the log."""
     document = problem_document(problem, request_id)
     return JSONResponse(document, problem.type.status, problem.headers, MEDIA_TYPE)
 
 
 def problem_document(problem: Problem, request_id: str) -> dict[str, object]:
-    """Return the JSON document that tells the problem."""
+    """Return the JSON document of the problem."""
     return {
         "type": problem_type_path(problem.type),
         "title": problem.type.title,
@@ -132,5 +132,5 @@ def problem_document(problem: Problem, request_id: str) -> dict[str, object]:
 
 
 def problem_type_path(problem_type: ProblemType) -> str:
-    """Return the path under which the kind of problem is described."""
+    """Return the path that describes this type of problem."""
     return f"/problems/{problem_type.code}"

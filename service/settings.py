@@ -1,4 +1,4 @@
-"""What the HTTP floor can be told from outside, as `AMIGO_…` environment variables."""
+"""Settings of the HTTP service, from `AMIGO_…` environment variables."""
 
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
@@ -10,9 +10,9 @@ from jobs.settings import DEVELOPMENT_SECRET, MEGABYTE, Settings
 
 
 class ServiceSettings(Settings):
-    """The settings of one HTTP process."""
+    """Settings of one HTTP process."""
 
-    # Not `host` and `port`: Kubernetes sets AMIGO_PORT for a Service that is called amigo.
+    # Not `host` and `port`: Kubernetes sets AMIGO_PORT for a Service named amigo.
     listen_host: str = Field("127.0.0.1", description="Address to listen on.")
     listen_port: int = Field(8000, ge=0, le=65535, description="TCP port; 0: any free one.")
     authentication: Literal["open", "keys"] = Field(
@@ -48,7 +48,7 @@ class ServiceSettings(Settings):
 
     @property
     def body_max_bytes(self) -> int:
-        """Largest request body: both files, and room for the options and the multipart frame."""
+        """Maximum size of a request body: both files, plus options and multipart overhead."""
         return self.portrait_max_bytes + self.audio_max_bytes + MEGABYTE
 
     @field_validator("cors_origins", mode="before")
@@ -82,7 +82,7 @@ class ServiceSettings(Settings):
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host name or address leads to this machine alone."""
+    """Return whether a host name or address refers to this machine only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

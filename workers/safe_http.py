@@ -1,16 +1,14 @@
-"""Requests to addresses that callers chose: they reach nothing but the open internet.
+"""Requests to URLs given by callers, restricted to the public internet.
 
-    URL ──form──► host ──resolved once──► every address public ──► connect to just that address
+    URL ──form──► host ──resolved once──► every address public ──► connect to exactly that address
 
-The address that was checked is the one that is connected to, so no later answer of a name server
-counts. The host's name stays in the `Host` header and is what the certificate must be for. Neither
-proxies nor credentials of the environment are used.
+The connection goes to the address that was checked, so later DNS responses have no effect. The
+host's name stays in the `Host` header, and the certificate must match it. Proxies and credentials
+from the environment are not used.
 
-OutboundError
-├── UrlNotFollowed    the URL is not accepted, or leads where none may lead
-├── UrlUnreachable    nobody answered there, or not with success
-├── UrlTooLarge       there are more bytes than are accepted
-└── UrlTimeout        it took too long
+OutboundError ├── UrlNotFollowed the URL is not allowed, or leads to an address that is not ├──
+UrlUnreachable no response, or an unsuccessful one ├── UrlTooLarge the file exceeds the size limit
+└── UrlTimeout the request exceeded its time limit
 """
 
 import asyncio
@@ -31,36 +29,36 @@ from jobs.urls import UrlRules
 
 MAX_REDIRECTS = 3
 MAX_ADDRESSES = 4
-"""Addresses of one host that are tried, one after the other."""
+"""Maximum number of addresses tried for one host, one after the other."""
 
 CONNECT_SECONDS = 5.0
-"""How long one of them may take to accept a connection."""
+"""Connection timeout for each of them, in seconds."""
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _HEADERS = {
     "User-Agent": f"AMIGO/{version('amigo')}",
-    # What is compressed could be small on the way and huge in memory.
+    # A small compressed response could become huge in memory.
     "Accept-Encoding": "identity",
 }
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
-"""Given a host and a port, returns the host's addresses, the preferred ones first."""
+"""Resolves a host and a port to the host's addresses, in order of preference."""
 
 
 class OutboundError(Exception):
-    """A URL that a caller chose could not be used; the message is for the caller."""
+    """A caller's URL could not be used; the message is meant for the caller."""
 
     code: ClassVar[str]
 
 
 class UrlNotFollowed(OutboundError):
-    """The URL is not accepted, or leads where none may lead."""
+    """The URL is not allowed, or leads to an address that is not allowed."""
 
     code = "url_refused"
 
 
 class UrlUnreachable(OutboundError):
-    """Nobody answered there, or not with success; it `may_pass` when that can change soon."""
+    """No response, or an unsuccessful one; `may_pass` if a retry may help."""
 
     code = "url_unreachable"
 
@@ -70,25 +68,25 @@ class UrlUnreachable(OutboundError):
 
 
 class UrlTooLarge(OutboundError):
-    """There are more bytes than are accepted."""
+    """The file exceeds the size limit."""
 
     code = "url_too_large"
 
 
 class UrlTimeout(OutboundError):
-    """It took too long."""
+    """The request exceeded its time limit."""
 
     code = "url_timeout"
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """Return a host's addresses as the system's resolver knows them.
+    """Return a host's addresses from the system's resolver.
 
     Raises:
-        OSError, UnicodeError: it knows none, or the host cannot be a name.
+        OSError, UnicodeError: there are none, or the host is not a valid name.
     """
     ask = partial(getaddrinfo, host, port, type=SOCK_STREAM)
-    # A thread of its own, for which nobody waits when the time is up: the resolver cannot be told.
+    # A separate thread that is abandoned on a timeout, because the resolver cannot be interrupted.
     executor = ThreadPoolExecutor(1, "resolve")
     try:
         found = await asyncio.get_running_loop().run_in_executor(executor, ask)
@@ -99,7 +97,7 @@ async def resolve(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is told of the answer to a post: its status, and the pause that it asks for."""
+    """The relevant parts of the response to a POST: its status, and the delay it asks for."""
 
     status: int
     retry_after: str | None = None
@@ -107,22 +105,22 @@ class Reply:
 
 @dataclass(frozen=True)
 class Outbound:
-    """Sends requests to addresses that callers chose."""
+    """Sends requests to URLs given by callers."""
 
     rules: UrlRules
     resolve: Resolver = resolve
     tls: ssl.SSLContext = field(default_factory=httpx.create_ssl_context)
 
     async def fetch(self, url: str, max_bytes: int, seconds: float) -> bytes:
-        """Return what lies at a URL, after at most three redirects.
+        """Return the content of a URL, after at most three redirects.
 
         Args:
-            url: as the caller gave it.
-            max_bytes: no more are read.
-            seconds: how long all of it may take.
+            url: the caller's URL.
+            max_bytes: size limit of the content.
+            seconds: time limit for everything.
 
         Raises:
-            OutboundError: it could not be had.
+            OutboundError: the content could not be fetched.
         """
         with _translated_errors(seconds):
             async with asyncio.timeout(seconds):
@@ -131,12 +129,12 @@ class Outbound:
     async def post(
         self, url: str, body: bytes, headers: Mapping[str, str], seconds: float
     ) -> Reply:
-        """Send a body and return what matters of the answer, the body of which is not read.
+        """Send a body and return the relevant parts of the response, without reading its body.
 
-        A redirect is an answer like any other.
+        Redirects are not followed.
 
         Raises:
-            OutboundError: there was no answer.
+            OutboundError: there was no response.
         """
         with _translated_errors(seconds):
             async with asyncio.timeout(seconds):
@@ -154,7 +152,7 @@ class Outbound:
 
     @asynccontextmanager
     async def _answer(self, message: "_Message") -> AsyncIterator[httpx.Response]:
-        """Send a message and give its answer, the body of which is not read yet."""
+        """Send a request and yield the response, before its body is read."""
         addresses = await self._addresses(message.url)
         async with httpx.AsyncClient(verify=self.tls, trust_env=False) as client:
             answer = await _send_to_any(client, message, addresses)
@@ -164,18 +162,18 @@ class Outbound:
                 await answer.aclose()
 
     async def _addresses(self, url: httpx.URL) -> list[str]:
-        """Return the addresses of the URL's host, all of which may be connected to."""
+        """Return the addresses of the URL's host, to all of which connections are allowed."""
         port = url.port or _DEFAULT_PORTS[url.scheme]
         found = await self.resolve(url.raw_host.decode("ascii"), port)
         if not all(map(self.rules.allow, found)):
-            # Which address it is would tell the caller what names mean in our network.
+            # Naming the address would reveal to the caller how names resolve in our network.
             raise UrlRefused("Its host has an address that is not public.")
         return found[:MAX_ADDRESSES]
 
 
 @dataclass(frozen=True)
 class _Message:
-    """A request whose URL was accepted."""
+    """A request with an allowed URL."""
 
     method: str
     url: httpx.URL
@@ -191,7 +189,7 @@ class _Message:
             headers={**_HEADERS, **self.headers, "Host": self.url.netloc.decode("ascii")},
             extensions={
                 "sni_hostname": self.url.raw_host.decode("ascii").rstrip("."),
-                # For all the rest there is one limit.
+                # Everything else shares one time limit.
                 "timeout": {"connect": CONNECT_SECONDS},
             },
         )
@@ -200,7 +198,7 @@ class _Message:
 async def _send_to_any(
     client: httpx.AsyncClient, message: _Message, addresses: list[str]
 ) -> httpx.Response:
-    """Return the answer of the first address that takes a connection."""
+    """Return the response of the first address that accepts a connection."""
     failure: httpx.TransportError = httpx.ConnectError("its host has no address")
     for address in addresses:
         try:
@@ -211,10 +209,10 @@ async def _send_to_any(
 
 
 def joined(url: httpx.URL, location: str) -> str:
-    """Return where a redirect leads.
+    """Return the target of a redirect.
 
     Raises:
-        UrlRefused: nowhere that can be told.
+        UrlRefused: it has no valid target.
     """
     try:
         return str(url.join(location))
@@ -223,7 +221,7 @@ def joined(url: httpx.URL, location: str) -> str:
 
 
 async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
-    """Return the body of a good answer, as it came."""
+    """Return the body of a successful response, without decoding it."""
     if answer.status_code != httpx.codes.OK:
         status = answer.status_code
         raise UrlUnreachable(

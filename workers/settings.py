@@ -1,4 +1,4 @@
-"""What a worker may be told by its environment."""
+"""Settings of the workers, from environment variables."""
 
 import binascii
 from base64 import b64decode
@@ -15,7 +15,7 @@ DEVELOPMENT_WEBHOOK_SECRET = "whsec_YW1pZ28tZGV2ZWxvcG1lbnQtd2ViaG9vaw=="  # noq
 
 
 class WorkerSettings(Settings):
-    """A worker's settings; each is read from `AMIGO_` and its name in capitals."""
+    """Settings of a worker; each variable is `AMIGO_` plus the name in capitals."""
 
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the networks run; auto: a GPU where there is one."
@@ -97,7 +97,7 @@ class WorkerSettings(Settings):
 
 
 class WebhookSettings(Settings):
-    """The settings of the process that delivers webhooks."""
+    """Settings of the process that delivers webhooks."""
 
     webhook_secret: SecretStr = Field(
         SecretStr(DEVELOPMENT_WEBHOOK_SECRET),
@@ -124,7 +124,7 @@ class WebhookSettings(Settings):
 
     @property
     def webhook_patience(self) -> timedelta:
-        """How long after a job's end its webhook is still tried."""
+        """How long after a job's end its webhook is retried."""
         return timedelta(hours=self.webhook_hours)
 
     @model_validator(mode="after")
@@ -141,7 +141,7 @@ class WebhookSettings(Settings):
 
 
 def _num_bytes(secret: str) -> int:
-    """Return how many bytes a webhook secret has; 0 when it is none."""
+    """Return the number of bytes of a webhook secret; 0 if it is invalid."""
     prefix, found, encoded = secret.partition("whsec_")
     if prefix or not found:
         return 0

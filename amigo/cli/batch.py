@@ -1,4 +1,4 @@
-"""Many videos at the same time: pairs of portrait and audio, and what becomes of each."""
+"""Several videos at the same time: pairs of portrait and audio, and their results."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from amigo.types import JobOptions, JobView, is_address
 
 @dataclass(frozen=True)
 class Pair:
-    """A portrait and an audio, and where their video goes; None: the job is only queued."""
+    """A portrait and an audio file, and the path of their video; None: only submit the job."""
 
     portrait: str
     audio: str
@@ -24,19 +24,19 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """The pair in a few words."""
+        """A short description of the pair."""
         return f"{_stem(self.portrait)}-{_stem(self.audio)}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a pair."""
+    """The result of a pair."""
 
     pair: Pair
     result: JobView | AmigoError | OSError
 
     def tell(self, as_json: bool) -> bool:
-        """Print it and return whether all is well."""
+        """Print the result and return whether it succeeded."""
         if not isinstance(self.result, JobView):
             complain(f"{self.pair.name}: {self.result}")
             return False
@@ -57,7 +57,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Orders:
-    """How pairs are sent: to which service, with which options, shown by which bars."""
+    """How pairs are submitted: the service, the options, and the progress bars."""
 
     url: str
     consent: bool
@@ -65,7 +65,7 @@ class Orders:
     add_bar: Callable[[str], Bar]
 
     async def fulfil(self, pairs: Sequence[Pair], parallel: int) -> list[Outcome]:
-        """Make every video, so many at the same time, and return the outcomes in order."""
+        """Generate all videos, a limited number at a time, and return the results in order."""
         outcomes: dict[int, Outcome] = {}
         limiter = CapacityLimiter(parallel)
 
@@ -100,10 +100,11 @@ class Orders:
 def paired(
     inputs: Sequence[str], output: Path | None, output_dir: Path | None, wait: bool
 ) -> list[Pair]:
-    """Return the pairs that a command line names, each with a place for its video.
+    """Return the pairs given on a command line, each with a path for its video.
 
     Raises:
-        typer.BadParameter: they are no pairs, a file is not there, or the place is not clear.
+        typer.BadParameter: arguments do not form pairs, a file does not exist, or the path is
+            ambiguous.
     """
     if len(inputs) % 2:
         raise typer.BadParameter(f"{inputs[-1]} has no audio beside it.")

@@ -1,4 +1,4 @@
-"""From nothing to a video in one command: start the system, post the examples, stop the system."""
+"""The demo: start the system, submit the examples, save the video, stop the system."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SPEECH = ROOT / "examples" / "speech.wav"
 
 @dataclass(frozen=True)
 class Demonstration:
-    """A video made over HTTP, with the seconds from the start, the post and the last look."""
+    """A video generated over HTTP, with the times of start, submission and last update."""
 
     job: JobView
     seconds_to_start: float
@@ -29,13 +29,13 @@ class Demonstration:
 def demonstrate(
     output: Path, directory: Path, console: Console, say: Callable[[str], None]
 ) -> Demonstration:
-    """Start the whole system, make the example video over HTTP and stop the system.
+    """Start the whole system, generate the example video over HTTP and stop the system.
 
-    A job that failed is returned too, without a video.
+    A failed job is returned as well, without a video.
 
     Raises:
         DeployError: the system cannot run here.
-        AmigoError: the service refused the job or was lost.
+        AmigoError: the service rejected the job or became unreachable.
     """
     began = time.monotonic()
     say("Starting the system")

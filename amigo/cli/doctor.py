@@ -1,4 +1,4 @@
-"""What this machine has of all that AMIGO needs, and the command that provides the rest."""
+"""Checks whether this machine has everything AMIGO needs, and how to install what is missing."""
 
 import hashlib
 import json
@@ -21,12 +21,12 @@ MEDIAPIPE = "mediapipe==0.10.21"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked for.
+    """The result of one check.
 
     Attributes:
-        name: what was looked for.
+        name: what was checked.
         state: what was found, or what is wrong.
-        provide: the command that provides it; None when all is well.
+        provide: the command that installs it; None if nothing is missing.
         required: whether AMIGO cannot run without it.
     """
 
@@ -37,12 +37,12 @@ class Finding:
 
     @property
     def is_missing(self) -> bool:
-        """Whether there is something to do."""
+        """Whether something is missing."""
         return self.provide is not None
 
 
 def examine() -> Iterator[Finding]:
-    """Yield a finding for each thing, in the order they are needed."""
+    """Yield the result of each check, in the order in which things are needed."""
     yield _python()
     yield from _packages()
     yield from _weights()
@@ -67,7 +67,7 @@ def _packages() -> Iterator[Finding]:
         if requirement.name not in ("amigo", *seen) and _is_wanted(requirement):
             seen.add(requirement.name)
             yield _package(requirement, f"pip install '{requirement.name}{requirement.specifier}'")
-    # Its own requirements would pull in a numpy of three years ago.
+    # Its declared requirements would install an outdated numpy.
     yield _package(Requirement(MEDIAPIPE), f"pip install --no-deps {MEDIAPIPE}")
 
 

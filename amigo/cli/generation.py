@@ -1,4 +1,4 @@
-"""The pipeline in this process: a portrait and a speech clip in, a video file out, no service."""
+"""Runs the pipeline in this process, without a service: portrait and speech to a video file."""
 
 import json
 import time
@@ -24,7 +24,7 @@ from models.pipeline import Synthesis, TalkingFacePipeline
 
 @dataclass
 class Generation:
-    """One video made in this process, with the seconds of each step."""
+    """A video generated in this process, with the duration of each step."""
 
     synthesis: Synthesis
     options: SynthesisOptions
@@ -33,7 +33,7 @@ class Generation:
 
     @property
     def timings(self) -> dict[str, float]:
-        """Seconds by step, the pipeline's own included."""
+        """Seconds by step, including those of the pipeline."""
         return {**self.steps, **self.synthesis.timings}
 
     @property
@@ -42,7 +42,7 @@ class Generation:
         return self.synthesis.num_frames / FRAME_RATE
 
     def save_report(self, path: Path) -> None:
-        """Write what was heard, frame by frame, and how long each step took."""
+        """Write the detected emotion of each frame, and the duration of each step."""
         heard = self.synthesis.heard
         report = {
             "synthetic": True,
@@ -63,7 +63,7 @@ class Generation:
         path.write_text(json.dumps(report, indent=1) + "\n")
 
     def save_landmarks(self, path: Path) -> None:
-        """Write the landmarks in pixels of the video as `LandmarkTrack` does."""
+        """Write the landmarks in pixels of the video, in the format of `LandmarkTrack`."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.synthesis.track.to_npz(self.provenance))
 
@@ -78,7 +78,7 @@ def generate(
     *,
     mark: bool = False,
 ) -> Generation:
-    """Make the video, with the visible mark or without, and return how it went.
+    """Generate the video, with or without the visible watermark, and return the result.
 
     Raises:
         MediaError: the portrait or the speech clip cannot be used.

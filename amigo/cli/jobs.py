@@ -1,4 +1,4 @@
-"""The verbs of the `amigo` command that talk to a running service."""
+"""The commands of `amigo` that use a running service."""
 
 from datetime import datetime
 from itertools import islice
@@ -85,7 +85,7 @@ def submit(
     metadata: Metadata = None,
     as_json: Json = False,
 ) -> None:
-    """Have a running service make videos."""
+    """Submit jobs to a running service and save their videos."""
     options: JobOptions = {
         "emotion": emotion,
         "intensity": intensity,
@@ -109,7 +109,7 @@ def submit(
 
 @app.command()
 def status(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
-    """Say where a job stands."""
+    """Show the state of a job."""
     with complaining(AmigoError), AmigoClient(service_url(url)) as client:
         job = client.get(job_id)
     if as_json:
@@ -126,7 +126,7 @@ def wait(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Follow a job until it ends; fail unless it has a video."""
+    """Wait for a job to end; fail unless it has a video."""
     with complaining(AmigoError), AmigoClient(service_url(url)) as client:
         with progress_bar(complaints) as bar:
             job = client.wait(job_id, lambda job: bar.show(describe(job), job.progress), timeout)
@@ -151,7 +151,7 @@ def list_jobs(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show your jobs, newest first."""
+    """List your jobs, newest first."""
     with complaining(AmigoError), AmigoClient(service_url(url)) as client:
         found = client.list(
             statuses=statuses or (),
@@ -170,7 +170,7 @@ def list_jobs(
 
 @app.command()
 def cancel(job_ids: JobIds, url: Url = None, as_json: Json = False) -> None:
-    """End jobs that are queued or processing."""
+    """Cancel jobs that are queued or processing."""
     with complaining(AmigoError), AmigoClient(service_url(url)) as client:
         for job_id in job_ids:
             job = client.cancel(job_id)
@@ -182,7 +182,7 @@ def cancel(job_ids: JobIds, url: Url = None, as_json: Json = False) -> None:
 
 @app.command()
 def delete(job_ids: JobIds, url: Url = None) -> None:
-    """Forget jobs, whatever their state, and delete their files."""
+    """Delete jobs in any state, along with their files."""
     with complaining(AmigoError), AmigoClient(service_url(url)) as client:
         for job_id in job_ids:
             client.delete(job_id)
@@ -199,7 +199,7 @@ def download(
     ] = None,
     url: Url = None,
 ) -> None:
-    """Save what a job made."""
+    """Download a job's results."""
     if not (output or poster or landmarks):
         raise typer.BadParameter("Say what to save: --output, --poster or --landmarks.")
     with complaining(AmigoError), AmigoClient(service_url(url)) as client:

@@ -1,4 +1,4 @@
-"""`amigo keys`: make, list and revoke API keys, wherever the system's Valkey can be reached."""
+"""`amigo keys`: create, list and revoke API keys of a system whose Valkey can be reached."""
 
 import os
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def create(
     jobs_a_day: Ceiling = 1000,
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
-    """Make a key and print its token, which is kept nowhere."""
+    """Create an API key and print its token, which is stored nowhere."""
     from jobs.valkey.api_keys import Allowance, KeyStore, Scope
 
     with _complaining():
@@ -68,7 +68,7 @@ def create(
 
 @app.command("list")
 def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Show every key, never a token."""
+    """List all API keys, without their tokens."""
     from jobs.valkey.api_keys import KeyStore
 
     with _complaining():
@@ -85,7 +85,7 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="The key's id, as the list shows it.")],
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
-    """Let a key open nothing from now on."""
+    """Revoke an API key."""
     from jobs.valkey.api_keys import KeyStore
 
     with _complaining():
@@ -114,7 +114,7 @@ def _archive(key: "ApiKey", settings: "Settings") -> None:
 
 
 def _local_settings(directory: Path) -> dict[str, str]:
-    """Return what leads to the system that runs here; nothing if the environment names another."""
+    """Return the environment of the system running here; empty if the environment gives another."""
     if "AMIGO_VALKEY_URL" in os.environ or not (directory / "standalone.json").exists():
         return {}
     from deploy.standalone.errors import DeployError

@@ -50,7 +50,7 @@ def serve(
     directory: Directory = DEFAULT_DIRECTORY,
     port: Annotated[int | None, typer.Option(help="Of the service; left out: a free one.")] = None,
 ) -> None:
-    """Run the whole system on this machine until it is interrupted."""
+    """Run the whole system on this machine until interrupted."""
     from deploy.standalone.errors import DeployError
     from deploy.standalone.system import serve
 
@@ -76,7 +76,7 @@ def generate(
         Path | None, typer.Option(help="Also save timings and the emotion over time as .json.")
     ] = None,
 ) -> None:
-    """Make a video in this process, without a service."""
+    """Generate a video in this process, without a service."""
     from amigo.cli.generation import generate
     from media.emotions import Emotion
     from media.errors import MediaError
@@ -107,7 +107,7 @@ def demo(
     output: Output = Path("out/demo.mp4"),
     directory: Directory = DEFAULT_DIRECTORY / "demo",
 ) -> None:
-    """Start the whole system, make the example video over HTTP, and stop the system."""
+    """Start the whole system, generate the example video over HTTP, and stop the system."""
     from amigo.cli.demonstration import demonstrate
     from deploy.standalone.errors import DeployError
 
@@ -128,7 +128,7 @@ def demo(
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine lacks and the command that provides it."""
+    """Check this machine's setup and print how to install what is missing."""
     from amigo.cli.doctor import examine
 
     findings = []

@@ -1,4 +1,4 @@
-"""Options that several verbs of the `amigo` command share."""
+"""Options shared by several commands of `amigo`."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ PriorityChoice = Annotated[Priority, typer.Option(help="Jobs of higher priority 
 
 
 def service_url(given: str | None, directory: Path = DEFAULT_DIRECTORY) -> str:
-    """Return the URL given, or where the system in this directory answers, or the usual one."""
+    """Return the given URL, that of the system running in this directory, or the default."""
     if given:
         return given
     try:
@@ -48,7 +48,7 @@ def parsed_metadata(pairs: list[str] | None) -> dict[str, str]:
     """Return the names and values of `NAME=VALUE` texts.
 
     Raises:
-        typer.BadParameter: one has no equals sign.
+        typer.BadParameter: there is no equals sign.
     """
     split = [pair.partition("=") for pair in pairs or []]
     for name, sign, _ in split:

@@ -14,17 +14,17 @@ from rich.text import Text
 
 from amigo.types import JobView
 
-# However narrow the terminal: a line cut short would lose what one looks for.
+# However narrow the terminal: cutting off lines would lose information.
 _wide = Console(width=250, highlight=False)
 
 
 def tell_json(job: JobView) -> None:
-    """Print all that the service says about a job, on one line."""
+    """Print the complete job as one line of JSON."""
     say(job.model_dump_json())
 
 
 def tell_video(path: object, job: JobView) -> None:
-    """Say where the video is and what was heard in the speech."""
+    """Print the path of the video and the detected emotion."""
     heard = f", heard {job.emotion.emotion}" if job.emotion else ""
     say(f"{path}: {job.duration or 0:.1f} s{heard}")
     for notice in job.notices:
@@ -38,7 +38,7 @@ def failure_sentence(job: JobView) -> str:
 
 
 def require_success(job: JobView) -> None:
-    """End with an error line unless the job has a video.
+    """Exit with an error message unless the job has a video.
 
     Raises:
         typer.Exit: with code 1.
@@ -49,7 +49,7 @@ def require_success(job: JobView) -> None:
 
 
 def tell_job(job: JobView) -> None:
-    """Print what there is to say about a job, a line for each thing."""
+    """Print a job, one line per property."""
     table = Table(box=None, show_header=False)
     for name, value in _facts(job):
         table.add_row(Text(name), Text(value))
@@ -57,7 +57,7 @@ def tell_job(job: JobView) -> None:
 
 
 def tell_jobs(jobs: Iterable[JobView]) -> None:
-    """Print jobs as a table, a line for each."""
+    """Print jobs as a table, one line per job."""
     table = Table("id", "status", "made", "seconds", "emotion", "failure", box=None)
     table.columns[3].justify = "right"
     for job in jobs:
@@ -73,7 +73,7 @@ def tell_jobs(jobs: Iterable[JobView]) -> None:
 
 
 def timings_table(timings: Mapping[str, float]) -> Table:
-    """Return the seconds by step, as a table."""
+    """Return the duration of each step as a table."""
     table = Table("step", "seconds", box=None)
     table.columns[1].justify = "right"
     for step, seconds in timings.items():
@@ -113,10 +113,10 @@ def _moment(moment: datetime) -> str:
 
 
 class Bar(Protocol):
-    """A bar as those see it who fill it."""
+    """A progress bar, for those that update it."""
 
     def show(self, doing: str, share: float) -> None:
-        """Name what is being done and fill the bar to `share`, 0 to 1."""
+        """Set the description and the share done, from 0 to 1."""
 
 
 class _RichBar:
@@ -130,9 +130,9 @@ class _RichBar:
 
 @contextmanager
 def progress_bars(console: Console) -> Iterator[Callable[[str], Bar]]:
-    """Give bars their names and show them while the context lasts.
+    """Show named progress bars within the context.
 
-    Where there is no terminal, only their last state is shown.
+    Without a terminal, only their last state is shown.
     """
     columns = (
         TextColumn("{task.fields[name]}", markup=False),
@@ -147,13 +147,13 @@ def progress_bars(console: Console) -> Iterator[Callable[[str], Bar]]:
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Bar]:
-    """Show one bar, without a name, while the context lasts."""
+    """Show one progress bar without a name within the context."""
     with progress_bars(console) as add:
         yield add("")
 
 
 def describe(job: JobView) -> str:
-    """Return what is being done for a job, in a few words."""
+    """Return a short description of a job's current step."""
     if job.status == "queued" and job.queue_position:
         return f"queued ({job.queue_position})"
     return job.stage or job.status
@@ -165,7 +165,7 @@ complaints = Console(stderr=True, highlight=False)
 
 @contextmanager
 def complaining(*errors: type[Exception]) -> Iterator[None]:
-    """Turn errors that a person can do something about into one line and exit code 1."""
+    """Turn errors that users can fix into one line and exit code 1."""
     caught: tuple[type[Exception], ...] = (OSError, *errors)
     try:
         yield
@@ -178,15 +178,15 @@ def complaining(*errors: type[Exception]) -> Iterator[None]:
 
 
 def say(sentence: str) -> None:
-    """Print a line as it is: no markup, no wrapping of paths and commands."""
+    """Print a line without markup and without wrapping paths and commands."""
     console.print(sentence, markup=False, soft_wrap=True)
 
 
 def remark(sentence: str) -> None:
-    """Say something that is not what was asked for, on stderr."""
+    """Print an additional message on stderr."""
     complaints.print(sentence, markup=False, soft_wrap=True)
 
 
 def complain(sentence: str) -> None:
-    """Say what went wrong, on stderr."""
+    """Print an error on stderr."""
     complaints.print(f"[red]Error:[/red] {escape(sentence)}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Where the two servers' programs are: in a wheel beside this Python, else on the system."""
+"""Locates both servers' programs: in a wheel of this Python, else on the system."""
 
 import shutil
 import sysconfig
@@ -9,7 +9,7 @@ from deploy.standalone.errors import ProgramMissing
 
 
 def find_valkey() -> Path:
-    """Return a Valkey server: the wheel's, else the system's, else a Redis.
+    """Return a Valkey server: from the wheel, else from the system, else a Redis server.
 
     Raises:
         ProgramMissing: there is none.
@@ -24,7 +24,7 @@ def find_valkey() -> Path:
 
 
 def find_weed() -> Path:
-    """Return SeaweedFS's one program, installed beside this Python or on the path.
+    """Return the SeaweedFS program, installed with this Python or on the path.
 
     Raises:
         ProgramMissing: there is none.

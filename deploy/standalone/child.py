@@ -1,4 +1,4 @@
-"""A program run as a child: its command, its log, how one knows it is ready, how it stops."""
+"""A program run as a child process: command, log, readiness, and how it stops."""
 
 import os
 import signal
@@ -18,18 +18,18 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Program:
-    """What to run and how to tell that it is up.
+    """What to run, and how to detect that it is ready.
 
     Attributes:
-        name: what a person calls it.
+        name: the name shown to users.
         command: the program and its arguments.
-        log: the file its output goes to; that of the run before lies beside it, as `.1`.
-        is_ready: a probe that answers within a second and raises nothing.
-        env: variables added to this process's own.
-        start_seconds: how long it may take to be ready.
-        stop_signal: what asks it to stop in good order.
-        stop_seconds: how long it may take to do so before it is killed.
-        litter: files it is known to leave behind, removed before it starts and once it ended.
+        log: the file for its output; the previous run's output has the suffix `.1`.
+        is_ready: a probe that returns within a second and raises nothing.
+        env: variables added to those of this process.
+        start_seconds: time limit for becoming ready.
+        stop_signal: the signal that asks it to stop.
+        stop_seconds: time limit for stopping, after which it is killed.
+        litter: files it may leave behind, removed before its start and after its end.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Program:
 
 
 class Child:
-    """A running program in a process group of its own, which dies with this process."""
+    """A running program in its own process group, which dies with this process."""
 
     def __init__(self, program: Program, guard: Guard | None = None) -> None:
         self.program = program
@@ -53,7 +53,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id, None before the start and after the end."""
+        """The process id; None before the start and after the end."""
         return self._process.pid if self._process else None
 
     @property
@@ -80,7 +80,7 @@ class Child:
         """Return whether the program, started `age` seconds ago, is ready.
 
         Raises:
-            StartFailed: it ended, or should have been ready by now.
+            StartFailed: it ended, or was not ready in time.
         """
         if self.program.is_ready():
             return True
@@ -92,7 +92,7 @@ class Child:
         return False
 
     def wait_ready(self) -> None:
-        """Return once the program is ready.
+        """Wait until the program is ready.
 
         Raises:
             StartFailed: it ended, or was not ready in time.
@@ -102,31 +102,31 @@ class Child:
             time.sleep(POLL_SECONDS)
 
     def how_it_ended(self) -> str:
-        """Return how the program ended, as the end of a sentence that its name begins."""
+        """Return how the program ended, as the rest of a sentence after its name."""
         code = self._process.poll() if self._process else None
         if code is not None and code < 0:
             return f"was ended by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal, without waiting for what it does."""
+        """Send the stop signal, without waiting."""
         if self._process is not None and self.is_running:
             self._process.send_signal(self.program.stop_signal)
 
     def await_end(self) -> None:
-        """Wait for a child that was asked to stop; kill it when its time is up."""
+        """Wait for a child that was asked to stop; kill it after its time limit."""
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self.program.stop_seconds)
         self.bury()
 
     def stop(self) -> None:
-        """Ask the program to stop, wait, and kill whatever is left of its process group."""
+        """Ask the program to stop, wait, and kill the rest of its process group."""
         self.ask_to_stop()
         self.await_end()
 
     def bury(self) -> None:
-        """Kill whatever is left of the process group and remove the program's litter."""
+        """Kill the rest of the process group and remove the program's leftover files."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -135,7 +135,7 @@ class Child:
         if self._guard:
             self._guard.forget(self._process.pid)
         self._clear_litter()
-        self._process = None  # its number may be another's from now on
+        self._process = None  # its number may be reused from now on
 
     def __enter__(self) -> Self:
         self.start()

@@ -1,9 +1,7 @@
-"""What can keep the system from running on this machine.
+"""Errors that keep the system from running on this machine.
 
-DeployError
-├── ProgramMissing    a program is not installed
-├── StartFailed       a program ended before it was ready, or took too long
-└── AlreadyRunning    another supervisor uses the same directory
+DeployError ├── ProgramMissing a program is not installed ├── StartFailed a program ended before it
+was ready, or was not ready in time └── AlreadyRunning another supervisor uses the same directory
 """
 
 from pathlib import Path
@@ -12,7 +10,7 @@ TAIL_LINES = 12
 
 
 class DeployError(Exception):
-    """Anything that keeps the system from running on this machine."""
+    """Base class of errors that keep the system from running on this machine."""
 
 
 class ProgramMissing(DeployError):
@@ -23,7 +21,7 @@ class ProgramMissing(DeployError):
 
 
 class StartFailed(DeployError):
-    """A program ended before it was ready, or took too long."""
+    """A program ended before it was ready, or was not ready in time."""
 
     def __init__(self, name: str, reason: str, log: Path) -> None:
         super().__init__(f"{name} {reason}. Last lines of {log}:\n{tail(log)}")

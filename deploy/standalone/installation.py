@@ -1,9 +1,8 @@
-"""One directory of the standalone system: its lock, its secrets, its ports, its status file.
+"""The directory of a standalone system: its lock, secrets, ports and status file.
 
-lock               held by the supervisor, and by its guard until nothing is left running
-installation.json  secrets and ports, mode 600, kept between runs
-standalone.json    where the system answers and who runs it, while it runs
-logs/ valkey/ seaweedfs/
+lock held by the supervisor, and by its guard until nothing is running any more installation.json
+secrets and ports, mode 600, kept between runs standalone.json the URL of the system and its
+supervisor, while it is running logs/ valkey/ seaweedfs/
 """
 
 import fcntl
@@ -57,18 +56,18 @@ class Ports(BaseModel):
 
     @property
     def are_free(self) -> bool:
-        """Whether nothing listens on any of them, nor where SeaweedFS serves gRPC."""
+        """Whether all of them are free, and also those that SeaweedFS uses for gRPC."""
         grpc = (port + GRPC_OFFSET for port in vars(self.seaweed).values())
         return all(is_free(port) for port in (*self.model_dump().values(), *grpc))
 
     @property
     def seaweed(self) -> SeaweedPorts:
-        """SeaweedFS's share of them."""
+        """The ports of SeaweedFS."""
         return SeaweedPorts(self.s3, self.filer, self.volume, self.master, self.admin)
 
 
 class Kept(BaseModel):
-    """What stays the same between runs."""
+    """Values kept between runs."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -93,21 +92,22 @@ class Kept(BaseModel):
 
 
 class Installation:
-    """A directory that one system at a time runs in."""
+    """A directory in which one system can run at a time."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.resolve()
 
     @contextmanager
     def locked(self) -> Iterator[int]:
-        """Hold the directory, as the descriptor given; whoever inherits that holds it too.
+        """Lock the directory, and yield the descriptor; processes that inherit it hold the lock
+        too.
 
         Raises:
-            AlreadyRunning: another system runs here.
+            AlreadyRunning: another system is running here.
             DeployError: the directory cannot be written.
         """
         try:
-            # Portraits and speech lie here.
+            # It contains portraits and speech.
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
@@ -119,10 +119,10 @@ class Installation:
             os.close(descriptor)
 
     def kept(self, service_port: int | None = None) -> Kept:
-        """Return the secrets and ports of the last run, ports that are taken by now replaced.
+        """Return the secrets and ports of the last run, replacing ports that are in use.
 
         Raises:
-            DeployError: the file is damaged, or the service port asked for is taken.
+            DeployError: the file is damaged, or the requested service port is in use.
         """
         path = self.directory / KEPT
         kept = self.read() if path.exists() else Kept.draw()
@@ -143,7 +143,7 @@ class Installation:
         """Return the secrets and ports of the last run.
 
         Raises:
-            DeployError: the file is damaged, or nothing has run here.
+            DeployError: the file is damaged, or no system has been started here.
         """
         path = self.directory / KEPT
         try:
@@ -156,11 +156,11 @@ class Installation:
             ) from error
 
     def write_status(self, status: dict[str, object]) -> None:
-        """Tell other programs where the system answers and who runs it."""
+        """Publish the URL and the supervisor of the running system."""
         write_private(self.directory / STATUS, json.dumps(status, indent=2))
 
     def clear_status(self) -> None:
-        """Tell other programs that nothing runs here."""
+        """Publish that no system is running here."""
         (self.directory / STATUS).unlink(missing_ok=True)
 
     def _take(self, descriptor: int) -> None:
@@ -188,5 +188,5 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True  # it is another user's
+        return True  # it belongs to another user
     return True

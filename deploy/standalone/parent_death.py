@@ -1,13 +1,13 @@
-"""Makes programs die with the process that started them, however it ends.
+"""Makes programs die with the process that started them, whatever ends it.
 
-Two small programs, run by file name so that they start in a few milliseconds:
+Two small programs, run by file name so that they start within milliseconds:
 
-    lifeline.py run PARENT COMMAND...   becomes COMMAND, killed by Linux when PARENT is gone
-    lifeline.py guard                   kills the process groups it was told of when its input ends
+    lifeline.py run PARENT COMMAND...   becomes COMMAND, killed by Linux when PARENT dies
+    lifeline.py guard                   kills the registered process groups when its input ends
 
-The first covers a program from its first instruction, on Linux only. The second also covers what
-the program started itself, on every POSIX system: its input is a pipe that only the supervisor
-holds open, so that even a SIGKILL of the supervisor ends it.
+The first protects a program from its first instruction on, on Linux only. The second also covers
+the program's own children, on every POSIX system: its input is a pipe that only the supervisor
+holds open, so that even a SIGKILL of the supervisor closes it.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 def tied_to_me(command: Iterable[str]) -> list[str]:
     """Return the command that runs `command` and dies with this process (on Linux).
 
-    Linux watches the thread that starts the command, not the process: start it in a thread that
-    lives as long as the command should.
+    Linux monitors the thread that starts the command, not the process: start it in a thread that
+    lives as long as the command.
     """
     return [*_this_file(), "run", str(os.getpid()), *command]
 
 
 class Guard:
-    """A process that outlives this one for a moment, to kill what it left behind.
+    """A process that outlives this one briefly, to kill what it left behind.
 
     It inherits the descriptors in `keep_open`, so that a lock on them is held until it is done.
     """
@@ -48,15 +48,15 @@ class Guard:
         )
 
     def watch(self, group: int) -> None:
-        """Kill this process group should this process die."""
+        """Kill this process group if this process dies."""
         self._tell(group)
 
     def forget(self, group: int) -> None:
-        """Leave this process group alone: it ended."""
+        """Stop monitoring a process group that has ended."""
         self._tell(-group)
 
     def close(self) -> None:
-        """Kill every group still watched and end."""
+        """Kill all registered groups and exit."""
         self._process.communicate()
 
     def __enter__(self) -> Self:
@@ -67,7 +67,7 @@ class Guard:
 
     def _tell(self, group: int) -> None:
         assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
-        with contextlib.suppress(BrokenPipeError):  # someone killed the guard: `run` still holds
+        with contextlib.suppress(BrokenPipeError):  # the guard was killed: `run` still protects
             self._process.stdin.write(f"{group}\n".encode())
 
 
@@ -76,12 +76,12 @@ def _this_file() -> list[str]:
 
 
 def run(parent: int, command: list[str]) -> None:
-    """Become `command`, to be killed when `parent` is gone."""
+    """Become `command`, killed when `parent` dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before we could ask
+    if os.getppid() != parent:  # the parent died before the request
         sys.exit(1)
-    # A shell's background jobs ignore these, and what is ignored stays so in whoever they start.
+    # A shell's background jobs ignore these signals, and children inherit that.
     for stopping in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(stopping, signal.SIG_DFL)
     try:
@@ -91,7 +91,7 @@ def run(parent: int, command: list[str]) -> None:
 
 
 def guard(lines: Iterable[str]) -> None:
-    """Kill the groups named and not forgotten when the lines end."""
+    """Kill the registered groups when the input ends."""
     for caught in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(caught, signal.SIG_IGN)
     groups: set[int] = set()

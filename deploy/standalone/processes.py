@@ -1,6 +1,6 @@
-"""The two stores the system stands on, as they are started on one machine.
+"""The two stores of the standalone system.
 
-Both listen on loopback alone, ask for a secret, and keep their data over any kind of end.
+Both listen on loopback only, require a secret, and keep their data however they end.
 """
 
 import json
@@ -25,16 +25,16 @@ from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
 
 LOOPBACK = "127.0.0.1"
-GRPC_OFFSET = 10_000  # SeaweedFS serves gRPC this far above each port
+GRPC_OFFSET = 10_000  # SeaweedFS serves gRPC at this offset from each port
 PORT_RANGE = range(10_240, 20_240)  # so that port + offset stays below Linux's ephemeral ports
 PROBE_SECONDS = 1.0
 
 
 def free_ports(count: int) -> list[int]:
-    """Return loopback ports, all different, free now and free again `GRPC_OFFSET` above.
+    """Return distinct loopback ports that are free, also at `GRPC_OFFSET` above.
 
     Raises:
-        OSError: too few were free.
+        OSError: too few ports are free.
     """
     drawn = random.sample(PORT_RANGE, len(PORT_RANGE))
     free = (port for port in drawn if is_free(port) and is_free(port + GRPC_OFFSET))
@@ -62,31 +62,31 @@ def is_free(port: int) -> bool:
 
 @dataclass(frozen=True)
 class ValkeyServer:
-    """Valkey on a loopback port behind a password, every write on disk before it is answered.
+    """Valkey on a loopback port with a password; every write reaches the disk before the response.
 
-    The password goes through a configuration file of mode 600: arguments are for all to read.
+    The password is in a configuration file of mode 600, because all users can read arguments.
     """
 
     directory: Path
     port: int = field(default_factory=free_port)
-    # For tests on loopback; the standalone system draws one.
+    # For tests on loopback; the standalone system generates one.
     password: str = field(default="development", repr=False)
 
     @property
     def url(self) -> str:
-        """The address for redis-py and for Celery, password included."""
+        """The URL for redis-py and Celery, including the password."""
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead `jobs.settings.Settings` here."""
+        """The variables with which `jobs.settings.Settings` uses this server."""
         return {"AMIGO_VALKEY_URL": self.url}
 
     def program(self) -> Program:
-        """Return the program, its directory and configuration laid out.
+        """Return the program, after creating its directory and configuration.
 
         Raises:
-            ProgramMissing: no Valkey or Redis is installed.
+            ProgramMissing: neither Valkey nor Redis is installed.
         """
         binary = find_valkey()
         config = self.directory / "valkey.conf"
@@ -99,7 +99,7 @@ class ValkeyServer:
         )
 
     def is_ready(self) -> bool:
-        """Return whether the server answers and has loaded its data."""
+        """Return whether the server responds and has loaded its data."""
         try:
             with redis.Redis.from_url(self.url, socket_timeout=PROBE_SECONDS) as client:
                 return bool(client.ping())
@@ -123,7 +123,7 @@ class ValkeyServer:
 
 @dataclass(frozen=True)
 class SeaweedPorts:
-    """The five ports SeaweedFS listens on, its S3 interface the one that clients use."""
+    """The five ports of SeaweedFS, including its S3 port for clients."""
 
     s3: int
     filer: int
@@ -138,7 +138,7 @@ class SeaweedPorts:
 
     @property
     def sockets(self) -> tuple[Path, ...]:
-        """The unix sockets SeaweedFS opens beside the ports and leaves behind when killed."""
+        """The Unix sockets that SeaweedFS opens next to its ports and leaves behind when killed."""
         grpc = (
             Path(f"/tmp/seaweedfs-{part}-grpc-{port + GRPC_OFFSET}.sock")  # noqa: S108
             for part, port in vars(self).items()
@@ -168,7 +168,7 @@ class SeaweedServer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead `jobs.settings.Settings` here."""
+        """The variables with which `jobs.settings.Settings` uses this server."""
         return {
             "AMIGO_S3_ENDPOINT_URL": self.url,
             "AMIGO_S3_REGION": self.region,
@@ -178,7 +178,7 @@ class SeaweedServer:
         }
 
     def program(self) -> Program:
-        """Return the program, its directory and identities laid out.
+        """Return the program, after creating its directory and identities.
 
         Raises:
             ProgramMissing: SeaweedFS is not installed.
@@ -197,7 +197,7 @@ class SeaweedServer:
         )
 
     def is_ready(self) -> bool:
-        """Return whether the server is healthy and an object can be put and deleted."""
+        """Return whether the server is healthy and objects can be written and deleted."""
         try:
             healthy = httpx.get(f"{self.url}/healthz", timeout=PROBE_SECONDS).is_success
         except httpx.TransportError:
@@ -247,7 +247,7 @@ class SeaweedServer:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
+    """Write a file that only its owner can read, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Keeps programs running: starts them in order, revives the ones that die, stops them in order."""
+"""Supervises programs: starts them in order, restarts those that die, stops them in order."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,13 +8,13 @@ from deploy.standalone.child import POLL_SECONDS, Child, Program
 from deploy.standalone.errors import StartFailed
 from deploy.standalone.parent_death import Guard
 
-FIRST_DELAY = 0.5  # seconds before a program that died is started again
+FIRST_DELAY = 0.5  # seconds before a dead program is restarted
 LONGEST_DELAY = 30.0
-STABLE_SECONDS = 60.0  # up for so long, a program is forgiven its earlier deaths
+STABLE_SECONDS = 60.0  # uptime after which earlier deaths are forgotten
 
 
 class Ward:
-    """One program under supervision: its child, its deaths, when it is due to start again."""
+    """A supervised program: its child, its restarts, and when it is due to start again."""
 
     def __init__(self, program: Program, guard: Guard, say: Callable[[str], None]) -> None:
         self.program = program
@@ -22,7 +22,7 @@ class Ward:
         self.is_ready = False
         self.restarts = 0
         self._say = say
-        self._deaths = 0  # in a row
+        self._deaths = 0  # consecutive
         self._started = 0.0
         self._due: float | None = None
 
@@ -34,7 +34,7 @@ class Ward:
         self._due = None
 
     def check(self) -> None:
-        """Note whether the program is ready by now, and say so once.
+        """Check whether the program has become ready, and report it once.
 
         Raises:
             StartFailed: it ended, or was not ready in time.
@@ -46,7 +46,7 @@ class Ward:
             self._say(f"  {self.program.name:<13} ready after {self._age:4.1f} s")
 
     def tend(self) -> bool:
-        """Do what the program needs now: return whether anything changed."""
+        """Do what the program needs now; return whether anything changed."""
         if self._due is not None:
             return self._revive()
         if not self.child.is_running:
@@ -84,10 +84,10 @@ class Ward:
 
 
 class Supervisor:
-    """Keeps tiers of programs running; a tier starts once the one before it is ready.
+    """Keeps tiers of programs running; a tier starts once the previous one is ready.
 
-    One thread starts, watches and stops all children: Linux ends a child with the thread that
-    started it, so that thread must live as long as they do.
+    One thread starts, monitors and stops all children: Linux kills a child when the thread that
+    started it ends, so that thread must live as long as the children.
     """
 
     def __init__(
@@ -101,21 +101,22 @@ class Supervisor:
         self._on_change = on_change
         self._settled = Event()
         self._stopping = Event()
-        # Not Thread.join: interrupted by a signal, Python 3.11 takes the thread for ended.
+        # Not Thread.join: if interrupted by a signal, Python 3.11 assumes that the thread has
+        # ended.
         self._ended = Event()
         self._error: Exception | None = None
         self._thread = Thread(target=self._run, name="supervisor", daemon=True)
 
     @property
     def wards(self) -> list[Ward]:
-        """Every program, in the order they start."""
+        """All programs, in the order of their start."""
         return [ward for tier in self._tiers for ward in tier]
 
     def start(self) -> None:
-        """Return once every program is ready.
+        """Wait until all programs are ready.
 
         Raises:
-            StartFailed: one cannot start; all the others have been stopped again.
+            StartFailed: a program cannot start; all others have been stopped again.
         """
         self._thread.start()
         self._settled.wait()
@@ -123,16 +124,16 @@ class Supervisor:
             raise self._error
 
     def stop(self) -> None:
-        """Stop all programs, the tier that started last first."""
+        """Stop all programs, those of the last tier first."""
         self._stopping.set()
         if self._thread.ident:
             self._ended.wait()
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long at most; return whether the supervisor still runs.
+        """Wait for up to the given time; return whether the supervisor is still running.
 
         Raises:
-            Exception: what ended the supervisor, where that was not `stop`.
+            Exception: the error that ended the supervisor, unless it was `stop`.
         """
         self._ended.wait(seconds)
         if self._error:

@@ -1,11 +1,11 @@
-"""The whole system on one machine: both stores, the service, a worker, housekeeping, webhooks.
+"""The whole system on one machine: both stores, the service, a worker, reconciler, webhooks.
 
     Standalone ──supervises──► Valkey, SeaweedFS ──ready──► service, worker,
                                                                  housekeeping, webhooks
 
-Everything listens on loopback alone and lives in one directory. The programs are those of the
-cluster; only the addresses differ. On Linux nothing outlives the supervisor, whatever ends it; on
-other systems that holds unless its guard is killed along with it.
+Everything listens on loopback only and uses one directory. The programs are those of the cluster;
+only the addresses differ. On Linux, nothing outlives the supervisor, whatever ends it; on other
+systems, this holds unless its guard is killed too.
 """
 
 import os
@@ -29,12 +29,12 @@ from workers.synthesis.run_directory import RunDirectory
 
 DEFAULT_DIRECTORY = Path("var")
 WORKER_START_SECONDS = 120.0  # a cold disk, all weights
-SHUTDOWN_SECONDS = 5  # a person waits: the job goes on in the next run instead
-WORKER_STOP_SECONDS = 30.0  # a job that does not heed is let go only some seconds later
+SHUTDOWN_SECONDS = 5  # users are waiting: the job continues in the next run instead
+WORKER_STOP_SECONDS = 30.0  # a job that ignores the request is released some seconds later
 
 
 class Standalone:
-    """A running system; `with Standalone(directory) as system:` starts it and stops it again."""
+    """A running system; `with Standalone(directory) as system:` starts and stops it."""
 
     def __init__(
         self,
@@ -53,19 +53,19 @@ class Standalone:
 
     @property
     def url(self) -> str:
-        """Where the service answers, without a slash at the end."""
+        """The URL of the service, without a trailing slash."""
         return f"http://{LOOPBACK}:{self._ports.service}"
 
     @property
     def wards(self) -> Sequence[Ward]:
-        """The programs, in the order they start."""
+        """The programs, in the order of their start."""
         return self._supervisor.wards
 
     def start(self) -> None:
-        """Return once every program is ready.
+        """Wait until all programs are ready.
 
         Raises:
-            DeployError: something keeps it from running; all that was started has been stopped.
+            DeployError: the system cannot run; everything has been stopped.
         """
         with ExitStack() as stack:
             lock = stack.enter_context(self._installation.locked())
@@ -79,14 +79,14 @@ class Standalone:
             self._stack = stack.pop_all()
 
     def stop(self) -> None:
-        """Stop every program: the worker first, the stores last."""
+        """Stop all programs: the worker first, the stores last."""
         self._stack.close()
 
     def wait(self) -> None:
-        """Return only when the system ended; interrupt it to stop.
+        """Wait until the system ends; interrupt it to stop.
 
         Raises:
-            Exception: what ended it.
+            Exception: the error that ended it.
         """
         while self._supervisor.wait(1.0):
             pass
@@ -99,7 +99,7 @@ class Standalone:
         self.stop()
 
     def _stop_programs(self) -> None:
-        """Stop in good order; interrupted anywhere in here, the guard kills what is left."""
+        """Stop in order; if this is interrupted, the guard kills the rest."""
         self._say("Stopping.")
         self._supervisor.stop()
 
@@ -165,7 +165,7 @@ class Standalone:
         )
 
     def _talkative(self, name: str, module: str, environment: dict[str, str]) -> Program:
-        """Return the program of a module of `workers` that tells when it begins."""
+        """Return the program of a module in `workers` that logs when it is ready."""
         log = self._log(name)
         return Program(
             name=name,
@@ -208,10 +208,10 @@ def stores(directory: Path, kept: Kept) -> tuple[ValkeyServer, SeaweedServer]:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Return the variables that lead another program to the system that runs in a directory.
+    """Return the variables with which another program uses the system in a directory.
 
     Raises:
-        DeployError: nothing has run there.
+        DeployError: no system has been started there.
     """
     installation = Installation(directory)
     kept = installation.read()
@@ -221,7 +221,7 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 def answers(url: str) -> bool:
-    """Return whether a GET is answered with success within a second."""
+    """Return whether a GET succeeds within a second."""
     try:
         return httpx.get(url, timeout=PROBE_SECONDS).is_success
     except httpx.TransportError:
@@ -237,7 +237,7 @@ def serve(
     """Run the system until SIGINT, SIGTERM or SIGHUP; a second signal ends it at once.
 
     Raises:
-        DeployError: something keeps it from running.
+        DeployError: the system cannot run.
     """
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)

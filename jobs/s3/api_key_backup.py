@@ -1,6 +1,6 @@
-"""Copies of the API keys in the object store, for the day that Valkey loses its data.
+"""Backups of the API keys in the object store, in case Valkey loses its data.
 
-keys/{id}.json    a key as Valkey holds it: the digest of its token, never the token
+keys/{id}.json an API key as stored in Valkey: the digest of its token, never the token
 """
 
 import logging
@@ -16,26 +16,26 @@ KEYS_PREFIX = "keys/"
 
 
 def copy_key(key_id: str) -> str:
-    """Return the key of an API key's copy in the object store."""
+    """Return the object key of an API key's backup."""
     return f"{KEYS_PREFIX}{key_id}.json"
 
 
 class KeyArchive:
-    """Keeps a copy of every key; every method may raise Unavailable."""
+    """The backups of all API keys. Every method may raise Unavailable."""
 
     def __init__(self, keys: KeyStore, storage: ObjectStorage) -> None:
         self._keys = keys
         self._storage = storage
 
     def save(self, key: ApiKey) -> None:
-        """Write a key's copy, in place of an older one."""
+        """Write an API key's backup, replacing an older one."""
         self._storage.put(copy_key(key.id), key.model_dump_json().encode(), "application/json")
 
     def reconcile(self) -> int:
-        """Bring back the keys that the store lost, and copy those that have no copy as they are.
+        """Restore API keys missing from the store, and back up those that have no backup.
 
         Returns:
-            How many keys came back.
+            The number of restored API keys.
         """
         copies = {copy.key: copy.modified_at for copy in self._storage.objects(KEYS_PREFIX)}
         known = {copy_key(key.id): key for key in self._keys.all()}

@@ -1,7 +1,7 @@
-"""Files that callers upload ahead of their jobs, straight into the object store.
+"""Files that callers upload straight into the object store, for use in later jobs.
 
-assets/{tenant}/{id}/asset.json      the asset as it was announced
-assets/{tenant}/{id}/{kind}          the file, once it is uploaded
+assets/{tenant}/{id}/asset.json the registered asset assets/{tenant}/{id}/{kind} the file, once it
+is uploaded
 """
 
 import secrets
@@ -19,21 +19,21 @@ from jobs.s3.object_store import ObjectStorage, PresignedPut
 ASSETS_PREFIX = "assets/"
 
 KEPT = timedelta(hours=24)
-"""How long an asset can be used for jobs, from its announcement on."""
+"""How long jobs can refer to an asset after its registration."""
 
 UPLOAD_SECONDS = 3600
-"""How long its upload may begin, from the announcement on."""
+"""How long after its registration the upload may start."""
 
 
 class AssetKind(StrEnum):
-    """What an asset can be used as."""
+    """The input for which an asset can be used."""
 
     PORTRAIT = "portrait"
     AUDIO = "audio"
 
 
 class Asset(Value):
-    """A file that its caller announced, uploaded or not."""
+    """A registered file, uploaded or not."""
 
     id: str
     tenant: str
@@ -44,7 +44,7 @@ class Asset(Value):
 
     @classmethod
     def create(cls, tenant: str, kind: AssetKind, size: int, content_type: str) -> Self:
-        """Return a new asset with an id nobody can guess."""
+        """Return a new asset with an unguessable id."""
         return cls(
             id=f"asset_{secrets.token_urlsafe(16)}",
             tenant=tenant,
@@ -56,38 +56,40 @@ class Asset(Value):
 
     @property
     def key(self) -> str:
-        """The key of the file."""
+        """The object key of the file."""
         return asset_key(self.tenant, self.id, self.kind)
 
     @property
     def expires_at(self) -> datetime:
-        """When it can no longer be used; it is deleted soon after."""
+        """Time after which the asset can no longer be used; it is deleted soon after."""
         return self.created_at + KEPT
 
 
 def asset_prefix(tenant: str, asset_id: str) -> str:
-    """Return the prefix of all that is kept of an asset."""
+    """Return the prefix of all objects of an asset."""
     return f"{ASSETS_PREFIX}{tenant}/{asset_id}/"
 
 
 def asset_key(tenant: str, asset_id: str, kind: AssetKind) -> str:
-    """Return the key under which an asset's file is uploaded."""
+    """Return the object key to which an asset's file is uploaded."""
     return f"{asset_prefix(tenant, asset_id)}{kind}"
 
 
 def record_key(tenant: str, asset_id: str) -> str:
-    """Return the key of the asset as it was announced, as JSON."""
+    """Return the object key of the registered asset, stored as JSON."""
     return f"{asset_prefix(tenant, asset_id)}asset.json"
 
 
 class Assets:
-    """The assets in an object store; every method may raise StorageUnavailable."""
+    """The assets in an object store. Every method may raise StorageUnavailable."""
 
     def __init__(self, storage: ObjectStorage) -> None:
         self._storage = storage
 
     def announce(self, asset: Asset) -> PresignedPut:
-        """Record an asset; return the one request that uploads it, of just its size and type."""
+        """Record an asset and return the request that uploads it, valid only for its exact size and
+        type.
+        """
         record = asset.model_dump_json().encode()
         self._storage.put(record_key(asset.tenant, asset.id), record, "application/json")
         return self._storage.presigned_put(
@@ -95,10 +97,10 @@ class Assets:
         )
 
     def find(self, tenant: str, asset_id: str, kind: AssetKind) -> Asset:
-        """Return a tenant's asset of one kind, uploaded or not.
+        """Return a tenant's asset of the given kind, uploaded or not.
 
         Raises:
-            AssetNotFound: the tenant has none of this id and kind, or it has expired.
+            AssetNotFound: the tenant has no asset of this id and kind, or it has expired.
         """
         if _is_id(asset_id):
             with suppress(ObjectNotFound):
@@ -111,11 +113,11 @@ class Assets:
     def read(self, tenant: str, asset_id: str, kind: AssetKind) -> bytes:
         """Return the file of a tenant's asset.
 
-        What was read is what may be checked and kept: the caller can upload another meanwhile.
+        Check and store the returned bytes only: the caller can replace the upload at any time.
 
         Raises:
-            AssetNotFound: the tenant has none of this id and kind, or it has expired.
-            AssetNotUploaded: it was announced, but there is no file yet.
+            AssetNotFound: the tenant has no asset of this id and kind, or it has expired.
+            AssetNotUploaded: the asset is registered, but its file has not been uploaded.
         """
         asset = self.find(tenant, asset_id, kind)
         try:
@@ -126,7 +128,7 @@ class Assets:
             ) from error
 
     def sweep(self, now: datetime) -> int:
-        """Delete the assets that have expired; return how many."""
+        """Delete expired assets and return their number."""
         expired = [
             item.key
             for item in self._storage.objects(ASSETS_PREFIX)
@@ -139,5 +141,5 @@ class Assets:
 
 
 def _is_id(text: str) -> bool:
-    # It becomes part of a key, where a slash would lead elsewhere.
+    # The id becomes part of an object key, where a slash would change the path.
     return text.isascii() and text.replace("_", "").replace("-", "").isalnum()

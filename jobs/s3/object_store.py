@@ -1,10 +1,8 @@
-"""Where a job's files lie: the key layout and an S3 bucket.
+"""A job's files: the key layout and an S3 bucket.
 
-jobs/{id}/inputs/portrait            deleted once the job has ended
-jobs/{id}/inputs/audio
-jobs/{id}/inputs/request.json        the journal entry: the job as it was queued
-jobs/{id}/attempts/{n}/video.mp4     kept for the attempt that won
-jobs/{id}/attempts/{n}/poster.jpg
+jobs/{id}/inputs/portrait deleted once the job has ended jobs/{id}/inputs/audio
+jobs/{id}/inputs/request.json the journal entry: the job as it was queued
+jobs/{id}/attempts/{n}/video.mp4 kept for the winning attempt jobs/{id}/attempts/{n}/poster.jpg
 jobs/{id}/attempts/{n}/landmarks.npz
 """
 
@@ -31,18 +29,18 @@ if TYPE_CHECKING:
 
 JOBS_PREFIX = "jobs/"
 CHUNK_SIZE = 256 * 1024
-"""Bytes read from the object store at a time."""
+"""Chunk size for reading from the object store, in bytes."""
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
 def job_prefix(job_id: str) -> str:
-    """Return the prefix of every object of a job."""
+    """Return the prefix of all objects of a job."""
     return f"{JOBS_PREFIX}{job_id}/"
 
 
 def inputs_prefix(job_id: str) -> str:
-    """Return the prefix of what the caller gave: portrait, audio and request."""
+    """Return the prefix of a job's inputs: portrait, audio and request."""
     return f"{job_prefix(job_id)}inputs/"
 
 
@@ -62,33 +60,33 @@ def request_key(job_id: str) -> str:
 
 
 def job_of(key: str) -> str:
-    """Return the id of the job that an object under `JOBS_PREFIX` belongs to."""
+    """Return the id of the job to which an object under `JOBS_PREFIX` belongs."""
     return key.removeprefix(JOBS_PREFIX).partition("/")[0]
 
 
 def attempt_prefix(job_id: str, attempt: int) -> str:
-    """Return the prefix of what one attempt made."""
+    """Return the prefix of one attempt's results."""
     return f"{job_prefix(job_id)}attempts/{attempt}/"
 
 
 def video_key(job_id: str, attempt: int) -> str:
-    """Return the key of the video that one attempt made."""
+    """Return the key of one attempt's video."""
     return f"{attempt_prefix(job_id, attempt)}video.mp4"
 
 
 def poster_key(job_id: str, attempt: int) -> str:
-    """Return the key of one picture of that video."""
+    """Return the key of one attempt's poster."""
     return f"{attempt_prefix(job_id, attempt)}poster.jpg"
 
 
 def landmarks_key(job_id: str, attempt: int) -> str:
-    """Return the key of the landmarks of that video's frames."""
+    """Return the key of one attempt's landmarks."""
     return f"{attempt_prefix(job_id, attempt)}landmarks.npz"
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as a listing shows it."""
+    """An object in a listing."""
 
     key: str
     size: int
@@ -97,7 +95,7 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class PresignedPut:
-    """A request that anyone may make to upload one object; the headers are part of it."""
+    """A presigned request to upload one object; the signature covers the headers."""
 
     url: str
     headers: dict[str, str]
@@ -105,7 +103,7 @@ class PresignedPut:
 
 
 class ObjectStorage:
-    """An S3 bucket; every method may raise StorageUnavailable. Threads may share one."""
+    """An S3 bucket. Every method may raise StorageUnavailable. Safe to share between threads."""
 
     def __init__(
         self, client: "S3Client", bucket: str, public_client: "S3Client | None" = None
@@ -117,7 +115,7 @@ class ObjectStorage:
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Return the storage that the settings name; nothing is sent yet."""
+        """Return the storage given by the settings, without connecting."""
         public_url = settings.s3_public_endpoint_url
         return cls(
             _create_client(settings, settings.s3_endpoint_url),
@@ -126,7 +124,7 @@ class ObjectStorage:
         )
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> None:
-        """Store bytes or a file under a key, in place of what was there."""
+        """Store bytes or a file under a key, replacing an existing object."""
         with _translated_errors(key):
             if isinstance(data, Path):
                 self._client.upload_file(
@@ -142,10 +140,10 @@ class ObjectStorage:
                 )
 
     def get(self, key: str) -> bytes:
-        """Return the whole object.
+        """Return the complete object.
 
         Raises:
-            ObjectNotFound: nothing lies under the key.
+            ObjectNotFound: there is no object with this key.
         """
         with _translated_errors(key):
             return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
@@ -154,7 +152,7 @@ class ObjectStorage:
         """Write the object to a file.
 
         Raises:
-            ObjectNotFound: nothing lies under the key.
+            ObjectNotFound: there is no object with this key.
         """
         with _translated_errors(key):
             self._client.download_file(self._bucket, key, str(path), Config=_TRANSFER)
@@ -163,16 +161,16 @@ class ObjectStorage:
         """Return the object's size in bytes.
 
         Raises:
-            ObjectNotFound: nothing lies under the key.
+            ObjectNotFound: there is no object with this key.
         """
         with _translated_errors(key):
             return self._client.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
 
     def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Return the bytes from `start` to `end`, both included as in an HTTP range, in chunks.
+        """Return the bytes from `start` to `end` inclusive, as in an HTTP range, in chunks.
 
         Raises:
-            ObjectNotFound: nothing lies under the key; raised here, not at the first chunk.
+            ObjectNotFound: there is no object with this key; raised here, not at the first chunk.
         """
         last = "" if end is None else str(end)
         with _translated_errors(key):
@@ -187,16 +185,16 @@ class ObjectStorage:
         return chunks()
 
     def objects(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield every object under a prefix, in the order of the keys."""
+        """Yield all objects under a prefix, ordered by key."""
         with _translated_errors(prefix):
             for page in self._pages(prefix):
                 for item in page.get("Contents", []):
                     yield StoredObject(item["Key"], item["Size"], item["LastModified"])
 
     def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
-        """Delete every object under a prefix, but those under `keep`; none there is no error.
+        """Delete all objects under a prefix, except those under `keep`; none is not an error.
 
-        Journal entries go first: a job that is half deleted must not be restored.
+        Journal entries go first, because a half-deleted job must not be restored.
 
         Raises:
             ValueError: a prefix does not end with a slash.
@@ -213,7 +211,7 @@ class ObjectStorage:
                 self._delete([key for key in keys if key not in entries])
 
     def abort_uploads(self, before: datetime) -> int:
-        """Give up the uploads in parts that began before then and never ended; return how many."""
+        """Abort incomplete multipart uploads started before the given time; return their number."""
         with _translated_errors(self._bucket):
             pages = self._client.get_paginator("list_multipart_uploads")
             begun = [
@@ -236,9 +234,9 @@ class ObjectStorage:
         content_type: str = "application/octet-stream",
         disposition: str = "attachment",
     ) -> str:
-        """Return a URL that lets anyone read the object for so many seconds.
+        """Return a URL that lets anyone read the object for the given number of seconds.
 
-        The answer calls itself what `content_type` and `disposition` say, headers of HTTP.
+        The response has the HTTP headers `content_type` and `disposition`.
         """
         with _translated_errors(key):
             return self._public_client.generate_presigned_url(
@@ -253,10 +251,10 @@ class ObjectStorage:
             )
 
     def presigned_put(self, key: str, size: int, content_type: str, seconds: int) -> PresignedPut:
-        """Return the request that lets anyone upload the object within so many seconds.
+        """Return the request that lets anyone upload the object within the given number of seconds.
 
-        The signature covers both headers: a body of another size, or of a type that the request
-        calls otherwise, is refused by the object store.
+        The signature covers both headers: the object store rejects a body of another size, or a
+        request with another content type.
         """
         with _translated_errors(key):
             url = self._public_client.generate_presigned_url(
@@ -272,7 +270,7 @@ class ObjectStorage:
         return PresignedPut(url, {"Content-Length": str(size), "Content-Type": content_type})
 
     def ping(self) -> None:
-        """Return when the bucket can be reached."""
+        """Return if the bucket can be reached."""
         try:
             with _translated_errors(self._bucket):
                 self._client.head_bucket(Bucket=self._bucket)
@@ -294,7 +292,7 @@ class ObjectStorage:
             raise StorageUnavailable(f"{error.get('Key')} was not deleted: {error.get('Message')}")
 
 
-# One thread a transfer: a worker's spare threads belong to the decoder and the encoder.
+# One thread per transfer: a worker's spare threads belong to the decoder and the encoder.
 _TRANSFER = TransferConfig(use_threads=False)
 
 
@@ -312,7 +310,7 @@ def _create_client(settings: Settings, endpoint_url: str) -> "S3Client":
             signature_version="s3v4",
             # Bucket names as host names need a DNS entry each, which few S3 servers have.
             s3={"addressing_style": "path"},
-            # The newer default checksum trailers are unknown to many S3 servers.
+            # Many S3 servers do not support the newer default checksum trailers.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             max_pool_connections=32,

@@ -1,10 +1,9 @@
-"""API keys: who they speak for, what they may do, and the store that knows them.
+"""API keys: their tenants, scopes and limits, and the store that holds them.
 
-    amigo:keys    hash: each key by its id, as JSON, with the digest of its token
+    amigo:keys    hash: each API key by its id, as JSON, with the digest of its token
 
-A token is `amigo_{id}_{secret}`. It is shown once, when it is made, and kept nowhere: the store
-holds its HMAC-SHA256 under a secret of the service's own, so that neither the store nor a copy of
-it lets anyone in.
+A token is `amigo_{id}_{secret}`. It is shown once on creation and stored nowhere. The store holds
+its HMAC-SHA256 under a secret of the service, so neither the store nor a copy of it grants access.
 """
 
 import hashlib
@@ -27,25 +26,25 @@ from jobs.valkey.connection import clock_time, connect, read_clock, transact, tr
 KEYS = "amigo:keys"
 
 LOCAL_TENANT = "local"
-"""Who owns the jobs of a system that asks for no key."""
+"""Tenant of all jobs in a system without API keys."""
 
 _TOKEN = re.compile(r"amigo_([0-9a-f]{16})_[A-Za-z0-9_-]{43}", re.ASCII)
 _NO_DIGEST = "0" * 64
 
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Ceiling = Annotated[int, Field(gt=0)] | None
-"""A number that is not exceeded; None: no end."""
+"""Upper limit; None means unlimited."""
 
 
 class Scope(StrEnum):
-    """What a key may do with its tenant's jobs."""
+    """Permissions of an API key on its tenant's jobs."""
 
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
 
 
 class Allowance(Value):
-    """How much a key may do."""
+    """Limits of an API key."""
 
     requests_a_minute: Ceiling = Field(None, description="Requests in any 60 seconds.")
     concurrent_jobs: Ceiling = Field(None, description="Jobs queued or processing at a time.")
@@ -53,7 +52,7 @@ class Allowance(Value):
 
 
 class ApiKey(Value):
-    """A key as it is kept."""
+    """An API key as stored."""
 
     id: str = Field(pattern=r"^[0-9a-f]{16}$")
     tenant: Tenant
@@ -66,23 +65,23 @@ class ApiKey(Value):
     revoked_at: datetime | None = None
 
     def flaw(self, now: datetime) -> str | None:
-        """Return why the key lets nobody in: `revoked` or `expired`; None: it does."""
+        """Return why the API key is unusable, `revoked` or `expired`, or None."""
         if self.revoked_at is not None:
             return "revoked"
         return "expired" if self.expires_at is not None and self.expires_at <= now else None
 
 
 class KeyStore:
-    """The keys; every method may raise StoreUnavailable. Threads may share one."""
+    """The API keys. Every method may raise StoreUnavailable. Safe to share between threads."""
 
     def __init__(self, client: Redis, secret: SecretStr) -> None:
-        """Keep keys in Valkey, through a client that decodes; digests are under the secret."""
+        """Store API keys in Valkey, with digests under the secret; the client must decode."""
         self._client = client
         self._secret = secret.get_secret_value().encode()
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Return the store that the settings name; nothing is sent yet."""
+        """Return the store given by the settings, without connecting."""
         return cls(connect(settings.valkey_url), settings.key_secret)
 
     def create(
@@ -94,10 +93,10 @@ class KeyStore:
         allowance: Allowance = Allowance(),  # noqa: B008 - frozen
         lifetime: timedelta | None = None,
     ) -> tuple[ApiKey, str]:
-        """Make a key and return it with its token, which cannot be had again.
+        """Create an API key and return it with its token, which cannot be retrieved later.
 
         Raises:
-            ValidationError: a value is not accepted.
+            ValidationError: a value is invalid.
         """
         with translated_errors():
             now = read_clock(self._client)
@@ -117,16 +116,16 @@ class KeyStore:
         return key, token
 
     def verify(self, token: str) -> ApiKey:
-        """Return the key of a token.
+        """Return the API key of a token.
 
         Raises:
-            KeyInvalid: no key has it, or the key has expired or was revoked.
+            KeyInvalid: the token is unknown, or its API key has expired or was revoked.
         """
         key_id = token_id(token)
         if key_id is None:
             raise KeyInvalid("What was given has not the shape of a key, amigo_…_….")
         key, now = self._look_up(key_id)
-        # Compared also when there is nothing to compare with: the time must not tell an id.
+        # Always compare, even without a key, so that timing does not reveal whether an id exists.
         is_right = hmac.compare_digest(key.digest if key else _NO_DIGEST, self._digest(token))
         if key is None or not is_right:
             raise KeyInvalid("No such key is known.")
@@ -134,10 +133,10 @@ class KeyStore:
         return key
 
     def require_good(self, key_id: str) -> None:
-        """Return when a key that was verified before still lets its holder in.
+        """Check that an API key verified earlier is still valid.
 
         Raises:
-            KeyInvalid: it has expired, or was revoked.
+            KeyInvalid: it has expired or was revoked.
         """
         key, now = self._look_up(key_id)
         if key is None:
@@ -145,17 +144,17 @@ class KeyStore:
         _require_flawless(key, now)
 
     def all(self) -> list[ApiKey]:
-        """Return every key, the revoked ones too, oldest first."""
+        """Return all API keys including revoked ones, oldest first."""
         with translated_errors():
             records = cast("list[str]", self._client.hvals(KEYS))
         keys = map(ApiKey.model_validate_json, records)
         return sorted(keys, key=lambda key: (key.created_at, key.id))
 
     def revoke(self, key_id: str) -> ApiKey:
-        """Let a key open nothing from now on; revoking it twice is the same as once.
+        """Revoke an API key; repeating it has no effect.
 
         Raises:
-            KeyNotFound: no key has this id.
+            KeyNotFound: there is no API key with this id.
         """
 
         def mark(pipe: Pipeline) -> ApiKey:
@@ -172,12 +171,12 @@ class KeyStore:
         return transact(self._client, mark, KEYS)
 
     def restore(self, key: ApiKey) -> bool:
-        """Keep a key unless one with its id is there; return whether it was kept."""
+        """Store an API key unless its id exists; return whether it was stored."""
         with translated_errors():
             return bool(self._client.hsetnx(KEYS, key.id, key.model_dump_json()))
 
     def _look_up(self, key_id: str) -> tuple[ApiKey | None, datetime]:
-        """Return the key, if there is one, and the time on the store's clock."""
+        """Return the API key, if any, and the time on the store's clock."""
         with translated_errors(), self._client.pipeline(transaction=False) as pipe:
             pipe.hget(KEYS, key_id)
             pipe.time()
@@ -194,6 +193,6 @@ def _require_flawless(key: ApiKey, now: datetime) -> None:
 
 
 def token_id(token: str) -> str | None:
-    """Return the id of the key that a token is of; None: it has not a token's shape."""
+    """Return the id of the API key in a token, or None if the token has another format."""
     match = _TOKEN.fullmatch(token)
     return match[1] if match else None

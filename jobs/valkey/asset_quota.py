@@ -1,8 +1,9 @@
-"""How much room a tenant's assets take up in the object store, uploaded or not.
+"""Quota for a tenant's assets in the object store, uploaded or not.
 
     amigo:assets:{tenant}    sorted set: "{id} {bytes}" of each asset by the time it expires
 
-An asset counts from its announcement on until it expires, for nobody tells us when it is uploaded.
+An asset counts from the request for its upload until it expires, because the object store does not
+report completed uploads.
 """
 
 from datetime import datetime, timedelta
@@ -17,32 +18,34 @@ from jobs.settings import MEGABYTE, Settings
 from jobs.valkey.connection import connect, read_clock, score, transact, translated_errors
 
 LEAST_BYTES = MEGABYTE // 10
-"""What even the smallest asset counts as, so that nobody announces millions of them."""
+"""Minimum size counted per asset, so that nobody can register millions of them."""
 
 
 def assets_key(tenant: str) -> str:
-    """Return the key of what a tenant's assets take up."""
+    """Return the key of a tenant's assets."""
     return f"amigo:assets:{tenant}"
 
 
 class AssetRoom:
-    """The room that each tenant has; every method may raise StoreUnavailable."""
+    """The asset quota of each tenant. Every method may raise StoreUnavailable."""
 
     def __init__(self, client: Redis, max_bytes: int) -> None:
-        """Grant `max_bytes` to each tenant, counted in Valkey through a client that decodes."""
+        """Set a quota of `max_bytes` per tenant, counted in Valkey; the client must decode
+        responses.
+        """
         self._client = client
         self._max_bytes = max_bytes
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Return the room that the settings grant; nothing is sent yet."""
+        """Return the quota given by the settings, without connecting."""
         return cls(connect(settings.valkey_url), settings.assets_max_bytes)
 
     def take(self, asset: Asset) -> None:
-        """Count an asset; of many at once none goes over what is granted.
+        """Count an asset against the quota; concurrent calls cannot exceed it.
 
         Raises:
-            AssetRoomUsedUp: it does not fit beside the others.
+            AssetRoomUsedUp: the asset does not fit into the quota.
         """
         key = assets_key(asset.tenant)
 
@@ -63,7 +66,7 @@ class AssetRoom:
         transact(self._client, count, key)
 
     def give_back(self, asset: Asset) -> None:
-        """No longer count an asset, which was not announced after all."""
+        """Stop counting an asset whose registration failed."""
         with translated_errors():
             self._client.zrem(assets_key(asset.tenant), _member(asset))
 

@@ -1,4 +1,4 @@
-"""How Valkey is spoken to: with timeouts, in transactions, by its own clock."""
+"""Access to Valkey: timeouts, transactions, and its own clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,38 +14,38 @@ from redis.retry import Retry
 from jobs.errors import StoreUnavailable
 
 CONNECT_TIMEOUT = 1.0
-"""Seconds Valkey may take to accept a connection."""
+"""Connection timeout in seconds."""
 
 ANSWER_TIMEOUT = 2.0
-"""Seconds Valkey may take to answer."""
+"""Response timeout in seconds."""
 
 MAX_COLLISIONS = 100
-"""Times a transaction starts over because another changed what it read."""
+"""Number of times a transaction restarts because its keys were changed."""
 
 T = TypeVar("T")
 
 
 def connect(url: str) -> Redis:
-    """Return a client that decodes what it reads; nothing is sent yet."""
+    """Return a client that decodes responses, without connecting."""
     return Redis.from_url(
         url,
         decode_responses=True,
         socket_connect_timeout=CONNECT_TIMEOUT,
         socket_timeout=ANSWER_TIMEOUT,
-        # Once more, for the pooled connection that a restarted server has forgotten.
+        # Retry once, for pooled connections closed by a restarted server.
         retry=Retry(ConstantBackoff(0.05), 1),
     )
 
 
 def transact(client: Redis, steps: Callable[[Pipeline], T], *watched: str) -> T:
-    """Run steps that read, then queue commands; all of it again if a watched key changed.
+    """Run steps that read and then queue commands; repeat if a watched key changed.
 
-    redis-py reports a connection lost on the way as such a change too. So a transaction whose
-    answer got lost runs again, on what it did itself: a claim then finds the job taken, and the
-    lease that nobody renews brings the job back.
+    redis-py also reports a lost connection as such a change. If its response was lost, a
+    transaction therefore runs again on its own changes: a claim then finds the job claimed, and the
+    expiring lease requeues it.
 
     Raises:
-        StoreUnavailable: Valkey does not answer, or others change the keys all the time.
+        StoreUnavailable: Valkey does not respond, or the keys keep changing.
     """
     with translated_errors(), client.pipeline() as pipe:
         for _ in range(MAX_COLLISIONS):
@@ -65,18 +65,18 @@ def read_clock(client: Redis) -> datetime:
 
 
 def clock_time(seconds: int, micros: int) -> datetime:
-    """Return a time as Valkey's TIME tells it."""
+    """Parse the result of Valkey's TIME command."""
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)
 
 
 def score(when: datetime) -> int:
-    """Return a time as microseconds since the epoch, which a sorted set holds exactly."""
+    """Return a time as microseconds since the epoch, which a sorted set stores exactly."""
     return round(when.timestamp() * 1_000_000)
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn whatever the client raises into StoreUnavailable."""
+    """Translate all client errors into StoreUnavailable."""
     try:
         yield
     except RedisError as error:

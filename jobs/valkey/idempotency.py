@@ -1,11 +1,11 @@
-"""Requests sent again: which job a caller's Idempotency-Key leads to.
+"""Idempotent requests: the job that belongs to a caller's Idempotency-Key.
 
-    amigo:idempotency:{tenant}:{digest}   who holds the key, as JSON; the digest is its SHA-256
+    amigo:idempotency:{tenant}:{digest}   owner of the key, as JSON; the digest is the key's SHA-256
 
-A request reserves its key for the job that it is about to make. The transaction that accepts the
-job confirms the key for a day; a request that is refused releases it. A reservation that runs out,
-because its request takes too long or its process died, is another's to take: then the job of the
-first is not accepted any more. So no key ever leads to two jobs.
+A request reserves its Idempotency-Key for the job that it is about to create. The transaction that
+accepts the job confirms the key for a day; a rejected request releases it. If a reservation
+expires, because its request takes too long or its process died, another request can take it over.
+The job of the first request is then not accepted any more. So a key never leads to two jobs.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ from jobs.job import Job, Value
 from jobs.valkey.connection import transact, translated_errors
 
 RESERVED = timedelta(seconds=60)
-"""How long a request may take from its reservation to its job before another may take over."""
+"""How long a request owns its reservation before another request may take over."""
 
 KEPT = timedelta(hours=24)
 """How long a key leads to its job."""
 
 
 class Holder(Value):
-    """The job that holds a key, accepted or about to be."""
+    """The job that owns a key, accepted or about to be."""
 
     job_id: str
     fingerprint: str
@@ -35,12 +35,12 @@ class Holder(Value):
 
 
 def holder_key(tenant: str, key: str) -> str:
-    """Return the key under which the holder of a caller's key is kept."""
+    """Return the key in Valkey for the owner of a caller's Idempotency-Key."""
     return f"amigo:idempotency:{tenant}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def reserve(client: Redis, job: Job) -> Holder | None:
-    """Reserve a job's key; return who holds it already, None when that is the job itself."""
+    """Reserve a job's Idempotency-Key; return another job that owns it, or None."""
     place, mine = _claim(job, is_confirmed=False)
     with translated_errors():
         answer = client.set(place, mine.model_dump_json(), nx=True, get=True, px=RESERVED)
@@ -49,7 +49,7 @@ def reserve(client: Redis, job: Job) -> Holder | None:
 
 
 def release(client: Redis, job: Job) -> None:
-    """Give up a job's key, if the job holds it: nothing came of the job."""
+    """Release a job's Idempotency-Key if the job owns it and was not accepted."""
     place, mine = _claim(job, is_confirmed=False)
 
     def give_up(pipe: Pipeline) -> None:
@@ -62,15 +62,15 @@ def release(client: Redis, job: Job) -> None:
 
 
 def watched(job: Job) -> list[str]:
-    """Return the keys that a transaction which confirms the job's key has to watch."""
+    """Return the Valkey keys to watch in a transaction that confirms the Idempotency-Key."""
     return [holder_key(job.tenant, job.idempotency.key)] if job.idempotency else []
 
 
 def require_held(pipe: Pipeline, job: Job) -> None:
-    """Return when nobody else holds the job's key; a job without a key is fine.
+    """Check that no other job owns the job's Idempotency-Key; a job without one always passes.
 
     Raises:
-        IdempotencyKeyTaken: another does.
+        IdempotencyKeyTaken: another job owns the key.
     """
     for place in watched(job):
         holder = _holder(pipe.get(place))
@@ -79,7 +79,7 @@ def require_held(pipe: Pipeline, job: Job) -> None:
 
 
 def confirm(pipe: Pipeline, job: Job) -> None:
-    """Queue the command that lets the job's key, if it has one, lead to it for a day."""
+    """Queue the command that makes the Idempotency-Key, if any, lead to the job for a day."""
     if job.idempotency:
         place, mine = _claim(job, is_confirmed=True)
         pipe.set(place, mine.model_dump_json(), px=KEPT)

@@ -1,4 +1,4 @@
-"""The records: in Valkey, under the keys of `layout`, one transaction a change."""
+"""The records in Valkey, under the keys of `layout`, with one transaction per change."""
 
 import logging
 from collections.abc import Callable
@@ -43,55 +43,56 @@ from jobs.valkey.listing import Cursor, JobFilter, Page, read_page
 logger = logging.getLogger(__name__)
 
 DISPATCH_GRACE = timedelta(seconds=5)
-"""How long whoever queued a job has for sending its message before the reconciler does."""
+"""How long the sender of a job has to dispatch it before the reconciler does."""
 
 REDISPATCH_AFTER = timedelta(seconds=60)
-"""How long a sent message may go unheard, at least, before it counts as lost."""
+"""Minimum time after which a sent message without a claim counts as lost."""
 
 MAX_EVENTS = 200
-"""Events kept for a job, about; the oldest go first."""
+"""Approximate number of events kept per job; the oldest are dropped first."""
 
 EVENTS_KEPT = timedelta(hours=1)
-"""How long a job's events are kept once it has ended; they take far more room than its record."""
+"""How long a job's events are kept after its end; they are much larger than its record."""
 
 PAUSE_GROWTH = 6
-"""How many times as long as the pause before it a pause between two attempts is."""
+"""Factor by which the delay between attempts grows."""
 
 LONGEST_PAUSE = timedelta(minutes=5)
 
 GONE_KEPT = timedelta(hours=1)
-"""How long a job whose leftovers are gone cannot be accepted, if it was deleted too: longer than
-anybody who read its journal entry takes to restore it."""
+"""How long the id of a deleted job whose leftovers are cleared cannot be accepted again: longer
+than anyone who has read its journal entry takes to restore it.
+"""
 
 ONE_SECOND = 1_000_000
-"""In the microseconds of a score."""
+"""In microseconds, like the scores."""
 
 BATCH = 1000
-"""Jobs that one listing returns at most."""
+"""Maximum number of jobs in one listing."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """A job as it was after one change; ids grow and name the change."""
+    """A job after one change; ids increase and identify the change."""
 
     id: str
     job: Job
 
 
 class JobStore:
-    """The records, leases and indexes; every method may raise StoreUnavailable.
+    """The records, leases and indexes. Every method may raise StoreUnavailable.
 
-    Threads may share one. A method that carries an attempt raises StaleAttempt, and changes
-    nothing, when the job is not processing in that attempt or is gone altogether.
+    Safe to share between threads. A method that takes an attempt raises StaleAttempt, and changes
+    nothing, if that attempt is not processing the job or the job was deleted.
     """
 
     def __init__(self, client: Redis, lease: float, retry_pause: float) -> None:
-        """Keep records in Valkey, through a client that decodes.
+        """Store records in Valkey.
 
         Args:
-            client: decodes what it reads.
-            lease: seconds a worker may be silent.
-            retry_pause: seconds between an attempt that ended badly and the next; more each time.
+            client: a client that decodes responses.
+            lease: seconds without renewal after which a worker loses its job.
+            retry_pause: seconds between a failed attempt and the next; grows each time.
         """
         self._client = client
         self._lease = timedelta(seconds=lease)
@@ -99,18 +100,18 @@ class JobStore:
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Return the store that the settings name; nothing is sent yet."""
+        """Return the store given by the settings, without connecting."""
         client = connect(settings.valkey_url)
         return cls(client, settings.lease_seconds, settings.retry_pause_seconds)
 
     def accept(self, job: Job, allowance: Allowance | None = None) -> bool:
-        """Record a new job; return False, and change nothing, when it is there or was deleted.
+        """Record a new job; return False, and change nothing, if it exists or was deleted.
 
-        An allowance is that of the key which makes the job; a restored job was made before.
+        The allowance is that of the API key that creates the job; a restored job has none.
 
         Raises:
-            LimitReached: the key may make no further job for now.
-            IdempotencyKeyTaken: another job holds the Idempotency-Key by now.
+            LimitReached: a limit of the API key is reached for now.
+            IdempotencyKeyTaken: another job owns the Idempotency-Key.
         """
 
         def insert(pipe: Pipeline) -> bool:
@@ -134,18 +135,18 @@ class JobStore:
         return transact(self._client, insert, record_key(job.id), *watched)
 
     def reserve(self, job: Job) -> idempotency.Holder | None:
-        """Reserve the Idempotency-Key of a job about to be made; return who holds it already."""
+        """Reserve the Idempotency-Key of a job about to be created; return its current owner."""
         return idempotency.reserve(self._client, job)
 
     def release(self, job: Job) -> None:
-        """Give up the Idempotency-Key of a job of which nothing came."""
+        """Release the Idempotency-Key of a job that was not created."""
         idempotency.release(self._client, job)
 
     def require_room(self, key_id: str | None, allowance: Allowance) -> None:
-        """Return when a key may make one more job; only `accept` makes sure of it.
+        """Check that an API key can create one more job; only `accept` guarantees it.
 
         Raises:
-            LimitReached: it may not for now.
+            LimitReached: a limit of the API key is reached for now.
         """
         with translated_errors():
             quotas.require_room(self._client, key_id, allowance, read_clock(self._client))
@@ -154,26 +155,26 @@ class JobStore:
         """Return the job.
 
         Raises:
-            JobNotFound: no job has this id.
+            JobNotFound: there is no job with this id.
         """
         with translated_errors():
             return _read(self._client, job_id)
 
     def page(self, tenant: str, wanted: JobFilter, limit: int, start: Cursor | None) -> Page:
-        """Return a tenant's next jobs behind a cursor, newest first."""
+        """Return a tenant's next jobs after a cursor, newest first."""
         return read_page(self._client, tenant, wanted, limit, start)
 
     def claim(self, job_id: str) -> Job:
-        """Take a queued job, with a lease; of any number that try, one succeeds.
+        """Claim a queued job, with a lease; of concurrent claims, one succeeds.
 
         Raises:
             InvalidTransition: the job is not queued.
-            JobNotFound: no job has this id.
+            JobNotFound: there is no job with this id.
         """
         return self._change(job_id, lambda job, now: job.claim(now))
 
     def advance(self, job_id: str, attempt: int, stage: Stage, progress: float) -> Job:
-        """Record how far an attempt is, from 0 to 1, and renew its lease."""
+        """Record the progress of an attempt, from 0 to 1, and renew its lease."""
         return self._change_held(
             job_id, lambda job, now: job.advance(attempt, stage, progress, now)
         )
@@ -192,36 +193,37 @@ class JobStore:
     def finish(
         self, job_id: str, attempt: int, result: Result, notices: tuple[str, ...] = ()
     ) -> Job:
-        """Record the video of an attempt; saying so twice is the same as once."""
+        """Record the result of an attempt; repeating it has no effect."""
         return self._change_held(
             job_id, lambda job, now: job.succeed(attempt, result, notices, now)
         )
 
     def fail(self, job_id: str, attempt: int, failure: Failure) -> Job:
-        """Record why an attempt ended the job without a video."""
+        """Record why an attempt failed the job."""
         return self._change_held(job_id, lambda job, now: job.fail(attempt, failure, now))
 
     def requeue(self, job_id: str, attempt: int, reason: Failure | None = None) -> Job:
-        """Give an attempt up: the job is queued again, or failed after its last attempt.
+        """End an attempt with an error: the job is queued again, or fails after its last attempt.
 
-        It then waits in the outbox for a while, so that a job which harms its workers leaves them
-        to others.
+        It then waits in the outbox for a while, so that a job that harms its workers leaves time
+        for other jobs.
         """
         return self._change_held(job_id, lambda job, now: job.requeue(attempt, now, reason))
 
     def postpone(self, job_id: str, attempt: int) -> Job:
-        """Give an attempt up because a component is silent; it does not count, but the job waits.
+        """End an attempt because a component is unavailable; it does not count, but the job is
+        delayed.
 
-        The more often that happened, the longer: the component may be back then.
+        The delay grows each time, so that the component can recover.
         """
         return self._change_held(job_id, lambda job, now: job.postpone(attempt, now))
 
     def hand_back(self, job_id: str, attempt: int) -> Job:
-        """Give an attempt up because its worker stops; it does not count."""
+        """End an attempt because its worker is shutting down; it does not count."""
         return self._change_held(job_id, lambda job, now: job.hand_back(attempt, now))
 
     def requeue_expired(self, job_id: str, attempt: int) -> Job:
-        """Take the job from an attempt whose lease has run out: its worker is lost.
+        """Take the job from an attempt whose lease has expired: its worker is lost.
 
         Raises:
             InvalidTransition: the lease was renewed in time.
@@ -238,19 +240,19 @@ class JobStore:
         return transact(self._client, take, record_key(job_id))
 
     def cancel(self, job_id: str) -> Job:
-        """End a job at its caller's wish; its worker finds out at its next word.
+        """Cancel a job for its caller; its worker is notified at its next write.
 
         Raises:
-            InvalidTransition: the job already ended.
-            JobNotFound: no job has this id.
+            InvalidTransition: the job has already ended.
+            JobNotFound: there is no job with this id.
         """
         return self._change(job_id, lambda job, now: job.cancel(now))
 
     def delete(self, job_id: str) -> None:
-        """Forget a job, whatever its state; its objects become leftovers for the reconciler.
+        """Delete a job in any state; its objects become leftovers for the reconciler.
 
         Raises:
-            JobNotFound: no job has this id.
+            JobNotFound: there is no job with this id.
         """
 
         def forget(pipe: Pipeline) -> None:
@@ -269,19 +271,19 @@ class JobStore:
         transact(self._client, forget, record_key(job_id))
 
     def events(self, job_id: str, after: str = "0") -> list[Event]:
-        """Return what happened to a job after the event with this id, oldest first."""
+        """Return a job's events after the one with this id, oldest first."""
         with translated_errors():
             answer = self._client.xrange(events_key(job_id), min=f"({after}", max="+")
         return _events(answer)
 
     def latest_event(self, job_id: str) -> Event | None:
-        """Return the last thing that happened to a job; None when its events are kept no longer."""
+        """Return a job's latest event; None if its events have expired."""
         with translated_errors():
             answer = self._client.xrevrange(events_key(job_id), count=1)
         return next(iter(_events(answer)), None)
 
     def outlook(self, job_id: str) -> Outlook:
-        """Return what tells when a job will be done."""
+        """Return the data for estimating when a job will be done."""
         with translated_errors(), self._client.pipeline() as pipe:
             for priority in Priority:
                 pipe.zrank(queue_key(priority), job_id)
@@ -295,21 +297,21 @@ class JobStore:
         return Outlook(position, processing, tuple(runs), clock_time(*time))
 
     def counts(self) -> dict[JobStatus, int]:
-        """Return how many jobs are in each state."""
+        """Return the number of jobs in each state."""
         with translated_errors(), self._client.pipeline() as pipe:
             for status in JobStatus:
                 pipe.zcard(index_key(status))
             return dict(zip(JobStatus, pipe.execute(), strict=True))
 
     def undispatched(self) -> list[str]:
-        """Return the queued jobs whose message is due: never sent, or sent and not heard."""
+        """Return the queued jobs whose message is due: never sent, or sent without a claim."""
         return self._ids_until(OUTBOX, self.now())
 
     def mark_dispatched(self, job_id: str) -> None:
-        """Record that a queued job's message was sent; no longer queued is no error.
+        """Record that a queued job's message was sent; a job no longer queued is not an error.
 
-        It is due again after the time the job has waited so far: a lost message costs a job at
-        most as long again, and a long queue fills with few duplicates.
+        The message is due again after the time the job has waited so far. A lost message costs a
+        job at most as long again, and a long queue gets few duplicates.
         """
         now = self.now()
         with translated_errors():
@@ -321,31 +323,31 @@ class JobStore:
             self._client.zadd(OUTBOX, {job_id: score(due)}, xx=True)
 
     def expired_leases(self) -> list[Job]:
-        """Return the jobs whose worker has been silent for too long."""
+        """Return the jobs whose lease has expired."""
         return self._known(self._ids_until(index_key(JobStatus.PROCESSING), self.now()))
 
     def shorten_leases(self) -> int:
-        """Let no lease end later than one that begins now; return how many would have.
+        """Limit all leases to the length of one that starts now; return how many were longer.
 
-        They do once the store's clock was set back; whoever lives renews its own soon.
+        They are longer if the store's clock was set back; live workers renew theirs soon.
         """
         index, latest = index_key(JobStatus.PROCESSING), score(self.now() + self._lease)
         with translated_errors():
-            # A lease renewed a moment ago may end a moment later: that is no step of the clock.
+            # A lease renewed a moment ago may end slightly later without a clock change.
             answer = self._client.zrange(index, latest + ONE_SECOND, "+inf", byscore=True)
             if late := cast("list[str]", answer):
                 self._client.zadd(index, dict.fromkeys(late, latest), xx=True, lt=True)
         return len(late)
 
     def spent(self) -> list[str]:
-        """Return the ended and deleted jobs whose objects nobody needs or adds to any more."""
+        """Return the ended and deleted jobs whose objects are no longer needed or written."""
         return self._ids_until(SPENT, self.now())
 
     def mark_cleared(self, job_id: str) -> None:
-        """Record that the leftovers of a spent job are gone, unless it was deleted meanwhile.
+        """Record that a job's leftovers are cleared, unless it was deleted meanwhile.
 
-        Whoever read its journal entry before that may still be about to restore it.
-        Deleting an ended job makes it spent anew, its video being left over now.
+        A reader of its journal entry may still be about to restore it. Deleting an ended job
+        schedules it again, because its video is now a leftover.
         """
 
         def strike(pipe: Pipeline) -> None:
@@ -363,7 +365,9 @@ class JobStore:
         return [job_id for final in finals for job_id in self._ids_until(index_key(final), when)]
 
     def lead(self, name: str, seconds: float) -> bool:
-        """Return whether `name` leads the reconcilers for the next seconds; asking extends it."""
+        """Return whether `name` is the leading reconciler for the next seconds; each call extends
+        it.
+        """
 
         def take(pipe: Pipeline) -> bool:
             leader = pipe.get(LEADER)
@@ -375,12 +379,12 @@ class JobStore:
         return transact(self._client, take, LEADER)
 
     def is_journal_read(self) -> bool:
-        """Return whether the journal was read lately, by a store that has not been lost since."""
+        """Return whether the journal was read recently and the store has not been lost since."""
         with translated_errors():
             return bool(self._client.exists(JOURNAL_READ))
 
     def mark_journal_read(self, seconds: float) -> None:
-        """Record that the journal needs no reading for so many seconds."""
+        """Record that the journal need not be read for the given number of seconds."""
         with translated_errors():
             self._client.set(JOURNAL_READ, "1", px=round(seconds * 1000))
 
@@ -390,12 +394,12 @@ class JobStore:
             return read_clock(self._client)
 
     def ping(self) -> None:
-        """Return when Valkey answers."""
+        """Return if Valkey responds."""
         with translated_errors():
             self._client.ping()
 
     def _known(self, job_ids: list[str]) -> list[Job]:
-        """Return the jobs with these ids that have not been deleted and can be read."""
+        """Return the jobs with these ids that exist and can be read."""
         if not job_ids:
             return []
         with translated_errors():
@@ -425,7 +429,7 @@ class JobStore:
         return moved
 
     def _write(self, pipe: Pipeline, before: Job | None, after: Job, now: datetime) -> None:
-        """Queue the commands that take every key from one state of a job to the next."""
+        """Queue the commands that move every key from one state of a job to the next."""
         job_id, record = after.id, after.model_dump_json()
         pipe.set(record_key(job_id), record)
         pipe.xadd(events_key(job_id), {"job": record}, maxlen=MAX_EVENTS)
@@ -453,15 +457,15 @@ class JobStore:
             self._mark_spent(pipe, job_id, now)
 
     def _wait(self, job: Job) -> timedelta:
-        """Return how long a job that was just queued waits until its message is due."""
+        """Return the delay until the message of a job that was just queued is due."""
         if not job.setbacks:
             return DISPATCH_GRACE
-        # Beyond 8 any pause is the longest, and soon more than a timedelta holds.
+        # Beyond 8, any delay exceeds the maximum, and soon the range of a timedelta.
         factor = float(PAUSE_GROWTH ** min(job.setbacks - 1, 8))
         return min(self._retry_pause * factor, LONGEST_PAUSE)
 
     def _mark_spent(self, pipe: Pipeline, job_id: str, now: datetime) -> None:
-        # A worker may still be at it; a lease later it has heard or is dead.
+        # A worker may still be processing it; after one lease it has noticed or is dead.
         pipe.zadd(SPENT, {job_id: score(now + self._lease)})
 
     def _ids_until(self, index: str, when: datetime) -> list[str]:
@@ -471,7 +475,7 @@ class JobStore:
 
 
 def _position(ranks: list[int | None]) -> int | None:
-    """Return a job's place, given its rank in each queue and the queue's length, in turn."""
+    """Return a job's position, given its rank in each queue and the queues' lengths, in order."""
     ahead = 0
     for rank, waiting in zip(ranks[::2], ranks[1::2], strict=True):
         if rank is not None:
@@ -500,7 +504,7 @@ def _parse(record: str | bytes) -> Job:
 
 
 def _parse_or_tell(record: str | bytes) -> Job | None:
-    """Return the job, or None: one that cannot be read is told, and keeps no other waiting."""
+    """Return the job, or log that its record cannot be read and return None."""
     try:
         return _parse(record)
     except RecordUnreadable:

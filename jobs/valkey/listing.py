@@ -1,4 +1,4 @@
-"""A tenant's jobs, newest first: filtered and in pages."""
+"""A tenant's jobs, newest first: filters and pagination."""
 
 import base64
 import binascii
@@ -16,21 +16,21 @@ from jobs.valkey.connection import score, translated_errors
 from jobs.valkey.keys import record_key, tenant_key
 
 CHUNK = 100
-"""Records read at a time."""
+"""Number of records read at a time."""
 
 MAX_WALK = 10_000
-"""Records that one page looks at; a filter that hardly any job passes gives emptier pages."""
+"""Maximum number of records read for one page; selective filters can give shorter pages."""
 
 
 @dataclass(frozen=True)
 class JobFilter:
-    """Which jobs are listed; what is left out lets every job through.
+    """Filters for a listing; omitted ones match every job.
 
     Attributes:
-        statuses: one of them is the job's.
-        created_after: before the job's creation.
-        created_before: after the job's creation.
-        metadata: all of it is in the job's.
+        statuses: the job has one of them.
+        created_after: the job was created after this time.
+        created_before: the job was created before this time.
+        metadata: the job's metadata includes all of it.
     """
 
     statuses: frozenset[JobStatus] = frozenset()
@@ -39,7 +39,7 @@ class JobFilter:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def passes(self, job: Job) -> bool:
-        """Tell whether a job is listed; the times, which the index knows, are not asked again."""
+        """Return whether a job matches, apart from the times, which the index has checked."""
         return (not self.statuses or job.status in self.statuses) and (
             self.metadata.items() <= job.metadata.items()
         )
@@ -47,21 +47,21 @@ class JobFilter:
 
 @dataclass(frozen=True, order=True)
 class Cursor:
-    """A place in the list: behind the job that was created then and has this id."""
+    """A position in the list, after the job with this creation time and id."""
 
     created: int
     job_id: str
 
     def __str__(self) -> str:
-        """Return the cursor as callers carry it."""
+        """Return the cursor in the form used by callers."""
         return base64.urlsafe_b64encode(f"{self.created}:{self.job_id}".encode()).decode()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the cursor that a caller brought back.
+        """Parse a caller's cursor.
 
         Raises:
-            CursorInvalid: it is none of ours.
+            CursorInvalid: the cursor is invalid.
         """
         try:
             created, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(":")
@@ -72,7 +72,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Page:
-    """Some jobs, and where the list goes on; None: nowhere."""
+    """A page of jobs, and the position of the next page, or None."""
 
     jobs: list[Job]
     next_cursor: Cursor | None
@@ -81,10 +81,10 @@ class Page:
 def read_page(
     client: Redis, tenant: str, wanted: JobFilter, limit: int, start: Cursor | None
 ) -> Page:
-    """Return the next `limit` jobs of a tenant at most; there may be more though there are fewer.
+    """Return a tenant's next jobs, at most `limit`; a shorter page need not be the last.
 
     Raises:
-        StoreUnavailable: Valkey does not answer.
+        StoreUnavailable: Valkey does not respond.
     """
     jobs: list[Job] = []
     index, seen = tenant_key(tenant), start
@@ -102,7 +102,7 @@ def read_page(
 def _walk(
     client: Redis, index: str, wanted: JobFilter, start: Cursor | None
 ) -> Iterator[tuple[Cursor, Job | None]]:
-    """Yield the jobs behind a cursor and their places; None for one that was just deleted."""
+    """Yield the jobs after a cursor with their positions; None for a job that was just deleted."""
     while places := _places(client, index, wanted, start):
         records = client.mget([record_key(place.job_id) for place in places])
         for place, record in zip(places, cast("list[str | None]", records), strict=True):
@@ -111,7 +111,7 @@ def _walk(
 
 
 def _places(client: Redis, index: str, wanted: JobFilter, start: Cursor | None) -> list[Cursor]:
-    """Return the next places behind a cursor, newest first."""
+    """Return the next positions after a cursor, newest first."""
     newest = f"({score(wanted.created_before)}" if wanted.created_before else "+inf"
     oldest = f"({score(wanted.created_after)}" if wanted.created_after else "-inf"
     if start and (not wanted.created_before or start.created < score(wanted.created_before)):

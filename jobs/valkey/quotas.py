@@ -1,10 +1,10 @@
-"""How much of its allowance a key has used: the jobs under way and those made today.
+"""Usage of an API key's limits: unfinished jobs and jobs created today.
 
     amigo:key:{id}:active        set: ids of the jobs queued or processing
-    amigo:key:{id}:made:{day}    how many jobs were made on a day, by UTC; kept for two
+    amigo:key:{id}:made:{day}    number of jobs created on a UTC day; kept for two days
 
-The store writes both in the transactions that change a job, so that no number of callers at once
-goes over a ceiling. A restored job counts as under way, not as made.
+The store writes both in the transactions that change a job, so concurrent callers cannot exceed a
+limit. A restored job counts as unfinished, not as created.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -21,21 +21,21 @@ COUNTS_KEPT = timedelta(days=2)
 
 
 def active_key(key_id: str) -> str:
-    """Return the key of the jobs under way that an API key made."""
+    """Return the key of an API key's unfinished jobs."""
     return f"amigo:key:{key_id}:active"
 
 
 def made_key(key_id: str, now: datetime) -> str:
-    """Return the key of the number of jobs that an API key made on the day."""
+    """Return the key of the number of jobs that an API key created on the given day."""
     return f"amigo:key:{key_id}:made:{now.astimezone(UTC).date()}"
 
 
 def require_room(client: Redis, key_id: str | None, allowance: Allowance, now: datetime) -> None:
-    """Return when one more job fits into what the key may do; without a key it does.
+    """Check that one more job is within the limits of an API key; no API key means no limits.
 
     Raises:
-        TooManyJobs: as many as may be are under way.
-        QuotaExceeded: as many as may be were made today.
+        TooManyJobs: the limit of concurrent jobs is reached.
+        QuotaExceeded: the daily limit is reached.
     """
     if key_id is None:
         return
@@ -48,14 +48,14 @@ def require_room(client: Redis, key_id: str | None, allowance: Allowance, now: d
 
 
 def count_made(pipe: Pipeline, key_id: str | None, now: datetime) -> None:
-    """Queue the commands that count a job as made today."""
+    """Queue the commands that count a job as created today."""
     if key_id is not None:
         pipe.incr(made_key(key_id, now))
         pipe.expire(made_key(key_id, now), COUNTS_KEPT)
 
 
 def count_change(pipe: Pipeline, before: Job | None, after: Job) -> None:
-    """Queue the command that counts a job as under way, or no longer."""
+    """Queue the command that starts or stops counting a job as unfinished."""
     if after.key_id is None:
         return
     if after.status.is_final:
@@ -65,7 +65,7 @@ def count_change(pipe: Pipeline, before: Job | None, after: Job) -> None:
 
 
 def forget(pipe: Pipeline, job: Job) -> None:
-    """Queue the command that no longer counts a deleted job as under way."""
+    """Queue the command that stops counting a deleted job as unfinished."""
     if job.key_id is not None:
         pipe.srem(active_key(job.key_id), job.id)
 

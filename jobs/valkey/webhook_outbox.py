@@ -1,9 +1,9 @@
-"""The news of a job's end, for the address its caller named: what is due, and how far it came.
+"""Outbox of webhook notifications: which are due, and the state of their delivery.
 
-    amigo:webhooks            sorted set: ids of ended jobs by the time their news is due (again)
-    amigo:job:{id}:webhook    how far the news has come; gone with the job
+    amigo:webhooks            sorted set: ids of ended jobs by the time their webhook is due (again)
+    amigo:job:{id}:webhook    state of the delivery; deleted with the job
 
-The store writes both in the transaction that ends a job, so that no end goes untold.
+The store writes both in the transaction that ends a job, so no notification is lost.
 """
 
 from datetime import datetime, timedelta
@@ -29,17 +29,17 @@ WEBHOOKS = "amigo:webhooks"
 
 
 class DeliveryStatus(StrEnum):
-    """How far the news of a job's end has come."""
+    """State of a webhook's delivery."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
     RETRYING = "retrying"
     DISABLED = "disabled"
-    """Given up: the receiver does not want it, or was out of reach for too long."""
+    """Given up: the receiver disabled it, or was unreachable for too long."""
 
 
 class Delivery(Value):
-    """How far the news of a job's end has come, and what went wrong last."""
+    """State of a webhook's delivery, and the reason of the last failure."""
 
     status: DeliveryStatus = DeliveryStatus.PENDING
     attempts: int = Field(0, ge=0)
@@ -52,33 +52,33 @@ def delivery_key(job_id: str) -> str:
 
 
 def enqueue(pipe: Pipeline, job: Job, now: datetime) -> None:
-    """Queue the commands that make the news of an ended job due, if anyone wants it."""
+    """Queue the commands that make the webhook of an ended job due, if it has one."""
     if job.status.is_final and job.webhook_url is not None:
         pipe.set(delivery_key(job.id), Delivery().model_dump_json())
         pipe.zadd(WEBHOOKS, {job.id: score(now)})
 
 
 def forget(pipe: Pipeline, job_id: str) -> None:
-    """Queue the commands that leave the news of a deleted job untold."""
+    """Queue the commands that remove the webhook of a deleted job."""
     pipe.delete(delivery_key(job_id))
     pipe.zrem(WEBHOOKS, job_id)
 
 
 class WebhookOutbox:
-    """The news that is due; every method may raise StoreUnavailable."""
+    """The pending webhooks. Every method may raise StoreUnavailable."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Return the outbox that the settings name; nothing is sent yet."""
+        """Return the outbox given by the settings, without connecting."""
         return cls(connect(settings.valkey_url))
 
     def claim(self, count: int, lease: timedelta) -> list[str]:
-        """Return the jobs whose news is due, `count` at most; nobody else gets them for a while.
+        """Claim up to `count` jobs whose webhook is due; no other process gets them for a while.
 
-        They are due again when the lease is over, unless their delivery was recorded.
+        They are due again when the lease expires, unless their delivery was recorded.
         """
 
         def take(pipe: Pipeline) -> list[str]:
@@ -93,7 +93,7 @@ class WebhookOutbox:
         return transact(self._client, take, WEBHOOKS)
 
     def backlog(self) -> tuple[int, timedelta]:
-        """Return how much news is still to be told, and how long the first of it has been due."""
+        """Return the number of pending webhooks, and how long the oldest has been due."""
         with translated_errors(), self._client.pipeline(transaction=False) as pipe:
             pipe.zcard(WEBHOOKS)
             pipe.zrange(WEBHOOKS, 0, 0, withscores=True)
@@ -103,13 +103,13 @@ class WebhookOutbox:
         return count, max(timedelta(microseconds=micros), timedelta())
 
     def delivery(self, job_id: str) -> Delivery | None:
-        """Return how far the news has come; None while the job has not ended, or tells nobody."""
+        """Return the state of a job's delivery; None before its end, or without a webhook."""
         with translated_errors():
             record = self._client.get(delivery_key(job_id))
         return None if record is None else Delivery.model_validate_json(record)
 
     def record(self, job_id: str, delivery: Delivery, pause: timedelta | None = None) -> None:
-        """Record a delivery, due again after a pause or (None) never; a deleted job has none."""
+        """Record a delivery, due again after a delay or never (None); ignored for a deleted job."""
         with translated_errors(), self._client.pipeline() as pipe:
             due = score(read_clock(self._client) + (pause or timedelta()))
             pipe.set(delivery_key(job_id), delivery.model_dump_json(), xx=True)

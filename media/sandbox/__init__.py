@@ -1,1 +1,1 @@
-"""Pictures and recordings from outside, decoded by processes that can do nothing else."""
+"""Decoding of untrusted pictures and recordings in sandboxed processes."""

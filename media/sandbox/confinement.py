@@ -1,4 +1,4 @@
-"""What a decoding process gives up before it reads a byte from outside."""
+"""The restrictions that a decoding process applies to itself before it reads untrusted data."""
 
 import ctypes
 import os
@@ -16,25 +16,25 @@ MEBIBYTE = 1 << 20
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38  # <linux/prctl.h>
 
-# What the decoders, numpy and the interpreter ask of Linux once they are loaded: memory, the
-# clock, and to read from and write to what is open already.
+# The system calls of the decoders, numpy and the interpreter once they are loaded: memory, the
+# clock, and reading from and writing to open descriptors.
 _SYSTEM_CALLS = (
     *("read", "readv", "write", "writev", "recvfrom", "sendto", "poll", "ppoll", "close"),
     *("brk", "munmap", "mremap", "madvise", "futex", "sched_yield", "sched_getaffinity"),
     *("clock_gettime", "clock_nanosleep", "gettimeofday", "time", "getrandom", "getpid", "gettid"),
     *("rt_sigreturn", "rt_sigprocmask", "sigaltstack", "restart_syscall", "exit", "exit_group"),
 )
-# Memory may be had, but none that holds new instructions.
+# Memory may be mapped, but not as executable.
 _NOT_EXECUTABLE = ("mmap", "mprotect")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What decoding one file may take.
+    """Limits for decoding one file.
 
     Attributes:
-        memory: bytes beside what a decoding process has before it sees the file.
-        cpu_seconds: processor time.
+        memory: bytes in addition to those used before reading the file.
+        cpu_seconds: CPU time.
         seconds: from the start of the process to its end.
     """
 
@@ -47,7 +47,7 @@ LIMITS = Limits()
 
 
 def system_call_filter() -> Any:
-    """Return the filter that `confine` loads, None where there is none to be had.
+    """Return the filter that `confine` loads, or None on systems without one.
 
     Raises:
         RuntimeError, ImportError: libseccomp or its binding is not installed.
@@ -65,19 +65,19 @@ def system_call_filter() -> Any:
 
 
 def confine(limits: Limits, calls: Any, parent: int) -> None:
-    """Give up what decoding does not need; from here on, nothing can be opened or started.
+    """Drop all rights that decoding does not need; no file or process can be opened from here on.
 
-    Expects the descriptors 0 to 3 to be all that is open.
+    Expects that only the descriptors 0 to 3 are open.
 
     Args:
-        limits: what the file may take.
-        calls: what `system_call_filter` returned.
-        parent: the process id of the process that forked this one, whose end ends this one too.
+        limits: the limits for the file.
+        calls: the result of `system_call_filter`.
+        parent: process id of the process that forked this one; its end also ends this process.
     """
     if sys.platform == "linux":
         _tell_linux(parent)
         limit(resource.RLIMIT_AS, _address_space() + limits.memory)
-    # The first is a signal that can be caught, the second none.
+    # The first signal can be caught, the second cannot.
     limit(resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 1)
     limit(resource.RLIMIT_CORE, 0)
     limit(resource.RLIMIT_FSIZE, 0)
@@ -88,7 +88,7 @@ def confine(limits: Limits, calls: Any, parent: int) -> None:
 
 
 def limit(kind: int, soft: int, hard: int | None = None) -> None:
-    """Set one of this process's limits, or leave it lower where it is lower already."""
+    """Set one of this process's limits, keeping a lower one."""
     highest = resource.getrlimit(kind)[1]
     wanted = (soft, soft if hard is None else hard)
     if highest != resource.RLIM_INFINITY:
@@ -97,7 +97,7 @@ def limit(kind: int, soft: int, hard: int | None = None) -> None:
 
 
 def _tell_linux(parent: int) -> None:
-    # Where memory runs out, this process is to go and no other; not every container allows that.
+    # If memory runs out, this process should be killed first; some containers do not allow this.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -108,10 +108,10 @@ def _tell_linux(parent: int) -> None:
     ):
         if prctl(option, value, 0, 0, 0):
             raise OSError(ctypes.get_errno(), f"prctl({option}) is refused")
-    if os.getppid() != parent:  # it died before we could ask
+    if os.getppid() != parent:  # the parent died before the request
         sys.exit(1)
 
 
 def _address_space() -> int:
-    """Return how many bytes this process has mapped."""
+    """Return the number of bytes mapped by this process."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

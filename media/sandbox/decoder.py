@@ -1,4 +1,4 @@
-"""Decodes portraits and recordings from outside, each in a process of its own."""
+"""Decodes untrusted portraits and recordings, each in its own process."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ from media.sandbox.verdict import Decoded, judge
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 30.0
-"""How much longer than one file may take a silent server is waited for: it may have to start."""
+"""Extra time for the response of a server, which may have to start first."""
 
 _ROOT = Path(__file__).parents[2]
 _NEEDED_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
@@ -44,15 +44,15 @@ _Receive = Callable[[BufferedReader], Decoded | Refusal]
 
 
 class Decoder:
-    """Turns files that strangers sent into pixels and samples; may be used by many threads.
+    """Decodes untrusted files to pixels and samples; safe to share between threads.
 
-    Each file is read by a process that can open, start and reach nothing, and that has only so
-    much memory and time. The server that forks these processes is started when it is first
-    needed, again should it die, and ends with this process, however that ends.
+    Each file is read by a process that cannot open files, start processes or use the network, with
+    limited memory and time. The server that forks these processes is started on first use,
+    restarted if it dies, and ends with this process, however that ends.
     """
 
     def __init__(self, limits: Limits = LIMITS, module: str = "media.sandbox.server") -> None:
-        """Prepare a decoder whose server is the Python module of this name."""
+        """Prepare a decoder that uses the Python module of this name as its server."""
         self._limits = limits
         self._module = module
         self._lock = threading.Lock()
@@ -84,7 +84,7 @@ class Decoder:
         )
 
     def check_portrait(self, file: bytes) -> None:
-        """Decode a picture as `portrait` does, but keep its pixels out of this process.
+        """Decode a picture like `portrait`, but keep its pixels out of this process.
 
         Raises:
             PortraitError, DecoderUnavailable: as `portrait`.
@@ -92,7 +92,7 @@ class Decoder:
         self._decode(Request(Medium.PORTRAIT, file, is_check=True), receive_image_size)
 
     def duration(self, file: bytes, max_duration: float = 300.0) -> float:
-        """Decode a recording as `waveform` does; return the seconds alone.
+        """Decode a recording like `waveform`, but return only its duration in seconds.
 
         Raises:
             AudioError, DecoderUnavailable: as `waveform`.
@@ -102,11 +102,11 @@ class Decoder:
         return length / SAMPLE_RATE
 
     def start(self) -> None:
-        """Start the server, without waiting until it is ready, unless it runs."""
+        """Start the server unless it is running, without waiting until it is ready."""
         self._running()
 
     def close(self) -> None:
-        """End the server and whatever it still decodes; another file starts another."""
+        """Stop the server and all decoding; the next file starts another server."""
         with self._lock:
             server, self._server = self._server, None
         if server:
@@ -133,7 +133,7 @@ class Decoder:
     def _exchange(
         self, request: Request, receive: _Receive[Decoded]
     ) -> tuple[Decoded | Refusal | AnswerGarbled, int]:
-        """Have one process read the file; return what it answered and, once it ended, how."""
+        """Let a process read the file; return its response and its exit status."""
         server = None
         try:
             server = self._running()
@@ -160,14 +160,14 @@ class Decoder:
 
 
 class _ServerLost(Exception):
-    """The server cannot be started, has ended, or does not answer."""
+    """The server cannot be started, has exited, or does not respond."""
 
 
 class _Server:
     """A running server."""
 
     def __init__(self, module: str) -> None:
-        # Lest one thread send on a descriptor that another has just closed, and a third got anew.
+        # Prevents sending on a descriptor that was closed and reused by other threads.
         self._lock = threading.Lock()
         self._control, theirs = socket.socketpair()
         with theirs, ExitStack() as unless_started:
@@ -181,9 +181,9 @@ class _Server:
             unless_started.pop_all()
 
     def fork(self, patience: float) -> tuple[socket.socket, socket.socket]:
-        """Return the channel to a new process and the socket that tells how it ends.
+        """Return the channel to a new process and the socket that reports its exit status.
 
-        Either raises TimeoutError after `patience` seconds in which nothing comes.
+        Both raise TimeoutError after `patience` seconds without data.
         """
         channel, its_channel = socket.socketpair()
         ending, its_ending = socket.socketpair()
@@ -199,7 +199,7 @@ class _Server:
         return channel, ending
 
     def close(self) -> None:
-        """End the server and whatever it has forked."""
+        """Stop the server and all its forks."""
         self._process.kill()
         with self._lock:
             self._control.close()
@@ -209,7 +209,7 @@ class _Server:
 def _converse(
     channel: socket.socket, request: Request, receive: _Receive[Decoded]
 ) -> Decoded | Refusal | AnswerGarbled:
-    """Return what a process answers; of one that dies meanwhile, its ending tells."""
+    """Return a process's response; if it dies meanwhile, its exit status explains why."""
     try:
         request.send(channel)
         with channel.makefile("rb") as stream:
@@ -229,7 +229,7 @@ def _receive_ending(ending: socket.socket) -> int:
 
 
 def _environment() -> dict[str, str]:
-    """Return the variables of this process that decoding needs; others hold secrets."""
+    """Return the environment variables needed for decoding; others contain secrets."""
     given = {name: os.environ[name] for name in _NEEDED_VARIABLES if name in os.environ}
-    # One thread: more take memory in each process, and none can be started there.
+    # One thread: more would take memory in each process, and the sandbox does not allow them.
     return {**given, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

@@ -1,12 +1,12 @@
-"""What passes between a decoder and the process that decodes for it: plain bytes, all checked.
+"""The protocol between a decoder and its decoding processes: plain bytes, all validated.
 
     request   medium, is_check, max_duration, bytes    then the file
     answer    PIXELS   height, width                   then uint8 [H, W, 3], unless it is a check
               SAMPLES  count, 0                        then float32 [N], unless it is a check
               REFUSAL  bytes of code, of sentence      then both, in ASCII
 
-The process that answers has parsed what a stranger sent. Nothing it says is unpickled, believed
-about its size, or repeated before it was found to be what decoding gives.
+The responding process has parsed untrusted data. Nothing it sends is unpickled, trusted in its
+size, or passed on before it was validated.
 """
 
 from dataclasses import dataclass
@@ -22,31 +22,31 @@ from media.audio import SAMPLE_RATE
 from media.picture import MAX_PIXELS, MIN_SIDE
 
 MAX_TEXT = 1_000
-"""Bytes of a refusal's code, and of its sentence."""
+"""Maximum number of bytes of an error's code and of its message."""
 
 OUT_OF_MEMORY = "out_of_memory"
-"""The code of a refusal without a sentence: memory did not suffice."""
+"""Code of an error without a message: out of memory."""
 
 ENDING = Struct("!i")
-"""How a process ended: its exit status, the negative number of a signal, or OVERDUE."""
+"""Exit status of a process, the negative number of a signal, or OVERDUE."""
 NOT_CONFINED = 70
-"""Exit status of a process that could not be confined, and so read nothing."""
+"""Exit status of a process that could not be sandboxed, and so read nothing."""
 OVERDUE = 1_000
-"""The process took too long and was killed."""
+"""The process exceeded its time limit and was killed."""
 
 _REQUEST = Struct("!B?dQ")
 _ANSWER = Struct("!BII")
 
 
 class Medium(IntEnum):
-    """What a file is to be decoded as."""
+    """How a file is decoded."""
 
     PORTRAIT = 1
     AUDIO = 2
 
 
 class Tag(IntEnum):
-    """What follows an answer's header."""
+    """What follows a response's header."""
 
     PIXELS = 1
     SAMPLES = 2
@@ -54,7 +54,7 @@ class Tag(IntEnum):
 
 
 class AnswerGarbled(Exception):
-    """What came back is cut short, or nothing that decoding gives."""
+    """The response is truncated or invalid."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class Request:
     """A file to decode.
 
     Attributes:
-        medium: what it is to be decoded as.
-        file: its bytes.
-        max_duration: the seconds that audio may last.
-        is_check: it is decoded whole, but only the size of what comes of it is asked for.
+        medium: how it is decoded.
+        file: its content.
+        max_duration: maximum duration of audio in seconds.
+        is_check: whether it is decoded completely, but only the size is returned.
     """
 
     medium: Medium
@@ -74,7 +74,7 @@ class Request:
     is_check: bool = False
 
     def send(self, channel: socket) -> None:
-        """Send the request whole."""
+        """Send the complete request."""
         channel.sendall(
             _REQUEST.pack(self.medium, self.is_check, self.max_duration, len(self.file))
         )
@@ -83,13 +83,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a file was not decoded: a code and a sentence."""
+    """Why a file could not be decoded: a code and a message."""
 
     code: str
     sentence: str
 
     def send(self, channel: socket) -> None:
-        """Send the refusal whole."""
+        """Send the complete error."""
         code, sentence = (
             text.encode("ascii", "backslashreplace")[:MAX_TEXT]
             for text in (self.code, self.sentence)
@@ -98,7 +98,7 @@ class Refusal:
 
 
 def receive_request(stream: BufferedReader) -> Request:
-    """Return the request that a decoder sent."""
+    """Receive a request from a decoder."""
     medium, is_check, max_duration, size = _REQUEST.unpack(stream.read(_REQUEST.size))
     return Request(Medium(medium), stream.read(size), max_duration, is_check)
 
@@ -112,13 +112,13 @@ def send_size(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -
 
 
 def send_array(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
-    """Send a picture, uint8 `[H, W, 3]`, or a waveform, float32 `[N]`, and its size before it."""
+    """Send size and data of a picture, uint8 `[H, W, 3]`, or of a waveform, float32 `[N]`."""
     send_size(channel, array)
     channel.sendall(np.ascontiguousarray(array).data.cast("B"))
 
 
 def receive_image_size(stream: BufferedReader) -> tuple[int, int] | Refusal:
-    """Return the height and width of the picture that was decoded, or why none was.
+    """Receive the height and width of a decoded picture, or an error.
 
     Raises:
         AnswerGarbled.
@@ -132,7 +132,7 @@ def receive_image_size(stream: BufferedReader) -> tuple[int, int] | Refusal:
 
 
 def receive_image(stream: BufferedReader) -> NDArray[np.uint8] | Refusal:
-    """Return the picture `[H, W, 3]` that was decoded, or why none was.
+    """Receive a decoded picture `[H, W, 3]`, or an error.
 
     Raises:
         AnswerGarbled.
@@ -146,7 +146,7 @@ def receive_image(stream: BufferedReader) -> NDArray[np.uint8] | Refusal:
 
 
 def receive_length(stream: BufferedReader, max_duration: float) -> int | Refusal:
-    """Return the samples of a waveform of at most `max_duration` seconds, or why there is none.
+    """Receive the length of a waveform of at most `max_duration` seconds, or an error.
 
     Raises:
         AnswerGarbled.
@@ -160,7 +160,7 @@ def receive_length(stream: BufferedReader, max_duration: float) -> int | Refusal
 
 
 def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.float32] | Refusal:
-    """Return the waveform `[N]` of at most `max_duration` seconds, or why there is none.
+    """Receive a waveform `[N]` of at most `max_duration` seconds, or an error.
 
     Raises:
         AnswerGarbled.
@@ -170,7 +170,7 @@ def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.
         return count
     waveform = np.empty(count, np.float32)
     _receive_into(stream, waveform)
-    # False for what is not a number, too.
+    # Also False for NaN.
     if not np.abs(waveform).max() <= 1:
         raise AnswerGarbled("Samples beyond full scale.")
     return waveform

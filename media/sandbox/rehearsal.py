@@ -1,4 +1,4 @@
-"""A small file of every kind, decoded before a stranger's is."""
+"""Small files of every format, decoded in advance."""
 
 from io import BytesIO
 from struct import Struct
@@ -15,12 +15,13 @@ _WAV = Struct("<4sI4s4sIHHIIHH4sI")
 
 
 def rehearse() -> None:
-    """Decode one picture a format and a recording.
+    """Decode one picture of each format and a recording.
 
-    The libraries import much only when they first need it, which is to have happened before a
-    process is forked; and what works now will work in all of them.
+    The libraries import many modules on first use, which has to happen before a process is forked.
+    This also shows that decoding works in the forks.
     """
-    # All of them: a JPEG of several pictures, as phones write, is opened by a plugin of its own.
+    # All of them: Pillow opens a JPEG with several pictures, as from phones, with a separate
+    # plugin.
     Image.init()
     for format in ("JPEG", "PNG", "WEBP"):
         read_portrait(_picture(format))
@@ -36,7 +37,7 @@ def _picture(format: str) -> bytes:
 
 
 def _recording(samples: NDArray[np.int16]) -> bytes:
-    """Return a WAV file of 16 bits, mono."""
+    """Return a WAV file, 16 bits, mono."""
     header = _WAV.pack(
         *(b"RIFF", samples.nbytes + _WAV.size - 8, b"WAVE", b"fmt ", 16, 1, 1),
         *(SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16, b"data", samples.nbytes),

@@ -59,9 +59,9 @@ class Child:
     """A process that decodes a file.
 
     Attributes:
-        deadline: on the monotonic clock, when it is killed.
-        ending: the descriptor on which its end is told.
-        is_overdue: it was killed.
+        deadline: when it is killed, on the monotonic clock.
+        ending: the descriptor on which its exit status is reported.
+        is_overdue: whether it was killed.
     """
 
     deadline: float
@@ -70,7 +70,7 @@ class Child:
 
 
 class Server:
-    """Forks for a decoder, and tells it how each fork ended."""
+    """Forks processes for a decoder, and reports each exit status."""
 
     def __init__(
         self, control: socket.socket, decoders: Mapping[Medium, Decode], limits: Limits
@@ -83,7 +83,7 @@ class Server:
         self._children: dict[int, Child] = {}
 
     def run(self) -> None:
-        """Fork until the control socket ends, then kill what still decodes."""
+        """Fork until the control socket ends, then kill the remaining processes."""
         woken = _wake_on_ended_children()
         with selectors.DefaultSelector() as selector:
             selector.register(self._control, selectors.EVENT_READ)
@@ -101,7 +101,7 @@ class Server:
             os.kill(pid, signal.SIGKILL)
 
     def _admit(self) -> bool:
-        """Fork for the next file; False: nobody will send one any more."""
+        """Fork for the next file; return False if there will be no more."""
         message, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
         if not message:
             return False
@@ -113,7 +113,7 @@ class Server:
         return True
 
     def _decode(self, channel: int, parent: int) -> int:
-        """Answer the one request that comes on a channel; return the exit status."""
+        """Handle the one request on a channel; return the exit status."""
         for standard in range(_CHANNEL):
             os.dup2(self._null, standard)
         os.dup2(channel, _CHANNEL)
@@ -127,7 +127,7 @@ class Server:
         return 0
 
     def _reap(self) -> None:
-        """Tell the end of every process that has ended."""
+        """Report the exit status of every process that has ended."""
         for pid in list(self._children):
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
@@ -145,13 +145,13 @@ class Server:
                 self._children[pid] = replace(child, is_overdue=True)
 
     def _seconds_left(self) -> float | None:
-        """Return the seconds until the next process is overdue, None if none can be."""
+        """Return the seconds until the next process is overdue, or None."""
         deadlines = [each.deadline for each in self._children.values() if not each.is_overdue]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
 
 def answer(channel: socket.socket, decoders: Mapping[Medium, Decode]) -> None:
-    """Decode the file that comes on a channel and send what it holds, or why it cannot be used."""
+    """Decode the file from a channel and send its content, or why it cannot be used."""
     with channel.makefile("rb") as stream:
         request = receive_request(stream)
     try:
@@ -160,7 +160,7 @@ def answer(channel: socket.socket, decoders: Mapping[Medium, Decode]) -> None:
         Refusal(error.code, str(error)).send(channel)
     except MemoryError:
         Refusal(OUT_OF_MEMORY, "").send(channel)
-    # Strangers' files find what nobody had expected; the decoder logs it.
+    # Untrusted files cause unexpected errors; the decoder logs them.
     except Exception as error:  # noqa: BLE001
         Refusal(type(error).__name__, repr(error)).send(channel)
     else:
@@ -183,7 +183,7 @@ def serve(decoders: Mapping[Medium, Decode] = DECODERS, limits: Limits = LIMITS)
 
 
 def _usable_filter(limits: Limits) -> Any:
-    """Return the filter of system calls; None where there is none that decoding works under."""
+    """Return the system call filter, or None if decoding does not work with one."""
     try:
         calls = system_call_filter()
     except (ImportError, RuntimeError, OSError) as error:
@@ -208,7 +208,7 @@ def _works(limits: Limits, calls: Any) -> bool:
 
 
 def _fork(work: Callable[[], int]) -> int:
-    """Do the work in a fork of this process, which ends with the status it returns."""
+    """Run the work in a fork of this process, which exits with the returned status."""
     pid = os.fork()
     if pid:
         return pid
@@ -221,7 +221,7 @@ def _fork(work: Callable[[], int]) -> int:
 
 
 def _wake_on_ended_children() -> socket.socket:
-    """Return a socket on which something can be read whenever a process has ended."""
+    """Return a socket that becomes readable whenever a process has ended."""
     woken, waker = socket.socketpair()
     waker.setblocking(False)
     signal.set_wakeup_fd(waker.detach())

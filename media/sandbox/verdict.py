@@ -1,4 +1,4 @@
-"""What the caller is told of a file: what was decoded, or why it cannot be used."""
+"""Interprets the result of a decoding process: the data, or an error for the caller."""
 
 import logging
 import signal
@@ -38,7 +38,9 @@ class _Kind:
     too_demanding: type[MediaError]
 
     def error(self, refusal: Refusal) -> MediaError | None:
-        """Return the error that a decoding process met, None if it is no error of this kind."""
+        """Return the error reported by a decoding process, or None if it is not an error of this
+        kind.
+        """
         found = [error for error in self.family.__subclasses__() if error.code == refusal.code]
         return found[0](refusal.sentence) if found else None
 
@@ -52,17 +54,17 @@ _KINDS = {
 def judge(
     medium: Medium, answer: Decoded | Refusal | AnswerGarbled, ending: int, limits: Limits
 ) -> Decoded:
-    """Return what was decoded, if the process that did it ended well.
+    """Return the decoded data, if its process succeeded.
 
     Args:
-        medium: what the file was decoded as.
-        answer: what the process said.
-        ending: how it ended: its exit status, the negative number of a signal, OVERDUE.
-        limits: what it had been allowed.
+        medium: how the file was decoded.
+        answer: the response of the process.
+        ending: its exit status, the negative number of a signal, or OVERDUE.
+        limits: its limits.
 
     Raises:
         MediaError: the file cannot be used.
-        DecoderUnavailable: the file was not looked into.
+        DecoderUnavailable: the file was not decoded.
     """
     kind = _KINDS[medium]
     if ending == NOT_CONFINED:
@@ -81,13 +83,13 @@ def judge(
 
 
 def _excess(answer: object, ending: int, limits: Limits) -> str | None:
-    """Return what was taken beyond the limits, as the end of a sentence."""
+    """Return which limit was exceeded, as the end of a sentence."""
     if ending == OVERDUE:
         return f"longer than {limits.seconds:g} s"
     if ending == -signal.SIGXCPU:
         return f"more than {limits.cpu_seconds} s of processor time"
     ran_out = isinstance(answer, Refusal) and answer.code == OUT_OF_MEMORY
-    # SIGKILL: Linux ends one process when memory runs out for all.
+    # SIGKILL: Linux kills a process when memory runs out.
     if ran_out or ending == -signal.SIGKILL:
         return "more memory than one file may have"
     return None

@@ -1,4 +1,4 @@
-"""Which jobs a caller may see: the tenant's own; all others are not there."""
+"""Access to jobs: callers only see the jobs of their own tenant."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 async def _known_characters(
     job_id: Annotated[str, Path(description="As `id` in the job's document.")],
 ) -> str:
-    # An id becomes part of keys in the store, where a colon would lead elsewhere.
+    # The id becomes part of keys in the store, where a colon would change the key.
     if not _ID_CHARACTERS.issuperset(job_id):
         raise JobNotFound(f"{job_id!r} cannot be an id.")
     return job_id
@@ -25,10 +25,10 @@ JobId = Annotated[str, Depends(_known_characters)]
 
 
 def own_job(job_id: JobId, caller: CallerDep, components: AppComponents) -> Job:
-    """Return the job that the path names.
+    """Return the job given in the path.
 
     Raises:
-        JobNotFound: there is none, or it is another tenant's: callers cannot tell which.
+        JobNotFound: there is none, or it belongs to another tenant; callers cannot tell which.
     """
     job = components.store.get(job_id)
     if job.tenant != caller.tenant:
@@ -37,4 +37,4 @@ def own_job(job_id: JobId, caller: CallerDep, components: AppComponents) -> Job:
 
 
 OwnJob = Annotated[Job, Depends(own_job)]
-"""The job that the path names, if it is the caller's own."""
+"""The job given in the path, if it belongs to the caller's tenant."""

@@ -1,4 +1,4 @@
-"""Who is calling: the key that a request carries, what it may do, and how often."""
+"""Authentication: the API key of a request, its scopes and its rate limit."""
 
 from typing import Annotated, Any
 
@@ -36,11 +36,11 @@ async def require_caller(
     components: AppComponents,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    """Return who is calling, once for each request, which counts as one of the key's.
+    """Return the caller; called once per request, which counts towards the rate limit.
 
     Raises:
-        Problem: a key is needed and none that is valid was given, or it has asked too often; or
-            no key is needed, and a page of another site asks.
+        Problem: the API key is missing, invalid or over its rate limit; or no API key is required,
+            but a page of another site sent the request.
     """
     settings = components.settings
     if settings.authentication == "open":
@@ -68,7 +68,7 @@ def _admit(request: Request, components: Components, token: str) -> Caller:
 
 
 def require_scope(scope: Scope) -> Any:
-    """Return an entry of `dependencies=[…]` for a route that needs this scope."""
+    """Return an entry of `dependencies=[…]` for a route that requires this scope."""
 
     async def check(caller: CallerDep) -> None:
         if scope not in caller.scopes:
@@ -87,12 +87,12 @@ def require_room(
     components: AppComponents,
     idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> None:
-    """Refuse before the upload what would be refused after it.
+    """Reject a request before its upload if it would be rejected after it.
 
-    A request that may repeat an earlier one is let through: its job may be there already.
+    Requests that may repeat an earlier one pass, because their job may already exist.
 
     Raises:
-        LimitReached: the key may make no further job for now.
+        LimitReached: a limit of the API key is reached for now.
     """
     if idempotency_key is None and caller.key_id is not None:
         components.store.require_room(caller.key_id, caller.allowance)

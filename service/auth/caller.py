@@ -1,4 +1,4 @@
-"""Whoever sent a request."""
+"""The sender of a request."""
 
 from dataclasses import dataclass, field
 from typing import Self
@@ -8,13 +8,13 @@ from jobs.valkey.api_keys import LOCAL_TENANT, Allowance, ApiKey, Scope
 
 @dataclass(frozen=True)
 class Caller:
-    """Whoever sent a request.
+    """The sender of a request.
 
     Attributes:
-        tenant: who owns the jobs that are made and seen.
-        scopes: what may be done with them.
-        key_id: the key that was given; None when the system asks for none.
-        allowance: how much may be done.
+        tenant: owner of the jobs that the caller can create and see.
+        scopes: the caller's permissions.
+        key_id: id of the API key; None if the system requires none.
+        allowance: the caller's limits.
     """
 
     tenant: str
@@ -24,9 +24,9 @@ class Caller:
 
     @classmethod
     def with_key(cls, key: ApiKey) -> Self:
-        """Return whoever holds the key."""
+        """Return the caller that holds the API key."""
         return cls(key.tenant, key.scopes, key.id, key.allowance)
 
 
 ANYONE = Caller(LOCAL_TENANT)
-"""The caller of a system that asks for no key."""
+"""The caller in a system without API keys."""

@@ -1,6 +1,6 @@
-"""How often a key may ask, counted in Valkey and told in the RateLimit headers of every answer.
+"""Rate limits of API keys, counted in Valkey and reported in RateLimit headers.
 
-The headers are those of draft-ietf-httpapi-ratelimit-headers-10.
+The headers follow draft-ietf-httpapi-ratelimit-headers-10.
 """
 
 import math
@@ -23,14 +23,14 @@ WINDOW_SECONDS = 60
 
 @dataclass(frozen=True)
 class Standing:
-    """What a key has left of its requests; `wait` is the seconds until it has more."""
+    """The remaining requests of an API key; `wait` is the seconds until there are more."""
 
     ceiling: int
     remaining: int
     wait: int
 
     def headers(self) -> dict[str, str]:
-        """Return the headers that tell it."""
+        """Return the RateLimit headers."""
         return {
             "RateLimit-Policy": f'"requests";q={self.ceiling};w={WINDOW_SECONDS}',
             "RateLimit": f'"requests";r={self.remaining};t={self.wait}',
@@ -38,23 +38,23 @@ class Standing:
 
 
 class RequestLimits:
-    """Counts requests in a moving window: in no 60 seconds more get through than may."""
+    """Counts requests in a moving window: no 60 seconds contain more requests than the limit."""
 
     def __init__(self, storage: RedisStorage) -> None:
         self._limiter = MovingWindowRateLimiter(storage)
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
-        """Count in the Valkey that the settings name; nothing is sent yet."""
+        """Count in the Valkey given by the settings, without connecting."""
         url = settings.valkey_url
         pool = connect(url).connection_pool
         return cls(RedisStorage(url, connection_pool=pool, key_prefix="amigo:requests"))
 
     def count(self, key_id: str, ceiling: int) -> tuple[bool, Standing]:
-        """Count a request; return whether it may be served, and what the key has left.
+        """Count a request; return whether it is within the limit, and what remains.
 
         Raises:
-            StoreUnavailable: Valkey does not answer.
+            StoreUnavailable: Valkey does not respond.
         """
         item = RateLimitItemPerMinute(ceiling)
         with translated_errors():
@@ -65,13 +65,13 @@ class RequestLimits:
 
 
 class RateLimitHeaders:
-    """ASGI middleware: tells each caller that has a limit how it stands."""
+    """ASGI middleware: adds the RateLimit headers for callers with a limit."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and its answer with the headers."""
+        """Handle a request, and add the headers to its response."""
 
         async def send_with_standing(message: Message) -> None:
             standing = scope.get("state", {}).get("standing")
@@ -83,5 +83,5 @@ class RateLimitHeaders:
 
 
 def note_standing(request: Request, standing: Standing) -> None:
-    """Have the answer to a request tell this."""
+    """Report this state in the response to a request."""
     request.state.standing = standing

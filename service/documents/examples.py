@@ -1,4 +1,4 @@
-"""The requests and answers that the interface's documentation shows, made of the real values."""
+"""Examples for the OpenAPI document, built from real values."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,7 +130,7 @@ PARAMETERS: dict[str, JsonValue] = {
     "redirect": False,
     "format": "npz",
 }
-"""A value of each parameter, by its name."""
+"""An example value of each parameter, by name."""
 
 REQUESTS: dict[str, dict[str, JsonValue]] = {
     "create_job": {
@@ -153,7 +153,7 @@ REQUESTS: dict[str, dict[str, JsonValue]] = {
         "application/json": {"kind": "portrait", "size": 184_320, "content_type": "image/jpeg"}
     },
 }
-"""A body for each operation that takes one, by its type."""
+"""An example body for each operation that takes one, by content type."""
 
 ANSWERS: dict[str, dict[str, JsonValue]] = {
     "create_job": {"200": _json(_SUCCEEDED_DOCUMENT), "202": _json(_QUEUED_DOCUMENT)},
@@ -216,4 +216,4 @@ ANSWERS: dict[str, dict[str, JsonValue]] = {
     },
     "read_problem_type": {"200": _json(ProblemTypeDocument.of(ProblemType.AUDIO_TOO_SHORT))},
 }
-"""What a success is answered with, by operation and status; files and no content have none."""
+"""Example responses by operation and status, except for files and empty responses."""

@@ -38,18 +38,18 @@ _PROBLEM_HEADERS = {
     429: {"Retry_After": "Seconds until the request may be sent again."},
     503: {"Retry_After": "Seconds until the request may be sent again."},
 }
-"""What comes with every problem of a status."""
+"""Headers of all problems with a given status."""
 
 
 def operation_id(route: APIRoute) -> str:
-    """Return what generated clients call a route: the name of its function."""
+    """Return a route's operation id for generated clients: the name of its function."""
     return route.name
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, without the validation errors that the framework adds.
+    """Return the OpenAPI document, without the framework's validation errors.
 
-    Ours are problems, and documented where they can happen.
+    Ours are problems, documented for each route.
     """
     if app.openapi_schema is None:
         document = get_openapi(
@@ -71,13 +71,13 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
 
 
 def problem_responses(*types: ProblemType) -> Responses:
-    """Return the documentation of the problems a route answers with, grouped by status."""
+    """Return the documentation of a route's problems, grouped by status."""
     by_status = groupby(sorted(types, key=_status), key=_status)
     return {status: _problem_response(status, list(group)) for status, group in by_status}
 
 
 def response_headers(**descriptions: str) -> dict[str, Any]:
-    """Return the documentation of an answer's headers, their names' hyphens as underscores."""
+    """Return the documentation of response headers, given with underscores for hyphens."""
     return {
         "headers": {
             name.replace("_", "-"): {"description": description, "schema": {"type": "string"}}
@@ -87,7 +87,7 @@ def response_headers(**descriptions: str) -> dict[str, Any]:
 
 
 def job_request_body() -> dict[str, Any]:
-    """Return the documentation of the body that makes a job, a form or JSON."""
+    """Return the documentation of the body that creates a job, a form or JSON."""
     request = JobRequest.model_json_schema(ref_template=_COMPONENTS)
     del request["$defs"]
     files = {
@@ -105,7 +105,7 @@ def job_request_body() -> dict[str, Any]:
 
 
 def batch_request_body() -> dict[str, Any]:
-    """Return the documentation of the body that makes many jobs."""
+    """Return the documentation of the body that creates several jobs."""
     other = {"type": "object", "description": "Any other is refused in its place, and no other."}
     request = {"anyOf": [_job_request(), other]}
     jobs = {"type": "array", "items": request, "minItems": 1, "maxItems": MAX_BATCH}
@@ -119,7 +119,7 @@ def batch_request_body() -> dict[str, Any]:
 
 
 def asset_request_body() -> dict[str, Any]:
-    """Return the documentation of the body that announces an asset."""
+    """Return the documentation of the body that registers an asset."""
     return _body({"application/json": {"$ref": _COMPONENTS.format(model=AssetRequest.__name__)}})
 
 
@@ -128,7 +128,7 @@ def _job_request() -> dict[str, Any]:
 
 
 def _one_source(*also: str) -> dict[str, Any]:
-    """Return the rule that each input comes in exactly one way, of which null is none."""
+    """Return the schema rule that each input is given in exactly one way; null does not count."""
     ways = (*also, "_url", "_asset")
     return {"allOf": [{"oneOf": [_given(f"{name}{way}") for way in ways]} for name in INPUTS]}
 
@@ -138,7 +138,7 @@ def _given(name: str) -> dict[str, Any]:
 
 
 def _with_parts(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the schema of a model and of what it is made of, by name."""
+    """Return the schemas of a model and its parts, by name."""
     schema = model.model_json_schema(ref_template=_COMPONENTS)
     parts: dict[str, Any] = schema.pop("$defs", {})
     if model is JobRequest:
@@ -157,7 +157,7 @@ def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _complete(operation: dict[str, Any]) -> None:
-    """Put in the examples, and what holds for every operation."""
+    """Add the examples and what all operations have in common."""
     name, responses = operation["operationId"], operation["responses"]
     if responses.get("422", {}).get("description") == "Validation Error":
         del responses["422"]
@@ -165,7 +165,7 @@ def _complete(operation: dict[str, Any]) -> None:
         responses[str(status)] = response
     for parameter in operation.get("parameters", ()):
         schema = _without_null(parameter["schema"])
-        # A header that may come more than once is a text all the same.
+        # A header that can be repeated is documented as a single string.
         is_header = parameter["in"] == "header"
         parameter["schema"] = schema.get("items", schema) if is_header else schema
         parameter["example"] = PARAMETERS[parameter["name"]]
@@ -176,7 +176,7 @@ def _complete(operation: dict[str, Any]) -> None:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a text, which may be left out but is never null."""
+    """Return the schema of a string that can be omitted but is never null."""
     kinds = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(kinds) != 1:
         return schema

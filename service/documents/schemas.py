@@ -1,4 +1,4 @@
-"""The JSON documents that go over the wire."""
+"""The JSON documents of the API."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
@@ -15,7 +15,7 @@ from service.problems import ProblemType
 
 
 class WebhookDocument(BaseModel):
-    """How the news of the job's end came to the address its caller named."""
+    """State of the webhook notification."""
 
     url: str = Field(description="The address, without its query, which may hold a secret.")
     status: DeliveryStatus
@@ -24,7 +24,7 @@ class WebhookDocument(BaseModel):
 
 
 class ConsentDocument(BaseModel):
-    """What the job's caller affirmed."""
+    """The caller's affirmation of consent."""
 
     affirmed_at: datetime
     version: str = Field(description="Of the statement.")
@@ -35,7 +35,7 @@ class ConsentDocument(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> Self | None:
-        """Return what the job's caller affirmed; None: the record is older than the question."""
+        """Return the affirmation of the job's caller; None in records older than this field."""
         if job.consent is None:
             return None
         told = job.consent.model_dump()
@@ -43,7 +43,7 @@ class ConsentDocument(BaseModel):
 
 
 class Links(BaseModel):
-    """Where to go from here; null: not now."""
+    """Related paths; null if not available in the job's state."""
 
     self: str
     events: str = Field(description="The job's changes as they happen.")
@@ -54,7 +54,7 @@ class Links(BaseModel):
 
     @classmethod
     def of(cls, job: Job) -> Self:
-        """Return what can be done with the job as it stands."""
+        """Return the paths available in the job's state."""
         path, result = job_path(job.id), job.result
         return cls(
             self=path,
@@ -67,7 +67,7 @@ class Links(BaseModel):
 
 
 class JobDocument(BaseModel):
-    """A job as its caller sees it."""
+    """A job as seen by its caller."""
 
     id: str
     status: JobStatus
@@ -112,7 +112,7 @@ class JobDocument(BaseModel):
         outlook: Outlook | None = None,
         delivery: Delivery | None = None,
     ) -> Self:
-        """Return the document of a job: the outlook tells its position and ETA."""
+        """Return the document of a job; the outlook gives its position and ETA."""
         result = job.result
         eta = outlook and outlook.eta(job)
         return cls(
@@ -142,7 +142,7 @@ def _webhook(job: Job, delivery: Delivery) -> WebhookDocument | None:
 
 
 class AssetRequest(BaseModel):
-    """A file that its caller is about to upload."""
+    """A file to be uploaded."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -156,7 +156,7 @@ class AssetRequest(BaseModel):
 
 
 class UploadDocument(BaseModel):
-    """The request that uploads a file; it needs no key, its URL is one."""
+    """The request that uploads a file. It needs no API key, because its URL is signed."""
 
     method: str
     url: str
@@ -164,7 +164,7 @@ class UploadDocument(BaseModel):
 
 
 class AssetDocument(BaseModel):
-    """A file that jobs can name, once it is uploaded."""
+    """A file to which jobs can refer once it is uploaded."""
 
     id: str
     kind: AssetKind
@@ -173,7 +173,7 @@ class AssetDocument(BaseModel):
 
     @classmethod
     def of(cls, asset: Asset, upload: PresignedPut) -> Self:
-        """Return the document of an asset just announced."""
+        """Return the document of a newly registered asset."""
         return cls(
             id=asset.id,
             kind=asset.kind,
@@ -194,7 +194,7 @@ class ProblemDocument(BaseModel):
 
 
 class BatchResult(BaseModel):
-    """What became of one request of a batch."""
+    """Result of one request in a batch."""
 
     status: int = Field(description="202, or the problem's.")
     job: JobDocument | None = Field(None, description="Only if it was accepted.")
@@ -202,20 +202,20 @@ class BatchResult(BaseModel):
 
 
 class BatchDocument(BaseModel):
-    """What became of each request of a batch, in their order."""
+    """Results of the requests in a batch, in the same order."""
 
     results: list[BatchResult]
 
 
 class JobPage(BaseModel):
-    """Some of the caller's jobs, newest first."""
+    """A page of the caller's jobs, newest first."""
 
     jobs: list[JobDocument]
     next_cursor: str | None = Field(description="For the next page; null: this is the last.")
 
 
 class ProblemTypeDocument(BaseModel):
-    """A kind of problem."""
+    """A type of problem."""
 
     code: str
     status: int
@@ -223,12 +223,12 @@ class ProblemTypeDocument(BaseModel):
 
     @classmethod
     def of(cls, problem_type: ProblemType) -> Self:
-        """Return the document of a kind of problem."""
+        """Return the document of a type of problem."""
         return cls(code=problem_type.code, status=problem_type.status, title=problem_type.title)
 
 
 class FrameLandmarks(BaseModel):
-    """The landmarks of every frame and the emotion over time."""
+    """The landmarks of all frames and the emotion over time."""
 
     synthetic: Literal[True] = Field(description="No face moved so: a model made it up.")
     model: str = Field(description="Which: its name, version and the digest of its weights.")
@@ -243,18 +243,18 @@ class FrameLandmarks(BaseModel):
 
 
 class Liveness(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     alive: Literal[True] = True
 
 
 class Readiness(BaseModel):
-    """Whether each component answers."""
+    """Availability of each component."""
 
     store: bool
     storage: bool
 
 
 def job_path(job_id: str) -> str:
-    """Return the path under which a job is read."""
+    """Return the path of a job."""
     return f"/v1/jobs/{job_id}"

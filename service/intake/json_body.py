@@ -1,4 +1,4 @@
-"""Receives a JSON object whole, or tells what is wrong with it."""
+"""Receives a complete JSON object, or reports what is wrong with it."""
 
 import asyncio
 from typing import Any
@@ -9,15 +9,15 @@ from starlette.requests import Request
 from service.problems import Problem, ProblemType
 
 MAX_BYTES = 2_000_000
-"""Of a JSON body: room for a hundred jobs with all that may be said of each."""
+"""Maximum size of a JSON body: enough for a hundred jobs with all options."""
 
 
 async def receive_object(request: Request, max_seconds: float) -> dict[str, Any]:
     """Receive a JSON object within `max_seconds`.
 
     Raises:
-        Problem: it is malformed, too large or late, or no object.
-        ClientDisconnect: the caller went away.
+        Problem: it is malformed, too large, late, or not an object.
+        ClientDisconnect: the caller disconnected.
     """
     try:
         async with asyncio.timeout(max_seconds):

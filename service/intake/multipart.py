@@ -1,4 +1,4 @@
-"""Receives a multipart form whole, or tells what is wrong with it."""
+"""Receives a complete multipart form, or reports what is wrong with it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from service.problems import Problem, ProblemType
 
-# More than any of our forms needs, yet few: beyond them the parser gives up.
+# More than any of our forms needs, but few: the parser rejects forms with more.
 _MAX_FILES = 8
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 16_384
@@ -24,14 +24,14 @@ async def receive_form(
     """Receive a form within `max_seconds`; its files are open within the context.
 
     Args:
-        request: what the form is the body of.
-        max_seconds: how long all of it may take.
-        max_bytes: of each file, by its name: the byte that goes over ends the form, whatever
-            was still to come. A file of another name may be as large as a text.
+        request: the request with the form as its body.
+        max_seconds: time limit for the whole form.
+        max_bytes: maximum size of each file, by name: the first byte above it rejects the form.
+            Files with other names may be as large as a text field.
 
     Raises:
         Problem: the form is malformed, incomplete or late, or a file is too large.
-        ClientDisconnect: the caller went away.
+        ClientDisconnect: the caller disconnected.
     """
     form = await _receive(request, max_seconds, max_bytes)
     try:
@@ -55,10 +55,10 @@ async def _receive(request: Request, max_seconds: float, max_bytes: Mapping[str,
 
 
 def _require_utf_8(request: Request) -> None:
-    """Return when a form's texts are UTF-8, as RFC 7578 wants them.
+    """Check that a form's texts are UTF-8, as RFC 7578 requires.
 
-    The framework would decode them by any codec of Python's that the caller names, and not all of
-    those give texts.
+    The framework would decode them with any Python codec the caller names, and not all of those
+    return text.
     """
     _, parameters = parse_options_header(request.headers["content-type"])
     charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
@@ -70,9 +70,9 @@ def _require_utf_8(request: Request) -> None:
 
 
 class _BoundedFormParser(MultiPartParser):
-    """Refuses a form with a file above its limit, which the framework would spool whole.
+    """Rejects forms with a file above its limit, which the framework would spool completely.
 
-    And one without its last boundary, of which the framework drops the last part.
+    Also rejects forms without the final boundary, whose last part the framework drops.
     """
 
     def __init__(self, request: Request, max_bytes: Mapping[str, int]) -> None:
@@ -111,7 +111,7 @@ class _BoundedFormParser(MultiPartParser):
         self._is_whole = True
 
     async def _stream_whole(self, request: Request) -> AsyncGenerator[bytes, None]:
-        # What is yielded has been parsed when the generator goes on, so that the end is known here.
+        # Yielded data has been parsed when the generator resumes, so the end is known here.
         async for chunk in request.stream():
             yield chunk
         if not self._is_whole:

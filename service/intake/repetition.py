@@ -1,4 +1,4 @@
-"""Requests sent again under an Idempotency-Key: they are answered with the job they made before."""
+"""Repeated requests with an Idempotency-Key: they return the job created before."""
 
 import asyncio
 
@@ -11,19 +11,20 @@ from jobs.valkey.job_store import JobStore
 from service.problems import Problem, ProblemType
 
 PATIENCE = 10.0
-"""Seconds a request waits for one with the same key that is under way."""
+"""Seconds a request waits for an earlier one with the same key to complete."""
 
 POLL_SECONDS = 0.2
-"""Seconds between two looks at the key meanwhile."""
+"""Seconds between checks of the key while waiting."""
 
 
 async def find_earlier(store: JobStore, job: Job, retry_seconds: int) -> Job | None:
-    """Return the job that an earlier request with the same key made; None: the key is ours now.
+    """Return the job that an earlier request with this key created; None if the key is now
+    reserved.
 
     Raises:
-        Problem: the key was used for another request, its job was deleted, or the earlier request
-            is under way for too long.
-        StoreUnavailable: the store does not answer.
+        Problem: the key was used for a different request, its job was deleted, or the earlier
+            request takes too long.
+        StoreUnavailable: the store does not respond.
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + PATIENCE
@@ -38,7 +39,7 @@ async def find_earlier(store: JobStore, job: Job, retry_seconds: int) -> Job | N
 
 
 def in_progress(retry_seconds: int) -> Problem:
-    """Return what a request is told while an earlier one with its key is under way."""
+    """Return the problem for a request whose predecessor with the same key is in progress."""
     return Problem(
         ProblemType.IDEMPOTENCY_IN_PROGRESS,
         "An earlier request with this Idempotency-Key is still under way; this one may be sent "

@@ -1,4 +1,4 @@
-"""What a caller asks for: one request, whether it comes as a form or as JSON."""
+"""A caller's request for a job, as a form or as JSON."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,10 +16,10 @@ from service.problems import Problem, ProblemType
 InputName = Literal["portrait", "audio"]
 
 INPUTS: tuple[InputName, ...] = ("portrait", "audio")
-"""What a video is made of; each comes as a file, from a URL or from an asset."""
+"""The inputs of a video; each comes as a file, from a URL or from an asset."""
 
 MAX_BATCH = 100
-"""Requests in a batch."""
+"""Maximum number of requests in a batch."""
 
 _MAX_FLAWS = 5
 
@@ -35,14 +35,15 @@ def _follow(url: str, info: ValidationInfo) -> str:
     return url
 
 
-# The rules themselves refuse what is too long: pydantic would have us quote it, signature and all.
+# The URL rules reject long values themselves: pydantic's error would quote the URL and its
+# signature.
 _URL_SCHEMA = {"format": "uri", "maxLength": MAX_LENGTH}
 FollowedUrl = Annotated[str, Field(json_schema_extra=_URL_SCHEMA), AfterValidator(_follow)]
 AssetId = Annotated[str, Field(max_length=60)]
 
 
 class JobRequest(Options):
-    """All of a request but its files."""
+    """All fields of a request except its files."""
 
     priority: Priority = Field(Priority.NORMAL, description="Which jobs go first.")
     webhook_url: FollowedUrl | None = Field(None, description="Told how the job ended.")
@@ -56,28 +57,28 @@ class JobRequest(Options):
 
     @property
     def options(self) -> Options:
-        """What was chosen about the video."""
+        """The options for the video."""
         return Options(**{name: getattr(self, name) for name in Options.model_fields})
 
     def asset(self, name: InputName) -> str | None:
-        """Return the asset that an input is taken from, if it is."""
+        """Return the asset of an input, or None."""
         asset_id: str | None = getattr(self, f"{name}_asset")
         return asset_id
 
     def fingerprint(self, digests: Mapping[str, str]) -> str:
-        """Return a SHA-256 that two requests share when they ask for the same.
+        """Return a SHA-256 that is equal for equal requests.
 
         Args:
-            digests: of each input that came as a file, the file's own.
+            digests: the digest of each input that was sent as a file.
         """
-        # What is left at its default does not count, so that an option added later changes none.
+        # Defaults do not count, so that adding an option does not change existing digests.
         asked = self.model_dump(mode="json", exclude_defaults=True)
         ordered = sorted({**asked, "files": dict(sorted(digests.items()))}.items())
         return hashlib.sha256(to_json(ordered)).hexdigest()
 
 
 class BatchRequest(Value):
-    """Many requests at once; the inputs come from URLs and assets."""
+    """Several requests at once, with inputs from URLs and assets."""
 
     jobs: list[dict[str, Any]] = Field(min_length=1, max_length=MAX_BATCH)
 
@@ -88,17 +89,17 @@ FIELDS = tuple(JobRequest.model_fields)
 def read_request(
     values: Mapping[str, Any], rules: UrlRules, files: Collection[str] | None = None
 ) -> JobRequest:
-    """Return the request, what was left out with its default.
+    """Return the validated request, with defaults for omitted values.
 
     Args:
         values: by name; a form's texts or JSON values.
-        rules: which URLs are followed.
-        files: the names of the inputs that came as files; None: it is no form, and `values` have
-            types of their own.
+        rules: which URLs are allowed.
+        files: names of the inputs sent as files; None if the request is not a form, so that
+            `values` have JSON types.
 
     Raises:
-        Problem: a name or a value is not accepted, consent is not given, or an input does not
-            come in exactly one way.
+        Problem: a name or a value is invalid, consent is missing, or an input is not given in
+            exactly one way.
     """
     refuse_unknown(values)
     is_form = files is not None
@@ -117,7 +118,7 @@ def read_batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the values of each request in a batch.
 
     Raises:
-        Problem: it is no batch.
+        Problem: the body is not a batch.
     """
     try:
         return BatchRequest.model_validate(body).jobs
@@ -130,7 +131,7 @@ def read_batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def refuse_unknown(names: Collection[str], also: Collection[str] = ()) -> None:
-    """Return when every name is a field's, or one of `also`.
+    """Check that every name is a field's, or one of `also`.
 
     Raises:
         Problem: some are not.
@@ -145,12 +146,12 @@ def refuse_unknown(names: Collection[str], also: Collection[str] = ()) -> None:
 
 
 def invalid_option(name: str, sentence: str) -> Problem:
-    """Return what is told of one option's value."""
+    """Return the error message for one option's value."""
     return Problem(ProblemType.INVALID_OPTION, sentence, members={"options": {name: sentence}})
 
 
 def quote(value: JsonValue, length: int = 60) -> str:
-    """Quote what a caller gave, so that no answer grows with it."""
+    """Quote a caller's value, shortened so that responses do not grow with it."""
     if isinstance(value, str):
         return repr(value if len(value) <= length else f"{value[:length]}…")
     text = repr(value)
@@ -158,7 +159,7 @@ def quote(value: JsonValue, length: int = 60) -> str:
 
 
 def describe_flaws(errors: Sequence[Any]) -> str:
-    """Return what a validation found first, so that no answer grows with what is left."""
+    """Return the first validation errors, so that responses do not grow with their number."""
     return " ".join(
         f"{'.'.join(map(str, error['loc']))[:60]}: {error['msg']}." for error in errors[:_MAX_FLAWS]
     )

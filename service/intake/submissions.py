@@ -1,4 +1,4 @@
-"""Takes an upload to an accepted job, or leaves nothing behind."""
+"""Turns an upload into an accepted job, or leaves nothing behind."""
 
 import logging
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from service.intake.uploads import Upload
 
 logger = logging.getLogger(__name__)
 
-# What a caller says about a file's type is not repeated to anybody.
+# The caller's content type is never passed on.
 _UNTOLD_TYPE = "application/octet-stream"
 
 
 class Submissions:
-    """The way of an upload into the system; every method blocks."""
+    """Processes uploads; every method blocks."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Submissions:
         self._audio_max_seconds = audio_max_seconds
 
     def prepare(self, upload: Upload, caller: Caller, idempotency_key: str | None) -> Job:
-        """Return the job that an upload asks for, of which nobody knows yet."""
+        """Return a new job for an upload, not yet recorded anywhere."""
         asked = upload.request
         key = idempotency_key and IdempotencyKey(
             key=idempotency_key, fingerprint=upload.fingerprint()
@@ -60,18 +60,18 @@ class Submissions:
     def submit(
         self, job: Job, upload: Upload, caller: Caller, is_abandoned: Callable[[], bool]
     ) -> Job:
-        """Check, keep, accept and dispatch a prepared job; return it as it was queued.
+        """Check, store, accept and dispatch a prepared job; return it as queued.
 
-        Runs to its end in one thread: nothing can cut it short between two steps.
+        Runs in one thread to its end: nothing can interrupt it between two steps.
 
         Raises:
-            MediaError: a file cannot be used.
-            DecoderUnavailable: no file can be looked into at the moment.
-            AssetNotFound, AssetNotUploaded: an asset is not there.
-            LimitReached: the caller's key may make no further job for now.
-            IdempotencyKeyTaken: another request holds the job's key by now.
-            Unavailable: the store or the storage is down; nothing was kept.
-            ClientDisconnect: the caller went away first; nothing was kept.
+            MediaError: a file is invalid.
+            DecoderUnavailable: files cannot be decoded at the moment.
+            AssetNotFound, AssetNotUploaded: an asset is missing.
+            LimitReached: a limit of the caller's API key is reached for now.
+            IdempotencyKeyTaken: another request owns the job's Idempotency-Key.
+            Unavailable: the store or the object store is unavailable; nothing was kept.
+            ClientDisconnect: the caller disconnected before; nothing was kept.
         """
         try:
             portrait = self._read(upload, caller, "portrait")
@@ -91,7 +91,7 @@ class Submissions:
         return job
 
     def _read(self, upload: Upload, caller: Caller, name: InputName) -> bytes | None:
-        """Return an input; None: a worker fetches it."""
+        """Return an input; None if a worker fetches it."""
         if file := upload.files.get(name):
             return file.read()
         asset_id = upload.request.asset(name)
@@ -100,7 +100,7 @@ class Submissions:
         return self._assets.read(caller.tenant, asset_id, AssetKind(name))
 
     def _check(self, job: Job, portrait: bytes | None, audio: bytes | None) -> Job:
-        """Return the job with what was learned of its inputs, which can be used."""
+        """Return the job with the properties of its valid inputs."""
         if portrait is not None:
             self._decoder.check_portrait(portrait)
         if audio is None:
@@ -113,14 +113,14 @@ class Submissions:
             self._storage.put(portrait_key(job.id), portrait, _UNTOLD_TYPE)
         if audio is not None:
             self._storage.put(audio_key(job.id), audio, _UNTOLD_TYPE)
-        # Last, so that a journal entry proves that the files are there.
+        # Written last, so that a journal entry proves that the files exist.
         self._storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
 
     def _withdraw(self, job: Job) -> None:
-        """Leave nothing of a refused job, as far as what is down lets us.
+        """Remove all data of a rejected job, as far as outages allow.
 
-        There may be a record that a silent store cannot forget. If a key leads to it, the same
-        request sent again is answered with that job, which had better have its files.
+        An unavailable store may still hold a record. If an Idempotency-Key leads to it, a repeated
+        request returns that job, so its files must be kept.
         """
         is_forgotten = self._undo(job, self._forget)
         if is_forgotten or job.idempotency is None:
@@ -135,10 +135,10 @@ class Submissions:
         return True
 
     def _forget(self, job: Job) -> None:
-        # There is a record only if it was written and the answer got lost.
+        # There is a record only if it was written and the response was lost.
         with suppress(JobNotFound):
             self._store.delete(job.id)
-        # Not while there may be a record: the key's next holder would make a second job.
+        # Not while there may be a record: the key's next owner would create a second job.
         self._release(job)
 
     def _release(self, job: Job) -> None:
@@ -149,7 +149,7 @@ class Submissions:
         self._storage.delete_prefix(job_prefix(job.id))
 
     def _dispatch(self, job: Job) -> None:
-        """Send the message; when that fails, the outbox keeps the job for the reconciler."""
+        """Dispatch the job; if that fails, it stays in the outbox for the reconciler."""
         try:
             self._queue.dispatch(job.id, job.priority)
             self._store.mark_dispatched(job.id)

@@ -1,4 +1,4 @@
-"""Reads a request for a job, with its files when it is a form."""
+"""Reads a request for a job, including the files of a form."""
 
 import hashlib
 from collections import Counter
@@ -34,13 +34,13 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Upload:
-    """A request, and those of its inputs that came as files, spooled to disk when large."""
+    """A request, and its inputs that were sent as files, spooled to disk if large."""
 
     request: JobRequest
     files: Mapping[InputName, BinaryIO] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
-        """Return a SHA-256 that two uploads share when they ask for the same; blocks."""
+        """Return a SHA-256 that is equal for equal requests; blocks."""
         return self.request.fingerprint({name: _digest(file) for name, file in self.files.items()})
 
 
@@ -49,8 +49,8 @@ async def receive_upload(request: Request, settings: ServiceSettings) -> AsyncIt
     """Receive a request for a job; its files are open within the context.
 
     Raises:
-        Problem: anything about it is not accepted.
-        ClientDisconnect: the caller went away.
+        Problem: the request is invalid.
+        ClientDisconnect: the caller disconnected.
     """
     if require_type(request, FORM, JSON) == JSON:
         values = await receive_object(request, settings.upload_max_seconds)
@@ -66,10 +66,10 @@ async def receive_upload(request: Request, settings: ServiceSettings) -> AsyncIt
 
 
 def require_type(request: Request, *accepted: str) -> str:
-    """Return the type of the body.
+    """Return the content type of the body.
 
     Raises:
-        Problem: it is none of those accepted.
+        Problem: the content type is not accepted.
     """
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in accepted:

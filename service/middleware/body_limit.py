@@ -1,4 +1,4 @@
-"""Refuses request bodies above a size, by their declared length or while they stream in."""
+"""Rejects oversized request bodies, by their declared length or while they are received."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,10 +8,10 @@ from service.problems import Problem, ProblemType, problem_response
 
 
 class BodyLimit:
-    """ASGI middleware: no application behind it receives more than `max_bytes` of a body.
+    """ASGI middleware: the application receives at most `max_bytes` of a body.
 
-    A declared length above the limit is refused before a byte is read. Bytes of a body without a
-    length are counted: the one that goes over raises a Problem where the application reads.
+    A declared length above the limit is rejected before any byte is read. Without a length, bytes
+    are counted, and the first one above the limit raises a Problem where the application reads.
     """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
@@ -19,7 +19,7 @@ class BodyLimit:
         self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif self._declared_length(scope) > self.max_bytes:

@@ -1,4 +1,4 @@
-"""Which other sites' pages may call the service from a browser (CORS)."""
+"""Cross-origin requests: which other sites' pages may call the service from a browser (CORS)."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ ACCEPTED = (
     "Prefer",
     "Range",
 )
-"""Headers a page may send."""
+"""Request headers that pages may send."""
 
 EXPOSED = (
     "Accept-Ranges",
@@ -35,13 +35,15 @@ EXPOSED = (
     "WWW-Authenticate",
     "X-Request-ID",
 )
-"""Headers a page may read."""
+"""Response headers that pages may read."""
 
 PREFLIGHT_SECONDS = 3600
 
 
 def allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
-    """Let pages of these origins call the app; a key goes in a header, so no cookies do."""
+    """Allow pages of these origins to call the app. API keys go in a header, so cookies are not
+    allowed.
+    """
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -54,13 +56,14 @@ def allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
 
 
 def refuse_strange_pages(request: Request, origins: Sequence[str]) -> None:
-    """Refuse what pages of other sites send to a system that asks for no key.
+    """Reject requests from pages of other sites to a system without API keys.
 
-    Loopback keeps other machines out, not the pages that this machine's browsers show: any page
-    may post a form to it, and one whose own name leads to it (DNS rebinding) may read as well.
+    Loopback keeps other machines out, but not pages in this machine's browsers. Any page can post a
+    form to it, and a page whose own host name resolves to it (DNS rebinding) can also read the
+    response.
 
     Raises:
-        Problem: the request is for another name, or from a page of an origin that is not named.
+        Problem: the request is for another host, or from a page of an origin that is not listed.
     """
     if "host" in request.headers and not is_loopback(request.url.hostname or ""):
         raise Problem(
@@ -69,7 +72,8 @@ def refuse_strange_pages(request: Request, origins: Sequence[str]) -> None:
             "no key answers to 127.0.0.1 and localhost alone.",
         )
     origin = request.headers.get("origin")
-    # What follows the scheme is compared as it is: an origin that cannot be parsed is not ours.
+    # Everything after the scheme is compared literally: an origin that cannot be parsed is not
+    # ours.
     if origin is None or origin in origins or origin.partition("://")[2] == request.url.netloc:
         return
     raise Problem(

@@ -1,4 +1,4 @@
-"""Gives every request an id, counts and times it, logs it, and turns a crash into a problem."""
+"""Gives every request an id, counts and times it, logs it, and turns crashes into problems."""
 
 import logging
 import time
@@ -22,25 +22,25 @@ def request_id(scope: Scope) -> str:
 
 
 def note_key(scope: Scope, key_id: str) -> None:
-    """Have the log tell which API key the request carries."""
+    """Add the id of the API key to the request's log line."""
     scope["state"]["key_id"] = key_id
 
 
 def route_template(scope: Scope) -> str:
-    """Return the route's path with its parameters unfilled: `/v1/jobs/{job_id}`."""
+    """Return the template of the route's path: `/v1/jobs/{job_id}`."""
     route = scope.get("route")
     return route.path if isinstance(route, APIRoute) else "other"
 
 
 class Observation:
-    """ASGI middleware that sees every request's beginning and end."""
+    """ASGI middleware that observes the start and the end of every request."""
 
     def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
         self.app = app
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on between a beginning and an end."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -51,7 +51,7 @@ class Observation:
             await self.app(scope, receive, answer.send)
         except Exception:
             logger.exception("A request crashed", extra={"fields": _describe(scope)})
-            # An answer that has begun can only break off: the server closes its connection.
+            # A response that has started can only be aborted: the server closes the connection.
             if not answer.status:
                 await _tell_crash(scope, receive, answer)
         finally:
@@ -61,14 +61,14 @@ class Observation:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = route_template(scope)
         self.metrics.observe_request(method, route, status, seconds)
-        # Probes, scrapes and polling callers would drown what changes something or goes wrong.
+        # Probes, scrapes and polling would hide requests that change or break something.
         level = logging.DEBUG if method in ("GET", "HEAD") and status < 400 else logging.INFO
         fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}
         logger.log(level, "Answered a request", extra={"fields": fields})
 
 
 class _Answer:
-    """Notes the status that goes out and adds the request's id to the headers."""
+    """Records the response status and adds the request id to the headers."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -90,7 +90,7 @@ async def _tell_crash(scope: Scope, receive: Receive, answer: _Answer) -> None:
 
 
 def _describe(scope: Scope) -> dict[str, object]:
-    # Without the query: a later route may carry a token in it.
+    # Without the query: a later route may accept a token in it.
     return {
         "request_id": request_id(scope),
         "method": scope["method"],

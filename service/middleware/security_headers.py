@@ -1,10 +1,10 @@
-"""Headers that keep a browser from doing anything with an answer that was not meant."""
+"""Security headers that restrict what browsers do with a response."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 NOTHING_ALLOWED = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""The content security policy of an answer that is data."""
+"""The content security policy of data responses."""
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -16,7 +16,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": NOTHING_ALLOWED,
 }
-"""What every answer carries, unless its route knows better."""
+"""Headers of every response, unless its route sets them."""
 
 
 class SecurityHeaders:
@@ -26,7 +26,7 @@ class SecurityHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and its answer with the headers."""
+        """Handle a request, and add the headers to its response."""
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,20 +1,20 @@
-"""Entity tags and byte ranges: what a caller already has, and which part it wants (RFC 9110)."""
+"""Conditional and range requests: entity tags and byte ranges (RFC 9110)."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 
-# What is taken is not given back: of many spaces, each way to share them would be tried.
+# Possessive quantifiers avoid backtracking over all ways to split many spaces.
 _SINGLE_RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 
 
 class RangeNotSatisfiable(ValueError):
-    """The range begins behind the last byte."""
+    """The range starts after the last byte."""
 
 
 @dataclass(frozen=True)
 class ByteRange:
-    """Bytes from `start` to `end`, both included."""
+    """Bytes from `start` to `end`, both inclusive."""
 
     start: int
     end: int
@@ -29,12 +29,14 @@ def entity_tag(content: bytes) -> str:
 
 
 def weak_entity_tag(content: bytes) -> str:
-    """Return a tag of documents that mean the same if their content here is the same."""
+    """Return a weak tag, equal for documents that mean the same because their given content is
+    equal.
+    """
     return f"W/{entity_tag(content)}"
 
 
 def is_unchanged(if_none_match: str | None, tag: str) -> bool:
-    """Tell whether an If-None-Match header names the tag, so that the answer is 304."""
+    """Return whether an If-None-Match header contains the tag, so that the response is 304."""
     if if_none_match is None:
         return False
     known = {candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")}
@@ -44,13 +46,13 @@ def is_unchanged(if_none_match: str | None, tag: str) -> bool:
 def requested_range(
     header: str | None, if_range: str | None, tag: str, size: int
 ) -> ByteRange | None:
-    """Return the range that a Range header asks of `size` bytes, or None for all of them.
+    """Return the range that a Range header requests from `size` bytes, or None for all of them.
 
-    Several ranges, other units and nonsense mean all, which the RFC allows; so does an If-Range
-    that names another version.
+    Multiple ranges, other units and invalid values mean the whole file, as the RFC allows; so does
+    an If-Range with another version.
 
     Raises:
-        RangeNotSatisfiable: no byte lies in the range.
+        RangeNotSatisfiable: the range contains no byte of the file.
     """
     match = _SINGLE_RANGE.fullmatch(header.strip()) if header else None
     if match is None or (if_range is not None and if_range.strip() != tag):

@@ -1,4 +1,4 @@
-"""Hands out what a job made: whole, in ranges, or by a URL of the object store."""
+"""Serves a job's results: complete, in ranges, or through a URL of the object store."""
 
 import json
 from collections.abc import Iterator
@@ -24,9 +24,9 @@ from service.reading.conditional import (
 )
 
 URL_SECONDS = 900
-"""Seconds for which a URL of the object store is good."""
+"""Validity of an object store URL, in seconds."""
 
-# A browser shows a video or a picture that is opened by itself in a page that it makes around it.
+# Browsers wrap a video or a picture opened directly in a page of their own.
 _POLICY = (
     "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; "
     "frame-ancestors 'none'"
@@ -34,33 +34,33 @@ _POLICY = (
 
 
 class File(Protocol):
-    """Something that can be served."""
+    """A file that can be served."""
 
     @property
     def suffix(self) -> str:
-        """What its name ends in, with the dot."""
+        """Suffix of its name, including the dot."""
 
     @property
     def media_type(self) -> str:
-        """What it is."""
+        """Its content type."""
 
     @property
     def identity(self) -> str:
-        """What tells it from any other file and version."""
+        """Identifies this version of the file."""
 
     def size(self) -> int:
         """Return its size in bytes."""
 
     def stream(self, start: int, end: int) -> Iterator[bytes]:
-        """Return the bytes from `start` to `end`, both included."""
+        """Return the bytes from `start` to `end`, both inclusive."""
 
     def url(self, disposition: str) -> str | None:
-        """Return where the object store hands it out; None: nowhere."""
+        """Return the object store's URL of the file, or None if there is none."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """An object, which its key names for good: what lies under it never changes."""
+    """An object; the content under its key never changes."""
 
     storage: ObjectStorage
     key: str
@@ -69,7 +69,7 @@ class StoredFile:
 
     @property
     def identity(self) -> str:
-        """The key."""
+        """The object key."""
         return self.key
 
     def size(self) -> int:
@@ -77,11 +77,11 @@ class StoredFile:
         return self.storage.size(self.key)
 
     def stream(self, start: int, end: int) -> Iterator[bytes]:
-        """Return a part of the object, as it comes in."""
+        """Return a part of the object as a stream."""
         return self.storage.stream(self.key, start, end)
 
     def url(self, disposition: str) -> str | None:
-        """Return a presigned URL, if callers reach the object store at all."""
+        """Return a presigned URL, if callers can reach the object store."""
         if not self.storage.is_public:
             return None
         return self.storage.presigned_url(
@@ -91,10 +91,10 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class LandmarksDocument:
-    """The landmarks of every frame as JSON, made from the stored arrays.
+    """The landmarks of all frames as JSON, converted from the stored arrays.
 
-    `landmarks` is `[T, 79, 2]` in pixels of the video, to a hundredth; `emotions` is `[T, 8]`, the
-    probability of each of `emotion_names`.
+    `landmarks` is `[T, 79, 2]` in pixels of the video, rounded to a hundredth; `emotions` is `[T,
+    8]`, the probability of each of `emotion_names`.
     """
 
     storage: ObjectStorage
@@ -104,7 +104,7 @@ class LandmarksDocument:
 
     @property
     def identity(self) -> str:
-        """The key, which the arrays have for themselves."""
+        """An identifier that differs from that of the stored arrays."""
         return f"{self.key} as JSON"
 
     @cached_property
@@ -112,7 +112,7 @@ class LandmarksDocument:
         archive = self.storage.get(self.key)
         try:
             return _landmarks_as_json(archive)
-        # What reads archives lets errors of a dozen kinds escape from damaged ones.
+        # Readers of damaged archives raise a dozen kinds of errors.
         except Exception as error:
             raise Problem(
                 ProblemType.RESULT_NOT_FOUND, "The job succeeded, but this file is damaged."
@@ -127,7 +127,7 @@ class LandmarksDocument:
         return iter([self._content[start : end + 1]])
 
     def url(self, disposition: str) -> None:
-        """Return None: only we can make it."""
+        """Return None: only the service can produce this document."""
 
 
 def _landmarks_as_json(archive: bytes) -> bytes:
@@ -144,13 +144,13 @@ def _landmarks_as_json(archive: bytes) -> bytes:
 
 
 def _rounded(array: NDArray[np.floating[Any]], decimals: int) -> Any:
-    # In float64, whose shortest text is as short as the number.
+    # In float64, the shortest representation of the rounded number is short.
     return array.astype(np.float64).round(decimals).tolist()
 
 
 @dataclass(frozen=True)
 class Wish:
-    """How a caller wants a file: which bytes, of which version, from whom."""
+    """The caller's request for a file: byte range, known version, and whether to redirect."""
 
     method: str
     range: str | None
@@ -179,11 +179,11 @@ AsWished = Annotated[Wish, Depends(_wish)]
 
 
 def answer_file(name: str, file: File, wish: Wish) -> Response:
-    """Hand out a file under a name without its suffix, as its caller wishes.
+    """Serve a file under a name without its suffix, as the caller requests.
 
     Raises:
-        ObjectNotFound: the object store has lost it.
-        Problem: the range lies behind its end.
+        ObjectNotFound: the file is missing from the object store.
+        Problem: the range starts after the end of the file.
     """
     disposition = "attachment" if wish.download else "inline"
     headers = {

@@ -1,4 +1,4 @@
-"""Which jobs a list shows: the filters of its query."""
+"""Filters of the job list, given in the query."""
 
 import re
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from jobs.valkey.listing import JobFilter
 from service.problems import Problem, ProblemType
 
 METADATA = "metadata."
-"""What the name of a filter by metadata begins with; the rest is the metadata's own name."""
+"""Prefix of metadata filters; the rest is the name of the metadata."""
 
 METADATA_PARAMETER: dict[str, Any] = {
     "name": f"{METADATA}NAME",
@@ -47,10 +47,10 @@ async def read_filter(
         Time | None, Query(description="Only jobs made before this time (RFC 3339).")
     ] = None,
 ) -> JobFilter:
-    """Return what the query of a request lets through.
+    """Return the filter given by the query of a request.
 
     Raises:
-        Problem: it has a filter that there is not; ignored, that would show other jobs.
+        Problem: there is an unknown filter, which would show the wrong jobs if ignored.
     """
     for name in request.query_params:
         if name not in _NAMES and not name.startswith(METADATA):

@@ -1,4 +1,4 @@
-"""What a caller is told of a job: its record, and what the store knows about it besides."""
+"""The document of a job: its record, and what else the store knows about it."""
 
 from jobs.errors import StoreUnavailable
 from jobs.job import Job
@@ -11,7 +11,7 @@ def describe(job: Job, components: Components) -> JobDocument:
     """Return the job's document.
 
     Raises:
-        StoreUnavailable: the store does not answer.
+        StoreUnavailable: the store does not respond.
     """
     ended = job.status.is_final
     return JobDocument.of(
@@ -23,9 +23,9 @@ def describe(job: Job, components: Components) -> JobDocument:
 
 
 def describe_accepted(job: Job, components: Components) -> JobDocument:
-    """Return the document of a job just made, without its position when the store is down.
+    """Return the document of a new job; without its queue position if the store is unavailable.
 
-    Once a job is accepted, nothing may turn the answer into a refusal.
+    Once a job is accepted, the response must not be an error.
     """
     try:
         return describe(job, components)
@@ -34,10 +34,12 @@ def describe_accepted(job: Job, components: Components) -> JobDocument:
 
 
 def describe_past(job: Job, components: Components) -> JobDocument:
-    """Return the document of a job as it once was, which needs no store: without its position."""
+    """Return the document of a job's earlier state, without its queue position and without the
+    store.
+    """
     return JobDocument.of(job, components.settings.retention)
 
 
 def document_tag(document: JobDocument) -> str:
-    """Return the entity tag of a document; the ETA, which time alone moves, is left out of it."""
+    """Return the entity tag of a document, excluding the ETA, which changes with time alone."""
     return weak_entity_tag(document.model_dump_json(exclude={"eta", "eta_seconds"}).encode())

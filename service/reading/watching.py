@@ -1,4 +1,4 @@
-"""Wakes whoever waits for a job to change: one subscription, however many wait."""
+"""Wakes callers that wait for a job to change, with one subscription for all of them."""
 
 import asyncio
 import logging
@@ -19,19 +19,19 @@ from jobs.valkey.keys import CHANGES
 logger = logging.getLogger(__name__)
 
 REREAD_SECONDS = 5.0
-"""Seconds after which a follower reads its job again though it heard of no change."""
+"""Seconds after which a follower reads its job again without an announcement."""
 
 RECONNECT_SECONDS = 1.0
-"""Seconds until a lost subscription is tried again."""
+"""Seconds before a lost subscription is retried."""
 
 READERS = 8
-"""Threads, and so connections to the store, that read for all followers of a process."""
+"""Number of threads, and so of store connections, that read for all followers of a process."""
 
 T = TypeVar("T")
 
 
 class Changes:
-    """What one follower hears of its job."""
+    """Wake-up signal of one follower."""
 
     def __init__(self) -> None:
         self._has_changed = asyncio.Event()
@@ -41,7 +41,7 @@ class Changes:
         self._has_changed.set()
 
     async def wait(self, seconds: float) -> None:
-        """Return at a change since the last return, or after so many seconds."""
+        """Return after a change since the last call, or after the given number of seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._has_changed.wait()
@@ -49,11 +49,11 @@ class Changes:
 
 
 class JobWatcher:
-    """Hears of every change of every job, and wakes those who follow that job.
+    """Receives all change announcements, and wakes the followers of the changed job.
 
-    Announcements are lost while the connection is. A follower therefore reads the store after
-    every wake, and every REREAD_SECONDS anyway: what is lost costs time, never a change. All
-    methods belong to the event loop.
+    Announcements are lost while disconnected. Followers therefore read the store after every
+    wake-up and at least every REREAD_SECONDS: a lost announcement costs time, never a change. All
+    methods run in the event loop.
     """
 
     def __init__(self, valkey_url: str) -> None:
@@ -65,7 +65,7 @@ class JobWatcher:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Listen within the context."""
+        """Subscribe within the context."""
         listening = asyncio.create_task(self._listen_always())
         try:
             yield
@@ -75,18 +75,18 @@ class JobWatcher:
                 await listening
 
     def announce(self, job_id: str) -> None:
-        """Wake those who follow a job."""
+        """Wake the followers of a job."""
         for changes in self._followers.get(job_id, ()):
             changes.announce()
 
     def stop(self) -> None:
-        """Let every follower go, now and from now on: the process is about to end."""
+        """Disconnect all followers, now and in the future: the process is about to exit."""
         self.is_stopping = True
         self._announce_all()
 
     @contextmanager
     def following(self, job_id: str) -> Iterator[Changes]:
-        """Collect the changes of a job within the context; begin before the job is read."""
+        """Collect the changes of a job within the context; enter it before reading the job."""
         changes = Changes()
         self._followers[job_id].add(changes)
         self.num_followers += 1
@@ -101,9 +101,9 @@ class JobWatcher:
     async def read_until(
         self, job_id: str, read: Callable[[], T], is_due: Callable[[T], bool], seconds: float
     ) -> T:
-        """Return the first reading of a job that is due; after so many seconds, the last one.
+        """Return the first reading of a job that is due; after the given time, the latest one.
 
-        `read` runs in a thread, at once and then whenever the job changes.
+        `read` runs in a thread, at once and then after each change of the job.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
@@ -116,7 +116,7 @@ class JobWatcher:
                 await changes.wait(min(left, REREAD_SECONDS))
 
     async def read(self, read: Callable[[], T]) -> T:
-        """Return what `read` does in one of the few threads that read for followers."""
+        """Run `read` in one of the few threads that read for followers."""
         return await to_thread.run_sync(read, limiter=self._readers)
 
     async def _listen_always(self) -> None:
@@ -129,14 +129,14 @@ class JobWatcher:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
-        """Pass announcements on until the connection is lost."""
+        """Forward announcements until the connection is lost."""
         async with self._connect() as client, client.pubsub() as subscription:
             await subscription.subscribe(CHANGES)
             async for message in subscription.listen():
                 if message["type"] == "message":
                     self.announce(message["data"])
                 else:
-                    # Subscribed: what happened before was announced to nobody.
+                    # Subscribed: earlier changes were not received.
                     self._announce_all()
 
     def _connect(self) -> Redis:
@@ -145,7 +145,7 @@ class JobWatcher:
             decode_responses=True,
             socket_connect_timeout=CONNECT_TIMEOUT,
             socket_timeout=ANSWER_TIMEOUT,
-            # A connection that comes back by itself would not tell what was missed.
+            # A connection that reconnects by itself would hide missed announcements.
             retry=Retry(NoBackoff(), 0),
         )
 

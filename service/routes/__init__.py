@@ -1,1 +1,1 @@
-"""The routes, one file for each thing a caller can ask about."""
+"""The routes, one module per resource."""

@@ -1,4 +1,4 @@
-"""Files for jobs to come, which callers upload straight to the object store."""
+"""Assets: files that callers upload straight to the object store, for later jobs."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
 
 
 async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> AssetRequest:
-    # A body that the framework reads is read before anybody is asked for a key.
+    # The framework would read the body before checking the API key.
     require_type(request, JSON)
     values = await receive_object(request, components.settings.upload_max_seconds)
     try:
@@ -56,9 +56,11 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
 def announce_asset(
     wanted: Annotated[AssetRequest, Depends(_wanted)], caller: CallerDep, components: AppComponents
 ) -> AssetDocument:
-    """Return the one request that uploads the file: of just this size and type, within an hour.
+    """Return a presigned request that uploads the file. It is only valid for this size and type,
+    within an hour.
 
-    Jobs name the asset in place of a file for a day. Its content is checked when a job is made.
+    Jobs can refer to the asset instead of a file for a day. Its content is checked when a job is
+    created.
     """
     _require_fitting(wanted, components.settings)
     asset = Asset.create(caller.tenant, wanted.kind, wanted.size, wanted.content_type)

@@ -1,4 +1,4 @@
-"""Jobs are made here, one or many at a time."""
+"""Creation of jobs, one or several at a time."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -34,7 +34,7 @@ from service.reading.presenter import describe, describe_accepted, describe_past
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 _LIMITS = (ProblemType.RATE_LIMITED, ProblemType.TOO_MANY_JOBS, ProblemType.QUOTA_EXCEEDED)
-"""What a key may not do any more, for now."""
+"""Limits of an API key that can reject a new job."""
 
 _PROBLEMS = problem_responses(
     *(each for each in ProblemType if each.status in (400, 408, 413, 415, 422)),
@@ -62,14 +62,14 @@ IdempotencyKeyHeader = Annotated[
 
 @dataclass(frozen=True)
 class Creation:
-    """One request that makes jobs: who sent it, and what is at hand for it."""
+    """The context for creating jobs: the caller and the components."""
 
     request: Request
     caller: Caller
     components: Components
 
     async def make(self, upload: Upload, key: str | None) -> tuple[Job, bool]:
-        """Return the job that the upload asks for, and whether an earlier request made it.
+        """Return the job for the upload, and whether an earlier request created it.
 
         Raises:
             Problem, MediaError, DecoderUnavailable, JobsError, ClientDisconnect: there is no job.
@@ -92,7 +92,7 @@ class Creation:
         return job, False
 
     async def describe(self, job: Job, wait: int | None) -> JobDocument:
-        """Return the document of a job just made; with `wait`, as soon as it has ended."""
+        """Return the document of a new job; with `wait`, as soon as it has ended."""
         if wait:
             try:
                 return await self.components.watcher.read_until(
@@ -102,9 +102,9 @@ class Creation:
                     wait,
                 )
             except JobNotFound:
-                return describe_past(job, self.components)  # somebody deleted it meanwhile
+                return describe_past(job, self.components)  # the job was deleted meanwhile
             except StoreUnavailable:
-                pass  # once the job is accepted, nothing turns the answer into a refusal
+                pass  # once the job is accepted, the response must not be an error
         return await to_thread.run_sync(describe_accepted, job, self.components)
 
 
@@ -145,7 +145,10 @@ async def create_job(
         list[str] | None, Header(description="`wait=N`: answer when the job ends, within N s.")
     ] = None,
 ) -> Response:
-    """Check both inputs, keep them, and queue the job."""
+    """Check and store both inputs, and queue the job.
+
+    The service checks both files before it responds.
+    """
     settings = creation.components.settings
     async with receive_upload(creation.request, settings) as upload:
         job, is_replayed = await creation.make(upload, idempotency_key)
@@ -184,9 +187,10 @@ async def create_job(
 async def create_jobs(
     creation: CreationDep, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
-    """Make a job of each request that can be used, as if each had come alone; refuse the others.
+    """Create a job for each valid request in the batch, as if it had been sent alone. Invalid
+    requests are rejected individually.
 
-    An Idempotency-Key stands for as many as there are requests: a batch sent again makes only the
+    An Idempotency-Key applies to each request in the batch: repeating the batch only creates the
     jobs that are missing.
     """
     require_type(creation.request, JSON)
@@ -195,16 +199,16 @@ async def create_jobs(
     results: list[dict[str, Any]] = []
     for number, values in enumerate(read_batch(body)):
         if results and results[-1]["status"] == status.HTTP_503_SERVICE_UNAVAILABLE:
-            results.append(results[-1])  # what is down now would keep each request waiting
+            results.append(results[-1])  # an outage would delay every request
             continue
-        # A space is in no caller's key, so that none collides with these.
+        # Callers' keys contain no spaces, so these cannot collide with them.
         key = idempotency_key and f"{idempotency_key} {number}"
         results.append(await _outcome(creation, values, key))
     return JSONResponse({"results": results})
 
 
 async def _outcome(creation: Creation, values: dict[str, Any], key: str | None) -> dict[str, Any]:
-    """Return what became of one request of a batch: its status, and the job or the problem."""
+    """Return the outcome of one request of a batch: its status, and the job or the problem."""
     try:
         upload = Upload(read_request(values, creation.components.settings.url_rules))
         job, _ = await creation.make(upload, key)

@@ -1,4 +1,4 @@
-"""A job's changes as they happen: server-sent events, one after each change."""
+"""Server-sent events: one after each change of a job."""
 
 import asyncio
 import re
@@ -27,16 +27,16 @@ from service.reading.watching import REREAD_SECONDS
 router = APIRouter(tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)])
 
 HEARTBEAT_SECONDS = 15.0
-"""Seconds of silence after which a comment keeps the connection from being taken for dead."""
+"""Seconds of inactivity after which a comment keeps the connection alive."""
 
 KEY_SECONDS = 5.0
-"""Seconds after which a follower's key is looked at again: it may have been revoked."""
+"""Seconds between checks whether a follower's API key has been revoked."""
 
 LONGEST_SECONDS = 600.0
-"""Seconds after which a follower has to come back, and to show its key again."""
+"""Seconds after which a follower has to reconnect and authenticate again."""
 
 AFTER_ALL = "ended"
-"""The id of the final event of a job whose events are kept no longer."""
+"""Id of the final event of a job whose events have expired."""
 
 _EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}|" + AFTER_ALL)
 
@@ -78,9 +78,9 @@ async def follow_job(
         str | None, Header(description="The last `id` received; what came after it is sent.")
     ] = None,
 ) -> Response:
-    """Send the job as it is, then again after every change, until it has ended.
+    """Send the job's current state, then the job after every change, until it has ended.
 
-    An event with an `id` tells a change; one without tells a new place in the queue.
+    Events with an `id` report a change; events without one report a new queue position.
     """
     known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
     follower = _Follower(components, job.id, caller.key_id, known)
@@ -96,13 +96,13 @@ async def follow_job(
 
 @dataclass
 class _Follower:
-    """One caller's place in a job's events.
+    """One caller's position in a job's events.
 
     Attributes:
-        key_id: the caller's key; None: the system asks for none.
-        known: the id of the last event sent; None before the first.
-        place: the place in the queue told last; None before any.
-        has_seen_the_end: nothing more will come.
+        key_id: id of the caller's API key; None if the system requires none.
+        known: id of the last event sent; None before the first.
+        place: the last queue position sent; None before any.
+        has_seen_the_end: whether the final event was sent.
     """
 
     components: Components
@@ -114,14 +114,14 @@ class _Follower:
     _key_seen_at: float = field(default_factory=monotonic, init=False)
 
     def news(self) -> list[bytes]:
-        """Return what is to be sent now; asks the store, and blocks.
+        """Return the events to send now; queries the store and blocks.
 
         Raises:
             JobNotFound: the job was deleted.
-            KeyInvalid: the caller's key has expired meanwhile, or was revoked.
+            KeyInvalid: the caller's API key has expired meanwhile or was revoked.
         """
         self._look_at_key()
-        # First the record: an event that comes between the two is then sent, not passed over.
+        # Read the record first: an event between the two reads is then sent, not skipped.
         job = self.components.store.get(self.job_id)
         events = self._events()
         if events:
@@ -151,16 +151,16 @@ class _Follower:
         ]
 
     def _tell_end(self, job: Job) -> list[bytes]:
-        """Return the end, for whoever cannot have seen it: its event is kept no longer."""
+        """Return the final event for a follower that missed it because the events have expired."""
         self.has_seen_the_end = True
         if self.known == AFTER_ALL or self.components.store.latest_event(job.id):
             return []
         return [self._tell(job, AFTER_ALL)]
 
     def _tell_place(self, job: Job) -> list[bytes]:
-        """Return the job again if its place in the queue is not the one told last."""
+        """Return the job again if its queue position has changed since it was last sent."""
         document = describe(job, self.components)
-        # Without a place it was claimed a moment ago, which comes as an event.
+        # Without a position, it has just been claimed, which is reported by an event.
         if document.queue_position in (None, self.place):
             return []
         self.place = document.queue_position
@@ -177,12 +177,12 @@ def _frame(document: JobDocument, event_id: str | None) -> bytes:
 
 
 async def _stream(follower: _Follower, frames: list[bytes]) -> AsyncIterator[bytes]:
-    """Yield frames, then what follows them as it happens, and heartbeats in between."""
+    """Yield frames, then later ones as they occur, with heartbeats in between."""
     watcher = follower.components.watcher
     clock = asyncio.get_running_loop().time
     began = spoke = clock()
     with watcher.following(follower.job_id) as changes:
-        # For what happened since the frames were made.
+        # Check for changes since the frames were created.
         changes.announce()
         while True:
             for frame in frames or _heartbeat(clock() - spoke):
@@ -196,7 +196,7 @@ async def _stream(follower: _Follower, frames: list[bytes]) -> AsyncIterator[byt
             except (JobNotFound, KeyInvalid):
                 return
             except StoreUnavailable:
-                # The watcher logs it once for all; a follower has no better place to wait.
+                # The watcher logs the outage once; the follower keeps waiting.
                 frames = []
 
 

@@ -1,4 +1,4 @@
-"""What machines ask: does the process live, can it serve, how is it doing."""
+"""Endpoints for machines: liveness, readiness and metrics."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/livez", summary="Does the process live", response_description="It does.")
 async def read_liveness() -> Liveness:
-    """Answer as long as the process does; no component is asked."""
+    """Return 200 as long as the process responds, without checking any component."""
     return Liveness()
 
 
@@ -27,7 +27,7 @@ async def read_liveness() -> Liveness:
     responses=problem_responses(ProblemType.NOT_READY),
 )
 def read_readiness(components: AppComponents) -> Readiness:
-    """Answer 200 when every component does, else 503 naming those that do not."""
+    """Return 200 if every component responds, otherwise 503 with the names of those that do not."""
     readiness = Readiness(
         store=_answers(components.store.ping), storage=_answers(components.storage.ping)
     )

@@ -1,4 +1,4 @@
-"""Jobs: list them, look at one, cancel it, delete it."""
+"""Jobs: list, get, cancel, delete."""
 
 from contextlib import suppress
 from typing import Annotated
@@ -43,7 +43,7 @@ def list_jobs(
 ) -> JobPage:
     """Return a page of jobs, newest first.
 
-    A page may hold fewer jobs than asked for and still not be the last: that one has no
+    A page can contain fewer jobs than requested without being the last one; the last page has no
     `next_cursor`.
     """
     start = Cursor.parse(cursor) if cursor is not None else None
@@ -82,7 +82,7 @@ async def read_job(
         str | None, Header(description="The `ETag` known; a change is one from that.")
     ] = None,
 ) -> Response:
-    """Return where the job stands and what came of it, now or as soon as that changes."""
+    """Return the job's state and results, now or as soon as they change."""
     known = if_none_match
 
     def look() -> JobDocument:
@@ -90,7 +90,7 @@ async def read_job(
 
     def is_due(document: JobDocument) -> bool:
         nonlocal known
-        # Without a tag, a change is one from what is read first.
+        # Without a tag, changes are relative to the first read.
         known = known or document_tag(document)
         return document.status.is_final or not is_unchanged(known, document_tag(document))
 
@@ -113,14 +113,15 @@ async def read_job(
     ),
 )
 def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
-    """End a job that is queued or processing; its files are deleted soon after."""
+    """Cancel a job that is queued or processing. Its files are deleted soon after."""
     try:
         canceled = components.store.cancel(job.id)
     except InvalidTransition as error:
         raise Problem(
             ProblemType.JOB_ENDED, f"{error} Only a queued or processing job can be canceled."
         ) from error
-    # Were the store lost before the reconciler clears the job, its journal would restore it.
+    # If the store were lost before the reconciler clears the job, its journal entry would restore
+    # it.
     with suppress(StorageUnavailable):
         components.storage.delete_prefix(inputs_prefix(job.id))
     return describe(canceled, components)
@@ -135,8 +136,9 @@ def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
     responses=problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
 )
 def delete_job(job: OwnJob, components: AppComponents) -> None:
-    """Forget the job, whatever its state, and delete its files."""
+    """Delete the job in any state, along with its files."""
     components.store.delete(job.id)
-    # The reconciler clears what is left, also what a worker still adds; but why wait for it.
+    # The reconciler clears what remains, including what a worker still adds; but there is no need
+    # to wait.
     with suppress(StorageUnavailable):
         components.storage.delete_prefix(job_prefix(job.id))

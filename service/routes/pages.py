@@ -1,4 +1,4 @@
-"""The pages for people: one to make a video, one to read about the API."""
+"""The web pages: one to create a video, one with the API documentation."""
 
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ _PAGE_POLICY = (
     "media-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'"
 )
-# Swagger UI carries its pictures as data.
+# Swagger UI embeds its images as data URLs.
 _DOCS_POLICY = _PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 
 @router.get("/")
 async def read_page() -> FileResponse:
-    """Return the page that makes a video."""
+    """Return the page that creates a video."""
     return _page("index.html", _PAGE_POLICY)
 
 
@@ -34,13 +34,13 @@ async def read_docs() -> FileResponse:
 
 
 def mount_assets(app: FastAPI) -> None:
-    """Serve the pages' scripts and styles, Swagger UI's from the package that carries them."""
+    """Serve the pages' scripts and styles; Swagger UI's come from its package."""
     app.mount("/web", _Assets(directory=WEB))
     app.mount("/swagger", _Assets(packages=[("fastapi_offline", "static")]))
 
 
 class _Assets(StaticFiles):
-    """Files that a browser may keep, and asks each time whether they have changed."""
+    """Files that browsers may cache but must revalidate."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         answer = super().file_response(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""What each kind of problem is: where a problem's `type` leads."""
+"""Descriptions of the problems: the target of a problem's `type`."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ async def list_problem_types() -> list[ProblemTypeDocument]:
 async def read_problem_type(
     code: Annotated[str, Path(description="As `code` in a problem.")],
 ) -> ProblemTypeDocument:
-    """Return the kind of problem that has this code."""
+    """Return the type of problem with this code."""
     try:
         return ProblemTypeDocument.of(ProblemType.with_code(code))
     except KeyError as error:

@@ -1,4 +1,4 @@
-"""What a job left behind: the video, its poster and its landmarks."""
+"""Results of a job: the video, its poster and its landmarks."""
 
 from typing import Annotated, Any, Literal
 
@@ -27,7 +27,7 @@ _BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
-    """Return what a file is answered with; `whole` has the schemas of what is more than bytes."""
+    """Return the documented responses of a file; `whole` has the schemas of documents."""
     content = dict.fromkeys(media_types, _BYTES)
     return {
         200: {
@@ -37,7 +37,7 @@ def _responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
         },
         206: {
             "description": "The range that was asked for.",
-            # Part of a document follows no schema.
+            # A part of a document has no schema.
             "content": {**content, **{each: {} for each in whole}},
             **response_headers(ETag="Names the file.", Content_Range="The range within the file."),
         },
@@ -68,7 +68,7 @@ def _responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
     responses=_responses("video/mp4"),
 )
 def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Response:
-    """Hand the MP4 out; several ranges at once are answered with the whole video."""
+    """Return the MP4 file. A request for multiple ranges returns the complete video."""
     key = _result(job).video_key
     return answer_file(job.id, StoredFile(components.storage, key, ".mp4", "video/mp4"), wish)
 
@@ -81,7 +81,7 @@ def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Respon
     responses=_responses("image/jpeg"),
 )
 def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Response:
-    """Hand out a JPEG of one frame, to be shown until the video plays."""
+    """Return a JPEG of one frame, to show before playback."""
     key = _present(_result(job).poster_key)
     return answer_file(job.id, StoredFile(components.storage, key, ".jpg", "image/jpeg"), wish)
 
@@ -102,7 +102,7 @@ def read_landmarks(
     ] = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
-    """Hand out the frame rate, the landmarks in pixels of the video, and the emotion over time.
+    """Return the frame rate, the landmarks in pixels of the video, and the emotion over time.
 
     JSON, or NumPy's npz for `?format=npz` or `Accept: application/x-npz`.
     """
@@ -116,10 +116,10 @@ def read_landmarks(
 
 
 def _result(job: Job) -> Result:
-    """Return what the job made.
+    """Return the job's result.
 
     Raises:
-        Problem: nothing, or nothing yet.
+        Problem: there is none, or not yet.
     """
     if job.result is not None:
         return job.result

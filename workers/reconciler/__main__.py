@@ -25,8 +25,8 @@ def keep_house(
 ) -> None:
     """Run the reconciler every `interval` seconds until `stop` is set.
 
-    A component that does not answer is waited for; any other error ends the process, so that
-    whoever supervises it sees it.
+    An unavailable component is retried in the next round. Any other error ends the process, so that
+    its supervisor notices.
     """
     logger.info("Keeping house every %g s.", interval)
     while not stop.is_set():
@@ -44,7 +44,7 @@ def keep_house(
 
 
 def main() -> None:
-    """Keep house until SIGTERM or SIGINT."""
+    """Run the reconciler until SIGTERM or SIGINT."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )

@@ -1,4 +1,4 @@
-"""What the housekeeping tells Prometheus: its rounds, and what it put right."""
+"""Prometheus metrics of the reconciler: its rounds and its repairs."""
 
 from dataclasses import asdict
 from typing import Literal
@@ -11,7 +11,7 @@ Round = Literal["done", "cut_short"]
 
 
 class HouseMetrics:
-    """The metrics of one process that keeps house; one that waits for another counts no deeds."""
+    """The metrics of one reconciler process; a process that is not leading counts no actions."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -36,7 +36,7 @@ class HouseMetrics:
         self._rounds.labels(end).inc()
 
     def add(self, tally: Tally) -> None:
-        """Count what a round put right."""
+        """Count the actions of a round."""
         for deed, count in asdict(tally).items():
             self._deeds.labels(deed).inc(count)
 

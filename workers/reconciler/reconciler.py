@@ -1,4 +1,4 @@
-"""What the reconciler puts right: jobs whose worker, message, record or time is gone."""
+"""Repair of jobs whose worker, message or record was lost, and deletion of expired data."""
 
 import logging
 import secrets
@@ -39,22 +39,23 @@ LEADERSHIP = 30.0
 """Seconds until another reconciler takes over from a leader that stopped."""
 
 CLEARING = 10.0
-"""Seconds after which a round clears no further job."""
+"""Seconds after which a round clears no further jobs."""
 
 JOURNAL_INTERVAL = 600.0
-"""Seconds between two readings of the journal, and two sweepings of the assets, unless the store
-is lost in between: both list many objects."""
+"""Seconds between two readings of the journal and two sweeps of the assets, unless the store is
+lost in between. Both list many objects.
+"""
 
 JOURNAL_GRACE = timedelta(seconds=60)
-"""How long a request may take from its journal entry to its record."""
+"""Time a request may take from its journal entry to its record."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How many jobs one run put right, by what was done for them.
+    """Number of jobs repaired in one round, by action.
 
-    `swept` counts the assets, the jobs known to nobody and the uploads never completed whose
-    objects were too old to keep; `lost` counts those of the failed whose every worker was lost.
+    `swept` counts assets, unknown jobs and incomplete uploads whose objects were older than the
+    retention; `lost` counts the failed jobs whose every worker was lost.
     """
 
     requeued: int = 0
@@ -68,10 +69,10 @@ class Tally:
 
 
 class Reconciler:
-    """Keeps the promise that an accepted job reaches a final state, whatever dies.
+    """Ensures that an accepted job reaches a final state, whatever fails.
 
-    Any number may run. One leads and the others wait, which only saves work: each step is a
-    compare-and-set or harmless when done twice, so two leaders at once would do no harm.
+    Any number of reconcilers may run. One leads and the others wait, which only saves work: each
+    step is a compare-and-set or idempotent, so two leaders at once would do no harm.
     """
 
     def __init__(
@@ -92,10 +93,10 @@ class Reconciler:
         self._was_store_silent = False
 
     def run_once(self) -> Tally:
-        """Put right what is wrong now; the most urgent first, then what needs the object store.
+        """Run one round, most urgent steps first, then those that need the object store.
 
         Raises:
-            Unavailable: a component cannot be reached; what was not done is done next time.
+            Unavailable: a component is unavailable; the next round does the rest.
         """
         try:
             return self._put_right()
@@ -123,10 +124,10 @@ class Reconciler:
         )
 
     def _take_back(self) -> list[Job]:
-        """Take jobs from workers that fell silent; return them, queued again or failed.
+        """Take jobs from workers that stopped responding; return them, queued again or failed.
 
-        A store that was silent itself has heard nobody: until the next round, every worker that
-        lives renews its lease.
+        After an outage of the store, this waits one round, so that live workers can renew their
+        leases.
         """
         self._store.shorten_leases()
         if self._was_store_silent:
@@ -134,7 +135,7 @@ class Reconciler:
             return []
         taken = []
         for job in self._store.expired_leases():
-            # The worker spoke after all, or the job ended: nothing is wrong any more.
+            # The worker responded after all, or the job ended: nothing to repair.
             with suppress(InvalidTransition):
                 after = self._store.requeue_expired(job.id, job.attempt)
                 logger.warning("job=%s attempt=%d lost, now %s", job.id, job.attempt, after.status)
@@ -150,7 +151,7 @@ class Reconciler:
         return len(job_ids)
 
     def _delete(self) -> int:
-        """Forget jobs past their retention; their objects are cleared like any leftovers."""
+        """Delete jobs past their retention; their objects are cleared like other leftovers."""
         job_ids = self._store.ended_before(self._store.now() - self._retention)
         for job_id in job_ids:
             with _if_there(job_id):
@@ -158,7 +159,7 @@ class Reconciler:
         return len(job_ids)
 
     def _read_journal(self) -> tuple[int, int]:
-        """List all objects; return how many jobs were restored, and how much was swept."""
+        """List all objects; return the number of restored jobs and of swept leftovers."""
         if self._keys is not None:
             self._keys.reconcile()
         now = self._store.now()
@@ -173,7 +174,7 @@ class Reconciler:
                 else:
                     again = JOURNAL_GRACE.total_seconds()
             elif min(ages.values()) > self._retention and not self._is_known(job_id):
-                # A request was cut short, or the store was lost when the job had ended.
+                # A request was interrupted, or the store was lost after the job had ended.
                 self._storage.delete_prefix(job_prefix(job_id))
                 swept += 1
         swept += self._assets.sweep(now)
@@ -191,25 +192,26 @@ class Reconciler:
         return True
 
     def _restore(self, entry: str, now: datetime) -> bool:
-        """Accept again what the journal knows and a store that lost its data does not."""
+        """Accept jobs again that are in the journal but missing from a store that lost its data."""
         try:
             job = Job.model_validate_json(self._storage.get(entry)).restore(now)
         except ObjectNotFound:
-            return False  # the job ended while we listed
+            return False  # the job ended during the listing
         except ValidationError:
             logger.exception("The journal entry %s cannot be read.", entry)
             return False
         try:
             return self._store.accept(job)
         except IdempotencyKeyTaken:
-            # Its caller heard no answer and sent it again: one request, one job.
+            # Its caller got no response and repeated the request: one request, one job.
             self._storage.delete_prefix(job_prefix(job.id))
             return False
 
     def _clear(self) -> int:
-        """Delete what nobody needs of ended and deleted jobs; return of how many.
+        """Delete leftover objects of ended and deleted jobs; return the number of jobs.
 
-        The rest waits for the next round when the object store is slow: lost workers must not.
+        If the object store is slow, the rest waits for the next round, so that lost workers are
+        detected in time.
         """
         end, cleared = time.monotonic() + CLEARING, 0
         for job_id in self._store.spent():
@@ -222,7 +224,7 @@ class Reconciler:
         return cleared
 
     def _clear_job(self, job_id: str) -> None:
-        """Delete a job's objects, but the video that won."""
+        """Delete a job's objects except the winning video."""
         try:
             job = self._store.get(job_id)
         except JobNotFound:
@@ -231,13 +233,15 @@ class Reconciler:
         if job.status is JobStatus.SUCCEEDED:
             kept = attempt_prefix(job_id, job.attempt)
             self._storage.delete_prefix(job_prefix(job_id), keep=kept)
-        elif job.status.is_final:  # not if the store was lost since, and the job restored
+        elif job.status.is_final:  # unless the store has been lost since and the job restored
             self._storage.delete_prefix(job_prefix(job_id))
 
 
 @contextmanager
 def _if_there(job_id: str) -> Iterator[None]:
-    """Pass over a job that was deleted meanwhile, or whose record cannot be read: others wait."""
+    """Skip a job that was deleted meanwhile or has an unreadable record, so that others need not
+    wait.
+    """
     try:
         yield
     except JobNotFound:

@@ -20,12 +20,12 @@ ARGUMENTS = (
 
 
 def main() -> None:
-    """Run until told to stop; the exit status is 1 if no job could ever be done."""
+    """Run until asked to stop; the exit status is 1 if the worker cannot process any job."""
     settings = WorkerSettings()
     directory = RunDirectory(settings.run_directory)
     try:
         with directory.taken():
-            ManifestSigner.open(settings)  # what cannot sign is told before anything is loaded
+            ManifestSigner.open(settings)  # reports signing problems before anything is loaded
             work(settings, directory)
     except (RunDirectoryTaken, SignerRefused) as refusal:
         sys.exit(str(refusal))
@@ -33,15 +33,15 @@ def main() -> None:
 
 
 def work(settings: WorkerSettings, directory: RunDirectory) -> None:
-    """Serve metrics and take jobs until told to stop."""
-    # prometheus_client looks for it when it is imported, here and in the child.
+    """Serve metrics and take jobs until asked to stop."""
+    # prometheus_client reads it on import, here and in the child.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
     from workers.synthesis.app import create_worker
     from workers.synthesis.health import start_watch
     from workers.synthesis.metrics import serve_metrics
 
     start_watch(directory, settings.hang_seconds)
-    # Names that tell whose they are, so that those a kill left behind are found.
+    # A recognizable prefix, so that semaphores of a killed worker can be found.
     current_process()._config["semprefix"] = directory.semaphore_prefix
     if settings.metrics_port:
         serve_metrics(settings.metrics_host, settings.metrics_port, directory.metrics)

@@ -40,11 +40,11 @@ _synthesizer: Synthesizer | None = None
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def configure_logging(**_: object) -> None:
-    """Log to stderr, a line an event; in place of Celery's own ways."""
+    """Log to stderr, one line per event, instead of using Celery's logging."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # It logs whole URLs, and a caller's may hold a signature.
+    # It logs complete URLs, which may contain callers' signatures.
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
@@ -60,9 +60,9 @@ def create_worker(settings: WorkerSettings) -> Celery:
 
 
 def patient_consumer(directory: RunDirectory) -> type[StartStopStep]:
-    """Return the step that keeps a worker whose child still loads from taking messages.
+    """Return the boot step that takes no messages while the worker's child is still loading.
 
-    Celery would give it one, and a job would wait there that an idle worker could begin.
+    Celery would give it one, and the job would wait although an idle worker could start it.
     """
 
     class PatientConsumer(StartStopStep):
@@ -77,7 +77,7 @@ def patient_consumer(directory: RunDirectory) -> type[StartStopStep]:
 
 
 def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
-    """Return the synthesizer with its pipeline loaded and warm."""
+    """Return the job runner with its pipeline loaded and warmed up."""
     storage, patience = ObjectStorage.connect(settings), Patience(settings.patience_seconds)
     return Synthesizer(
         store=JobStore.connect(settings),
@@ -94,7 +94,7 @@ def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
 
 
 def synthesizer() -> Synthesizer:
-    """Return the child's synthesizer."""
+    """Return the child's job runner."""
     if _synthesizer is None:
         raise RuntimeError("The synthesizer is loaded when the pool starts its child.")
     return _synthesizer
@@ -102,7 +102,7 @@ def synthesizer() -> Synthesizer:
 
 @contextmanager
 def ended_if(must_stop: Callable[[], bool]) -> Iterator[None]:
-    """End this process within a second of when it must stop, as long as the block runs."""
+    """Within the context, end this process within a second of its deadline for stopping."""
     is_over = Event()
 
     def watch() -> None:
@@ -120,7 +120,7 @@ def ended_if(must_stop: Callable[[], bool]) -> Iterator[None]:
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def open_child(**_: object) -> None:
-    """Load the pipeline once a child; where that cannot be done, the worker ends."""
+    """Load the pipeline once per child; the worker exits if that fails."""
     global _synthesizer
     settings = WorkerSettings()
     directory = RunDirectory(settings.run_directory)
@@ -131,7 +131,7 @@ def open_child(**_: object) -> None:
             _synthesizer = create_synthesizer(settings, celery)
         _synthesizer.decoder.start()
     except Exception:
-        # Celery would log the error and send jobs to a child that can do none.
+        # Celery would log the error and keep sending jobs to a child that cannot process any.
         logger.exception("The pipeline could not be loaded, so this worker ends.")
         directory.report_broken()
         os.kill(os.getppid(), signal.SIGTERM)

@@ -20,17 +20,19 @@ from workers.synthesis.run_directory import Process, RunDirectory
 logger = logging.getLogger(__name__)
 
 PULSE_INTERVAL = 5.0
-"""Seconds between two beats of the child, at most; the parent's are Celery's, every 2 s."""
+"""Maximum seconds between two heartbeats of the child; the parent's are Celery's, every 2 s."""
 LONGEST_SILENCE = 60.0
-"""Seconds without a beat after which a process is taken for dead; an outage of Valkey that lasts
-longer silences the parent too."""
+"""Seconds without a heartbeat after which a process counts as dead. A longer outage of Valkey also
+stops the parent's heartbeats.
+"""
 LOOKS = 6
-"""Looks in a row that find no new beat of a child before its parent ends it. Looks, not seconds: a
-machine that stood still, or whose clock was set, has silenced nobody."""
+"""Number of consecutive checks without a new heartbeat after which the parent kills a child. Checks
+are counted instead of seconds, so that a suspended machine or a changed clock has no effect.
+"""
 
 
 class Watch:
-    """A parent's watch over its child."""
+    """Monitors a worker's child from its parent."""
 
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
@@ -38,7 +40,7 @@ class Watch:
         self._silent_looks = 0
 
     def look(self) -> None:
-        """End the child when it has not beaten for as many looks as it may; another follows it."""
+        """Kill the child after too many checks without a heartbeat; another one replaces it."""
         pid, beat = self._directory.last_beat("child")
         if pid is None or beat != self._seen or not is_running_child(pid):
             self._seen, self._silent_looks = beat, 0
@@ -57,21 +59,21 @@ def is_child_ready(directory: RunDirectory) -> bool:
 
 
 def is_running_child(pid: int) -> bool:
-    """Return whether a process is a child of this one, and has not ended."""
+    """Return whether a process is a running child of this one."""
     try:
-        # Whoever started it still has to hear how it ended.
+        # Leave its exit status for the code that started it.
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:
         return False
 
 
 def start_watch(directory: RunDirectory, hang_seconds: float) -> None:
-    """Watch the child of this process from a thread."""
+    """Monitor the child of this process from a thread."""
     _repeat("watch", Watch(directory).look, hang_seconds / LOOKS)
 
 
 def start_pulse(beat: Callable[[], None], hang_seconds: float) -> None:
-    """Call `beat` now and then, from a thread, for as long as the process lives."""
+    """Call `beat` at intervals, from a thread, for as long as the process lives."""
     _repeat("pulse", beat, min(PULSE_INTERVAL, hang_seconds / LOOKS / 2))
 
 
@@ -85,12 +87,12 @@ def _repeat(name: str, action: Callable[[], None], interval: float) -> None:
 
 
 def silent_processes(directory: RunDirectory) -> list[Process]:
-    """Return the processes of a worker that were not heard of for too long."""
+    """Return the processes of a worker without a recent heartbeat."""
     return [p for p in get_args(Process) if directory.silence(p) > LONGEST_SILENCE]
 
 
 def main() -> None:
-    """Say which process is silent, if any, and exit accordingly."""
+    """Report the processes without a recent heartbeat, if any, and exit accordingly."""
     directory = RunDirectory(WorkerSettings().run_directory)
     silent = silent_processes(directory)
     sys.exit(f"Silent: {', '.join(silent)} ({directory.path})." if silent else 0)

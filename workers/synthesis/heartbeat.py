@@ -1,4 +1,4 @@
-"""The heartbeat that keeps a job's lease while it is worked on, and lets the job go in time."""
+"""The heartbeat: renews a job's lease during an attempt, and releases the job in time."""
 
 import logging
 import os
@@ -14,12 +14,12 @@ from jobs.errors import JobsError, StaleAttempt, StoreUnavailable
 logger = logging.getLogger(__name__)
 
 PARTING_SECONDS = 10.0
-"""How long a job that was let go may go on before its process is taken for hung."""
+"""Seconds a released attempt may keep running before its process counts as hung."""
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How long one step may take."""
+    """Time limit of one step."""
 
     step: str
     seconds: float
@@ -69,10 +69,10 @@ class Heartbeat:
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self.has_let_go = False
-        """Whether the job was let go."""
+        """Whether the job was released."""
 
     def allow(self, step: str, seconds: float) -> None:
-        """Begin a step, which may take so many seconds; the one before is over."""
+        """Start a step with a time limit in seconds, ending the previous one."""
         self._limit = Limit(step, seconds, time.monotonic() + seconds)
 
     def __enter__(self) -> Self:
@@ -99,7 +99,7 @@ class Heartbeat:
             held = held and self._keep()
 
     def _keep(self) -> bool:
-        """Renew the lease and return whether the job is still held."""
+        """Renew the lease and return whether the attempt still owns the job."""
         try:
             self._renew()
         except StaleAttempt as lost:

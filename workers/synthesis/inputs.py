@@ -1,4 +1,4 @@
-"""The portrait and the speech of a job: stored already, or fetched from where its caller said."""
+"""A job's portrait and speech: already stored, or fetched from the caller's URLs."""
 
 import asyncio
 import logging
@@ -17,14 +17,14 @@ logger = logging.getLogger(__name__)
 
 MAX_TRIES = 3
 FIRST_PAUSE = 0.5
-"""Seconds, at most, before the second try; each later pause may be twice as long."""
+"""Maximum seconds before the second try; each later delay may be twice as long."""
 
-# What a stranger's server says about a file's type is not repeated to anybody.
+# The content type given by an untrusted server is never passed on.
 _UNTOLD_TYPE = "application/octet-stream"
 
 
 class InputNotFetched(Exception):
-    """An input could not be fetched from where its caller said; the job fails with this."""
+    """An input could not be fetched from the caller's URL; the job fails with this error."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -33,12 +33,12 @@ class InputNotFetched(Exception):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where the portraits and the speech of jobs come from.
+    """Source of the portraits and the speech of jobs.
 
     Raises (every method):
-        InputNotFetched: the caller's URL does not lead to it.
-        ObjectNotFound: it should be stored, and is not.
-        StorageUnavailable: the object store does not answer.
+        InputNotFetched: the caller's URL does not return the file.
+        ObjectNotFound: a stored input is missing.
+        StorageUnavailable: the object store does not respond.
     """
 
     storage: ObjectStorage
@@ -56,7 +56,7 @@ class Inputs:
         return self._load(audio_key(job.id), job.audio_url, self.settings.audio_max_bytes)
 
     def _load(self, key: str, url: str | None, max_bytes: int) -> bytes:
-        """Return a file; one that an earlier attempt fetched is not fetched again."""
+        """Return a file, without fetching again what an earlier attempt has fetched."""
         try:
             return self.patience.call(lambda: self.storage.get(key))
         except ObjectNotFound:

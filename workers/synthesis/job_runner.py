@@ -1,4 +1,4 @@
-"""The story of one job: claimed, made into a video, and every way in which that can end."""
+"""Processing of one job: claim it, generate the video, and handle every way this can end."""
 
 import logging
 import time
@@ -54,7 +54,7 @@ from workers.synthesis.signing import JPEG, MP4, ManifestSigner
 logger = logging.getLogger(__name__)
 
 MARKED = "visible_mark"
-"""The notice that the operator had the visible mark put on, though nobody had asked for it."""
+"""The notice that the operator added the visible watermark without the caller's request."""
 
 INPUTS_MISSING = Failure(
     code="inputs_missing",
@@ -82,10 +82,10 @@ class Synthesizer:
     signer: ManifestSigner | None = None
 
     def run(self, job_id: str) -> Outcome:
-        """Work on a job until it has ended or somebody else shall have it.
+        """Process a job until it has ended or is released.
 
         Raises:
-            StoreUnavailable: the job could not even be claimed; it is dispatched again later.
+            StoreUnavailable: the job could not be claimed; it is dispatched again later.
         """
         try:
             job = self.patience.call(lambda: self.store.claim(job_id))
@@ -104,7 +104,7 @@ class Synthesizer:
         return outcome
 
     def _attempt(self, job: Job) -> Outcome:
-        """Hold the job's lease while it is worked on, as long as there is a store to hold it in."""
+        """Hold the job's lease within the context, as long as the store is available."""
         try:
             with self._heartbeat(job) as heartbeat:
                 try:
@@ -117,7 +117,7 @@ class Synthesizer:
             return Outcome.ABANDONED
 
     def _answer(self, job: Job, heartbeat: Heartbeat) -> Outcome:
-        """Make the video; whatever keeps us from it decides what becomes of the job."""
+        """Generate the video; an error decides what happens to the job."""
         try:
             self._make_video(job, heartbeat)
         except MediaError as error:
@@ -138,7 +138,7 @@ class Synthesizer:
         return Outcome.SUCCEEDED
 
     def _make_video(self, job: Job, heartbeat: Heartbeat) -> None:
-        """Fetch, listen, render, store: the stages of a job that goes well."""
+        """Fetch, listen, render, store: the stages of a successful job."""
         progress = Progress(self.store, job, heartbeat.allow)
         progress.enter(Stage.FETCHING, self.settings.fetching_seconds)
         portrait, speech = self.inputs.portrait(job), self.inputs.audio(job)
@@ -162,7 +162,9 @@ class Synthesizer:
         progress.close()
 
     def _frames(self, job: Job, synthesis: Synthesis) -> Iterator[NDArray[np.uint8]]:
-        """Return the frames in batches, marked if the caller or the operator asks for it."""
+        """Return the frames in batches, with the watermark if the caller or the operator asks for
+        it.
+        """
         if not (job.options.mark or self._is_mark_forced(job)):
             return synthesis.frames()
         return Mark.beside(synthesis.track.landmarks, synthesis.size).over(synthesis.frames())
@@ -174,7 +176,7 @@ class Synthesizer:
         return (*synthesis.notices, MARKED) if self._is_mark_forced(job) else synthesis.notices
 
     def _store(self, job: Job, video: Path, synthesis: Synthesis, provenance: Provenance) -> None:
-        """Store the video, its poster and its landmarks, and say that the job has succeeded."""
+        """Store the video, its poster and its landmarks, and record the job's success."""
         width, height = synthesis.size
         result = Result(
             video_key=video_key(job.id, job.attempt),
@@ -215,9 +217,9 @@ class Synthesizer:
         return Outcome.FAILED
 
     def _let_go(self, job: Job, over: Limit | None) -> None:
-        """Give the job up while it is worked on: the worker stops, or a stage takes too long.
+        """Release the job during an attempt: the worker stops, or a stage exceeded its time limit.
 
-        Tried once, for a worker that stops has no time: the lease runs out otherwise.
+        There is only one try, because a stopping worker has no time; otherwise the lease expires.
         """
         if over is None:
             self._dispatch(self.store.hand_back(job.id, job.attempt))
@@ -230,7 +232,7 @@ class Synthesizer:
         return self.directory.stopping_for() > self.settings.shutdown_seconds
 
     def _give_up(self, move: Callable[[], Job]) -> Outcome:
-        """Let another attempt have the job, after a pause; after the last one it has failed."""
+        """Give the job to another attempt after a delay; after the last one, it fails."""
         return self._end_or_wait(self.patience.call(move))
 
     def _end_or_wait(self, job: Job) -> Outcome:
@@ -244,10 +246,10 @@ class Synthesizer:
             logger.warning("job=%s is left to the housekeeping to dispatch: %s", job.id, silent)
 
     def _drop(self, job: Job, heartbeat: Heartbeat) -> Outcome:
-        """Leave nothing of an attempt that lost its job.
+        """Remove all objects of an attempt that lost its job.
 
-        The inputs stay when there is no record: a store that lost it needs them to restore the
-        job. Those of a job that was deleted are cleared by the housekeeping.
+        The inputs stay if there is no record: a store that lost its data needs them to restore the
+        job. The reconciler clears those of a deleted job.
         """
         self._delete(attempt_prefix(job.id, job.attempt))
         with suppress(JobNotFound):
@@ -271,12 +273,12 @@ class Synthesizer:
         )
 
     def _time_limit(self, duration: float) -> float:
-        """Return the seconds that a stage may take for `duration` seconds of speech."""
+        """Return a stage's time limit in seconds for `duration` seconds of speech."""
         return self.settings.job_base_seconds + self.settings.job_seconds_per_second * duration
 
 
 def synthesis_options(options: Options) -> SynthesisOptions:
-    """Return a job's options in the pipeline's terms."""
+    """Convert a job's options for the pipeline."""
     return SynthesisOptions(
         emotion=None if options.emotion == "auto" else Emotion(options.emotion),
         intensity=options.intensity,

@@ -1,7 +1,7 @@
-"""What a worker counts and times, and the endpoint that tells it.
+"""Metrics of a worker, and the endpoint that serves them.
 
-The pool's child does the counting and the parent serves the numbers, so prometheus_client runs in
-its multiprocess mode: `PROMETHEUS_MULTIPROC_DIR` must be set before this module is imported.
+The pool's child counts and the parent serves the metrics, so prometheus_client runs in its
+multiprocess mode: set `PROMETHEUS_MULTIPROC_DIR` before importing this module.
 """
 
 from enum import StrEnum
@@ -17,19 +17,19 @@ BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 
 
 class Outcome(StrEnum):
-    """How a worker's dealings with a message ended."""
+    """Outcome of processing a message."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     HANDED_BACK = "handed_back"
     FAULTED = "faulted"
-    """An error nobody foresaw; the job was handed back, or failed after the last attempt."""
+    """An unexpected error; the job was requeued, or failed after its last attempt."""
     DROPPED = "dropped"
-    """The job was canceled or lost to another attempt, so the result was thrown away."""
+    """The job was canceled or went to another attempt, so the result was dropped."""
     ABANDONED = "abandoned"
-    """The end could not be told to the store; the lease runs out."""
+    """The end could not be recorded in the store; the lease expires."""
     NOT_TAKEN = "not_taken"
-    """The message told of a job that nobody may claim: a second delivery, or a canceled job."""
+    """The job could not be claimed: a duplicate message, or a canceled job."""
 
 
 JOBS = Counter("amigo_worker_jobs", "Jobs by how the attempt ended.", ["outcome"])
@@ -53,7 +53,7 @@ for stage in Stage:
 
 
 def serve_metrics(host: str, port: int, directory: Path) -> None:
-    """Serve /metrics from a thread, summed over every process that wrote to `directory`."""
+    """Serve /metrics from a thread, summed over all processes that write to `directory`."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(directory))
     start_http_server(port, host, registry)

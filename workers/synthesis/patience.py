@@ -1,4 +1,4 @@
-"""Patience with a component that cannot be reached for the moment."""
+"""Retry policy for components that are temporarily unavailable."""
 
 import logging
 import time
@@ -12,23 +12,23 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FIRST_PAUSE = 0.2
-"""Seconds before the second try; each later pause is twice as long."""
+"""Seconds before the first retry; each later delay is twice as long."""
 LONGEST_PAUSE = 5.0
 """Seconds."""
 
 
 class Patience:
-    """Calls again what was unavailable, until `seconds` have been waited in all."""
+    """Retries calls that raise Unavailable, for up to `seconds` of waiting in total."""
 
     def __init__(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
         self._seconds = seconds
         self._sleep = sleep
 
     def call(self, action: Callable[[], T]) -> T:
-        """Return what `action` returns.
+        """Return the result of `action`.
 
         Raises:
-            Unavailable: as raised by the last try.
+            Unavailable: from the last try.
         """
         waited, pause = 0.0, FIRST_PAUSE
         while True:

@@ -1,4 +1,4 @@
-"""The pipeline as a worker sees it, and how it is loaded."""
+"""The pipeline's interface for the worker, and how it is loaded."""
 
 import pkgutil
 from collections.abc import Iterator
@@ -13,19 +13,19 @@ from workers.settings import WorkerSettings
 
 
 class Heard(Protocol):
-    """The emotion deduced from the speech."""
+    """The emotion detected in the speech."""
 
     @property
     def emotion(self) -> str:
-        """The likeliest over the clip."""
+        """The most probable emotion of the clip."""
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """The mean over the clip, by name."""
+        """The mean probabilities over the clip, by emotion."""
 
 
 class Synthesis(Protocol):
-    """One video on its way."""
+    """A video being generated."""
 
     @property
     def num_frames(self) -> int:
@@ -33,49 +33,51 @@ class Synthesis(Protocol):
 
     @property
     def size(self) -> tuple[int, int]:
-        """The video's width and height, pixels, both even."""
+        """The video's width and height in pixels, both even."""
 
     @property
     def track(self) -> LandmarkTrack:
-        """The landmarks in pixels of the video, and the emotion heard with them."""
+        """The landmarks in pixels of the video, and the detected emotion of each frame."""
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the caller should know though nothing failed, as codes."""
+        """Codes of notices for the caller."""
 
     @property
     def heard(self) -> Heard:
-        """The emotion deduced from the speech."""
+        """The emotion detected in the speech."""
 
     @property
     def timings(self) -> dict[str, float]:
-        """Seconds by step, complete once the frames are drained."""
+        """Seconds by step; complete once all frames are consumed."""
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield `[B, H, W, 3]` RGB batches in order, rendering each when it is asked for."""
+        """Yield `[B, H, W, 3]` RGB batches in order, rendering each on demand."""
 
 
 class Pipeline(Protocol):
-    """Both stages behind one call; `models.pipeline.TalkingFacePipeline` is the real one."""
+    """Both stages behind one call; `models.pipeline.TalkingFacePipeline` is the real
+    implementation.
+    """
 
     def __call__(
         self, image: NDArray[np.uint8], waveform: NDArray[np.float32], options: SynthesisOptions
     ) -> Synthesis:
-        """Begin a video of a `[H, W, 3]` RGB picture and 16 kHz mono samples in [-1, 1].
+        """Start a video from a `[H, W, 3]` RGB picture and 16 kHz mono samples in [-1, 1].
 
         Raises:
             MediaError: the caller's portrait or speech clip cannot be used.
         """
 
     def warm_up(self) -> None:
-        """Do once what the first caller should not wait for."""
+        """Run once what would otherwise delay the first job."""
 
 
 def load_pipeline(settings: WorkerSettings) -> Pipeline:
-    """Return the pipeline that the settings name, loaded and warm."""
+    """Return the pipeline given by the settings, loaded and warmed up."""
     device = choose_device(settings)
     if settings.torch_threads:
-        import torch  # a pipeline that needs no torch does not pay for it
+        import torch  # imported here, so that a pipeline without torch does not load it
 
         torch.set_num_threads(settings.torch_threads)
     pipeline: Pipeline = pkgutil.resolve_name(settings.pipeline)(device)
@@ -84,10 +86,10 @@ def load_pipeline(settings: WorkerSettings) -> Pipeline:
 
 
 def choose_device(settings: WorkerSettings) -> str:
-    """Return the torch device to run on.
+    """Return the torch device to use.
 
     Raises:
-        RuntimeError: a GPU is asked for and there is none.
+        RuntimeError: a GPU is requested but not available.
     """
     if settings.device == "cpu":
         return "cpu"

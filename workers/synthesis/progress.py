@@ -1,4 +1,4 @@
-"""How far an attempt is: told to the store, and timed for the metrics."""
+"""Progress of an attempt: reported to the store, and timed for the metrics."""
 
 import logging
 import time
@@ -15,17 +15,17 @@ from workers.synthesis.metrics import FRAMES_RENDERED, STAGE_SECONDS
 logger = logging.getLogger(__name__)
 
 STARTS = {Stage.FETCHING: 0.0, Stage.LISTENING: 0.02, Stage.RENDERING: 0.1, Stage.STORING: 0.95}
-"""The progress at which each stage begins; rendering, which takes the longest, fills the middle."""
+"""Progress at the start of each stage; rendering, the longest stage, takes the middle part."""
 REPORT_INTERVAL = 0.3
-"""Seconds between two reports of frames: what an eye can follow, and no burden to the store."""
+"""Seconds between two reports of frames: smooth for viewers, and cheap for the store."""
 SILENCE = 2.0
-"""Seconds a store that did not answer is left alone: each try may cost its whole timeout."""
+"""Seconds before an unavailable store is tried again; each try can take its whole timeout."""
 
 
 class Progress:
-    """Reports stages and rendered frames of one attempt; progress only grows.
+    """Reports the stages and rendered frames of an attempt; progress never decreases.
 
-    A store that does not answer is no reason to end an attempt: only its result must be told.
+    An unavailable store does not end an attempt: only its result has to be recorded.
 
     Raises (every method):
         StaleAttempt: the job was canceled or went to another attempt.
@@ -38,7 +38,7 @@ class Progress:
         allow: Callable[[str, float], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Report to a store; `allow` is told each stage and the seconds it may take."""
+        """Report to a store; `allow` receives each stage and its time limit in seconds."""
         self._store = store
         self._job = job
         self._allow = allow
@@ -48,7 +48,7 @@ class Progress:
         self._silent_until = self._reported
 
     def enter(self, stage: Stage, seconds: float) -> None:
-        """Begin a stage, which may take so many seconds, and end the one before."""
+        """Start a stage with a time limit in seconds, ending the previous one."""
         self.close()
         self._allow(stage, seconds)
         logger.info("job=%s attempt=%d stage=%s", self._job.id, self._job.attempt, stage)
@@ -56,7 +56,7 @@ class Progress:
         self._report(stage, STARTS[stage])
 
     def close(self) -> None:
-        """End the stage that runs, if any, and record its seconds."""
+        """End the current stage, if any, and record its duration."""
         if self._stage is not None:
             STAGE_SECONDS.labels(self._stage).observe(self._clock() - self._stage_began)
         self._stage = None
@@ -64,7 +64,7 @@ class Progress:
     def follow(
         self, batches: Iterable[NDArray[np.uint8]], num_frames: int
     ) -> Iterator[NDArray[np.uint8]]:
-        """Yield batches of frames `[B, H, W, 3]` as they come, reporting each."""
+        """Yield batches of frames `[B, H, W, 3]` unchanged, reporting each."""
         begin, end = STARTS[Stage.RENDERING], STARTS[Stage.STORING]
         rendered = 0
         for batch in batches:
@@ -74,7 +74,7 @@ class Progress:
             self._report_frames(begin + (end - begin) * rendered / num_frames)
 
     def _report_frames(self, progress: float) -> None:
-        """Report now and then, but ask after every batch whether the job is still ours."""
+        """Report at intervals, but check after every batch that the attempt owns the job."""
         if self._clock() - self._reported >= REPORT_INTERVAL:
             self._report(Stage.RENDERING, progress)
         else:

@@ -1,4 +1,4 @@
-"""Where a worker's parent, its child and its health check meet: a folder of small files."""
+"""The run directory, shared by a worker's parent, its child and its health check."""
 
 import fcntl
 import hashlib
@@ -16,38 +16,38 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - nothing is put there by us
 
 
 class RunDirectoryTaken(Exception):
-    """Another worker that lives uses the folder, or another user owns it."""
+    """The directory is used by another running worker, or belongs to another user."""
 
 
 class RunDirectory:
-    """Heartbeats, the sign to stop, scratch space and metrics of one worker.
+    """Heartbeats, stop request, scratch space and metrics of one worker.
 
-    Files are used because the child is a fresh interpreter: all that it shares with its parent is
-    the environment and the disk.
+    They are files because the child is a new interpreter: it shares only the environment and the
+    disk with its parent.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.metrics = path / "metrics"
-        """Where prometheus_client keeps each process's values."""
+        """Where prometheus_client stores the values of each process."""
         self.scratch = path / "scratch"
-        """Where a job's files lie while it is worked on."""
+        """Where a job's files are stored during an attempt."""
         self._stop = path / "stop"
         self._broken = path / "broken"
         digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
         self.semaphore_prefix = f"/amigo-{digest}"
-        """What the names of the worker's semaphores begin with."""
+        """Prefix of the names of the worker's semaphores."""
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Hold the folder for this process, emptied of what an earlier worker left.
+        """Lock the directory for this process, and remove what an earlier worker left.
 
         Raises:
-            RunDirectoryTaken: another worker holds it, or another user owns it.
+            RunDirectoryTaken: another worker uses it, or it belongs to another user.
         """
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.path.stat().st_uid != os.getuid():
-            # Whoever made it first in a folder open to all could read the videos.
+            # In a directory open to all users, whoever creates it first could read the videos.
             raise RunDirectoryTaken(f"{self.path} belongs to another user.")
         with (self.path / LOCK).open("w") as lock:
             try:
@@ -67,21 +67,23 @@ class RunDirectory:
                 left.unlink()
         self.metrics.mkdir()
         self.scratch.mkdir()
-        # Where Linux keeps semaphores, those of a worker that was killed included.
+        # Where Linux keeps semaphores, including those of a killed worker.
         for left in SHARED_MEMORY.glob(f"sem.{self.semaphore_prefix[1:]}-*"):
             left.unlink(missing_ok=True)
 
     def clear_scratch(self) -> None:
-        """Delete what a child that was killed left behind."""
+        """Delete the files left by a killed child."""
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir()
 
     def beat(self, process: Process) -> None:
-        """Say that a process, this one, is alive now."""
+        """Record a heartbeat of this process."""
         (self.path / process).write_text(str(os.getpid()))
 
     def last_beat(self, process: Process) -> tuple[int | None, float]:
-        """Return which process beat last and when, by the file; None: none did."""
+        """Return the process with the latest heartbeat and its time, from the file; None if there
+        is none.
+        """
         try:
             file = self.path / process
             return int(file.read_text()), file.stat().st_mtime
@@ -89,7 +91,7 @@ class RunDirectory:
             return None, 0.0
 
     def silence(self, process: Process) -> float:
-        """Return the seconds since a process last said that it is alive; infinite if never."""
+        """Return the seconds since a process's last heartbeat; infinite if there is none."""
         try:
             return time.time() - (self.path / process).stat().st_mtime
         except FileNotFoundError:
@@ -107,7 +109,7 @@ class RunDirectory:
             return 0.0
 
     def report_broken(self) -> None:
-        """Say that no child of this worker can work."""
+        """Record that no child of this worker can process jobs."""
         self._broken.touch()
 
     @property

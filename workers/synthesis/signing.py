@@ -1,4 +1,4 @@
-"""Signed manifests (C2PA) in what a worker makes: who made it, and whether it was changed since."""
+"""Signed manifests (C2PA) in a worker's output: who made it, and whether it was changed since."""
 
 from importlib.metadata import version
 from io import BytesIO
@@ -25,38 +25,38 @@ _OF_CURVES = {
     "secp384r1": C2paSigningAlg.ES384,
     "secp521r1": C2paSigningAlg.ES512,
 }
-# A thumbnail would be ten times the rest, and show nothing that the file does not.
+# A thumbnail would be ten times larger than everything else, and adds nothing to the file.
 _OPTIONS = {"builder": {"thumbnail": {"enabled": False}}}
 
 
 class SignerRefused(Exception):
-    """The certificate and the key that the settings name cannot sign."""
+    """The certificate and key given by the settings cannot be used for signing."""
 
 
 class SigningFailed(Exception):
-    """A file could not be signed, though a file was before."""
+    """A file could not be signed, although a test file was signed before."""
 
 
 class TimestampUnavailable(Unavailable):
-    """Only the service that is to tell the time keeps a file from being signed."""
+    """The time stamp service is unavailable, so a file could not be signed."""
 
 
 _REFUSALS = (C2paError, OSError, SigningFailed, TypeError, UnsupportedAlgorithm, ValueError)
 
 
 class ManifestSigner:
-    """Embeds a signed manifest in each file: made by which model, of what, when."""
+    """Embeds a signed manifest in each file: made by which model, from what, when."""
 
     def __init__(self, chain: bytes, key: bytes, timestamp_url: str | None = None) -> None:
-        """Take a certificate with its issuers' and its private key, both as PEM.
+        """Use a certificate with its issuers' certificates and its private key, both as PEM.
 
         Args:
-            chain: the certificate, then those that lead to its root.
-            key: its private key, not encrypted.
-            timestamp_url: the RFC 3161 service that is asked for the time; None: nobody is asked.
+            chain: the certificate, followed by those up to its root.
+            key: its private key, unencrypted.
+            timestamp_url: RFC 3161 time stamp service; None for no time stamps.
 
         Raises:
-            C2paError, TypeError, UnsupportedAlgorithm, ValueError: they cannot sign.
+            C2paError, TypeError, UnsupportedAlgorithm, ValueError: they cannot be used for signing.
         """
         info = C2paSignerInfo(_algorithm(key), chain, key, timestamp_url)
         self._signer = Signer.from_info(info)
@@ -65,10 +65,10 @@ class ManifestSigner:
 
     @classmethod
     def open(cls, settings: WorkerSettings) -> Self | None:
-        """Return the signer that the settings name, once it has signed; None: they name none.
+        """Return the signer given by the settings, after a test signature; None if there is none.
 
         Raises:
-            SignerRefused: the certificate or the key cannot be read, or cannot sign.
+            SignerRefused: the certificate or the key cannot be read or used for signing.
         """
         certificate, key = settings.c2pa_certificate, settings.c2pa_private_key
         if certificate is None or key is None:
@@ -84,19 +84,19 @@ class ManifestSigner:
         return signer
 
     def try_out(self) -> None:
-        """Return when the certificate signs; a service that is to tell the time is not asked.
+        """Check that the certificate can sign, without requesting a time stamp.
 
         Raises:
-            SigningFailed: it does not.
+            SigningFailed: it cannot.
         """
         (self._untimed or self).sign(_blank(), JPEG, Provenance.now(weights=weights_digest()))
 
     def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
-        """Put a signed manifest in a file.
+        """Embed a signed manifest in a file.
 
         Raises:
-            SigningFailed: it cannot be signed; the file is as it was.
-            TimestampUnavailable: not now.
+            SigningFailed: it cannot be signed; the file is unchanged.
+            TimestampUnavailable: not at the moment.
         """
         signed = path.with_name(f"signed-{path.name}")
         with path.open("rb") as source, signed.open("w+b") as target:
@@ -104,11 +104,11 @@ class ManifestSigner:
         signed.replace(path)
 
     def sign(self, data: bytes, media_type: str, provenance: Provenance) -> bytes:
-        """Return a file's bytes with a signed manifest in them.
+        """Return a file's bytes with an embedded signed manifest.
 
         Raises:
             SigningFailed: they cannot be signed.
-            TimestampUnavailable: not now.
+            TimestampUnavailable: not at the moment.
         """
         signed = BytesIO()
         self._sign(BytesIO(data), signed, media_type, provenance)
@@ -128,7 +128,7 @@ class ManifestSigner:
 
 
 def _manifest(provenance: Provenance) -> dict[str, Any]:
-    """Return the definition of a file's manifest, as the C2PA's builder takes it."""
+    """Return the definition of a file's manifest for the C2PA builder."""
     created = {
         "action": "c2pa.created",
         "when": provenance.moment,
@@ -150,10 +150,10 @@ def _manifest(provenance: Provenance) -> dict[str, Any]:
 
 
 def _algorithm(key: bytes) -> C2paSigningAlg:
-    """Return what a private key signs with.
+    """Return the signing algorithm of a private key.
 
     Raises:
-        TypeError, UnsupportedAlgorithm, ValueError: it is encrypted, or none that C2PA allows.
+        TypeError, UnsupportedAlgorithm, ValueError: it is encrypted, or not allowed by C2PA.
     """
     private = load_pem_private_key(key, password=None)
     if isinstance(private, EllipticCurvePrivateKey) and private.curve.name in _OF_CURVES:

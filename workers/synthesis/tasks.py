@@ -1,4 +1,4 @@
-"""What a worker can be asked to do."""
+"""The Celery tasks of a worker."""
 
 from celery import shared_task
 
@@ -9,9 +9,9 @@ from workers.synthesis.metrics import Outcome
 
 @shared_task(name=SYNTHESIZE)  # type: ignore[untyped-decorator]
 def synthesize(job_id: str) -> None:
-    """Turn a queued job into a video; after a fault, a new child takes the place of this one.
+    """Turn a queued job into a video; after an unexpected error, a new child replaces this one.
 
-    An error on a GPU may fail every later call of its process, and so every waiting job.
+    A GPU error can make every later call of its process fail, and with it every waiting job.
     """
     if synthesizer().run(job_id) is Outcome.FAULTED:
         raise SystemExit(1)

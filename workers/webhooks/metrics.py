@@ -1,4 +1,4 @@
-"""What the courier tells Prometheus: attempts by what came of them, and what is still due."""
+"""Prometheus metrics of webhook delivery: attempts by outcome, and pending webhooks."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ OUTCOMES = (DeliveryStatus.DELIVERED, DeliveryStatus.RETRYING, DeliveryStatus.DI
 
 
 class DeliveryMetrics:
-    """The metrics of one courier. No label ever holds a job, a tenant or an address."""
+    """The metrics of one webhook process. No label ever contains a job, a tenant or a URL."""
 
     def __init__(self, outbox: WebhookOutbox) -> None:
         self.registry = CollectorRegistry()
@@ -47,13 +47,13 @@ class DeliveryMetrics:
 
 
 class _Backlog(Collector):
-    """Asks the store at each scrape, so that every courier tells the same."""
+    """Queries the store at each scrape, so that all webhook processes report the same."""
 
     def __init__(self, outbox: WebhookOutbox) -> None:
         self._outbox = outbox
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what is still to be told; nothing while the store does not answer."""
+        """Yield the pending webhooks; nothing while the store is unavailable."""
         try:
             pending, overdue = self._outbox.backlog()
         except StoreUnavailable:

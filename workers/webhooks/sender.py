@@ -1,8 +1,9 @@
-"""The courier, a process of its own: `python -m workers.webhooks`.
+"""The webhook sender, a separate process: `python -m workers.webhooks`.
 
-It brings the news of a job's end to the address its caller named, signed as Standard Webhooks
-(https://www.standardwebhooks.com) says. Any number may run; each takes what no other has. News can
-come twice, when a courier dies between the answer and its record: `webhook-id` stays the same.
+It notifies the URL given by a job's caller when the job ends, signed as defined by Standard
+Webhooks (https://www.standardwebhooks.com). Any number may run; each claims different jobs. A
+notification can arrive twice if a sender dies between the response and its record: `webhook-id`
+stays the same.
 """
 
 import asyncio
@@ -32,36 +33,38 @@ from workers.webhooks.metrics import DeliveryMetrics
 logger = logging.getLogger("workers.webhooks")
 
 MAX_UNDER_WAY = 100
-"""Deliveries at the same time."""
+"""Number of concurrent deliveries."""
 
 MAX_OF_ONE_TENANT = 25
-"""Of these, so that nobody whose receivers do not answer holds the others up."""
+"""Concurrent deliveries per tenant, so one tenant's dead endpoint cannot starve the rest."""
 
 ANOTHER_TURN = timedelta(seconds=2)
-"""How long the news of a tenant that has as many waits for its turn."""
+"""Delay of a notification whose tenant has reached this number."""
 
 POLL_SECONDS = 0.5
-"""Pause between two looks at what is due."""
+"""Delay between two checks for due webhooks."""
 
 LEASE_MARGIN = timedelta(seconds=30)
-"""How much longer than a receiver's answer a delivery may take before another courier begins it."""
+"""How much longer than the receiver's time limit a delivery may take before it can be claimed
+again.
+"""
 
 PARTING_SECONDS = 5.0
-"""How long deliveries may go on once the courier shall stop; they come again later."""
+"""How long deliveries may continue during shutdown; unfinished ones are repeated later."""
 
 PAUSE_GROWTH = 3
 LONGEST_PAUSE = timedelta(hours=3)
 
 GONE = 410
-"""The status with which a receiver says that it wants no more."""
+"""The status with which a receiver disables a webhook."""
 
 LATER = frozenset({429, 503})
-"""The statuses with which it may say when it wants to be asked again."""
+"""Statuses for which `Retry-After` is respected."""
 
 
 @dataclass(frozen=True)
 class Courier:
-    """Delivers the news that is due."""
+    """Delivers due webhooks."""
 
     store: JobStore
     outbox: WebhookOutbox
@@ -69,11 +72,11 @@ class Courier:
     settings: WebhookSettings
     metrics: DeliveryMetrics
     under_way: Counter[str] = field(default_factory=Counter)
-    """Deliveries by tenant."""
+    """Number of current deliveries by tenant."""
 
     @classmethod
     def connect(cls, settings: WebhookSettings) -> Self:
-        """Return the courier that the settings describe; nothing is sent yet."""
+        """Return the sender given by the settings, without connecting."""
         outbox = WebhookOutbox.connect(settings)
         return cls(
             JobStore.connect(settings),
@@ -84,7 +87,7 @@ class Courier:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until `stop` is set; what is under way then may end within some seconds."""
+        """Deliver until `stop` is set; current deliveries may then take some more seconds."""
         under_way: set[asyncio.Task[None]] = set()
         while not stop.is_set():
             for job_id in await self._claim(MAX_UNDER_WAY - len(under_way)):
@@ -106,9 +109,9 @@ class Courier:
             return []
 
     async def deliver(self, job_id: str) -> None:
-        """Try once to deliver the news of a job, and record what came of it.
+        """Try once to deliver a job's webhook, and record the outcome.
 
-        Whatever keeps it from being recorded leaves it to the end of its lease.
+        If it cannot be recorded, the delivery is due again when its lease expires.
         """
         try:
             job = await asyncio.to_thread(self.store.get, job_id)
@@ -133,7 +136,7 @@ class Courier:
 
     @contextmanager
     def _turn(self, tenant: str) -> Iterator[bool]:
-        """Tell whether a tenant may have one more delivery under way, which then counts."""
+        """Count another delivery of a tenant, and return whether it is within the limit."""
         is_granted = self.under_way[tenant] < MAX_OF_ONE_TENANT
         self.under_way[tenant] += is_granted
         try:
@@ -142,7 +145,7 @@ class Courier:
             self.under_way[tenant] -= is_granted
 
     async def _attempt(self, job: Job, url: str, attempt: int) -> tuple[Delivery, timedelta | None]:
-        """Return what came of an attempt, and the pause before the next; None: there is none."""
+        """Return the outcome of an attempt, and the delay before the next, or None."""
         try:
             reply = await self._post(job, url)
         except UrlNotFollowed as refused:
@@ -182,9 +185,9 @@ class Courier:
 
 
 def news(job: Job) -> str:
-    """Return the body that tells of a job's end; the same in every attempt.
+    """Return the body that reports a job's end; the same in every attempt.
 
-    `data` has the names of the job's document, as far as they tell of an end.
+    `data` uses the names of the job's document, as far as they apply to an ended job.
     """
     document = job.model_dump(mode="json")
     result = document.pop("result") or {}
@@ -199,15 +202,16 @@ def news(job: Job) -> str:
 
 
 def pause_after(attempt: int, first: float) -> timedelta:
-    """Return the pause after an attempt, the first being 1; no two jobs wait equally long."""
-    # Beyond 20 the power alone would outlast a human life.
+    """Return the delay after an attempt, counted from 1, randomized per job."""
+    # Beyond 20, the power alone would exceed a human lifetime.
     seconds = first * PAUSE_GROWTH ** (min(attempt, 20) - 1)
     pause = min(timedelta(seconds=seconds), LONGEST_PAUSE)
     return pause * random.uniform(0.75, 1)  # noqa: S311 - spreads the load, guards nothing
 
 
 def wished_pause(retry_after: str | None, now: datetime) -> timedelta:
-    """Return the pause that a `Retry-After` asks for, three hours at most; none: no time at all.
+    """Return the delay requested by a `Retry-After` header, at most three hours; zero if there is
+    none.
 
     It is a number of seconds or a date (RFC 9110, section 10.2.3).
     """
@@ -218,7 +222,7 @@ def wished_pause(retry_after: str | None, now: datetime) -> timedelta:
     try:
         pause = parsedate_to_datetime(wish) - now
     except (ValueError, TypeError, OverflowError):
-        return timedelta()  # it asks for nothing that can be understood
+        return timedelta()  # not a valid value
     return min(max(pause, timedelta()), LONGEST_PAUSE)
 
 
@@ -247,11 +251,11 @@ async def deliver_until_told(settings: WebhookSettings) -> None:
 
 
 def main() -> None:
-    """Deliver until told to stop."""
+    """Deliver until asked to stop."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    # It logs whole URLs, and a caller's may hold a token.
+    # It logs complete URLs, which may contain callers' tokens.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     asyncio.run(deliver_until_told(WebhookSettings()))
 
