@@ -148,6 +148,7 @@ EmotionChoice = Literal[
 ]
 Pose = Literal["natural", "still"]
 Composition = Literal["crop", "full"]
+Resolution = Literal[256, 512]
 Priority = Literal["high", "normal", "low"]
 
 Source = Path | str | AssetView
@@ -165,6 +166,7 @@ class JobOptions(TypedDict, total=False):
     pose: Pose | None
     blink: bool | None
     compose: Composition | None
+    resolution: Resolution | None
     seed: int | None
     mark: bool | None
     priority: Priority | None

@@ -9,7 +9,7 @@ from itertools import combinations
 from statistics import median
 from typing import Self
 
-from jobs.job import Job, JobStatus
+from jobs.job import Job, JobStatus, Options
 
 RUNS_KEPT = 50
 """Number of recent jobs on which a forecast is based."""
@@ -23,12 +23,12 @@ ENOUGH = 3
 class Run:
     """Duration of one successful attempt: seconds of speech and seconds of work.
 
-    `kind` is the other factor that determines the work: the `compose` option.
+    `kind` is what else determines the work: the options `compose` and `resolution`.
     """
 
     speech: float
     work: float
-    kind: str = "crop"
+    kind: str = "crop-512"
 
     @classmethod
     def of(cls, job: Job) -> Self | None:
@@ -36,7 +36,7 @@ class Run:
         if job.result is None or job.claimed_at is None:
             return None
         work = (job.updated_at - job.claimed_at).total_seconds()
-        return cls(job.result.duration, work, job.options.compose)
+        return cls(job.result.duration, work, kind_of(job.options))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -46,6 +46,11 @@ class Run:
 
     def __str__(self) -> str:
         return f"{self.speech:.3f} {self.work:.3f} {self.kind}"
+
+
+def kind_of(options: Options) -> str:
+    """Return the options that determine the work, as one word."""
+    return f"{options.compose}-{options.resolution:d}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +132,7 @@ class Outlook:
         return rounds * typical + sorted(busy)[place]
 
     def _work_left(self, job: Job) -> float:
-        expected = learned(self.runs, job.options.compose).seconds(job.audio_seconds)
+        expected = learned(self.runs, kind_of(job.options)).seconds(job.audio_seconds)
         if job.status is JobStatus.QUEUED or job.claimed_at is None:
             return expected
         spent = (self.now - job.claimed_at).total_seconds()

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -71,6 +71,13 @@ class Priority(StrEnum):
     LOW = "low"
 
 
+class Resolution(IntEnum):
+    """Side in pixels of the face that is rendered."""
+
+    COARSE = 256
+    FINE = 512
+
+
 class Stage(StrEnum):
     """Current stage of a job that is processing."""
 
@@ -96,6 +103,10 @@ class Options(Value):
     blink: bool = Field(True, description="Whether the eyes blink.")
     compose: Literal["crop", "full"] = Field(
         "crop", description="A square around the face, or the face within the whole portrait."
+    )
+    resolution: Annotated[Resolution, BeforeValidator(_as_whole_number)] = Field(
+        Resolution.FINE,
+        description="Side in pixels of the square around the face, and of what is rendered of it.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
         0, description="Same inputs and seed, same head motion and blinks."

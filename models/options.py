@@ -11,8 +11,9 @@ class SynthesisOptions:
     """The caller's choices.
 
     `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2. `compose` shows a
-    square around the face, or the face within the whole portrait. The same `seed` gives the same
-    head motion and blinks.
+    square around the face, or the face within the whole portrait. `resolution`, 256 or 512, is the
+    side in pixels of that square and of the crop that the networks render. The same `seed` gives
+    the same head motion and blinks.
     """
 
     emotion: Emotion | None = None
@@ -20,4 +21,5 @@ class SynthesisOptions:
     pose: Literal["natural", "still"] = "natural"
     blink: bool = True
     compose: Literal["crop", "full"] = "crop"
+    resolution: int = 512
     seed: int = 0

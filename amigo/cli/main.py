@@ -14,6 +14,7 @@ from amigo.cli.options import (
     Intensity,
     Mark,
     PoseChoice,
+    ResolutionChoice,
     Seed,
 )
 from amigo.cli.output import (
@@ -26,6 +27,7 @@ from amigo.cli.output import (
     timings_table,
 )
 from amigo.errors import AmigoError
+from amigo.types import Composition
 
 app = typer.Typer(
     help="AMIGO: a portrait and a speech clip in, a talking-face video out.",
@@ -40,6 +42,7 @@ Input = typer.Argument(exists=True, dir_okay=False, readable=True)
 Portrait = Annotated[Path, Input]
 Audio = Annotated[Path, Input]
 Output = Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="The video.")]
+Device = Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, cuda:1…")]
 Directory = Annotated[
     Path, typer.Option("--dir", file_okay=False, help="Where the system keeps its data and logs.")
 ]
@@ -68,9 +71,10 @@ def generate(
     pose: PoseChoice = "natural",
     blink: Blink = True,
     compose: Compose = "crop",
+    resolution: ResolutionChoice = 512,
     seed: Seed = 0,
     mark: Mark = False,
-    device: Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, cuda:1…")] = "cpu",
+    device: Device = "cpu",
     landmarks: Annotated[Path | None, typer.Option(help="Also save [T, 79, 2] as .npz.")] = None,
     report: Annotated[
         Path | None, typer.Option(help="Also save timings and the emotion over time as .json.")
@@ -90,6 +94,7 @@ def generate(
             pose=pose,
             blink=blink,
             compose=compose,
+            resolution=resolution,
             seed=seed,
         )
         generation = generate(portrait, audio, output, options, device, bar, mark=mark)
@@ -100,6 +105,34 @@ def generate(
     heard = generation.synthesis.heard
     say(f"{output}: {generation.duration:.1f} s, heard {heard.emotion}")
     console.print(timings_table(generation.timings))
+
+
+@app.command()
+def animate(
+    portrait: Portrait,
+    landmarks: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
+    output: Output,
+    audio: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Sound; none: silence.")
+    ] = None,
+    compose: Annotated[
+        Composition | None,
+        typer.Option(help="What the video shows; left out: what the landmarks' video did."),
+    ] = None,
+    resolution: ResolutionChoice = 512,
+    device: Device = "cpu",
+) -> None:
+    """Render a portrait under given landmarks, such as --landmarks of generate saves."""
+    from amigo.cli.animation import Choices, animate
+    from media.errors import MediaError
+    from models.checkpoints import CheckpointError
+    from models.face.given_landmarks import LandmarksUnusable
+
+    wrong = (LandmarksUnusable, MediaError, CheckpointError)
+    with complaining(*wrong), progress_bar(console) as bar:
+        choices = Choices(compose, resolution, device)
+        duration = animate(portrait, landmarks, output, audio, choices, bar)
+    say(f"{output}: {duration:.1f} s")
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from amigo.client import DEFAULT_URL
-from amigo.types import Composition, EmotionChoice, Pose, Priority
+from amigo.types import Composition, EmotionChoice, Pose, Priority, Resolution
 
 DEFAULT_DIRECTORY = Path("var")
 
@@ -28,6 +28,9 @@ PoseChoice = Annotated[Pose, typer.Option(help="Gentle head motion, or none.")]
 Blink = Annotated[bool, typer.Option(help="Whether the eyes blink.")]
 Compose = Annotated[
     Composition, typer.Option(help="The face alone, or the whole portrait around it.")
+]
+ResolutionChoice = Annotated[
+    Resolution, typer.Option(help="Side of the face that is rendered, pixels.")
 ]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of head motion and blinks.")]
 Mark = Annotated[bool, typer.Option("--mark", help="Show a small badge, AI, in a corner.")]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,20 @@ class LandmarkTrack:
 
     landmarks: `[T, 79, 2]` pixels of the video.
     emotions: `[T, 8]` probabilities of the emotions heard, in the order of EMOTIONS.
+    size: the video's width and height, px.
+    compose: whether the video shows a square around the face or the whole portrait.
     """
 
     landmarks: NDArray[np.float32]
     emotions: NDArray[np.float32]
+    size: tuple[int, int]
+    compose: Literal["crop", "full"] = "crop"
 
     def to_npz(
         self,
         provenance: Provenance = Provenance(),  # noqa: B008 (frozen)
     ) -> bytes:
-        """Return a NumPy archive of `landmarks`, `emotions` and `frame_rate`, frames a second.
+        """Return a NumPy archive of the attributes and `frame_rate`, frames a second.
 
         `synthetic` (true) and `model` say what they are and which model made them.
         """
@@ -35,6 +40,8 @@ class LandmarkTrack:
             landmarks=self.landmarks,
             emotions=self.emotions,
             frame_rate=FRAME_RATE,
+            size=self.size,
+            compose=self.compose,
             synthetic=True,
             model=provenance.model,
         )

@@ -110,21 +110,14 @@ class Composer:
         self._picture = canvas.pixels[canvas.shown]
         box = canvas.box
         self._turn = rotation(box.angle).astype(np.float32) if box.angle else None
-        corners = box.to_picture(_CORNERS, 1)
-        (left, top), (right, bottom) = np.floor(corners.min(0)), np.ceil(corners.max(0))
-        # The crop may reach beyond the frame: what lies outside is not shown.
-        self._left, self._top = int(left), int(top)
-        self._size = int(right - left), int(bottom - top)
-        height, width = self._picture.shape[:2]
-        rows = _clipped(self._top - canvas.margin, self._size[1], height)
-        columns = _clipped(self._left - canvas.margin, self._size[0], width)
-        self._region = rows, columns
-        self._visible = (
-            _moved(rows, canvas.margin - self._top),
-            _moved(columns, canvas.margin - self._left),
+        # The crop may reach beyond the frame: what lies outside is neither shown nor computed.
+        rows, columns = (
+            _clipped(span, shown)
+            for span, shown in zip(_bounds(box.to_picture(_CORNERS, 1)), canvas.shown, strict=True)
         )
-        x, y = np.meshgrid(np.arange(self._size[0]), np.arange(self._size[1]))
-        self._places = np.stack([self._left + x, self._top + y], axis=-1).astype(np.float32)
+        self._rows, self._columns = rows, columns
+        x, y = np.meshgrid(np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop))
+        self._places = np.stack([x, y], axis=-1).astype(np.float32)
         self._liveliness = _liveliness(canvas) * np.float32(box.side / CROP_SIZE)
 
     @property
@@ -132,6 +125,11 @@ class Composer:
         """The frames' width and height, px; both even, as H.264 wants them."""
         height, width = self._picture.shape[:2]
         return width, height
+
+    @property
+    def crop_side(self) -> float:
+        """Side of the face crop in the frames, px."""
+        return self._canvas.box.side
 
     def place(self, landmarks: Map) -> Map:
         """Return landmarks `[..., 79, 2]` in crop units in px of the frames."""
@@ -144,11 +142,11 @@ class Composer:
     def compose(self, rendering: Rendering) -> Pixels:
         """Return `[B, H, W, 3]` RGB frames; around the crop they are the picture itself."""
         frames = np.repeat(self._picture[None], len(rendering.flow), axis=0)
-        detail = rendering.frames.shape[-1] / CROP_SIZE
+        margin, detail = self._canvas.margin, rendering.frames.shape[-1] / CROP_SIZE
+        rows, columns = _moved(self._rows, -margin), _moved(self._columns, -margin)
         layers = [self._enlarged(layer, detail) for layer in rendering.layers]
         for frame, flow in zip(frames, _maps(rendering.flow), strict=True):
-            face = self._face(flow, [next(layer) for layer in layers])
-            frame[self._region] = face[self._visible]
+            frame[rows, columns] = self._face(flow, [next(layer) for layer in layers])
         return frames
 
     def _face(self, flow: Map, paints: Sequence[Paint]) -> Pixels:
@@ -165,11 +163,13 @@ class Composer:
 
     def _spread(self, flow: Map) -> Map:
         """Return a flow `[64, 64, 2]` over the region, `[h, w, 2]`."""
-        side = max(1, round(self._canvas.box.side))
+        box = self._canvas.box
+        side = max(1, round(box.side))
         enlarged = np.asarray(cv2.resize(flow, (side, side)), np.float32)
-        if self._turn is None and self._size == (side, side):
-            return enlarged
-        return self._laid(enlarged, (self._left, self._top), self._size, (0, 0), side / CROP_SIZE)
+        if self._turn is None and box[:3] == (round(box.left), round(box.top), side):
+            rows, columns = _moved(self._rows, -int(box.top)), _moved(self._columns, -int(box.left))
+            return enlarged[rows, columns]
+        return self._laid(enlarged, (self._rows, self._columns), (0, 0), side / CROP_SIZE)
 
     def _turned(self, vectors: Map) -> Map:
         """Return vectors `[h, w, 2]` of the crop as they point in the picture."""
@@ -184,42 +184,39 @@ class Composer:
         for origin, shift, colour in zip(layer.origin.tolist(), shifts, colours, strict=True):
             height, width = (length / detail for length in shift.shape[:2])
             corners = self._canvas.box.to_picture(_CORNERS * (width, height) + origin, CROP_SIZE)
-            (left, top), (right, bottom) = np.floor(corners.min(0)), np.ceil(corners.max(0))
-            start, size = (int(left), int(top)), (int(right - left), int(bottom - top))
-            columns, rows = (
-                _moved(slice(a, a + n), -b)
-                for a, n, b in zip(start, size, (self._left, self._top), strict=True)
+            rows, columns = (
+                _clipped(span, shown)
+                for span, shown in zip(_bounds(corners), (self._rows, self._columns), strict=True)
             )
             yield Paint(
-                (rows, columns),
-                self._laid(self._turned(shift), start, size, origin, detail),
-                self._laid(colour, start, size, origin, detail),
+                (_moved(rows, -self._rows.start), _moved(columns, -self._columns.start)),
+                self._laid(self._turned(shift), (rows, columns), origin, detail),
+                self._laid(colour, (rows, columns), origin, detail),
             )
 
     def _laid(
-        self,
-        map_: Map,
-        start: tuple[int, int],
-        size: tuple[int, int],
-        origin: Sequence[float],
-        detail: float,
+        self, map_: Map, place: tuple[slice, slice], origin: Sequence[float], detail: float
     ) -> Map:
-        """Lay a map of the crop over a rectangle of the canvas; nothing lies beside the map.
+        """Lay a map of the crop over a part of the canvas; nothing lies beside the map.
 
         Args:
             map_: `[h, w, C]` over a part of the crop.
-            start: left and top of the rectangle, px.
-            size: its width and height, px.
-            origin: left and top of that part, crop units.
+            place: rows and columns of the canvas.
+            origin: left and top of that part of the crop, crop units.
             detail: pixels of the map in a crop unit.
         """
-        # From the rectangle's pixels to the map's; both count from centre to centre.
-        centres = np.array([(0, 0), (size[0], 0), (0, size[1])]) + start + 0.5
-        window = self._canvas.box.to_window(centres.astype(np.float32), CROP_SIZE)
-        first, right, below = (window.astype(float) - origin) * detail
-        back = np.stack([(right - first) / size[0], (below - first) / size[1], first - 0.5], axis=1)
+        rows, columns = place
+        width, height = columns.stop - columns.start, rows.stop - rows.start
+        if not (width and height):
+            return np.zeros((height, width, map_.shape[2]), np.float32)
+        # From the place's pixels to the map's; both count from centre to centre.
+        ticks = np.array([(0, 0), (width, 0), (0, height)]) + (columns.start, rows.start) + 0.5
+        window = self._canvas.box.to_window(ticks.astype(np.float32), CROP_SIZE).astype(float)
+        first, right, below = (window - origin) * detail
+        back = np.stack([(right - first) / width, (below - first) / height, first - 0.5], axis=1)
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(cv2.warpAffine(map_, back, size, flags=how), np.float32)
+        laid = cv2.warpAffine(map_, back, (width, height), flags=how)
+        return np.asarray(laid, np.float32).reshape(height, width, -1)
 
 
 _CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
@@ -235,8 +232,15 @@ def _fit(image: Pixels) -> Pixels:
     return np.asarray(Image.fromarray(image).resize(tuple(size), Image.Resampling.LANCZOS))
 
 
-def _clipped(start: int, length: int, limit: int) -> slice:
-    return slice(max(start, 0), max(min(start + length, limit), 0))
+def _bounds(corners: Map) -> tuple[slice, slice]:
+    """Return the rows and columns that hold points `[4, 2]`."""
+    (left, top), (right, bottom) = np.floor(corners.min(0)), np.ceil(corners.max(0))
+    return slice(int(top), int(bottom)), slice(int(left), int(right))
+
+
+def _clipped(part: slice, limit: slice) -> slice:
+    start, stop = (min(max(end, limit.start), limit.stop) for end in (part.start, part.stop))
+    return slice(start, stop)
 
 
 def _moved(part: slice, steps: int) -> slice:

@@ -285,5 +285,6 @@ def synthesis_options(options: Options) -> SynthesisOptions:
         pose=options.pose,
         blink=options.blink,
         compose=options.compose,
+        resolution=int(options.resolution),
         seed=options.seed,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from media.emotions import Emotion
 from media.picture import read_portrait
 from media.video import encode_video, read_frames
 from models.face.landmarks import LOWER_LIDS, UPPER_LIDS, interocular
-from models.options import SynthesisOptions
+from models.options import SynthesisOptions as Options
 from models.pipeline import Synthesis, TalkingFacePipeline
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -52,15 +53,15 @@ class Studio:
         self.pipeline, self.portrait, self.speech = pipeline, portrait, speech
         self.path = folder / "video.mp4"
 
-    def begin(self, options: SynthesisOptions) -> Synthesis:
+    def begin(self, options: Options) -> Synthesis:
         return self.pipeline(self.portrait, self.speech, options)
 
-    def track(self, options: SynthesisOptions) -> NDArray[np.float32]:
+    def track(self, options: Options) -> NDArray[np.float32]:
         """Return the landmarks `[T, 79, 2]` in distances between the eyes."""
         landmarks = self.begin(options).track.landmarks
         return landmarks / interocular(landmarks[0])
 
-    def film(self, options: SynthesisOptions) -> NDArray[np.int_]:
+    def film(self, options: Options) -> NDArray[np.int_]:
         """Return the frames `[T, H, W, 3]` as they are read from the file."""
         encode_video(self.path, self.begin(options).frames(), self.speech)
         frames: NDArray[np.int_] = np.stack(list(read_frames(self.path))).astype(int)
@@ -77,9 +78,14 @@ def studio(
     return Studio(pipeline, portrait, speech, tmp_path)
 
 
-def calm(emotion: Emotion = Emotion.NEUTRAL, intensity: float = 1.0) -> SynthesisOptions:
+def chosen(**options: Any) -> Options:
+    """Return options of a 256 px video, which is made faster."""
+    return Options(**{"resolution": 256, **options})
+
+
+def calm(emotion: Emotion = Emotion.NEUTRAL, intensity: float = 1.0) -> Options:
     """Return options under which nothing but speech and emotion moves the face."""
-    return SynthesisOptions(emotion=emotion, intensity=intensity, pose="still", blink=False)
+    return chosen(emotion=emotion, intensity=intensity, pose="still", blink=False)
 
 
 def test_the_emotion_moves_the_mouth_and_is_seen(studio: Studio) -> None:
@@ -105,7 +111,7 @@ def test_the_intensity_scales_the_emotion(studio: Studio) -> None:
 def test_a_still_head_rests_and_a_natural_one_moves(studio: Studio) -> None:
     travel = {}
     for pose in ("still", "natural"):
-        options = SynthesisOptions(pose=pose, blink=False, emotion=Emotion.NEUTRAL)
+        options = chosen(pose=pose, blink=False, emotion=Emotion.NEUTRAL)
         travel[pose] = np.ptp(studio.track(options)[:, NOSE], axis=0).max()
     assert travel["still"] < 0.01
     assert travel["natural"] > 0.02
@@ -114,9 +120,7 @@ def test_a_still_head_rests_and_a_natural_one_moves(studio: Studio) -> None:
 def test_eyes_close_with_blinks_and_stay_open_without(studio: Studio) -> None:
     narrowest, darkest = {}, {}
     for blink in (True, False):
-        options = SynthesisOptions(
-            pose="still", blink=blink, emotion=Emotion.NEUTRAL, seed=BLINKING_SEED
-        )
+        options = chosen(pose="still", blink=blink, emotion=Emotion.NEUTRAL, seed=BLINKING_SEED)
         track = studio.track(options)
         opening = (track[:, LOWER_LIDS, 1] - track[:, UPPER_LIDS, 1]).mean(axis=1)
         narrowest[blink] = opening.min() / opening.max()
@@ -130,7 +134,7 @@ def test_eyes_close_with_blinks_and_stay_open_without(studio: Studio) -> None:
 def test_a_seed_gives_the_same_video_again_and_another_seed_another(studio: Studio) -> None:
     files = []
     for seed in (1, 1, 2):
-        studio.film(SynthesisOptions(seed=seed))
+        studio.film(chosen(seed=seed))
         files.append(studio.path.read_bytes())
     assert files[0] == files[1]
     assert files[0] != files[2]
@@ -139,7 +143,7 @@ def test_a_seed_gives_the_same_video_again_and_another_seed_another(studio: Stud
 def test_a_full_composition_is_the_portrait_outside_the_face(
     studio: Studio, portrait: NDArray[np.uint8]
 ) -> None:
-    options = SynthesisOptions(compose="full", emotion=Emotion.HAPPINESS)
+    options = chosen(compose="full", emotion=Emotion.HAPPINESS)
     synthesis = studio.begin(options)
     assert synthesis.size == portrait.shape[1::-1]
     left, top, side = (int(length) for length in synthesis.portrait.box[:3])
@@ -159,7 +163,7 @@ def test_a_full_composition_is_the_portrait_outside_the_face(
 
 
 def test_the_track_lies_on_the_face_in_either_composition(studio: Studio) -> None:
-    crop, full = (studio.begin(SynthesisOptions(compose=c)) for c in ("crop", "full"))
+    crop, full = (studio.begin(chosen(compose=c)) for c in ("crop", "full"))
     np.testing.assert_array_equal(
         full.portrait.box.to_picture(crop.track.landmarks, 256), full.track.landmarks
     )

@@ -21,7 +21,7 @@ from media.video import encode_video
 
 speech, portrait, video, seconds = sys.argv[1:]
 pipeline = TalkingFacePipeline.load()
-pipeline.translator.render = lambda _, batch: np.full((len(batch), 256, 256, 3), 90, np.uint8)
+pipeline.translator.render = lambda _, batch: np.full((len(batch), 512, 512, 3), 90, np.uint8)
 waveform = np.resize(read_waveform(Path(speech)), int(seconds) * SAMPLE_RATE)
 synthesis = pipeline(read_portrait(Path(portrait)), waveform)
 encode_video(Path(video), synthesis.frames(), waveform)

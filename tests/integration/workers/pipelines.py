@@ -46,6 +46,7 @@ class GreySynthesis:
         return LandmarkTrack(
             np.zeros((self.num_frames, 79, 2), np.float32),
             np.zeros((self.num_frames, 8), np.float32),
+            self.size,
         )
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:

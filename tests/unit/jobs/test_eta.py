@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.eta import Outlook, Pace, Run
+from jobs.eta import Outlook, Pace, Run, kind_of
 from jobs.job import Job, Options, Stage
 from tests.jobs_examples import new_job, result_of
 
@@ -122,11 +122,17 @@ def test_progress_of_an_earlier_attempt_shortens_nothing() -> None:
 
 def test_a_kind_of_work_is_judged_by_its_own_once_there_are_enough() -> None:
     crops = [str(Run(speech, speech)) for speech in (2.0, 4.0, 6.0, 8.0)]
-    fulls = [str(Run(speech, 10 * speech, "full")) for speech in (2.0, 3.0, 4.0)]
+    fulls = [str(Run(speech, 10 * speech, "full-512")) for speech in (2.0, 3.0, 4.0)]
     job = Job.create(Options(consent=True, compose="full"), audio_seconds=5.0)
     few, enough = (Outlook(1, (), (*crops, *fulls[:count]), NOW) for count in (2, 3))
     assert seconds_left(job, few) < 25.0
     assert seconds_left(job, enough) == pytest.approx(50.0)
+
+
+def test_finer_faces_are_another_kind_of_work() -> None:
+    fine, coarse = (Options(consent=True, resolution=side) for side in (512, 256))
+    assert kind_of(fine) == "crop-512"
+    assert kind_of(coarse) == "crop-256"
 
 
 def test_a_run_is_the_time_from_the_claim_that_won_to_the_end() -> None:

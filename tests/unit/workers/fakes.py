@@ -183,6 +183,7 @@ class FakeSynthesis:
         return LandmarkTrack(
             np.zeros((self.num_frames, 79, 2), np.float32),
             np.zeros((self.num_frames, 8), np.float32),
+            self.size,
         )
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:

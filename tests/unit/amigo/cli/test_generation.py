@@ -33,7 +33,7 @@ class GreySynthesis:
     )
     track: LandmarkTrack = field(
         default_factory=lambda: LandmarkTrack(
-            np.zeros((FRAMES, 79, 2), np.float32), np.zeros((FRAMES, 8), np.float32)
+            np.zeros((FRAMES, 79, 2), np.float32), np.zeros((FRAMES, 8), np.float32), (64, 64)
         )
     )
     timings: dict[str, float] = field(default_factory=dict)
@@ -81,6 +81,7 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
     video, landmarks, report = (tmp_path / "out" / n for n in ("v.mp4", "l.npz", "r.json"))
     saved = ["-o", str(video), "--landmarks", str(landmarks), "--report", str(report)]
     chosen = ["--emotion", "fear", "--pose", "still", "--no-blink", "--compose", "full"]
+    chosen += ["--resolution", "256"]
     result = generate(*inputs, *saved, *chosen)
     assert result.code == 0, result.err
     assert f"{video}: 1.0 s, heard happiness" in result.out
@@ -102,7 +103,7 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
     assert steps <= set(document["timings"])
     (options,) = GreyPipeline.asked
     assert (options.emotion, options.pose, options.blink) == ("fear", "still", False)
-    assert options.compose == "full"
+    assert (options.compose, options.resolution) == ("full", 256)
 
 
 @pytest.mark.parametrize("options", [(), ("--mark",)])

@@ -15,7 +15,15 @@ INPUTS = {"portrait_asset": "asset_a", "audio_asset": "asset_b", "consent": True
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("seed", "7"), ("seed", True), ("seed", 7.5), ("intensity", "1"), ("blink", "yes")],
+    [
+        ("seed", "7"),
+        ("resolution", "256"),
+        ("resolution", 300),
+        ("seed", True),
+        ("seed", 7.5),
+        ("intensity", "1"),
+        ("blink", "yes"),
+    ],
 )
 def test_json_is_taken_by_its_types(name: str, value: Any) -> None:
     with pytest.raises(Problem) as refusal:
@@ -38,6 +46,7 @@ def test_a_form_has_texts_only() -> None:
     form = {**INPUTS, "consent": "on", "seed": "7", "blink": "false", "priority": "low"}
     request = read_request(form, UrlRules(), files=())
     assert (request.seed, request.blink, request.priority) == (7, False, "low")
+    assert read_request({**form, "resolution": "256"}, UrlRules(), ()).resolution == 256
 
 
 @pytest.mark.parametrize("time", ["0.5", "1795348800", "2026-11-22", "2026-11-22T12:00:00"])

@@ -200,7 +200,7 @@ def test_a_job_under_way_tells_when_it_will_be_done(http: TestClient, backstage:
     path = in_store(backstage, new_job(audio_seconds=10.0))
     unknown = http.get(path).json()
     assert (unknown["eta"], unknown["eta_seconds"]) == (None, None)
-    backstage.store.runs = ("10.0 30.0 crop", "20.0 60.0 crop")
+    backstage.store.runs = ("10.0 30.0 crop-512", "20.0 60.0 crop-512")
     known = http.get(path).json()
     assert known["eta_seconds"] == 30.0
     left = datetime.fromisoformat(known["eta"]) - datetime.now(UTC)
@@ -210,7 +210,7 @@ def test_a_job_under_way_tells_when_it_will_be_done(http: TestClient, backstage:
 def test_the_passing_of_time_alone_changes_no_tag(http: TestClient, backstage: Backstage) -> None:
     path = in_store(backstage, new_job(audio_seconds=10.0))
     tag = http.get(path).headers["etag"]
-    backstage.store.runs = ("10.0 30.0 crop",)
+    backstage.store.runs = ("10.0 30.0 crop-512",)
     assert tag.startswith('W/"')
     assert http.get(path, headers={"If-None-Match": tag}).status_code == 304
 

@@ -91,7 +91,11 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
         directory=directory,
         settings=settings,
     )
-    job = Job.create(Options(consent=True, emotion="anger", intensity=1.5, compose="full", seed=7))
+    job = Job.create(
+        Options(
+            consent=True, emotion="anger", intensity=1.5, compose="full", resolution=256, seed=7
+        )
+    )
     storage.put(portrait_key(job.id), picture(), "image/png")
     storage.put(audio_key(job.id), recording(babble(2), "wav", "pcm_s16le"), "audio/wav")
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
@@ -171,7 +175,9 @@ def test_the_pipeline_is_given_the_jobs_options(floor: Floor) -> None:
     floor.run()
 
     assert floor.pipeline.options == [
-        SynthesisOptions(emotion=Emotion.ANGER, intensity=1.5, compose="full", seed=7)
+        SynthesisOptions(
+            emotion=Emotion.ANGER, intensity=1.5, compose="full", resolution=256, seed=7
+        )
     ]
 
 

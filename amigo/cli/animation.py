@@ -1,0 +1,91 @@
+"""Given landmarks put a portrait in motion, in this process: stage two alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amigo.cli.output import Bar
+from media.audio import FRAME_RATE, SAMPLES_PER_FRAME, read_waveform
+from media.picture import read_portrait
+from media.provenance import Provenance
+from media.video import encode_video
+from models.animation import Animation
+from models.face.given_landmarks import GivenLandmarks, LandmarksUnusable
+from models.manifest import weights_digest
+from models.options import SynthesisOptions
+from models.pipeline import TalkingFacePipeline
+
+Composition = Literal["crop", "full"]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What may be chosen about the video; `compose` None shows what the landmarks' video did."""
+
+    compose: Composition | None
+    resolution: int
+    device: str
+
+
+def animate(
+    portrait: Path, landmarks: Path, output: Path, audio: Path | None, choices: Choices, bar: Bar
+) -> float:
+    """Make the video and return its length in seconds.
+
+    The sound is cut, or filled with silence, to the length of the landmarks.
+
+    Raises:
+        LandmarksUnusable: the landmarks cannot drive a portrait.
+        MediaError: the portrait or the sound cannot be used.
+        CheckpointError: a weights file is missing or damaged.
+    """
+    bar.show("reading", 0.0)
+    given = GivenLandmarks.read(landmarks)
+    options = SynthesisOptions(
+        compose=_composition(given, choices.compose), resolution=choices.resolution
+    )
+    image = read_portrait(portrait)
+    waveform = _sound(audio, len(given.landmarks))
+    bar.show("loading", 0.0)
+    pipeline = TalkingFacePipeline.load(choices.device)
+    animation = pipeline.animate(image, given.landmarks, options, given.size)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    provenance = Provenance.now(weights=weights_digest())
+    encode_video(output, _counted(animation, bar), waveform, provenance=provenance)
+    bar.show("done", 1.0)
+    return animation.num_frames / FRAME_RATE
+
+
+def _composition(given: GivenLandmarks, wanted: Composition | None) -> Composition:
+    """Return what the video shows.
+
+    Raises:
+        LandmarksUnusable: not what the landmarks' video did.
+    """
+    if given.compose and wanted and given.compose != wanted:
+        raise LandmarksUnusable(
+            f"The landmarks are those of a video with compose {given.compose}, not {wanted}; "
+            "their places belong to that."
+        )
+    return given.compose or wanted or "crop"
+
+
+def _sound(audio: Path | None, frames: int) -> NDArray[np.float32]:
+    """Return exactly as much sound `[N]` at 16 kHz as so many frames last."""
+    waveform = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
+    if audio:
+        heard = read_waveform(audio)[: len(waveform)]
+        waveform[: len(heard)] = heard
+    return waveform
+
+
+def _counted(animation: Animation, bar: Bar) -> Iterator[NDArray[np.uint8]]:
+    done = 0
+    for batch in animation.frames():
+        yield batch
+        done += len(batch)
+        bar.show("rendering", done / animation.num_frames)
