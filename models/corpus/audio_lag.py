@@ -13,12 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.corpus.source_clips import SourceClip
+from models.face.retargeting import lip_gaps
+from models.speech_to_landmarks.speech_encoder import SpeechEncoder
+
 Array = NDArray[np.float32]
 
 LAGS = range(-3, 11)
 """Encoder states (20 ms) by which the sound may be late."""
 USUAL_LAG, SPREAD = 2.0, 3.0
 """Mean and deviation of the lags believed in before listening, in states."""
+LAGS_FILE = "lags.json"
 REACH = 8
 """States before and after a frame that the reader sees."""
 COMPONENTS = 96
@@ -120,3 +125,21 @@ def _standard(opening: Array) -> Array:
 
 def _fold(clip: LagClip) -> int:
     return zlib.crc32(clip.person.encode()) % FOLDS
+
+
+def measure_lags(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> dict[str, int]:
+    """Return how many encoder states each clip's sound is late."""
+    if all(clip.in_step for clip in clips):
+        return {clip.name: 0 for clip in clips}
+    return estimate_lags(
+        {
+            clip.name: LagClip(
+                states=encoder.encode(clip.waveform).numpy().astype(np.float16),
+                opening=lip_gaps(clip.aligned.motion).mean(axis=1),
+                person=clip.person,
+                in_step=clip.in_step,
+                judged_only=clip.split != "train",
+            )
+            for clip in clips
+        }
+    )

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import torch
 
-from models.evaluation.held_out import HeldOutClip, read_held_out, read_lags, spread
+from models.corpus.clips import read_clip, spread
+from models.evaluation.held_out import HeldOutClip, read_held_out, read_lags
 from models.evaluation.identity import identity_table, score_identity
 from models.evaluation.judges import Judges
 from models.evaluation.pictures import emotion_grid, film_strip, opening_curves, pair_strip
@@ -29,7 +30,6 @@ from models.evaluation.stage_two import PairsBySet, frame_pairs, frame_table
 from models.evaluation.whole_path import score_videos, video_path, video_table
 from models.metrics.openings import draw_openings
 from models.pipeline import TalkingFacePipeline
-from models.training.stage_two.face_frames import read_clip
 
 RECORDINGS_A_CLIP = 8
 """Emotional recordings heard for every clip that `--clips` asks for: one an emotion."""

@@ -16,7 +16,7 @@ from PIL import Image
 from media.audio import FRAME_RATE, read_waveform
 from media.emotions import EMOTIONS, Emotion
 from media.picture import read_portrait
-from models.evaluation.held_out import spread
+from models.corpus.clips import spread
 from models.evaluation.pictures import caption
 from models.metrics.definitions import lip_opening
 from models.options import SynthesisOptions

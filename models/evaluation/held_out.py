@@ -1,26 +1,24 @@
 """The clips that no network was trained on, their sound in step with their pictures."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import read_waveform
 from models.corpus.alignment import hold_still
+from models.corpus.audio_lag import LAGS_FILE, measure_lags
+from models.corpus.clips import read_clip, read_landmarks, spread
 from models.corpus.manifest import clip_rows
 from models.corpus.source_clips import fit_length, overlap, read_clips
 from models.face.landmarks import CROP_EYE_LEVEL, CROP_INTEROCULARS, CROP_SIZE
 from models.face.retargeting import NormalFrame, normalize_landmarks
 from models.speech_to_landmarks.speech_encoder import SpeechEncoder
-from models.training.stage_one.speech_landmarks import LAGS, measure_lags
-from models.training.stage_two.face_frames import read_clip, read_landmarks
 
 Points = NDArray[np.float32]
-Item = TypeVar("Item")
 
 CROP_FRAME = NormalFrame(
     origin=np.array([CROP_SIZE / 2, CROP_SIZE * CROP_EYE_LEVEL], np.float32),
@@ -76,20 +74,13 @@ def _in_step(name: str, path: Path, landmarks: Points, lag: int | None) -> HeldO
     return HeldOutClip(name, path.stem, path, waveform, landmarks[frames], frames)
 
 
-def spread(items: Sequence[Item], count: int | None) -> list[Item]:
-    """Choose `count` items evenly, or all."""
-    if count is None or count >= len(items):
-        return list(items)
-    return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
-
-
 def read_lags(data: Path, cache: Path, encoder: SpeechEncoder) -> dict[str, int]:
     """Return by how many encoder states (20 ms) the sound of every speaking clip is late.
 
     They are those that training used, from its cache; without one they are estimated in the same
     way, from all clips, which takes many minutes.
     """
-    if (cache / LAGS).exists():
-        lags: dict[str, int] = json.loads((cache / LAGS).read_text())
+    if (cache / LAGS_FILE).exists():
+        lags: dict[str, int] = json.loads((cache / LAGS_FILE).read_text())
         return lags
     return measure_lags(list(read_clips(data)), encoder)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from media.video import read_frames
-from models.evaluation.held_out import HeldOutClip, spread
+from models.corpus.clips import spread
+from models.evaluation.held_out import HeldOutClip
 from models.evaluation.judges import Network, embed
 from models.evaluation.report import Row, Table
 from models.evaluation.whole_path import video_path

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from media.audio import FRAME_RATE
 from media.emotions import EMOTIONS
-from models.evaluation.held_out import spread
+from models.corpus.clips import spread
 from models.evaluation.stage_one import LandmarkScore
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.metrics.definitions import lip_opening

@@ -11,7 +11,9 @@ from tqdm import tqdm
 from media.audio import read_waveform
 from media.emotions import EMOTIONS
 from models.corpus.alignment import RIGID, align
+from models.corpus.clips import read_landmarks
 from models.corpus.manifest import largest_set
+from models.corpus.recordings import Recording, list_recordings
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.report import Row, Table
 from models.face.landmark_motion import LandmarkMotion
@@ -31,8 +33,6 @@ from models.metrics.definitions import (
     velocity_distance,
 )
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
-from models.training.stage_one.emotional_speech import Recording, list_recordings
-from models.training.stage_two.face_frames import read_landmarks
 
 Points = NDArray[np.float32]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.corpus.clips import mouth_opening, read_clip, read_landmarks
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.metrics.baselines import warp_by_landmarks
 from models.metrics.definitions import box, psnr, sharpness, ssim
-from models.training.stage_two.face_frames import mouth_opening, read_clip, read_landmarks
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@
 """
 
 import argparse
-import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from media.audio import read_waveform
 from media.emotions import EMOTIONS, Emotion
+from models.corpus.recordings import HELD_OUT_SPEAKERS, list_recordings
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
 from models.speech_to_landmarks.landmark_generator import framed_prosody
 from models.speech_to_landmarks.speech_encoder import STATES_PER_FRAME
@@ -27,27 +27,11 @@ from models.training.common.augmentation import change_speed, disturb
 from models.training.preparation.records import written_whole
 from models.training.stage_one.speech_input import INPUTS, Input, SpeechInput, open_speech_input
 
-HELD_OUT_SPEAKERS = frozenset({"ravdess_05", "ravdess_06", "ravdess_13", "ravdess_14"})
-"""Two men and two women never trained on, for validation; others are told by the split column."""
-LABELS = {"calm": Emotion.NEUTRAL} | {str(emotion): emotion for emotion in EMOTIONS}
-"""What each corpus label means; a recording with another label (boredom) is left out."""
-STRENGTHS = {"weak": 0.3, "normal": 0.6, "strong": 1.0}
 PLAIN_SHARE = 0.06
 """Share of examples that nobody acted: presenters' speech, silence and noise."""
 DISTURBED = "emotional_disturbed.pt"
 CROP = 75
 """Video frames of a training example."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A labelled recording on disk; strength 0 (neutral) to 1 (strong)."""
-
-    path: Path
-    speaker: str
-    emotion: Emotion
-    strength: float
-    held_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,24 +115,6 @@ def split_speakers(
     held_out = [clip for clip in clips if clip.held_out or clip.speaker in HELD_OUT_SPEAKERS]
     speakers = {clip.speaker for clip in held_out}
     return [clip for clip in clips if clip.speaker not in speakers], held_out
-
-
-def list_recordings(data: Path) -> list[Recording]:
-    """Return every recording of `speech/labels.csv` whose label is one of ours."""
-    with (data / "speech" / "labels.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["emotion"] in LABELS]
-    return [
-        Recording(
-            path=data / "speech" / row["file"],
-            speaker=row["speaker"],
-            emotion=LABELS[row["emotion"]],
-            strength=0.0
-            if LABELS[row["emotion"]] is Emotion.NEUTRAL
-            else STRENGTHS[row["intensity"]],
-            held_out=row["speaker"] in HELD_OUT_SPEAKERS or row.get("split") == "val",
-        )
-        for row in rows
-    ]
 
 
 def read_emotional_speech(

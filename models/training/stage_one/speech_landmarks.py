@@ -18,9 +18,8 @@ from torch import Tensor
 
 from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME
 from media.emotions import Emotion
-from models.corpus.audio_lag import LagClip, estimate_lags
+from models.corpus.audio_lag import LAGS_FILE, measure_lags
 from models.corpus.source_clips import SourceClip, fit_length, read_clips, shift
-from models.face.retargeting import lip_gaps
 from models.speech_to_landmarks.speech_encoder import SpeechEncoder
 from models.training.common.augmentation import change_speed, disturb
 from models.training.preparation.records import written_whole
@@ -33,7 +32,6 @@ from models.training.stage_one.speech_input import INPUTS, Input, SpeechInput, o
 
 Array = NDArray[np.float32]
 
-LAGS = "lags.json"
 PLAIN_SPEECH = "plain_speech.pt"
 GROUP_SECONDS = 8.0
 """Length, without pauses, to which clips are joined before they are encoded."""
@@ -83,7 +81,7 @@ def prepare(
     out.mkdir(parents=True, exist_ok=True)
     clips = list(read_clips(data))
     lags = read_or_measure_lags(clips, known_lags)
-    (out / LAGS).write_text(json.dumps(lags, indent=1))
+    (out / LAGS_FILE).write_text(json.dumps(lags, indent=1))
     clips = [shift(clip, lags[clip.name]) for clip in clips]
     encoder = open_speech_input(speech)
     save_clips(out / "clean.pt", encode_alone(clips, encoder))
@@ -113,24 +111,6 @@ def read_or_measure_lags(clips: Sequence[SourceClip], known: Path | None) -> dic
         return measure_lags(clips, SpeechEncoder.load("cpu"))
     lags: dict[str, int] = json.loads(known.read_text())
     return lags
-
-
-def measure_lags(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> dict[str, int]:
-    """Return how many encoder states each clip's sound is late."""
-    if all(clip.in_step for clip in clips):
-        return {clip.name: 0 for clip in clips}
-    return estimate_lags(
-        {
-            clip.name: LagClip(
-                states=encoder.encode(clip.waveform).numpy().astype(np.float16),
-                opening=lip_gaps(clip.aligned.motion).mean(axis=1),
-                person=clip.person,
-                in_step=clip.in_step,
-                judged_only=clip.split != "train",
-            )
-            for clip in clips
-        }
-    )
 
 
 def encode_alone(clips: Sequence[SourceClip], encoder: SpeechInput) -> list[SpeechClip]:

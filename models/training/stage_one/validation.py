@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.evaluation.held_out import spread
+from models.corpus.clips import spread
 from models.face.retargeting import axis_scales, part_crossed_lips, rest_mouth
 from models.metrics.definitions import (
     accuracy,

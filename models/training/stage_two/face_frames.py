@@ -11,22 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from models.face.landmarks import CROP_SIZE, LOWER_LIDS, UPPER_LIDS
+from models.corpus.clips import LANDMARK_SCALE, mouth_opening, read_clip, read_landmarks
+from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.face_regions import signed_distance
 from models.landmarks_to_video.warping import pixel_grid, sample, thin_plate_flow
 
 FRAMES_PER_CLIP = {"lrcar": 12, "expressive": 96, "mead": 8, "crema-d": 8}
 USUAL_FRAMES_PER_CLIP = 24
 """Where nothing else is said: a corpus of many clips needs fewer of each."""
-LANDMARK_SCALE = 64.0
-SMOOTHING_WINDOW = 5
 STILL_MIN_OPENING = 4.0
 STILL_CLOSURES = (1.0, 0.5, -0.4)
 """How far a portrait's lips are warped together for the frames that are added to it."""
@@ -54,19 +52,6 @@ class FaceFrames:
         return len(self.clips)
 
 
-def mouth_opening(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the inner-lip distance in px, `[...]`, of landmarks `[..., 79, 2]`."""
-    upper = landmarks[..., 61:64, :].mean(axis=-2)
-    lower = landmarks[..., 65:68, :].mean(axis=-2)
-    return np.asarray(np.linalg.norm(lower - upper, axis=-1), dtype=np.float32)
-
-
-def eye_opening(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the mean distance between the lids in px, `[...]`, of landmarks `[..., 79, 2]`."""
-    gap = landmarks[..., LOWER_LIDS, :] - landmarks[..., UPPER_LIDS, :]
-    return np.asarray(np.linalg.norm(gap, axis=-1).mean(axis=-1), dtype=np.float32)
-
-
 def open_face_frames(data: Path, cache: Path) -> FaceFrames:
     """Map the training frames into memory, decoding them first (minutes) if `cache` is empty."""
     if not (cache / "table.npz").exists():
@@ -75,28 +60,6 @@ def open_face_frames(data: Path, cache: Path) -> FaceFrames:
     names = tuple(json.loads((cache / "sets.json").read_text()))
     images = np.load(cache / "images.npy", mmap_mode="r")
     return FaceFrames(images, table["landmarks"], table["clips"], table["sets"], names)
-
-
-def read_clip(path: Path) -> NDArray[np.uint8]:
-    """Decode a clip to `[T, 256, 256, 3]` RGB."""
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
-
-
-def read_landmarks(data: Path, name: str, split: str) -> dict[str, NDArray[np.float32]]:
-    """Return the smoothed landmarks `[T, 79, 2]` px of each clip of a set, by the clip's stem."""
-    archive = np.load(data / "landmarks" / f"{name}_{split}.npz")
-    return {stem: smooth(archive[stem] / LANDMARK_SCALE) for stem in archive.files}
-
-
-def smooth(landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Take the tracker's noise out of `[T, 79, 2]` along time (Savitzky-Golay, second order)."""
-    # Imported here because it takes seconds.
-    from scipy.signal import savgol_filter  # type: ignore[attr-defined]
-
-    if len(landmarks) < SMOOTHING_WINDOW:
-        return landmarks.astype(np.float32)
-    return np.asarray(savgol_filter(landmarks, SMOOTHING_WINDOW, 2, axis=0), dtype=np.float32)
 
 
 def training_sets(data: Path) -> tuple[str, ...]:

@@ -8,12 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.corpus.clips import eye_opening, mouth_opening
 from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.face_regions import EYES, MOUTH, Region, window_origin
 from models.landmarks_to_video.painter import Window
 from models.landmarks_to_video.warping import FLOW_STRIDE, landmark_flow, pixel_grid
 from models.training.common.compute import CPU
-from models.training.stage_two.face_frames import FaceFrames, eye_opening, mouth_opening
+from models.training.stage_two.face_frames import FaceFrames
 
 SHARES = {"lrcar": 0.5, "grid": 0.12, "expressive": 0.16, "stills": 0.22}
 """How often a pair is drawn from each set: news drowns everything else otherwise."""

@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.checkpoints import save_checkpoint
+from models.corpus.clips import LANDMARK_SCALE
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import (
     TEETH_HEIGHT,
@@ -27,7 +28,6 @@ from models.landmarks_to_video.dentition import (
 )
 from models.landmarks_to_video.face_regions import MOUTH, face_frame
 from models.landmarks_to_video.visual_translator import VisualTranslator
-from models.training.stage_two.face_frames import LANDMARK_SCALE
 
 PEOPLE = ("l0792", "l0795", "l0800", "l0763", "l0779", "l0714", "l0782", "l0769")
 """Of the London set (DeBruine and Jones, CC BY 4.0): sharp, whole rows, bites just open."""

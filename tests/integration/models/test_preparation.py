@@ -11,6 +11,8 @@ from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
 from media.emotions import Emotion
 from media.picture import read_portrait
 from media.video import encode_video
+from models.corpus.clips import read_clip, read_landmarks
+from models.corpus.recordings import list_recordings
 from models.corpus.source_clips import read_clips
 from models.face.landmarks import LandmarkDetector, interocular
 from models.metrics.lip_sync import speech_envelope
@@ -19,13 +21,7 @@ from models.training.preparation import prepare as preparation
 from models.training.preparation.corpora.mead import read_mead
 from models.training.preparation.corpora.takes import Corpus, Take
 from models.training.preparation.lip_lag import LAGS, correlations
-from models.training.stage_one.emotional_speech import list_recordings
-from models.training.stage_two.face_frames import (
-    FRAMES_PER_CLIP,
-    open_face_frames,
-    read_clip,
-    read_landmarks,
-)
+from models.training.stage_two.face_frames import FRAMES_PER_CLIP, open_face_frames
 from models.training.stage_two.face_pairs import PairSampler
 from tests.integration.models.tiny_data import train_quickly
 from tests.media import recording

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from media.video import encode_video
+from models.corpus.clips import LANDMARK_SCALE
 from models.training.__main__ import Recipe, train_all
 from models.training.common.compute import open_compute
 from models.training.stage_one import fit_resting_mouth, train
-from models.training.stage_two.face_frames import LANDMARK_SCALE
 from tests.media import babble
 from tests.unit.models.evaluation.tiny_evaluation import talking_face
 from tests.unit.models.faces import face_picture

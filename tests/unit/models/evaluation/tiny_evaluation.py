@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from media.video import encode_video
+from models.corpus.audio_lag import LAGS
+from models.corpus.clips import LANDMARK_SCALE
 from models.landmarks_to_video.painter import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.pipeline import TalkingFacePipeline
-from models.training.stage_one.speech_landmarks import LAGS
-from models.training.stage_two.face_frames import LANDMARK_SCALE
 from tests.media import babble
 from tests.unit.models.faces import face_picture
 from tests.unit.models.tiny_generator import tiny_generator

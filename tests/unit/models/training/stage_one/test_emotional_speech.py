@@ -3,11 +3,8 @@ from pathlib import Path
 import torch
 
 from media.emotions import Emotion
-from models.training.stage_one.emotional_speech import (
-    EmotionalClip,
-    list_recordings,
-    split_speakers,
-)
+from models.corpus.recordings import list_recordings
+from models.training.stage_one.emotional_speech import EmotionalClip, split_speakers
 
 COLUMNS = "file,corpus,speaker,emotion,intensity,sentence,language,licence"
 

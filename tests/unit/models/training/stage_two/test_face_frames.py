@@ -1,6 +1,7 @@
 import numpy as np
 
-from models.training.stage_two.face_frames import mouth_opening, move_lips, smooth
+from models.corpus.clips import mouth_opening, smooth
+from models.training.stage_two.face_frames import move_lips
 from tests.unit.models.faces import face_landmarks, face_picture
 
 
