@@ -6,8 +6,7 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 
-from service.auth.authentication import AUTHORIZATION_PROBLEMS, require_caller
-from service.auth.rate_limits import RateLimitHeaders
+from service.auth import AUTHORIZATION_PROBLEMS, require_caller
 from service.dependencies import Components
 from service.documents.openapi import (
     DESCRIPTION,
@@ -21,6 +20,7 @@ from service.middleware.body_limit import BodyLimit
 from service.middleware.cross_origin import allow_origins
 from service.middleware.observation import Observation
 from service.middleware.security_headers import SecurityHeaders
+from service.rate_limits import RateLimitHeaders
 from service.routes import assets, creation, events, health, jobs, pages, problems, results
 from service.settings import ServiceSettings
 

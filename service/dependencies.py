@@ -13,9 +13,9 @@ from jobs.valkey.asset_quota import AssetRoom
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import WebhookOutbox
 from media.sandbox.decoder import Decoder
-from service.auth.rate_limits import RequestLimits
 from service.intake.submissions import Submissions
 from service.metrics import ServiceMetrics
+from service.rate_limits import RequestLimits
 from service.reading.watching import JobWatcher
 from service.settings import ServiceSettings
 

@@ -1,5 +1,6 @@
 """The `amigo` command."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from amigo.cli.options import (
     Seed,
 )
 from amigo.cli.output import (
+    complain,
     complaining,
     console,
     progress_bar,
@@ -176,4 +178,8 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command; the entry point of the package."""
-    app()
+    try:
+        app()
+    except ModuleNotFoundError as missing:
+        complain(f"This command needs the package {missing.name}: pip install 'amigo[standalone]'.")
+        sys.exit(1)

@@ -12,8 +12,8 @@ from typing import Self, cast
 from redis import Redis
 from redis.client import Pipeline
 
+from jobs.assets import KEPT, Asset
 from jobs.errors import AssetRoomUsedUp
-from jobs.s3.assets import KEPT, Asset
 from jobs.settings import MEGABYTE, Settings
 from jobs.valkey.connection import connect, read_clock, score, transact, translated_errors
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
+from jobs.assets import Asset, AssetKind
 from jobs.consent import STATEMENT, Consent
 from jobs.eta import Outlook, Run
 from jobs.job import HeardEmotion, Job, Options, Result, Stage
-from jobs.s3.assets import Asset, AssetKind
 from jobs.s3.object_store import PresignedPut
 from jobs.valkey.listing import Cursor
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.assets import Asset, AssetKind
 from jobs.eta import Outlook
 from jobs.job import Failure, HeardEmotion, Job, JobStatus, Metadata, Options, Priority, Stage
-from jobs.s3.assets import Asset, AssetKind
 from jobs.s3.object_store import PresignedPut
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
 from service.problems import ProblemType

@@ -6,14 +6,15 @@ from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
 
+from jobs.assets import AssetKind
 from jobs.errors import JobNotFound, Unavailable
 from jobs.job import IdempotencyKey, Job
 from jobs.queue import JobQueue
-from jobs.s3.assets import AssetKind, Assets
+from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage, audio_key, job_prefix, portrait_key, request_key
 from jobs.valkey.job_store import JobStore
 from media.sandbox.decoder import Decoder
-from service.auth.caller import Caller
+from service.caller import Caller
 from service.intake.requests import InputName
 from service.intake.uploads import Upload
 

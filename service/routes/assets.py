@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends, Request, status
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from jobs.assets import Asset
 from jobs.errors import StorageUnavailable
-from jobs.s3.assets import Asset, Assets
+from jobs.s3.assets import Assets
 from jobs.valkey.api_keys import Scope
-from service.auth.authentication import CallerDep, require_scope
+from service.auth import CallerDep, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import asset_request_body, problem_responses
 from service.documents.schemas import AssetDocument, AssetRequest

@@ -12,8 +12,8 @@ from jobs.errors import JobNotFound, JobsError, StoreUnavailable
 from jobs.job import Job
 from jobs.valkey.api_keys import Scope
 from media.errors import DecoderUnavailable, MediaError
-from service.auth.authentication import CallerDep, require_room, require_scope
-from service.auth.caller import Caller
+from service.auth import CallerDep, require_room, require_scope
+from service.caller import Caller
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import (
     batch_request_body,
@@ -29,7 +29,7 @@ from service.intake.requests import read_batch, read_request
 from service.intake.uploads import JSON, Upload, receive_upload, require_type
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.preferences import preferred_wait
-from service.reading.presenter import describe, describe_accepted, describe_past
+from service.routes.presenter import describe, describe_accepted, describe_past
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

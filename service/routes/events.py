@@ -15,14 +15,13 @@ from jobs.errors import JobNotFound, KeyInvalid, StoreUnavailable
 from jobs.job import Job
 from jobs.valkey.api_keys import Scope
 from jobs.valkey.job_store import Event
-from service.auth.access import OwnJob
-from service.auth.authentication import CallerDep, require_scope
+from service.auth import CallerDep, OwnJob, require_scope
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import Responses, problem_responses
 from service.documents.schemas import JobDocument
 from service.problems import ProblemType
-from service.reading.presenter import describe, describe_past
 from service.reading.watching import REREAD_SECONDS
+from service.routes.presenter import describe, describe_past
 
 router = APIRouter(tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)])
 

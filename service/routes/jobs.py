@@ -9,8 +9,7 @@ from jobs.errors import InvalidTransition, StorageUnavailable
 from jobs.s3.object_store import inputs_prefix, job_prefix
 from jobs.valkey.api_keys import Scope
 from jobs.valkey.listing import Cursor, JobFilter
-from service.auth.access import JobId, OwnJob, own_job
-from service.auth.authentication import CallerDep, require_scope
+from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import problem_responses, response_headers
 from service.documents.schemas import JobDocument, JobPage
@@ -18,7 +17,7 @@ from service.problems import Problem, ProblemType
 from service.reading.conditional import is_unchanged
 from service.reading.filters import METADATA_PARAMETER, read_filter
 from service.reading.preferences import MAX_WAIT
-from service.reading.presenter import describe, document_tag
+from service.routes.presenter import describe, document_tag
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -7,8 +7,7 @@ from starlette.responses import StreamingResponse
 
 from jobs.job import Job, JobStatus, Result
 from jobs.valkey.api_keys import Scope
-from service.auth.access import OwnJob
-from service.auth.authentication import require_scope
+from service.auth import OwnJob, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import Responses, problem_responses, response_headers
 from service.documents.schemas import FrameLandmarks

@@ -21,9 +21,9 @@ from redis import Redis
 from deploy.standalone.child import Child, Program
 from deploy.standalone.installation import Installation
 from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_ports
+from jobs.assets import Asset
 from jobs.job import Job, Value
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.assets import Asset
 from jobs.settings import Settings
 from jobs.valkey.api_keys import KEYS, ApiKey, KeyStore
 from jobs.valkey.keys import OUTBOX, record_key

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from jobs.assets import Asset
 from jobs.errors import (
     AssetRoomUsedUp,
     JobNotFound,
@@ -20,7 +21,6 @@ from jobs.errors import (
 from jobs.eta import Outlook
 from jobs.job import Job, JobStatus, Priority, utc_now
 from jobs.queue import JobQueue
-from jobs.s3.assets import Asset
 from jobs.s3.object_store import ObjectStorage, PresignedPut
 from jobs.valkey.api_keys import Allowance
 from jobs.valkey.asset_quota import AssetRoom

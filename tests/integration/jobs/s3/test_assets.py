@@ -3,9 +3,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from jobs.assets import KEPT, Asset, AssetKind
 from jobs.errors import AssetNotFound, AssetNotUploaded
 from jobs.job import utc_now
-from jobs.s3.assets import KEPT, Asset, AssetKind, Assets
+from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage, PresignedPut
 
 PICTURE = b"a picture"

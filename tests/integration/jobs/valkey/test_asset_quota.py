@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from jobs.assets import Asset, AssetKind
 from jobs.errors import AssetRoomUsedUp
-from jobs.s3.assets import Asset, AssetKind
 from jobs.settings import MEGABYTE, Settings
 from jobs.valkey.asset_quota import LEAST_BYTES, AssetRoom, assets_key
 from tests.waiting import wait_for

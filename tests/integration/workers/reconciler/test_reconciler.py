@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
+from jobs.assets import Asset, AssetKind
 from jobs.errors import (
     JobNotFound,
     QueueUnavailable,
@@ -13,7 +14,7 @@ from jobs.errors import (
 )
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
-from jobs.s3.assets import Asset, AssetKind, Assets
+from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key, request_key, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
@@ -501,7 +502,7 @@ def test_assets_past_their_day_are_swept(
     Assets(storage).announce(Asset.create("acme", AssetKind.AUDIO, 4, "audio/wav"))
     reconciler = Reconciler(store, storage, queue, timedelta(hours=1))
     assert reconciler.run_once() == Tally()
-    monkeypatch.setattr("jobs.s3.assets.KEPT", timedelta(seconds=-60))
+    monkeypatch.setattr("jobs.assets.KEPT", timedelta(seconds=-60))
     assert reconciler.run_once() == Tally(), "it was looked at already"
     monkeypatch.setattr(store, "is_journal_read", lambda: False)
     assert reconciler.run_once() == Tally(swept=1)

@@ -252,3 +252,15 @@ def test_doctor_fails_for_what_is_required(
     assert result.exit_code == code
     assert finding.name in result.stdout
     assert (finding.provide or "") in result.stdout
+
+
+def test_a_command_whose_packages_are_not_installed_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lack() -> None:
+        raise ModuleNotFoundError("No module named 'boto3'", name="boto3")
+
+    monkeypatch.setattr(main, "app", lack)
+    with pytest.raises(SystemExit, match="1"):
+        main.main()
+    assert "boto3: pip install 'amigo[standalone]'" in " ".join(capsys.readouterr().err.split())

@@ -4,7 +4,7 @@ from typing import BinaryIO
 import pytest
 from starlette.requests import ClientDisconnect
 
-from service.auth.caller import ANYONE
+from service.caller import ANYONE
 from service.intake.requests import InputName, JobRequest
 from service.intake.submissions import Submissions
 from service.intake.uploads import Upload

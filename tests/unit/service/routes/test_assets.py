@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from jobs.s3.assets import AssetKind, Assets
+from jobs.assets import AssetKind
+from jobs.s3.assets import Assets
 from service.problems import ProblemType
 from tests.unit.service.assertions import assert_problem
 from tests.unit.service.fakes import Backstage

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from jobs.assets import Asset, AssetKind
 from jobs.errors import StoreUnavailable
 from jobs.job import Job, Options, Priority
-from jobs.s3.assets import Asset, AssetKind, record_key
+from jobs.s3.assets import record_key
 from jobs.s3.object_store import audio_key, portrait_key, request_key
 from service.problems import ProblemType
 from tests.jobs_examples import FAILURE

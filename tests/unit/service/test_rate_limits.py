@@ -1,6 +1,6 @@
 """How a key's standing is told."""
 
-from service.auth.rate_limits import Standing
+from service.rate_limits import Standing
 
 
 def test_a_standing_is_told_in_the_headers_of_the_draft() -> None:

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from jobs.valkey.api_keys import Scope
-from service.auth.authentication import require_scope
-from service.auth.caller import ANYONE, Caller
+from service.auth import require_scope
+from service.caller import ANYONE, Caller
 from service.problems import Problem, ProblemType
 
 

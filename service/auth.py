@@ -2,18 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Path, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from jobs.errors import KeyInvalid
+from jobs.errors import JobNotFound, KeyInvalid
+from jobs.job import Job
 from jobs.valkey.api_keys import ApiKey, Scope
-from service.auth.caller import ANYONE, Caller
-from service.auth.rate_limits import RequestLimits, note_standing
+from service.caller import ANYONE, Caller
 from service.dependencies import AppComponents, Components
 from service.middleware.cross_origin import refuse_strange_pages
 from service.middleware.observation import note_key
 from service.problems import Problem, ProblemType
+from service.rate_limits import RequestLimits, note_standing
 
 AUTHORIZATION_PROBLEMS = (
     ProblemType.KEY_MISSING,
@@ -116,3 +117,34 @@ def _count_request(request: Request, key: ApiKey, limits: RequestLimits) -> None
 def _refusal(type: ProblemType, detail: str, reason: str | None = None) -> Problem:
     challenge = ", ".join(filter(None, (_CHALLENGE, reason)))
     return Problem(type, detail, headers={"WWW-Authenticate": challenge})
+
+
+_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+async def _known_characters(
+    job_id: Annotated[str, Path(description="As `id` in the job's document.")],
+) -> str:
+    # An id becomes part of keys in the store, where a colon would lead elsewhere.
+    if not _ID_CHARACTERS.issuperset(job_id):
+        raise JobNotFound(f"{job_id!r} cannot be an id.")
+    return job_id
+
+
+JobId = Annotated[str, Depends(_known_characters)]
+
+
+def own_job(job_id: JobId, caller: CallerDep, components: AppComponents) -> Job:
+    """Return the job given in the path.
+
+    Raises:
+        JobNotFound: there is none, or it belongs to another tenant; callers cannot tell which.
+    """
+    job = components.store.get(job_id)
+    if job.tenant != caller.tenant:
+        raise JobNotFound(f"Job {job_id} is not {caller.tenant}'s.")
+    return job
+
+
+OwnJob = Annotated[Job, Depends(own_job)]
+"""The job that the path names, if it is the caller's own."""

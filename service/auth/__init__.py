@@ -1,1 +1,0 @@
-"""Who calls, what an API key may do, and how often."""
