@@ -502,7 +502,7 @@ def test_assets_past_their_day_are_swept(
     Assets(storage).announce(Asset.create("acme", AssetKind.AUDIO, 4, "audio/wav"))
     reconciler = Reconciler(store, storage, queue, timedelta(hours=1))
     assert reconciler.run_once() == Tally()
-    monkeypatch.setattr("jobs.assets.KEPT", timedelta(seconds=-60))
+    monkeypatch.setattr("jobs.s3.assets.KEPT", timedelta(seconds=-60))
     assert reconciler.run_once() == Tally(), "it was looked at already"
     monkeypatch.setattr(store, "is_journal_read", lambda: False)
     assert reconciler.run_once() == Tally(swept=1)
