@@ -85,7 +85,7 @@ def place_teeth(
 
 
 def read_teeth(
-    image: Tensor, landmarks: Tensor, shift: Tensor, scale: int = 1
+    image: Tensor, landmarks: Tensor, shift: Tensor, scale: int = 1, shade: float = LIP_SHADE
 ) -> tuple[Tensor, Tensor]:
     """Read maps `[B, 2, 4, 64, 128]` from between a photograph's lips, and the enamel's colour.
 
@@ -94,6 +94,7 @@ def read_teeth(
         landmarks: `[B, 79, 2]` px of the crop.
         shift: `[B, 2]` left and top of the image in the crop, px.
         scale: pixels of the image for each of the crop.
+        shade: px of the crop at the lips' edge that are left out.
 
     Returns:
         The maps and `[B, 3]`, the colour that is 1 on them.
@@ -108,7 +109,7 @@ def read_teeth(
         offset = unit * unit.new_tensor(TEETH_REACH) + unit.new_tensor(centre)
         turned = offset[..., :1] * across[:, None] + offset[..., 1:] * down[:, None]
         places = landmarks[:, None, anchor] + turned * distance[:, None, None]
-        inside = signed_distance(places, landmarks[:, MOUTH.polygons[0]]) - LIP_SHADE
+        inside = signed_distance(places, landmarks[:, MOUTH.polygons[0]]) - shade
         places = (places - shift[:, None].to(places)).reshape(-1, TEETH_HEIGHT, TEETH_WIDTH, 2)
         visible = (inside.clamp(-0.5, 0.5) + 0.5).reshape(-1, 1, TEETH_HEIGHT, TEETH_WIDTH)
         maps.append(torch.cat([sample(image, places, scale), visible], dim=1))
@@ -139,14 +140,16 @@ TOOTH_AREA = 200.0
 """Texels of the upper map that must look like teeth before a portrait is said to show its own."""
 TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
 """A tooth is this much less red than the lips, and at least this bright beside the brightest."""
-EDGE_BELOW_LIP = 0.035
-"""The incisors' edge below the resting upper lip's, inter-ocular distances: two millimetres."""
+EDGES_BELOW_LIPS = (0.055, 0.02)
+"""Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
+is the median of 60 smiles beside the same people's neutral faces.
+"""
 
 
 class Dentitions(nn.Module):
     """Teeth of a few people, for portraits that show none of their own.
 
-    The maps are aligned: the edge of the upper incisors lies on the middle row.
+    The maps are aligned: the incisors' edges lie on their middle rows.
     """
 
     maps: Tensor
@@ -173,18 +176,23 @@ class Dentitions(nn.Module):
         return self.borrowed(landmarks)
 
     def borrowed(self, landmarks: Tensor) -> Tensor:
-        """Return the maps of the person whose mouth is as wide, hung where this face has teeth."""
+        """Return the maps of a mouth as wide, hung where the face `[1, 79, 2]` has its teeth."""
         distance, across = face_frame(landmarks)
         width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance
-        chosen = self.maps[(self.widths - width).abs().argmin()].unflatten(0, (2, 4))[None]
-        lip = _turn((landmarks[:, 62:63] - landmarks[:, 33:34]) / distance, across)[0, 0]
-        edge = lip[1] + EDGE_BELOW_LIP - TEETH_CENTRES[0][1]
-        shift = torch.stack([lip[0] * 0, edge]) / lip.new_tensor(TEETH_REACH)
-        identity = torch.eye(2, 3).to(landmarks)[None].repeat(1, 1, 1)
-        identity[:, :, 2] = -shift
-        grid = F.affine_grid(identity, [1, 4, TEETH_HEIGHT, TEETH_WIDTH], align_corners=False)
-        upper = F.grid_sample(chosen[:, 0], grid, padding_mode="zeros", align_corners=False)
-        return torch.stack([upper, chosen[:, 1]], dim=1)
+        chosen = self.maps[(self.widths - width).abs().argmin()]
+        lips = landmarks[:, [62, 66]] - landmarks[:, MOUTH.anchors]
+        heights = _turn(lips / distance, across)[0, :, 1]
+        edges = heights + heights.new_tensor(EDGES_BELOW_LIPS)
+        shifts = (edges - edges.new_tensor(TEETH_CENTRES)[:, 1]) / TEETH_REACH[1]
+        return _moved_down(chosen.reshape(2, 4, TEETH_HEIGHT, TEETH_WIDTH), shifts)[None]
+
+
+def _moved_down(maps: Tensor, shifts: Tensor) -> Tensor:
+    """Move `[N, 4, 64, 128]` down by `shifts` `[N]`, in half heights; what comes in is zero."""
+    moves = torch.eye(2, 3).to(maps).repeat(len(maps), 1, 1)
+    moves[:, 1, 2] = -shifts
+    grid = F.affine_grid(moves, list(maps.shape), align_corners=False)
+    return F.grid_sample(maps, grid, padding_mode="zeros", align_corners=False)
 
 
 def tooth_area(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:
@@ -195,11 +203,13 @@ def tooth_area(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:
     return (tooth_likeness(teeth, colour, skin) * teeth[:, 0, 3]).sum(dim=(1, 2))
 
 
-def tooth_likeness(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:
-    """Return `[B, 64, 128]`: 1 where the upper map has the colour of a tooth."""
+def tooth_likeness(
+    teeth: Tensor, colour: Tensor, skin: Tensor, light: float = TOOTH_LIGHT
+) -> Tensor:
+    """Return `[B, 64, 128]`: 1 where the upper map has the colour of a tooth, and that light."""
     filmed = teeth[:, 0, :3] * colour[:, :, None, None]
     lips = skin[:, 4:].exp()
     limit = TOOTH_REDNESS * (lips[:, 0] - lips[:, 1]) / lips.sum(dim=1) + TOOTH_MARGIN
     redness = (filmed[:, 0] - filmed[:, 1]) / filmed.sum(dim=1).clamp_min(0.05)
-    bright = teeth[:, 0, :3].mean(dim=1) > TOOTH_LIGHT
+    bright = teeth[:, 0, :3].mean(dim=1) > light
     return ((redness < limit[:, None, None]) & bright).float()

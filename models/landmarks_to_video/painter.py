@@ -16,8 +16,8 @@ from models.landmarks_to_video.face_regions import (
     Region,
     region_geometry,
     region_shape,
-    share_seen,
 )
+from models.landmarks_to_video.interior import CORRECTIONS, RIM, Interior, Opening, kept_share
 from models.landmarks_to_video.layers import (
     Downsample,
     FeatureAdaptiveBlock,
@@ -44,10 +44,6 @@ TEXTURE_SIZE, TEXTURE_CHANNELS, TEXTURE_REACH = 128, 4, 0.75
 """Learnt maps around each anchor: side in texels, channels, inter-ocular distances to an edge."""
 FINE_FACTOR = 2
 """How much finer than the crop the fine head paints."""
-TEETH_LOGIT = -3.0
-"""How surely, untrained, a given dentition is shown where the lips are open."""
-ENAMEL = (0.89, 0.85, 0.78)
-"""Colour of teeth on white skin; on other skin it goes with the root of its brightness."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +141,10 @@ class Painter(nn.Module):
         if region.unseen:
             self.interior = nn.Parameter(torch.tensor(INTERIOR).reshape(1, 3, 1, 1))
             self.teeth_stem = nn.Conv2d(4 * TEETH_CHANNELS, half, 3, padding=1, bias=False)
-            self.teeth_head = nn.Conv2d(half, 12, 3, padding=1)
-            self.enamel = Enamel()
+            self.corrections = nn.Conv2d(half, 4 * CORRECTIONS, 3, padding=1)
+            self.inside = Interior()
             silence(self.teeth_stem)
-            silence(self.teeth_head)
+            silence(self.corrections)
 
     def forward(self, window: Window) -> Painting:
         """Paint the window; untrained, it is the warp, with an unseen interior in the dark."""
@@ -161,13 +157,14 @@ class Painter(nn.Module):
         skin = complexion(window.image, window.source, window.shift, self.region, scale)
         teeth = self._teeth(window, scale)
         half, fine = self._trunk(window, warped, geometry, skin, teeth)
-        paint, show = self._heads(half, warped, geometry, teeth, scale)
+        paint, corrections = self._heads(half, warped, geometry, teeth, scale)
         warp = sample(window.image, coordinates + fine.permute(0, 2, 3, 1), scale)
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
-        if teeth is not None and show is not None:
-            colour = self.enamel(colour, teeth, show, skin)
-        mask = mask * (1 - self._hidden(window, geometry))
+        if teeth is not None and corrections is not None:
+            opening = Opening.of(window.target, window.origin, scale)
+            drawn = self.inside(opening, teeth, corrections, skin)
+            colour, mask = _open(opening, drawn, colour, mask, window)
         return Painting(mask * warp + (1 - mask) * colour, warp, colour, mask, fine)
 
     def _teeth(self, window: Window, scale: int) -> Tensor | None:
@@ -183,14 +180,6 @@ class Painter(nn.Module):
         light = warped.mean(dim=(2, 3), keepdim=True)
         inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE * scale)
         return light * self.interior, -INTERIOR_LOGIT * inside
-
-    def _hidden(self, window: Window, geometry: Tensor) -> Tensor:
-        """Return `[B, 1, h, w]`: 1 inside lips that the portrait has closed, where none is kept."""
-        if not self.region.unseen:
-            return geometry.new_zeros(1)
-        inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE * window.scale).clamp_min(0)
-        seen = share_seen(window.source, window.target, self.region)
-        return inside * (1 - seen[:, None, None, None])
 
     def _landmark_features(
         self, window: Window, geometry: Tensor, skin: Tensor
@@ -226,15 +215,29 @@ class Painter(nn.Module):
     def _heads(
         self, half: Tensor, warped: Tensor, geometry: Tensor, teeth: Tensor | None, scale: int
     ) -> tuple[Tensor, Tensor | None]:
-        """Return colour change and mask logit `[B, 4, h, w]`, and how teeth show `[B, 3, h, w]`."""
-        paint = F.pixel_shuffle(self.head(half), 2).float()
-        show = F.pixel_shuffle(self.teeth_head(half), 2).float() if teeth is not None else None
-        if scale == 1:
-            return paint, show
-        paint = upsample_flow(paint, scale)
-        details = self.fine(half, warped, geometry, teeth)
-        show = upsample_flow(show, scale) + details[:, 4:] if show is not None else None
-        return paint + details[:, :4], show
+        """Return colour change and mask logit `[B, 4, h, w]`, and the interior's corrections."""
+        paint = self.head(half)
+        if self.region.unseen:
+            paint = torch.cat([paint, self.corrections(half)], dim=1)
+        paint = F.pixel_shuffle(paint, 2).float()
+        if scale > 1:
+            paint = upsample_flow(paint, scale) + self.fine(half, warped, geometry, teeth)
+        return paint[:, :4], paint[:, 4:] if self.region.unseen else None
+
+
+def _open(
+    opening: Opening, drawn: Tensor, colour: Tensor, mask: Tensor, window: Window
+) -> tuple[Tensor, Tensor]:
+    """Put the drawn inside between the lips, and keep paint away from the lips themselves.
+
+    An opening that is much like the portrait's own shows the portrait's instead.
+    """
+    kept = kept_share(window.source, window.target)[:, None, None, None]
+    inside = opening.inside
+    outside = (-torch.minimum(opening.below_upper, opening.above_lower)).clamp_min(0)
+    paint = (1 - mask) * torch.exp(-outside / RIM)
+    mask = torch.lerp(1 - paint, kept, inside)
+    return torch.lerp(colour, drawn, inside), mask
 
 
 class FineHead(nn.Module):
@@ -249,13 +252,13 @@ class FineHead(nn.Module):
         self.stem = nn.Conv2d(self.FROM_TRUNK + 12 + self.OPENINGS + teeth, width, 3, padding=1)
         self.middle = nn.Conv2d(width, width, 3, padding=1)
         self.norm = PixelNorm()
-        self.out = nn.Conv2d(width, 4 * (7 if unseen else 4), 3, padding=1)
+        self.out = nn.Conv2d(width, 4 * (4 + CORRECTIONS if unseen else 4), 3, padding=1)
         silence(self.out)
 
     def forward(
         self, half: Tensor, warped: Tensor, geometry: Tensor, teeth: Tensor | None
     ) -> Tensor:
-        """Return `[B, 7, 2h, 2w]` (`[B, 4, 2h, 2w]` where nothing is unseen).
+        """Return `[B, 4 + CORRECTIONS, 2h, 2w]` (`[B, 4, 2h, 2w]` where nothing is unseen).
 
         Args:
             half: `[B, C, h / 2, w / 2]` the trunk's features.
@@ -274,32 +277,6 @@ class FineHead(nn.Module):
         wide = F.silu(self.stem(torch.cat(seen, dim=1)))
         wide = wide + self.middle(F.silu(self.norm(wide)))
         return F.pixel_shuffle(self.out(F.silu(self.norm(wide))), 2).float()
-
-
-class Enamel(nn.Module):
-    """Lays a person's teeth into an open mouth, coloured as the portrait's skin is lit."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.colour = nn.Linear(COMPLEXION, 3)
-        nn.init.zeros_(self.colour.weight)
-        with torch.no_grad():
-            self.colour.bias.copy_(torch.tensor(ENAMEL).log())
-
-    def forward(self, colour: Tensor, teeth: Tensor, show: Tensor, skin: Tensor) -> Tensor:
-        """Return `[B, 3, h, w]`: `colour` with the teeth `[B, 8, h, w]` over it.
-
-        `show` `[B, 3, h, w]` holds the logits of lower and upper teeth and their light, `skin` the
-        `[B, COMPLEXION]` of `models.complexion`.
-        """
-        brightness = skin[:, :1].exp().sqrt()
-        tint = (brightness * self.colour(skin).exp())[:, :, None, None]
-        light = tint * show[:, 2:].clamp(-3, 1).exp()
-        for row in (1, 0):  # the upper teeth lie in front of the lower ones
-            enamel, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
-            opacity = visible * torch.sigmoid(show[:, row : row + 1] + TEETH_LOGIT)
-            colour = colour + opacity * (light * enamel - colour)
-        return colour
 
 
 class AnchoredTextures(nn.Module):

@@ -146,9 +146,9 @@ def sample(image: Tensor, coordinates: Tensor, scale: int = 1) -> Tensor:
     height, width = image.shape[-2:]
     if scale != 1:
         coordinates = (coordinates + 0.5) * scale - 0.5
-    scale = coordinates.new_tensor([2 / (width - 1), 2 / (height - 1)])
+    unit = coordinates.new_tensor([2 / (width - 1), 2 / (height - 1)])
     return F.grid_sample(
-        image, coordinates * scale - 1, mode="bilinear", padding_mode="border", align_corners=True
+        image, coordinates * unit - 1, mode="bilinear", padding_mode="border", align_corners=True
     )
 
 

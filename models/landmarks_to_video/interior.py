@@ -1,0 +1,181 @@
+"""What lies between parted lips: a cavity, the tongue, lower and upper teeth; never lip.
+
+Anatomy says where each of them lies and how light falls in; the painter's network corrects it.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from models.landmarks_to_video.complexion import COMPLEXION
+from models.landmarks_to_video.face_regions import MOUTH, face_frame, mean_height
+from models.landmarks_to_video.warping import pixel_grid
+
+UPPER_EDGE, LOWER_EDGE = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
+"""The inner lips from corner to corner."""
+CAVITY, TONGUE = (0.20, 0.07, 0.065), (0.62, 0.30, 0.29)
+"""Colours beside the skin's brightness."""
+ENAMEL = (0.86, 0.82, 0.74)
+"""Colour of teeth at a skin's brightness of 1; it goes with the root of that brightness."""
+CORRECTIONS = 6
+"""Logits of lower and upper teeth, log of their light, and colour to add."""
+KEPT = 0.2
+"""Log ratio of two openings within which the portrait's own interior is kept."""
+MIN_APART, FLAT = 0.1, 0.3
+"""Shares of half the mouth's width: what landmarks of an edge are taken to lie apart at least, lest
+the curve swing; how far it bends before its corners become round.
+"""
+CLOSED = 0.5
+"""Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
+RIM = 2.0
+"""Pixels around the opening over which the painter may still paint upon the lips."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Where each pixel of a window lies in the opening, px; all maps `[B, 1, h, w]`.
+
+    below_upper, above_lower: vertical distances from the lips' edges, positive inside.
+    sideways: distance from the middle over that of the eyes.
+    height: of the opening above and below the pixel.
+    inside: 1 in the opening, soft over one pixel of the picture.
+    """
+
+    below_upper: Tensor
+    above_lower: Tensor
+    sideways: Tensor
+    height: Tensor
+    inside: Tensor
+
+    @classmethod
+    def of(cls, landmarks: Tensor, origin: Tensor, scale: int = 1) -> Self:
+        """Measure the inner lips of `[B, 79, 2]` over the mouth's window at `origin` `[B, 2]`."""
+        height, width = scale * MOUTH.height, scale * MOUTH.width
+        cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
+        distance, across = face_frame(landmarks)
+        middle = landmarks[:, 60:68].mean(dim=1, keepdim=True)
+        place = _upright(cells + origin[:, None].to(landmarks) - middle, across)
+        upper, lower = (
+            _edge(_upright(landmarks[:, knots] - middle, across), place[..., 0])
+            for knots in (UPPER_EDGE, LOWER_EDGE)
+        )
+        corners = _upright(landmarks[:, [60, 64]] - middle, across)[..., 0]
+        x, y = place.unbind(dim=-1)
+        from_corner = torch.minimum(x - corners[:, :1], corners[:, 1:] - x)
+        depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
+        maps = (y - upper, lower - y, x / distance[:, None], lower - upper)
+        parted = (mean_height(landmarks[:, MOUTH.polygons[0]]) - CLOSED).clamp(0, 1)
+        inside = (scale * depth + 0.5).clamp(0, 1) * parted[:, None]
+        below, above, sideways, tall, within = (
+            m.reshape(-1, 1, height, width) for m in (*maps, inside)
+        )
+        return cls(below, above, sideways, tall, within)
+
+
+class Interior(nn.Module):
+    """Draws the inside of a mouth as its anatomy and its light have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enamel = nn.Linear(COMPLEXION, 3)
+        self.flesh = nn.Linear(COMPLEXION, 6)
+        for layer, colours in ((self.enamel, ENAMEL), (self.flesh, (*CAVITY, *TONGUE))):
+            nn.init.zeros_(layer.weight)
+            with torch.no_grad():
+                layer.bias.copy_(torch.tensor(colours).log())
+
+    def forward(self, opening: Opening, teeth: Tensor, corrections: Tensor, skin: Tensor) -> Tensor:
+        """Return colours `[B, 3, h, w]`, to be seen where the lips are open.
+
+        Args:
+            opening: where each pixel lies.
+            teeth: `[B, 8, h, w]` of `models.landmarks_to_video.dentition`.
+            corrections: `[B, CORRECTIONS, h, w]` from the painter's network.
+            skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
+        """
+        brightness = skin[:, :1].exp()
+        cavity, tongue = (brightness * self.flesh(skin).exp())[..., None, None].chunk(2, dim=1)
+        colour = cavity + _tongue(opening) * (tongue - cavity)
+        enamel = (brightness.sqrt() * self.enamel(skin).exp())[..., None, None]
+        light = corrections[:, 2:3].clamp(-2, 1).exp()
+        for row, shade in ((1, _light_on_lower(opening)), (0, _light_on_upper(opening))):
+            shown, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
+            opacity = visible * torch.sigmoid(4 + corrections[:, row : row + 1])
+            if row:
+                opacity = opacity * ((opening.height - 4) / 3).clamp(0, 1)
+            colour = colour + opacity * (shade * light * enamel * shown - colour)
+        corrected: Tensor = colour + corrections[:, 3:]
+        return corrected
+
+
+def kept_share(source: Tensor, target: Tensor) -> Tensor:
+    """Return `[B]` in 0-1: how far the portrait's own open mouth can be shown as it is."""
+    shown, wanted = (
+        mean_height(face[:, MOUTH.polygons[0]]).clamp_min(0.5) for face in (source, target)
+    )
+    alike: Tensor = torch.exp(-((wanted / shown).log() / KEPT).square())
+    return alike * (shown - 1).clamp(0, 1)
+
+
+def _tongue(opening: Opening) -> Tensor:
+    """Return `[B, 1, h, w]`: how much of the tongue is seen, in wide openings and far below."""
+    rise = 0.6 * opening.height * (1 - (opening.sideways / 0.34).square()).clamp_min(0)
+    seen = torch.sigmoid((rise - opening.above_lower) / 1.2)
+    shade = 0.35 + 0.65 * (1 - (opening.above_lower / rise.clamp_min(1)).clamp(0, 1)).sqrt()
+    return seen * shade * ((opening.height - 7) / 5).clamp(0, 1)
+
+
+def _light_on_upper(opening: Opening) -> Tensor:
+    """Darker under the lip, and the further back the teeth stand."""
+    under_lip = 1 - 0.3 * torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
+    return under_lip * _sides(opening)
+
+
+def _light_on_lower(opening: Opening) -> Tensor:
+    """Darker above the lip and in the shade of what is above."""
+    above_lip = 1 - 0.35 * torch.exp(-opening.above_lower.clamp_min(0) / 1.5)
+    in_the_open = 0.35 + 0.65 * torch.sigmoid((opening.below_upper - 5) / 2)
+    return 0.9 * above_lip * in_the_open * _sides(opening)
+
+
+def _sides(opening: Opening) -> Tensor:
+    return 1 - 0.3 * (opening.sideways / 0.42).square().clamp(0, 1)
+
+
+def _edge(knots: Tensor, x: Tensor) -> Tensor:
+    """Interpolate the heights `[B, M]` of an edge through `[B, 5, 2]` at `x` `[B, M]`.
+
+    Flat mouths end in pointed corners, round ones in round corners: a polynomial of the place
+    along the mouth passes over into one of the angle whose cosine is that place.
+    """
+    start, stop = knots[:, :1, 0], knots[:, -1:, 0]
+    half = ((stop - start) / 2).clamp_min(1)
+    along, place = (((where - start) / half - 1).clamp(-1, 1) for where in (knots[..., 0], x))
+    flat = _polynomial(along, knots[..., 1], place, MIN_APART)
+    round_ = _polynomial(torch.acos(along), knots[..., 1], torch.acos(place), 2 * MIN_APART)
+    ends = (knots[:, 0, 1] + knots[:, 4, 1]) / 2
+    roundness = ((knots[:, 2, 1] - ends).abs() / half[:, 0] - FLAT).clamp(0, 1)[:, None]
+    return torch.lerp(flat, round_, roundness)
+
+
+def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor, apart: float) -> Tensor:
+    """Return `[B, M]`: the polynomial through `heights` at `places`, both `[B, K]`, at `wanted`."""
+    count = places.shape[1]
+    total = torch.zeros_like(wanted)
+    for k in range(count):
+        term = heights[:, k : k + 1]
+        for other in set(range(count)) - {k}:
+            step = (places[:, k] - places[:, other])[:, None]
+            step = torch.where(step.abs() < apart, apart * (step + 1e-9).sign(), step)
+            term = term * (wanted - places[:, other : other + 1]) / step
+        total = total + term
+    return total
+
+
+def _upright(vectors: Tensor, across: Tensor) -> Tensor:
+    """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
+    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
+    axes = torch.stack([across, down], dim=-1)
+    return vectors @ axes

@@ -1,0 +1,82 @@
+"""The inside of an open mouth: where it lies, and what is in it."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.landmarks_to_video.complexion import COMPLEXION
+from models.landmarks_to_video.dentition import Dentitions, place_teeth, read_teeth
+from models.landmarks_to_video.face_regions import MOUTH, window_origin
+from models.landmarks_to_video.interior import CORRECTIONS, Interior, Opening, kept_share
+from tests.unit.models.faces import face_landmarks
+
+
+def face(opening: float) -> Tensor:
+    return torch.from_numpy(face_landmarks(opening=opening))[None]
+
+
+def opening_of(landmarks: Tensor, scale: int = 1) -> Opening:
+    return Opening.of(landmarks, window_origin(landmarks, MOUTH), scale)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("height", [6.0, 12.0, 20.0])
+def test_the_opening_is_as_wide_as_the_inner_lips_are_apart(height: float, scale: int) -> None:
+    opening = opening_of(face(height), scale)
+    column = opening.inside[0, 0, :, MOUTH.width * scale // 2].sum() / scale
+    assert float(column) == pytest.approx(height, abs=0.6)
+
+
+def test_lips_that_touch_have_nothing_between_them() -> None:
+    assert float(opening_of(face(0)).inside.max()) == 0
+
+
+def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
+    landmarks, skin = face(20), torch.zeros(1, COMPLEXION)
+    skin[:, 0] = np.log(0.6)
+    teeth = torch.zeros(1, 8, MOUTH.height, MOUTH.width)
+    opening = opening_of(landmarks)
+    teeth[:, :4] = (opening.below_upper < 5).float()
+    with torch.no_grad():
+        drawn = Interior()(opening, teeth, torch.zeros(1, CORRECTIONS, *teeth.shape[2:]), skin)
+    column = drawn[0, :, :, MOUTH.width // 2].mean(dim=0)
+    below_upper = opening.below_upper[0, 0, :, MOUTH.width // 2]
+    upper = column[(below_upper > 2) & (below_upper < 4)]
+    middle = column[(below_upper > 6) & (below_upper < 8)]
+    assert float(upper.min()) > 0.4
+    assert float(middle.max()) < 0.15
+
+
+def test_a_mouth_like_the_portraits_keeps_the_portraits_inside() -> None:
+    assert float(kept_share(face(10), face(10))) == pytest.approx(1)
+    assert float(kept_share(face(10), face(20))) < 0.01
+    assert float(kept_share(face(0.5), face(0.5))) == 0
+
+
+def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
+    landmarks = face(14)
+    y, x = torch.meshgrid(torch.arange(512.0), torch.arange(512.0), indexing="ij")
+    waves = torch.stack([torch.sin(x / 7), torch.cos(y / 6), torch.sin((x + y) / 9)]) * 0.3 + 0.5
+    teeth, colour = read_teeth(waves[None], landmarks, torch.zeros(1, 2), scale=2)
+    origin = window_origin(landmarks, MOUTH)
+    placed = place_teeth(teeth, landmarks, origin, MOUTH, scale=2)
+    left, top = (2 * origin[0]).tolist()
+    window = waves[:, top : top + 2 * MOUTH.height, left : left + 2 * MOUTH.width]
+    visible = placed[0, 3] > 0.99
+    difference = (placed[0, :3] * colour[0, :, None, None] - window).abs()[:, visible]
+    assert visible.sum() > 500
+    assert float(difference.mean()) < 0.02
+
+
+def test_a_closed_portrait_is_given_teeth_at_its_own_lips() -> None:
+    dentitions = Dentitions(1)
+    dentitions.maps[0, :4, 20:32] = 1
+    image = torch.full((1, 3, 256, 256), 0.5)
+    given = [dentitions.of(image, face(0) + torch.tensor([0.0, down])) for down in (0, 40)]
+    torch.testing.assert_close(given[0], given[1])
+    lower = face(0)
+    lower[:, 48:68, 1] += 3
+    rows = [teeth[0, 0, 3].sum(dim=1) for teeth in (given[0], dentitions.of(image, lower))]
+    edges = [int((row > 64).nonzero()[-1]) for row in rows]
+    assert edges[1] - edges[0] in (5, 6)
