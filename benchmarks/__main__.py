@@ -16,9 +16,10 @@ def main() -> None:
     arguments.add_argument("--only", choices=("pipeline", "http", "eta"))
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments.add_argument("--compose", choices=("crop", "full"), default="crop")
+    arguments.add_argument("--resolution", type=int, choices=(256, 512), default=512)
     chosen = arguments.parse_args()
     if chosen.only in (None, "pipeline"):
-        measure_pipeline(chosen.device, chosen.compose)
+        measure_pipeline(chosen.device, chosen.compose, chosen.resolution)
     if chosen.only in (None, "http"):
         asyncio.run(measure_http_floor())
     if chosen.only in (None, "eta"):

@@ -19,9 +19,9 @@ RUNS = 3
 T = TypeVar("T")
 
 
-def measure_pipeline(device: str, compose: Literal["crop", "full"]) -> None:
+def measure_pipeline(device: str, compose: Literal["crop", "full"], resolution: int) -> None:
     """Benchmark the pipeline in this process, warmed up, and print one line per step."""
-    options = SynthesisOptions(compose=compose)
+    options = SynthesisOptions(compose=compose, resolution=resolution)
     image = read_portrait(EXAMPLES / "portrait.jpg")
     waveform = read_waveform(EXAMPLES / "speech.wav")
     load, pipeline = timed(lambda: TalkingFacePipeline.load(device))

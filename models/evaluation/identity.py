@@ -17,7 +17,7 @@ from models.corpus.clips import spread
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.judges import Network, embed
 from models.evaluation.report import Row, Table
-from models.evaluation.whole_path import video_path
+from models.evaluation.whole_path import CLIP_SIZED, video_path
 from models.metrics.definitions import identity_similarity
 from models.pipeline import TalkingFacePipeline
 
@@ -52,7 +52,9 @@ def score_identity(
         videos = {REAL: real, SELF: np.stack(list(read_frames(video_path(folder, clip))))}
         if other is not None and other.waveform is not None and clip.path in crossed:
             videos[OTHER] = other.pictures()
-            videos[CROSS] = np.concatenate(list(pipeline(real[0], other.waveform).frames()))
+            videos[CROSS] = np.concatenate(
+                list(pipeline(real[0], other.waveform, CLIP_SIZED).frames())
+            )
         scores += _compare(clip, real[0], videos, judge)
     return scores
 

@@ -15,10 +15,13 @@ from models.evaluation.report import Row, Table
 from models.evaluation.stage_one import LAG_NOTE
 from models.metrics.definitions import LipFigures, compare_lips, correlate, lip_opening
 from models.metrics.lip_sync import MAX_LAG, speech_envelope
+from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
 
 Frames = NDArray[np.uint8]
 
+CLIP_SIZED = SynthesisOptions(resolution=256)
+"""The clips of the validation sets are of 256 px."""
 GENERATED, REAL = "generated", "real frames"
 
 
@@ -52,7 +55,7 @@ def score_videos(
         if clip.waveform is None:
             continue
         real, path = clip.pictures(), video_path(folder, clip)
-        encode_video(path, pipeline(real[0], clip.waveform).frames(), clip.waveform)
+        encode_video(path, pipeline(real[0], clip.waveform, CLIP_SIZED).frames(), clip.waveform)
         videos = {GENERATED: np.stack(list(read_frames(path))), REAL: real}
         for method, frames in videos.items():
             opening = lip_opening(pipeline.detector.track(frames))
