@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from models.face.retargeting import lip_gaps
 from models.manifest import WEIGHTS
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
+from models.speech_to_landmarks.pauses import Pauses
 from models.speech_to_landmarks.prosody import prosody
 from models.speech_to_landmarks.speech_encoder import (
     STATES_PER_FRAME,
@@ -22,6 +24,7 @@ from models.speech_to_landmarks.speech_encoder import (
     level,
     windows,
 )
+from models.speech_to_landmarks.voice_activity import VoiceActivity
 
 HEARD_GAIN = 1.4
 """What a heard emotion is multiplied by: in doubt the network shows less than was meant."""
@@ -34,9 +37,12 @@ CONTEXT = 50
 class LandmarkGenerator:
     """The frozen speech encoder and the trained network behind one call."""
 
-    def __init__(self, encoder: SpeechEncoder, network: LandmarkNetwork) -> None:
+    def __init__(
+        self, encoder: SpeechEncoder, network: LandmarkNetwork, voice: VoiceActivity
+    ) -> None:
         self.encoder = encoder
         self.network = network.eval()
+        self.voice = voice.eval()
 
     @classmethod
     def load(cls, device: torch.device | str) -> Self:
@@ -48,7 +54,7 @@ class LandmarkGenerator:
         state, sizes = load_checkpoint(WEIGHTS / "landmark_generator.safetensors")
         network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
         network.load_state_dict(state)
-        return cls(SpeechEncoder.load(device), network.to(device))
+        return cls(SpeechEncoder.load(device), network.to(device), VoiceActivity.load(device))
 
     @torch.inference_mode()
     def generate(
@@ -73,16 +79,16 @@ class LandmarkGenerator:
         """
         frames = num_frames(waveform)
         states = self.encoder.encode(waveform)[None]
-        heard = self._hear(waveform, states)
+        embeddings, probabilities = self._hear(waveform, states)
         spoken = self._speak(states)
-        shown = self._show(heard[0], emotion)
+        shown = self._show(embeddings, emotion)
         rng = np.random.default_rng(seed)
         lids = draw_blinks(frames, rng) if blink else np.zeros(frames, np.float32)
         return LandmarkMotion(
             displacement=(spoken + intensity * shown).cpu().numpy(),
             lids=lids,
             pose=self._move_head(frames, rng, pose),
-            emotions=heard[1].cpu().numpy(),
+            emotions=probabilities.cpu().numpy(),
             closure=lip_closure(lip_gaps(spoken.cpu().numpy()).mean(axis=-1)),
         )
 
@@ -96,7 +102,10 @@ class LandmarkGenerator:
         return torch.cat(pieces)
 
     def _hear(self, waveform: NDArray[np.float32], states: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the emotion's embeddings `[T, 64]` and probabilities `[T, 8]`, in windows."""
+        """Return the emotion's embeddings `[T, 64]` and probabilities `[T, 8]`.
+
+        Heard in windows; carried over pauses, and neutral in long ones.
+        """
         sound = framed_prosody(waveform, states.device)[None]
         embeddings, probabilities = [], []
         for span in windows(states.shape[1] // STATES_PER_FRAME, WINDOW, CONTEXT):
@@ -107,7 +116,13 @@ class LandmarkGenerator:
             kept = slice(span.start - span.begin, span.stop - span.begin)
             embeddings.append(heard.embedding[0, kept])
             probabilities.append(heard.logits[0, kept].softmax(-1))
-        return torch.cat(embeddings), torch.cat(probabilities)
+        pauses = Pauses.of(self.voice.listen(waveform))
+        neutral = EMOTIONS.index(Emotion.NEUTRAL)
+        nothing = F.one_hot(torch.tensor(neutral), len(EMOTIONS)).to(states)
+        return (
+            pauses.carry(torch.cat(embeddings), self.network.prototypes[neutral]),
+            pauses.carry(torch.cat(probabilities), nothing),
+        )
 
     def _show(self, embeddings: Tensor, emotion: Emotion | None) -> Tensor:
         """Return the emotional displacement, `[T, 79, 2]` as heard or `[79, 2]` as asked for."""

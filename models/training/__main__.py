@@ -21,6 +21,7 @@ from models.checkpoints import save_checkpoint
 from models.face.resting_mouth import FILE as RESTING_MOUTH
 from models.landmarks_to_video.visual_translator import CHECKPOINT as TRANSLATOR
 from models.manifest import MANIFEST, WEIGHTS, sha256_of
+from models.speech_to_landmarks.voice_activity import CHECKPOINT as VOICE_ACTIVITY
 from models.training.common.compute import Compute, open_compute
 from models.training.common.session import STATE
 from models.training.stage_one import emotional_speech, speech_landmarks
@@ -110,9 +111,8 @@ def train_all(recipe: Recipe, compute: Compute) -> None:
         compute,
     )
     if compute.leads:
-        gather(
-            recipe.weights, [WEIGHTS / SPEECH_ENCODER, landmarks / LANDMARKS, video / TRANSLATOR]
-        )
+        given = [WEIGHTS / SPEECH_ENCODER, WEIGHTS / VOICE_ACTIVITY]
+        gather(recipe.weights, [*given, landmarks / LANDMARKS, video / TRANSLATOR])
 
 
 def prepare_speech(recipe: Recipe) -> None:

@@ -1,19 +1,33 @@
 """Stage one with tiny random networks: fast, and of the shapes that the real one has."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from media.audio import SAMPLES_PER_FRAME, num_frames
 from models.face.landmarks import NUM_LANDMARKS
 from models.speech_to_landmarks.emotion_encoder import EmotionEncoderConfig
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
 from models.speech_to_landmarks.speech_encoder import SpeechEncoder, SpeechEncoderConfig
 from models.speech_to_landmarks.speech_motion import SpeechMotionConfig
+from models.speech_to_landmarks.voice_activity import VoiceActivity, VoiceActivityConfig
 
 TINY = LandmarkNetworkConfig(
     speech=SpeechMotionConfig(states=24, width=16, hidden=8, heads=2, components=4),
     emotion=EmotionEncoderConfig(states=24, width=16, embedding=8, window=25),
     emotion_components=3,
 )
+
+
+class HearsVoice(VoiceActivity):
+    """Takes whatever is not digital silence for speech."""
+
+    def listen(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        whole = np.zeros(num_frames(waveform) * SAMPLES_PER_FRAME, np.float32)
+        kept = min(len(waveform), len(whole))
+        whole[:kept] = waveform[:kept]
+        return (np.abs(whole).reshape(-1, SAMPLES_PER_FRAME).max(1) > 0).astype(np.float32)
 
 
 def tiny_network() -> LandmarkNetwork:
@@ -32,4 +46,4 @@ def tiny_generator() -> LandmarkGenerator:
     """Return a generator around `tiny_network`."""
     network = tiny_network()
     encoder = SpeechEncoder(SpeechEncoderConfig(width=24, heads=2, layers=1)).eval()
-    return LandmarkGenerator(encoder, network)
+    return LandmarkGenerator(encoder, network, HearsVoice(VoiceActivityConfig()))

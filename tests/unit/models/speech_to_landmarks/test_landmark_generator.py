@@ -118,3 +118,26 @@ def test_the_network_sees_at_most_a_window_and_its_context(
 
 def test_prosody_has_four_columns_a_frame() -> None:
     assert framed_prosody(speech(7.3)).shape[1] == 4 * 7
+
+
+def test_a_long_pause_is_heard_as_neutral_and_shows_no_emotion(
+    generator: LandmarkGenerator,
+) -> None:
+    waveform = speech(300)
+    waveform[50 * SAMPLES_PER_FRAME : 250 * SAMPLES_PER_FRAME] = 0.0
+    motion = generator.generate(waveform)
+    bare = generator.generate(waveform, intensity=0.0)
+    neutral = motion.emotions[:, EMOTIONS.index(Emotion.NEUTRAL)]
+    shown = np.abs(motion.displacement - bare.displacement).max(axis=(1, 2))
+    assert neutral[120:230].min() > 0.999
+    assert shown[120:230].max() < 1e-6
+    assert shown[:50].min() > 1e-3
+
+
+def test_emotion_is_carried_over_a_short_pause(generator: LandmarkGenerator) -> None:
+    waveform = speech(120)
+    waveform[50 * SAMPLES_PER_FRAME : 70 * SAMPLES_PER_FRAME] = 0.0
+    heard = generator.generate(waveform).emotions
+    ends = np.stack([heard[25:50].mean(0), heard[70:95].mean(0)])
+    assert (heard[50:70] >= ends.min(0) - 1e-5).all()
+    assert (heard[50:70] <= ends.max(0) + 1e-5).all()
