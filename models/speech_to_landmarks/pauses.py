@@ -59,10 +59,10 @@ class Pauses:
     def _between(self, heard: Tensor, begin: int, end: int, rest: Tensor) -> Tensor:
         """Return `[end - begin, C]` that leads from the speech before a pause to that after it."""
         before, after = self._mean(heard, begin - EDGE, begin), self._mean(heard, end, end + EDGE)
-        if before is None and after is None:
+        first = before if before is not None else after
+        last = after if after is not None else before
+        if first is None or last is None:
             return rest.expand(end - begin, -1)
-        first = after if before is None else before
-        last = first if after is None else after
         part = (torch.arange(1, end - begin + 1) / (end - begin + 1)).to(heard)[:, None]
         return torch.lerp(first, last, part)
 

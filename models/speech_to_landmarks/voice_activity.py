@@ -67,7 +67,7 @@ class VoiceActivity(nn.Module):
         """Return the probabilities of speech `[ceil(N / 512)]` of samples `[N]` at 16 kHz."""
         padded = F.pad(waveform, (CONTEXT, -len(waveform) % PIECE))
         pieces = padded.unfold(0, PIECE + CONTEXT, PIECE)
-        features = [self._features(some) for some in pieces.split(PIECES_AT_ONCE)]
+        features = [self._features(some) for some in torch.split(pieces, PIECES_AT_ONCE)]
         remembered, _ = self.cell(torch.cat(features)[None])
         probabilities: Tensor = torch.sigmoid(self.read(F.relu(remembered)))
         return probabilities[0, :, 0]
@@ -79,7 +79,8 @@ class VoiceActivity(nn.Module):
         x = (real.square() + imaginary.square()).sqrt()
         for convolution in self.convolutions:
             x = F.relu(convolution(x))
-        return x[..., 0]
+        features: Tensor = x[..., 0]
+        return features
 
     @torch.inference_mode()
     def listen(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -90,4 +91,5 @@ class VoiceActivity(nn.Module):
         heard = self(torch.from_numpy(waveform).to(self.read.weight.device)).cpu().numpy()
         middles = (np.arange(frames) + 0.5) * SAMPLES_PER_FRAME
         pieces = (np.arange(len(heard)) + 0.5) * PIECE
-        return np.interp(middles, pieces, heard).astype(np.float32)
+        voice: NDArray[np.float32] = np.interp(middles, pieces, heard).astype(np.float32)
+        return voice

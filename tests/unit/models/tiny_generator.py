@@ -27,7 +27,8 @@ class HearsVoice(VoiceActivity):
         whole = np.zeros(num_frames(waveform) * SAMPLES_PER_FRAME, np.float32)
         kept = min(len(waveform), len(whole))
         whole[:kept] = waveform[:kept]
-        return (np.abs(whole).reshape(-1, SAMPLES_PER_FRAME).max(1) > 0).astype(np.float32)
+        loudest = np.abs(whole).reshape(-1, SAMPLES_PER_FRAME).max(axis=1)
+        return np.sign(loudest)
 
 
 def tiny_network() -> LandmarkNetwork:
