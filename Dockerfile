@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # Two images from one file:
-#   docker build --target service -t amigo-service .   HTTP service, housekeeping and webhooks, without torch
+#   docker build --target service -t amigo-service .   HTTP service, reconciler and webhooks, without torch
 #   docker build --target worker  -t amigo-worker .    worker with CUDA torch and the weights
 
 FROM python:3.11-slim-bookworm AS base

@@ -9,7 +9,7 @@ TEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test faults chaos fuzz test-gpu check audit lock locked format bench evaluate data-given clean
+.PHONY: help docs demo serve test faults chaos fuzz test-gpu check audit lock locked format bench evaluate data-given clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -68,6 +68,9 @@ locked:  ## install all packages except torch, with verified digests
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r requirements.lock
+
+docs: $(VENV)/dev.stamp  ## write docs/settings.md from the settings classes
+	@$(BIN)/python -m docs.generate_settings
 
 format: $(VENV)/dev.stamp  ## format the code and apply ruff's fixes
 	@$(BIN)/ruff check --fix .

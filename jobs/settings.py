@@ -22,62 +22,62 @@ class Settings(BaseSettings):
     )
 
     environment: Literal["development", "production"] = Field(
-        "development", description="Production refuses to start with a development secret."
+        "development", description="`production` refuses to start with a development secret."
     )
     valkey_url: str = Field(
         "redis://127.0.0.1:6379/0",
         pattern=r"^(rediss?|unix)://",
         repr=False,  # contains the password
-        description="Valkey or Redis, the home of the records and the broker of the messages: "
-        "redis://, rediss:// or unix:///path?db=0.",
+        description="Valkey or Redis: `redis://`, `rediss://` or `unix:///path?db=0`. Holds "
+        "the job records and the message queue.",
     )
     s3_endpoint_url: str = Field(
-        "http://127.0.0.1:8333", description="The object store, as this process reaches it."
+        "http://127.0.0.1:8333", description="S3 endpoint as this process reaches it."
     )
     s3_public_endpoint_url: str | None = Field(
-        None, description="The object store as callers reach it, for presigned URLs."
+        None,
+        description="S3 endpoint as clients reach it, for presigned URLs. Unset: downloads "
+        "pass through the service.",
     )
-    s3_region: str = Field("us-east-1", description="The region that signatures name.")
-    s3_bucket: str = Field("amigo", description="The bucket that holds every object.")
-    s3_access_key: str = Field("amigo", description="The object store's access key.")
-    s3_secret_key: SecretStr = Field(
-        SecretStr(DEVELOPMENT_SECRET), description="The object store's secret key."
-    )
+    s3_region: str = Field("us-east-1", description="S3 region used in signatures.")
+    s3_bucket: str = Field("amigo", description="Bucket for all objects.")
+    s3_access_key: str = Field("amigo", description="S3 access key.")
+    s3_secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), description="S3 secret key.")
     key_secret: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET),
         min_length=16,
-        description="The secret under which API keys are kept as digests; a new one voids all.",
+        description="Secret for the digests of API keys. Changing it invalidates every API key.",
     )
     lease_seconds: float = Field(
-        30.0, gt=0, description="Seconds a worker may stay silent before it loses its job."
+        30.0, gt=0, description="Time without a heartbeat after which a worker loses its job."
     )
     retry_pause_seconds: float = Field(
         5.0,
         ge=0,
-        description="Pause between an attempt that ended badly and the next; six times as long "
-        "each time, five minutes at most.",
+        description="Pause before the second attempt. Each later pause is six times as long, "
+        "up to five minutes.",
     )
     time_limit_seconds: int = Field(
         12 * 3600,
         gt=0,
-        description="Seconds until an attempt that ignores every other limit is killed.",
+        description="Time after which an attempt is killed if it ignores every other limit.",
     )
     retention_hours: float = Field(
-        24.0, gt=0, description="Hours a job and its video are kept once the job has ended."
+        24.0, gt=0, description="Time a finished job and its files are kept."
     )
-    portrait_max_bytes: int = Field(20 * MEGABYTE, gt=0, description="Largest portrait, in bytes.")
-    audio_max_bytes: int = Field(50 * MEGABYTE, gt=0, description="Largest audio file, in bytes.")
+    portrait_max_bytes: int = Field(20 * MEGABYTE, gt=0, description="Largest portrait.")
+    audio_max_bytes: int = Field(50 * MEGABYTE, gt=0, description="Largest audio file.")
     assets_max_bytes: int = Field(
         10_000 * MEGABYTE,
         gt=0,
-        description="Bytes that a tenant's assets may take up, each counted for the 24 hours it is "
-        "kept and as 0.1 MB at least.",
+        description="Quota for each tenant's assets. An asset counts for 24 hours, and at "
+        "least 0.1 MB.",
     )
-    audio_max_seconds: float = Field(300.0, gt=0, description="Longest audio, in seconds.")
+    audio_max_seconds: float = Field(300.0, gt=0, description="Longest audio.")
     local_urls: bool = Field(
         False,
-        description="Whether callers' URLs may be http, name any port and lead to this machine's "
-        "loopback; for development, production refuses to start with it.",
+        description="Allow URLs in jobs to use http, any port and loopback addresses. For "
+        "development only.",
     )
 
     @property

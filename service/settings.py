@@ -14,36 +14,38 @@ class ServiceSettings(Settings):
 
     # Not `host` and `port`: Kubernetes sets AMIGO_PORT for a Service named amigo.
     listen_host: str = Field("127.0.0.1", description="Address to listen on.")
-    listen_port: int = Field(8000, ge=0, le=65535, description="TCP port; 0: any free one.")
+    listen_port: int = Field(8000, ge=0, le=65535, description="TCP port. 0 selects a free port.")
     authentication: Literal["open", "keys"] = Field(
-        "open", description="Whether callers need an API key; open: only on a loopback address."
+        "open",
+        description="`keys` requires an API key. `open` is accepted on loopback addresses only.",
     )
     cors_origins: Annotated[
         tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/*\s]+)$")], ...], NoDecode
-    ] = Field((), description="Origins whose pages may call the service, comma-separated; *: all.")
+    ] = Field(
+        (), description="Comma-separated origins whose pages may call the service. `*` allows all."
+    )
     upload_max_seconds: float = Field(
-        600.0, gt=0, description="Longest time an upload may take to arrive, in seconds."
+        600.0, gt=0, description="Longest time a request body may take to arrive."
     )
     header_max_seconds: float = Field(
-        20.0, gt=0, description="Longest time the headers of a request may take, in seconds."
+        20.0, gt=0, description="Longest time the request headers may take to arrive."
     )
     stall_max_seconds: float = Field(
-        60.0, gt=0, description="Longest time a caller may take nothing of its answer, in seconds."
+        60.0, gt=0, description="Longest time a client may stop reading a response."
     )
     concurrent_submissions: int = Field(
-        4, gt=0, description="Uploads decoded and stored at the same time; each holds its files."
+        4,
+        gt=0,
+        description="Submissions checked and stored at the same time. Each holds its files in "
+        "memory.",
     )
-    poll_seconds: int = Field(
-        1, gt=0, description="Seconds after which a caller is told to ask for its job again."
-    )
-    retry_seconds: int = Field(
-        5, gt=0, description="Seconds after which a caller is told to try again when we are down."
-    )
+    poll_seconds: int = Field(1, gt=0, description="Polling interval suggested to clients.")
+    retry_seconds: int = Field(5, gt=0, description="`Retry-After` of a 503 response.")
     shutdown_seconds: int = Field(
-        20, gt=0, description="Seconds that requests under way have once we are told to stop."
+        20, gt=0, description="Time for open requests to finish after SIGTERM."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least severe log line that is written."
+        "INFO", description="Lowest log level written."
     )
 
     @property

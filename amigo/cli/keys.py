@@ -110,7 +110,7 @@ def _archive(key: "ApiKey", settings: "Settings") -> None:
     try:
         KeyArchive(KeyStore.connect(settings), ObjectStorage.connect(settings)).save(key)
     except StorageUnavailable as error:
-        remark(f"The key's copy is not up to date; the housekeeping will see to it. {error}")
+        remark(f"The key's copy is not up to date; the reconciler will see to it. {error}")
 
 
 def _local_settings(directory: Path) -> dict[str, str]:

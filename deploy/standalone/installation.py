@@ -46,7 +46,7 @@ class Ports(BaseModel):
     admin: int
     worker_metrics: int
     webhook_metrics: int = Field(default_factory=free_port)
-    housekeeping_metrics: int = Field(default_factory=free_port)
+    reconciler_metrics: int = Field(default_factory=free_port)
 
     @classmethod
     def free(cls) -> Self:

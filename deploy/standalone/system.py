@@ -1,7 +1,7 @@
 """The whole system on one machine: both stores, the service, a worker, reconciler, webhooks.
 
     Standalone ──supervises──► Valkey, SeaweedFS ──ready──► service, worker,
-                                                                 housekeeping, webhooks
+                                                                 reconciler, webhooks
 
 Everything listens on loopback only and uses one directory. The programs are those of the cluster;
 only the addresses differ. On Linux, nothing outlives the supervisor, whatever ends it; on other
@@ -114,7 +114,7 @@ class Standalone:
             (valkey.program(), seaweed.program()),
             (
                 self._service({**environment, "AMIGO_KEY_SECRET": kept.key_secret}),
-                self._housekeeping(environment),
+                self._reconciler(environment),
                 self._webhooks({**environment, "AMIGO_WEBHOOK_SECRET": kept.webhook_secret}),
                 self._worker(environment),
             ),
@@ -150,12 +150,12 @@ class Standalone:
             litter=(directory.path / "parent", directory.path / "child"),
         )
 
-    def _housekeeping(self, environment: dict[str, str]) -> Program:
-        port = str(self._ports.housekeeping_metrics)
+    def _reconciler(self, environment: dict[str, str]) -> Program:
+        port = str(self._ports.reconciler_metrics)
         return self._talkative(
-            "housekeeping",
+            "reconciler",
             "workers.reconciler",
-            {**environment, "AMIGO_HOUSEKEEPING_METRICS_PORT": port},
+            {**environment, "AMIGO_RECONCILER_METRICS_PORT": port},
         )
 
     def _webhooks(self, environment: dict[str, str]) -> Program:

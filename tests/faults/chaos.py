@@ -106,7 +106,7 @@ def run(minutes: float, seed: int, rate: float, folder: Path) -> Reckoning:
             folder,
             services=2,
             workers=2,
-            housekeepings=2,
+            reconcilers=2,
             couriers=2,
             keys=True,
             environment=environment,

@@ -65,7 +65,7 @@ def kinds(targets: Sequence[str], *, has_clock: bool) -> Mapping[str, Sequence[K
             Kind(Deed.STOP, 2, 0.3, 3),
             Kind(Deed.TERMINATE, 2, 3, 6),
         ),
-        "housekeeping": (Kind(Deed.KILL, 2, 0, 3), Kind(Deed.STOP, 3, 0.5, 5)),
+        "reconciler": (Kind(Deed.KILL, 2, 0, 3), Kind(Deed.STOP, 3, 0.5, 5)),
         "webhooks": (Kind(Deed.KILL, 2, 0, 3), Kind(Deed.STOP, 2, 0.5, 4)),
         S3: (
             Kind(Deed.KILL, 1, 0, 3),

@@ -16,7 +16,7 @@ START_SECONDS = 90.0
 HASTE = {
     "AMIGO_LOCAL_URLS": "true",
     "AMIGO_LEASE_SECONDS": "1",
-    "AMIGO_HOUSEKEEPING_SECONDS": "0.2",
+    "AMIGO_RECONCILER_SECONDS": "0.2",
     "AMIGO_PATIENCE_SECONDS": "10",
     "AMIGO_RETRY_SECONDS": "1",
     "AMIGO_RETRY_PAUSE_SECONDS": "0.2",
@@ -69,7 +69,7 @@ def worker(name: str, folder: Path, port: int, environment: Mapping[str, str]) -
 
 
 def talkative(name: str, module: str, folder: Path, environment: Mapping[str, str]) -> Program:
-    """Return the housekeeping or the courier: what it logs first says that it runs."""
+    """Return the reconciler or the courier: what it logs first says that it runs."""
     log = _log(folder, name)
     return _program(name, module, folder, environment, lambda: log.stat().st_size > 0)
 

@@ -57,7 +57,7 @@ CHILD = (
     "jobs.valkey.job_store:JobStore.postpone",
     "jobs.queue:JobQueue.dispatch",
 )
-HOUSEKEEPING = (
+RECONCILER = (
     "workers.reconciler.reconciler:Reconciler._take_back",
     "workers.reconciler.reconciler:Reconciler._dispatch",
     "jobs.valkey.job_store:JobStore.requeue_expired",
@@ -80,7 +80,7 @@ WEBHOOKS = (
 STEPS = {
     "service": SERVICE,
     "workers.synthesis": PARENT,
-    "workers.reconciler": HOUSEKEEPING,
+    "workers.reconciler": RECONCILER,
     "workers.webhooks": WEBHOOKS,
 }
 """The steps of each program; those of a worker's child are its own, CHILD."""

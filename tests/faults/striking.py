@@ -9,7 +9,7 @@ from _pytest.mark import ParameterSet
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
 from tests.faults.fleet import PATIENCE
-from tests.faults.steps import CHILD, HOUSEKEEPING, SERVICE
+from tests.faults.steps import CHILD, RECONCILER, SERVICE
 from tests.faults.system import FaultySystem
 from tests.faults.traps import Strike, Trap
 from tests.waiting import wait_for
@@ -53,9 +53,9 @@ CLEARING = ("_clear_job", "delete_prefix", "mark_cleared")
 RESTORING = ("_read_journal", "_restore", "accept", "mark_journal_read")
 
 
-def housekeeping_strikes(*functions: str) -> list[Strike]:
-    """Return a kill before and after each of these steps of the housekeeping."""
-    return [each for each in strikes(HOUSEKEEPING) if each.step.partition(".")[2] in functions]
+def reconciler_strikes(*functions: str) -> list[Strike]:
+    """Return a kill before and after each of these steps of the reconciler."""
+    return [each for each in strikes(RECONCILER) if each.step.partition(".")[2] in functions]
 
 
 def require_success(system: FaultySystem, post: Post, attempt: int | None = None) -> Job:
@@ -93,7 +93,7 @@ def kill_told(system: FaultySystem, trap: Trap, told: Strike, victim: str) -> No
 
 
 def post_and_lose_its_worker(system: FaultySystem) -> Post:
-    """Post a job whose worker dies over it, so that the housekeeping has something to do."""
+    """Post a job whose worker dies over it, so that the reconciler has something to do."""
     lost = Strike("Progress._report_frames", "after")
     child = system.arm("worker.child", lost)
     post = system.post()

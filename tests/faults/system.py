@@ -1,6 +1,6 @@
 """A whole real system on loopback, every process of which can be struck at any moment.
 
-    valkey, s3 ──► service-1…, worker-1…, housekeeping-1…, webhooks-1 ──► a receiver of webhooks
+    valkey, s3 ──► service-1…, worker-1…, reconciler-1…, webhooks-1 ──► a receiver of webhooks
 
 See `fleet` for what can be done to the processes, `steps` for when.
 """
@@ -53,7 +53,7 @@ class FaultySystem(Fleet):
         folder: an empty folder, for data and logs.
         services: how many HTTP processes take requests.
         workers: how many workers, each a parent and a child.
-        housekeepings: how many processes keep house.
+        reconcilers: how many reconcilers run.
         couriers: how many processes deliver webhooks.
         keys: whether callers need an API key; they have one then, with an allowance.
         environment: settings in place of those in `programs.HASTE`.
@@ -65,7 +65,7 @@ class FaultySystem(Fleet):
         *,
         services: int = 1,
         workers: int = 1,
-        housekeepings: int = 1,
+        reconcilers: int = 1,
         couriers: int = 1,
         keys: bool = False,
         environment: Mapping[str, str] | None = None,
@@ -101,7 +101,7 @@ class FaultySystem(Fleet):
             replace(self.s3.program(), name=S3),
             *(self._service(n, port) for n, port in enumerate(ports[:services], 1)),
             *(self._worker(n, port) for n, port in enumerate(ports[services:], 1)),
-            *(self._talkative("housekeeping", n + 1) for n in range(housekeepings)),
+            *(self._talkative("reconciler", n + 1) for n in range(reconcilers)),
             *(self._talkative("webhooks", n + 1) for n in range(couriers)),
         )
         self._stack = ExitStack()

@@ -88,11 +88,11 @@ def test_workers_and_services_whose_clocks_are_wrong_do_their_work(
 ) -> None:
     clock = Clock(tmp_path / "clock")
     clock.step(offset)
-    for name in ("service-1", "worker-1", "housekeeping-1"):
+    for name in ("service-1", "worker-1", "reconciler-1"):
         system.restart(name, **clock.environment)
         system.history.record(Faulted("skew the clock of", name, f"{offset:+.0f} s"))
     posts = [system.post(seed=SLOW) for _ in range(4)]
 
     system.check(*posts)
-    for name in ("service-1", "worker-1", "housekeeping-1"):
+    for name in ("service-1", "worker-1", "reconciler-1"):
         system.restart(name, LD_PRELOAD="")

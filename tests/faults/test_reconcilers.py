@@ -14,12 +14,12 @@ from tests.faults.traps import Strike, Trap
 from tests.integration.workers.pipelines import SLOW
 from tests.waiting import wait_for
 
-RECONCILERS = ("housekeeping-1", "housekeeping-2")
+RECONCILERS = ("reconciler-1", "reconciler-2")
 
 
 @pytest.fixture(scope="module")
 def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultySystem]:
-    with FaultySystem(tmp_path_factory.mktemp("system"), workers=2, housekeepings=2) as system:
+    with FaultySystem(tmp_path_factory.mktemp("system"), workers=2, reconcilers=2) as system:
         yield system
 
 

@@ -10,7 +10,7 @@ from tests.faults.observing import accepted
 from tests.faults.system import FaultySystem
 from tests.integration.workers.pipelines import POISON, SLOW
 
-ROLLED = ("service-1", "worker-1", "housekeeping-1", "webhooks-1", "service-2", "worker-2")
+ROLLED = ("service-1", "worker-1", "reconciler-1", "webhooks-1", "service-2", "worker-2")
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,11 @@ from tests.faults.striking import (
     SERVICE_STRIKES,
     await_an_empty_bucket,
     cases,
-    housekeeping_strikes,
     kill_at,
     kill_meanwhile,
     kill_told,
     post_and_lose_its_worker,
+    reconciler_strikes,
     require_success,
     strikes,
 )
@@ -87,31 +87,31 @@ def test_a_job_whose_workers_parent_dies_is_finished_all_the_same(
 @pytest.mark.parametrize(
     "strike",
     cases(
-        housekeeping_strikes(*RETRYING, *CLEARING),
+        reconciler_strikes(*RETRYING, *CLEARING),
         "after JobStore.requeue_expired",
         "before JobStore.mark_dispatched",
         "after ObjectStorage.delete_prefix",
     ),
 )
-def test_a_housekeeping_that_dies_is_taken_up_where_it_was(
+def test_a_reconciler_that_dies_is_taken_up_where_it_was(
     system: FaultySystem, strike: Strike
 ) -> None:
     post = post_and_lose_its_worker(system)
-    trap = system.arm("housekeeping", strike)
+    trap = system.arm("reconciler", strike)
     system.revive(system.await_strike(trap, strike))
 
     require_success(system, post, attempt=2)
 
 
-@pytest.mark.parametrize("strike", cases(housekeeping_strikes(*RESTORING), "after JobStore.accept"))
-def test_a_housekeeping_that_dies_restoring_a_job_restores_it_once(
+@pytest.mark.parametrize("strike", cases(reconciler_strikes(*RESTORING), "after JobStore.accept"))
+def test_a_reconciler_that_dies_restoring_a_job_restores_it_once(
     system: FaultySystem, strike: Strike
 ) -> None:
     before_its_record = Strike("JobStore.accept")
     service = system.arm("service", before_its_record)
     unheard = system.post(patient=False)
     name = system.await_strike(service, before_its_record)
-    trap = system.arm("housekeeping", strike)
+    trap = system.arm("reconciler", strike)
     unheard.ended.exception(PATIENCE)
     system.revive(name, system.await_strike(trap, strike))
 
@@ -122,22 +122,22 @@ def test_a_housekeeping_that_dies_restoring_a_job_restores_it_once(
 
 
 @pytest.fixture
-def hasty_housekeeping(system: FaultySystem) -> Iterator[None]:
+def hasty_reconciler(system: FaultySystem) -> Iterator[None]:
     """Let whatever ended more than a third of a second ago be deleted."""
-    system.restart("housekeeping-1", AMIGO_RETENTION_HOURS="0.0001")
+    system.restart("reconciler-1", AMIGO_RETENTION_HOURS="0.0001")
     yield
-    system.restart("housekeeping-1", AMIGO_RETENTION_HOURS="24")
+    system.restart("reconciler-1", AMIGO_RETENTION_HOURS="24")
 
 
-@pytest.mark.parametrize("strike", cases(housekeeping_strikes("delete", *CLEARING)))
-def test_a_housekeeping_that_dies_deleting_an_old_job_deletes_all_of_it(
+@pytest.mark.parametrize("strike", cases(reconciler_strikes("delete", *CLEARING)))
+def test_a_reconciler_that_dies_deleting_an_old_job_deletes_all_of_it(
     system: FaultySystem, strike: Strike, request: pytest.FixtureRequest
 ) -> None:
     post = system.post(webhook=False)
     job_id = require_success(system, post).id
     system.history.record(Deleted(job_id, by="retention"))
-    trap = system.arm("housekeeping", strike)
-    request.getfixturevalue("hasty_housekeeping")
+    trap = system.arm("reconciler", strike)
+    request.getfixturevalue("hasty_reconciler")
     system.revive(system.await_strike(trap, strike))
 
     await_an_empty_bucket(system)
@@ -155,7 +155,7 @@ def test_what_a_request_that_was_cut_short_had_stored_is_swept(
     system.revive(name)
     assert system.check(post).objects
 
-    request.getfixturevalue("hasty_housekeeping")
+    request.getfixturevalue("hasty_reconciler")
     await_an_empty_bucket(system)
     assert not system.check(post).jobs
 
@@ -195,15 +195,15 @@ def test_valkey_may_die_at_any_step_of_a_courier(system: FaultySystem, strike: S
 
 @pytest.mark.parametrize(
     "strike",
-    cases(housekeeping_strikes(*RETRYING, *CLEARING), "after JobStore.requeue_expired"),
+    cases(reconciler_strikes(*RETRYING, *CLEARING), "after JobStore.requeue_expired"),
 )
 @pytest.mark.parametrize("victim", [VALKEY, pytest.param(S3, marks=pytest.mark.thorough)])
-def test_either_store_may_die_at_any_step_of_the_housekeeping(
+def test_either_store_may_die_at_any_step_of_the_reconciler(
     system: FaultySystem, strike: Strike, victim: str
 ) -> None:
     post = post_and_lose_its_worker(system)
     told = replace(strike, deed="tell")
-    kill_told(system, system.arm("housekeeping", told), told, victim)
+    kill_told(system, system.arm("reconciler", told), told, victim)
 
     require_success(system, post)
 

@@ -34,7 +34,8 @@ from tests.processes import PATIENCE, Running, RunningService, running, running_
 from tests.servers import LocalServer, content, redirect, serving
 from tests.service_examples import portrait, speech, upload
 from tests.waiting import wait_for
-from workers.settings import WebhookSettings, WorkerSettings
+from workers.synthesis.settings import WorkerSettings
+from workers.webhooks.settings import WebhookSettings
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -106,7 +107,7 @@ class Stage:
             "AMIGO_LOCAL_URLS": "true",
             "AMIGO_LEASE_SECONDS": "2",
             "AMIGO_PATIENCE_SECONDS": "2",
-            "AMIGO_HOUSEKEEPING_SECONDS": "0.3",
+            "AMIGO_RECONCILER_SECONDS": "0.3",
             "AMIGO_WEBHOOK_PAUSE_SECONDS": "0.2",
             "AMIGO_DEVICE": "cpu",
             "AMIGO_PIPELINE": "tests.integration.workers.pipelines:GreyPipeline",
@@ -197,7 +198,7 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
     ports = free_ports(2)
     worker = stage.start("workers.synthesis", AMIGO_METRICS_PORT=str(ports[0]))
     courier = stage.start("workers.webhooks", AMIGO_WEBHOOK_METRICS_PORT=str(ports[1]))
-    housekeeping = stage.start("workers.reconciler")
+    reconciler = stage.start("workers.reconciler")
     service = stage.service("service")
     keys = KeyStore.connect(stage.settings)
     key, token = keys.create("acme")
@@ -214,7 +215,7 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
         break_records(stage, http, key.id)
     courier.wait_for_log("its delivery ended by a fault")
     worker.wait_for_log("ValidationError")
-    wait_for(lambda: "ValidationError" in housekeeping.log, PATIENCE)
+    wait_for(lambda: "ValidationError" in reconciler.log, PATIENCE)
     for port in ports:
         stage.hear(httpx.get(f"http://127.0.0.1:{port}/metrics"))
     misconfigure(stage)

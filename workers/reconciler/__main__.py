@@ -1,4 +1,4 @@
-"""The housekeeping, a process of its own: `python -m workers.reconciler`.
+"""Runs the reconciler: `python -m workers.reconciler`.
 
 Any number may run; one at a time does the work.
 """
@@ -13,22 +13,22 @@ from jobs.s3.api_key_backup import KeyArchive
 from jobs.s3.object_store import ObjectStorage
 from jobs.valkey.api_keys import KeyStore
 from jobs.valkey.job_store import JobStore
-from workers.reconciler.metrics import HouseMetrics
+from workers.reconciler.metrics import ReconcilerMetrics
 from workers.reconciler.reconciler import Reconciler, Tally
-from workers.settings import WorkerSettings
+from workers.reconciler.settings import ReconcilerSettings
 
 logger = logging.getLogger("workers.reconciler")
 
 
-def keep_house(
-    reconciler: Reconciler, metrics: HouseMetrics, interval: float, stop: threading.Event
+def run_rounds(
+    reconciler: Reconciler, metrics: ReconcilerMetrics, interval: float, stop: threading.Event
 ) -> None:
     """Run the reconciler every `interval` seconds until `stop` is set.
 
     An unavailable component is retried in the next round. Any other error ends the process, so that
     its supervisor notices.
     """
-    logger.info("Keeping house every %g s.", interval)
+    logger.info("Reconciling every %g s.", interval)
     while not stop.is_set():
         try:
             tally = reconciler.run_once()
@@ -48,7 +48,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    settings = WorkerSettings()
+    settings = ReconcilerSettings()
     storage = ObjectStorage.connect(settings)
     reconciler = Reconciler(
         JobStore.connect(settings),
@@ -57,14 +57,14 @@ def main() -> None:
         settings.retention,
         KeyArchive(KeyStore.connect(settings), storage),
     )
-    metrics = HouseMetrics()
-    if settings.housekeeping_metrics_port:
-        metrics.serve(settings.housekeeping_metrics_host, settings.housekeeping_metrics_port)
+    metrics = ReconcilerMetrics()
+    if settings.reconciler_metrics_port:
+        metrics.serve(settings.reconciler_metrics_host, settings.reconciler_metrics_port)
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
-    logger.info("Keeping house every %g s.", settings.housekeeping_seconds)
-    keep_house(reconciler, metrics, settings.housekeeping_seconds, stop)
+    logger.info("Reconciling every %g s.", settings.reconciler_seconds)
+    run_rounds(reconciler, metrics, settings.reconciler_seconds, stop)
 
 
 if __name__ == "__main__":

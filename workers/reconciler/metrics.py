@@ -10,21 +10,21 @@ from workers.reconciler.reconciler import Tally
 Round = Literal["done", "cut_short"]
 
 
-class HouseMetrics:
+class ReconcilerMetrics:
     """The metrics of one reconciler process; a process that is not leading counts no actions."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._rounds = Counter(
-            "amigo_housekeeping_rounds",
+            "amigo_reconciler_rounds",
             "Rounds by how they ended; one is cut short by a component that does not answer.",
             ("end",),
             registry=self.registry,
         )
-        self._deeds = Counter(
-            "amigo_housekeeping_deeds",
-            "Jobs put right, and leftovers swept, by what was done.",
-            ("deed",),
+        self._repairs = Counter(
+            "amigo_reconciler_repairs",
+            "Repaired jobs and deleted leftovers, by kind of repair.",
+            ("repair",),
             registry=self.registry,
         )
         for end in ("done", "cut_short"):
@@ -37,8 +37,8 @@ class HouseMetrics:
 
     def add(self, tally: Tally) -> None:
         """Count the actions of a round."""
-        for deed, count in asdict(tally).items():
-            self._deeds.labels(deed).inc(count)
+        for repair, count in asdict(tally).items():
+            self._repairs.labels(repair).inc(count)
 
     def serve(self, host: str, port: int) -> None:
         """Serve /metrics from a thread."""

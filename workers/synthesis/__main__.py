@@ -9,8 +9,8 @@ import sys
 
 from billiard.process import current_process
 
-from workers.settings import WorkerSettings
 from workers.synthesis.run_directory import RunDirectory, RunDirectoryTaken
+from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import ManifestSigner, SignerRefused
 
 ARGUMENTS = (

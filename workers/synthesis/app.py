@@ -24,13 +24,13 @@ from jobs.s3.object_store import ObjectStorage
 from jobs.valkey.job_store import JobStore
 from media.sandbox.decoder import Decoder
 from workers.safe_http import Outbound
-from workers.settings import WorkerSettings
 from workers.synthesis.health import is_child_ready, start_pulse
 from workers.synthesis.inputs import Inputs
 from workers.synthesis.job_runner import Synthesizer
 from workers.synthesis.patience import Patience
 from workers.synthesis.pipeline import load_pipeline
 from workers.synthesis.run_directory import RunDirectory
+from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import ManifestSigner
 
 logger = logging.getLogger(__name__)

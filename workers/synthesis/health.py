@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from typing import get_args
 
-from workers.settings import WorkerSettings
 from workers.synthesis.run_directory import Process, RunDirectory
+from workers.synthesis.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from jobs.errors import ObjectNotFound
 from jobs.job import Failure, Job
 from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key
 from workers.safe_http import Outbound, OutboundError, UrlUnreachable
-from workers.settings import WorkerSettings
 from workers.synthesis.patience import Patience
+from workers.synthesis.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 

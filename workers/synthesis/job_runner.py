@@ -41,7 +41,6 @@ from media.video import encode_video
 from media.watermark import Mark
 from models.manifest import weights_digest
 from models.options import SynthesisOptions
-from workers.settings import WorkerSettings
 from workers.synthesis.heartbeat import Heartbeat, Limit
 from workers.synthesis.inputs import InputNotFetched, Inputs
 from workers.synthesis.metrics import FAILURES, JOB_SECONDS, JOBS, STAGE_TIMEOUTS, Outcome
@@ -49,6 +48,7 @@ from workers.synthesis.patience import Patience
 from workers.synthesis.pipeline import Pipeline, Synthesis
 from workers.synthesis.progress import Progress
 from workers.synthesis.run_directory import RunDirectory
+from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import JPEG, MP4, ManifestSigner
 
 logger = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Synthesizer:
                     logger.info("job=%s result dropped: %s", job.id, lost)
                     return self._drop(job, heartbeat)
         except StoreUnavailable as silent:
-            logger.warning("job=%s is left to the housekeeping: %s", job.id, silent)
+            logger.warning("job=%s is left to the reconciler: %s", job.id, silent)
             return Outcome.ABANDONED
 
     def _answer(self, job: Job, heartbeat: Heartbeat) -> Outcome:
@@ -243,7 +243,7 @@ class Synthesizer:
             self.queue.dispatch(job.id, job.priority)
             self.store.mark_dispatched(job.id)
         except Unavailable as silent:
-            logger.warning("job=%s is left to the housekeeping to dispatch: %s", job.id, silent)
+            logger.warning("job=%s is left to the reconciler to dispatch: %s", job.id, silent)
 
     def _drop(self, job: Job, heartbeat: Heartbeat) -> Outcome:
         """Remove all objects of an attempt that lost its job.
@@ -261,7 +261,7 @@ class Synthesizer:
         try:
             self.storage.delete_prefix(prefix)
         except StorageUnavailable as silent:
-            logger.warning("%s is left to the housekeeping to delete: %s", prefix, silent)
+            logger.warning("%s is left to the reconciler to delete: %s", prefix, silent)
 
     def _heartbeat(self, job: Job) -> Heartbeat:
         return Heartbeat(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
-from workers.settings import WorkerSettings
+from workers.synthesis.settings import WorkerSettings
 
 
 class Heard(Protocol):

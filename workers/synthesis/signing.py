@@ -16,7 +16,7 @@ from PIL import Image
 from jobs.errors import Unavailable
 from media.provenance import MODEL, SOURCE_TYPE, Provenance
 from models.manifest import weights_digest
-from workers.settings import WorkerSettings
+from workers.synthesis.settings import WorkerSettings
 
 MP4, JPEG = "video/mp4", "image/jpeg"
 

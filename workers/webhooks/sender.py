@@ -27,8 +27,8 @@ from jobs.job import Job, utc_now
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus, WebhookOutbox
 from workers.safe_http import Outbound, OutboundError, Reply, UrlNotFollowed
-from workers.settings import WebhookSettings
 from workers.webhooks.metrics import DeliveryMetrics
+from workers.webhooks.settings import WebhookSettings
 
 logger = logging.getLogger("workers.webhooks")
 

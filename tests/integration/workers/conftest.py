@@ -120,7 +120,7 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
             "AMIGO_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
             "AMIGO_LEASE_SECONDS": "1",
             "AMIGO_RETRY_PAUSE_SECONDS": "0.1",
-            "AMIGO_HOUSEKEEPING_SECONDS": "0.2",
+            "AMIGO_RECONCILER_SECONDS": "0.2",
             "AMIGO_DEVICE": "cpu",
             "AMIGO_PIPELINE": f"{PIPELINES}:GreyPipeline",
             **extra,

@@ -20,7 +20,7 @@ from media.video import encode_video
 from tests.integration.workers.conftest import Client, StartWorker
 from tests.media import babble
 from tests.signing_authority import SigningAuthority
-from workers.settings import WorkerSettings
+from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import JPEG, MP4, ManifestSigner, TimestampUnavailable
 
 ROOT = Path(__file__).parents[3]

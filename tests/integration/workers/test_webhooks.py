@@ -20,8 +20,8 @@ from tests.jobs_examples import new_job
 from tests.processes import PATIENCE, running
 from tests.servers import LocalServer, content, redirect, serving
 from tests.waiting import wait_for
-from workers.settings import WebhookSettings
 from workers.webhooks.sender import Courier
+from workers.webhooks.settings import WebhookSettings
 
 LEASE = timedelta(minutes=1)
 

@@ -89,7 +89,7 @@ def test_a_job_that_kills_every_child_fails_and_others_need_not_wait_for_that(
 def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
     start_worker: StartWorker, client: Client
 ) -> None:
-    housekeeping = start_worker("workers.reconciler")
+    reconciler = start_worker("workers.reconciler")
     worker = start_worker()
     job_id = client.post(SLOW)
     client.wait_progress(job_id, 0.2)
@@ -98,7 +98,7 @@ def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
 
     assert job.status is JobStatus.SUCCEEDED
     assert job.attempt == 2
-    assert housekeeping.terminate() == 0
+    assert reconciler.terminate() == 0
 
 
 @pytest.mark.parametrize("seed", [HUNG, DEAF], ids=["hung", "deaf"])

@@ -7,7 +7,9 @@ import pytest
 
 from amigo.cli.doctor import MEDIAPIPE
 from service.settings import ServiceSettings
-from workers.settings import WebhookSettings, WorkerSettings
+from workers.reconciler.settings import ReconcilerSettings
+from workers.synthesis.settings import WorkerSettings
+from workers.webhooks.settings import WebhookSettings
 
 ROOT = Path(__file__).parents[3]
 SECRETS = {
@@ -36,7 +38,7 @@ def test_the_example_names_every_secret_and_gives_none() -> None:
 
 @pytest.mark.parametrize("name", ["docker-compose.yml", "Dockerfile"])
 def test_every_variable_is_a_setting(name: str) -> None:
-    processes = (ServiceSettings, WorkerSettings, WebhookSettings)
+    processes = (ServiceSettings, WorkerSettings, ReconcilerSettings, WebhookSettings)
     fields = {field for process in processes for field in process.model_fields}
     variables = re.findall(r"^(?:ENV)?\s+AMIGO_(\w+)[=:]", text(name), re.MULTILINE)
     assert variables

@@ -11,7 +11,7 @@ from jobs.valkey.webhook_outbox import WebhookOutbox
 from service.metrics import ServiceMetrics
 from service.reading.watching import JobWatcher
 from tests.unit.service.fakes import FakeStore
-from workers.reconciler.metrics import HouseMetrics
+from workers.reconciler.metrics import ReconcilerMetrics
 from workers.webhooks.metrics import DeliveryMetrics
 
 RULES = Path(__file__).parents[3] / "deploy" / "prometheus" / "rules.yml"
@@ -28,7 +28,7 @@ def told() -> list[str]:
     """Return every line that any of our processes tells before anything happened."""
     registries = (
         REGISTRY,
-        HouseMetrics().registry,
+        ReconcilerMetrics().registry,
         DeliveryMetrics(EmptyOutbox()).registry,
         ServiceMetrics(FakeStore(), JobWatcher("unix:///nowhere")).registry,
     )

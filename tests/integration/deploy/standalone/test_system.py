@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linu
 PIPELINE = {
     "AMIGO_PIPELINE": "tests.integration.workers.pipelines:GreyPipeline",
     "AMIGO_DEVICE": "cpu",
-    "AMIGO_HOUSEKEEPING_SECONDS": "0.5",
+    "AMIGO_RECONCILER_SECONDS": "0.5",
 }
 START_SECONDS = 60.0  # for all programs, on a busy machine
 
@@ -81,7 +81,7 @@ def test_the_status_file_names_the_url_and_every_living_program(
 ) -> None:
     status = status_of(directory)
     assert (status["url"], status["pid"]) == (system.url, os.getpid())
-    names = ["Valkey", "SeaweedFS", "service", "housekeeping", "webhooks", "worker"]
+    names = ["Valkey", "SeaweedFS", "service", "reconciler", "webhooks", "worker"]
     assert list(status["programs"]) == names
     for program in status["programs"].values():
         assert program["ready"]

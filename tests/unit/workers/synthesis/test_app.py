@@ -4,9 +4,9 @@ import pytest
 from celery.signals import heartbeat_sent, worker_shutting_down
 
 from jobs.queue import SYNTHESIZE
-from workers.settings import WorkerSettings
 from workers.synthesis.app import create_worker, synthesizer
 from workers.synthesis.run_directory import RunDirectory
+from workers.synthesis.settings import WorkerSettings
 
 
 @pytest.fixture

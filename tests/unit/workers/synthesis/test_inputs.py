@@ -9,9 +9,9 @@ from jobs.urls import UrlRules
 from tests.jobs_examples import new_job
 from tests.unit.workers.fakes import FakeStorage
 from workers.safe_http import Outbound, OutboundError, UrlTimeout, UrlTooLarge, UrlUnreachable
-from workers.settings import WorkerSettings
 from workers.synthesis.inputs import MAX_TRIES, InputNotFetched, Inputs
 from workers.synthesis.patience import Patience
+from workers.synthesis.settings import WorkerSettings
 
 URL = "https://example.com/face.jpg"
 

@@ -31,12 +31,12 @@ from tests.signing_authority import SigningAuthority
 from tests.unit.workers.fakes import FakePipeline, FakeQueue, FakeStorage, FakeStore
 from tests.waiting import wait_for
 from workers.safe_http import Outbound
-from workers.settings import WorkerSettings
 from workers.synthesis.inputs import Inputs
 from workers.synthesis.job_runner import INTERNAL_ERROR, MARKED, Synthesizer, synthesis_options
 from workers.synthesis.metrics import Outcome
 from workers.synthesis.patience import Patience
 from workers.synthesis.run_directory import RunDirectory
+from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import JPEG, MP4, ManifestSigner, SigningFailed, TimestampUnavailable
 
 FOR_EVER = 1_000_000
@@ -348,7 +348,7 @@ def test_a_long_outage_of_the_object_store_is_not_held_against_the_job(
     assert floor.objects == floor.inputs
 
 
-def test_a_silent_broker_leaves_the_job_queued_for_the_housekeeping(floor: Floor) -> None:
+def test_a_silent_broker_leaves_the_job_queued_for_the_reconciler(floor: Floor) -> None:
     floor.synthesizer.directory.ask_to_stop()
     settings = floor.synthesizer.settings.model_copy(
         update={"lease_seconds": 0.03, "shutdown_seconds": 0.0}

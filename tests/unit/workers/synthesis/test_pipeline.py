@@ -6,8 +6,8 @@ import torch
 
 from models.pipeline import TalkingFacePipeline
 from tests.unit.workers.fakes import FakePipeline
-from workers.settings import WorkerSettings
 from workers.synthesis.pipeline import Pipeline, choose_device, load_pipeline
+from workers.synthesis.settings import WorkerSettings
 
 loaded: list[tuple[str, FakePipeline]] = []
 

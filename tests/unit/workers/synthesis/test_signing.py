@@ -25,7 +25,7 @@ from media.provenance import SOURCE_TYPE, Provenance
 from media.video import encode_video
 from tests.media import babble
 from tests.signing_authority import Certificate, Key, SigningAuthority
-from workers.settings import WorkerSettings
+from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import JPEG, MP4, ManifestSigner, SignerRefused, SigningFailed
 
 PROVENANCE = Provenance(datetime(2026, 11, 22, 12, tzinfo=UTC), "job_a")

@@ -7,8 +7,8 @@ from pydantic import SecretStr, ValidationError
 
 from jobs.job import Job
 from tests.jobs_examples import FAILURE, new_job, result_of
-from workers.settings import WebhookSettings
 from workers.webhooks.sender import LONGEST_PAUSE, news, pause_after, wished_pause
+from workers.webhooks.settings import WebhookSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 URL = "https://example.com/hook?token=secret"
