@@ -1,12 +1,15 @@
-"""Draw the gallery: portraits in every emotion, and the first of them saying its sentence.
+"""Draw the gallery: portraits in every emotion, a sentence, closed lips that open, hard portraits.
 
-    python -m models.evaluation.gallery --speech FILE --out DIR PORTRAIT...
+    python -m models.evaluation.gallery --speech FILE --out DIR [--closed PORTRAIT...]
+        [--grey PORTRAIT...] [--leaning PORTRAIT...] PORTRAIT...
 
-Only generated frames are drawn, never the portraits themselves.
+The first portrait also says its sentence in three emotions. Faces are rendered at 512 px and drawn
+smaller. Only generated frames are drawn, never the portraits themselves.
 """
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,88 +19,175 @@ from PIL import Image
 from media.audio import FRAME_RATE, read_waveform
 from media.emotions import EMOTIONS, Emotion
 from media.picture import read_portrait
+from models.animation import Animation
 from models.corpus.clips import spread
 from models.evaluation.pictures import caption
+from models.face.landmarks import LOWER_LIDS, UPPER_LIDS
 from models.metrics.definitions import lip_opening
 from models.options import SynthesisOptions
-from models.pipeline import TalkingFacePipeline
+from models.pipeline import Synthesis, TalkingFacePipeline
 
-FACE_SIZE = 160
+Pixels = NDArray[np.uint8]
+Points = NDArray[np.float32]
+
+FACE_SIZE = 144
 """Side of a face in the picture of all emotions, px."""
-MOUTH_MOMENTS = 16
-MOUTH_ROWS, MOUTH_COLUMNS = slice(132, 228), slice(64, 192)
-JPEG_QUALITY = 88
+SENTENCE_SIZE, OPENING_SIZE, LEANING_SIZE = 176, 256, 208
+SENTENCE = (Emotion.HAPPINESS, Emotion.ANGER, Emotion.SADNESS)
+MOMENTS = 8
+OPENINGS = {"closed": 0.0, "half open": 0.5, "nine tenths": 0.9, "widest": 1.0}
+"""Moments of a clip by the share of its frames whose lips are further closed."""
+MOUTH_HALF_WIDTH = 0.62
+"""Of the piece around the mouth, in inter-ocular distances."""
+LEANS = (-45, -30, -20, 20, 30, 45)
+JPEG_QUALITY = 84
+STEADY = SynthesisOptions(pose="still", blink=False)
 
 
 def main() -> None:
-    """Read the command line and write emotions.jpg, moments.jpg and mouths.jpg."""
+    """Read the command line and write one JPEG for each part of the gallery."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("portraits", type=Path, nargs="+", metavar="PORTRAIT")
+    parser.add_argument("portraits", type=read_portrait_at, nargs="+", metavar="PORTRAIT")
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    for part in ("closed", "grey", "leaning"):
+        parser.add_argument(f"--{part}", type=read_portrait_at, nargs="+", default=[])
     read = parser.parse_args()
     read.out.mkdir(parents=True, exist_ok=True)
-    pipeline = TalkingFacePipeline.load()
-    waveform = read_waveform(read.speech)
-    images = [read_portrait(path) for path in read.portraits]
-    rows = [emotion_row(pipeline, image, waveform) for image in images]
-    whole = caption(np.concatenate(rows), [str(emotion) for emotion in EMOTIONS])
-    whole.save(read.out / "emotions.jpg", quality=JPEG_QUALITY)
-    frames = np.concatenate(list(pipeline(images[0], waveform).frames()))
-    face_strip(frames).save(read.out / "moments.jpg", quality=JPEG_QUALITY)
-    mouth_strip(frames).save(read.out / "mouths.jpg", quality=JPEG_QUALITY)
+    gallery = Gallery(TalkingFacePipeline.load(), read_waveform(read.speech))
+    parts = {
+        "emotions": gallery.emotions(read.portraits),
+        "sentence": gallery.sentence(read.portraits[0]),
+        "openings": gallery.openings(read.closed),
+        "grey": gallery.emotions([grey(image) for image in read.grey]),
+        "leaning": gallery.leaning(read.leaning),
+    }
+    for name, picture in parts.items():
+        if picture is not None:
+            picture.save(read.out / f"{name}.jpg", quality=JPEG_QUALITY)
 
 
-def emotion_row(
-    pipeline: TalkingFacePipeline, image: NDArray[np.uint8], waveform: NDArray[np.float32]
-) -> NDArray[np.uint8]:
-    """Return one portrait in each emotion side by side, each half-way through opening its lips."""
-    return np.concatenate([_shown(pipeline, image, waveform, e) for e in EMOTIONS], axis=1)
+class Gallery:
+    """Renders portraits that say one sentence."""
+
+    def __init__(self, pipeline: TalkingFacePipeline, waveform: Points) -> None:
+        self.pipeline = pipeline
+        self.waveform = waveform
+
+    def emotions(self, images: Sequence[Pixels]) -> Image.Image | None:
+        """Draw each portrait in each emotion, half-way through opening its lips."""
+        if not images:
+            return None
+        rows = [self.emotion_row(image) for image in images]
+        return caption(np.concatenate(rows), [str(emotion) for emotion in EMOTIONS])
+
+    def emotion_row(self, image: Pixels) -> Pixels:
+        """Return one portrait in each emotion side by side."""
+        faces = []
+        for emotion in EMOTIONS:
+            said = self.say(image, replace(STEADY, emotion=emotion))
+            opening = lip_opening(said.landmarks)
+            moment = int(np.abs(opening - np.median(opening)).argmin())
+            faces += scaled(frames_at(said, [moment]), FACE_SIZE)
+        return np.concatenate(faces, axis=1)
+
+    def sentence(self, image: Pixels) -> Image.Image:
+        """Draw the same moments of the sentence, said in a few emotions."""
+        rows, moments = [], list[int]()
+        for emotion in SENTENCE:
+            said = self.say(image, SynthesisOptions(emotion))
+            moments = spread(range(said.num_frames), MOMENTS)
+            rows.append(np.concatenate(scaled(frames_at(said, moments), SENTENCE_SIZE), axis=1))
+        return caption(np.concatenate(rows), [f"{t / FRAME_RATE:.2f} s" for t in moments])
+
+    def openings(self, images: Sequence[Pixels]) -> Image.Image | None:
+        """Draw the mouth of each portrait as the sentence opens it."""
+        if not images:
+            return None
+        rows = []
+        for image in images:
+            said = self.say(image, replace(STEADY, emotion=Emotion.ANGER))
+            order = np.argsort(lip_opening(said.landmarks))
+            moments = [int(order[round(at * (len(order) - 1))]) for at in OPENINGS.values()]
+            rows.append(np.concatenate(mouths_at(said, moments), axis=1))
+        return caption(np.concatenate(rows), list(OPENINGS))
+
+    def leaning(self, images: Sequence[Pixels]) -> Image.Image | None:
+        """Draw each portrait's widest opening and its blink, its picture turned by `LEANS`."""
+        if not images:
+            return None
+        rows = []
+        for image in images:
+            turned = [self.say(lean(image, angle), SynthesisOptions(seed=3)) for angle in LEANS]
+            for moment in (
+                most_closed_lids,
+                lambda said: int(lip_opening(said.landmarks).argmax()),
+            ):
+                faces = [
+                    scaled(frames_at(said, [moment(said)]), LEANING_SIZE)[0] for said in turned
+                ]
+                rows.append(np.concatenate(faces, axis=1))
+        return caption(np.concatenate(rows), [f"{angle} degrees" for angle in LEANS])
+
+    def say(self, image: Pixels, options: SynthesisOptions) -> Synthesis:
+        """Return the sentence, said by a portrait."""
+        return self.pipeline(image, self.waveform, options)
 
 
-def _shown(
-    pipeline: TalkingFacePipeline,
-    image: NDArray[np.uint8],
-    waveform: NDArray[np.float32],
-    emotion: Emotion,
-) -> NDArray[np.uint8]:
-    synthesis = pipeline(image, waveform, SynthesisOptions(emotion, pose="still", blink=False))
-    opening = lip_opening(synthesis.landmarks)
-    moment = int(np.abs(opening - np.median(opening)).argmin())
-    portrait = synthesis.portrait
-    features = pipeline.translator.prepare(portrait.crop, portrait.landmarks)
-    frame = pipeline.translator.render(features, synthesis.landmarks[moment : moment + 1])[0]
-    return _small(frame)
+def frames_at(said: Animation, moments: Sequence[int]) -> Pixels:
+    """Render some moments `[M]` of a video alone: `[M, H, W, 3]`."""
+    part = Animation(
+        said.portrait, said.landmarks[list(moments)], {}, said.translator, said.framing
+    )
+    return np.concatenate(list(part.frames()))
 
 
-def face_strip(frames: NDArray[np.uint8]) -> Image.Image:
-    """Draw as many moments of a video `[T, 256, 256, 3]` side by side as there are emotions."""
-    moments = spread(range(len(frames)), len(EMOTIONS))
-    return caption(np.concatenate([_small(frames[t]) for t in moments], axis=1), _times(moments))
+def mouths_at(said: Animation, moments: Sequence[int]) -> list[Pixels]:
+    """Return the square around the mouth at some moments, the same place in all, enlarged."""
+    placed = said.placed_landmarks
+    x, y = placed[:, 48:60].mean(axis=(0, 1))
+    reach = MOUTH_HALF_WIDTH * float(np.linalg.norm(placed[0, 68] - placed[0, 69]))
+    box = float(x) - reach, float(y) - reach, float(x) + reach, float(y) + reach
+    size = (OPENING_SIZE, OPENING_SIZE)
+    pieces = [Image.fromarray(frame).crop(box) for frame in frames_at(said, moments)]
+    return [np.asarray(piece.resize(size, Image.Resampling.BICUBIC)) for piece in pieces]
 
 
-def mouth_strip(frames: NDArray[np.uint8]) -> Image.Image:
-    """Draw the mouth at moments spread over a video `[T, 256, 256, 3]`, in two rows."""
-    moments = spread(range(len(frames)), MOUTH_MOMENTS)
-    half = MOUTH_MOMENTS // 2
-    rows = [
-        caption(
-            np.concatenate([frames[t][MOUTH_ROWS, MOUTH_COLUMNS] for t in row], axis=1), _times(row)
-        )
-        for row in (moments[:half], moments[half:])
-    ]
-    return Image.fromarray(np.concatenate([np.asarray(row) for row in rows]))
+def most_closed_lids(said: Animation) -> int:
+    """Return the frame in the middle of the firmest blink."""
+    lids = said.landmarks[:, LOWER_LIDS, 1] - said.landmarks[:, UPPER_LIDS, 1]
+    return int(lids.mean(axis=1).argmin())
 
 
-def _small(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    size = (FACE_SIZE, FACE_SIZE)
-    return np.asarray(Image.fromarray(frame).resize(size, Image.Resampling.LANCZOS))
+def widest_lips(said: Animation) -> int:
+    """Return the frame whose lips are furthest apart."""
+    return int(lip_opening(said.landmarks).argmax())
 
 
-def _times(moments: Sequence[int]) -> list[str]:
-    return [f"{t / FRAME_RATE:.2f} s" for t in moments]
+def scaled(frames: Pixels, size: int) -> list[Pixels]:
+    """Return square frames scaled to `size` px."""
+    how = Image.Resampling.LANCZOS
+    return [np.asarray(Image.fromarray(frame).resize((size, size), how)) for frame in frames]
+
+
+def read_portrait_at(path: str) -> Pixels:
+    """Return the picture of a command-line argument, RGB `[H, W, 3]`."""
+    return read_portrait(Path(path))
+
+
+def grey(image: Pixels) -> Pixels:
+    """Return a colour picture as a grey one."""
+    return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
+
+
+def lean(image: Pixels, angle: float) -> Pixels:
+    """Return a picture turned clockwise by an angle in degrees, its corners filled with white."""
+    turned = Image.fromarray(image).rotate(
+        -angle, Image.Resampling.BICUBIC, expand=True, fillcolor="white"
+    )
+    return np.asarray(turned)
 
 
 if __name__ == "__main__":
