@@ -1,4 +1,4 @@
-"""Runs the command without its script: `python -m amigo`."""
+"""Runs the command without its installed script: `python -m amigo`."""
 
 from amigo.cli.main import main
 

@@ -127,7 +127,7 @@ def submit_batch(
 ) -> Dialogue[list[JobView | ApiProblem]]:
     """Create several jobs at once and return, in the same order, each job or its problem."""
     if any(request.files for request in requests):
-        raise ValueError("A batch takes addresses and assets; upload files as assets first.")
+        raise ValueError("A batch takes URLs and assets; upload files as assets first.")
     body = {"jobs": [request.fields for request in requests]}
     call = Call("POST", f"{JOBS}/batch", headers=_once(idempotency_key), json=body)
     batch = _read(BatchView, (yield call))
@@ -257,7 +257,7 @@ def _read(view: type[View], answer: httpx.Response) -> View:
     try:
         return view.model_validate_json(answer.content)
     except ValidationError as error:
-        raise Unreachable(f"{answer.url} answers, but not like AMIGO.") from error
+        raise Unreachable(f"{answer.url} did not respond like an AMIGO service.") from error
 
 
 def _outcome(entry: BatchEntryView) -> JobView | ApiProblem:

@@ -69,5 +69,5 @@ class PartialFile:
     @property
     def _opened(self) -> BufferedWriter:
         if self._file is None:
-            raise ValueError(f"{self._partial} is written in a `with` statement only.")
+            raise ValueError(f"{self._partial} can only be written within a `with` statement.")
         return self._file

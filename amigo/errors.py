@@ -55,7 +55,7 @@ class ApiProblem(AmigoError):
             TypeError,
         ):  # a proxy's page rather than the service's response
             phrase = f"{response.status_code} {response.reason_phrase}".strip()
-            sentence = f"{response.url} answered {phrase}."
+            sentence = f"{response.url} responded with {phrase}."
             return cls(response.status_code, "http_error", sentence, retry_after)
 
     @classmethod
@@ -87,7 +87,7 @@ class Unreachable(AmigoError):
         passing = isinstance(error, httpx.TransportError)
         hopeless = isinstance(error, httpx.UnsupportedProtocol)
         reason = str(error).rstrip(".")
-        return cls(f"{url} cannot be reached: {reason}.", may_pass=passing and not hopeless)
+        return cls(f"Could not connect to {url}: {reason}.", may_pass=passing and not hopeless)
 
 
 class JobUnfinished(AmigoError):

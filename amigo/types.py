@@ -1,4 +1,4 @@
-"""What goes to the service and what it shows: requests, jobs, pages of them, assets."""
+"""Request and response types of the service: requests, jobs, pages of jobs, assets."""
 
 import json
 from collections.abc import Mapping

@@ -39,6 +39,8 @@ def read_webhook(body: bytes, headers: Mapping[str, str], secret: str) -> Webhoo
         signed.verify(body, dict(headers))
         return WebhookEvent.model_validate_json(body)
     except ValidationError as error:
-        raise ForgedWebhook("The webhook is signed, but tells nothing that AMIGO would.") from error
+        raise ForgedWebhook(
+            "The webhook is signed, but its content is not a valid AMIGO event."
+        ) from error
     except (WebhookVerificationError, ValueError) as error:
-        raise ForgedWebhook(f"The webhook cannot be believed: {error}.") from error
+        raise ForgedWebhook(f"The webhook could not be verified: {error}.") from error

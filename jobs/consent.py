@@ -21,7 +21,7 @@ class Consent(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     affirmed_at: datetime
-    version: str = Field(VERSION, description="Of the statement.")
+    version: str = Field(VERSION, description="Version of the statement.")
 
     @property
     def statement(self) -> str:

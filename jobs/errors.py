@@ -82,14 +82,14 @@ class TooManyJobs(LimitReached):
     """The API key has reached its limit of concurrent jobs."""
 
     def __init__(self, ceiling: int) -> None:
-        super().__init__(f"The key has {ceiling} jobs under way; no more are accepted at a time.")
+        super().__init__(f"The API key has {ceiling} unfinished jobs, which is the limit.")
 
 
 class QuotaExceeded(LimitReached):
     """The API key has reached its daily limit of jobs; `wait` is the time until midnight UTC."""
 
     def __init__(self, ceiling: int, wait: timedelta) -> None:
-        super().__init__(f"The key made {ceiling} jobs today; no more are accepted on a day.")
+        super().__init__(f"The API key created {ceiling} jobs today, which is the daily limit.")
         self.wait = wait
 
 
@@ -98,8 +98,7 @@ class AssetRoomUsedUp(LimitReached):
 
     def __init__(self, taken: int, max_bytes: int, wait: timedelta) -> None:
         super().__init__(
-            f"The assets of the last 24 hours take up {taken} bytes; at most {max_bytes} are "
-            "granted."
+            f"The assets of the last 24 hours take up {taken} bytes; the quota is {max_bytes}."
         )
         self.wait = wait
 

@@ -95,23 +95,27 @@ def _as_whole_number(value: object) -> object:
 class Options(Value):
     """The caller's options for the video."""
 
-    emotion: EmotionChoice = Field("auto", description="The emotion shown; auto: the one heard.")
-    intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
-        1.0, description="Strength of the emotion: 0 none, 1 as heard, 2 twice that."
+    emotion: EmotionChoice = Field(
+        "auto", description="The displayed emotion; auto uses the one detected in the speech."
     )
-    pose: Literal["natural", "still"] = Field("natural", description="Gentle head motion, or none.")
-    blink: bool = Field(True, description="Whether the eyes blink.")
+    intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
+        1.0, description="Strength of the emotion: 0 is none, 1 as detected, 2 twice as strong."
+    )
+    pose: Literal["natural", "still"] = Field(
+        "natural", description="Gentle head motion, or a still head."
+    )
+    blink: bool = Field(True, description="Whether to add eye blinks.")
     compose: Literal["crop", "full"] = Field(
-        "crop", description="A square around the face, or the face within the whole portrait."
+        "crop", description="Crop to a square around the face, or render the whole portrait."
     )
     resolution: Annotated[Resolution, BeforeValidator(_as_whole_number)] = Field(
         Resolution.FINE,
-        description="Side in pixels of the square around the face, and of what is rendered of it.",
+        description="Side of the rendered square around the face, in pixels.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
-        0, description="Same inputs and seed, same head motion and blinks."
+        0, description="Seed for head motion and blinks; same inputs and seed, same motion."
     )
-    mark: bool = Field(False, description="Whether a small badge, AI, shows in a corner.")
+    mark: bool = Field(False, description="Whether to show a small AI badge in a corner.")
     consent: Literal[True] = Field(description=f"The caller affirms: {STATEMENT}")
 
 
@@ -133,22 +137,22 @@ class Result(Value):
     """The result of the successful attempt."""
 
     video_key: str
-    poster_key: str | None = Field(None, description="A JPEG of one frame.")
-    landmarks_key: str | None = Field(None, description="An npz of the landmarks of all frames.")
+    poster_key: str | None = Field(None, description="Poster of the video, a JPEG of one frame.")
+    landmarks_key: str | None = Field(None, description="The landmarks of all frames, as npz.")
     width: int | None = Field(None, gt=0, description="Of the video, in pixels.")
     height: int | None = Field(None, gt=0, description="Of the video, in pixels.")
     num_frames: int = Field(gt=0)
     duration: float = Field(gt=0, description="Seconds.")
     emotion: HeardEmotion
-    timings: dict[str, float] = Field(description="Seconds by step.")
+    timings: dict[str, float] = Field(description="Duration of each step in seconds.")
 
 
 class IdempotencyKey(Value):
     """Distinguishes a repeated request from a new one."""
 
-    key: str = Field(description="As the caller chose it.")
+    key: str = Field(description="The key chosen by the caller.")
     fingerprint: str = Field(
-        pattern=r"^[0-9a-f]{64}$", description="SHA-256 of what was asked for, in hexadecimal."
+        pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the request, in hexadecimal."
     )
 
 
@@ -172,25 +176,31 @@ class Job(Value):
     """
 
     id: str
-    tenant: str = Field("local", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Who owns the job.")
-    key_id: str | None = Field(None, description="The API key that made it.")
+    tenant: str = Field("local", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Owner of the job.")
+    key_id: str | None = Field(None, description="API key that created the job.")
     status: JobStatus = JobStatus.QUEUED
     priority: Priority = Priority.NORMAL
     options: Options
-    consent: Consent | None = Field(None, description="None: the record is older than the field.")
+    consent: Consent | None = Field(None, description="None in records older than this field.")
     metadata: Metadata = {}
-    portrait_url: str | None = Field(None, description="Where a worker fetches it; None: stored.")
-    audio_url: str | None = Field(None, description="Where a worker fetches it; None: stored.")
-    audio_seconds: float | None = Field(None, gt=0, description="None until it was checked.")
-    webhook_url: str | None = Field(None, description="Who is told how the job ended.")
+    portrait_url: str | None = Field(
+        None, description="URL to fetch from; None if the input is stored."
+    )
+    audio_url: str | None = Field(
+        None, description="URL to fetch from; None if the input is stored."
+    )
+    audio_seconds: float | None = Field(None, gt=0, description="None until the input was checked.")
+    webhook_url: str | None = Field(None, description="URL to notify when the job ends.")
     idempotency: IdempotencyKey | None = None
     created_at: datetime
     updated_at: datetime
-    claimed_at: datetime | None = Field(None, description="When the latest attempt began.")
+    claimed_at: datetime | None = Field(None, description="Start of the latest attempt.")
     attempt: int = 0
-    handed_back: int = Field(0, description="Attempts that are not held against the job.")
-    outages: int = Field(0, description="Of these, the ones that a silent component ended.")
-    lost: int = Field(0, description="Attempts that ended because their worker fell silent.")
+    handed_back: int = Field(0, description="Attempts that do not count towards the limit.")
+    outages: int = Field(
+        0, description="Attempts among these that ended because a component was unavailable."
+    )
+    lost: int = Field(0, description="Attempts that ended because their worker stopped responding.")
     stage: Stage | None = None
     progress: float = Field(0.0, ge=0, le=1)
     notices: tuple[str, ...] = ()
@@ -365,8 +375,8 @@ class Job(Value):
         """
         if self.status is not JobStatus.PROCESSING or attempt != self.attempt:
             raise StaleAttempt(
-                f"Attempt {attempt} no longer holds job {self.id}, "
-                f"which is {self.status} in attempt {self.attempt}."
+                f"Attempt {attempt} no longer owns job {self.id}, which is {self.status} in "
+                f"attempt {self.attempt}."
             )
 
     def _require(self, *accepted: JobStatus) -> None:
@@ -382,7 +392,7 @@ class Job(Value):
 
 def attempts_used_up(attempts: int, *reasons: str) -> Failure:
     """Return the failure of a job that no attempt could finish; each reason is a sentence."""
-    sentence = f"{attempts} workers began this job and none could finish it."
+    sentence = f"{attempts} attempts failed to finish this job."
     return Failure(code="attempts_used_up", message=" ".join([sentence, *reasons]))
 
 
@@ -390,5 +400,5 @@ def workers_lost(attempts: int) -> Failure:
     """Return the failure of a job whose every worker died or stopped responding."""
     return Failure(
         code=WORKER_LOST,
-        message=f"{attempts} workers began this job, and each died or fell silent over it.",
+        message=f"{attempts} workers started this job, and each died or stopped responding.",
     )

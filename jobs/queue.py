@@ -114,4 +114,6 @@ class JobQueue:
         try:
             self._celery.send_task(SYNTHESIZE, [job_id], queue=queue_name(priority))
         except (OperationalError, RedisError, OSError) as error:
-            raise QueueUnavailable(f"The broker did not take job {job_id}.") from error
+            raise QueueUnavailable(
+                f"The broker did not accept the message for job {job_id}."
+            ) from error

@@ -97,7 +97,7 @@ class Settings(BaseSettings):
             parse_url(url)  # type: ignore[no-untyped-call]
         except ValueError:
             # Neither the invalid value nor the reason is shown: both may contain the password.
-            reason = "AMIGO_VALKEY_URL cannot be read; a password goes in percent-encoded."
+            reason = "AMIGO_VALKEY_URL cannot be parsed; the password must be percent-encoded."
         else:
             return url
         raise ValueError(reason)
@@ -108,7 +108,7 @@ class Settings(BaseSettings):
         if self.environment == "production" and secret == DEVELOPMENT_SECRET:
             raise ValueError("AMIGO_S3_SECRET_KEY must be set in production.")
         if self.environment == "production" and self.local_urls:
-            raise ValueError("AMIGO_LOCAL_URLS is for development, not for production.")
+            raise ValueError("AMIGO_LOCAL_URLS must not be set in production.")
         return self
 
 

@@ -49,16 +49,16 @@ class UrlRules:
         """
         url = _parse(text)
         if url.scheme not in (("https", "http") if self.local else ("https",)):
-            raise _refused(url, "is not https; only that is accepted")
+            raise _refused(url, "does not use https, which is required")
         if url.userinfo:
-            raise _refused(url, "carries a user name; none is accepted")
+            raise _refused(url, "contains a user name, which is not accepted")
         if url.port not in (None, HTTPS_PORT) and not self.local:
-            raise _refused(url, f"names the port {url.port}; only {HTTPS_PORT} is accepted")
+            raise _refused(url, f"uses port {url.port}; only {HTTPS_PORT} is accepted")
         host = url.raw_host.decode("ascii")
         if not _HOST.fullmatch(host) or not _is_usual(host):
-            raise _refused(url, "has a host that is not spelled as usual")
+            raise _refused(url, "has a host in a non-standard notation")
         if _is_literal(host) and not self.allow(host):
-            raise _refused(url, "leads to an address that is not public")
+            raise _refused(url, "points to an address that is not public")
         return url.copy_with(fragment=None)
 
     def allow(self, address: str) -> bool:
@@ -95,9 +95,9 @@ def _parse(text: str) -> httpx.URL:
         host = url.host
     # An invalidly encoded host raises ValueError.
     except (httpx.InvalidURL, ValueError) as error:
-        raise UrlRefused(f"The URL {text[:60]!r} cannot be read: {error}.") from error
+        raise UrlRefused(f"The URL {text[:60]!r} cannot be parsed: {error}.") from error
     if not host:
-        raise UrlRefused(f"The URL {text[:60]!r} names no host.")
+        raise UrlRefused(f"The URL {text[:60]!r} has no host.")
     return url
 
 

@@ -1,1 +1,1 @@
-"""What a file is: sound, pictures, video and what they say of themselves, without torch."""
+"""Media files, without torch: sound, pictures, video, and their provenance."""

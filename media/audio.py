@@ -73,8 +73,8 @@ def read_waveform(source: bytes | Path, max_duration: float = 300.0) -> NDArray[
         raise
     except av.FFmpegError as error:
         raise AudioUnreadable(
-            f"The recording is damaged and could not be decoded ({error.strerror}); "
-            f"{ACCEPTED_AUDIO} is accepted."
+            f"The recording is damaged and could not be decoded ({error.strerror}); accepted: "
+            f"{ACCEPTED_AUDIO}."
         ) from error
     _check(waveform)
     loudest: np.float32 = np.abs(waveform).max()
@@ -108,19 +108,19 @@ def _sniff(source: bytes | Path) -> str:
     for offset, magic, demuxer in _SIGNATURES:
         if head[offset:].startswith(magic):
             return demuxer
-    given = "is empty" if not head else "is of another kind, whatever its name says"
-    raise AudioUnreadable(f"The recording {given}; {ACCEPTED_AUDIO} is accepted.")
+    given = "is empty" if not head else "has an unsupported format, whatever its name says"
+    raise AudioUnreadable(f"The recording {given}; accepted: {ACCEPTED_AUDIO}.")
 
 
 def _decode(container: InputContainer) -> Iterator[av.AudioFrame]:
     """Yield the first audio stream's decoded frames, skipping damaged packets."""
     if not container.streams.audio:
-        raise NoAudioStream(f"The file holds no sound; {ACCEPTED_AUDIO} with speech is accepted.")
+        raise NoAudioStream(f"The file contains no audio; accepted: {ACCEPTED_AUDIO} with speech.")
     stream = container.streams.audio[0]
     if stream.codec_context is None or stream.codec_context.name not in _DECODERS:
         raise AudioUnreadable(
-            "The recording's sound is stored in a codec that is not decoded; AAC, ALAC, FLAC, MP3, "
-            "Opus, Vorbis and PCM are accepted."
+            "The recording uses an unsupported codec; accepted: AAC, ALAC, FLAC, MP3, Opus, "
+            "Vorbis and PCM."
         )
     # The sandbox for untrusted files does not allow threads.
     stream.codec_context.thread_count = 1
@@ -135,8 +135,8 @@ def _decode(container: InputContainer) -> Iterator[av.AudioFrame]:
         yield from frames
     if damaged > whole:
         raise AudioUnreadable(
-            f"{damaged} of the recording's {damaged + whole} packets are damaged; "
-            f"a whole {ACCEPTED_AUDIO.removeprefix('a ')} is accepted."
+            f"{damaged} of the recording's {damaged + whole} packets are damaged; accepted: "
+            f"an intact {ACCEPTED_AUDIO.removeprefix('a ')}."
         )
 
 
@@ -148,8 +148,8 @@ def _join(frames: Iterable[av.AudioFrame], max_duration: float) -> NDArray[np.fl
         room -= len(piece)
         if room < 0:
             raise AudioTooLong(
-                f"The recording lasts more than {max_duration:g} s; "
-                f"{MIN_DURATION:g} to {max_duration:g} s are accepted."
+                f"The recording is longer than {max_duration:g} s; {MIN_DURATION:g} to "
+                f"{max_duration:g} s are accepted."
             )
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
@@ -159,8 +159,8 @@ def _resample(frames: Iterable[av.AudioFrame]) -> Iterator[NDArray[np.float32]]:
     for setup, run in groupby(frames, lambda f: (f.sample_rate, f.layout.name, f.format.name)):
         if setup[0] not in _SOURCE_RATES:
             raise AudioUnreadable(
-                f"The recording claims {setup[0]} samples a second; "
-                f"{_SOURCE_RATES[0]} to {_SOURCE_RATES[-1]} are accepted."
+                f"The recording has {setup[0]} samples per second; {_SOURCE_RATES[0]} to "
+                f"{_SOURCE_RATES[-1]} are accepted."
             )
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         for frame in chain(run, (None,)):
@@ -174,13 +174,13 @@ def _check(waveform: NDArray[np.float32]) -> None:
     duration = len(waveform) / SAMPLE_RATE
     if duration < MIN_DURATION:
         raise AudioTooShort(
-            f"The recording lasts {duration:.2f} s; at least {MIN_DURATION:g} s are needed."
+            f"The recording is {duration:.2f} s long; at least {MIN_DURATION:g} s are required."
         )
     if not np.isfinite(waveform).all():
-        raise AudioUnreadable("The recording holds samples that are not finite numbers.")
+        raise AudioUnreadable("The recording contains samples that are not finite numbers.")
     peak = np.abs(waveform - waveform.mean()).max()
     if peak < SILENCE_PEAK:
         raise AudioSilent(
-            f"The recording is silent (its loudest sample reaches {peak:.4f} of full scale); "
-            f"speech above {SILENCE_PEAK:g} is accepted."
+            f"The recording is silent (its peak is {peak:.4f} of full scale); a peak above "
+            f"{SILENCE_PEAK:g} is required."
         )

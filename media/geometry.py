@@ -1,4 +1,4 @@
-"""Square windows of a picture, at any size and place, also where they leave the picture."""
+"""Square windows of a picture, of any size and position, even beyond its edges."""
 
 from collections.abc import Iterator
 from math import ceil, floor
@@ -12,7 +12,7 @@ from PIL import Image
 class Square(NamedTuple):
     """A square in pixels of a picture; it may lie partly outside.
 
-    `left` and `top` are those of the upright square; `angle` then turns it about its own centre,
+    `left` and `top` are those of the upright square; `angle` then rotates it about its centre, in
     degrees clockwise as seen.
     """
 
@@ -28,16 +28,16 @@ class Square(NamedTuple):
 
     @property
     def centre(self) -> tuple[float, float]:
-        """The middle, (x, y)."""
+        """The centre, (x, y)."""
         return self.left + self.side / 2, self.top + self.side / 2
 
     def holds(self, x: float, y: float) -> bool:
-        """Say whether the point (x, y) lies in the square."""
+        """Return whether the point (x, y) lies in the square."""
         across, down = self.to_window(np.array([x, y], np.float32), 1)
         return bool(0 <= across <= 1 and 0 <= down <= 1)
 
     def to_window(self, points: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-        """Map picture pixels `[..., 2]` to pixels of the window that `crop_square` cuts."""
+        """Map picture pixels `[..., 2]` to pixels of the window cut by `crop_square`."""
         upright = self._about_centre(points, -self.angle)
         return ((upright - self[:2]) * (size / self.side)).astype(np.float32)
 
@@ -47,7 +47,7 @@ class Square(NamedTuple):
         return self._about_centre(upright, self.angle)
 
     def within(self, width: float, height: float) -> "Square":
-        """Return the upright square, moved and if need be shrunk to lie inside a picture."""
+        """Return the upright square, moved and if necessary shrunk to lie inside a picture."""
         side = min(self.side, width, height)
         x, y = self.centre
         left = min(max(x - side / 2, 0), width - side)
@@ -55,7 +55,7 @@ class Square(NamedTuple):
         return Square(left, top, side)
 
     def _about_centre(self, points: NDArray[np.float32], angle: float) -> NDArray[np.float32]:
-        """Return picture pixels `[..., 2]` turned clockwise by an angle in degrees."""
+        """Rotate picture pixels `[..., 2]` clockwise by an angle in degrees."""
         if not angle:
             return points
         turned = (points - self.centre) @ rotation(angle).T + self.centre
@@ -63,7 +63,7 @@ class Square(NamedTuple):
 
 
 def rotation(angle: float) -> NDArray[np.float64]:
-    """Return the matrix `[2, 2]` that turns a column vector (x, y) clockwise, degrees, as seen."""
+    """Return the matrix `[2, 2]` that rotates a column vector (x, y) clockwise, in degrees."""
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     return np.array([[cosine, -sine], [sine, cosine]])
 
@@ -71,7 +71,8 @@ def rotation(angle: float) -> NDArray[np.float64]:
 def crop_square(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[np.uint8]:
     """Cut a square of `[H, W, 3]` and scale it to `[size, size, 3]`.
 
-    Where the square leaves the picture, the picture's edge is repeated. The square must overlap it.
+    Beyond the edge of the picture, its edge pixels are repeated. The square must overlap the
+    picture.
     """
     if square.angle:
         return _crop_turned(image, square, size)
@@ -79,7 +80,7 @@ def crop_square(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[
     left, right = _covered(square.left, square.side, width, size)
     top, bottom = _covered(square.top, square.side, height, size)
     pixel = square.side / size
-    # Only the pixels under the window and under the filter's reach around it are handed to Pillow.
+    # Pillow only gets the pixels under the window and within the filter's reach.
     reach = ceil(4 * pixel)
     x, y = (max(0, floor(start) - reach) for start in square[:2])
     region = image[
@@ -99,12 +100,12 @@ def crop_square(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[
 
 
 def _crop_turned(image: NDArray[np.uint8], square: Square, size: int) -> NDArray[np.uint8]:
-    """Cut the upright square around a turned one at its scale, then turn that."""
+    """Cut the upright square around a rotated one at its scale, then rotate the result."""
     turn = rotation(square.angle)
     wide = ceil(size * np.abs(turn).sum(axis=1).max()) + 4
     around = Square.around(*square.centre, wide * square.side / size)
     upright = Image.fromarray(crop_square(image, around, wide))
-    # Pillow maps the window's pixels to those of the wide one, both about their middles.
+    # Pillow maps the window's pixels to those of the larger one, both relative to their centres.
     shift = wide / 2 - turn @ (size / 2, size / 2)
     places = (*turn[0], shift[0], *turn[1], shift[1])
     how = Image.Transform.AFFINE
@@ -116,11 +117,11 @@ def cut_tiles(
 ) -> Iterator[tuple[NDArray[np.uint8], Square]]:
     """Cover `[H, W, 3]` with squares that overlap by a quarter or more.
 
-    The picture is scaled once and the tiles are slices of it. `side` is theirs in pixels of the
-    picture, at most its longer side.
+    The picture is scaled once, and the tiles are slices of it. `side` is the tiles' side in pixels
+    of the picture, at most its longer side.
 
     Yields:
-        Each tile, `[size, size, 3]`, and its place in the picture.
+        Each tile, `[size, size, 3]`, and its position in the picture.
     """
     pixel = side / size
     height, width = (round(length / pixel) for length in image.shape[:2])
@@ -139,7 +140,7 @@ def _tile_starts(length: int, size: int) -> list[int]:
 
 
 def _covered(start: float, side: float, length: int, size: int) -> tuple[int, int]:
-    """Return the range of window pixels, along one axis, that lie wholly inside the picture."""
+    """Return the range of window pixels, along one axis, that lie completely inside the picture."""
     first = ceil(max(0.0, -start) * size / side)
     last = size - ceil(max(0.0, start + side - length) * size / side)
     return first, last

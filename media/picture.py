@@ -1,4 +1,4 @@
-"""A picture from outside: decoded to upright RGB, its size and its form checked."""
+"""Reads untrusted pictures: decodes them to upright RGB and checks their size and format."""
 
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +20,7 @@ MIN_SIDE = 64
 
 _FORMATS = ("JPEG", "PNG", "WEBP")
 _ORIENTATION_TAG = 0x0112
-# EXIF 2.32, table 6: what undoes each orientation.
+# EXIF 2.32, table 6: the transformation that undoes each orientation.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -47,13 +47,13 @@ def read_portrait(source: bytes | Path) -> NDArray[np.uint8]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PortraitTooManyPixels(
-            f"The picture has far more pixels than are decoded; up to {MAX_PIXELS:,} are accepted."
+            f"The picture has far too many pixels; up to {MAX_PIXELS:,} are accepted."
         ) from error
-    # Pillow's decoders let errors of a dozen kinds escape from damaged files.
+    # Pillow's decoders raise a dozen kinds of errors for damaged files.
     except Exception as error:
         raise PortraitUnreadable(
-            "The picture is broken, cut short or of another kind, whatever its name says; "
-            "a whole JPEG, PNG or WEBP picture is accepted."
+            "The picture is damaged, truncated or in an unsupported format, whatever its "
+            "name says; a complete JPEG, PNG or WEBP picture is required."
         ) from error
 
 
@@ -66,12 +66,13 @@ def _open(content: bytes) -> Image.Image:
 def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise PortraitTooManyPixels(
-            f"The picture has {width} x {height} pixels; up to {MAX_PIXELS:,} in all are accepted."
+            f"The picture has {width} x {height} pixels; up to {MAX_PIXELS:,} in total are "
+            "accepted."
         )
     if min(width, height) < MIN_SIDE:
         raise PortraitTooSmall(
-            f"The picture has {width} x {height} pixels; "
-            f"at least {MIN_SIDE} x {MIN_SIDE} are needed."
+            f"The picture has {width} x {height} pixels; at least {MIN_SIDE} x {MIN_SIDE} are "
+            "required."
         )
 
 
@@ -80,7 +81,7 @@ def _turn_upright(picture: Image.Image) -> Image.Image:
     try:
         orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
     except SyntaxError:
-        # The EXIF block is garbage, which says nothing about the pixels.
+        # Invalid EXIF data does not affect the pixels.
         orientation = 1
     transpose = _UPRIGHT.get(orientation)
     return picture if transpose is None else picture.transpose(transpose)
@@ -89,10 +90,10 @@ def _turn_upright(picture: Image.Image) -> Image.Image:
 def _flatten(picture: Image.Image) -> Image.Image:
     """Convert any mode to RGB, with white where the picture is transparent.
 
-    Each step lets go of the one before, which may take hundreds of megabytes.
+    Each step releases the previous picture, which may take hundreds of megabytes.
     """
     if picture.mode.startswith("I"):
-        # 16 bits a pixel, which Pillow would clip and not scale.
+        # 16 bits per pixel, which Pillow would clip instead of scaling.
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
     if not picture.has_transparency_data:
         return picture.convert("RGB")

@@ -27,9 +27,8 @@ _NAMESPACES = {
 class Provenance:
     """The statement of one file.
 
-    created_at: when it was made, with its zone; None: not told.
-    job_id: the job that it was made for; None: not told.
-    weights: the digest of the networks' weights; None: not told.
+    created_at: time of creation, with its zone; None to omit it. job_id: id of the job; None to
+    omit it. weights: digest of the networks' weights; None to omit it.
     """
 
     created_at: datetime | None = None

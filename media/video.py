@@ -52,7 +52,7 @@ def encode_video(
     pictures = (picture for batch in frames for picture in batch)
     first = next(pictures, None)
     if first is None:
-        raise ValueError("A video needs at least one frame; none came.")
+        raise ValueError("A video needs at least one frame.")
     options = {"movflags": "+faststart", "fflags": "+bitexact", "movie_timescale": "48000"}
     try:
         with av.open(path, "w", format="mp4", options=options) as container:

@@ -45,15 +45,13 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"{path} is missing; the repository ships it in models/weights.")
     expected = _expected_digest(path)
     if expected is None or sha256_of(path) != expected:
-        raise CheckpointError(
-            f"{path} does not have the sha256 that {MANIFEST} names ({expected})."
-        )
+        raise CheckpointError(f"{path} does not have the sha256 given in {MANIFEST} ({expected}).")
     try:
         with safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             config = json.loads(file.metadata()["config"])
     except (SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} is no safetensors file with sizes ({error}).") from error
+        raise CheckpointError(f"{path} is not a safetensors file with sizes ({error}).") from error
     return {n: t.float() if t.dtype == torch.float16 else t for n, t in state.items()}, config
 
 

@@ -23,7 +23,7 @@ def main() -> None:
     with suppress(KeyboardInterrupt):
         server.run()
     if not server.started:
-        sys.exit("The service could not be started.")
+        sys.exit("The service could not start.")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ _CHALLENGE = 'Bearer realm="amigo"'
 _bearer = HTTPBearer(
     auto_error=False,
     bearerFormat="amigo_…_…",
-    description="An API key; a system that runs for one person on their own machine asks for none.",
+    description="An API key. A standalone system on its owner's machine requires none.",
 )
 
 
@@ -50,7 +50,7 @@ async def require_caller(
     if credentials is None:
         raise _refusal(
             ProblemType.KEY_MISSING,
-            "The request has no key; the header `Authorization: Bearer amigo_…` is needed.",
+            "The request has no API key; the header `Authorization: Bearer amigo_…` is required.",
         )
     return await run_in_threadpool(_admit, request, components, credentials.credentials)
 
@@ -76,7 +76,7 @@ def require_scope(scope: Scope) -> Any:
             given = ", ".join(sorted(caller.scopes)) or "none"
             raise _refusal(
                 ProblemType.SCOPE_MISSING,
-                f"The key has the scopes {given}; {scope} is needed here.",
+                f"The API key has the scopes {given}; {scope} is required.",
                 f'error="insufficient_scope", scope="{scope}"',
             )
 
@@ -108,8 +108,8 @@ def _count_request(request: Request, key: ApiKey, limits: RequestLimits) -> None
     if not may_pass:
         raise Problem(
             ProblemType.RATE_LIMITED,
-            f"The key sent more than {ceiling} requests in a minute; "
-            f"the next is accepted in {standing.wait} s.",
+            f"The API key sent more than {ceiling} requests in a minute; the next one is "
+            f"accepted in {standing.wait} s.",
             headers={"Retry-After": str(standing.wait)},
         )
 
@@ -123,11 +123,11 @@ _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 
 
 async def _known_characters(
-    job_id: Annotated[str, Path(description="As `id` in the job's document.")],
+    job_id: Annotated[str, Path(description="The `id` from the job's document.")],
 ) -> str:
     # An id becomes part of keys in the store, where a colon would lead elsewhere.
     if not _ID_CHARACTERS.issuperset(job_id):
-        raise JobNotFound(f"{job_id!r} cannot be an id.")
+        raise JobNotFound(f"{job_id!r} is not a valid job id.")
     return job_id
 
 
@@ -142,7 +142,7 @@ def own_job(job_id: JobId, caller: CallerDep, components: AppComponents) -> Job:
     """
     job = components.store.get(job_id)
     if job.tenant != caller.tenant:
-        raise JobNotFound(f"Job {job_id} is not {caller.tenant}'s.")
+        raise JobNotFound(f"Job {job_id} does not belong to {caller.tenant}.")
     return job
 
 

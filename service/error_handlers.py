@@ -48,7 +48,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 @singledispatch
 def as_problem(error: Exception, _: Request) -> Problem:
     """Return the problem that reports an error."""
-    raise TypeError(f"{type(error).__name__} has no problem.") from error
+    raise TypeError(f"No problem type is registered for {type(error).__name__}.") from error
 
 
 @as_problem.register
@@ -64,23 +64,28 @@ def _(error: MediaError, _: Request) -> Problem:
 @as_problem.register
 def _(_error: JobNotFound, _: Request) -> Problem:
     return Problem(
-        ProblemType.JOB_NOT_FOUND, "No job has this id; it may have been deleted after its time."
+        ProblemType.JOB_NOT_FOUND,
+        "There is no job with this id; it may have expired and been deleted.",
     )
 
 
 @as_problem.register
 def _(_error: ObjectNotFound, _: Request) -> Problem:
-    return Problem(ProblemType.RESULT_NOT_FOUND, "The job succeeded, but this file is gone.")
+    return Problem(
+        ProblemType.RESULT_NOT_FOUND, "The job succeeded, but this file is no longer available."
+    )
 
 
 @as_problem.register
 def _(error: AssetNotFound, _: Request) -> Problem:
-    return Problem(ProblemType.ASSET_NOT_FOUND, f"{error} An asset is kept for a day.")
+    return Problem(ProblemType.ASSET_NOT_FOUND, f"{error} Assets are kept for a day.")
 
 
 @as_problem.register
 def _(error: AssetNotUploaded, _: Request) -> Problem:
-    return Problem(ProblemType.ASSET_NOT_UPLOADED, f"{error} Upload it, then send this again.")
+    return Problem(
+        ProblemType.ASSET_NOT_UPLOADED, f"{error} Upload the file, then repeat the request."
+    )
 
 
 @as_problem.register
@@ -143,24 +148,25 @@ def _(error: HTTPException, request: Request) -> Problem:
     given = f"{request.method} {request.url.path[:100]}"
     if error.status_code == 404:
         return Problem(
-            ProblemType.ROUTE_NOT_FOUND, f"There is no {given}; /docs lists what there is."
+            ProblemType.ROUTE_NOT_FOUND,
+            f"There is no route {given}; see /docs for the available routes.",
         )
     if error.status_code == 405:
         # A path without a route belongs to a mounted folder.
         accepted = ", ".join(sorted(_accepted_methods(request)) or ("GET", "HEAD"))
         return Problem(
             ProblemType.METHOD_NOT_ALLOWED,
-            f"There is no {given}; {accepted} is accepted there.",
+            f"{given} is not allowed; use {accepted}.",
             headers={"Allow": accepted},
         )
     return Problem(ProblemType.MALFORMED_REQUEST, str(error.detail), headers=error.headers)
 
 
 def _unavailable(problem_type: ProblemType, error: Exception, request: Request) -> Problem:
-    logger.warning("A component is down", extra={"fields": {"reason": str(error)}})
+    logger.warning("A component is unavailable", extra={"fields": {"reason": str(error)}})
     return Problem(
         problem_type,
-        f"{problem_type.title}; the request may be sent again.",
+        f"{problem_type.title}. Retry the request later.",
         headers={"Retry-After": str(request.app.state.components.settings.retry_seconds)},
     )
 

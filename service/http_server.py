@@ -109,7 +109,7 @@ class Connection(HttpToolsProtocol):
         """Report why the data is not a valid request, and close the connection."""
         self._refuse(
             self._problem
-            or Problem(ProblemType.MALFORMED_REQUEST, "What came is no request of HTTP/1.1.")
+            or Problem(ProblemType.MALFORMED_REQUEST, "The request is not valid HTTP/1.1.")
         )
 
     def _expect_headers(self) -> None:
@@ -135,8 +135,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(
                 Problem(
                     ProblemType.UPLOAD_TIMEOUT,
-                    f"The headers were not complete after {self.bounds.header_seconds:g} s; "
-                    "they must arrive within them.",
+                    f"The headers were incomplete after {self.bounds.header_seconds:g} s, "
+                    "which is the time limit.",
                 )
             )
         else:
@@ -167,7 +167,7 @@ def bounded(settings: ServiceSettings) -> type[Connection]:
 def _headers_too_large() -> Problem:
     return Problem(
         ProblemType.HEADERS_TOO_LARGE,
-        f"The headers have more than {MAX_HEADER_BYTES} bytes; at most that many are accepted.",
+        f"The headers have more than {MAX_HEADER_BYTES} bytes, which is the limit.",
     )
 
 

@@ -20,19 +20,19 @@ class ServiceMetrics:
         self.registry = CollectorRegistry()
         self._requests = Counter(
             "amigo_http_requests_total",
-            "HTTP requests answered.",
+            "HTTP requests served.",
             ("method", "route", "status"),
             registry=self.registry,
         )
         self._latency = Histogram(
             "amigo_http_request_duration_seconds",
-            "Time from a request's first byte to its answer's last.",
+            "Time from the first byte of a request to the last byte of its response.",
             ("method", "route"),
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
         followers = Gauge(
-            "amigo_followers", "Callers that wait for a job to change.", registry=self.registry
+            "amigo_followers", "Callers waiting for a job to change.", registry=self.registry
         )
         followers.set_function(lambda: watcher.num_followers)
         self.registry.register(_JobCounts(store))
@@ -52,10 +52,12 @@ class _JobCounts(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the jobs by status, or only that the store is unavailable."""
-        store_up = GaugeMetricFamily("amigo_store_up", "1 if the job store answered the scrape.")
+        store_up = GaugeMetricFamily(
+            "amigo_store_up", "1 if the job store responded to the scrape, else 0."
+        )
         jobs = GaugeMetricFamily(
             "amigo_jobs",
-            "Jobs by status; workers are scaled on queued plus processing.",
+            "Jobs by status. Scale workers on queued plus processing.",
             labels=("status",),
         )
         try:

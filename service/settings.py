@@ -64,14 +64,13 @@ class ServiceSettings(Settings):
     def _refuse_what_lets_strangers_in(self) -> Self:
         if self.authentication == "open" and not is_loopback(self.listen_host):
             raise ValueError(
-                f"AMIGO_LISTEN_HOST={self.listen_host} lets other machines in, and without keys "
-                "everybody on them sees every job: set AMIGO_AUTHENTICATION=keys, or listen on "
-                "127.0.0.1."
+                f"AMIGO_LISTEN_HOST={self.listen_host} exposes every job to other machines "
+                "without API keys: set AMIGO_AUTHENTICATION=keys, or listen on 127.0.0.1."
             )
         if self.authentication == "open" and "*" in self.cors_origins:
             raise ValueError(
-                "AMIGO_CORS_ORIGINS=* without keys lets the page of any site see every job: name "
-                "the origins, or set AMIGO_AUTHENTICATION=keys."
+                "AMIGO_CORS_ORIGINS=* exposes every job to the pages of any site without API "
+                "keys: list the origins, or set AMIGO_AUTHENTICATION=keys."
             )
         secret = self.key_secret.get_secret_value()
         if (self.authentication, self.environment, secret) == (

@@ -1,1 +1,1 @@
-"""The processes beside the service: synthesis, the reconciler, webhooks."""
+"""The background processes: synthesis, the reconciler, webhooks."""

@@ -148,7 +148,7 @@ class Outbound:
                 if not answer.has_redirect_location:
                     return await _read(answer, max_bytes)
                 url = self.rules.check(joined(url, answer.headers["Location"]))
-        raise UrlUnreachable(f"It leads on more than {MAX_REDIRECTS} times.", may_pass=False)
+        raise UrlUnreachable(f"The URL redirects more than {MAX_REDIRECTS} times.", may_pass=False)
 
     @asynccontextmanager
     async def _answer(self, message: "_Message") -> AsyncIterator[httpx.Response]:
@@ -167,7 +167,7 @@ class Outbound:
         found = await self.resolve(url.raw_host.decode("ascii"), port)
         if not all(map(self.rules.allow, found)):
             # Naming the address would reveal to the caller how names resolve in our network.
-            raise UrlRefused("Its host has an address that is not public.")
+            raise UrlRefused("The URL's host has an address that is not public.")
         return found[:MAX_ADDRESSES]
 
 
@@ -199,7 +199,7 @@ async def _send_to_any(
     client: httpx.AsyncClient, message: _Message, addresses: list[str]
 ) -> httpx.Response:
     """Return the response of the first address that accepts a connection."""
-    failure: httpx.TransportError = httpx.ConnectError("its host has no address")
+    failure: httpx.TransportError = httpx.ConnectError("the host has no address")
     for address in addresses:
         try:
             return await client.send(message.to(address), stream=True)
@@ -217,7 +217,9 @@ def joined(url: httpx.URL, location: str) -> str:
     try:
         return str(url.join(location))
     except (httpx.InvalidURL, ValueError) as error:
-        raise UrlRefused(f"It leads on to {location[:60]!r}, which cannot be read.") from error
+        raise UrlRefused(
+            f"The URL redirects to {location[:60]!r}, which cannot be parsed."
+        ) from error
 
 
 async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
@@ -225,7 +227,7 @@ async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
     if answer.status_code != httpx.codes.OK:
         status = answer.status_code
         raise UrlUnreachable(
-            f"It answers with status {status}; only 200 is accepted.",
+            f"The URL responded with status {status}; 200 is required.",
             may_pass=status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status),
         )
     declared = answer.headers.get("Content-Length", "")
@@ -237,7 +239,7 @@ async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
                 break
         else:
             return bytes(body)
-    raise UrlTooLarge(f"There are more than {max_bytes} bytes; at most that many are accepted.")
+    raise UrlTooLarge(f"The file has more than {max_bytes} bytes, which is the limit.")
 
 
 @contextmanager
@@ -247,7 +249,9 @@ def _translated_errors(seconds: float) -> Iterator[None]:
     except (UrlRefused, httpx.InvalidURL) as error:
         raise UrlNotFollowed(str(error)) from error
     except TimeoutError as error:
-        raise UrlTimeout(f"It took longer than {seconds:g} s; that is all it may take.") from error
+        raise UrlTimeout(
+            f"The request took longer than {seconds:g} s, which is the time limit."
+        ) from error
     except (OSError, UnicodeError, httpx.HTTPError) as error:
         reason = str(error) or type(error).__name__
-        raise UrlUnreachable(f"It cannot be reached ({reason}).") from error
+        raise UrlUnreachable(f"The URL cannot be reached ({reason}).") from error

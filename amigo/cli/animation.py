@@ -68,8 +68,8 @@ def _composition(given: GivenLandmarks, wanted: Composition | None) -> Compositi
     """
     if given.compose and wanted and given.compose != wanted:
         raise LandmarksUnusable(
-            f"The landmarks are those of a video with compose {given.compose}, not {wanted}; "
-            "their places belong to that."
+            f"The landmarks are from a video with compose {given.compose}, not {wanted}; "
+            "their coordinates belong to it."
         )
     return given.compose or wanted or "crop"
 

@@ -107,15 +107,15 @@ def paired(
             ambiguous.
     """
     if len(inputs) % 2:
-        raise typer.BadParameter(f"{inputs[-1]} has no audio beside it.")
+        raise typer.BadParameter(f"{inputs[-1]} has no matching audio.")
     for given in inputs:
         if not is_address(given) and not Path(given).is_file():
-            raise typer.BadParameter(f"There is no file {given}.")
+            raise typer.BadParameter(f"The file {given} does not exist.")
     sources = list(zip(inputs[::2], inputs[1::2], strict=True))
     if sum((output is not None, output_dir is not None, not wait)) != 1:
-        raise typer.BadParameter("Say one of --output, --output-dir and --no-wait.")
+        raise typer.BadParameter("Use only one of --output, --output-dir and --no-wait.")
     if output and len(sources) > 1:
-        raise typer.BadParameter("Several videos need --output-dir.")
+        raise typer.BadParameter("Use --output-dir for several videos.")
     pairs = [Pair(portrait, audio, output) for portrait, audio in sources]
     return [_placed(pair, output_dir, pairs[:place]) for place, pair in enumerate(pairs)]
 

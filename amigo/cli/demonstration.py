@@ -41,7 +41,7 @@ def demonstrate(
     say("Starting the system")
     with Standalone(directory, say=say) as system, AmigoClient(system.url) as client:
         started = time.monotonic()
-        say(f"Posting {PORTRAIT.name} and {SPEECH.name} to {system.url}")
+        say(f"Submitting {PORTRAIT.name} and {SPEECH.name} to {system.url}")
         job = client.submit(PORTRAIT, SPEECH, consent=True)
         with progress_bar(console) as bar:
             job = client.wait(job.id, lambda job: bar.show(describe(job), job.progress))

@@ -134,14 +134,14 @@ def _server(name: str, find: Callable[[], Path], flag: str, provide: str) -> Fin
 def _libseccomp() -> Finding:
     found = find_library("seccomp")
     if found is None:
-        state = "not installed: files are decoded without a filter of system calls"
+        state = "not installed: files are decoded without a system call filter"
         return Finding("libseccomp", state, "apt-get install libseccomp2", required=False)
     return Finding("libseccomp", found, required=False)
 
 
 def _gpu() -> Finding:
     if find_spec("torch") is None:
-        return Finding("GPU", "not looked for without torch", required=False)
+        return Finding("GPU", "not checked without torch", required=False)
     import torch
 
     if torch.cuda.is_available():
@@ -153,5 +153,7 @@ def _chromium() -> Finding:
     found = shutil.which("chromium")
     if found is None:
         provide = "apt-get install chromium"
-        return Finding("Chromium", "not installed: tests of the page skip", provide, required=False)
+        return Finding(
+            "Chromium", "not installed: tests of the web page are skipped", provide, required=False
+        )
     return Finding("Chromium", found, required=False)

@@ -47,7 +47,7 @@ from amigo.types import JobOptions
 app = typer.Typer()
 
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", dir_okay=False, help="Save the video here.")
+    Path | None, typer.Option("--output", "-o", dir_okay=False, help="Path to save the video.")
 ]
 
 
@@ -57,16 +57,20 @@ def submit(
         list[str],
         typer.Argument(
             metavar="PORTRAIT AUDIO...",
-            help="Files or https addresses, a portrait before each audio.",
+            help="Files or https URLs, each portrait followed by its audio.",
         ),
     ],
     output: Output = None,
     output_dir: Annotated[
         Path | None,
-        typer.Option("--output-dir", "-d", file_okay=False, help="Save each pair's video here."),
+        typer.Option("--output-dir", "-d", file_okay=False, help="Directory to save the videos."),
     ] = None,
-    wait: Annotated[bool, typer.Option(help="Follow the jobs, or only queue them.")] = True,
-    parallel: Annotated[int, typer.Option(min=1, help="Pairs under way at the same time.")] = 4,
+    wait: Annotated[
+        bool, typer.Option(help="Wait for the jobs to end, or only submit them.")
+    ] = True,
+    parallel: Annotated[
+        int, typer.Option(min=1, help="Number of jobs in progress at the same time.")
+    ] = 4,
     consent: Annotated[
         bool,
         typer.Option("--consent", help="I have the right to animate this face and this voice."),
@@ -82,7 +86,7 @@ def submit(
     mark: Mark = False,
     priority: PriorityChoice = "normal",
     webhook_url: Annotated[
-        str | None, typer.Option(help="Told when a job ends (Standard Webhooks).")
+        str | None, typer.Option(help="URL to notify when a job ends (Standard Webhooks).")
     ] = None,
     metadata: Metadata = None,
     as_json: Json = False,
@@ -125,7 +129,7 @@ def status(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
 def wait(
     job_id: JobId,
     output: Output = None,
-    timeout: Annotated[float, typer.Option(min=0, help="Seconds until giving up.")] = float("inf"),
+    timeout: Annotated[float, typer.Option(min=0, help="Timeout in seconds.")] = float("inf"),
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -145,12 +149,16 @@ def wait(
 @app.command("list")
 def list_jobs(
     statuses: Annotated[
-        list[str] | None, typer.Option("--status", help="Only jobs in this state; repeatable.")
+        list[str] | None, typer.Option("--status", help="Only jobs with this status; repeatable.")
     ] = None,
-    after: Annotated[datetime | None, typer.Option(help="Only jobs made since then.")] = None,
-    before: Annotated[datetime | None, typer.Option(help="Only jobs made before.")] = None,
+    after: Annotated[
+        datetime | None, typer.Option(help="Only jobs created after this time.")
+    ] = None,
+    before: Annotated[
+        datetime | None, typer.Option(help="Only jobs created before this time.")
+    ] = None,
     metadata: Metadata = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show no more than these.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of jobs to list.")] = 20,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -196,15 +204,15 @@ def delete(job_ids: JobIds, url: Url = None) -> None:
 def download(
     job_id: JobId,
     output: Output = None,
-    poster: Annotated[Path | None, typer.Option(help="Save the still picture (JPEG) here.")] = None,
+    poster: Annotated[Path | None, typer.Option(help="Path to save the poster (JPEG).")] = None,
     landmarks: Annotated[
-        Path | None, typer.Option(help="Save the landmarks here, as .npz or .json.")
+        Path | None, typer.Option(help="Path to save the landmarks, as .npz or .json.")
     ] = None,
     url: Url = None,
 ) -> None:
     """Download a job's results."""
     if not (output or poster or landmarks):
-        raise typer.BadParameter("Say what to save: --output, --poster or --landmarks.")
+        raise typer.BadParameter("Nothing to save: use --output, --poster or --landmarks.")
     with complaining(AmigoError), AmigoClient(service_url(url)) as client:
         if output:
             say(str(client.download_video(job_id, output)))

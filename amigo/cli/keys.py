@@ -19,26 +19,35 @@ if TYPE_CHECKING:
     from jobs.valkey.api_keys import ApiKey
 
 app = typer.Typer(
-    help="The API keys of the system that AMIGO_VALKEY_URL names, else of the one running here.",
+    help=(
+        "Manage the API keys of the system given by AMIGO_VALKEY_URL, or of the one running on "
+        "this machine."
+    ),
     no_args_is_help=True,
 )
 
 Directory = Annotated[
-    Path, typer.Option("--dir", file_okay=False, help="Where the system runs, if on this machine.")
+    Path,
+    typer.Option(
+        "--dir", file_okay=False, help="Directory of the system, if it runs on this machine."
+    ),
 ]
-Ceiling = Annotated[int, typer.Option(min=0, help="0: as many as come.")]
+Ceiling = Annotated[int, typer.Option(min=0, help="0 means unlimited.")]
 
 
 @app.command()
 def create(
-    tenant: Annotated[str, typer.Argument(help="Who the key speaks for; sees its own jobs alone.")],
-    name: Annotated[str, typer.Option(help="What people call the key.")] = "",
+    tenant: Annotated[
+        str,
+        typer.Argument(help="Owner of the jobs; an API key only has access to its tenant's jobs."),
+    ],
+    name: Annotated[str, typer.Option(help="Human-readable name of the API key.")] = "",
     only: Annotated[
         Literal["jobs:read", "jobs:write"] | None,
-        typer.Option(help="The one scope the key has; left out: both."),
+        typer.Option(help="The only scope of the API key; both by default."),
     ] = None,
     days: Annotated[
-        float | None, typer.Option(min=0, max=36_500, help="Until the key expires.")
+        float | None, typer.Option(min=0, max=36_500, help="Days until the API key expires.")
     ] = None,
     requests_a_minute: Ceiling = 600,
     concurrent_jobs: Ceiling = 100,
@@ -62,7 +71,7 @@ def create(
             lifetime=None if days is None else timedelta(days=days),
         )
         _archive(key, settings)
-    remark(f"Key {key.id} of tenant {key.tenant}. Keep its token now; it is not shown again:")
+    remark(f"API key {key.id} of tenant {key.tenant}. Store the token now; it is not shown again:")
     say(token)
 
 
@@ -82,7 +91,7 @@ def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
 
 @app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="The key's id, as the list shows it.")],
+    key_id: Annotated[str, typer.Argument(help="Id of the API key, as listed.")],
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Revoke an API key."""
@@ -92,7 +101,7 @@ def revoke(
         settings = _settings(directory)
         key = KeyStore.connect(settings).revoke(key_id)
         _archive(key, settings)
-    say(f"Key {key.id} of tenant {key.tenant} is revoked.")
+    say(f"API key {key.id} of tenant {key.tenant} revoked.")
 
 
 def _settings(directory: Path) -> "Settings":
@@ -110,7 +119,7 @@ def _archive(key: "ApiKey", settings: "Settings") -> None:
     try:
         KeyArchive(KeyStore.connect(settings), ObjectStorage.connect(settings)).save(key)
     except StorageUnavailable as error:
-        remark(f"The key's copy is not up to date; the reconciler will see to it. {error}")
+        remark(f"The backup of the API key is out of date; the reconciler will update it. {error}")
 
 
 def _local_settings(directory: Path) -> dict[str, str]:
@@ -143,7 +152,8 @@ def _row(key: "ApiKey") -> tuple[str, ...]:
     allowance = key.allowance
     limits = (
         f"{allowance.requests_a_minute or '∞'} requests/min, "
-        f"{allowance.concurrent_jobs or '∞'} jobs at a time, {allowance.jobs_a_day or '∞'}/day"
+        f"{allowance.concurrent_jobs or '∞'} concurrent jobs, {allowance.jobs_a_day or '∞'} "
+        "jobs/day"
     )
     made = f"{key.created_at:%Y-%m-%d %H:%M}"
     scopes = ", ".join(sorted(key.scopes))

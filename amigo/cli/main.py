@@ -32,7 +32,7 @@ from amigo.errors import AmigoError
 from amigo.types import Composition
 
 app = typer.Typer(
-    help="AMIGO: a portrait and a speech clip in, a talking-face video out.",
+    help="AMIGO turns a portrait and a speech clip into a talking-face video.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -43,17 +43,19 @@ app.add_typer(keys.app, name="keys")
 Input = typer.Argument(exists=True, dir_okay=False, readable=True)
 Portrait = Annotated[Path, Input]
 Audio = Annotated[Path, Input]
-Output = Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="The video.")]
-Device = Annotated[str, typer.Option(help="Where torch computes: cpu, cuda, cuda:1…")]
+Output = Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="Path of the video.")]
+Device = Annotated[str, typer.Option(help="Device for torch: cpu, cuda, cuda:1…")]
 Directory = Annotated[
-    Path, typer.Option("--dir", file_okay=False, help="Where the system keeps its data and logs.")
+    Path, typer.Option("--dir", file_okay=False, help="Directory for data and logs.")
 ]
 
 
 @app.command()
 def serve(
     directory: Directory = DEFAULT_DIRECTORY,
-    port: Annotated[int | None, typer.Option(help="Of the service; left out: a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the service; a free one by default.")
+    ] = None,
 ) -> None:
     """Run the whole system on this machine until interrupted."""
     from deploy.standalone.errors import DeployError
@@ -77,9 +79,11 @@ def generate(
     seed: Seed = 0,
     mark: Mark = False,
     device: Device = "cpu",
-    landmarks: Annotated[Path | None, typer.Option(help="Also save [T, 79, 2] as .npz.")] = None,
+    landmarks: Annotated[
+        Path | None, typer.Option(help="Also save the landmarks [T, 79, 2] as .npz.")
+    ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Also save timings and the emotion over time as .json.")
+        Path | None, typer.Option(help="Also save timings and the emotions over time as .json.")
     ] = None,
 ) -> None:
     """Generate a video in this process, without a service."""
@@ -105,7 +109,7 @@ def generate(
     if report:
         generation.save_report(report)
     heard = generation.synthesis.heard
-    say(f"{output}: {generation.duration:.1f} s, heard {heard.emotion}")
+    say(f"{output}: {generation.duration:.1f} s, detected emotion: {heard.emotion}")
     console.print(timings_table(generation.timings))
 
 
@@ -115,11 +119,12 @@ def animate(
     landmarks: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)],
     output: Output,
     audio: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Sound; none: silence.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Audio of the video; silent by default."),
     ] = None,
     compose: Annotated[
         Composition | None,
-        typer.Option(help="What the video shows; left out: what the landmarks' video did."),
+        typer.Option(help="What the video shows; by default the same as the landmarks' video."),
     ] = None,
     resolution: ResolutionChoice = 512,
     device: Device = "cpu",
@@ -155,7 +160,7 @@ def demo(
             {
                 "start the system": shown.seconds_to_start,
                 **shown.job.timings,
-                "post to video": shown.seconds_to_video,
+                "submit to video": shown.seconds_to_video,
             }
         )
     )

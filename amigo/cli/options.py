@@ -13,28 +13,31 @@ DEFAULT_DIRECTORY = Path("var")
 
 Url = Annotated[
     str | None,
-    typer.Option(envvar="AMIGO_URL", help="The service; left out: the one running here."),
+    typer.Option(
+        envvar="AMIGO_URL", help="URL of the service; by default the one running on this machine."
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print jobs as JSON, one a line.")]
-JobId = Annotated[str, typer.Argument(help="The job's id.")]
-JobIds = Annotated[list[str], typer.Argument(help="The jobs' ids.")]
+Json = Annotated[bool, typer.Option("--json", help="Print jobs as JSON, one per line.")]
+JobId = Annotated[str, typer.Argument(help="Id of the job.")]
+JobIds = Annotated[list[str], typer.Argument(help="Ids of the jobs.")]
 Metadata = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="Metadata of the job; repeatable.")
 ]
 
-Emotion = Annotated[EmotionChoice, typer.Option(help="The emotion shown; auto: the one heard.")]
+Emotion = Annotated[
+    EmotionChoice,
+    typer.Option(help="The displayed emotion; auto uses the one detected in the speech."),
+]
 Intensity = Annotated[float, typer.Option(min=0, max=2, help="Strength of the emotion.")]
-PoseChoice = Annotated[Pose, typer.Option(help="Gentle head motion, or none.")]
-Blink = Annotated[bool, typer.Option(help="Whether the eyes blink.")]
+PoseChoice = Annotated[Pose, typer.Option(help="Gentle head motion, or a still head.")]
+Blink = Annotated[bool, typer.Option(help="Whether to add eye blinks.")]
 Compose = Annotated[
-    Composition, typer.Option(help="The face alone, or the whole portrait around it.")
+    Composition, typer.Option(help="Crop to the face, or render the whole portrait.")
 ]
-ResolutionChoice = Annotated[
-    Resolution, typer.Option(help="Side of the face that is rendered, pixels.")
-]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of head motion and blinks.")]
-Mark = Annotated[bool, typer.Option("--mark", help="Show a small badge, AI, in a corner.")]
-PriorityChoice = Annotated[Priority, typer.Option(help="Jobs of higher priority go first.")]
+ResolutionChoice = Annotated[Resolution, typer.Option(help="Side of the rendered face, in pixels.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed for head motion and blinks.")]
+Mark = Annotated[bool, typer.Option("--mark", help="Show a small AI badge in a corner.")]
+PriorityChoice = Annotated[Priority, typer.Option(help="Jobs of a higher priority run first.")]
 
 
 def service_url(given: str | None, directory: Path = DEFAULT_DIRECTORY) -> str:

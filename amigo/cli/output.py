@@ -1,4 +1,4 @@
-"""Jobs as the `amigo` command shows them: lines, tables, progress bars."""
+"""Output of jobs in the `amigo` command: lines, tables, progress bars."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ def tell_json(job: JobView) -> None:
 
 def tell_video(path: object, job: JobView) -> None:
     """Print the path of the video and the detected emotion."""
-    heard = f", heard {job.emotion.emotion}" if job.emotion else ""
+    heard = f", detected emotion: {job.emotion.emotion}" if job.emotion else ""
     say(f"{path}: {job.duration or 0:.1f} s{heard}")
     for notice in job.notices:
         say(f"Notice: {notice}")
@@ -85,11 +85,11 @@ def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     yield "id", job.id
     yield "status", job.status
     if job.queue_position:
-        yield "in the queue", str(job.queue_position)
+        yield "queue position", str(job.queue_position)
     if job.stage:
         yield "stage", f"{job.stage}, {job.progress:.0%}"
     if job.eta:
-        yield "done at about", _moment(job.eta)
+        yield "expected at", _moment(job.eta)
     yield "made", _moment(job.created_at)
     if job.consent:
         yield "affirmed", f"{job.consent.statement} ({_moment(job.consent.affirmed_at)})"

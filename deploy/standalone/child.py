@@ -105,8 +105,8 @@ class Child:
         """Return how the program ended, as the rest of a sentence after its name."""
         code = self._process.poll() if self._process else None
         if code is not None and code < 0:
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"ended with exit code {code}"
+            return f"was terminated by {signal.Signals(-code).name}"
+        return f"exited with status {code}"
 
     def ask_to_stop(self) -> None:
         """Send the stop signal, without waiting."""

@@ -17,7 +17,7 @@ class ProgramMissing(DeployError):
     """A program is not installed."""
 
     def __init__(self, program: str, provide: str) -> None:
-        super().__init__(f"{program} is not installed. To provide it: {provide}")
+        super().__init__(f"{program} is not installed. To install it: {provide}")
 
 
 class StartFailed(DeployError):

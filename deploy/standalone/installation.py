@@ -131,8 +131,8 @@ class Installation:
         if service_port is not None:
             if not is_free(service_port):
                 raise DeployError(
-                    f"Port {service_port} is taken or reserved. "
-                    "Choose another, or none for a free one."
+                    f"Port {service_port} is in use or reserved. Choose another, or omit it "
+                    "to use a free one."
                 )
             ports = kept.ports.model_copy(update={"service": service_port})
             kept = kept.model_copy(update={"ports": ports})
@@ -149,10 +149,10 @@ class Installation:
         try:
             return Kept.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
-            raise DeployError(f"No system has run in {self.directory}.") from error
+            raise DeployError(f"No system has been started in {self.directory}.") from error
         except ValidationError as error:
             raise DeployError(
-                f"{path} is damaged. Delete it: new secrets are drawn and all data stays."
+                f"{path} is damaged. Delete it: new secrets are generated and all data is kept."
             ) from error
 
     def write_status(self, status: dict[str, object]) -> None:
@@ -175,10 +175,10 @@ class Installation:
         except FileNotFoundError:
             status = None
         if status is None or not _is_alive(status["pid"]):
-            return f"Another system is starting or stopping in {self.directory}. Try again soon."
+            return f"Another system is starting or stopping in {self.directory}. Try again shortly."
         return (
-            f"Another system runs in {self.directory} and answers at {status['url']}. "
-            f"Use that one, stop it with `kill {status['pid']}`, or choose another directory."
+            f"Another system is running in {self.directory} at {status['url']}. Use it, stop "
+            f"it with `kill {status['pid']}`, or choose another directory."
         )
 
 

@@ -87,7 +87,7 @@ def run(parent: int, command: list[str]) -> None:
     try:
         os.execvp(command[0], command)  # noqa: S606 - becoming the program is the purpose
     except OSError as error:
-        sys.exit(f"{command[0]} cannot be run: {error.strerror}")
+        sys.exit(f"{command[0]} cannot be executed: {error.strerror}")
 
 
 def guard(lines: Iterable[str]) -> None:

@@ -68,7 +68,7 @@ class Ward:
         delay = min(FIRST_DELAY * 2**self._deaths, LONGEST_DELAY)
         self._deaths += 1
         self._due = time.monotonic() + delay
-        self._say(f"  {news}\n  Starting {self.program.name} again in {delay:.1f} s.")
+        self._say(f"  {news}\n  Restarting {self.program.name} in {delay:.1f} s.")
         return True
 
     def _revive(self) -> bool:

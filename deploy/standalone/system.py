@@ -244,7 +244,7 @@ def serve(
     try:
         with Standalone(directory, port=port, say=say) as system:
             url = system.url
-            say(f"AMIGO answers at {url} (interface: {url}/docs). Ctrl-C stops it.")
+            say(f"AMIGO is running at {url} (API documentation: {url}/docs). Press Ctrl-C to stop.")
             system.wait()
     except KeyboardInterrupt:
         say("Stopped.")

@@ -1,1 +1,1 @@
-"""What lies in the object store: a job's files, uploads ahead of a job, copies of the API keys."""
+"""The object store: a job's files, assets, and backups of the API keys."""

@@ -48,6 +48,6 @@ class KeyArchive:
         try:
             key = ApiKey.model_validate_json(self._storage.get(name))
         except ValidationError:
-            logger.exception("The key's copy %s cannot be read.", name)
+            logger.exception("The backup %s of an API key cannot be read.", name)
             return False
         return self._keys.restore(key)

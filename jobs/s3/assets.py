@@ -49,7 +49,7 @@ class Assets:
                 asset = Asset.model_validate_json(record)
                 if asset.kind is kind and asset.expires_at > utc_now():
                     return asset
-        raise AssetNotFound(f"There is no {kind} with the asset id {asset_id[:60]!r}.")
+        raise AssetNotFound(f"There is no {kind} asset with the id {asset_id[:60]!r}.")
 
     def read(self, tenant: str, asset_id: str, kind: AssetKind) -> bytes:
         """Return the file of a tenant's asset.
@@ -65,7 +65,7 @@ class Assets:
             return self._storage.get(asset.key)
         except ObjectNotFound as error:
             raise AssetNotUploaded(
-                f"The asset {asset_id} was announced, but its file is not uploaded."
+                f"The file of the asset {asset_id} has not been uploaded."
             ) from error
 
     def sweep(self, now: datetime) -> int:

@@ -201,7 +201,7 @@ class ObjectStorage:
         """
         for each in (prefix, keep or prefix):
             if not each.endswith("/"):
-                raise ValueError(f"The prefix {each!r} would match other jobs' objects too.")
+                raise ValueError(f"The prefix {each!r} would also match objects of other jobs.")
         with _translated_errors(prefix):
             for page in self._pages(prefix):
                 keys = [item["Key"] for item in page.get("Contents", [])]
@@ -324,7 +324,7 @@ def _translated_errors(key: str) -> Iterator[None]:
         yield
     except ClientError as error:
         if error.response["Error"]["Code"] in _MISSING:
-            raise ObjectNotFound(f"No object lies under {key}.") from error
-        raise StorageUnavailable(f"The object store refused {key}: {error}") from error
+            raise ObjectNotFound(f"There is no object {key}.") from error
+        raise StorageUnavailable(f"The object store rejected {key}: {error}") from error
     except (BotoCoreError, Boto3Error) as error:
-        raise StorageUnavailable(f"The object store did not answer: {error}") from error
+        raise StorageUnavailable(f"The object store did not respond: {error}") from error

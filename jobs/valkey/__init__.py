@@ -1,1 +1,1 @@
-"""What lies in Valkey: the records, and everything that is counted or remembered there."""
+"""Valkey: the records, and everything counted or remembered there."""

@@ -47,8 +47,10 @@ class Allowance(Value):
     """Limits of an API key."""
 
     requests_a_minute: Ceiling = Field(None, description="Requests in any 60 seconds.")
-    concurrent_jobs: Ceiling = Field(None, description="Jobs queued or processing at a time.")
-    jobs_a_day: Ceiling = Field(None, description="Jobs made on a day, by UTC.")
+    concurrent_jobs: Ceiling = Field(
+        None, description="Jobs queued or processing at the same time."
+    )
+    jobs_a_day: Ceiling = Field(None, description="Jobs created per UTC day.")
 
 
 class ApiKey(Value):
@@ -56,7 +58,7 @@ class ApiKey(Value):
 
     id: str = Field(pattern=r"^[0-9a-f]{16}$")
     tenant: Tenant
-    name: str = Field("", max_length=100, description="What people call it.")
+    name: str = Field("", max_length=100, description="Human-readable name.")
     scopes: frozenset[Scope] = frozenset(Scope)
     allowance: Allowance = Allowance()
     digest: str = Field(repr=False, description="HMAC-SHA256 of the token, in hex.")
@@ -123,12 +125,12 @@ class KeyStore:
         """
         key_id = token_id(token)
         if key_id is None:
-            raise KeyInvalid("What was given has not the shape of a key, amigo_…_….")
+            raise KeyInvalid("The value is not in the form of an API key, amigo_…_….")
         key, now = self._look_up(key_id)
         # Always compare, even without a key, so that timing does not reveal whether an id exists.
         is_right = hmac.compare_digest(key.digest if key else _NO_DIGEST, self._digest(token))
         if key is None or not is_right:
-            raise KeyInvalid("No such key is known.")
+            raise KeyInvalid("The API key is unknown.")
         _require_flawless(key, now)
         return key
 
@@ -140,7 +142,7 @@ class KeyStore:
         """
         key, now = self._look_up(key_id)
         if key is None:
-            raise KeyInvalid("No such key is known.")
+            raise KeyInvalid("The API key is unknown.")
         _require_flawless(key, now)
 
     def all(self) -> list[ApiKey]:
@@ -160,7 +162,7 @@ class KeyStore:
         def mark(pipe: Pipeline) -> ApiKey:
             record = pipe.hget(KEYS, key_id)
             if record is None:
-                raise KeyNotFound(f"No key has the id {key_id}.")
+                raise KeyNotFound(f"There is no API key with the id {key_id}.")
             key = ApiKey.model_validate_json(cast("str", record))
             now = read_clock(pipe)
             revoked = key.model_copy(update={"revoked_at": key.revoked_at or now})
@@ -189,7 +191,7 @@ class KeyStore:
 
 def _require_flawless(key: ApiKey, now: datetime) -> None:
     if flaw := key.flaw(now):
-        raise KeyInvalid(f"The key {key.id} is {flaw}.")
+        raise KeyInvalid(f"The API key {key.id} is {flaw}.")
 
 
 def token_id(token: str) -> str | None:

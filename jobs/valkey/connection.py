@@ -56,7 +56,7 @@ def transact(client: Redis, steps: Callable[[Pipeline], T], *watched: str) -> T:
             except WatchError:
                 continue
             return outcome
-    raise StoreUnavailable(f"Too many writers change {watched[0]} at once.")
+    raise StoreUnavailable(f"Too many concurrent writes to {watched[0]}.")
 
 
 def read_clock(client: Redis) -> datetime:
@@ -80,4 +80,4 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
-        raise StoreUnavailable(f"Valkey does not answer as it should: {error}") from error
+        raise StoreUnavailable(f"Valkey is unavailable: {error}") from error

@@ -75,7 +75,9 @@ def require_held(pipe: Pipeline, job: Job) -> None:
     for place in watched(job):
         holder = _holder(pipe.get(place))
         if holder and holder.job_id != job.id:
-            raise IdempotencyKeyTaken(f"Job {holder.job_id} holds the key of job {job.id}.")
+            raise IdempotencyKeyTaken(
+                f"The Idempotency-Key of job {job.id} belongs to job {holder.job_id}."
+            )
 
 
 def confirm(pipe: Pipeline, job: Job) -> None:
@@ -87,7 +89,7 @@ def confirm(pipe: Pipeline, job: Job) -> None:
 
 def _claim(job: Job, *, is_confirmed: bool) -> tuple[str, Holder]:
     if job.idempotency is None:
-        raise ValueError(f"Job {job.id} has no key.")
+        raise ValueError(f"Job {job.id} has no Idempotency-Key.")
     mine = Holder(job_id=job.id, fingerprint=job.idempotency.fingerprint, is_confirmed=is_confirmed)
     return holder_key(job.tenant, job.idempotency.key), mine
 

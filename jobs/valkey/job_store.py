@@ -492,7 +492,7 @@ def _events(entries: object) -> list[Event]:
 def _read(client: Redis, job_id: str) -> Job:
     record = client.get(record_key(job_id))
     if record is None:
-        raise JobNotFound(f"No job has the id {job_id}.")
+        raise JobNotFound(f"There is no job with the id {job_id}.")
     return _parse(record)
 
 
@@ -508,7 +508,7 @@ def _parse_or_tell(record: str | bytes) -> Job | None:
     try:
         return _parse(record)
     except RecordUnreadable:
-        logger.exception("A job is left as it is.")
+        logger.exception("Skipping a job")
         return None
 
 
@@ -516,4 +516,4 @@ def _read_held(client: Redis, job_id: str) -> Job:
     try:
         return _read(client, job_id)
     except JobNotFound as error:
-        raise StaleAttempt(f"Job {job_id} was deleted while a worker held it.") from error
+        raise StaleAttempt(f"Job {job_id} was deleted while a worker was processing it.") from error

@@ -67,7 +67,7 @@ class Cursor:
             created, job_id = base64.urlsafe_b64decode(text.encode()).decode().split(":")
             return cls(int(created), job_id)
         except (binascii.Error, ValueError) as error:
-            raise CursorInvalid(f"The cursor {text[:60]!r} is none that a page gave.") from error
+            raise CursorInvalid(f"The pagination cursor {text[:60]!r} is invalid.") from error
 
 
 @dataclass(frozen=True)

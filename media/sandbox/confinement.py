@@ -107,7 +107,7 @@ def _tell_linux(parent: int) -> None:
         (PR_SET_DUMPABLE, 0),
     ):
         if prctl(option, value, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), f"prctl({option}) is refused")
+            raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
     if os.getppid() != parent:  # the parent died before the request
         sys.exit(1)
 

@@ -59,23 +59,23 @@ class Decoder:
         self._server: _Server | None = None
 
     def portrait(self, file: bytes) -> NDArray[np.uint8]:
-        """Decode a picture as `media.picture.read_portrait` does: upright RGB `[H, W, 3]`.
+        """Decode a picture like `media.picture.read_portrait`: upright RGB `[H, W, 3]`.
 
         Raises:
-            PortraitError: it cannot be decoded, or only with more than the limits allow.
+            PortraitError: it cannot be decoded within the limits.
             DecoderUnavailable: nothing can be decoded at the moment.
         """
         return self._decode(Request(Medium.PORTRAIT, file), receive_image)
 
     def waveform(self, file: bytes, max_duration: float = 300.0) -> NDArray[np.float32]:
-        """Decode a recording as `media.audio.read_waveform` does, to a waveform `[N]`.
+        """Decode a recording like `media.audio.read_waveform`, to a waveform `[N]`.
 
         Args:
-            file: of any format that is accepted.
+            file: in any accepted format.
             max_duration: seconds.
 
         Raises:
-            AudioError: it cannot be decoded, or only with more than the limits allow.
+            AudioError: it cannot be decoded within the limits.
             DecoderUnavailable: nothing can be decoded at the moment.
         """
         return self._decode(
@@ -123,11 +123,11 @@ class Decoder:
         try:
             answer, ending = self._exchange(request, receive)
         except _ServerLost as lost:
-            logger.warning("The decoding server is replaced: %r", lost.__cause__)
+            logger.warning("Replacing the decoding server: %r", lost.__cause__)
             try:
                 answer, ending = self._exchange(request, receive)
             except _ServerLost as again:
-                raise DecoderUnavailable("No decoding server can be kept running.") from again
+                raise DecoderUnavailable("The decoding server keeps failing.") from again
         return judge(request.medium, answer, ending, self._limits)
 
     def _exchange(
@@ -223,7 +223,7 @@ def _converse(
 def _receive_ending(ending: socket.socket) -> int:
     told = ending.recv(ENDING.size)
     if not told:
-        raise EOFError("The server ended.")
+        raise EOFError("The server exited.")
     code: int = ENDING.unpack(told)[0]
     return code
 

@@ -127,7 +127,7 @@ def receive_image_size(stream: BufferedReader) -> tuple[int, int] | Refusal:
     if tag is Tag.REFUSAL:
         return _receive_refusal(stream, height, width)
     if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
-        raise AnswerGarbled(f"{tag.name} of {height} x {width} where a picture was due.")
+        raise AnswerGarbled(f"Expected a picture, got {tag.name} of {height} x {width}.")
     return height, width
 
 
@@ -155,7 +155,7 @@ def receive_length(stream: BufferedReader, max_duration: float) -> int | Refusal
     if tag is Tag.REFUSAL:
         return _receive_refusal(stream, count, rest)
     if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
-        raise AnswerGarbled(f"{tag.name} of {count} where a waveform was due.")
+        raise AnswerGarbled(f"Expected a waveform, got {tag.name} of {count}.")
     return count
 
 
@@ -172,36 +172,36 @@ def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.
     _receive_into(stream, waveform)
     # Also False for NaN.
     if not np.abs(waveform).max() <= 1:
-        raise AnswerGarbled("Samples beyond full scale.")
+        raise AnswerGarbled("Samples exceed full scale.")
     return waveform
 
 
 def _receive_header(stream: BufferedReader) -> tuple[Tag, int, int]:
     tag, first, second = _ANSWER.unpack(_receive(stream, _ANSWER.size))
     if tag not in set(Tag):
-        raise AnswerGarbled(f"The tag {tag} is none.")
+        raise AnswerGarbled(f"The tag {tag} is unknown.")
     return Tag(tag), first, second
 
 
 def _receive_refusal(stream: BufferedReader, *sizes: int) -> Refusal:
     if max(sizes) > MAX_TEXT:
-        raise AnswerGarbled(f"A refusal of {sizes} bytes.")
+        raise AnswerGarbled(f"The error message has {sizes} bytes.")
     try:
         code, sentence = (_receive(stream, size).decode("ascii") for size in sizes)
     except UnicodeDecodeError as error:
-        raise AnswerGarbled("A refusal that is no text.") from error
+        raise AnswerGarbled("The error message is not text.") from error
     if not (code + sentence).isprintable():
-        raise AnswerGarbled("A refusal of more than one line.")
+        raise AnswerGarbled("The error message has more than one line.")
     return Refusal(code, sentence)
 
 
 def _receive(stream: BufferedReader, size: int) -> bytes:
     content = stream.read(size)
     if len(content) < size:
-        raise AnswerGarbled("The answer ended early.")
+        raise AnswerGarbled("The response ended early.")
     return content
 
 
 def _receive_into(stream: BufferedReader, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
     if stream.readinto(array.data.cast("B")) < array.nbytes:
-        raise AnswerGarbled("The answer ended early.")
+        raise AnswerGarbled("The response ended early.")

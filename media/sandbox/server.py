@@ -1,9 +1,9 @@
-"""Forks a confined process for every file: `python -m media.sandbox.server`.
+"""Forks a sandboxed process for every file: `python -m media.sandbox.server`.
 
-A `Decoder` starts it and holds the other end of its standard input: a socket on which a byte with
-two descriptors asks for a process, and whose end ends this program and all that it has forked.
-It reads nothing from outside and holds no secret. Its forks inherit decoders that are loaded
-already, and so cost a few milliseconds where a new interpreter would cost half a second.
+A `Decoder` starts it and holds the other end of its standard input, a socket. A byte with two
+descriptors requests a process; the end of the socket ends this program and all its forks. It reads
+no untrusted data and holds no secrets. Its forks inherit loaded decoders, so they take a few
+milliseconds, whereas a new interpreter would take half a second.
 """
 
 import gc

@@ -68,7 +68,7 @@ def judge(
     """
     kind = _KINDS[medium]
     if ending == NOT_CONFINED:
-        raise DecoderUnavailable("A decoding process could not be confined.")
+        raise DecoderUnavailable("A decoding process could not be sandboxed.")
     if excess := _excess(answer, ending, limits):
         raise kind.too_demanding(f"Decoding the {kind.name} took {excess}.")
     if ending == 0 and isinstance(answer, Refusal) and (error := kind.error(answer)):
@@ -76,10 +76,8 @@ def judge(
     if ending == 0 and not isinstance(answer, Refusal | AnswerGarbled):
         return answer
     said = answer if isinstance(answer, Refusal | AnswerGarbled) else "what it had decoded"
-    logger.warning("The decoder of a %s ended with %d and said %r", kind.name, ending, said)
-    raise kind.unreadable(
-        f"The {kind.name} is damaged in a way that ended the program which decoded it."
-    )
+    logger.warning("The decoder of a %s exited with %d and returned %r", kind.name, ending, said)
+    raise kind.unreadable(f"The {kind.name} is damaged and crashed its decoder.")
 
 
 def _excess(answer: object, ending: int, limits: Limits) -> str | None:
@@ -87,9 +85,9 @@ def _excess(answer: object, ending: int, limits: Limits) -> str | None:
     if ending == OVERDUE:
         return f"longer than {limits.seconds:g} s"
     if ending == -signal.SIGXCPU:
-        return f"more than {limits.cpu_seconds} s of processor time"
+        return f"more than {limits.cpu_seconds} s of CPU time"
     ran_out = isinstance(answer, Refusal) and answer.code == OUT_OF_MEMORY
     # SIGKILL: Linux kills a process when memory runs out.
     if ran_out or ending == -signal.SIGKILL:
-        return "more memory than one file may have"
+        return "more memory than allowed for one file"
     return None

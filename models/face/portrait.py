@@ -133,7 +133,7 @@ def _find_faces(image: NDArray[np.uint8], detector: Detector) -> list[NDArray[np
         if turned and abs(lean(turned[0])) < ON_ITS_SIDE:
             return [_turned_back(face, turns, *image.shape[:2]) for face in turned]
     raise NoFace(
-        "No face was found in the picture; one human face, seen from the front, is needed."
+        "No face was found in the picture; one human face, seen from the front, is required."
     )
 
 
@@ -151,20 +151,22 @@ def _check_face(face: NDArray[np.float32], height: int, width: int) -> None:
     yaw, pitch = head_turn(face)
     if abs(yaw) > MAX_YAW or abs(pitch) > MAX_PITCH:
         raise FaceTurnedAway(
-            f"The face is turned about {abs(yaw):.0f} degrees aside and {abs(pitch):.0f} degrees "
-            f"up or down; up to {MAX_YAW:.0f} and {MAX_PITCH:.0f} are accepted."
+            f"The face is turned about {abs(yaw):.0f} degrees to the side and "
+            f"{abs(pitch):.0f} degrees up or down; up to {MAX_YAW:.0f} and {MAX_PITCH:.0f} "
+            "are accepted."
         )
     distance = float(interocular(face))
     if distance < MIN_INTEROCULAR:
         raise FaceTooSmall(
-            f"The largest face has {distance:.0f} pixels between its eyes; "
-            f"at least {MIN_INTEROCULAR:.0f} are needed."
+            f"The largest face has {distance:.0f} pixels between its eyes; at least "
+            f"{MIN_INTEROCULAR:.0f} are required."
         )
     overshoot = np.maximum(-face, face - (width, height)).max(axis=1) / distance
     features = overshoot[BROWS.start : MOUTH.stop].max()
     if features > MAX_FEATURE_OVERSHOOT or overshoot[JAW].max() > MAX_OVERSHOOT:
         raise FaceCutOff(
-            "The picture's edge cuts through the face; the whole face from brows to chin is needed."
+            "The face is cut off by the edge of the picture; the whole face from brows to "
+            "chin is required."
         )
 
 

@@ -1,1 +1,1 @@
-"""The JSON documents that go over the wire, and the OpenAPI document about them."""
+"""The JSON documents of the API, and its OpenAPI document."""

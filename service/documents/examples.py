@@ -82,7 +82,7 @@ _ASSET = Asset(
 
 def problem_example(problem_type: ProblemType, detail: str | None = None) -> dict[str, object]:
     """Return the document of a problem."""
-    sentence = detail or "A sentence that says what was given and what is accepted."
+    sentence = detail or "A sentence that explains what was given and what is accepted."
     return problem_document(Problem(problem_type, sentence), _REQUEST_ID)
 
 
@@ -101,7 +101,7 @@ _CANCELED_DOCUMENT = _document(_PROCESSING.cancel(_NOON + timedelta(seconds=8)))
 _REFUSAL = ProblemDocument.model_validate(
     problem_example(
         ProblemType.CONSENT_REQUIRED,
-        f"The option consent is missing; only true is accepted: it affirms “{STATEMENT}”",
+        f"The option consent is missing; only true is accepted, which affirms “{STATEMENT}”",
     )
 )
 
@@ -136,8 +136,8 @@ REQUESTS: dict[str, dict[str, JsonValue]] = {
     "create_job": {
         "multipart/form-data": {
             **_FIELDS,
-            "portrait": "the bytes of portrait.jpg",
-            "audio": "the bytes of speech.wav",
+            "portrait": "the content of portrait.jpg",
+            "audio": "the content of speech.wav",
         },
         "application/json": {
             **_FIELDS,

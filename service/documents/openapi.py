@@ -22,9 +22,9 @@ POST both files to `/v1/jobs`, follow `Location` until `status` is `succeeded`, 
 `links.video`. Whatever goes wrong is told as problem details (RFC 9457) with a stable `code`.
 """
 TAGS = [
-    {"name": "jobs", "description": "Make videos, follow them, fetch them."},
-    {"name": "assets", "description": "Upload files once, for many jobs."},
-    {"name": "operations", "description": "What machines and the curious ask."},
+    {"name": "jobs", "description": "Create, follow and download videos."},
+    {"name": "assets", "description": "Upload files once and use them in several jobs."},
+    {"name": "operations", "description": "Health, metrics and documentation."},
 ]
 
 Responses = dict[int | str, dict[str, Any]]
@@ -32,11 +32,11 @@ Responses = dict[int | str, dict[str, Any]]
 _COMPONENTS = "#/components/schemas/{model}"
 
 _PROBLEM_HEADERS = {
-    401: {"WWW_Authenticate": "How a key is given (RFC 6750)."},
-    403: {"WWW_Authenticate": "The scope that is needed (RFC 6750)."},
-    416: {"Content_Range": "The file's size, `bytes */12345`."},
-    429: {"Retry_After": "Seconds until the request may be sent again."},
-    503: {"Retry_After": "Seconds until the request may be sent again."},
+    401: {"WWW_Authenticate": "How to send an API key (RFC 6750)."},
+    403: {"WWW_Authenticate": "The required scope (RFC 6750)."},
+    416: {"Content_Range": "The size of the file: `bytes */12345`."},
+    429: {"Retry_After": "Seconds to wait before retrying the request."},
+    503: {"Retry_After": "Seconds to wait before retrying the request."},
 }
 """Headers of all problems with a given status."""
 
@@ -91,7 +91,7 @@ def job_request_body() -> dict[str, Any]:
     request = JobRequest.model_json_schema(ref_template=_COMPONENTS)
     del request["$defs"]
     files = {
-        "portrait": _file("JPEG, PNG or WEBP with one face that looks at the camera."),
+        "portrait": _file("JPEG, PNG or WEBP with one face looking at the camera."),
         "audio": _file("WAV, MP3, FLAC, OGG, M4A, MP4 or WEBM with speech."),
     }
     fields = {name: _without_null(schema) for name, schema in request["properties"].items()}
@@ -106,7 +106,10 @@ def job_request_body() -> dict[str, Any]:
 
 def batch_request_body() -> dict[str, Any]:
     """Return the documentation of the body that creates several jobs."""
-    other = {"type": "object", "description": "Any other is refused in its place, and no other."}
+    other = {
+        "type": "object",
+        "description": "Each request is validated on its own, whatever happens to the others.",
+    }
     request = {"anyOf": [_job_request(), other]}
     jobs = {"type": "array", "items": request, "minItems": 1, "maxItems": MAX_BATCH}
     schema = {

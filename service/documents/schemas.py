@@ -17,20 +17,20 @@ from service.problems import ProblemType
 class WebhookDocument(BaseModel):
     """State of the webhook notification."""
 
-    url: str = Field(description="The address, without its query, which may hold a secret.")
+    url: str = Field(description="The URL without its query, which may contain a secret.")
     status: DeliveryStatus
-    attempts: int = Field(description="How often it was sent.")
-    reason: str | None = Field(description="Why the last attempt failed; null unless it did.")
+    attempts: int = Field(description="Number of delivery attempts.")
+    reason: str | None = Field(description="Why the last attempt failed; null if it did not.")
 
 
 class ConsentDocument(BaseModel):
     """The caller's affirmation of consent."""
 
     affirmed_at: datetime
-    version: str = Field(description="Of the statement.")
-    statement: str = Field(description="Its words.")
+    version: str = Field(description="Version of the statement.")
+    statement: str = Field(description="Text of the statement.")
     key_id: str | None = Field(
-        description="The API key that affirmed it; null: none was asked for."
+        description="The API key that affirmed it; null if none was required."
     )
 
     @classmethod
@@ -46,11 +46,11 @@ class Links(BaseModel):
     """Related paths; null if not available in the job's state."""
 
     self: str
-    events: str = Field(description="The job's changes as they happen.")
+    events: str = Field(description="Event stream of the job's changes.")
     cancel: str | None = Field(description="POST here to cancel.")
-    video: str | None = Field(description="The finished video.")
-    poster: str | None = Field(description="A picture from the video.")
-    landmarks: str | None = Field(description="The landmarks of every frame.")
+    video: str | None = Field(description="The video.")
+    poster: str | None = Field(description="The poster.")
+    landmarks: str | None = Field(description="The landmarks of all frames.")
 
     @classmethod
     def of(cls, job: Job) -> Self:
@@ -71,16 +71,20 @@ class JobDocument(BaseModel):
 
     id: str
     status: JobStatus
-    stage: Stage | None = Field(description="What a worker is doing; null unless processing.")
-    progress: Annotated[float, Field(ge=0, le=1)]
-    attempt: int = Field(description="How many workers have begun the job.")
-    priority: Priority
-    queue_position: int | None = Field(description="1: next; null unless queued.")
-    eta: datetime | None = Field(
-        description="When the job will be done, judged by the last jobs; null once it has ended "
-        "and before any has finished."
+    stage: Stage | None = Field(
+        description="The current step of the worker; null unless processing."
     )
-    eta_seconds: float | None = Field(description="Seconds until then.")
+    progress: Annotated[float, Field(ge=0, le=1)]
+    attempt: int = Field(description="Number of attempts started.")
+    priority: Priority
+    queue_position: int | None = Field(description="1 is next; null unless queued.")
+    eta: datetime | None = Field(
+        description=(
+            "Estimated time of completion, based on recent jobs; null if the job has ended or no "
+            "job has finished yet."
+        )
+    )
+    eta_seconds: float | None = Field(description="Estimated remaining seconds.")
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None = Field(
@@ -88,20 +92,20 @@ class JobDocument(BaseModel):
     )
     options: Options
     consent: ConsentDocument | None = Field(
-        description="What was affirmed; null in records older than this member."
+        description="The affirmed consent; null in records older than this field."
     )
-    metadata: Metadata = Field(description="The caller's own notes.")
+    metadata: Metadata = Field(description="The caller's metadata.")
     notices: tuple[str, ...] = Field(
-        description="Codes of what was done to inputs or video, such as `several_faces`."
+        description="Codes of changes to the inputs or the video, such as `several_faces`."
     )
-    failure: Failure | None = Field(description="Why the job failed; null unless it did.")
-    emotion: HeardEmotion | None = Field(description="The emotion heard; null until finished.")
+    failure: Failure | None = Field(description="Why the job failed; null otherwise.")
+    emotion: HeardEmotion | None = Field(description="The detected emotion; null until finished.")
     duration: float | None = Field(description="Length of the video in seconds.")
-    num_frames: int | None = Field(description="Frames in the video.")
+    num_frames: int | None = Field(description="Number of frames in the video.")
     width: int | None = Field(description="Of the video, in pixels.")
     height: int | None = Field(description="Of the video, in pixels.")
-    timings: dict[str, float] = Field(description="Seconds spent in each step.")
-    webhook: WebhookDocument | None = Field(description="Null unless a `webhook_url` was given.")
+    timings: dict[str, float] = Field(description="Duration of each step in seconds.")
+    webhook: WebhookDocument | None = Field(description="Null without a `webhook_url`.")
     links: Links
 
     @classmethod
@@ -147,11 +151,11 @@ class AssetRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: AssetKind
-    size: int = Field(gt=0, description="Of the file, in bytes.")
+    size: int = Field(gt=0, description="Size of the file in bytes.")
     content_type: str = Field(
         max_length=100,
         pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$",
-        description="As the upload will call the file, such as `image/jpeg`.",
+        description="Content type of the upload, such as `image/jpeg`.",
     )
 
 
@@ -160,7 +164,7 @@ class UploadDocument(BaseModel):
 
     method: str
     url: str
-    headers: dict[str, str] = Field(description="To be sent as they are.")
+    headers: dict[str, str] = Field(description="Headers to send unchanged.")
 
 
 class AssetDocument(BaseModel):
@@ -168,7 +172,7 @@ class AssetDocument(BaseModel):
 
     id: str
     kind: AssetKind
-    expires_at: datetime = Field(description="Until when jobs can name it.")
+    expires_at: datetime = Field(description="Jobs can refer to the asset until this time.")
     upload: UploadDocument
 
     @classmethod
@@ -185,20 +189,22 @@ class AssetDocument(BaseModel):
 class ProblemDocument(BaseModel):
     """Problem details (RFC 9457)."""
 
-    type: str = Field(description="A page about this kind of problem.")
+    type: str = Field(description="A page about this type of problem.")
     title: str
     status: int
     detail: str = Field(description="What was given and what is accepted.")
-    instance: str = Field(description="This occurrence; our log names it too.")
-    code: str = Field(description="Stable; programs should look at this.")
+    instance: str = Field(description="Identifies this occurrence, also in the service's log.")
+    code: str = Field(description="Stable code, meant for programs.")
 
 
 class BatchResult(BaseModel):
     """Result of one request in a batch."""
 
-    status: int = Field(description="202, or the problem's.")
-    job: JobDocument | None = Field(None, description="Only if it was accepted.")
-    problem: ProblemDocument | None = Field(None, description="Only if it was not.")
+    status: int = Field(description="202, or the problem's status.")
+    job: JobDocument | None = Field(None, description="Present if the request was accepted.")
+    problem: ProblemDocument | None = Field(
+        None, description="Present if the request was rejected."
+    )
 
 
 class BatchDocument(BaseModel):
@@ -211,7 +217,7 @@ class JobPage(BaseModel):
     """A page of the caller's jobs, newest first."""
 
     jobs: list[JobDocument]
-    next_cursor: str | None = Field(description="For the next page; null: this is the last.")
+    next_cursor: str | None = Field(description="Cursor of the next page; null on the last page.")
 
 
 class ProblemTypeDocument(BaseModel):
@@ -230,16 +236,18 @@ class ProblemTypeDocument(BaseModel):
 class FrameLandmarks(BaseModel):
     """The landmarks of all frames and the emotion over time."""
 
-    synthetic: Literal[True] = Field(description="No face moved so: a model made it up.")
-    model: str = Field(description="Which: its name, version and the digest of its weights.")
-    frame_rate: float = Field(description="Frames a second.")
+    synthetic: Literal[True] = Field(
+        description="The face did not really move this way: a model generated the landmarks."
+    )
+    model: str = Field(description="The model: name, version and digest of its weights.")
+    frame_rate: float = Field(description="Frames per second.")
     landmarks: list[list[Annotated[list[float], Field(min_length=2, max_length=2)]]] = Field(
-        description="[T, 79, 2]: of each frame the points, in pixels of the video."
+        description="[T, 79, 2]: the points of each frame, in pixels of the video."
     )
     emotions: list[list[float]] = Field(
-        description="[T, 8]: of each frame the probability of each emotion."
+        description="[T, 8]: the probability of each emotion for each frame."
     )
-    emotion_names: list[str] = Field(description="The emotions, in their order.")
+    emotion_names: list[str] = Field(description="The names of the emotions, in order.")
 
 
 class Liveness(BaseModel):

@@ -1,1 +1,1 @@
-"""How a job comes in: its request is received, read, checked and submitted."""
+"""Submission of jobs: requests are received, read, checked and submitted."""

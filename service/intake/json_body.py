@@ -25,15 +25,18 @@ async def receive_object(request: Request, max_seconds: float) -> dict[str, Any]
     except TimeoutError as error:
         raise Problem(
             ProblemType.UPLOAD_TIMEOUT,
-            f"The body was not complete after {max_seconds:g} s; it must arrive within them.",
+            f"The body was incomplete after {max_seconds:g} s, which is the time limit.",
         ) from error
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        raise Problem(ProblemType.MALFORMED_REQUEST, f"The body is no JSON: {error}.") from error
+        raise Problem(
+            ProblemType.MALFORMED_REQUEST, f"The body is not valid JSON: {error}."
+        ) from error
     if not isinstance(value, dict):
         raise Problem(
-            ProblemType.MALFORMED_REQUEST, "The body is JSON, but no object; an object is accepted."
+            ProblemType.MALFORMED_REQUEST,
+            "The body is valid JSON but not an object; a JSON object is required.",
         )
     return value
 
@@ -45,6 +48,6 @@ async def _receive(request: Request) -> bytes:
         if len(body) > MAX_BYTES:
             raise Problem(
                 ProblemType.BODY_TOO_LARGE,
-                f"The JSON has more than {MAX_BYTES} bytes; at most that many are accepted.",
+                f"The JSON body has more than {MAX_BYTES} bytes, which is the limit.",
             )
     return bytes(body)

@@ -50,7 +50,7 @@ async def _receive(request: Request, max_seconds: float, max_bytes: Mapping[str,
     except TimeoutError as error:
         raise Problem(
             ProblemType.UPLOAD_TIMEOUT,
-            f"The upload was not complete after {max_seconds:g} s; it must arrive within them.",
+            f"The upload was incomplete after {max_seconds:g} s, which is the time limit.",
         ) from error
 
 
@@ -103,8 +103,7 @@ class _BoundedFormParser(MultiPartParser):
             is_ours = name in self._max_bytes
             raise Problem(
                 ProblemType.with_code(f"{name}_too_large" if is_ours else "malformed_request"),
-                f"The file {name[:60]} has more than {max_bytes} bytes; at most that many are "
-                "accepted.",
+                f"The file {name[:60]} has more than {max_bytes} bytes, which is the limit.",
             )
 
     def on_end(self) -> None:
@@ -117,5 +116,5 @@ class _BoundedFormParser(MultiPartParser):
         if not self._is_whole:
             raise Problem(
                 ProblemType.UPLOAD_INCOMPLETE,
-                "The body ends before the form's last boundary; a whole form is accepted.",
+                "The body ends before the form's final boundary; a complete form is required.",
             )

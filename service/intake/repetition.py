@@ -42,8 +42,8 @@ def in_progress(retry_seconds: int) -> Problem:
     """Return the problem for a request whose predecessor with the same key is in progress."""
     return Problem(
         ProblemType.IDEMPOTENCY_IN_PROGRESS,
-        "An earlier request with this Idempotency-Key is still under way; this one may be sent "
-        "again.",
+        "An earlier request with this Idempotency-Key is still in progress. Retry this "
+        "request later.",
         headers={"Retry-After": str(retry_seconds)},
     )
 
@@ -52,8 +52,8 @@ def _require_same_request(holder: Holder, job: Job) -> None:
     if job.idempotency and holder.fingerprint != job.idempotency.fingerprint:
         raise Problem(
             ProblemType.IDEMPOTENCY_CONFLICT,
-            "The Idempotency-Key was used for a request with other files or options; each request "
-            "of its own needs a key of its own.",
+            "The Idempotency-Key was used for a request with different files or options; use "
+            "a new key for each distinct request.",
         )
 
 
@@ -63,5 +63,6 @@ def _made_before(store: JobStore, holder: Holder) -> Job:
     except JobNotFound as error:
         raise Problem(
             ProblemType.JOB_NOT_FOUND,
-            "The job that this Idempotency-Key made was deleted; another key makes another job.",
+            "The job created with this Idempotency-Key was deleted; use a new key to create "
+            "another job.",
         ) from error

@@ -45,15 +45,16 @@ AssetId = Annotated[str, Field(max_length=60)]
 class JobRequest(Options):
     """All fields of a request except its files."""
 
-    priority: Priority = Field(Priority.NORMAL, description="Which jobs go first.")
-    webhook_url: FollowedUrl | None = Field(None, description="Told how the job ended.")
+    priority: Priority = Field(Priority.NORMAL, description="Jobs of a higher priority run first.")
+    webhook_url: FollowedUrl | None = Field(None, description="URL to notify when the job ends.")
     metadata: Metadata = Field(
-        {}, description="The caller's own notes, at most 16; in a form, a JSON object as text."
+        {},
+        description="Up to 16 name-value pairs of your choice; in a form, a JSON object as text.",
     )
-    portrait_url: FollowedUrl | None = Field(None, description="In place of the file.")
-    portrait_asset: AssetId | None = Field(None, description="In place of the file.")
-    audio_url: FollowedUrl | None = Field(None, description="In place of the file.")
-    audio_asset: AssetId | None = Field(None, description="In place of the file.")
+    portrait_url: FollowedUrl | None = Field(None, description="Replaces the uploaded file.")
+    portrait_asset: AssetId | None = Field(None, description="Replaces the uploaded file.")
+    audio_url: FollowedUrl | None = Field(None, description="Replaces the uploaded file.")
+    audio_asset: AssetId | None = Field(None, description="Replaces the uploaded file.")
 
     @property
     def options(self) -> Options:
@@ -125,8 +126,8 @@ def read_batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     except ValidationError as error:
         raise Problem(
             ProblemType.INVALID_REQUEST,
-            f"{describe_flaws(error.errors())} A batch is an object with `jobs`, 1 to {MAX_BATCH} "
-            "objects.",
+            f"{describe_flaws(error.errors())} A batch is an object with `jobs`, a list of 1 "
+            f"to {MAX_BATCH} objects.",
         ) from error
 
 
@@ -140,8 +141,8 @@ def refuse_unknown(names: Collection[str], also: Collection[str] = ()) -> None:
     if unknown:
         raise Problem(
             ProblemType.UNKNOWN_OPTION,
-            f"{', '.join(map(quote, unknown[:5]))} given; the files {', '.join(INPUTS)} and the "
-            f"options {', '.join(FIELDS)} are accepted.",
+            f"Unknown: {', '.join(map(quote, unknown[:5]))}; accepted are the files "
+            f"{', '.join(INPUTS)} and the options {', '.join(FIELDS)}.",
         )
 
 
@@ -172,7 +173,7 @@ def _require_consent(consent: JsonValue, *, is_form: bool) -> None:
         given = "is missing" if consent is None else f"is {quote(consent)}"
         raise Problem(
             ProblemType.CONSENT_REQUIRED,
-            f"The option consent {given}; only true is accepted: it affirms “{STATEMENT}”",
+            f"The option consent {given}; only true is accepted, which affirms “{STATEMENT}”",
         )
 
 
@@ -184,7 +185,7 @@ def _require_one_source(request: JobRequest, name: InputName, *, is_file: bool) 
         },
     }
     given = [source for source, is_given in sources.items() if is_given]
-    accepted = f"one of {', '.join(sources)} is needed"
+    accepted = f"one of {', '.join(sources)} is required"
     if not given:
         raise Problem(ProblemType.MISSING_PART, f"The {name} is missing; {accepted}.")
     if len(given) > 1:
@@ -205,7 +206,7 @@ def _sentences(errors: list[ErrorDetails]) -> Iterator[tuple[str, str]]:
     for error in errors:
         name = str(error["loc"][0])
         if error["type"] == "value_error":
-            yield name, f"The option {name} is not accepted: {error['ctx']['error']}"
+            yield name, f"The option {name} is invalid: {error['ctx']['error']}"
         else:
             accepted = error["msg"].removeprefix("Input should be ")
             yield name, f"The option {name} is {quote(error['input'])}; accepted: {accepted}."

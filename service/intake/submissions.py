@@ -131,7 +131,7 @@ class Submissions:
         try:
             step(job)
         except Unavailable as error:
-            _warn("A refused job could not be withdrawn whole", job, error)
+            _warn("A rejected job could not be rolled back completely", job, error)
             return False
         return True
 
@@ -155,7 +155,7 @@ class Submissions:
             self._queue.dispatch(job.id, job.priority)
             self._store.mark_dispatched(job.id)
         except Unavailable as error:
-            _warn("An accepted job is not dispatched yet", job, error)
+            _warn("An accepted job could not be dispatched yet", job, error)
 
 
 def _require_caller(is_abandoned: Callable[[], bool]) -> None:

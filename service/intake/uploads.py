@@ -75,8 +75,8 @@ def require_type(request: Request, *accepted: str) -> str:
     if given not in accepted:
         raise Problem(
             ProblemType.UNSUPPORTED_MEDIA_TYPE,
-            f"The body's type is {quote(given) if given else 'not given'}; "
-            f"{' or '.join(accepted)} is accepted.",
+            f"The content type is {quote(given) if given else 'missing'}; accepted: "
+            f"{' or '.join(accepted)}.",
             headers={"Accept": ", ".join(accepted)},
         )
     return given
@@ -88,7 +88,7 @@ def _refuse_repeated(form: FormData) -> None:
         if count > 1:
             raise Problem(
                 ProblemType.REPEATED_PART,
-                f"The part {name} was sent {count} times; each part is accepted once.",
+                f"The part {name} was sent {count} times; it is accepted once.",
             )
 
 
@@ -97,11 +97,11 @@ def _file(form: FormData, name: str) -> BinaryIO:
     if not isinstance(part, UploadFile):
         raise Problem(
             ProblemType.NOT_A_FILE,
-            f"The part {name} was sent as text; it is accepted as a file, with a filename. "
-            f"A text goes into {name}_url or {name}_asset.",
+            f"The part {name} was sent as text; send it as a file, with a filename. For text, "
+            f"use {name}_url or {name}_asset.",
         )
     if not part.size:
-        raise Problem(ProblemType.EMPTY_PART, f"The file {name} has 0 bytes; it must have some.")
+        raise Problem(ProblemType.EMPTY_PART, f"The file {name} is empty.")
     return part.file
 
 
@@ -110,7 +110,7 @@ def _value(form: FormData, name: str) -> object:
     if not isinstance(text, str):
         raise Problem(
             ProblemType.NOT_A_TEXT,
-            f"The option {name} was sent as a file; it is accepted as text, without a filename.",
+            f"The option {name} was sent as a file; send it as text, without a filename.",
         )
     return _metadata(text) if name == "metadata" else text
 
@@ -120,7 +120,8 @@ def _metadata(text: str) -> object:
         return from_json(text)
     except ValueError as error:
         raise invalid_option(
-            "metadata", f"The option metadata is {quote(text)}; accepted: a JSON object of texts."
+            "metadata",
+            f"The option metadata is {quote(text)}; a JSON object of strings is required.",
         ) from error
 
 

@@ -68,8 +68,8 @@ def refuse_strange_pages(request: Request, origins: Sequence[str]) -> None:
     if "host" in request.headers and not is_loopback(request.url.hostname or ""):
         raise Problem(
             ProblemType.ORIGIN_REFUSED,
-            f"The request is for the host {_shown(request.url.hostname)}; a system that asks for "
-            "no key answers to 127.0.0.1 and localhost alone.",
+            f"The request is for the host {_shown(request.url.hostname)}; without API keys, "
+            "only 127.0.0.1 and localhost are accepted.",
         )
     origin = request.headers.get("origin")
     # Everything after the scheme is compared literally: an origin that cannot be parsed is not
@@ -78,7 +78,7 @@ def refuse_strange_pages(request: Request, origins: Sequence[str]) -> None:
         return
     raise Problem(
         ProblemType.ORIGIN_REFUSED,
-        f"The page's origin is {_shown(origin)}; AMIGO_CORS_ORIGINS does not name it.",
+        f"The origin {_shown(origin)} is not allowed; AMIGO_CORS_ORIGINS does not list it.",
     )
 
 

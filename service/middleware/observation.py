@@ -50,7 +50,9 @@ class Observation:
         try:
             await self.app(scope, receive, answer.send)
         except Exception:
-            logger.exception("A request crashed", extra={"fields": _describe(scope)})
+            logger.exception(
+                "A request failed with an unexpected error", extra={"fields": _describe(scope)}
+            )
             # A response that has started can only be aborted: the server closes the connection.
             if not answer.status:
                 await _tell_crash(scope, receive, answer)
@@ -64,7 +66,7 @@ class Observation:
         # Probes, scrapes and polling would hide requests that change or break something.
         level = logging.DEBUG if method in ("GET", "HEAD") and status < 400 else logging.INFO
         fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}
-        logger.log(level, "Answered a request", extra={"fields": fields})
+        logger.log(level, "Request served", extra={"fields": fields})
 
 
 class _Answer:
@@ -84,7 +86,7 @@ class _Answer:
 
 async def _tell_crash(scope: Scope, receive: Receive, answer: _Answer) -> None:
     problem = Problem(
-        ProblemType.INTERNAL_ERROR, "The request was understood but could not be finished."
+        ProblemType.INTERNAL_ERROR, "The request was valid but could not be completed."
     )
     await problem_response(problem, request_id(scope))(scope, receive, answer.send)
 

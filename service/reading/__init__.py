@@ -1,1 +1,1 @@
-"""What callers read: a job as it stands, its changes, its files."""
+"""What callers read: a job's state, its changes and its files."""

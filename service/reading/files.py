@@ -162,14 +162,18 @@ class Wish:
 
 async def _wish(
     request: Request,
-    range: Annotated[str | None, Header(description="One range of bytes.")] = None,
-    if_range: Annotated[str | None, Header(description="The `ETag` the range is of.")] = None,
-    if_none_match: Annotated[str | None, Header(description="The `ETag` known.")] = None,
+    range: Annotated[str | None, Header(description="A single byte range.")] = None,
+    if_range: Annotated[
+        str | None, Header(description="The `ETag` for which the range is valid.")
+    ] = None,
+    if_none_match: Annotated[
+        str | None, Header(description="The `ETag` of a cached version.")
+    ] = None,
     download: Annotated[
-        bool, Query(description="Whether a browser shall save the file rather than show it.")
+        bool, Query(description="Whether browsers should save the file instead of displaying it.")
     ] = False,
     redirect: Annotated[
-        bool, Query(description="Whether the object store may hand the file out, if it can.")
+        bool, Query(description="Whether to redirect to the object store, if possible.")
     ] = True,
 ) -> Wish:
     return Wish(request.method, range, if_range, if_none_match, download, redirect)
@@ -221,6 +225,6 @@ def _stream(file: File, size: int, wish: Wish, headers: dict[str, str]) -> Respo
 def _not_satisfiable(error: RangeNotSatisfiable, size: int) -> Problem:
     return Problem(
         ProblemType.RANGE_NOT_SATISFIABLE,
-        f"The file has {size} bytes; {error} were asked for.",
+        f"The file has {size} bytes; the request asked for {error}.",
         headers={"Content-Range": f"bytes */{size}"},
     )

@@ -17,7 +17,7 @@ METADATA_PARAMETER: dict[str, Any] = {
     "name": f"{METADATA}NAME",
     "in": "query",
     "required": False,
-    "description": "Only jobs whose metadata has this value under NAME; several: all of them.",
+    "description": "Only jobs with this metadata value under NAME. Several filters must all match.",
     "schema": {"type": "string"},
 }
 
@@ -26,7 +26,7 @@ _DAY_AND_HOUR = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:.*", re.ASCII)
 
 def _no_timestamp(text: str) -> str:
     if not _DAY_AND_HOUR.fullmatch(text):
-        raise ValueError("a time such as 2026-11-22T12:00:00Z is accepted")
+        raise ValueError("expected a time such as 2026-11-22T12:00:00Z")
     return text
 
 
@@ -38,13 +38,13 @@ _NAMES = ("status", "created_after", "created_before", "limit", "cursor")
 async def read_filter(
     request: Request,
     status: Annotated[
-        list[JobStatus] | None, Query(description="Only jobs in one of these states.")
+        list[JobStatus] | None, Query(description="Only jobs with one of these statuses.")
     ] = None,
     created_after: Annotated[
-        Time | None, Query(description="Only jobs made after this time (RFC 3339).")
+        Time | None, Query(description="Only jobs created after this time (RFC 3339).")
     ] = None,
     created_before: Annotated[
-        Time | None, Query(description="Only jobs made before this time (RFC 3339).")
+        Time | None, Query(description="Only jobs created before this time (RFC 3339).")
     ] = None,
 ) -> JobFilter:
     """Return the filter given by the query of a request.
@@ -56,8 +56,7 @@ async def read_filter(
         if name not in _NAMES and not name.startswith(METADATA):
             raise Problem(
                 ProblemType.INVALID_REQUEST,
-                f"There is no filter {name[:60]!r}; {', '.join(_NAMES)} and {METADATA}NAME are "
-                "accepted.",
+                f"Unknown filter {name[:60]!r}; accepted: {', '.join(_NAMES)} and {METADATA}NAME.",
             )
     return JobFilter(
         frozenset(status or ()),

@@ -124,7 +124,9 @@ class JobWatcher:
             try:
                 await self._listen()
             except (RedisError, OSError) as error:
-                logger.warning("Changes are not heard", extra={"fields": {"reason": str(error)}})
+                logger.warning(
+                    "Cannot receive change announcements", extra={"fields": {"reason": str(error)}}
+                )
             self._announce_all()
             await asyncio.sleep(RECONNECT_SECONDS)
 

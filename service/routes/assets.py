@@ -34,7 +34,7 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
 
 @router.post(
     "",
-    summary="Announce a file and learn where to upload it",
+    summary="Request an upload URL for a file",
     status_code=status.HTTP_201_CREATED,
     response_description="The asset, and the request that uploads it.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
@@ -79,5 +79,5 @@ def _require_fitting(wanted: AssetRequest, settings: ServiceSettings) -> None:
     if wanted.size > max_bytes:
         raise Problem(
             ProblemType.with_code(f"{wanted.kind}_too_large"),
-            f"The {wanted.kind} shall have {wanted.size} bytes; at most {max_bytes} are accepted.",
+            f"The {wanted.kind} has {wanted.size} bytes; at most {max_bytes} are accepted.",
         )

@@ -54,8 +54,10 @@ IdempotencyKeyHeader = Annotated[
     Header(
         alias="Idempotency-Key",
         pattern=r"^[\x21-\x7e]{1,255}$",
-        description="A text of your own: a request sent again under it makes no second job. "
-        "Kept for 24 hours.",
+        description=(
+            "A unique value of your choice. Repeating a request with the same key does not "
+            "create a second job. Kept for 24 hours."
+        ),
     ),
 ]
 
@@ -117,22 +119,22 @@ CreationDep = Annotated[Creation, Depends(_creation)]
 
 @router.post(
     "",
-    summary="Make a job from a portrait and a speech clip",
+    summary="Create a job from a portrait and a speech clip",
     status_code=status.HTTP_202_ACCEPTED,
     dependencies=_MAY_MAKE_JOBS,
     response_model=JobDocument,
-    response_description="Accepted: the job is kept and will reach a final state.",
+    response_description="Accepted. The job is stored and will reach a final state.",
     responses={
         200: {
             "model": JobDocument,
-            "description": "The job has ended within the time that `Prefer` grants it.",
-            **response_headers(Preference_Applied="The wait that was granted."),
+            "description": "The job ended within the time given by `Prefer`.",
+            **response_headers(Preference_Applied="The wait that was applied."),
         },
         202: response_headers(
             Location="The job's path.",
-            Retry_After="Seconds until it is worth a look.",
-            Idempotent_Replayed="true: an earlier request with this key made the job.",
-            Preference_Applied="The wait that was granted.",
+            Retry_After="Suggested number of seconds before polling.",
+            Idempotent_Replayed="true if an earlier request with this key created the job.",
+            Preference_Applied="The wait that was applied.",
         ),
         **_PROBLEMS,
     },
@@ -142,7 +144,8 @@ async def create_job(
     creation: CreationDep,
     idempotency_key: IdempotencyKeyHeader = None,
     prefer: Annotated[
-        list[str] | None, Header(description="`wait=N`: answer when the job ends, within N s.")
+        list[str] | None,
+        Header(description="`wait=N`: respond when the job ends, after N s at the latest."),
     ] = None,
 ) -> Response:
     """Check and store both inputs, and queue the job.
@@ -168,10 +171,10 @@ async def create_job(
 
 @router.post(
     "/batch",
-    summary="Make many jobs at once",
+    summary="Create several jobs at once",
     dependencies=_MAY_MAKE_JOBS,
     response_model=BatchDocument,
-    response_description="What became of each request, in their order.",
+    response_description="The result of each request, in the same order.",
     responses=problem_responses(
         *_LIMITS,
         ProblemType.UPLOAD_TIMEOUT,

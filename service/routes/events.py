@@ -43,7 +43,7 @@ _EVENT = {
     "type": "object",
     "properties": {
         "event": {"const": "job"},
-        "id": {"type": "string", "description": "Absent: only the place in the queue is new."},
+        "id": {"type": "string", "description": "Absent if only the queue position changed."},
         "data": {
             "type": "string",
             "contentMediaType": "application/json",
@@ -55,10 +55,10 @@ _EVENT = {
 
 _RESPONSES: Responses = {
     200: {
-        "description": "Events `job`, whose data is the job's document; the last one is final.",
+        "description": "Events of type `job` that carry the job's document. The last one is final.",
         "content": {"text/event-stream": {"itemSchema": _EVENT}},
     },
-    204: {"description": "The job has ended, and `Last-Event-ID` knows it."},
+    204: {"description": "The job has ended, and `Last-Event-ID` refers to its final state."},
     **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
 }
 
@@ -74,7 +74,7 @@ async def follow_job(
     caller: CallerDep,
     components: AppComponents,
     last_event_id: Annotated[
-        str | None, Header(description="The last `id` received; what came after it is sent.")
+        str | None, Header(description="The last `id` received; only later events are sent.")
     ] = None,
 ) -> Response:
     """Send the job's current state, then the job after every change, until it has ended.

@@ -14,7 +14,7 @@ from service.problems import Problem, ProblemType
 router = APIRouter(tags=["operations"])
 
 
-@router.get("/livez", summary="Does the process live", response_description="It does.")
+@router.get("/livez", summary="Liveness probe", response_description="The process is alive.")
 async def read_liveness() -> Liveness:
     """Return 200 as long as the process responds, without checking any component."""
     return Liveness()
@@ -22,8 +22,8 @@ async def read_liveness() -> Liveness:
 
 @router.get(
     "/readyz",
-    summary="Can jobs be accepted",
-    response_description="Every component answers.",
+    summary="Readiness probe",
+    response_description="All components are available.",
     responses=problem_responses(ProblemType.NOT_READY),
 )
 def read_readiness(components: AppComponents) -> Readiness:
@@ -35,7 +35,7 @@ def read_readiness(components: AppComponents) -> Readiness:
     if down:
         raise Problem(
             ProblemType.NOT_READY,
-            f"Down: {', '.join(down)}; all of them are needed.",
+            f"Unavailable: {', '.join(down)}; all components are required.",
             headers={"Retry-After": str(components.settings.retry_seconds)},
             members={"components": readiness.model_dump()},
         )
@@ -44,8 +44,8 @@ def read_readiness(components: AppComponents) -> Readiness:
 
 @router.get(
     "/metrics",
-    summary="Metrics for Prometheus",
-    response_description="The metrics.",
+    summary="Prometheus metrics",
+    response_description="The metrics in the Prometheus text format.",
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )

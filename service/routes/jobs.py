@@ -34,10 +34,13 @@ def list_jobs(
     caller: CallerDep,
     components: AppComponents,
     wanted: Annotated[JobFilter, Depends(read_filter)],
-    limit: Annotated[int, Query(ge=1, le=100, description="Jobs in a page, at most.")] = 20,
+    limit: Annotated[int, Query(ge=1, le=100, description="Maximum number of jobs per page.")] = 20,
     cursor: Annotated[
         str | None,
-        Query(description="The last page's `next_cursor`.", json_schema_extra={"format": "cursor"}),
+        Query(
+            description="`next_cursor` of the previous page.",
+            json_schema_extra={"format": "cursor"},
+        ),
     ] = None,
 ) -> JobPage:
     """Return a page of jobs, newest first.
@@ -55,16 +58,18 @@ def list_jobs(
 
 @router.get(
     "/{job_id}",
-    summary="Look at a job",
-    response_description="The job as it stands.",
+    summary="Get a job",
+    response_description="The current state of the job.",
     dependencies=[require_scope(Scope.JOBS_READ)],
     response_model=JobDocument,
     responses={
         200: response_headers(
-            ETag="Names the document; it changes whenever more than the ETA does.",
-            Retry_After="Seconds until it is worth another look; absent once the job has ended.",
+            ETag=(
+                "Identifies this version of the document. It does not change if only the ETA does."
+            ),
+            Retry_After="Seconds to wait before polling again; absent once the job has ended.",
         ),
-        304: {"description": "The job is as `If-None-Match` knows it."},
+        304: {"description": "The job has not changed since the version in `If-None-Match`."},
         **problem_responses(
             ProblemType.JOB_NOT_FOUND, ProblemType.INVALID_REQUEST, ProblemType.STORE_UNAVAILABLE
         ),
@@ -75,10 +80,11 @@ async def read_job(
     caller: CallerDep,
     components: AppComponents,
     wait: Annotated[
-        int, Query(ge=0, le=MAX_WAIT, description="Seconds to wait for a change at most.")
+        int, Query(ge=0, le=MAX_WAIT, description="Maximum number of seconds to wait for a change.")
     ] = 0,
     if_none_match: Annotated[
-        str | None, Header(description="The `ETag` known; a change is one from that.")
+        str | None,
+        Header(description="The `ETag` of the known version; changes are relative to it."),
     ] = None,
 ) -> Response:
     """Return the job's state and results, now or as soon as they change."""
@@ -105,7 +111,7 @@ async def read_job(
 @router.post(
     "/{job_id}/cancel",
     summary="Cancel a job",
-    response_description="The job, canceled.",
+    response_description="The canceled job.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     responses=problem_responses(
         ProblemType.JOB_NOT_FOUND, ProblemType.JOB_ENDED, ProblemType.STORE_UNAVAILABLE
@@ -117,7 +123,7 @@ def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
         canceled = components.store.cancel(job.id)
     except InvalidTransition as error:
         raise Problem(
-            ProblemType.JOB_ENDED, f"{error} Only a queued or processing job can be canceled."
+            ProblemType.JOB_ENDED, f"{error} Only queued or processing jobs can be canceled."
         ) from error
     # If the store were lost before the reconciler clears the job, its journal entry would restore
     # it.
@@ -129,7 +135,7 @@ def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
 @router.delete(
     "/{job_id}",
     summary="Delete a job",
-    response_description="The job is not there any more.",
+    response_description="The job was deleted.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     status_code=status.HTTP_204_NO_CONTENT,
     responses=problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),

@@ -13,8 +13,8 @@ router = APIRouter(prefix="/problems", tags=["operations"])
 
 @router.get(
     "",
-    summary="List every kind of problem",
-    response_description="Every kind, by rising status.",
+    summary="List all types of problems",
+    response_description="All types, ordered by status.",
 )
 async def list_problem_types() -> list[ProblemTypeDocument]:
     """Return each stable code with its status and title."""
@@ -23,17 +23,17 @@ async def list_problem_types() -> list[ProblemTypeDocument]:
 
 @router.get(
     "/{code}",
-    summary="Look at one kind of problem",
-    response_description="The kind of problem.",
+    summary="Get a type of problem",
+    response_description="The type of problem.",
     responses=problem_responses(ProblemType.ROUTE_NOT_FOUND),
 )
 async def read_problem_type(
-    code: Annotated[str, Path(description="As `code` in a problem.")],
+    code: Annotated[str, Path(description="The `code` of a problem.")],
 ) -> ProblemTypeDocument:
     """Return the type of problem with this code."""
     try:
         return ProblemTypeDocument.of(ProblemType.with_code(code))
     except KeyError as error:
         raise Problem(
-            ProblemType.ROUTE_NOT_FOUND, "No problem has this code; /problems lists them."
+            ProblemType.ROUTE_NOT_FOUND, "There is no problem with this code; /problems lists them."
         ) from error

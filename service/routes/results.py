@@ -30,20 +30,25 @@ def _responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
     content = dict.fromkeys(media_types, _BYTES)
     return {
         200: {
-            "description": "The whole file.",
+            "description": "The complete file.",
             "content": {**content, **whole},
-            **response_headers(ETag="Names the file.", Accept_Ranges="Always `bytes`."),
+            **response_headers(
+                ETag="Identifies the file's version.", Accept_Ranges="Always `bytes`."
+            ),
         },
         206: {
-            "description": "The range that was asked for.",
+            "description": "The requested range.",
             # A part of a document has no schema.
             "content": {**content, **{each: {} for each in whole}},
-            **response_headers(ETag="Names the file.", Content_Range="The range within the file."),
+            **response_headers(
+                ETag="Identifies the file's version.",
+                Content_Range="The position of the range in the file.",
+            ),
         },
-        304: {"description": "The file is as `If-None-Match` knows it."},
+        304: {"description": "The file has not changed since the version in `If-None-Match`."},
         307: {
-            "description": "The object store hands the file out.",
-            **response_headers(Location="A URL of the object store, good for 15 minutes."),
+            "description": "Redirect to the object store.",
+            **response_headers(Location="An object store URL, valid for 15 minutes."),
         },
         **problem_responses(
             ProblemType.JOB_NOT_FOUND,
@@ -62,7 +67,7 @@ def _responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
 @router.head("/video", include_in_schema=False)
 @router.get(
     "/video",
-    summary="Get the finished video",
+    summary="Download the video",
     response_class=StreamingResponse,
     responses=_responses("video/mp4"),
 )
@@ -75,7 +80,7 @@ def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Respon
 @router.head("/poster", include_in_schema=False)
 @router.get(
     "/poster",
-    summary="Get a picture from the video",
+    summary="Download the poster",
     response_class=StreamingResponse,
     responses=_responses("image/jpeg"),
 )
@@ -88,7 +93,7 @@ def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Respo
 @router.head("/landmarks", include_in_schema=False)
 @router.get(
     "/landmarks",
-    summary="Get the landmarks of every frame",
+    summary="Download the landmarks of all frames",
     response_class=StreamingResponse,
     responses=_responses(JSON, NPZ, **{JSON: {"schema": FrameLandmarks.model_json_schema()}}),
 )
@@ -97,7 +102,7 @@ def read_landmarks(
     wish: AsWished,
     components: AppComponents,
     format: Annotated[
-        Literal["json", "npz"] | None, Query(description="Wins over what `Accept` asks for.")
+        Literal["json", "npz"] | None, Query(description="Takes precedence over `Accept`.")
     ] = None,
     accept: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
@@ -130,10 +135,10 @@ def _result(job: Job) -> Result:
 
 
 def _no_result(problem_type: ProblemType, reason: str) -> Problem:
-    return Problem(problem_type, f"{reason} Only a job that succeeded has a video.")
+    return Problem(problem_type, f"{reason} Only succeeded jobs have a video.")
 
 
 def _present(key: str | None) -> str:
     if key is None:
-        raise Problem(ProblemType.RESULT_NOT_FOUND, "The job was made without this file.")
+        raise Problem(ProblemType.RESULT_NOT_FOUND, "This job was created without this file.")
     return key

@@ -22,7 +22,7 @@ from tests.faults.snapshot import Snapshot
 from tests.faults.system import FaultySystem
 
 STALE = "result dropped"
-NOT_TAKEN = "not taken"
+NOT_TAKEN = "not claimed"
 """As workers log it."""
 
 WRONGS = {

@@ -103,10 +103,10 @@ def test_an_object_store_that_fails_for_a_while_is_waited_for(
     trap = system.arm(CHILD_1, moment)
     post = system.post()
     system.await_strike(trap, moment)
-    tried = log(system, "worker-1").count("Trying again")
+    tried = log(system, "worker-1").count("Retrying in")
     fail(system, gateway, mood)
     trap.release()
-    wait_for(lambda: log(system, "worker-1").count("Trying again") > tried, PATIENCE)
+    wait_for(lambda: log(system, "worker-1").count("Retrying in") > tried, PATIENCE)
     heal(system, gateway)
 
     (job_id,) = accepted(post)

@@ -97,7 +97,7 @@ def test_every_refusal_of_a_key_binds_browsers(
     app = backstage.app(SETTINGS.model_copy(update={"authentication": "keys"}))
 
     def refuse(_: str) -> ApiKey:
-        raise KeyInvalid("No such key is known.")
+        raise KeyInvalid("The API key is unknown.")
 
     monkeypatch.setattr(app.state.components.keys, "verify", refuse)
     with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as http:

@@ -209,11 +209,11 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
         jobs = make_jobs(stage, http, others)
         for job in jobs:
             wait_for(partial(has_ended, stage, http, job), PATIENCE)
-        courier.wait_for_log("answers with status 500")
+        courier.wait_for_log("responded with status 500")
         look_at_all(stage, http, jobs[0])
         be_refused(stage, http, keys)
         break_records(stage, http, key.id)
-    courier.wait_for_log("its delivery ended by a fault")
+    courier.wait_for_log("the delivery ended with an unexpected error")
     worker.wait_for_log("ValidationError")
     wait_for(lambda: "ValidationError" in reconciler.log, PATIENCE)
     for port in ports:
@@ -222,8 +222,8 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
     stop_valkey()
     for path in ("/v1/jobs", "/readyz", "/metrics"):
         stage.hear(httpx.get(service.url + path, headers=bearer, timeout=PATIENCE))
-    courier.wait_for_log("Nothing can be delivered")
-    stage.start("workers.reconciler", "without-valkey").wait_for_log("was cut short")
+    courier.wait_for_log("Webhooks cannot be delivered")
+    stage.start("workers.reconciler", "without-valkey").wait_for_log("was interrupted")
     worker.wait_for_log("onnection")
 
 
@@ -340,7 +340,7 @@ def test_the_story_was_played_to_its_end(evidence: Evidence) -> None:
         assert f'"code":"{code}"' in answers.replace(" ", ""), code
     for status in ("store_unavailable", "storage_unavailable", "succeeded"):
         assert status in answers
-    assert logs["service"].count("A request crashed") == 3
+    assert logs["service"].count("A request failed with an unexpected error") == 3
     assert '"level": "debug"' in logs["service"]
     for name in ("service", "workers.synthesis", "workers.webhooks", "workers.reconciler"):
         assert "Traceback" in logs[name], name

@@ -1,1 +1,1 @@
-"""The process that puts right what was left undone: `python -m workers.reconciler`."""
+"""The process that repairs and cleans up: `python -m workers.reconciler`."""

@@ -33,7 +33,7 @@ def run_rounds(
         try:
             tally = reconciler.run_once()
         except Unavailable as silent:
-            logger.warning("This round was cut short: %s", silent)
+            logger.warning("The round was interrupted: %s", silent)
             metrics.end_round("cut_short")
         else:
             metrics.end_round("done")

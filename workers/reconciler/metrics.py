@@ -17,7 +17,7 @@ class ReconcilerMetrics:
         self.registry = CollectorRegistry()
         self._rounds = Counter(
             "amigo_reconciler_rounds",
-            "Rounds by how they ended; one is cut short by a component that does not answer.",
+            "Rounds by outcome; a round is interrupted if a component is unavailable.",
             ("end",),
             registry=self.registry,
         )

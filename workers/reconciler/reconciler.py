@@ -138,7 +138,9 @@ class Reconciler:
             # The worker responded after all, or the job ended: nothing to repair.
             with suppress(InvalidTransition):
                 after = self._store.requeue_expired(job.id, job.attempt)
-                logger.warning("job=%s attempt=%d lost, now %s", job.id, job.attempt, after.status)
+                logger.warning(
+                    "job=%s attempt=%d lost its worker, now %s", job.id, job.attempt, after.status
+                )
                 taken.append(after)
         return taken
 
@@ -247,4 +249,4 @@ def _if_there(job_id: str) -> Iterator[None]:
     except JobNotFound:
         return
     except RecordUnreadable:
-        logger.exception("job=%s is left as it is", job_id)
+        logger.exception("job=%s is skipped", job_id)

@@ -1,7 +1,8 @@
 """Starts a worker: `python -m workers.synthesis`.
 
-One parent and one child. SIGTERM lets the running job finish, or hands it back to the queue when
-it takes too long; several workers may share a GPU, each with its own run directory and port.
+A worker has one parent process and one child. On SIGTERM, it finishes the running job or returns it
+to the queue if that takes too long. Several workers can share a GPU, each with its own run
+directory and port.
 """
 
 import os

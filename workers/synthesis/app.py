@@ -1,8 +1,8 @@
-"""The worker's two processes: a parent that receives messages, a child that holds the pipeline.
+"""The worker's two processes: a parent that receives messages, a child that runs the pipeline.
 
-The child is a fresh interpreter. It imports this module by way of `workers.synthesis.tasks`, reads
-the same environment as its parent, and loads the pipeline before it takes its first message. A new
-child takes the place of one that died.
+The child is a new interpreter. It imports this module through `workers.synthesis.tasks`, reads the
+same environment as its parent, and loads the pipeline before it takes its first message. If a child
+dies, a new one replaces it.
 """
 
 import logging
@@ -96,7 +96,7 @@ def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
 def synthesizer() -> Synthesizer:
     """Return the child's job runner."""
     if _synthesizer is None:
-        raise RuntimeError("The synthesizer is loaded when the pool starts its child.")
+        raise RuntimeError("The pool child loads the pipeline when it starts.")
     return _synthesizer
 
 
@@ -108,7 +108,7 @@ def ended_if(must_stop: Callable[[], bool]) -> Iterator[None]:
     def watch() -> None:
         while not is_over.wait(0.5):
             if must_stop():
-                logger.info("The worker stops, so its pipeline is not loaded to the end.")
+                logger.info("The worker is shutting down while its pipeline is loading.")
                 os._exit(os.EX_OK)
 
     Thread(target=watch, name="loading", daemon=True).start()
@@ -132,9 +132,9 @@ def open_child(**_: object) -> None:
         _synthesizer.decoder.start()
     except Exception:
         # Celery would log the error and keep sending jobs to a child that cannot process any.
-        logger.exception("The pipeline could not be loaded, so this worker ends.")
+        logger.exception("The pipeline could not be loaded; the worker exits.")
         directory.report_broken()
         os.kill(os.getppid(), signal.SIGTERM)
         sys.exit(1)
     start_pulse(partial(directory.beat, "child"), settings.hang_seconds)
-    logger.info("The pipeline is loaded; jobs can come.")
+    logger.info("The pipeline is loaded; ready for jobs.")

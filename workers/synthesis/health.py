@@ -1,8 +1,9 @@
-"""Whether a worker lives: `python -m workers.synthesis.health` exits 0 if parent and child do.
+"""Health of a worker: `python -m workers.synthesis.health` exits with 0 if it is alive.
 
-A child is silent until it has loaded its pipeline, so a worker that starts is not yet healthy. One
-that falls silent later is ended by its parent: native code that never comes back and lets no other
-thread run keeps the child even from noticing that its job took too long.
+Both parent and child must send heartbeats. A child sends none before it has loaded its pipeline, so
+a starting worker is not healthy yet. If a child stops sending them later, its parent kills it:
+native code that never returns and blocks all other threads also keeps the child from noticing a
+time limit.
 """
 
 import logging
@@ -48,7 +49,7 @@ class Watch:
         self._silent_looks += 1
         if self._silent_looks >= LOOKS:
             self._silent_looks = 0
-            logger.error("The child %d lets none of its threads run, so it is ended.", pid)
+            logger.error("Child %d does not run any of its threads; killing it.", pid)
             os.kill(pid, signal.SIGKILL)
 
 
@@ -95,7 +96,7 @@ def main() -> None:
     """Report the processes without a recent heartbeat, if any, and exit accordingly."""
     directory = RunDirectory(WorkerSettings().run_directory)
     silent = silent_processes(directory)
-    sys.exit(f"Silent: {', '.join(silent)} ({directory.path})." if silent else 0)
+    sys.exit(f"No sign of life: {', '.join(silent)} ({directory.path})." if silent else 0)
 
 
 if __name__ == "__main__":

@@ -27,24 +27,24 @@ class Limit:
     """On the monotonic clock."""
 
     def __str__(self) -> str:
-        return f"{self.step} took longer than the {self.seconds:g} s it may take"
+        return f"{self.step} exceeded its time limit of {self.seconds:g} s"
 
 
 class Heartbeat:
-    """Renews a lease from a thread of its own, so that no long step loses the job.
+    """Renews a lease from its own thread, so that long steps do not lose the job.
 
-    It lets the job go when a step's time limit is over or the worker shall stop. The attempt
-    learns of it from the store, like any that lost its job; one that goes on regardless hangs, and
-    its process ends. Code that never lets another thread run silences the heartbeat: then the lease
-    runs out, and the worker's parent ends the process (`workers.synthesis.health`).
+    It releases the job when a step exceeds its time limit or the worker has to stop. The store then
+    tells the attempt that it no longer owns the job. An attempt that keeps running regardless is
+    hung, and its process exits. Code that blocks all other threads also stops the heartbeat: then
+    the lease expires, and the worker's parent kills the process (`workers.synthesis.health`).
 
     Args:
-        name: what the log calls the attempt.
+        name: name of the attempt in the log.
         renew: renews the lease, or raises StaleAttempt.
-        let_go: gives the job to another attempt, told the limit that is over; None: it must stop.
-        must_stop: whether the worker shall stop now.
+        let_go: releases the job; its argument is the exceeded limit, or None if the worker stops.
+        must_stop: whether the worker has to stop now.
         interval: seconds between two renewals.
-        parting: seconds that a job which was let go may go on before its process ends.
+        parting: seconds a released attempt may keep running before its process exits.
     """
 
     def __init__(
@@ -106,17 +106,19 @@ class Heartbeat:
             logger.info("%s lost: %s", self._name, lost)
             return False
         except StoreUnavailable as silent:
-            logger.warning("%s keeps a lease that was not renewed: %s", self._name, silent)
+            logger.warning("%s could not renew its lease: %s", self._name, silent)
         return True
 
     def _part(self, held: bool, over: Limit | None) -> None:
         if held:
             self.has_let_go = True
-            logger.warning("%s let go: %s", self._name, over or "the worker stops")
+            logger.warning("%s released: %s", self._name, over or "the worker is shutting down")
             try:
                 self._let_go(over)
             except JobsError as refused:
-                logger.warning("%s was not let go, its lease runs out: %s", self._name, refused)
+                logger.warning(
+                    "%s could not be released, its lease will expire: %s", self._name, refused
+                )
         if not self._done.wait(self._parting):
-            logger.error("%s goes on without its job, so this process ends", self._name)
+            logger.error("%s keeps running after it lost its job; the process exits", self._name)
             self._end_process()

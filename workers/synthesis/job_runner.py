@@ -58,11 +58,11 @@ MARKED = "visible_mark"
 
 INPUTS_MISSING = Failure(
     code="inputs_missing",
-    message="The portrait or the speech clip is no longer stored; please post the job again.",
+    message="The portrait or the speech clip is no longer stored; please submit the job again.",
 )
 INTERNAL_ERROR = Failure(
     code="internal_error",
-    message="A fault of ours kept this job from being finished, in every attempt we made.",
+    message="An internal error ended every attempt to finish this job.",
 )
 
 
@@ -90,7 +90,7 @@ class Synthesizer:
         try:
             job = self.patience.call(lambda: self.store.claim(job_id))
         except (InvalidTransition, JobNotFound) as refusal:
-            logger.info("job=%s not taken: %s", job_id, refusal)
+            logger.info("job=%s not claimed: %s", job_id, refusal)
             JOBS.labels(Outcome.NOT_TAKEN).inc()
             return Outcome.NOT_TAKEN
         began = time.monotonic()
@@ -132,7 +132,9 @@ class Synthesizer:
             logger.warning("job=%s attempt=%d: %s", job.id, job.attempt, silent)
             return self._give_up(lambda: self.store.postpone(job.id, job.attempt))
         except Exception:
-            logger.exception("job=%s attempt=%d ended by a fault", job.id, job.attempt)
+            logger.exception(
+                "job=%s attempt=%d ended with an unexpected error", job.id, job.attempt
+            )
             self._give_up(lambda: self.store.requeue(job.id, job.attempt, INTERNAL_ERROR))
             return Outcome.FAULTED
         return Outcome.SUCCEEDED

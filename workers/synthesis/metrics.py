@@ -32,8 +32,8 @@ class Outcome(StrEnum):
     """The job could not be claimed: a duplicate message, or a canceled job."""
 
 
-JOBS = Counter("amigo_worker_jobs", "Jobs by how the attempt ended.", ["outcome"])
-FAILURES = Counter("amigo_worker_job_failures", "Failed jobs by the code of the failure.", ["code"])
+JOBS = Counter("amigo_worker_jobs", "Jobs by outcome of the attempt.", ["outcome"])
+FAILURES = Counter("amigo_worker_job_failures", "Failed jobs by failure code.", ["code"])
 JOB_SECONDS = Histogram(
     "amigo_worker_job_seconds", "Seconds from claim to end.", ["outcome"], buckets=BUCKETS
 )
@@ -41,7 +41,9 @@ STAGE_SECONDS = Histogram(
     "amigo_worker_stage_seconds", "Seconds in each stage.", ["stage"], buckets=BUCKETS
 )
 STAGE_TIMEOUTS = Counter(
-    "amigo_worker_stage_timeouts", "Attempts that ended because a stage took too long.", ["stage"]
+    "amigo_worker_stage_timeouts",
+    "Attempts that ended because a stage exceeded its time limit.",
+    ["stage"],
 )
 FRAMES_RENDERED = Counter("amigo_worker_frames_rendered", "Video frames rendered.")
 

@@ -37,7 +37,7 @@ class Patience:
             except Unavailable as silent:
                 if waited >= self._seconds:
                     raise
-                logger.warning("Trying again in %.1f s: %s", pause, silent)
+                logger.warning("Retrying in %.1f s: %s", pause, silent)
             self._sleep(pause)
             waited += pause
             pause = min(2 * pause, LONGEST_PAUSE)

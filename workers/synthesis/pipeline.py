@@ -98,5 +98,5 @@ def choose_device(settings: WorkerSettings) -> str:
     if torch.cuda.is_available():
         return "cuda"
     if settings.device == "cuda":
-        raise RuntimeError("AMIGO_DEVICE is cuda, but torch finds no GPU; auto or cpu would run.")
+        raise RuntimeError("AMIGO_DEVICE is cuda, but torch finds no GPU; use auto or cpu.")
     return "cpu"

@@ -91,4 +91,4 @@ class Progress:
             word()
         except StoreUnavailable as silent:
             self._silent_until = self._clock() + SILENCE
-            logger.warning("job=%s progress not told: %s", self._job.id, silent)
+            logger.warning("job=%s could not report its progress: %s", self._job.id, silent)

@@ -54,7 +54,8 @@ class RunDirectory:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise RunDirectoryTaken(
-                    f"{self.path} is another worker's; give each its own AMIGO_RUN_DIRECTORY."
+                    f"{self.path} belongs to another worker; give each worker its own "
+                    "AMIGO_RUN_DIRECTORY."
                 ) from error
             self._clear()
             yield

@@ -77,7 +77,7 @@ class WorkerSettings(Settings):
         parts = self.c2pa_certificate, self.c2pa_private_key
         if any(parts) != all(parts) or (self.c2pa_timestamp_url and not any(parts)):
             raise ValueError(
-                "AMIGO_C2PA_CERTIFICATE and AMIGO_C2PA_PRIVATE_KEY are set together or not at all, "
+                "AMIGO_C2PA_CERTIFICATE and AMIGO_C2PA_PRIVATE_KEY must be set together, and "
                 "AMIGO_C2PA_TIMESTAMP_URL only with them."
             )
         return self

@@ -123,8 +123,10 @@ class ManifestSigner:
         except C2paError as error:
             if self._untimed is not None:
                 self._untimed.sign(_blank(), JPEG, provenance)
-                raise TimestampUnavailable(f"No time stamp could be got: {error}") from error
-            raise SigningFailed(f"No manifest could be signed: {error}") from error
+                raise TimestampUnavailable(
+                    f"The time stamp could not be obtained: {error}"
+                ) from error
+            raise SigningFailed(f"The manifest could not be signed: {error}") from error
 
 
 def _manifest(provenance: Provenance) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def _algorithm(key: bytes) -> C2paSigningAlg:
         return C2paSigningAlg.ED25519
     if isinstance(private, RSAPrivateKey):
         return C2paSigningAlg.PS256
-    raise ValueError("The key must be of P-256, P-384, P-521, Ed25519 or RSA.")
+    raise ValueError("The key must be P-256, P-384, P-521, Ed25519 or RSA.")
 
 
 def _blank() -> bytes:

@@ -1,4 +1,4 @@
-"""Delivers webhooks until told to stop: `python -m workers.webhooks`."""
+"""Delivers webhooks until asked to stop: `python -m workers.webhooks`."""
 
 from workers.webhooks.sender import main
 

@@ -22,13 +22,13 @@ class DeliveryMetrics:
         self.registry = CollectorRegistry()
         self._attempts = Counter(
             "amigo_webhook_attempts",
-            "Attempts to deliver a webhook by what came of them.",
+            "Webhook delivery attempts by outcome.",
             ("outcome",),
             registry=self.registry,
         )
         self._seconds = Histogram(
             "amigo_webhook_attempt_seconds",
-            "Seconds until a receiver had answered, or did not.",
+            "Seconds until the receiver responded or the attempt failed.",
             buckets=BUCKETS,
             registry=self.registry,
         )
@@ -59,10 +59,12 @@ class _Backlog(Collector):
         except StoreUnavailable:
             return
         yield GaugeMetricFamily(
-            "amigo_webhooks_pending", "Ended jobs whose news is not delivered yet.", pending
+            "amigo_webhooks_pending",
+            "Notifications of ended jobs that are not delivered yet.",
+            pending,
         )
         yield GaugeMetricFamily(
             "amigo_webhook_overdue_seconds",
-            "How long the news that waits longest has been due; 0: none is.",
+            "How long the oldest pending notification has been due, in seconds; 0 if none is.",
             overdue.total_seconds(),
         )

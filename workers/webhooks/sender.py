@@ -105,7 +105,7 @@ class Courier:
         try:
             return await asyncio.to_thread(self.outbox.claim, count, lease) if count else []
         except Unavailable as silent:
-            logger.warning("Nothing can be delivered for now: %s", silent)
+            logger.warning("Webhooks cannot be delivered at the moment: %s", silent)
             return []
 
     async def deliver(self, job_id: str) -> None:
@@ -128,11 +128,11 @@ class Courier:
                     after, pause = before, ANOTHER_TURN
             await asyncio.to_thread(self.outbox.record, job_id, after, pause)
         except JobNotFound:
-            logger.info("job=%s was deleted before its news was delivered", job_id)
+            logger.info("job=%s was deleted before its webhook was delivered", job_id)
         except Unavailable as silent:
-            logger.warning("job=%s its delivery is not recorded: %s", job_id, silent)
+            logger.warning("job=%s the delivery could not be recorded: %s", job_id, silent)
         except Exception:
-            logger.exception("job=%s its delivery ended by a fault", job_id)
+            logger.exception("job=%s the delivery ended with an unexpected error", job_id)
 
     @contextmanager
     def _turn(self, tenant: str) -> Iterator[bool]:
@@ -154,7 +154,7 @@ class Courier:
             return await self._failed(job, attempt, str(failed))
         if 200 <= reply.status < 300:
             return Delivery(status=DeliveryStatus.DELIVERED, attempts=attempt), None
-        reason = f"It answers with status {reply.status}; any from 200 to 299 is accepted."
+        reason = f"The receiver responded with status {reply.status}; 200 to 299 are accepted."
         if reply.status == GONE:
             return _given_up(attempt, reason), None
         wish = reply.retry_after if reply.status in LATER else None
@@ -246,7 +246,7 @@ async def deliver_until_told(settings: WebhookSettings) -> None:
     courier = Courier.connect(settings)
     if settings.webhook_metrics_port:
         courier.metrics.serve(settings.webhook_metrics_host, settings.webhook_metrics_port)
-    logger.info("Delivering webhooks for %g h after a job's end.", settings.webhook_hours)
+    logger.info("Delivering webhooks for up to %g h after a job's end.", settings.webhook_hours)
     await courier.run(stop)
 
 

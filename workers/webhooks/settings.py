@@ -47,8 +47,8 @@ class WebhookSettings(Settings):
             raise ValueError("AMIGO_WEBHOOK_SECRET must be set in production.")
         if not 24 <= _num_bytes(secret) <= 64:
             raise ValueError(
-                "AMIGO_WEBHOOK_SECRET must be whsec_ and 24 to 64 bytes in Base64, as this makes "
-                'them: echo "whsec_$(openssl rand -base64 32)".'
+                "AMIGO_WEBHOOK_SECRET must be whsec_ followed by 24 to 64 bytes in Base64. "
+                'Create one with: echo "whsec_$(openssl rand -base64 32)".'
             )
         return self
 

@@ -75,7 +75,7 @@ def test_a_revoked_key_opens_nothing_and_its_copy_says_so(
 def test_a_key_that_is_not_there_is_told() -> None:
     refused = amigo("revoke", "nothing")
     assert refused.exit_code == 1
-    assert "No key has the id nothing" in refused.stderr
+    assert "There is no API key with the id nothing" in refused.stderr
 
 
 def test_a_tenant_that_is_none_is_told(keys: KeyStore) -> None:
@@ -90,7 +90,7 @@ def test_without_the_object_store_a_key_is_made_all_the_same(
 ) -> None:
     monkeypatch.setenv("AMIGO_S3_ENDPOINT_URL", "http://127.0.0.1:1")
     made = amigo("create", "acme")
-    assert (made.exit_code, "copy" in made.stderr) == (0, True)
+    assert (made.exit_code, "backup" in made.stderr) == (0, True)
     assert keys.verify(made.stdout.strip()).tenant == "acme"
 
 
@@ -99,5 +99,5 @@ def test_without_valkey_no_key_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = amigo("create", "acme")
     assert refused.exit_code == 1
     assert refused.stdout == ""
-    assert "Valkey does not answer" in refused.stderr
+    assert "Valkey is unavailable" in refused.stderr
     assert "hidden" not in refused.output

@@ -22,7 +22,7 @@ def test_the_demo_saves_a_video_and_stops_what_it_started(tmp_path: Path) -> Non
     assert result.returncode == 0, result.stderr
     assert output.read_bytes()[4:8] == b"ftyp"
     assert f"{output}: 6.8 s, heard neutral" in result.stdout
-    for step in ("start the system", "render", "post to video"):
+    for step in ("start the system", "render", "submit to video"):
         assert step in result.stdout
     assert not (tmp_path / "system" / "standalone.json").exists()
 
@@ -30,6 +30,6 @@ def test_the_demo_saves_a_video_and_stops_what_it_started(tmp_path: Path) -> Non
 def test_a_pipeline_that_cannot_be_loaded_is_told_with_the_reason(tmp_path: Path) -> None:
     result = demo(tmp_path / "system", tmp_path / "demo.mp4", "broken")
     assert result.returncode == 1
-    assert "Error: worker ended with exit code 1. Last lines of" in result.stderr
+    assert "Error: worker exited with status 1. Last lines of" in result.stderr
     assert "FileNotFoundError: weights are missing" in result.stderr
     assert not (tmp_path / "demo.mp4").exists()

@@ -65,7 +65,7 @@ def test_a_visitor_is_asked_for_a_key_until_it_is_a_good_one(
     key, token = guarded.keys.create("acme")
     send(page, tmp_path)
     give_key(page, "wrong")
-    page.locator("#key-reason", has_text="shape of a key").wait_for()
+    page.locator("#key-reason", has_text="form of an API key").wait_for()
     give_key(page, token)
     page.locator("#stage", has_text="number 1").wait_for()
     job_id = next(storage.objects("jobs/")).key.split("/")[1]

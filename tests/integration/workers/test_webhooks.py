@@ -288,7 +288,7 @@ def test_a_store_that_is_down_is_waited_for(
         stop = asyncio.Event()
         courier = asyncio.create_task(Courier.connect(dead).run(stop))
         async with asyncio.timeout(30):
-            while caplog.text.count("Nothing can be delivered for now") < 2:
+            while caplog.text.count("Webhooks cannot be delivered at the moment") < 2:
                 await asyncio.sleep(0.02)
         stop.set()
         await courier

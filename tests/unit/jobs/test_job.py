@@ -166,7 +166,7 @@ STALE_WORDS: list[Callable[[Job, int], Job]] = [
 @pytest.mark.parametrize("word", STALE_WORDS)
 def test_an_attempt_that_lost_the_job_is_stale(word: Callable[[Job, int], Job]) -> None:
     job = new_job().claim(NOW).requeue(1, NOW).claim(NOW)
-    with pytest.raises(StaleAttempt, match="Attempt 1 no longer holds"):
+    with pytest.raises(StaleAttempt, match="Attempt 1 no longer owns"):
         word(job, 1)
 
 

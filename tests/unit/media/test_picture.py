@@ -112,7 +112,7 @@ def test_every_colour_mode_becomes_rgb(mode: str, format: str) -> None:
 def test_a_picture_cut_short_is_unreadable(format: str, keep: float) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8))
     file = encoded(noise, format)
-    with pytest.raises(PortraitUnreadable, match="a whole JPEG, PNG or WEBP"):
+    with pytest.raises(PortraitUnreadable, match="a complete JPEG, PNG or WEBP"):
         read_portrait(file[: int(len(file) * keep)])
 
 

@@ -104,7 +104,7 @@ def test_a_pickle_is_refused_even_where_the_manifest_names_it(
     sprung = tmp_path / "sprung"
     write(Trap(sprung), path)
     name_in_manifest(path, sha256_of(path))
-    with pytest.raises(CheckpointError, match="no safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         load_checkpoint(path)
     assert not sprung.exists()
     pickle.loads(pickle.dumps(Trap(sprung)))
@@ -114,7 +114,7 @@ def test_a_pickle_is_refused_even_where_the_manifest_names_it(
 def test_weights_without_sizes_are_refused(path: Path) -> None:
     save_file(STATE, path)
     name_in_manifest(path, sha256_of(path))
-    with pytest.raises(CheckpointError, match="no safetensors file with sizes"):
+    with pytest.raises(CheckpointError, match="not a safetensors file with sizes"):
         load_checkpoint(path)
 
 

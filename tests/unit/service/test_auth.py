@@ -28,7 +28,7 @@ def test_a_scope_opens_what_needs_it_and_nothing_else(scope: Scope) -> None:
     with pytest.raises(Problem) as refusal:
         check(other, caller)
     assert refusal.value.type is ProblemType.SCOPE_MISSING
-    assert refusal.value.detail == f"The key has the scopes {scope}; {other} is needed here."
+    assert refusal.value.detail == f"The API key has the scopes {scope}; {other} is required."
     challenge = refusal.value.headers["WWW-Authenticate"]
     assert challenge == f'Bearer realm="amigo", error="insufficient_scope", scope="{other}"'
 

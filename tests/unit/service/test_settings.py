@@ -83,4 +83,4 @@ def test_a_service_that_would_let_strangers_in_says_so_and_ends() -> None:
     )
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("AMIGO_LISTEN_HOST=0.0.0.0 lets other machines in")
+    assert line.startswith("AMIGO_LISTEN_HOST=0.0.0.0 exposes every job to other machines")

@@ -59,7 +59,7 @@ class FakeStore(JobStore):
         try:
             return self.jobs[job_id]
         except KeyError:
-            raise JobNotFound(f"No job has the id {job_id}.") from None
+            raise JobNotFound(f"There is no job with the id {job_id}.") from None
 
     def claim(self, job_id: str) -> Job:
         self._answer("claim")
@@ -108,7 +108,9 @@ class FakeStore(JobStore):
         try:
             return self.jobs[job_id]
         except KeyError:
-            raise StaleAttempt(f"Job {job_id} was deleted while a worker held it.") from None
+            raise StaleAttempt(
+                f"Job {job_id} was deleted while a worker was processing it."
+            ) from None
 
     def _keep(self, job: Job) -> Job:
         self.jobs[job.id] = job
@@ -117,7 +119,7 @@ class FakeStore(JobStore):
 
     def _answer(self, method: str) -> None:
         if self.outages.strikes(method):
-            raise StoreUnavailable("Valkey does not answer.")
+            raise StoreUnavailable("Valkey is unavailable.")
 
 
 class FakeStorage(ObjectStorage):
@@ -136,7 +138,7 @@ class FakeStorage(ObjectStorage):
         try:
             return self.contents[key]
         except KeyError:
-            raise ObjectNotFound(f"No object lies under {key}.") from None
+            raise ObjectNotFound(f"There is no object {key}.") from None
 
     def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
         self._answer("delete_prefix")
@@ -145,7 +147,7 @@ class FakeStorage(ObjectStorage):
 
     def _answer(self, method: str) -> None:
         if self.outages.strikes(method):
-            raise StorageUnavailable("The object store did not answer.")
+            raise StorageUnavailable("The object store did not respond.")
 
 
 class FakeQueue(JobQueue):

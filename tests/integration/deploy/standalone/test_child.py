@@ -83,13 +83,13 @@ def test_a_child_that_ends_early_is_told_with_its_last_words(sleeper: Program) -
         command=("sh", "-c", "echo no licence; exit 3"),
         is_ready=lambda: False,
     )
-    with pytest.raises(StartFailed, match=r"(?s)sleeper ended with exit code 3.*no licence"):
+    with pytest.raises(StartFailed, match=r"(?s)sleeper exited with status 3.*no licence"):
         Child(program).__enter__()
 
 
 def test_a_command_that_is_not_there_is_told(sleeper: Program) -> None:
     program = replace(sleeper, command=("no-such-program",), is_ready=lambda: False)
-    with pytest.raises(StartFailed, match="no-such-program cannot be run: No such file"):
+    with pytest.raises(StartFailed, match="no-such-program cannot be executed: No such file"):
         Child(program).__enter__()
 
 

@@ -45,7 +45,7 @@ def test_a_taken_port_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
         taken.bind((LOOPBACK, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(DeployError, match=f"Port {port} is taken"):
+        with pytest.raises(DeployError, match=f"Port {port} is in use"):
             Installation(tmp_path).kept(port)
 
 
@@ -77,7 +77,7 @@ def test_nobody_is_told_to_kill_a_supervisor_that_is_dead(tmp_path: Path) -> Non
     dead.wait()
     with installation.locked():
         installation.write_status({"url": "http://127.0.0.1:1", "pid": dead.pid})
-        with pytest.raises(AlreadyRunning, match="Try again soon"), installation.locked():
+        with pytest.raises(AlreadyRunning, match="Try again shortly"), installation.locked():
             pass
 
 

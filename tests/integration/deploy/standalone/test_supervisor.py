@@ -65,7 +65,7 @@ def test_a_program_that_dies_is_started_again(journal: Path, guard: Guard) -> No
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: ward.restarts == 1 and ward.is_ready)
     assert ward.child.pid != first
-    assert any("a was ended by SIGKILL" in line for line in said)
+    assert any("a was terminated by SIGKILL" in line for line in said)
     supervisor.stop()
     assert journal.read_text().split() == ["+a", "+a", "-a"]
 
@@ -84,7 +84,7 @@ def test_the_pause_before_another_start_grows(
         os.kill(ward.child.pid, signal.SIGKILL)
     wait_for(lambda: ward.restarts == 3)
     supervisor.stop()
-    pauses = [line.rpartition(" in ")[2] for line in said if "again in" in line]
+    pauses = [line.rpartition(" in ")[2] for line in said if "Restarting" in line]
     assert pauses == ["0.1 s.", "0.2 s.", "0.4 s."]
 
 
@@ -93,7 +93,7 @@ def test_one_that_cannot_start_stops_the_others(journal: Path, guard: Guard) -> 
         program("bad", journal), command=("sh", "-c", "echo broken; exit 1"), is_ready=lambda: False
     )
     supervisor = Supervisor([[program("a", journal)], [bad]], guard, ignore, ignore)
-    with pytest.raises(StartFailed, match=r"(?s)bad ended with exit code 1.*broken"):
+    with pytest.raises(StartFailed, match=r"(?s)bad exited with status 1.*broken"):
         supervisor.start()
     assert journal.read_text().split() == ["+a", "-a"]
 

@@ -150,8 +150,8 @@ def serve(directory: Path, *arguments: str) -> subprocess.Popen[str]:
 def url_told_by(process: subprocess.Popen[str]) -> str:
     assert process.stdout
     for line in process.stdout:
-        if line.startswith("AMIGO answers at "):
-            return line.split()[3]
+        if line.startswith("AMIGO is running at "):
+            return line.split()[4]
     raise AssertionError("The system ended before it answered.")
 
 
@@ -214,7 +214,7 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
             output, _ = process.communicate()
     assert process.returncode == 1
     assert output == (
-        f"Error: Port {port} is taken or reserved. Choose another, or none for a free one.\n"
+        f"Error: Port {port} is in use or reserved. Choose another, or omit it to use a free one.\n"
     )
 
 

@@ -34,7 +34,9 @@ def is_taken(room: AssetRoom, wanted: Asset) -> bool:
 def test_assets_that_fit_are_taken_and_the_one_that_does_not_is_told_when(room: AssetRoom) -> None:
     room.take(asset(6))
     room.take(asset(4))
-    with pytest.raises(AssetRoomUsedUp, match="take up 10000000 bytes; at most 10000000") as full:
+    with pytest.raises(
+        AssetRoomUsedUp, match="take up 10000000 bytes; the quota is 10000000"
+    ) as full:
         room.take(asset(0.5))
     assert timedelta(hours=23) < full.value.wait <= timedelta(hours=24)
 

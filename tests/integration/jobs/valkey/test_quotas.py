@@ -60,7 +60,7 @@ def test_a_job_that_is_over_makes_room_for_another(
 ) -> None:
     first = make(store, TWO_AT_A_TIME)
     make(store, TWO_AT_A_TIME)
-    with pytest.raises(TooManyJobs, match="2 jobs under way"):
+    with pytest.raises(TooManyJobs, match="2 unfinished jobs"):
         store.require_room(KEY, TWO_AT_A_TIME)
     end(store, first)
     store.require_room(KEY, TWO_AT_A_TIME)

@@ -8,8 +8,8 @@ from deploy.standalone.errors import StartFailed, tail
 def test_a_failed_start_shows_the_last_lines_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     log.write_text("\n".join(f"line {i}" for i in range(100)))
-    message = str(StartFailed("X", "ended with exit code 1", log))
-    assert message.startswith(f"X ended with exit code 1. Last lines of {log}:\n")
+    message = str(StartFailed("X", "exited with status 1", log))
+    assert message.startswith(f"X exited with status 1. Last lines of {log}:\n")
     assert message.endswith("    line 98\n    line 99")
     assert "line 87" not in message
 

@@ -49,9 +49,9 @@ def test_a_refusal_becomes_the_error_with_its_code() -> None:
     ("answer", "ending", "told"),
     [
         (AnswerGarbled(), OVERDUE, "longer than 9 s"),
-        (AnswerGarbled(), -signal.SIGXCPU, "more than 7 s of processor time"),
-        (AnswerGarbled(), -signal.SIGKILL, "more memory than one file may have"),
-        (Refusal(OUT_OF_MEMORY, ""), 0, "more memory than one file may have"),
+        (AnswerGarbled(), -signal.SIGXCPU, "more than 7 s of CPU time"),
+        (AnswerGarbled(), -signal.SIGKILL, "more memory than allowed for one file"),
+        (Refusal(OUT_OF_MEMORY, ""), 0, "more memory than allowed for one file"),
         # Whoever answers and then does not end was not well either.
         (IMAGE, OVERDUE, "longer than 9 s"),
     ],

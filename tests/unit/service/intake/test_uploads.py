@@ -34,7 +34,7 @@ def test_a_missing_file_is_named(http: TestClient, name: str) -> None:
 @pytest.mark.parametrize("name", ["portrait", "audio"])
 def test_an_empty_file_is_named(http: TestClient, name: str) -> None:
     answer = http.post("/v1/jobs", files=upload(**{name: b""}))
-    assert_problem(answer, ProblemType.EMPTY_PART, f"{name} has 0 bytes")
+    assert_problem(answer, ProblemType.EMPTY_PART, f"{name} is empty")
 
 
 @pytest.mark.parametrize("name", ["portrait", "audio"])
@@ -255,7 +255,7 @@ def test_a_body_of_another_type_is_told_what_is_accepted(
 
 def test_a_body_without_a_type_is_told_what_is_accepted(http: TestClient) -> None:
     answer = http.post("/v1/jobs", content=b"portrait")
-    assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "not given")
+    assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "missing")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_body_cut_off_before_its_last_boundary_is_refused(http: TestClient) ->
     content_type = whole.headers["content-type"]
     cut = whole.read()[:-2_000]
     answer = http.post("/v1/jobs", content=cut, headers={"Content-Type": content_type})
-    assert_problem(answer, ProblemType.UPLOAD_INCOMPLETE, "last boundary")
+    assert_problem(answer, ProblemType.UPLOAD_INCOMPLETE, "final boundary")
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "unicode_escape", "utf-7", "latin-1"])

@@ -116,7 +116,7 @@ def test_a_key_of_one_request_is_not_anothers(
     headers = {"Idempotency-Key": "order-4711"}
     http.post("/v1/jobs", files=upload(), headers=headers)
     answer = http.post("/v1/jobs", files=upload(**other), headers=headers)
-    assert_problem(answer, ProblemType.IDEMPOTENCY_CONFLICT, "a key of its own")
+    assert_problem(answer, ProblemType.IDEMPOTENCY_CONFLICT, "a new key")
     assert len(backstage.store.jobs) == 1
 
 
@@ -166,7 +166,7 @@ def test_a_request_waits_for_the_one_before_it_but_not_for_ever(
     # As it is before the job is accepted.
     backstage.store.holders["order-4711"] = holder.model_copy(update={"is_confirmed": False})
     answer = http.post("/v1/jobs", files=upload(), headers=headers)
-    assert_problem(answer, ProblemType.IDEMPOTENCY_IN_PROGRESS, "still under way")
+    assert_problem(answer, ProblemType.IDEMPOTENCY_IN_PROGRESS, "still in progress")
     assert answer.headers["retry-after"] == "5"
 
 

@@ -77,7 +77,7 @@ def test_a_job_is_let_go_and_the_step_told_that_took_too_long(
         assert lease.let_go.wait(DEADLINE)
     assert heartbeat.has_let_go
     assert not lease.ended.is_set()
-    assert str(lease.over) == "rendering took longer than the 0 s it may take"
+    assert str(lease.over) == "rendering exceeded its time limit of 0 s"
     assert str(lease.over) in caplog.text
 
 

@@ -106,7 +106,7 @@ def test_what_cannot_be_had_fails_the_job_and_says_why(
 def test_a_server_that_is_unwell_for_a_moment_is_asked_again(
     inputs: Inputs, outbound: FakeOutbound
 ) -> None:
-    outbound.answers[:] = [UrlUnreachable("It answers with status 503."), b"a file"]
+    outbound.answers[:] = [UrlUnreachable("The URL responded with status 503."), b"a file"]
     assert inputs.portrait(by_url()) == b"a file"
     assert len(outbound.asked) == 2
 
@@ -114,7 +114,7 @@ def test_a_server_that_is_unwell_for_a_moment_is_asked_again(
 def test_a_server_that_stays_unwell_is_not_asked_for_ever(
     inputs: Inputs, outbound: FakeOutbound
 ) -> None:
-    outbound.answers[:] = [UrlUnreachable("It answers with status 503.")]
+    outbound.answers[:] = [UrlUnreachable("The URL responded with status 503.")]
     with pytest.raises(InputNotFetched):
         inputs.portrait(by_url())
     assert len(outbound.asked) == MAX_TRIES

@@ -241,7 +241,7 @@ def test_a_service_that_tells_no_time_is_waited_for_and_not_held_against_the_job
 
     class Untimed(ManifestSigner):
         def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
-            raise TimestampUnavailable("No time stamp could be got.")
+            raise TimestampUnavailable("The time stamp could not be obtained.")
 
     signer = Untimed(certificate.chain, certificate.key)
     floor.synthesizer = replace(floor.synthesizer, signer=signer)
@@ -486,7 +486,7 @@ def test_a_job_whose_last_attempt_took_too_long_is_told_in_which_stage(floor: Fl
     assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
     assert floor.job.failure is not None
     assert floor.job.failure.code == "attempts_used_up"
-    assert "fetching took longer than the 0.01 s" in floor.job.failure.message
+    assert "fetching exceeded its time limit of 0.01 s" in floor.job.failure.message
     assert metric("amigo_worker_stage_timeouts_total", stage="fetching") == before + 1
 
 

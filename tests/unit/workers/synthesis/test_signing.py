@@ -145,7 +145,7 @@ def encrypted() -> bytes:
         (AUTHORITY.issue(days=(-9, -1)), "not valid at time of signing"),
         (AUTHORITY.issue(days=(1, 9)), "not valid at time of signing"),
         (replace(AUTHORITY.issue(), key=AUTHORITY.issue().key), "signature"),
-        (AUTHORITY.issue(ec.generate_private_key(ec.SECP256K1())), "must be of P-256"),
+        (AUTHORITY.issue(ec.generate_private_key(ec.SECP256K1())), "must be P-256"),
         (replace(AUTHORITY.issue(), key=encrypted()), "encrypted"),
         (replace(AUTHORITY.issue(), key=b"no key"), "PEM"),
         (replace(AUTHORITY.issue(), chain=b"no certificate"), "certificate"),
