@@ -73,6 +73,23 @@ def running(program: Program, server: Server) -> Iterator[Server]:
         child.bury()
 
 
+@pytest.fixture(scope="session")
+def addresses(valkey: ValkeyServer, s3: SeaweedServer) -> Settings:
+    """Settings that lead to the shared Valkey and the shared bucket, whatever they hold."""
+    return s3_at(s3).model_copy(update={"valkey_url": valkey.url})
+
+
+def s3_at(s3: SeaweedServer) -> Settings:
+    """Return settings that lead to a bucket, and to no Valkey."""
+    return Settings(
+        valkey_url="redis://127.0.0.1:1/0",
+        s3_endpoint_url=s3.url,
+        s3_bucket=s3.bucket,
+        s3_access_key=s3.access_key,
+        s3_secret_key=SecretStr(s3.secret_key),
+    )
+
+
 @pytest.fixture
 def valkey_url(valkey: ValkeyServer) -> str:
     """The address of an empty Valkey."""
@@ -84,13 +101,7 @@ def valkey_url(valkey: ValkeyServer) -> str:
 @pytest.fixture
 def s3_settings(s3: SeaweedServer) -> Settings:
     """Settings that lead to an empty bucket, and to no Valkey."""
-    settings = Settings(
-        valkey_url="redis://127.0.0.1:1/0",
-        s3_endpoint_url=s3.url,
-        s3_bucket=s3.bucket,
-        s3_access_key=s3.access_key,
-        s3_secret_key=SecretStr(s3.secret_key),
-    )
+    settings = s3_at(s3)
     storage = ObjectStorage.connect(settings)
     for prefix in ("jobs/", "assets/", "keys/"):
         storage.delete_prefix(prefix)

@@ -11,10 +11,7 @@ from pathlib import Path
 import httpx
 
 from deploy.standalone.processes import LOOPBACK, free_port
-from tests.waiting import wait_for
-
-PATIENCE = 60.0
-"""Seconds a process may take for anything, on a busy machine too."""
+from tests.waiting import PATIENCE, wait_for
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Running:
             assert self.process.poll() is None, self.log
             return text in self.log
 
-        wait_for(found, PATIENCE)
+        wait_for(found)
 
 
 @contextmanager
@@ -81,7 +78,7 @@ def running_service(environment: Mapping[str, str], log: Path) -> Iterator[Runni
     port = free_port()
     with running("service", {**environment, "AMIGO_LISTEN_PORT": str(port)}, log) as started:
         service = RunningService(started.process, started.path, port)
-        wait_for(service.is_alive, PATIENCE)
+        wait_for(service.is_alive)
         yield service
 
 

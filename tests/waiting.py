@@ -6,8 +6,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+PATIENCE = 120.0
+"""Seconds that anything a test waits for may take on a busy machine: a safety net, no assertion."""
 
-def wait_for(condition: Callable[[], T], seconds: float = 10.0) -> T:
+
+def wait_for(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
     """Return the condition's first truthy value.
 
     Raises:

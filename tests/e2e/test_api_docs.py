@@ -32,8 +32,6 @@ from service.intake.requests import JobRequest
 from tests.e2e.test_page import CHROMIUM
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(900)
-
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 SNIPPET = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS_OF_SPEECH = 1.0

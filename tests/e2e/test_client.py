@@ -11,8 +11,6 @@ from amigo import AmigoClient, AsyncAmigoClient, JobView
 from deploy.standalone.supervisor import Ward
 from deploy.standalone.system import Standalone
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 def service(system: Standalone) -> Ward:

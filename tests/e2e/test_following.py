@@ -17,8 +17,6 @@ from amigo import AmigoClient
 from deploy.standalone.system import Standalone
 from tests.event_stream import Told, told
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture(scope="module")
 def short_speech(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

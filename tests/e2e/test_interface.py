@@ -16,8 +16,6 @@ from tests.e2e.test_api_docs import program_of
 from tests.integration.service.conftest import serving
 from tests.jobs_examples import new_job, result_of
 
-pytestmark = pytest.mark.timeout(600)
-
 VIDEO = bytes(range(256))
 
 

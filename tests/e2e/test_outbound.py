@@ -15,8 +15,6 @@ from deploy.standalone.system import Standalone
 from tests.servers import Asked, LocalServer, content, redirect, serving
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(600)
-
 SECONDS = 300.0
 """How long a job may take on a busy machine."""
 

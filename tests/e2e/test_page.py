@@ -18,7 +18,6 @@ PLAY_A_LITTLE = """video => new Promise(played => {
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 pytestmark = [
-    pytest.mark.timeout(600),
     pytest.mark.skipif(
         CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
     ),

@@ -18,8 +18,6 @@ from models.metrics.definitions import lip_opening
 from models.metrics.lip_sync import MIN_OPENING_RANGE, measure_lip_sync
 from tests.waiting import wait_for
 
-pytestmark = pytest.mark.timeout(600)
-
 MOUTH_BOX = (slice(300, 440), slice(160, 352))
 """Rows and columns of a 512x512 face crop that hold the mouth."""
 

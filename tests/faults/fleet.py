@@ -17,9 +17,6 @@ from deploy.standalone.parent_death import Guard
 from tests.faults.history import Faulted, History, Revived
 from tests.waiting import wait_for
 
-PATIENCE = 90.0
-"""Seconds that anything may take, on a busy machine too."""
-
 CHILD = ".child"
 
 
@@ -100,7 +97,7 @@ class Fleet:
         self.relaunch(*(name for name in names if not name.endswith(CHILD)))
         for name in names:
             if name.endswith(CHILD):
-                wait_for(partial(self.is_alive, name), PATIENCE)
+                wait_for(partial(self.is_alive, name))
             else:
                 self._children[name].wait_ready()
             self.history.record(Revived(name))
@@ -145,7 +142,7 @@ class Fleet:
         os.kill(pid, sign)
         self.history.record(Faulted(deed, name, where))
         if sign is signal.SIGKILL and not name.endswith(CHILD):
-            wait_for(lambda: not self._children[name].is_running, PATIENCE)
+            wait_for(lambda: not self._children[name].is_running)
 
 
 def _spawned_child(parent: int) -> int:

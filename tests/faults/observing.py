@@ -9,9 +9,8 @@ from deploy.standalone.processes import LOOPBACK
 from jobs.errors import JobNotFound
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
-from tests.faults.fleet import PATIENCE
 from tests.faults.system import FaultySystem
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 DROPPED = 'amigo_worker_jobs_total{outcome="dropped"}'
 NOT_TAKEN = 'amigo_worker_jobs_total{outcome="not_taken"}'
@@ -39,7 +38,7 @@ def await_job(
             return job if job.status is status and is_there else None
         return None
 
-    return wait_for(look, PATIENCE) or system.store.get(job_id)
+    return wait_for(look) or system.store.get(job_id)
 
 
 def holder(system: FaultySystem, job_id: str, attempt: int = 1) -> str:
@@ -50,7 +49,7 @@ def holder(system: FaultySystem, job_id: str, attempt: int = 1) -> str:
         logs = (system.folder / "logs").glob("worker-*.log")
         return next((log.stem for log in logs if words in log.read_text()), None)
 
-    name = wait_for(look, PATIENCE)
+    name = wait_for(look)
     assert name is not None
     return name
 

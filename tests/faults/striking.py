@@ -8,7 +8,6 @@ from _pytest.mark import ParameterSet
 
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
-from tests.faults.fleet import PATIENCE
 from tests.faults.steps import CHILD, RECONCILER, SERVICE
 from tests.faults.system import FaultySystem
 from tests.faults.traps import Strike, Trap
@@ -103,4 +102,4 @@ def post_and_lose_its_worker(system: FaultySystem) -> Post:
 
 def await_an_empty_bucket(system: FaultySystem) -> None:
     """Return once no object of any job is left."""
-    wait_for(lambda: not system.snapshot().objects, PATIENCE)
+    wait_for(lambda: not system.snapshot().objects)

@@ -26,13 +26,13 @@ from jobs.valkey.webhook_outbox import WEBHOOKS
 from tests.faults import programs
 from tests.faults.callers import MOST_CALLERS, Callers, Post
 from tests.faults.checker import Violation, find_violations
-from tests.faults.fleet import CHILD, PATIENCE, Fleet
+from tests.faults.fleet import CHILD, Fleet
 from tests.faults.history import Deleted, Faulted, History
 from tests.faults.receiver import Receiver
 from tests.faults.snapshot import Snapshot, take_snapshot
 from tests.faults.tally import Tally
 from tests.faults.traps import Strike, Trap
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 VALKEY, S3 = "valkey", "s3"
 LOG_CHARACTERS = 4000
@@ -144,11 +144,11 @@ class FaultySystem(Fleet):
         Raises:
             TimeoutError: none did.
         """
-        name = wait_for(lambda: trap.struck_by, PATIENCE) or trap.name
+        name = wait_for(lambda: trap.struck_by) or trap.name
         if strike.deed != "tell":
             self.history.record(Faulted(strike.deed, name, str(strike)))
         if strike.deed == "kill" and not name.endswith(CHILD):
-            wait_for(lambda: not self._children[name].is_running, PATIENCE)
+            wait_for(lambda: not self._children[name].is_running)
         return name
 
     # What callers do.
@@ -173,7 +173,7 @@ class FaultySystem(Fleet):
         try:
             for post in posts:
                 post.ended.exception(PATIENCE)
-            wait_for(self._is_at_rest, PATIENCE)
+            wait_for(self._is_at_rest)
         except TimeoutError as error:
             raise NotAtRest(f"Not at rest: {self._unrest()}\n{self.report()}") from error
 
@@ -189,7 +189,7 @@ class FaultySystem(Fleet):
                 return take_snapshot(self.settings)
             return None
 
-        snapshot = wait_for(read, PATIENCE)
+        snapshot = wait_for(read)
         assert snapshot is not None
         return snapshot
 

@@ -7,11 +7,12 @@ import pytest
 
 from jobs.job import JobStatus
 from tests.faults.clock import Clock, needs_faketime
-from tests.faults.fleet import CHILD, PATIENCE
+from tests.faults.fleet import CHILD
 from tests.faults.history import Faulted
 from tests.faults.observing import accepted, await_job, holder
 from tests.faults.system import VALKEY, FaultySystem
 from tests.integration.workers.pipelines import SLOW
+from tests.waiting import PATIENCE
 
 pytestmark = needs_faketime
 

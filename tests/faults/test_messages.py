@@ -5,7 +5,6 @@ from redis import Redis
 
 from jobs.job import JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
-from tests.faults.fleet import PATIENCE
 from tests.faults.history import Faulted
 from tests.faults.observing import NOT_TAKEN, accepted, await_job, metric
 from tests.faults.system import VALKEY, FaultySystem
@@ -36,7 +35,7 @@ def test_a_message_that_comes_to_all_workers_and_again_after_the_end_makes_one_v
     system.history.record(Faulted("send again", VALKEY, f"{COPIES} messages"))
     await_job(system, job_id, status=JobStatus.SUCCEEDED)
     queue.dispatch(job_id)
-    wait_for(lambda: not_taken(system) == before + COPIES + 1, PATIENCE)
+    wait_for(lambda: not_taken(system) == before + COPIES + 1)
 
     assert system.check(post).jobs[job_id].attempt == 1
 
@@ -49,7 +48,7 @@ def test_a_message_that_is_lost_on_the_way_is_sent_again(system: FaultySystem) -
     accepted(post)
     with Redis.from_url(system.valkey.url) as client:
         # As when a worker dies between taking a message and noting that it did.
-        wait_for(lambda: client.rpop(queue_name(Priority.NORMAL)), PATIENCE)
+        wait_for(lambda: client.rpop(queue_name(Priority.NORMAL)))
     system.history.record(Faulted("drop", VALKEY, "a message"))
 
     system.check(post, *busy)
@@ -76,7 +75,7 @@ def test_what_is_no_message_costs_a_worker_at_most_a_restart(
         system.history.record(Faulted("garble", VALKEY, repr(garbage)))
         posts = [system.post() for _ in range(3)]
         accepted(*posts)
-        wait_for(lambda: client.llen(queue_name(Priority.NORMAL)) == 0, PATIENCE)
+        wait_for(lambda: client.llen(queue_name(Priority.NORMAL)) == 0)
     system.revive_all()
 
     system.check(*posts)
@@ -86,6 +85,6 @@ def test_what_is_no_message_costs_a_worker_at_most_a_restart(
 def test_a_message_about_nothing_is_dropped(system: FaultySystem, queue: JobQueue) -> None:
     before = not_taken(system)
     queue.dispatch("job_that_never_was")
-    wait_for(lambda: not_taken(system) == before + 1, PATIENCE)
+    wait_for(lambda: not_taken(system) == before + 1)
 
     system.check(system.post())

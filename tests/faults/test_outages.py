@@ -12,7 +12,7 @@ from redis import Redis
 from deploy.standalone.processes import LOOPBACK
 from jobs.job import JobStatus
 from tests.faults.callers import JOBS_PATH
-from tests.faults.fleet import CHILD, PATIENCE
+from tests.faults.fleet import CHILD
 from tests.faults.gateway import Gateway, Mood
 from tests.faults.history import LOSE, Faulted, Revived
 from tests.faults.observing import accepted, await_job
@@ -21,7 +21,7 @@ from tests.faults.traps import Strike
 from tests.integration.workers.conftest import picture
 from tests.integration.workers.pipelines import SLOW
 from tests.media import babble, recording
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 CHILD_1 = f"worker-1{CHILD}"
 MOODS = [
@@ -106,7 +106,7 @@ def test_an_object_store_that_fails_for_a_while_is_waited_for(
     tried = log(system, "worker-1").count("Retrying in")
     fail(system, gateway, mood)
     trap.release()
-    wait_for(lambda: log(system, "worker-1").count("Retrying in") > tried, PATIENCE)
+    wait_for(lambda: log(system, "worker-1").count("Retrying in") > tried)
     heal(system, gateway)
 
     (job_id,) = accepted(post)
@@ -125,7 +125,7 @@ def test_an_object_store_that_fails_for_too_long_leaves_the_job_to_another_attem
     fail(system, gateway, mood)
     trap.release()
     (job_id,) = accepted(post)
-    wait_for(lambda: system.store.get(job_id).attempt >= 2, PATIENCE)
+    wait_for(lambda: system.store.get(job_id).attempt >= 2)
     heal(system, gateway)
 
     assert system.check(post).jobs[job_id].status is JobStatus.SUCCEEDED
@@ -228,7 +228,7 @@ def test_a_valkey_whose_disk_is_full_stops_and_forgets_nothing_it_has_promised(
     # The next write ends in the middle of a record, as on a disk that has no room left.
     resource.prlimit(system.pid(VALKEY), resource.RLIMIT_FSIZE, (written + 100, -1))
     system.history.record(Faulted("fill", VALKEY, "disk"))
-    wait_for(lambda: not system.is_alive(VALKEY), PATIENCE)
+    wait_for(lambda: not system.is_alive(VALKEY))
     refused = post_once(system)
     system.revive(VALKEY)
 
@@ -249,7 +249,7 @@ def test_what_an_emptied_valkey_had_promised_is_restored_from_the_journal(
     system.settle()  # what is still to be swept would be forgotten
     posts = [system.post(seed=SLOW, seconds=2.0, webhook=n != 1) for n in range(3)]
     job_ids = accepted(*posts)
-    wait_for(lambda: any(system.store.get(each).progress > 0.2 for each in job_ids), PATIENCE)
+    wait_for(lambda: any(system.store.get(each).progress > 0.2 for each in job_ids))
     if is_deleted:
         system.kill(VALKEY)
         shutil.rmtree(system.valkey.directory / "appendonlydir")

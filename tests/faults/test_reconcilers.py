@@ -7,7 +7,7 @@ from redis import Redis
 
 from jobs.job import JobStatus
 from jobs.valkey.keys import LEADER, OUTBOX
-from tests.faults.fleet import CHILD, PATIENCE
+from tests.faults.fleet import CHILD
 from tests.faults.observing import accepted, await_job, holder, objects
 from tests.faults.system import FaultySystem
 from tests.faults.traps import Strike, Trap
@@ -31,7 +31,7 @@ def freeze_whoever_comes_to(system: FaultySystem, step: str) -> tuple[list[Trap]
 
 def await_the_frozen(system: FaultySystem, traps: list[Trap], strike: Strike) -> str:
     """Return the reconciler that stopped, the other free to go on."""
-    wait_for(lambda: any(trap.is_struck for trap in traps), PATIENCE)
+    wait_for(lambda: any(trap.is_struck for trap in traps))
     frozen = next(trap for trap in traps if trap.is_struck)
     for trap in traps:
         if trap is not frozen:
@@ -43,11 +43,11 @@ def await_the_frozen(system: FaultySystem, traps: list[Trap], strike: Strike) ->
 @pytest.mark.thorough
 def test_one_leads_and_another_takes_over_when_it_is_killed(system: FaultySystem) -> None:
     with Redis.from_url(system.valkey.url) as client:
-        leader = wait_for(lambda: client.get(LEADER), PATIENCE)
+        leader = wait_for(lambda: client.get(LEADER))
         for name in RECONCILERS:
             system.kill(name)
             system.revive(name)
-        wait_for(lambda: client.get(LEADER) not in (None, leader), PATIENCE)
+        wait_for(lambda: client.get(LEADER) not in (None, leader))
 
     system.check(system.post())
 
@@ -108,7 +108,7 @@ def test_one_that_sleeps_before_it_clears_a_job_deletes_no_video(system: FaultyS
     frozen = await_the_frozen(system, traps, strike)
     second = system.post()
     accepted(second)
-    wait_for(lambda: not system.store.spent(), PATIENCE)
+    wait_for(lambda: not system.store.spent())
     system.thaw(frozen)
 
     system.check(first, second)
@@ -126,6 +126,6 @@ def test_two_that_both_take_themselves_for_the_leader_do_no_harm(system: FaultyS
             client.zadd(OUTBOX, dict.fromkeys(job_ids, 1), xx=True)  # all messages are due, again
             return sum(not system.store.get(each).status.is_final for each in job_ids) < 2
 
-        wait_for(depose, PATIENCE)
+        wait_for(depose)
 
     system.check(*posts)

@@ -3,15 +3,8 @@
 import pytest
 
 from jobs.job import JobStatus
-from tests.faults.fleet import CHILD, PATIENCE
-from tests.faults.observing import (
-    DROPPED,
-    accepted,
-    await_job,
-    holder,
-    metric,
-    objects,
-)
+from tests.faults.fleet import CHILD
+from tests.faults.observing import DROPPED, accepted, await_job, holder, metric, objects
 from tests.faults.system import FaultySystem
 from tests.faults.traps import Strike
 from tests.integration.workers.pipelines import SLOW
@@ -29,7 +22,7 @@ def test_a_child_frozen_beyond_its_lease_loses_the_job_and_its_late_result_is_dr
     system.freeze(f"{silent}{CHILD}")
     await_job(system, job_id, attempt=2)
     system.thaw(f"{silent}{CHILD}")
-    wait_for(lambda: metric(system, silent, DROPPED) == dropped + 1, PATIENCE)
+    wait_for(lambda: metric(system, silent, DROPPED) == dropped + 1)
 
     job = system.check(post).jobs[job_id]
     assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 2)
@@ -42,7 +35,7 @@ def test_a_worker_frozen_as_it_says_that_it_has_finished_leaves_nothing_of_its_v
     traps = [system.arm(f"worker-{n}{CHILD}", finishing) for n in (1, 2)]
     post = system.post()
     (job_id,) = accepted(post)
-    wait_for(lambda: any(trap.is_struck for trap in traps), PATIENCE)
+    wait_for(lambda: any(trap.is_struck for trap in traps))
     silent = next(trap.name for trap in traps if trap.is_struck)
     for trap in traps:
         trap.disarm()
@@ -70,7 +63,7 @@ def test_a_worker_that_wakes_after_its_job_was_deleted_leaves_nothing(
     silent = holder(system, job_id)
     system.freeze(f"{silent}{CHILD}")
     system.callers.delete(job_id)
-    wait_for(lambda: not system.store.spent() and not objects(system, job_id), PATIENCE)
+    wait_for(lambda: not system.store.spent() and not objects(system, job_id))
     system.thaw(f"{silent}{CHILD}")
 
     later = system.post()

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from jobs.job import JobStatus
-from tests.faults.fleet import CHILD, PATIENCE
+from tests.faults.fleet import CHILD
 from tests.faults.history import Deleted
 from tests.faults.steps import PARENT, WEBHOOKS
 from tests.faults.striking import (
@@ -33,7 +33,7 @@ from tests.faults.striking import (
 )
 from tests.faults.system import S3, VALKEY, FaultySystem
 from tests.faults.traps import Strike
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 
 @pytest.mark.parametrize(
@@ -240,6 +240,6 @@ def test_a_worker_that_slept_through_the_next_attempt_changes_nothing(
     system.settle(post)
     system.thaw(name)
     log = system.folder / "logs" / f"{name.removesuffix(CHILD)}.log"
-    wait_for(lambda: re.search(rf"job={job_id}.* (outcome=|not taken)", log.read_text()), PATIENCE)
+    wait_for(lambda: re.search(rf"job={job_id}.* (outcome=|not taken)", log.read_text()))
 
     require_success(system, post)

@@ -189,7 +189,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         yield service
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
 )

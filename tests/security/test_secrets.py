@@ -30,14 +30,12 @@ from jobs.valkey.keys import OUTBOX, record_key
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery
 from service.settings import ServiceSettings
 from tests.jobs_examples import new_job
-from tests.processes import PATIENCE, Running, RunningService, running, running_service
+from tests.processes import Running, RunningService, running, running_service
 from tests.servers import LocalServer, content, redirect, serving
 from tests.service_examples import portrait, speech, upload
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 from workers.synthesis.settings import WorkerSettings
 from workers.webhooks.settings import WebhookSettings
-
-pytestmark = pytest.mark.timeout(600)
 
 VALKEY_PASSWORD = "quiet-valkey-password-5f1c"
 S3_SECRET = "quiet-s3-secret-77ab"
@@ -208,14 +206,14 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
         worker.wait_for_log("The pipeline is loaded")
         jobs = make_jobs(stage, http, others)
         for job in jobs:
-            wait_for(partial(has_ended, stage, http, job), PATIENCE)
+            wait_for(partial(has_ended, stage, http, job))
         courier.wait_for_log("responded with status 500")
         look_at_all(stage, http, jobs[0])
         be_refused(stage, http, keys)
         break_records(stage, http, key.id)
     courier.wait_for_log("the delivery ended with an unexpected error")
     worker.wait_for_log("ValidationError")
-    wait_for(lambda: "ValidationError" in reconciler.log, PATIENCE)
+    wait_for(lambda: "ValidationError" in reconciler.log)
     for port in ports:
         stage.hear(httpx.get(f"http://127.0.0.1:{port}/metrics"))
     misconfigure(stage)

@@ -15,8 +15,8 @@ import pytest
 
 from service.http_server import MAX_HEADER_BYTES
 from service.middleware.security_headers import HEADERS
-from tests.processes import PATIENCE, RunningService, running_service
-from tests.waiting import wait_for
+from tests.processes import RunningService, running_service
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
 
@@ -407,8 +407,8 @@ def test_whoever_takes_nothing_of_an_answer_is_let_go(service: RunningService) -
         caller = connect()
         # More than the kernel keeps for a connection.
         caller.send(asked * 20)
-        wait_for(lambda: is_held(service, caller), PATIENCE)
-        wait_for(lambda: not is_held(service, caller), PATIENCE)
+        wait_for(lambda: is_held(service, caller))
+        wait_for(lambda: not is_held(service, caller))
         assert caller.answer().status == 200  # of which the kernel still has the beginning
 
 
@@ -419,5 +419,5 @@ def test_a_caller_who_leaves_in_the_middle_of_a_file_leaves_no_file(
         caller = connect()
         caller.send(POST + b"Content-Length: 2900000\r\n\r\n" + file_head("audio"))
         caller.send(bytes(2_000_000))
-        wait_for(lambda: spooled(service), PATIENCE)
-    wait_for(lambda: not spooled(service), PATIENCE)
+        wait_for(lambda: spooled(service))
+    wait_for(lambda: not spooled(service))

@@ -23,9 +23,6 @@ from tests.servers import LocalServer, content, serving
 from tests.service_examples import portrait, speech
 from tests.waiting import wait_for
 
-PATIENCE = 120.0
-"""Seconds in which a job ends, on a busy machine too."""
-
 TRIED = {
     *("png_that_claims_2147483647x2147483647", "png_of_50_million_clear_pixels"),
     *("png_zTXt_bomb", "portrait_as_svg_with_an_external_entity", "jpeg_and_zip"),
@@ -111,7 +108,7 @@ def _inputs(storage: ObjectStorage, job_id: str) -> list[str]:
 
 
 def _wait_final(store: JobStore, job_id: str) -> Job:
-    wait_for(lambda: store.get(job_id).status.is_final, PATIENCE)
+    wait_for(lambda: store.get(job_id).status.is_final)
     return store.get(job_id)
 
 

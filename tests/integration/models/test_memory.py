@@ -4,8 +4,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 # The renderer alone is replaced, by grey frames as many and as large: its memory is that of one
@@ -29,7 +27,6 @@ print(synthesis.num_frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss /
 """
 
 
-@pytest.mark.timeout(600)
 def test_five_minutes_of_speech_stay_under_two_gibibytes(tmp_path: Path) -> None:
     inputs = [str(EXAMPLES / name) for name in ("speech.wav", "portrait.jpg")]
     answer = subprocess.run(
@@ -70,7 +67,6 @@ print(*peaks)
 """
 
 
-@pytest.mark.timeout(600)
 def test_a_composed_video_needs_no_more_memory_for_being_longer(tmp_path: Path) -> None:
     """Once the encoder looks ahead as far as it does, frames of 7 MiB each come and go."""
     inputs = [str(EXAMPLES / name) for name in ("speech.wav", "portrait.jpg")]

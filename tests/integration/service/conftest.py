@@ -1,3 +1,4 @@
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,7 @@ from service.dependencies import Components
 from service.http_server import Server
 from service.reading.watching import JobWatcher
 from service.settings import ServiceSettings
-from tests.waiting import wait_for
-
-PATIENCE = 20.0
-"""Seconds a request may take."""
+from tests.waiting import PATIENCE, wait_for
 
 
 @dataclass(frozen=True)
@@ -40,10 +38,12 @@ class LiveService:
     def has_connections(self) -> bool:
         return bool(self.server.server_state.connections)
 
-    def answered(self, status: int) -> bool:
-        """Tell whether an upload was answered so, even if nobody heard it."""
+    def answered(self, status: int) -> float:
+        """Return how many uploads were answered so, even if nobody heard it."""
         label = f'method="POST",route="/v1/jobs",status="{status}"'
-        return f"amigo_http_requests_total{{{label}}}" in self.http.get("/metrics").text
+        line = rf"^amigo_http_requests_total{{{re.escape(label)}}} (\S+)$"
+        found = re.search(line, self.http.get("/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
 
 
 @contextmanager
@@ -69,7 +69,13 @@ def service_settings(settings: Settings) -> ServiceSettings:
     return ServiceSettings(**settings.model_dump())
 
 
-@pytest.fixture
-def live(service_settings: ServiceSettings) -> Iterator[LiveService]:
-    with serving(service_settings) as live:
+@pytest.fixture(scope="module")
+def shared_service(addresses: Settings) -> Iterator[LiveService]:
+    with serving(ServiceSettings(**addresses.model_dump())) as live:
         yield live
+
+
+@pytest.fixture
+def live(shared_service: LiveService, settings: Settings) -> LiveService:
+    """The module's service; its stores are empty."""
+    return shared_service

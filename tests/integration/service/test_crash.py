@@ -18,10 +18,7 @@ from jobs.settings import Settings
 from jobs.valkey.idempotency import holder_key
 from jobs.valkey.job_store import JobStore
 from tests.integration.service.conftest import LiveService
-from tests.waiting import wait_for
-
-PATIENCE = 60.0
-"""Seconds a process may take to start, on a busy machine too."""
+from tests.waiting import PATIENCE, wait_for
 
 REQUEST = {
     "portrait_url": "https://example.org/face.jpg",
@@ -52,7 +49,7 @@ def service_process(settings: Settings, s3: str) -> Iterator[tuple[subprocess.Po
     command = [sys.executable, "-m", "service"]
     with subprocess.Popen(command, env={**os.environ, **environment}) as process:
         try:
-            wait_for(lambda: _is_alive(port), PATIENCE)
+            wait_for(lambda: _is_alive(port))
             yield process, f"http://127.0.0.1:{port}"
         finally:
             process.kill()
@@ -83,7 +80,7 @@ def test_the_key_of_a_request_whose_service_was_killed_is_free_soon(
         with service_process(settings, silent_s3) as (process, address):
             caller = Thread(target=_post_in_vain, args=(address,))
             caller.start()
-            wait_for(lambda: client.exists(place), PATIENCE)
+            wait_for(lambda: client.exists(place))
             process.send_signal(signal.SIGKILL)
             caller.join()
         early = live.http.post("/v1/jobs", json=REQUEST, headers=KEY)

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from jobs.job import Job
 from jobs.s3.object_store import ObjectStorage, video_key
+from jobs.settings import Settings
 from jobs.valkey.api_keys import Scope
 from jobs.valkey.job_store import JobStore
 from service.app import GUARDED
@@ -32,10 +33,16 @@ UNREADABLE: dict[str, Any] = {"content": b"{", "headers": {"Content-Type": "appl
 """A body of which nothing may be told, nor read, before a key was shown."""
 
 
-@pytest.fixture
-def guarded(service_settings: ServiceSettings) -> Iterator[Guarded]:
-    with guarding(service_settings) as guarded:
+@pytest.fixture(scope="module")
+def guarded_service(addresses: Settings) -> Iterator[Guarded]:
+    with guarding(ServiceSettings(**addresses.model_dump())) as guarded:
         yield guarded
+
+
+@pytest.fixture
+def guarded(guarded_service: Guarded, settings: Settings) -> Guarded:
+    """The module's service, which asks for keys; its stores are empty."""
+    return guarded_service
 
 
 def queued(store: JobStore, tenant: str) -> Job:

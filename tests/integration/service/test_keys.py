@@ -23,10 +23,16 @@ from tests.waiting import wait_for
 NOWHERE = "/v1/jobs/job_x"
 
 
-@pytest.fixture
-def guarded(service_settings: ServiceSettings) -> Iterator[Guarded]:
-    with guarding(service_settings) as guarded:
+@pytest.fixture(scope="module")
+def guarded_service(addresses: Settings) -> Iterator[Guarded]:
+    with guarding(ServiceSettings(**addresses.model_dump())) as guarded:
         yield guarded
+
+
+@pytest.fixture
+def guarded(guarded_service: Guarded, settings: Settings) -> Guarded:
+    """The module's service, which asks for keys; its stores are empty."""
+    return guarded_service
 
 
 def post(guarded: Guarded, key: dict[str, str]) -> httpx.Response:

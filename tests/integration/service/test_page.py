@@ -9,6 +9,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from jobs.job import Stage
 from jobs.s3.object_store import ObjectStorage, video_key
+from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
@@ -19,17 +20,22 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 60_000
 
 pytestmark = [
-    pytest.mark.timeout(300),
     pytest.mark.skipif(
         CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
     ),
 ]
 
 
-@pytest.fixture
-def guarded(service_settings: ServiceSettings) -> Iterator[Guarded]:
-    with guarding(service_settings) as guarded:
+@pytest.fixture(scope="module")
+def guarded_service(addresses: Settings) -> Iterator[Guarded]:
+    with guarding(ServiceSettings(**addresses.model_dump())) as guarded:
         yield guarded
+
+
+@pytest.fixture
+def guarded(guarded_service: Guarded, settings: Settings) -> Guarded:
+    """The module's service, which asks for keys; its stores are empty."""
+    return guarded_service
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from service.dependencies import Components
 from service.settings import ServiceSettings
 from tests.integration.service.conftest import LiveService, serving
 from tests.service_examples import upload
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 NORMAL_QUEUE = queue_name(Priority.NORMAL)
@@ -133,7 +133,7 @@ def test_a_file_that_streams_over_its_limit_is_cut_off_and_nothing_stays(
 def test_a_declared_length_over_the_limit_is_refused_before_the_body_is_sent(
     live: LiveService,
 ) -> None:
-    with socket.create_connection(("127.0.0.1", live.port), timeout=20) as caller:
+    with socket.create_connection(("127.0.0.1", live.port), timeout=PATIENCE) as caller:
         caller.sendall(
             b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 99000000\r\n\r\n"
@@ -146,9 +146,10 @@ def test_a_caller_who_leaves_while_sending_leaves_nothing_behind(
 ) -> None:
     body = live.http.build_request("POST", "/v1/jobs", files=upload())
     content = body.read()
-    with socket.create_connection(("127.0.0.1", live.port), timeout=20) as caller:
+    before = live.answered(400)
+    with socket.create_connection(("127.0.0.1", live.port), timeout=PATIENCE) as caller:
         caller.sendall(_head(body.headers["content-type"], len(content)) + content[:-100])
-    wait_for(lambda: live.answered(400))
+    wait_for(lambda: live.answered(400) == before + 1)
     assert jobs_known(store) == 0
     assert keys(storage) == set()
 
@@ -163,7 +164,7 @@ def test_a_caller_who_leaves_while_we_store_leaves_nothing_behind(
     with serving(service_settings, components) as live:
         body = live.http.build_request("POST", "/v1/jobs", files=upload())
         content = body.read()
-        with socket.create_connection(("127.0.0.1", live.port), timeout=20) as caller:
+        with socket.create_connection(("127.0.0.1", live.port), timeout=PATIENCE) as caller:
             caller.sendall(_head(body.headers["content-type"], len(content)) + content)
             wait_for(slow.is_asked.is_set)
         wait_for(lambda: not live.has_connections())
@@ -181,7 +182,7 @@ class SlowStorage(ObjectStorage):
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> None:
         self.is_asked.set()
-        assert self.may_go_on.wait(20)
+        assert self.may_go_on.wait(PATIENCE)
         super().put(key, data, content_type)
 
 

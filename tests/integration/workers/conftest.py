@@ -21,11 +21,9 @@ from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key, request
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from tests.media import babble, recording
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 from workers.synthesis.run_directory import RunDirectory
 
-PATIENCE = 60.0
-"""Seconds that anything a test waits for may take, on a busy machine too."""
 PIPELINES = "tests.integration.workers.pipelines"
 
 
@@ -72,7 +70,7 @@ class RunningWorker:
             assert self.process.poll() is None, self.log
             return self.log.count(text) >= times
 
-        wait_for(found, PATIENCE)
+        wait_for(found)
 
     def child(self) -> int:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
@@ -167,11 +165,11 @@ class Client:
         return [item.key for item in self.storage.objects(f"jobs/{job_id}/")]
 
     def wait_final(self, job_id: str) -> Job:
-        wait_for(lambda: self.store.get(job_id).status.is_final, PATIENCE)
+        wait_for(lambda: self.store.get(job_id).status.is_final)
         return self.store.get(job_id)
 
     def wait_progress(self, job_id: str, progress: float) -> None:
-        wait_for(lambda: self.store.get(job_id).progress > progress, PATIENCE)
+        wait_for(lambda: self.store.get(job_id).progress > progress)
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import os
 import signal
 
 from jobs.job import JobStatus
-from tests.integration.workers.conftest import PATIENCE, Client, RunningWorker, StartWorker
+from tests.integration.workers.conftest import Client, RunningWorker, StartWorker
 from tests.processes import children, is_alive
 from tests.waiting import wait_for
 
 
 def decoding_server(worker: RunningWorker) -> int:
-    [server] = wait_for(lambda: children(worker.child(), b"media.sandbox.server"), PATIENCE)
+    [server] = wait_for(lambda: children(worker.child(), b"media.sandbox.server"))
     return server
 
 
@@ -32,7 +32,7 @@ def test_a_worker_that_is_told_to_stop_leaves_no_decoding_server(start_worker: S
     worker.wait_loaded()
     server = decoding_server(worker)
     assert worker.terminate() == 0
-    wait_for(lambda: not is_alive(server), PATIENCE)
+    wait_for(lambda: not is_alive(server))
 
 
 def test_a_child_that_is_killed_takes_its_decoding_server_along(start_worker: StartWorker) -> None:
@@ -40,4 +40,4 @@ def test_a_child_that_is_killed_takes_its_decoding_server_along(start_worker: St
     worker.wait_loaded()
     server = decoding_server(worker)
     os.kill(worker.child(), signal.SIGKILL)
-    wait_for(lambda: not is_alive(server), PATIENCE)
+    wait_for(lambda: not is_alive(server))

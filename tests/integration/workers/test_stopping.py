@@ -9,17 +9,11 @@ from threading import Event
 import pytest
 
 from jobs.job import JobStatus, Stage
-from tests.integration.workers.conftest import (
-    PATIENCE,
-    PIPELINES,
-    Client,
-    RunningWorker,
-    StartWorker,
-)
+from tests.integration.workers.conftest import PIPELINES, Client, RunningWorker, StartWorker
 from tests.integration.workers.pipelines import DEAF, SLOW
 from tests.integration.workers.test_safe_http import dripping
 from tests.servers import serving
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 GRACE = 60.0
 """Seconds between SIGTERM and SIGKILL that the containers give a worker."""
@@ -41,7 +35,7 @@ def closed() -> str:
 
 
 def wait_begun(client: Client, job_id: str) -> None:
-    wait_for(lambda: client.store.get(job_id).stage is Stage.FETCHING, PATIENCE)
+    wait_for(lambda: client.store.get(job_id).stage is Stage.FETCHING)
 
 
 def assert_handed_back(worker: RunningWorker, client: Client, job_id: str) -> None:
@@ -60,7 +54,7 @@ def test_while_an_input_is_fetched_from_a_url_that_drips(
     with serving(dripping(head, b"x", over)) as server:
         worker = start_worker(AMIGO_LOCAL_URLS="true", AMIGO_SHUTDOWN_SECONDS="0.2")
         job_id = client.post(portrait_url=f"{server.url}/portrait")
-        wait_for(lambda: server.asked, PATIENCE)
+        wait_for(lambda: server.asked)
         assert_handed_back(worker, client, job_id)
         over.set()
 
@@ -94,7 +88,7 @@ def test_twice_while_a_job_is_made(start_worker: StartWorker, client: Client) ->
 def test_while_no_thread_of_the_child_can_run(start_worker: StartWorker, client: Client) -> None:
     worker = start_worker(AMIGO_SHUTDOWN_SECONDS="0.2", AMIGO_HANG_SECONDS="6")
     job_id = client.post(DEAF)
-    wait_for(lambda: client.store.get(job_id).stage is Stage.LISTENING, PATIENCE)
+    wait_for(lambda: client.store.get(job_id).stage is Stage.LISTENING)
     status = worker.terminate()
     assert status == 0
     assert "does not run any of its threads" in worker.log

@@ -17,7 +17,7 @@ from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
 from tests.integration.workers.test_safe_http import dripping
 from tests.jobs_examples import new_job
-from tests.processes import PATIENCE, running
+from tests.processes import running
 from tests.servers import LocalServer, content, redirect, serving
 from tests.waiting import wait_for
 from workers.webhooks.sender import Courier
@@ -165,8 +165,8 @@ def test_what_became_of_deliveries_is_told_to_prometheus(
 
     with running("workers.webhooks", environment, tmp_path / "log.txt") as courier:
         courier.wait_for_log("Delivering webhooks")
-        wait_for(lambda: told()["amigo_webhook_attempt_seconds_count"] == 4, PATIENCE)
-        wait_for(lambda: told()["amigo_webhooks_pending"] == 1, PATIENCE)
+        wait_for(lambda: told()["amigo_webhook_attempt_seconds_count"] == 4)
+        wait_for(lambda: told()["amigo_webhooks_pending"] == 1)
         metrics = told()
     outcomes = [
         metrics[f'amigo_webhook_attempts_total{{outcome="{outcome}"}}']

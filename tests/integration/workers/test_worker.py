@@ -9,7 +9,7 @@ import pytest
 
 from jobs.job import MAX_ATTEMPTS, JobStatus, Priority
 from jobs.s3.object_store import landmarks_key, poster_key, video_key
-from tests.integration.workers.conftest import PATIENCE, PIPELINES, Client, StartWorker
+from tests.integration.workers.conftest import PIPELINES, Client, StartWorker
 from tests.integration.workers.pipelines import (
     BATCH_FRAMES,
     DEAF,
@@ -19,7 +19,7 @@ from tests.integration.workers.pipelines import (
     POISON,
     SLOW,
 )
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 from workers.synthesis.run_directory import SHARED_MEMORY
 
 
@@ -36,8 +36,8 @@ def test_a_job_becomes_a_video_and_its_inputs_go(start_worker: StartWorker, clie
     assert job.result.timings == {"render": 0.5}
     assert (job.result.width, job.result.height) == (64, 64)
     kept = sorted(key(job.id, 1) for key in (video_key, poster_key, landmarks_key))
-    wait_for(lambda: client.objects(job.id) == kept, PATIENCE)
-    wait_for(lambda: worker.metric('amigo_worker_jobs_total{outcome="succeeded"}') == 1, PATIENCE)
+    wait_for(lambda: client.objects(job.id) == kept)
+    wait_for(lambda: worker.metric('amigo_worker_jobs_total{outcome="succeeded"}') == 1)
     assert worker.metric("amigo_worker_frames_rendered_total") == 25
     assert worker.metric('amigo_worker_stage_seconds_count{stage="rendering"}') == 1
 
@@ -52,7 +52,7 @@ def test_the_callers_fault_fails_the_job_at_once(start_worker: StartWorker, clie
     assert faceless.failure is not None
     assert faceless.failure.code == "no_face"
     assert (unreadable.attempt, faceless.attempt) == (1, 1)
-    wait_for(lambda: client.objects(faceless.id) == [], PATIENCE)
+    wait_for(lambda: client.objects(faceless.id) == [])
 
 
 def test_a_fault_of_ours_fails_the_job_after_the_last_attempt_without_telling_why(
@@ -156,7 +156,7 @@ def test_a_canceled_job_stops_within_two_batches(start_worker: StartWorker, clie
     client.store.cancel(job_id)
     before = worker.metric("amigo_worker_frames_rendered_total")
     dropped = 'amigo_worker_jobs_total{outcome="dropped"}'
-    wait_for(lambda: worker.metric(dropped) == 1, PATIENCE)
+    wait_for(lambda: worker.metric(dropped) == 1)
 
     assert worker.metric("amigo_worker_frames_rendered_total") - before <= 2 * BATCH_FRAMES
     assert client.store.get(job_id).status is JobStatus.CANCELED
@@ -172,9 +172,9 @@ def test_a_job_deleted_while_it_is_made_leaves_nothing(
     client.wait_progress(job_id, 0.2)
     client.store.delete(job_id)
     dropped = 'amigo_worker_jobs_total{outcome="dropped"}'
-    wait_for(lambda: worker.metric(dropped) == 1, PATIENCE)
+    wait_for(lambda: worker.metric(dropped) == 1)
 
-    wait_for(lambda: client.objects(job_id) == [], PATIENCE)
+    wait_for(lambda: client.objects(job_id) == [])
     assert sum(client.store.counts().values()) == 0
 
 
@@ -212,7 +212,7 @@ def test_a_message_that_comes_again_does_nothing(start_worker: StartWorker, clie
     not_taken = 'amigo_worker_jobs_total{outcome="not_taken"}'
     job = client.wait_final(job_id)
     client.queue.dispatch(job_id)
-    wait_for(lambda: worker.metric(not_taken) == 2, PATIENCE)
+    wait_for(lambda: worker.metric(not_taken) == 2)
 
     assert job.attempt == 1
     assert client.store.get(job_id) == job
@@ -256,7 +256,7 @@ def test_the_health_check_hears_a_worker_once_its_pipeline_is_loaded(
 
     starting = check()
     worker.wait_loaded()
-    wait_for(lambda: check().returncode == 0, PATIENCE)
+    wait_for(lambda: check().returncode == 0)
 
     assert starting.returncode == 1
     assert "parent, child" in starting.stderr

@@ -19,9 +19,9 @@ INTERIOR = 230
 
 def talking_faces() -> FaceFrames:
     """Return two clips of six frames, one named lrcar, one grid; the arrays are the caller's."""
-    images, landmarks = (array.copy() for array in _pictures_and_landmarks())
+    images, landmarks = _pictures_and_landmarks()
     clips = np.repeat(np.arange(2), len(OPENINGS)).astype(np.int32)
-    return FaceFrames(images, landmarks, clips, clips, ("lrcar", "grid"))
+    return FaceFrames(images.copy(), landmarks.copy(), clips, clips, ("lrcar", "grid"))
 
 
 @cache
