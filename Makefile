@@ -8,8 +8,10 @@ TEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
 # The tests start hundreds of processes; each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
+RENDER := tests/integration/models/test_choices.py::test_a_full_composition_is_the_portrait_outside_the_face
+
 .DEFAULT_GOAL := help
-.PHONY: help docs demo serve test faults chaos fuzz test-gpu check audit lock locked format bench evaluate data-given clean
+.PHONY: help docs demo serve test test-quick faults chaos fuzz test-gpu check audit lock locked format bench evaluate data-given clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -35,6 +37,9 @@ serve: $(VENV)/standalone.stamp  ## run the whole system on this machine and pri
 
 test: $(VENV)/dev.stamp  ## run all tests; tests that need missing tools are skipped and listed
 	@$(TEST)
+
+test-quick: $(VENV)/dev.stamp  ## run the unit tests and one render, for the daily loop
+	@$(TEST) tests/unit "$(RENDER)"
 
 faults: $(VENV)/dev.stamp  ## kill every process at every step of a job and check the guarantees
 	@$(BIN)/pytest tests/faults -m ""

@@ -1,5 +1,6 @@
 """The whole system, once for all tests in this folder: what `amigo serve` runs, on free ports."""
 
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from amigo import AmigoClient
 from deploy.standalone.system import Standalone
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+SECONDS_OF_SPEECH = 2
 
 
 @pytest.fixture(scope="package")
@@ -16,7 +18,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AMIGO_LOCAL_URLS", "true")  # what tests have fetched and told is on loopback
         patch.setenv("AMIGO_WEBHOOK_PAUSE_SECONDS", "0.2")
-        patch.setenv("AMIGO_WEBHOOK_HOURS", str(15 / 3600))  # a day would be long for a test
+        patch.setenv("AMIGO_WEBHOOK_HOURS", str(30 / 3600))  # a day would be long for a test
         with Standalone(tmp_path_factory.mktemp("amigo")) as running:
             yield running
 
@@ -33,5 +35,15 @@ def portrait() -> Path:
 
 
 @pytest.fixture(scope="session")
-def speech() -> Path:
+def example_speech() -> Path:
     return EXAMPLES / "speech.wav"
+
+
+@pytest.fixture(scope="session")
+def speech(example_speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first two seconds of the example, for tests that do not look at the pictures."""
+    path = tmp_path_factory.mktemp("speech") / "short.wav"
+    with wave.open(str(example_speech)) as whole, wave.open(str(path), "wb") as part:
+        part.setparams(whole.getparams())
+        part.writeframes(whole.readframes(SECONDS_OF_SPEECH * whole.getframerate()))
+    return path

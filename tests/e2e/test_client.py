@@ -28,7 +28,7 @@ def test_following_a_job_survives_a_restart_of_the_service(
     client: AmigoClient, service: Ward, job: JobView
 ) -> None:
     first = service.child.pid
-    looks = client.follow(job.id, timeout=300)
+    looks = client.follow(job.id, timeout=600)
     assert not next(looks).has_ended
     service.child.bury()
     *_, last = looks
@@ -57,7 +57,7 @@ def test_the_awaiting_client_goes_the_whole_way(
             job = await client.submit(
                 portrait, speech, consent=True, metadata={"test": "whole way"}
             )
-            ended = await client.wait(job.id, timeout=300)
+            ended = await client.wait(job.id, timeout=600)
             assert ended.has_succeeded, ended.failure
             await client.download_video(job.id, tmp_path / "out.mp4")
             listed = [each.id async for each in client.list(metadata=notes)]
@@ -103,7 +103,7 @@ class TornStream(httpx.SyncByteStream):
 def test_a_download_that_breaks_off_goes_on_where_it_broke(
     client: AmigoClient, system: Standalone, job: JobView, tmp_path: Path
 ) -> None:
-    client.wait(job.id, timeout=300)
+    client.wait(job.id, timeout=600)
     whole = client.download_video(job.id, tmp_path / "whole.mp4")
     transport = Torn()
     with AmigoClient(system.url, transport=transport) as tearing:

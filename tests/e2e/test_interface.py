@@ -31,7 +31,7 @@ def test_a_deleted_job_leaves_no_object(
     client: AmigoClient, objects: ObjectStorage, portrait: Path, speech: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True)
-    assert client.wait(job.id, timeout=300).has_succeeded
+    assert client.wait(job.id, timeout=600).has_succeeded
     assert list(objects.objects(job_prefix(job.id)))
     client.delete(job.id)
     assert not list(objects.objects(job_prefix(job.id)))

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from deploy.standalone.system import Standalone
+from tests.e2e.conftest import SECONDS_OF_SPEECH
+from tests.waiting import PATIENCE
 
 PLAY_A_LITTLE = """video => new Promise(played => {
     video.muted = true;
@@ -31,6 +33,7 @@ def page(system: Standalone) -> Iterator[Page]:
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
         )
         page = browser.new_page()
+        page.set_default_timeout(1000 * PATIENCE)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(system.url)
@@ -49,11 +52,11 @@ def send(page: Page, portrait: Path, speech: Path) -> None:
 def test_a_visitor_gets_a_video_that_plays(page: Page, portrait: Path, speech: Path) -> None:
     send(page, portrait, speech)
     page.wait_for_selector("#progress[value]")
-    page.wait_for_selector("#result:not([hidden])", timeout=300_000)
+    page.wait_for_selector("#result:not([hidden])", timeout=600_000)
     page.eval_on_selector("#video", PLAY_A_LITTLE)
     width, seconds = page.eval_on_selector("#video", "v => [v.videoWidth, v.duration]")
     assert width == 256
-    assert seconds == pytest.approx(6.8, abs=0.1)
+    assert seconds == pytest.approx(SECONDS_OF_SPEECH, abs=0.1)
 
 
 def test_a_visitor_is_told_what_is_wrong_with_a_file(

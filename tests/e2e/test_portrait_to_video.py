@@ -23,10 +23,10 @@ MOUTH_BOX = (slice(300, 440), slice(160, 352))
 
 
 @pytest.fixture(scope="module")
-def finished(system: Standalone, portrait: Path, speech: Path) -> JobView:
+def finished(system: Standalone, portrait: Path, example_speech: Path) -> JobView:
     with AmigoClient(system.url) as client:
-        job = client.submit(portrait, speech, consent=True)
-        return client.wait(job.id, timeout=300)
+        job = client.submit(portrait, example_speech, consent=True)
+        return client.wait(job.id, timeout=600)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_the_video_is_h264_and_aac_at_512_pixels_and_25_frames_a_second(video: P
         assert sound.codec_context.name == "aac"
 
 
-def test_the_video_lasts_as_long_as_the_speech(video: Path, speech: Path) -> None:
-    waveform = read_waveform(speech)
+def test_the_video_lasts_as_long_as_the_speech(video: Path, example_speech: Path) -> None:
+    waveform = read_waveform(example_speech)
     frames = sum(1 for _ in read_frames(video))
     assert abs(frames - num_frames(waveform)) <= 1
     assert abs(len(read_waveform(video)) - len(waveform)) <= 640
@@ -98,7 +98,7 @@ def test_the_whole_portrait_speaks_and_has_a_poster_and_landmarks(
     client: AmigoClient, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True, compose="full")
-    assert client.wait(job.id, timeout=300).status == "succeeded"
+    assert client.wait(job.id, timeout=600).status == "succeeded"
 
     video = client.download_video(job.id, tmp_path / "video.mp4")
     with Image.open(portrait) as picture:
@@ -120,7 +120,7 @@ def test_a_picture_without_a_face_ends_as_a_failed_job_that_says_so(
 ) -> None:
     picture = tmp_path / "wall.png"
     Image.new("RGB", (512, 512), (180, 170, 160)).save(picture)
-    job = client.wait(client.submit(picture, speech, consent=True).id, timeout=120)
+    job = client.wait(client.submit(picture, speech, consent=True).id, timeout=600)
     assert job.status == "failed"
     assert job.failure is not None
     assert job.failure.code == "no_face"
@@ -137,13 +137,13 @@ def test_a_picture_cut_short_is_refused_at_once(
 
 
 def test_a_job_outlives_its_worker(
-    system: Standalone, client: AmigoClient, portrait: Path, speech: Path
+    system: Standalone, client: AmigoClient, portrait: Path, example_speech: Path
 ) -> None:
     worker = next(ward for ward in system.wards if ward.program.name == "worker")
     first = worker.child.pid
-    job = client.submit(portrait, speech, consent=True)
-    wait_for(lambda: client.get(job.id).stage == "rendering", 120)
+    job = client.submit(portrait, example_speech, consent=True)
+    wait_for(lambda: client.get(job.id).stage == "rendering", 600)
     worker.child.bury()
-    ended = client.wait(job.id, timeout=300)
+    ended = client.wait(job.id, timeout=600)
     assert ended.status == "succeeded", ended.failure
     assert worker.child.pid != first
