@@ -46,7 +46,7 @@ CHILD = (
     "media.sandbox.decoder:Decoder.portrait",
     "media.sandbox.decoder:Decoder.waveform",
     "tests.integration.workers.pipelines:GreyPipeline.__call__",
-    "workers.synthesis.progress:Progress._report_frames",
+    "workers.synthesis.attempt:Attempt._note_rendered",
     "workers.synthesis.job_runner:encode_video",
     "workers.synthesis.job_runner:make_poster",
     "jobs.s3.object_store:ObjectStorage.put",

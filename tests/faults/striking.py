@@ -93,7 +93,7 @@ def kill_told(system: FaultySystem, trap: Trap, told: Strike, victim: str) -> No
 
 def post_and_lose_its_worker(system: FaultySystem) -> Post:
     """Post a job whose worker dies over it, so that the reconciler has something to do."""
-    lost = Strike("Progress._report_frames", "after")
+    lost = Strike("Attempt._note_rendered", "after")
     child = system.arm("worker.child", lost)
     post = system.post()
     system.await_strike(child, lost)

@@ -177,7 +177,7 @@ def test_a_job_accepted_as_valkey_dies_is_dispatched_when_it_lives(system: Fault
     "moment",
     [
         pytest.param(
-            Strike("Progress._report_frames", "before", "tell"),
+            Strike("Attempt._note_rendered", "before", "tell"),
             id="rendering",
             marks=pytest.mark.thorough,
         ),

@@ -59,7 +59,7 @@ def test_a_service_that_dies_loses_no_job_and_makes_none_twice(
     cases(
         CHILD_STRIKES,
         "after JobStore.claim",
-        "after Progress._report_frames",
+        "after Attempt._note_rendered",
         "after ObjectStorage.put(video.mp4)",
         "before JobStore.finish",
         "after JobStore.finish",

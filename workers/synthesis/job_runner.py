@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,11 @@ from jobs.errors import (
     InvalidTransition,
     JobNotFound,
     ObjectNotFound,
-    StaleAttempt,
     StorageUnavailable,
     StoreUnavailable,
     Unavailable,
 )
-from jobs.job import Failure, HeardEmotion, Job, Options, Result, Stage, attempts_used_up
+from jobs.job import Failure, HeardEmotion, Job, Options, Result, Stage
 from jobs.queue import JobQueue
 from jobs.s3.object_store import (
     ObjectStorage,
@@ -41,12 +40,11 @@ from media.video import encode_video
 from media.watermark import Mark
 from models.manifest import weights_digest
 from models.options import SynthesisOptions
-from workers.synthesis.heartbeat import Heartbeat, Limit
+from workers.synthesis.attempt import Attempt, AttemptEnded
 from workers.synthesis.inputs import InputNotFetched, Inputs
-from workers.synthesis.metrics import FAILURES, JOB_SECONDS, JOBS, STAGE_TIMEOUTS, Outcome
+from workers.synthesis.metrics import FAILURES, JOB_SECONDS, JOBS, Outcome
 from workers.synthesis.patience import Patience
 from workers.synthesis.pipeline import Pipeline, Synthesis
-from workers.synthesis.progress import Progress
 from workers.synthesis.run_directory import RunDirectory
 from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import JPEG, MP4, ManifestSigner
@@ -82,10 +80,10 @@ class Synthesizer:
     signer: ManifestSigner | None = None
 
     def run(self, job_id: str) -> Outcome:
-        """Process a job until it has ended or is released.
+        """Work on a job until it reaches a final state or another attempt has it.
 
         Raises:
-            StoreUnavailable: the job could not be claimed; it is dispatched again later.
+            StoreUnavailable: the job could not be claimed; its message is sent again later.
         """
         try:
             job = self.patience.call(lambda: self.store.claim(job_id))
@@ -94,74 +92,82 @@ class Synthesizer:
             JOBS.labels(Outcome.NOT_TAKEN).inc()
             return Outcome.NOT_TAKEN
         began = time.monotonic()
-        outcome = self._attempt(job)
+        with self._attempt(job) as attempt:
+            outcome = self._work(attempt)
         seconds = time.monotonic() - began
         JOBS.labels(outcome).inc()
         JOB_SECONDS.labels(outcome).observe(seconds)
-        logger.info(
-            "job=%s attempt=%d outcome=%s seconds=%.1f", job.id, job.attempt, outcome, seconds
-        )
+        logger.info("%s outcome=%s seconds=%.1f", attempt, outcome, seconds)
         return outcome
 
-    def _attempt(self, job: Job) -> Outcome:
-        """Hold the job's lease within the context, as long as the store is available."""
+    def _attempt(self, job: Job) -> Attempt:
+        return Attempt(
+            job,
+            self.store,
+            self.queue,
+            self.patience,
+            must_stop=lambda: self.directory.stopping_for() > self.settings.shutdown_seconds,
+            lease_seconds=self.settings.lease_seconds,
+        )
+
+    def _work(self, attempt: Attempt) -> Outcome:
+        """Make the video and record how the attempt ended, as far as the store answers."""
         try:
-            with self._heartbeat(job) as heartbeat:
-                try:
-                    return self._answer(job, heartbeat)
-                except StaleAttempt as lost:
-                    logger.info("job=%s result dropped: %s", job.id, lost)
-                    return self._drop(job, heartbeat)
-        except StoreUnavailable as silent:
-            logger.warning("job=%s is left to the reconciler: %s", job.id, silent)
+            try:
+                return self._conclude(attempt)
+            except AttemptEnded as ended:
+                logger.info("%s result dropped: %s", attempt, ended)
+                self._discard(attempt)
+                return Outcome.HANDED_BACK if ended.is_released else Outcome.DROPPED
+        except StoreUnavailable as unavailable:
+            logger.warning("%s is left to the reconciler: %s", attempt, unavailable)
             return Outcome.ABANDONED
 
-    def _answer(self, job: Job, heartbeat: Heartbeat) -> Outcome:
-        """Generate the video; an error decides what happens to the job."""
+    def _conclude(self, attempt: Attempt) -> Outcome:
+        """Make the video; whatever prevents it decides what becomes of the job."""
         try:
-            self._make_video(job, heartbeat)
+            self._make_video(attempt)
         except MediaError as error:
-            return self._fail(job, Failure(code=error.code, message=str(error)))
+            return self._close(attempt.fail(Failure(code=error.code, message=str(error))))
         except InputNotFetched as error:
-            return self._fail(job, error.failure)
+            return self._close(attempt.fail(error.failure))
         except ObjectNotFound:
-            return self._fail(job, INPUTS_MISSING)
-        except (StaleAttempt, StoreUnavailable):
+            return self._close(attempt.fail(INPUTS_MISSING))
+        except (AttemptEnded, StoreUnavailable):
             raise
-        except Unavailable as silent:
-            logger.warning("job=%s attempt=%d: %s", job.id, job.attempt, silent)
-            return self._give_up(lambda: self.store.postpone(job.id, job.attempt))
+        except Unavailable as error:
+            logger.warning("%s: %s", attempt, error)
+            return self._close(attempt.postpone())
         except Exception:
-            logger.exception(
-                "job=%s attempt=%d ended with an unexpected error", job.id, job.attempt
-            )
-            self._give_up(lambda: self.store.requeue(job.id, job.attempt, INTERNAL_ERROR))
+            logger.exception("%s ended with an unexpected error", attempt)
+            self._close(attempt.requeue(INTERNAL_ERROR))
             return Outcome.FAULTED
         return Outcome.SUCCEEDED
 
-    def _make_video(self, job: Job, heartbeat: Heartbeat) -> None:
-        """Fetch, listen, render, store: the stages of a successful job."""
-        progress = Progress(self.store, job, heartbeat.allow)
-        progress.enter(Stage.FETCHING, self.settings.fetching_seconds)
+    def _make_video(self, attempt: Attempt) -> None:
+        """Fetch, listen, render, store: the stages of a job that goes well."""
+        job = attempt.job
+        attempt.enter(Stage.FETCHING, self.settings.fetching_seconds)
         portrait, speech = self.inputs.portrait(job), self.inputs.audio(job)
 
-        progress.enter(Stage.LISTENING, self._time_limit(0.0))
+        attempt.enter(Stage.LISTENING, self._time_limit(0.0))
         image = self.decoder.portrait(portrait)
         waveform = self.decoder.waveform(speech, self.settings.audio_max_seconds)
         limit = self._time_limit(len(waveform) / SAMPLE_RATE)
-        heartbeat.allow(Stage.LISTENING, limit)
+        attempt.allow(Stage.LISTENING, limit)
         synthesis = self.pipeline(image, waveform, synthesis_options(job.options))
 
         with TemporaryDirectory(dir=self.directory.scratch) as folder:
-            progress.enter(Stage.RENDERING, limit)
+            attempt.enter(Stage.RENDERING, limit)
             video = Path(folder) / "video.mp4"
-            frames = progress.follow(self._frames(job, synthesis), synthesis.num_frames)
+            frames = attempt.follow(self._frames(job, synthesis), synthesis.num_frames)
             provenance = Provenance.now(job.id, weights=weights_digest())
             encode_video(video, frames, waveform, provenance=provenance)
 
-            progress.enter(Stage.STORING, self.settings.storing_seconds)
-            self._store(job, video, synthesis, provenance)
-        progress.close()
+            attempt.enter(Stage.STORING, self.settings.storing_seconds)
+            result = self._store_result(job, video, synthesis, provenance)
+            attempt.succeed(result, self._notices(job, synthesis))
+        self._delete(inputs_prefix(job.id))
 
     def _frames(self, job: Job, synthesis: Synthesis) -> Iterator[NDArray[np.uint8]]:
         """Return the frames in batches, with the watermark if the caller or the operator asks for
@@ -177,106 +183,71 @@ class Synthesizer:
     def _notices(self, job: Job, synthesis: Synthesis) -> tuple[str, ...]:
         return (*synthesis.notices, MARKED) if self._is_mark_forced(job) else synthesis.notices
 
-    def _store(self, job: Job, video: Path, synthesis: Synthesis, provenance: Provenance) -> None:
-        """Store the video, its poster and its landmarks, and record the job's success."""
-        width, height = synthesis.size
-        result = Result(
-            video_key=video_key(job.id, job.attempt),
-            poster_key=poster_key(job.id, job.attempt),
-            landmarks_key=landmarks_key(job.id, job.attempt),
-            width=width,
-            height=height,
-            num_frames=synthesis.num_frames,
-            duration=synthesis.num_frames / FRAME_RATE,
-            emotion=HeardEmotion(
-                emotion=synthesis.heard.emotion, probabilities=synthesis.heard.probabilities
-            ),
-            timings=synthesis.timings,
-        )
+    def _store_result(
+        self, job: Job, video: Path, synthesis: Synthesis, provenance: Provenance
+    ) -> Result:
+        """Store the video, its poster and its landmarks; return the result that names them."""
+        keys = [key(job.id, job.attempt) for key in (video_key, poster_key, landmarks_key)]
         poster, track = make_poster(video, provenance), synthesis.track.to_npz(provenance)
         if (signer := self.signer) is not None:
             self.patience.call(lambda: signer.sign_file(video, MP4, provenance))
             poster = self.patience.call(lambda: signer.sign(poster, JPEG, provenance))
-        self._put(result.video_key, video, MP4)
-        self._put(poster_key(job.id, job.attempt), poster, JPEG)
-        self._put(landmarks_key(job.id, job.attempt), track, "application/x-npz")
-        self.patience.call(
-            lambda: self.store.finish(job.id, job.attempt, result, self._notices(job, synthesis))
-        )
-        self._delete(inputs_prefix(job.id))
+        self._put(keys[0], video, MP4)
+        self._put(keys[1], poster, JPEG)
+        self._put(keys[2], track, "application/x-npz")
+        return describe_result(synthesis, *keys)
 
     def _put(self, key: str, data: bytes | Path, content_type: str) -> None:
         self.patience.call(lambda: self.storage.put(key, data, content_type))
 
-    def _fail(self, job: Job, failure: Failure) -> Outcome:
-        after = self.patience.call(lambda: self.store.fail(job.id, job.attempt, failure))
-        return self._close(after, failure)
-
-    def _close(self, job: Job, failure: Failure) -> Outcome:
-        logger.info("job=%s failed with %s: %s", job.id, failure.code, failure.message)
-        FAILURES.labels(failure.code).inc()
+    def _close(self, job: Job) -> Outcome:
+        """Return how a job ended that got no video; queued again, it waits for its next attempt."""
+        if job.failure is None:
+            return Outcome.HANDED_BACK
+        logger.info("job=%s failed with %s: %s", job.id, job.failure.code, job.failure.message)
+        FAILURES.labels(job.failure.code).inc()
         self._delete(inputs_prefix(job.id))
         return Outcome.FAILED
 
-    def _let_go(self, job: Job, over: Limit | None) -> None:
-        """Release the job during an attempt: the worker stops, or a stage exceeded its time limit.
+    def _discard(self, attempt: Attempt) -> None:
+        """Leave nothing of an attempt that lost its job.
 
-        There is only one try, because a stopping worker has no time; otherwise the lease expires.
+        The inputs stay when there is no record: a store that lost it needs them to restore the
+        job. Those of a deleted job are cleared by the reconciler.
         """
-        if over is None:
-            self._dispatch(self.store.hand_back(job.id, job.attempt))
-            return
-        STAGE_TIMEOUTS.labels(over.step).inc()
-        used_up = attempts_used_up(job.attempts_counted, f"In the last attempt, {over}.")
-        self._end_or_wait(self.store.requeue(job.id, job.attempt, used_up))
-
-    def _must_stop(self) -> bool:
-        return self.directory.stopping_for() > self.settings.shutdown_seconds
-
-    def _give_up(self, move: Callable[[], Job]) -> Outcome:
-        """Give the job to another attempt after a delay; after the last one, it fails."""
-        return self._end_or_wait(self.patience.call(move))
-
-    def _end_or_wait(self, job: Job) -> Outcome:
-        return self._close(job, job.failure) if job.failure else Outcome.HANDED_BACK
-
-    def _dispatch(self, job: Job) -> None:
-        try:
-            self.queue.dispatch(job.id, job.priority)
-            self.store.mark_dispatched(job.id)
-        except Unavailable as silent:
-            logger.warning("job=%s is left to the reconciler to dispatch: %s", job.id, silent)
-
-    def _drop(self, job: Job, heartbeat: Heartbeat) -> Outcome:
-        """Remove all objects of an attempt that lost its job.
-
-        The inputs stay if there is no record: a store that lost its data needs them to restore the
-        job. The reconciler clears those of a deleted job.
-        """
+        job = attempt.job
         self._delete(attempt_prefix(job.id, job.attempt))
         with suppress(JobNotFound):
             if self.patience.call(lambda: self.store.get(job.id)).status.is_final:
                 self._delete(inputs_prefix(job.id))
-        return Outcome.HANDED_BACK if heartbeat.has_let_go else Outcome.DROPPED
 
     def _delete(self, prefix: str) -> None:
         try:
             self.storage.delete_prefix(prefix)
-        except StorageUnavailable as silent:
-            logger.warning("%s is left to the reconciler to delete: %s", prefix, silent)
-
-    def _heartbeat(self, job: Job) -> Heartbeat:
-        return Heartbeat(
-            f"job={job.id} attempt={job.attempt}",
-            renew=lambda: self.store.renew(job.id, job.attempt),
-            let_go=lambda over: self._let_go(job, over),
-            must_stop=self._must_stop,
-            interval=min(self.settings.lease_seconds / 3, 1.0),
-        )
+        except StorageUnavailable as unavailable:
+            logger.warning("%s is left to the reconciler to delete: %s", prefix, unavailable)
 
     def _time_limit(self, duration: float) -> float:
         """Return a stage's time limit in seconds for `duration` seconds of speech."""
         return self.settings.job_base_seconds + self.settings.job_seconds_per_second * duration
+
+
+def describe_result(synthesis: Synthesis, video: str, poster: str, landmarks: str) -> Result:
+    """Return the result of a finished synthesis whose files are stored under the given keys."""
+    width, height = synthesis.size
+    return Result(
+        video_key=video,
+        poster_key=poster,
+        landmarks_key=landmarks,
+        width=width,
+        height=height,
+        num_frames=synthesis.num_frames,
+        duration=synthesis.num_frames / FRAME_RATE,
+        emotion=HeardEmotion(
+            emotion=synthesis.heard.emotion, probabilities=synthesis.heard.probabilities
+        ),
+        timings=synthesis.timings,
+    )
 
 
 def synthesis_options(options: Options) -> SynthesisOptions:

@@ -32,7 +32,7 @@ def test_a_worker_that_starts_is_not_yet_healthy(directory: RunDirectory) -> Non
     directory.beat("parent")
     with pytest.raises(SystemExit) as ending:
         main()
-    assert str(ending.value).startswith("Silent: child")
+    assert str(ending.value).startswith("No sign of life: child")
 
 
 def test_a_worker_is_healthy_when_both_processes_are_heard(directory: RunDirectory) -> None:
