@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds that anything a test waits for may take on a busy machine: a safety net, no assertion."""
 
 

@@ -70,9 +70,11 @@ def service(settings: Settings, shutdown_seconds: int) -> Iterator[RunningServic
     command = [sys.executable, "-m", "service"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         running = RunningService(process, f"http://127.0.0.1:{port}")
-        wait_for(running.is_ready)
-        yield running
-        process.kill()
+        try:
+            wait_for(running.is_ready)
+            yield running
+        finally:
+            process.kill()
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ StartWorker = Callable[..., RunningWorker]
 
 @pytest.fixture
 def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start a worker with the grey pipeline, leases of a second and the settings given."""
+    """Start a worker with the grey pipeline, leases of two seconds and the settings given."""
     started: list[RunningWorker] = []
 
     def start(module: str = "workers.synthesis", **extra: str) -> RunningWorker:
@@ -116,7 +116,7 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
             "AMIGO_S3_BUCKET": settings.s3_bucket,
             "AMIGO_S3_ACCESS_KEY": settings.s3_access_key,
             "AMIGO_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
-            "AMIGO_LEASE_SECONDS": "1",
+            "AMIGO_LEASE_SECONDS": "2",
             "AMIGO_RETRY_PAUSE_SECONDS": "0.1",
             "AMIGO_RECONCILER_SECONDS": "0.2",
             "AMIGO_DEVICE": "cpu",

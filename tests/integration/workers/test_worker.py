@@ -107,14 +107,14 @@ def test_native_code_that_never_comes_back_ends_its_process_and_not_the_job(
 ) -> None:
     start_worker("workers.reconciler")
     worker = start_worker(
-        AMIGO_JOB_BASE_SECONDS="4", AMIGO_JOB_SECONDS_PER_SECOND="1", AMIGO_HANG_SECONDS="6"
+        AMIGO_JOB_BASE_SECONDS="9", AMIGO_JOB_SECONDS_PER_SECOND="1", AMIGO_HANG_SECONDS="11"
     )
     job = client.wait_final(client.post(seed))
 
     assert job.status is JobStatus.SUCCEEDED
     assert job.attempt == 2
     assert job.lost == (seed == DEAF)
-    assert ("listening exceeded its time limit of 5 s" in worker.log) == (seed == HUNG)
+    assert ("listening exceeded its time limit of 10 s" in worker.log) == (seed == HUNG)
     assert ("does not run any of its threads" in worker.log) == (seed == DEAF)
     assert worker.log.count("The pipeline is loaded") == 2
 
