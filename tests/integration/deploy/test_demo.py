@@ -21,7 +21,7 @@ def test_the_demo_saves_a_video_and_stops_what_it_started(tmp_path: Path) -> Non
     result = demo(tmp_path / "system", output, "GreyPipeline")
     assert result.returncode == 0, result.stderr
     assert output.read_bytes()[4:8] == b"ftyp"
-    assert f"{output}: 6.8 s, heard neutral" in result.stdout
+    assert f"{output}: 6.8 s, detected emotion: neutral" in result.stdout
     for step in ("start the system", "render", "submit to video"):
         assert step in result.stdout
     assert not (tmp_path / "system" / "standalone.json").exists()

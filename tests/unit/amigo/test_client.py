@@ -146,7 +146,7 @@ def test_a_problem_carries_its_code_and_detail(connect: Connect) -> None:
 @pytest.mark.parametrize("body", [b"<html>Forbidden</html>", b"[]", b'{"error": 1}'])
 def test_an_error_page_of_a_proxy_is_a_problem_too(connect: Connect, body: bytes) -> None:
     service = Service(get=[httpx.Response(403, content=body)])
-    with pytest.raises(ApiProblem, match="answered 403 Forbidden") as caught:
+    with pytest.raises(ApiProblem, match="responded with 403 Forbidden") as caught:
         connect(service).get("job_1")
     assert caught.value.code == "http_error"
 

@@ -186,7 +186,7 @@ def test_a_restored_job_has_all_its_attempts() -> None:
         assert job.attempts_begun == begun
         job = job.requeue(job.attempt, LATER)
     assert job.failure is not None
-    assert job.failure.message.startswith(f"{MAX_ATTEMPTS} workers")
+    assert job.failure.message.startswith(f"{MAX_ATTEMPTS} attempts")
 
 
 def test_no_attempt_has_the_number_of_one_in_an_earlier_record() -> None:

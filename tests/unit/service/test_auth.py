@@ -34,5 +34,5 @@ def test_a_scope_opens_what_needs_it_and_nothing_else(scope: Scope) -> None:
 
 
 def test_a_key_without_scopes_is_told_so() -> None:
-    with pytest.raises(Problem, match="the scopes none; jobs:read is needed"):
+    with pytest.raises(Problem, match="the scopes none; jobs:read is required"):
         check(Scope.JOBS_READ, Caller("acme", frozenset(), "0" * 16))

@@ -84,7 +84,7 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
     chosen += ["--resolution", "256"]
     result = generate(*inputs, *saved, *chosen)
     assert result.code == 0, result.err
-    assert f"{video}: 1.0 s, heard happiness" in result.out
+    assert f"{video}: 1.0 s, detected emotion: happiness" in result.out
     with av.open(str(video)) as container:
         assert sum(1 for _ in container.decode(video=0)) == FRAMES
         told = container.metadata

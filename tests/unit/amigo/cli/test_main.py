@@ -56,7 +56,7 @@ def test_submit_saves_the_video_and_says_what_was_heard(
     result = amigo(service, "submit", portrait, audio, "-o", out, *options)
     assert result.exit_code == 0, result.output
     assert out.read_bytes() == b"mp4"
-    assert f"{out}: 2.0 s, heard happiness" in result.stdout
+    assert f"{out}: 2.0 s, detected emotion: happiness" in result.stdout
     body = service.requests[0].content
     for part in (
         b"\r\n\r\nfear\r\n",

@@ -99,7 +99,7 @@ SOURCES = {"portrait_url": "https://example.org/face", "audio_url": "https://exa
 
 def test_json_that_lacks_an_input_is_told_the_ways_to_give_it(http: TestClient) -> None:
     answer = http.post("/v1/jobs", json={"consent": True, "audio_asset": "asset_x"})
-    assert_problem(answer, ProblemType.MISSING_PART, "portrait_url, portrait_asset is needed")
+    assert_problem(answer, ProblemType.MISSING_PART, "portrait_url, portrait_asset is required")
 
 
 def test_an_asset_that_is_not_there_is_named(http: TestClient) -> None:

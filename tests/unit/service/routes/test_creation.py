@@ -236,4 +236,4 @@ def test_a_batch_does_not_try_again_what_is_down(http: TestClient, backstage: Ba
 
 def test_a_batch_takes_json_alone(http: TestClient) -> None:
     answer = http.post("/v1/jobs/batch", files=upload())
-    assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "application/json is accepted")
+    assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "accepted: application/json")

@@ -27,10 +27,10 @@ def test_a_service_that_is_not_ready_names_what_is_down(
 ) -> None:
     backstage.storage.is_down = True
     answer = http.get("/readyz")
-    document = assert_problem(answer, ProblemType.NOT_READY, "Down: storage;")
+    document = assert_problem(answer, ProblemType.NOT_READY, "Unavailable: storage;")
     assert document["components"] == {"store": True, "storage": False}
     backstage.store.is_down = True
-    assert_problem(http.get("/readyz"), ProblemType.NOT_READY, "Down: store, storage;")
+    assert_problem(http.get("/readyz"), ProblemType.NOT_READY, "Unavailable: store, storage;")
 
 
 def test_requests_are_counted_by_route_and_status_and_never_by_job(http: TestClient) -> None:
