@@ -1,4 +1,4 @@
-"""The real Valkey and the real SeaweedFS, for tests that ask for them."""
+"""The real Valkey and the real SeaweedFS, for tests that need them."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Server = TypeVar("Server")
 
 TESTS = Path(__file__).parent
 
-# The tests and the processes they start share few cores; more threads would only wait and spin.
+# The tests and their processes share few cores; more threads would only spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED_FOLDERS = ("e2e",)
@@ -92,7 +92,7 @@ def s3_at(s3: SeaweedServer) -> Settings:
 
 @pytest.fixture
 def valkey_url(valkey: ValkeyServer) -> str:
-    """The address of an empty Valkey."""
+    """The URL of an empty Valkey."""
     with Redis.from_url(valkey.url) as client:
         client.flushall()
     return valkey.url
@@ -100,7 +100,7 @@ def valkey_url(valkey: ValkeyServer) -> str:
 
 @pytest.fixture
 def s3_settings(s3: SeaweedServer) -> Settings:
-    """Settings that lead to an empty bucket, and to no Valkey."""
+    """Settings for an empty bucket, without Valkey."""
     settings = s3_at(s3)
     storage = ObjectStorage.connect(settings)
     for prefix in ("jobs/", "assets/", "keys/"):
@@ -110,7 +110,7 @@ def s3_settings(s3: SeaweedServer) -> Settings:
 
 @pytest.fixture
 def settings(valkey_url: str, s3_settings: Settings) -> Settings:
-    """Settings that lead to an empty Valkey and an empty bucket."""
+    """Settings for an empty Valkey and an empty bucket."""
     return s3_settings.model_copy(update={"valkey_url": valkey_url})
 
 

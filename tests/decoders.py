@@ -9,7 +9,7 @@ from media.sandbox.decoder import Decoder
 
 
 class DirectDecoder(Decoder):
-    """Decodes in this process, and starts none."""
+    """Decodes in this process, without starting another."""
 
     def start(self) -> None:
         pass

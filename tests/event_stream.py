@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Told:
-    """A job as one event told it; `id` None: the event had none."""
+    """A job in one event; `id` is None if the event had none."""
 
     id: str | None
     job: dict[str, Any]
 
 
 def told(lines: Iterator[str]) -> Iterator[Told]:
-    """Yield the events of an answer's lines; comments are passed over."""
+    """Yield the events from a response's lines, skipping comments."""
     fields: dict[str, str] = {}
     for line in lines:
         if line:

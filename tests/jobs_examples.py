@@ -1,4 +1,4 @@
-"""Jobs and what comes of them, as the tests need them."""
+"""Example jobs and results for the tests."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ FAILURE = Failure(code="no_face", message="No face was found.")
 
 
 def new_job(**fields: Any) -> Job:
-    """Return a queued job with the default options; `fields` as the job's own."""
+    """Return a queued job with the default options; `fields` are those of the job."""
     return Job.create(Options(consent=True), **fields)
 
 
 def result_of(job_id: str, attempt: int, **fields: Any) -> Result:
-    """Return what an attempt says when it made a video of one second; `fields` besides."""
+    """Return an attempt's result with a video of one second; `fields` are additional."""
     return Result(
         video_key=video_key(job_id, attempt),
         num_frames=25,

@@ -1,4 +1,4 @@
-"""Recordings, videos and faces that the tests make for themselves."""
+"""Synthetic recordings, videos and faces."""
 
 from io import BytesIO
 from typing import cast
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def babble(seconds: float, sample_rate: int = 16_000) -> NDArray[np.float32]:
-    """Return a voice-like waveform: a buzz whose loudness rises and falls four times a second."""
+    """Return a voice-like waveform: a buzz whose loudness rises and falls four times per second."""
     time = np.arange(round(seconds * sample_rate)) / sample_rate
     buzz = sum(np.sin(2 * np.pi * 140 * harmonic * time) / harmonic for harmonic in range(1, 8))
     loudness = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * time)
@@ -29,7 +29,7 @@ def recording(
     planes = np.atleast_2d(waveform).astype(np.float32)
     with av.open(file, "w", format=container) as output:
         stream = cast(av.AudioStream, output.add_stream(codec, rate=sample_rate, layout=layout))
-        # FFmpeg calls its Vorbis encoder experimental, and it knows stereo only.
+        # FFmpeg calls its Vorbis encoder experimental, and it only supports stereo.
         stream.codec_context.options = {"strict": "experimental"}
         frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
         frame.sample_rate = sample_rate
@@ -41,7 +41,7 @@ def recording(
 def video(
     container: str = "mp4", codec: str = "libx264", *, speech: NDArray[np.float32] | None = None
 ) -> bytes:
-    """Encode five grey frames, with a 16 kHz waveform `[N]` as AAC if one is given."""
+    """Encode five grey frames, with a 16 kHz waveform `[N]` as AAC if given."""
     file = BytesIO()
     with av.open(file, "w", format=container) as output:
         pictures = cast(av.VideoStream, output.add_stream(codec, rate=25, pix_fmt="yuv420p"))
@@ -63,7 +63,7 @@ def face_landmarks(
 ) -> NDArray[np.float32]:
     """Return the landmarks `[79, 2]` of a neutral head, its eyes' midpoint at (x, y) pixels.
 
-    `interocular` is the distance in pixels that the eyes would have without the turns, which are
+    `interocular` is the distance between the eyes in pixels without the rotations, which are in
     degrees: yaw to the viewer's right, pitch downwards, roll clockwise.
     """
     a, b, c = np.radians([yaw, pitch, roll])

@@ -1,4 +1,4 @@
-"""Our own programs as real processes: started with given settings, their output kept."""
+"""Our own programs as real processes: started with given settings, their output recorded."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE, wait_for
 
 @dataclass(frozen=True)
 class Running:
-    """A process of ours and what can be seen of it from outside."""
+    """One of our processes, and what can be observed from outside."""
 
     process: subprocess.Popen[bytes]
     path: Path
@@ -74,7 +74,7 @@ class RunningService(Running):
 
 @contextmanager
 def running_service(environment: Mapping[str, str], log: Path) -> Iterator[RunningService]:
-    """Run the service within the context, which begins when it answers."""
+    """Run the service within the context, which starts when it responds."""
     port = free_port()
     with running("service", {**environment, "AMIGO_LISTEN_PORT": str(port)}, log) as started:
         service = RunningService(started.process, started.path, port)
@@ -83,14 +83,14 @@ def running_service(environment: Mapping[str, str], log: Path) -> Iterator[Runni
 
 
 def children(parent: int, command: bytes = b"") -> set[int]:
-    """Return the processes that a process has started and whose command holds the given words."""
+    """Return the children of a process whose command contains the given words."""
     tasks = Path(f"/proc/{parent}/task").iterdir()
     pids = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
     return {pid for pid in pids if command in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that only waits to be buried does not."""
+    """Return whether a process is running; zombies are not."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:

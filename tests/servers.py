@@ -1,4 +1,4 @@
-"""Servers on loopback that answer as a test wants, and remember what they were asked."""
+"""Configurable servers on loopback, which record their requests."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ Answer = Callable[[BaseHTTPRequestHandler], object]
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it arrived."""
+    """A received request."""
 
     method: str
     path: str
@@ -22,7 +22,7 @@ class Asked:
 
 @dataclass
 class LocalServer:
-    """A server whose answers can be changed while it runs."""
+    """A server whose responses can be changed while it is running."""
 
     url: str
     port: int
@@ -32,13 +32,13 @@ class LocalServer:
 
 @contextmanager
 def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[LocalServer]:
-    """Run a server on a free port of 127.0.0.1, over TLS if a context is given."""
+    """Run a server on a free port of 127.0.0.1, with TLS if a context is given."""
     server: LocalServer
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            # Header names in lower case, as HTTP does not care.
+            # Header names in lower case, as HTTP ignores case.
             headers = {name.lower(): value for name, value in self.headers.items()}
             server.asked.append(Asked(self.command, self.path, headers, self.rfile.read(length)))
             server.answer(self)
@@ -68,7 +68,7 @@ def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Local
 
 
 def content(body: bytes, status: int = 200, **headers: str) -> Answer:
-    """Return the answer that sends a body; headers' hyphens are written as underscores."""
+    """Return the response with a body; headers are given with underscores for hyphens."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
@@ -81,5 +81,5 @@ def content(body: bytes, status: int = 200, **headers: str) -> Answer:
 
 
 def redirect(target: str, status: int = 302) -> Answer:
-    """Return the answer that leads elsewhere."""
+    """Return a redirect."""
     return content(b"", status, Location=target)

@@ -1,4 +1,4 @@
-"""Uploads and answers that the tests of the HTTP floor share."""
+"""Example uploads and responses for the tests of the service."""
 
 from io import BytesIO
 from typing import Any
@@ -12,7 +12,7 @@ Files = dict[str, tuple[str | None, bytes | str]]
 
 
 def portrait(side: int = 256) -> bytes:
-    """Encode a picture in which nobody is."""
+    """Encode a picture without a face."""
     pixels = np.random.default_rng(0).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
     file = BytesIO()
     Image.fromarray(pixels).resize((side, side)).save(file, "JPEG")
@@ -25,9 +25,9 @@ def speech(seconds: float = 1.0) -> bytes:
 
 
 def upload(**parts: tuple[str | None, bytes | str] | str | bytes | None) -> Files:
-    """Return the parts of a good upload, with some replaced, added or (None) left out.
+    """Return the parts of a valid upload, with some replaced, added or (None) omitted.
 
-    Bytes make a file, text makes an option.
+    Bytes become a file, text becomes an option.
     """
     good: dict[str, Any] = {"portrait": portrait(), "audio": speech(), "consent": "true"}
     return {name: _part(name, part) for name, part in {**good, **parts}.items() if part is not None}

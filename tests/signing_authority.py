@@ -1,4 +1,4 @@
-"""An authority that issues certificates for signing C2PA manifests, good ones and others."""
+"""An authority that issues certificates for signing C2PA manifests, valid ones and others."""
 
 import json
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Certificate:
 
 @dataclass(frozen=True)
 class SigningAuthority:
-    """A root that issues end-entity certificates as the C2PA's certificate profile asks."""
+    """A root that issues end-entity certificates according to the C2PA certificate profile."""
 
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
@@ -48,7 +48,7 @@ class SigningAuthority:
         ).decode()
 
     def read(self, data: bytes, media_type: str) -> dict[str, Any]:
-        """Return what C2PA's reader says of a file when it trusts this authority alone."""
+        """Return the result of C2PA's reader for a file when it only trusts this authority."""
         settings = {"trust": {"trust_anchors": self.root}, "verify": {"verify_trust": True}}
         with (
             Context.from_dict(settings) as context,
@@ -58,7 +58,7 @@ class SigningAuthority:
             return told
 
     def judge(self, data: bytes, media_type: str) -> str:
-        """Return "Trusted", "Valid" but by whomever, or "Invalid"."""
+        """Return "Trusted", "Valid" from any issuer, or "Invalid"."""
         return str(self.read(data, media_type)["validation_state"])
 
     def issue(
@@ -68,7 +68,7 @@ class SigningAuthority:
         usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.EMAIL_PROTECTION,
         days: tuple[float, float] = (-1, 30),
     ) -> Certificate:
-        """Return a certificate that is good for `usage` from one day to the other, from now."""
+        """Return a certificate for `usage`, valid from one day to another, relative to now."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         certificate = self._certify(_named("AMIGO of the tests"), key, days=days, usage=usage)
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

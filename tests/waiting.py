@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, never for a time."""
+"""Waiting in tests: for a condition, never for a fixed time."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ def wait_for(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
     """Return the condition's first truthy value.
 
     Raises:
-        TimeoutError: it had none within so many seconds.
+        TimeoutError: there was none within the given seconds.
     """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

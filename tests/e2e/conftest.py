@@ -16,9 +16,11 @@ SECONDS_OF_SPEECH = 2
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AMIGO_LOCAL_URLS", "true")  # what tests have fetched and told is on loopback
+        patch.setenv(
+            "AMIGO_LOCAL_URLS", "true"
+        )  # URLs for fetching and webhooks in tests are on loopback
         patch.setenv("AMIGO_WEBHOOK_PAUSE_SECONDS", "0.2")
-        patch.setenv("AMIGO_WEBHOOK_HOURS", str(30 / 3600))  # a day would be long for a test
+        patch.setenv("AMIGO_WEBHOOK_HOURS", str(30 / 3600))  # a day would be too long for a test
         with Standalone(tmp_path_factory.mktemp("amigo")) as running:
             yield running
 

@@ -1,7 +1,7 @@
-"""What Schemathesis is told of our interface that no schema can say.
+"""Schemathesis hooks for rules of the API that no schema can express.
 
-A URL must lead to the open internet, and a request's key must be its own: then what fits the
-schema is accepted, but for files, which are made up of any bytes.
+URLs must lead to the public internet, and each request needs its own Idempotency-Key. With these,
+any input that matches the schema is accepted, except for files, which contain random bytes.
 """
 
 import re
@@ -16,7 +16,7 @@ from schemathesis.core.failures import Failure
 from jobs.valkey.listing import Cursor
 
 OF_FILES = ("portrait_", "audio_", "no_audio_stream", "empty_part")
-"""What the codes begin with that tell what is wrong with the bytes of a file."""
+"""Prefixes of the codes that report an invalid file."""
 
 URLS = ("https://example.com/a", "https://example.org/b?c=d")
 
@@ -29,7 +29,7 @@ _numbers = count()
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """Send each good Idempotency-Key once, and have no answer held back."""
+    """Send each valid Idempotency-Key once, and avoid delayed responses."""
     if 0 < _whole_number(case.query.get("wait")) <= 60:
         case.query["wait"] = 0
     if "wait" in case.headers.get("prefer", ""):
@@ -43,7 +43,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
 def filter_failure(
     context: HookContext, failure: Failure, case: Case[Any], response: Response
 ) -> bool:
-    """Let files be refused that are no pictures and no sounds."""
+    """Allow files to be rejected that are not pictures or recordings."""
     return response.status_code != 422 or not response.json()["code"].startswith(OF_FILES)
 
 

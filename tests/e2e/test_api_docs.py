@@ -1,6 +1,6 @@
-"""Every snippet of docs/api.md, run from the top of the page to its end, language by language.
+"""Runs every snippet of docs/api.md from the top of the page to its end, language by language.
 
-They run against a service that asks for keys, beside that of the system and on the same stores.
+They run against a service that requires API keys, on the same stores as the system.
 """
 
 import re
@@ -42,7 +42,7 @@ News = tuple[bytes, dict[str, str]]
 
 @dataclass(frozen=True)
 class Site:
-    """Where the page's placeholders lead in the tests."""
+    """Replacements for the page's placeholders in the tests."""
 
     service: str
     other: str
@@ -62,7 +62,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, portrait: Path, speech: Path) -> Path:
-    """A folder with the files that the page names, the speech cut short."""
+    """A folder with the files named on the page; the speech is shortened."""
     folder = tmp_path_factory.mktemp("folder")
     shutil.copy(portrait, folder / "portrait.jpg")
     with wave.open(str(speech)) as whole, wave.open(str(folder / "speech.wav"), "wb") as short:
@@ -91,7 +91,7 @@ def program_of(system: Standalone, name: str) -> Program:
 
 @contextmanager
 def keyed_service(system: Standalone, directory: Path) -> Iterator[tuple[str, str]]:
-    """Run a second service on the system's stores, which asks for keys; yield its URL and a key."""
+    """Run a second service with API keys on the system's stores; yield its URL and an API key."""
     service = program_of(system, "service")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -110,7 +110,7 @@ def keyed_service(system: Standalone, directory: Path) -> Iterator[tuple[str, st
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Hands out files, and keeps the webhooks that it is sent."""
+    """Serves files, and records received webhooks."""
 
     def __init__(self, *arguments: Any, received: list[News], **options: Any) -> None:
         self._received = received

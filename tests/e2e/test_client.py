@@ -1,4 +1,4 @@
-"""Both clients against the running system, also while it breaks down."""
+"""Both clients against the running system, including during failures."""
 
 import asyncio
 from collections.abc import Iterator
@@ -69,7 +69,7 @@ def test_the_awaiting_client_goes_the_whole_way(
 
 
 class Torn(httpx.HTTPTransport):
-    """Loses the first connection over which a video comes, after 1000 bytes."""
+    """Drops the first connection that transfers a video, after 1000 bytes."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A job of the whole system, followed from its beginning to its video."""
+"""A job of the whole system, followed from creation to its video."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ from tests.event_stream import Told, told
 
 @pytest.fixture(scope="module")
 def events(system: Standalone, portrait: Path, speech: Path) -> tuple[list[Told], list[Told]]:
-    """What two callers heard of a job: one in one go, one who left after every third change."""
+    """What two callers saw of a job: one stayed connected, one reconnected every third change."""
     with AmigoClient(system.url) as client:
         job = client.submit(portrait, speech, consent=True)
     url = f"{system.url}/v1/jobs/{job.id}/events"
@@ -32,7 +32,7 @@ def follow(url: str, last: str | None = None) -> Iterator[Told]:
     """Yield the changes after the one with the id `last`."""
     headers = {"Last-Event-ID": last} if last else {}
     with httpx.stream("GET", url, headers=headers, timeout=600) as answer:
-        # A new place in the queue has no id, and is no change.
+        # A new queue position has no id, and is not a change.
         yield from (event for event in told(answer.iter_lines()) if event.id)
 
 
@@ -49,7 +49,7 @@ def test_a_caller_who_comes_and_goes_hears_what_one_who_stays_hears(
     steady, restless = ([event.id for event in heard] for heard in events)
     assert len(steady) > 3
     assert len(set(steady)) == len(steady)
-    # Each begins with the job as it was when they came.
+    # Each starts with the job's state at the time of connecting.
     shorter = min(len(steady), len(restless))
     assert steady[-shorter:] == restless[-shorter:]
 

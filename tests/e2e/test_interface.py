@@ -1,4 +1,4 @@
-"""Promises of the interface that only the whole system can keep; docs/api.md lists the others."""
+"""Guarantees of the API that need the whole system; docs/api.md lists the others."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The service does what its OpenAPI document says, also when it is asked for what it does not."""
+"""Checks that the service conforms to its OpenAPI document, also for invalid requests."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from tests.jobs_examples import new_job, result_of
 
 FOLDER = Path(__file__).parent
 FINISHED = "job_finished"
-"""As schemathesis.toml names it."""
+"""The name used in schemathesis.toml."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def guarded(settings: Settings) -> Iterator[Guarded]:
 
 @pytest.fixture
 def finished_job(store: JobStore, storage: ObjectStorage) -> Result:
-    """What a job has made, in the tenant that Schemathesis asks for."""
+    """A finished job, in the tenant used by Schemathesis."""
     job = new_job(tenant="acme").model_copy(update={"id": FINISHED})
     store.accept(job)
     store.claim(job.id)
@@ -56,7 +56,7 @@ def finished_job(store: JobStore, storage: ObjectStorage) -> Result:
 def test_every_answer_is_as_documented(
     guarded: Guarded, finished_job: Result, tmp_path: Path
 ) -> None:
-    """Ask with the examples, edge cases, anything that fits or does not, and chains of these."""
+    """Send the examples, edge cases, valid and invalid inputs, and chains of these."""
     token = guarded.key()["Authorization"].removeprefix("Bearer ")
     schemathesis = Path(sys.executable).with_name("st")
     done = subprocess.run(

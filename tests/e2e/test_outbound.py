@@ -1,4 +1,4 @@
-"""Inputs are fetched, ends of jobs are told, and files come in ahead of their jobs."""
+"""Inputs from URLs, webhooks, and assets."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -29,7 +29,9 @@ def api(system: Standalone) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def site(portrait: Path, speech: Path) -> Iterator[LocalServer]:
-    """A site that has the portrait, the speech and a wall, and takes whatever is posted."""
+    """A site with the portrait, the speech and a redirect to a forbidden address, which accepts any
+    POST.
+    """
     files = {
         "/portrait.jpg": content(portrait.read_bytes()),
         "/speech.wav": content(speech.read_bytes()),
@@ -43,7 +45,7 @@ def site(portrait: Path, speech: Path) -> Iterator[LocalServer]:
 
 
 def wall() -> bytes:
-    """Encode a picture in which nobody is: a job for it fails without much work."""
+    """Encode a picture without a face: a job for it fails quickly."""
     file = BytesIO()
     Image.new("RGB", (512, 512), (180, 170, 160)).save(file, "PNG")
     return file.getvalue()
@@ -77,7 +79,7 @@ def ended(api: httpx.Client, job_id: str) -> Document:
 
 
 def told(api: httpx.Client, job_id: str, status: str) -> Document:
-    """Return how the job's webhook stands once it has this status."""
+    """Return the job's webhook once it has this status."""
 
     def webhook() -> Document | None:
         document: Document = api.get(f"/v1/jobs/{job_id}").json()["webhook"]
@@ -91,7 +93,7 @@ def posted(site: LocalServer) -> list[Asked]:
 
 
 def verified(system: Standalone, asked: Asked) -> Document:
-    """Return what a webhook tells, its signature checked as any receiver would."""
+    """Return a webhook's event, with its signature verified as by any receiver."""
     courier = next(ward.program for ward in system.wards if ward.program.name == "webhooks")
     event: Document = Webhook(courier.env["AMIGO_WEBHOOK_SECRET"]).verify(asked.body, asked.headers)
     return event

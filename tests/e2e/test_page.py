@@ -1,4 +1,4 @@
-"""The page in a real browser: files go in, the progress is followed, the video plays."""
+"""The web page in a real browser: upload files, follow the progress, play the video."""
 
 import shutil
 from collections.abc import Iterator

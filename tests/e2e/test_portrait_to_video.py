@@ -1,4 +1,4 @@
-"""A portrait and a speech clip go in over HTTP; what comes out is opened, decoded and measured."""
+"""A portrait and a speech clip are submitted over HTTP; the result is decoded and measured."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ from models.metrics.lip_sync import MIN_OPENING_RANGE, measure_lip_sync
 from tests.waiting import wait_for
 
 MOUTH_BOX = (slice(300, 440), slice(160, 352))
-"""Rows and columns of a 512x512 face crop that hold the mouth."""
+"""Rows and columns of the mouth in a 512x512 face crop."""
 
 
 @pytest.fixture(scope="module")

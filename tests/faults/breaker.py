@@ -1,4 +1,4 @@
-"""Breaks and mends a running system as a plan says, and keeps alive what is not to be dead."""
+"""Injects and repairs faults in a running system by a plan, and restarts dead processes."""
 
 import resource
 import sys
@@ -26,12 +26,12 @@ from tests.faults.tally import Tally
 LOOK_SECONDS = 0.1
 HOUR = 3600
 COPIES = 3
-"""How often messages are repeated."""
+"""How often messages are duplicated."""
 
 
 @dataclass
 class Breaker:
-    """Breaks and mends one system as a plan says, from the thread that started the system."""
+    """Injects and repairs faults in one system, in the thread that started the system."""
 
     system: FaultySystem
     gateway: Gateway
@@ -41,10 +41,10 @@ class Breaker:
     _hours: int = 0
     """How far Valkey's clock is ahead."""
     _stepped: int = 0
-    """How many of these it stepped since all was healed."""
+    """How much of this was added since the last repair."""
 
     def run(self, faults: tuple[Fault, ...], seconds: float) -> None:
-        """Do all that is planned for a chapter, and keep alive what is not to be dead."""
+        """Carry out the plan of a chapter, and restart processes that should be running."""
         began = time.monotonic()
         coming = list(faults)
         while (now := time.monotonic() - began) < seconds:
@@ -59,10 +59,10 @@ class Breaker:
         self._tell(seconds, "\n")
 
     def heal(self) -> None:
-        """Mend everything, and wait until all of it is ready.
+        """Repair everything, and wait until it is ready.
 
-        By the clock, a job has waited for hours once that stepped, and a message of it which is
-        lost then is sent again after as long: so many more hours go by.
+        After a clock step, jobs seem to have waited for hours, and a lost message is only sent
+        again after as long: so the clock is advanced by as much again.
         """
         for _, fault in self._mends:
             self._end(fault)
@@ -90,7 +90,7 @@ class Breaker:
             Deed.STEP: self._step,
             Deed.EMPTY: self._empty,
         }
-        # What is dead or frozen already cannot be struck again.
+        # Processes that are dead or frozen already cannot be struck.
         with suppress(ProcessLookupError, RedisError, Unavailable):
             ways[fault.deed](fault)
             self._mends.append((now + fault.lasts, fault))
@@ -100,7 +100,7 @@ class Breaker:
             match fault.deed:
                 case Deed.STOP:
                     self.system.thaw(fault.target)
-                    return  # that is recorded
+                    return  # with that recorded
                 case Deed.REFUSE | Deed.BREAK:
                     self.gateway.mood = Mood.OPEN
                 case Deed.FILL_MEMORY:
@@ -112,13 +112,13 @@ class Breaker:
             self.system.history.record(Revived(fault.target))
 
     def _tell(self, now: float, end: str = "") -> None:
-        """Show how it stands on a line that is written over."""
+        """Show the progress on a line that is overwritten."""
         if sys.stderr.isatty():
             tally = Tally.of(self.system.history)
             print(f"\r{now:5.1f} s  {tally}", end=end, file=sys.stderr, flush=True)
 
     def _supervise(self) -> None:
-        """Start again what died and is not to be dead any more, as a supervisor would."""
+        """Restart processes that died and are due again, like a supervisor."""
         held = {fault.target for _, fault in self._mends if fault.deed is not Deed.STOP}
         dead = [
             name
@@ -190,7 +190,7 @@ class Breaker:
             self.clock.step(self._hours * HOUR)
 
     def _empty(self, fault: Fault) -> None:
-        """Lose all that Valkey has; which jobs had ended by then, nobody could tell later."""
+        """Delete all data of Valkey, after which nobody can tell which jobs had ended."""
         finals = [status for status in JobStatus if status.is_final]
         with self._valkey() as client, client.pipeline() as pipe:
             for status in finals:

@@ -1,4 +1,4 @@
-"""The callers of a system under test: they post, follow and cancel, and all of it is recorded."""
+"""The callers of a system under test: they submit, follow and cancel; all is recorded."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -46,9 +46,9 @@ def _write_speech(path: Path, seconds: float) -> Path:
 
 
 class Recorder(httpx.BaseTransport):
-    """Carries requests to any service that takes the connection, as a load balancer would.
+    """Sends requests to any service that accepts the connection, like a load balancer.
 
-    Each POST of a job and what came of it is recorded as it went over the wire.
+    Each POST of a job and its response is recorded at the network level.
     """
 
     def __init__(self, history: History, urls: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ class Recorder(httpx.BaseTransport):
         self._wire.close()
 
     def _carry(self, request: httpx.Request) -> httpx.Response:
-        """Try the services in turn; one that answered once is asked first from then on."""
+        """Try the services in turn, starting with the last one that responded."""
         for _ in self._urls[1:]:
             try:
                 return self._wire.handle_request(self._aimed(request))
@@ -93,7 +93,7 @@ class Recorder(httpx.BaseTransport):
 
 @dataclass(frozen=True)
 class Post:
-    """A job on its way: its id once it is accepted, and how it stood at its end."""
+    """A submitted job: its id once it is accepted, and its final state."""
 
     key: str
     accepted: "Future[str]" = field(default_factory=Future)
@@ -101,7 +101,7 @@ class Post:
 
 
 class Callers:
-    """Any number of callers, each in a thread of its own, with the retries of `AmigoClient`."""
+    """Any number of callers, each in its own thread, with the retries of `AmigoClient`."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Callers:
         self._threads = ThreadPoolExecutor(MOST_CALLERS, "caller")
 
     def client(self, *, patient: bool = True) -> AmigoClient:
-        """Return a client whose posts are recorded; a patient one knows that the service exists."""
+        """Return a client whose POSTs are recorded; a patient one knows that the service exists."""
         recorder = Recorder(self._history(), self._urls)
         client = AmigoClient(self._urls[0], api_key=self._api_key, transport=recorder)
         client._retries.has_answered = patient
@@ -134,13 +134,14 @@ class Callers:
         patient: bool = True,
         **options: Any,
     ) -> Post:
-        """Post a job and follow it to its end, both meanwhile; `options` as the client takes them.
+        """Submit a job and follow it to its end, both in the background; `options` are the
+        client's.
 
         Args:
-            seconds: how long the speech lasts.
-            webhook: whether to be told of the end.
+            seconds: duration of the speech.
+            webhook: whether to request a webhook.
             key: the Idempotency-Key; None: a new one.
-            patient: whether to try for half a minute, or to give up within a second or two.
+            patient: whether to retry for half a minute, or to give up within a second or two.
         """
         post = Post(key or uuid4().hex)
         _write_portrait(self._folder / "portrait.png")
@@ -151,19 +152,19 @@ class Callers:
         return post
 
     def cancel(self, job_id: str) -> None:
-        """Ask, once, for a job to be canceled."""
+        """Request once that a job be canceled."""
         with self.client() as client:
             status = _status(lambda: client.cancel(job_id))
         self._history().record(Canceled(job_id, status))
 
     def delete(self, job_id: str) -> None:
-        """Have a job forgotten."""
+        """Delete a job."""
         self._history().record(Deleted(job_id))
         with self.client() as client:
             client.delete(job_id)
 
     def close(self) -> None:
-        """Wait for no caller any more."""
+        """Stop waiting for callers."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _pursue(self, post: Post, patient: bool, seconds: float, options: dict[str, Any]) -> None:
@@ -173,7 +174,7 @@ class Callers:
                 post.accepted.set_result(job_id)
                 post.ended.set_result(self._follow(client, job_id))
         except Exception as error:
-            # Whoever waits for the post hears of it.
+            # Callers waiting for the submission get the error.
             for future in (post.accepted, post.ended):
                 if not future.done():
                     future.set_exception(error)

@@ -1,9 +1,9 @@
-"""Breaks a loaded system at random for minutes, then heals it and checks every promise.
+"""Injects random faults into a loaded system, then repairs it and checks all guarantees.
 
     python -m tests.faults.chaos --minutes 10 --seed 7
 
-A run is a row of chapters of a minute. Each ends with everything healed, every job awaited and
-the checker's judgement. What is drawn depends on the seed alone; what comes of it does not.
+A run is a series of chapters of a minute. At the end of each, everything is repaired, all jobs are
+awaited and the checker runs. The faults depend only on the seed; their effect does not.
 """
 
 import argparse
@@ -29,19 +29,19 @@ CHAPTER = 60.0
 """Seconds."""
 
 EMPTIED_EVERY = 4
-"""Chapters from one in which Valkey is emptied to the next."""
+"""Number of chapters between two losses of Valkey's data."""
 
 EMPTIED_FIRST = 2
 
 ENVIRONMENT = {
     "AMIGO_WEBHOOK_HOURS": "1000",  # the clock steps by hours
-    "AMIGO_RETRY_PAUSE_SECONDS": "0.001",  # pauses grow, and here jobs have many setbacks
+    "AMIGO_RETRY_PAUSE_SECONDS": "0.001",  # delays grow, and jobs have many failures here
 }
 
 
 @dataclass
 class Chaos:
-    """One run: a system, its load and what breaks it."""
+    """One run: a system, its load and its faults."""
 
     system: FaultySystem
     breaker: Breaker
@@ -51,10 +51,11 @@ class Chaos:
     reckoning: Reckoning
 
     def chapter(self, number: int, seconds: float) -> None:
-        """Load and break the system for so long, then heal it and check what was promised.
+        """Load the system and inject faults for the given time, then repair it and check the
+        guarantees.
 
         Raises:
-            PromiseBroken, TimeoutError: with the story.
+            PromiseBroken, TimeoutError: with the history.
         """
         system, is_emptied = self.system, number % EMPTIED_EVERY == EMPTIED_FIRST
         system.settle()
@@ -67,7 +68,7 @@ class Chaos:
             is_emptied=is_emptied,
         )
         load_rng = random.Random(self.rng.random())
-        # A key's holder is lost with Valkey: whoever was answered must not ask again.
+        # Idempotency-Keys are lost with Valkey, so answered requests must not be repeated.
         load = Load(
             system.callers,
             system.history,
@@ -89,7 +90,7 @@ class Chaos:
 
 
 def unexpected_failures(snapshot: Snapshot) -> dict[str, str]:
-    """Return a sentence on each job that failed for a reason it should not have."""
+    """Return a sentence about each job that failed for an unexpected reason."""
     return {
         job.id: f"{job.id} failed with {job.failure}"
         for job in snapshot.jobs.values()
@@ -98,7 +99,7 @@ def unexpected_failures(snapshot: Snapshot) -> dict[str, str]:
 
 
 def run(minutes: float, seed: int, rate: float, folder: Path) -> Reckoning:
-    """Run the chaos and return its reckoning, whose `broken` tells of promises not kept."""
+    """Run the chaos test and return its statistics; `broken` lists broken guarantees."""
     reckoning = Reckoning()
     with Gateway().running() as gateway, serving_inputs() as inputs:
         environment = {**ENVIRONMENT, "AMIGO_S3_ENDPOINT_URL": gateway.url}
@@ -135,7 +136,7 @@ def _tell_chapters(chaos: Chaos, seconds: float) -> None:
 
 
 def main() -> None:
-    """Run the chaos and print the table; the exit status is 1 if a promise was broken."""
+    """Run the chaos test and print the table; the exit status is 1 if a guarantee was broken."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.faults.chaos")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1)

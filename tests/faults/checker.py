@@ -1,7 +1,7 @@
-"""Whether a history and what it left behind keep the promises; a list of what does not.
+"""Checks whether a history and the final state keep the guarantees, and lists violations.
 
-Pure: nothing is read but the two values. Every check has a hand-made story in `test_checker.py`
-that it must object to.
+Pure: reads nothing but its two arguments. For every check, `test_checker.py` has a hand-written
+history that it must reject.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tests.faults.history import History
 from tests.faults.snapshot import Snapshot
 
 Check = Callable[[Evidence], Iterator[tuple[str, str]]]
-"""Yields each job that is not as promised, and a sentence about it."""
+"""Yields each job that violates the guarantee, and a sentence about it."""
 
 CHECKS: tuple[Check, ...] = (
     promises.accepted_jobs_end,
@@ -40,7 +40,7 @@ CHECKS: tuple[Check, ...] = (
 
 @dataclass(frozen=True)
 class Violation:
-    """A promise that was not kept."""
+    """A broken guarantee."""
 
     check: str
     job_id: str
@@ -51,7 +51,7 @@ class Violation:
 
 
 def find_violations(history: History, snapshot: Snapshot) -> list[Violation]:
-    """Return every promise that was not kept, in the order of the checks."""
+    """Return every broken guarantee, in the order of the checks."""
     evidence = Evidence(history, snapshot)
     return [
         Violation(check.__name__, job_id, sentence)

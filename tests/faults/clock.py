@@ -1,4 +1,4 @@
-"""A clock of its own for any program, which steps as it is told: libfaketime, preloaded."""
+"""A separate clock for any program, which can be changed: libfaketime, preloaded."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ FOLDERS = (Path("/usr/lib"), Path("/usr/lib64"), Path("/usr/local/lib"))
 
 
 def find_faketime() -> Path | None:
-    """Return the library, where a distribution has put it."""
+    """Return the path of the library on this distribution."""
     return next((file for folder in FOLDERS for file in folder.glob(LIBRARIES)), None)
 
 
@@ -20,7 +20,7 @@ needs_faketime = pytest.mark.skipif(
 
 
 class Clock:
-    """The clock of whichever programs run in its environment; it starts out right."""
+    """The clock of all programs in its environment; initially correct."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -28,9 +28,9 @@ class Clock:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The variables that make a program look at this clock.
+        """The variables with which a program uses this clock.
 
-        Only the time of day is another: how long things take is measured as ever.
+        Only the time of day changes; durations are measured as usual.
         """
         library = find_faketime()
         if library is None:
@@ -44,7 +44,7 @@ class Clock:
         }
 
     def step(self, seconds: float) -> None:
-        """Let the clock be so many seconds ahead of the right time, from now on."""
+        """Set the clock ahead by the given number of seconds."""
         draft = self._file.with_name(f"{self._file.name}.draft")
         draft.write_text(f"{seconds:+.0f}")
         draft.replace(self._file)

@@ -1,4 +1,4 @@
-"""One system a module, and what it put to the test told at the end."""
+"""One system per module, and its statistics at the end."""
 
 from collections.abc import Generator, Iterator
 
@@ -8,7 +8,7 @@ from tests.faults.system import FaultySystem, NotAtRest, PromiseBroken
 from tests.faults.tally import Tally
 
 TOLD = (PromiseBroken, NotAtRest)
-"""Errors that tell the story themselves."""
+"""Errors that contain the history themselves."""
 
 TALLY = pytest.StashKey[Tally]()
 
@@ -17,7 +17,7 @@ TALLY = pytest.StashKey[Tally]()
 def running_system(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[FaultySystem]:
-    """A system with two workers that asks for keys, for all tests of a module."""
+    """A system with two workers and API keys, for all tests of a module."""
     folder = tmp_path_factory.mktemp("system")
     with FaultySystem(folder, workers=2, keys=True) as system:
         yield system
@@ -28,7 +28,7 @@ def running_system(
 
 @pytest.fixture
 def system(running_system: FaultySystem) -> FaultySystem:
-    """The module's system, whole, with no jobs and a history of its own."""
+    """The module's system, repaired, without jobs and with a new history."""
     running_system.heal()
     running_system.begin_chapter()
     return running_system
@@ -38,7 +38,7 @@ def system(running_system: FaultySystem) -> FaultySystem:
 def pytest_runtest_makereport(
     item: pytest.Function, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what a system went through when its test failed, unless the error tells it anyway."""
+    """Show the history of a system if its test failed, unless the error contains it."""
     report = yield
     system = item.funcargs.get("system")
     if call.excinfo is None or call.excinfo.errisinstance(TOLD):

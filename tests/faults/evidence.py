@@ -1,4 +1,4 @@
-"""What a check may look at: a history, what it left behind, and what follows from the two."""
+"""The input of a check: a history, the final state, and what follows from both."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ FINAL = frozenset(status.value for status in JobStatus if status.is_final)
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a check may look at."""
+    """The input of a check."""
 
     history: History
     snapshot: Snapshot
 
     @cached_property
     def accepted(self) -> frozenset[str]:
-        """The jobs that callers were promised."""
+        """The accepted jobs."""
         return frozenset(
             answer.job_id
             for answer in self.history.each(Answered)
@@ -41,24 +41,24 @@ class Evidence:
 
     @cached_property
     def deleted(self) -> frozenset[str]:
-        """The jobs that need not be there any more."""
+        """Jobs that may be missing."""
         return frozenset(event.job_id for event in self.history.each(Deleted))
 
     @cached_property
     def is_store_lost(self) -> bool:
-        """Whether the store lost its data on the way."""
+        """Whether the store lost its data during the run."""
         return any(fault.deed == LOSE for fault in self.history.each(Faulted))
 
     @cached_property
     def given_up(self) -> frozenset[str]:
-        """The Idempotency-Keys of requests that their callers gave up while Valkey was broken."""
+        """The Idempotency-Keys of requests whose callers gave up while Valkey was broken."""
         if not any(fault.target == "valkey" for fault in self.history.each(Faulted)):
             return frozenset()
         return frozenset(event.key for event in self.history.each(GivenUp))
 
     @cached_property
     def is_any_request_cut_short(self) -> bool:
-        """Whether some request was answered by nobody, or with an error of ours."""
+        """Whether a request got no response, or an internal error."""
         answers = self.history.each(Answered)
         return any(self.history.each(Unanswered)) or any(each.status >= 500 for each in answers)
 
@@ -71,16 +71,16 @@ class Evidence:
         return found
 
     def was_seen_final(self, job_id: str) -> bool:
-        """Whether a caller saw the job's end."""
+        """Whether a caller saw the end of the job."""
         return any(look.status in FINAL for look in self.seen[job_id])
 
 
 def kept_keys(job: Job) -> set[str]:
-    """Return the keys of what a job's last attempt may leave behind."""
+    """Return the keys of the objects that a job's last attempt may leave."""
     return {name(job.id, job.attempt) for name in (video_key, poster_key, landmarks_key)}
 
 
 def made_keys(result: Result) -> list[str]:
-    """Return the keys of what a result tells of."""
+    """Return the keys of the objects named in a result."""
     keys = (result.video_key, result.poster_key, result.landmarks_key)
     return [key for key in keys if key is not None]

@@ -1,7 +1,7 @@
-"""The processes of a system under test: killed, frozen, thawed, stopped and started again by name.
+"""The processes of a system under test: killed, frozen, resumed, stopped and restarted by name.
 
-`worker-1` is the worker's parent, `worker-1.child` the process that holds its pipeline. Use a fleet
-from one thread, the one that started it: Linux ends a process with the thread that did.
+`worker-1` is the worker's parent, `worker-1.child` the process with its pipeline. Use a fleet only
+from the thread that started it: Linux kills a process when the thread that started it ends.
 """
 
 import os
@@ -21,7 +21,7 @@ CHILD = ".child"
 
 
 class Fleet:
-    """Processes that die with this one; whatever is done to them is recorded."""
+    """Processes that die with this one; every fault is recorded."""
 
     def __init__(self) -> None:
         self.history = History()
@@ -30,13 +30,13 @@ class Fleet:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every process that can be struck, the children of the workers too."""
+        """All processes that can be struck, including the workers' children."""
         children = (f"{name}{CHILD}" for name in self._children if name.startswith("worker"))
         return (*self._children, *children)
 
     @property
     def logs(self) -> tuple[Path, ...]:
-        """Where each program writes to."""
+        """The log of each program."""
         return tuple(child.program.log for child in self._children.values())
 
     @contextmanager
@@ -55,44 +55,44 @@ class Fleet:
                     child.bury()
 
     def kill(self, name: str, where: str = "") -> None:
-        """SIGKILL to one process: not to its children, nor to its parent."""
+        """Send SIGKILL to one process, not to its children or its parent."""
         self._strike("kill", name, signal.SIGKILL, where)
 
     def freeze(self, name: str) -> None:
-        """SIGSTOP to one process."""
+        """Send SIGSTOP to one process."""
         self._strike("stop", name, signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
-        """Let a frozen process go on, and what it missed come over it."""
+        """Resume a frozen process, which then handles what it missed."""
         os.kill(self.pid(name), signal.SIGCONT)
         self.history.record(Revived(name))
 
     def thaw_all(self) -> None:
-        """Let whatever may be frozen go on."""
+        """Resume everything that may be frozen."""
         for name in filter(self.is_alive, self.names):
             os.kill(self.pid(name), signal.SIGCONT)
 
     def terminate(self, name: str) -> None:
-        """SIGTERM, and wait for the end."""
+        """Send SIGTERM, and wait for the end."""
         self.ask_to_stop(name)
         self._children[name].await_end()
 
     def ask_to_stop(self, name: str) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         self.history.record(Faulted("terminate", name))
         self._children[name].ask_to_stop()
 
     def relaunch(self, *names: str) -> None:
-        """Start anew what died, and kill first what is left of it; wait for nothing."""
+        """Restart dead processes, killing their remains first, without waiting."""
         for name in names:
             self._children[name].bury()
             self._children[name].start()
 
     def revive(self, *names: str) -> None:
-        """Start anew what died, as a supervisor would, and wait until it is ready.
+        """Restart dead processes, like a supervisor, and wait until they are ready.
 
-        Whatever is left of its process group is killed first. A worker's child is revived by its
-        parent: that is waited for.
+        The rest of the process group is killed first. A worker's child is restarted by its parent,
+        which is awaited.
         """
         self.relaunch(*(name for name in names if not name.endswith(CHILD)))
         for name in names:
@@ -103,11 +103,11 @@ class Fleet:
             self.history.record(Revived(name))
 
     def revive_all(self) -> None:
-        """Start anew whatever does not run; a frozen process runs."""
+        """Restart everything that is not running; a frozen process counts as running."""
         self.revive(*(name for name, child in self._children.items() if not child.is_running))
 
     def restart(self, name: str, **environment: str) -> None:
-        """Stop a process in good order and start it with other settings."""
+        """Stop a process in order and start it with other settings."""
         program = self._children[name].program
         self._children[name].stop()
         changed = replace(program, env={**program.env, **environment})
@@ -115,14 +115,14 @@ class Fleet:
         self.revive(name)
 
     def program(self, name: str) -> Program:
-        """Return what a process runs, and its settings."""
+        """Return the command of a process and its settings."""
         return self._children[name].program
 
     def pid(self, name: str) -> int:
         """Return the id of a process.
 
         Raises:
-            ProcessLookupError: it does not run.
+            ProcessLookupError: it is not running.
         """
         parent = self._children[name.removesuffix(CHILD)]
         if parent.pid is None or not parent.is_running:
@@ -130,7 +130,7 @@ class Fleet:
         return _spawned_child(parent.pid) if name.endswith(CHILD) else parent.pid
 
     def is_alive(self, name: str) -> bool:
-        """Whether a process runs, frozen or not."""
+        """Return whether a process is running, frozen or not."""
         try:
             self.pid(name)
         except ProcessLookupError:
@@ -146,7 +146,7 @@ class Fleet:
 
 
 def _spawned_child(parent: int) -> int:
-    """Return the process that a worker's parent spawned to hold the pipeline."""
+    """Return the process that a worker's parent started to run the pipeline."""
     for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
         with suppress(FileNotFoundError):
             if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():

@@ -1,4 +1,4 @@
-"""A gateway before a server, which lets everything pass until it is told to fail in some way."""
+"""A gateway in front of a server, which forwards everything unless told to fail."""
 
 import select
 import socket
@@ -17,20 +17,20 @@ FAILURE = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnectio
 
 
 class Mood(StrEnum):
-    """What the gateway does with what comes."""
+    """What the gateway does with connections."""
 
     OPEN = "open"
-    """Pass it on."""
+    """Forward it."""
     SILENT = "silent"
-    """Take connections, and never answer."""
+    """Accept connections, and never respond."""
     BROKEN = "broken"
-    """Answer every request with status 500."""
+    """Respond to every request with status 500."""
     CLOSED = "closed"
     """Close every connection at once."""
 
 
 class Gateway(socketserver.ThreadingTCPServer):
-    """Passes connections on to its target, as its mood is; a change ends them all."""
+    """Forwards connections to its target, depending on its mood; a change closes them all."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -38,18 +38,18 @@ class Gateway(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__((LOOPBACK, 0), _Connection)
         self.target = (LOOPBACK, 0)
-        """Where it passes connections on to."""
+        """The target of its connections."""
         self._mood = Mood.OPEN
         self._changed = Condition()
 
     @property
     def url(self) -> str:
-        """Where it listens, as HTTP."""
+        """Its own URL."""
         return f"http://{LOOPBACK}:{self.server_address[1]}"
 
     @property
     def mood(self) -> Mood:
-        """What it does with what comes."""
+        """What it does with connections."""
         return self._mood
 
     @mood.setter
@@ -59,7 +59,7 @@ class Gateway(socketserver.ThreadingTCPServer):
             self._changed.notify_all()
 
     def await_change(self, mood: Mood) -> None:
-        """Return once the mood is another."""
+        """Change the mood, and wait until it is in effect."""
         with self._changed:
             self._changed.wait_for(lambda: self._mood is not mood)
 
@@ -78,7 +78,7 @@ class Gateway(socketserver.ThreadingTCPServer):
 
 
 class _Connection(socketserver.BaseRequestHandler):
-    """One connection; whatever breaks it ends it, as on a network."""
+    """One connection; any error closes it, as in a network."""
 
     def handle(self) -> None:
         gateway, caller = cast("Gateway", self.server), cast("socket.socket", self.request)
@@ -107,5 +107,5 @@ class _Connection(socketserver.BaseRequestHandler):
         caller.settimeout(1)
         caller.recv(CHUNK)
         caller.sendall(FAILURE)
-        while caller.recv(CHUNK):  # a body that is still under way
+        while caller.recv(CHUNK):  # a body that is still being sent
             pass

@@ -1,6 +1,6 @@
-"""What happened to a system under test, in order: what was asked, answered, seen, told and broken.
+"""The history of a system under test, in order: requests, responses, observations and faults.
 
-A history only grows. Threads may write to one; its times are seconds since it began.
+A history only grows. Threads may share it; its times are seconds since its start.
 """
 
 import json
@@ -21,12 +21,12 @@ class Posted:
     key: str
     """Its Idempotency-Key."""
     webhook: bool = False
-    """Whether it asked to be told of the end."""
+    """Whether it requested a webhook."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A request for a job was answered, a head of an answer at least."""
+    """A request for a job got a response, or at least its head."""
 
     key: str
     status: int
@@ -35,7 +35,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Unanswered:
-    """The connection of a request for a job broke before its answer came."""
+    """The connection of a request for a job broke before the response."""
 
     key: str
     reason: str
@@ -43,7 +43,7 @@ class Unanswered:
 
 @dataclass(frozen=True)
 class GivenUp:
-    """A caller that tried again and again gave its request up."""
+    """A caller gave up a request after several retries."""
 
     key: str
     reason: str
@@ -51,7 +51,7 @@ class GivenUp:
 
 @dataclass(frozen=True)
 class Seen:
-    """A caller saw where a job stands."""
+    """A caller saw the state of a job."""
 
     job_id: str
     status: str
@@ -61,7 +61,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Lost:
-    """A caller that followed a job was told that there is none, or nothing any more."""
+    """A follower was told that the job does not exist, or got no more events."""
 
     job_id: str
     reason: str
@@ -69,7 +69,7 @@ class Lost:
 
 @dataclass(frozen=True)
 class Canceled:
-    """A caller asked for a job to be canceled, and how that was answered."""
+    """A caller requested cancellation of a job, and the response."""
 
     job_id: str
     status: int
@@ -77,7 +77,7 @@ class Canceled:
 
 @dataclass(frozen=True)
 class Deleted:
-    """A job was forgotten: at its caller's wish, after its time, or because a test is over."""
+    """A job was deleted: by its caller, by its retention, or at the end of a test."""
 
     job_id: str
     by: Literal["caller", "retention", "harness"] = "caller"
@@ -85,7 +85,7 @@ class Deleted:
 
 @dataclass(frozen=True)
 class Told:
-    """A webhook came, and how the receiver answered it."""
+    """A webhook arrived, and the receiver's response."""
 
     job_id: str
     status: str
@@ -95,28 +95,28 @@ class Told:
 
 @dataclass(frozen=True)
 class Forged:
-    """A webhook came that nobody who checks signatures would believe."""
+    """A webhook arrived with an invalid signature."""
 
     reason: str
 
 
 LOSE = "lose"
-"""The deed of a fault that takes the store's data away; the records of jobs are gone then."""
+"""The action of the fault that deletes the store's data, and with it the jobs' records."""
 
 
 @dataclass(frozen=True)
 class Faulted:
-    """Something was broken on purpose: `kill valkey`, `stop worker-1.child`, `lose valkey`."""
+    """A fault was injected: `kill valkey`, `stop worker-1.child`, `lose valkey`."""
 
     deed: str
     target: str
     where: str = ""
-    """The step at which it happened, if it was one."""
+    """The step at which it happened, if any."""
 
 
 @dataclass(frozen=True)
 class Revived:
-    """What had been broken works again."""
+    """A fault was repaired."""
 
     target: str
 
@@ -151,7 +151,7 @@ class Entry:
 
 
 class History:
-    """The record of one system."""
+    """The history of one system."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -165,7 +165,7 @@ class History:
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All that happened so far."""
+        """All events so far."""
         with self._lock:
             return tuple(self._entries)
 
@@ -174,7 +174,7 @@ class History:
         return (entry.event for entry in self.entries if isinstance(entry.event, kind))
 
     def story(self, job_ids: frozenset[str] = frozenset()) -> str:
-        """Return what happened, a line an event; with jobs named, theirs and the faults alone."""
+        """Return the events, one per line; with jobs given, only theirs and the faults."""
         return "\n".join(str(entry) for entry in self.entries if _concerns(entry.event, job_ids))
 
     def write(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The steady load of a system under test: callers of every kind, drawn at random."""
+"""The continuous load of a system under test: random callers of every kind."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ from tests.media import babble, recording
 from tests.servers import content, serving
 
 SEEDS = {0: 50, SLOW: 40, NO_FACE: 5, FAULTY: 2, POISON: 2}
-"""What the jobs do, and how often in proportion."""
+"""What the jobs do, and how often relative to each other."""
 
 EXPECTED = {
     0: {"worker_lost", "attempts_used_up"},
@@ -28,23 +28,23 @@ EXPECTED = {
     FAULTY: {"internal_error", "worker_lost", "attempts_used_up"},
     POISON: {"worker_lost", "attempts_used_up"},
 }
-"""The codes with which they may fail; none of them is to be seen otherwise."""
+"""The failure codes they may have; no other may occur."""
 
 BATCH = 3
 HANDS = 8
-"""Callers at a time that do anything but post and follow."""
+"""Number of concurrent callers that do anything but submit and follow."""
 
 
 class Load:
-    """Posts, cancels, deletes, lists and batches, until it is stopped.
+    """Submits, cancels, deletes, lists and batches, until it is stopped.
 
     Args:
-        callers: who asks.
-        history: what is recorded of it.
-        inputs: the address of a server that `serving_inputs` runs.
-        rng: what is drawn from.
-        rate: requests a second, about.
-        repeats: whether requests that were answered are sent again.
+        callers: the callers.
+        history: where everything is recorded.
+        inputs: URL of a server run by `serving_inputs`.
+        rng: source of randomness.
+        rate: approximate number of requests per second.
+        repeats: whether requests are repeated after a response.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Load:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Make load within the context, until `stop`; posts that are under way then go on."""
+        """Generate load within the context, until `stop`; current submissions then continue."""
         self._thread.start()
         try:
             yield
@@ -81,7 +81,7 @@ class Load:
             self._hands.shutdown()
 
     def stop(self) -> None:
-        """Ask for nothing new."""
+        """Send no more requests."""
         self._stop.set()
 
     def _run(self) -> None:
@@ -108,7 +108,7 @@ class Load:
         self.posts.append(post)
 
     def _repeat(self) -> None:
-        """Send a request again, as a caller does that did not hear the answer."""
+        """Repeat a request, like a caller that missed the response."""
         if self._made:
             earlier, options = self._rng.choice(self._made[-20:])
             self._send(earlier.key, options)
@@ -163,14 +163,14 @@ class Load:
             try:
                 action()
             except AmigoError:
-                return  # refused or out of reach: so be it
+                return  # rejected or unreachable, which is allowed
 
         self._hands.submit(act)
 
 
 @contextmanager
 def serving_inputs() -> Iterator[str]:
-    """Serve a portrait and a speech clip, for jobs that name addresses; yield the server's."""
+    """Serve a portrait and a speech clip for jobs with URLs; yield the server's URL."""
     files = {"/portrait": picture(), "/audio": recording(babble(1.0), "wav", "pcm_s16le")}
     with serving(lambda handler: content(files[handler.path])(handler)) as server:
         yield server.url

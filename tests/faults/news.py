@@ -1,6 +1,6 @@
-"""What is promised of that which callers see and are told; a check each.
+"""Guarantees about what callers see and receive, one check each.
 
-A check yields each job that is not as promised, and a sentence about it.
+A check yields each job that violates it, and a sentence about it.
 """
 
 from collections import defaultdict
@@ -12,7 +12,7 @@ from tests.faults.history import Forged, Lost, Told
 
 
 def callers_saw_the_truth(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """The end that callers saw, or were told of, is the one on record."""
+    """The end that callers saw, or were notified of, is the recorded one."""
     for job_id, job in evidence.snapshot.jobs.items():
         ends = {look.status for look in evidence.seen[job_id] if look.status in FINAL}
         ends |= {told.status for told in evidence.history.each(Told) if told.job_id == job_id}
@@ -21,14 +21,14 @@ def callers_saw_the_truth(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def callers_never_lose_a_job(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """A caller that follows a job is never told that there is none, unless it was deleted."""
+    """A follower is never told that its job does not exist, unless it was deleted."""
     for lost in evidence.history.each(Lost):
         if lost.job_id not in evidence.deleted and not evidence.is_store_lost:
             yield lost.job_id, f"was lost to its follower: {lost.reason}"
 
 
 def ends_are_told(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Whoever asked to be told of an end was, and with a message that can be recognised."""
+    """Every requested webhook arrived, with an id that identifies duplicates."""
     told: dict[str, set[str]] = defaultdict(set)
     for news in evidence.history.each(Told):
         if 200 <= news.answer < 300:
@@ -48,7 +48,7 @@ def ends_are_told(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def news_has_a_job(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """No delivery is kept or due of a job that has not ended, or is not there."""
+    """No delivery is stored or due for a job that has not ended, or does not exist."""
     snapshot = evidence.snapshot
     for job_id in snapshot.deliveries.keys() | snapshot.webhooks_due:
         job = snapshot.jobs.get(job_id)
@@ -57,6 +57,6 @@ def news_has_a_job(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def webhooks_are_signed(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Every webhook that came can be believed."""
+    """Every webhook has a valid signature."""
     for forged in evidence.history.each(Forged):
         yield "", f"A webhook came that is not to be believed: {forged.reason}"

@@ -1,4 +1,4 @@
-"""What can be seen of a system's workers from outside: their logs, their metrics, the records."""
+"""What can be observed of a system's workers from outside: logs, metrics, records."""
 
 import re
 from contextlib import suppress
@@ -29,7 +29,9 @@ def await_job(
     attempt: int = 0,
     progress: float = 0.0,
 ) -> Job:
-    """Return a job once it is in a state, in this attempt or a later one, and so far on."""
+    """Return a job once it has a status, in this attempt or a later one, with at least this
+    progress.
+    """
 
     def look() -> Job | None:
         with suppress(JobNotFound):
@@ -42,7 +44,7 @@ def await_job(
 
 
 def holder(system: FaultySystem, job_id: str, attempt: int = 1) -> str:
-    """Return the worker that began an attempt, once its log tells so."""
+    """Return the worker that started an attempt, according to its log."""
 
     def look() -> str | None:
         words = f"job={job_id} attempt={attempt} stage=fetching"
@@ -55,7 +57,7 @@ def holder(system: FaultySystem, job_id: str, attempt: int = 1) -> str:
 
 
 def metric(system: FaultySystem, worker: str, line: str) -> float:
-    """Return a number that a worker tells; 0 before it does."""
+    """Return the value of a worker's metric; 0 before it is reported."""
     port = system.program(worker).env["AMIGO_METRICS_PORT"]
     text = httpx.get(f"http://{LOOPBACK}:{port}/metrics", timeout=PATIENCE).text
     found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
@@ -63,6 +65,6 @@ def metric(system: FaultySystem, worker: str, line: str) -> float:
 
 
 def objects(system: FaultySystem, job_id: str) -> set[str]:
-    """Return the keys of a job's objects, without what all of them begin with."""
+    """Return the keys of a job's objects, without their common prefix."""
     prefix = f"jobs/{job_id}/"
     return {item.key.removeprefix(prefix) for item in system.storage.objects(prefix)}

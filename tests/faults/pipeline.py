@@ -1,7 +1,7 @@
-"""The pipeline of a worker under test: small, without torch, and a way into the worker's child.
+"""The pipeline of a worker under test: small, without torch, and a hook into the worker's child.
 
-The child is a fresh interpreter that imports little but this on its own: what makes its steps
-strike is wrapped here, before the first job can come.
+The child is a new interpreter that imports little besides this module: the functions that make its
+steps strike are installed here, before the first job arrives.
 """
 
 from tests.faults.steps import CHILD, Steps, shorten_waits

@@ -1,4 +1,4 @@
-"""What is broken when: drawn at random, and the same for the same seed."""
+"""The plan of faults: random, and the same for the same seed."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ MEAN_PAUSE = 2.0
 
 
 class Deed(StrEnum):
-    """What can be done to a system."""
+    """The possible faults of a system."""
 
     KILL = "kill"
     STOP = "stop"
@@ -33,7 +33,7 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True)
 class Kind:
-    """A deed, how often it is drawn in proportion to others, and how many seconds it lasts."""
+    """A fault, its relative frequency, and its duration in seconds."""
 
     deed: Deed
     weight: float
@@ -43,7 +43,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of a plan: its moment and how long it lasts, in seconds of the chapter."""
+    """One fault of a plan: its time and duration, in seconds of the chapter."""
 
     at: float
     deed: Deed
@@ -52,7 +52,7 @@ class Fault:
 
 
 def kinds(targets: Sequence[str], *, has_clock: bool) -> Mapping[str, Sequence[Kind]]:
-    """Return what can be done to each target."""
+    """Return the possible faults of each target."""
     ways = {
         CHILD: (Kind(Deed.KILL, 3), Kind(Deed.STOP, 4, 0.3, 5)),
         "worker": (
@@ -93,7 +93,8 @@ def draw(
 ) -> tuple[Fault, ...]:
     """Return the faults of one chapter, in order.
 
-    In a chapter whose Valkey is emptied the object store works: the journal lies in it.
+    In a chapter in which Valkey loses its data, the object store works, because it holds the
+    journal.
     """
     choices = [
         (name, kind)

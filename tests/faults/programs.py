@@ -11,7 +11,7 @@ from tests.faults.steps import FOLDER_VARIABLE, NAME_VARIABLE
 from workers.synthesis.run_directory import RunDirectory
 
 START_SECONDS = 90.0
-"""How long a program may take to be ready on a busy machine."""
+"""Timeout for a program to become ready on a busy machine."""
 
 HASTE = {
     "AMIGO_LOCAL_URLS": "true",
@@ -27,11 +27,11 @@ HASTE = {
     "AMIGO_DEVICE": "cpu",
     "AMIGO_PIPELINE": "tests.faults.pipeline:load",
 }
-"""The settings that let faults be noticed, and things tried again, in seconds."""
+"""Settings with which faults are detected and retried quickly, in seconds."""
 
 
 def service_url(port: int) -> str:
-    """Return where a service answers."""
+    """Return the URL of a service."""
     return f"http://{LOOPBACK}:{port}"
 
 
@@ -51,7 +51,7 @@ def service(name: str, folder: Path, port: int, environment: Mapping[str, str]) 
 
 
 def worker(name: str, folder: Path, port: int, environment: Mapping[str, str]) -> Program:
-    """Return a worker, parent and child, which serves its metrics on a port."""
+    """Return a worker, parent and child, with its metrics on a port."""
     directory = RunDirectory(folder / name)
     child_beat = directory.path / "child"
     return _program(
@@ -69,7 +69,7 @@ def worker(name: str, folder: Path, port: int, environment: Mapping[str, str]) -
 
 
 def talkative(name: str, module: str, folder: Path, environment: Mapping[str, str]) -> Program:
-    """Return the reconciler or the courier: what it logs first says that it runs."""
+    """Return the reconciler or the webhook sender; its first log line shows that it is running."""
     log = _log(folder, name)
     return _program(name, module, folder, environment, lambda: log.stat().st_size > 0)
 

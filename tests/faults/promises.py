@@ -1,6 +1,6 @@
-"""What is promised of a job's states, attempts and progress; a check each.
+"""Guarantees about a job's states, attempts and progress, one check each.
 
-A check yields each job that is not as promised, and a sentence about it.
+A check yields each job that violates it, and a sentence about it.
 """
 
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ MOVES = {
     JobStatus.QUEUED: {JobStatus.PROCESSING, JobStatus.CANCELED},
     JobStatus.PROCESSING: {*JobStatus},
 }
-"""What may follow a state that is not final."""
+"""Possible successors of each state that is not final."""
 
 WORKERS_LOST = workers_lost(0).code
 
 
 def accepted_jobs_end(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Every job that was accepted is in a final state."""
+    """Every accepted job is in a final state."""
     for job_id in evidence.accepted - evidence.deleted:
         job = evidence.snapshot.jobs.get(job_id)
         if job is None and evidence.is_store_lost and evidence.was_seen_final(job_id):
@@ -32,7 +32,7 @@ def accepted_jobs_end(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def jobs_move_as_they_may(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """A job begins queued, and each of its states may follow the one before."""
+    """A job starts queued, and each state is a valid successor of the previous one."""
     for job_id, events in evidence.snapshot.events.items():
         if events and len(events) < MAX_EVENTS and events[0].status is not JobStatus.QUEUED:
             yield job_id, f"began {events[0].status}"
@@ -50,7 +50,7 @@ def nothing_follows_an_end(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def ends_are_told_once(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """A job has one event of its end, and its record is that."""
+    """A job has exactly one final event, which equals its record."""
     for job_id, job in evidence.snapshot.jobs.items():
         events = evidence.snapshot.events.get(job_id, ())
         finals = [event for event in events if event.status.is_final]
@@ -61,7 +61,7 @@ def ends_are_told_once(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def attempts_grow(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Attempts are counted without gaps, and a claim alone begins one."""
+    """Attempts are numbered without gaps, and only a claim starts one."""
     for job_id, events in evidence.snapshot.events.items():
         for before, after in pairwise(events):
             is_claim = (before.status, after.status) == (JobStatus.QUEUED, JobStatus.PROCESSING)
@@ -70,7 +70,7 @@ def attempts_grow(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def attempts_are_accounted_for(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """No attempt is counted twice, and a job fails for lost workers if it lost every one."""
+    """No attempt counts twice, and a job fails with lost workers only if it lost all of them."""
     for job_id, job in evidence.snapshot.jobs.items():
         if job.lost + job.handed_back > job.attempt:
             yield job_id, f"lost {job.lost} of {job.attempts_counted} attempts"
@@ -80,7 +80,7 @@ def attempts_are_accounted_for(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def progress_grows(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Progress never goes backwards, neither in the store's events nor in what callers saw."""
+    """Progress never decreases, neither in the store's events nor in what callers saw."""
     for job_id, events in evidence.snapshot.events.items():
         for before, after in pairwise(events):
             if after.progress < before.progress:
@@ -92,7 +92,7 @@ def progress_grows(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def results_are_the_winners(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """A job has a result exactly when it succeeded, and it is that of its last attempt."""
+    """A job has a result exactly if it succeeded, and it belongs to its last attempt."""
     for job_id, job in evidence.snapshot.jobs.items():
         if (job.result is not None) != (job.status is JobStatus.SUCCEEDED):
             yield job_id, f"is {job.status} {'without' if job.result is None else 'with'} a result"
@@ -104,7 +104,7 @@ def results_are_the_winners(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _stories(evidence: Evidence) -> Iterator[tuple[str, list[str]]]:
-    """Yield each job's states, in order, as the store tells them and as its callers saw them."""
+    """Yield each job's states, in order, from the store and as seen by its callers."""
     for job_id, events in evidence.snapshot.events.items():
         yield job_id, [event.status.value for event in events]
     for job_id, looks in evidence.seen.items():

@@ -1,4 +1,4 @@
-"""A receiver of webhooks that believes only what is signed, and records what comes."""
+"""A webhook receiver that verifies signatures and records everything."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,16 +16,16 @@ SIGNATURE = "webhook-signature"
 
 @dataclass
 class Receiver:
-    """Where callers have the news of their jobs sent to."""
+    """The URL for callers' webhooks."""
 
     history: Callable[[], History]
     answer: int = 204
-    """The status it answers with; a test may change it."""
+    """The status of its responses; a test may change it."""
     _server: LocalServer = field(init=False)
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its port."""
         return f"{self._server.url}/ended"
 
     @contextmanager
@@ -35,12 +35,12 @@ class Receiver:
             yield
 
     def _receive(self, handler: BaseHTTPRequestHandler) -> None:
-        """Record one webhook and answer it."""
+        """Record a webhook and respond to it."""
         self.history().record(self._read(handler.headers.get(SIGNATURE, "")))
         content(b"", self.answer)(handler)
 
     def _read(self, signature: str) -> Told | Forged:
-        """Return what the request with this signature, which covers its body, tells."""
+        """Return the request with this signature, which covers its body."""
         asked = next(
             one
             for one in reversed(self._server.asked)

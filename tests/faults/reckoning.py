@@ -1,4 +1,4 @@
-"""What a chaos run put to the test and what came of it, as a table."""
+"""The statistics of a chaos run as a table."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from tests.faults.system import FaultySystem
 
 STALE = "result dropped"
 NOT_TAKEN = "not claimed"
-"""As workers log it."""
+"""As in the workers' logs."""
 
 WRONGS = {
     "jobs lost": ("accepted_jobs_end",),
@@ -31,29 +31,29 @@ WRONGS = {
     "objects left over": ("no_object_is_left_over",),
     "webhooks missing": ("ends_are_told",),
 }
-"""Which of the checker's rules object to what."""
+"""The checker's rules behind each row."""
 
 
 @dataclass
 class Reckoning:
-    """Numbers that grow with each chapter."""
+    """Statistics that grow with each chapter."""
 
     chapters: int = 0
     repeated: int = 0
-    """Messages sent once more."""
+    """Number of messages sent again."""
     broken: str = ""
-    """The story of the promise that was not kept."""
+    """The history of the broken guarantee."""
     faults: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     longest_job: float = 0.0
-    """Seconds from the answer 202 to the end."""
+    """Seconds from the 202 to the end."""
     longest_recovery: float = 0.0
-    """Seconds from the last repair to the last job's end, the sweeping included."""
+    """Seconds from the last repair to the last job's end, including the sweep."""
     _read: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add_chapter(self, history: History, snapshot: Snapshot, recovery: float) -> None:
-        """Count a chapter that ended well."""
+        """Add a chapter that ended well."""
         self.chapters += 1
         self.longest_recovery = max(self.longest_recovery, recovery)
         self.longest_job = max(self.longest_job, *_waits(history), 0.0)
@@ -69,7 +69,7 @@ class Reckoning:
             given_up=sum(1 for _ in history.each(GivenUp)),
             accepted=len(accepted),
             deleted=len(deleted),
-            # The checker has made sure that each was seen to end.
+            # The checker has verified that each was seen to end.
             forgotten=len(accepted - deleted - snapshot.jobs.keys()),
             webhooks=sum(1 for _ in history.each(Told)),
         )
@@ -83,7 +83,7 @@ class Reckoning:
         self.failures.update(job.failure.code for job in snapshot.jobs.values() if job.failure)
 
     def read_logs(self, system: FaultySystem, names: Iterable[str] | None = None) -> None:
-        """Count what the workers logged, before a new start puts their logs away."""
+        """Count what the workers logged, before a restart rotates their logs."""
         for name in names if names is not None else system.names:
             if name.startswith("worker") and not name.endswith(CHILD):
                 self._read_log(system, name)
@@ -99,7 +99,7 @@ class Reckoning:
         self.counts.update(stale=text.count(STALE), not_taken=text.count(NOT_TAKEN))
 
     def line(self) -> str:
-        """Return how it stands, on a line."""
+        """Return a one-line summary."""
         return (
             f"{sum(self.faults.values())} faults, {self.counts['requests']} requests, "
             f"{self.counts['accepted']} accepted, {self.counts['succeeded']} succeeded, "
@@ -108,7 +108,7 @@ class Reckoning:
         )
 
     def table(self, minutes: float, seed: int) -> str:
-        """Return all numbers as Markdown."""
+        """Return all statistics as Markdown."""
         counts = self.counts
         rows: list[tuple[str, object]] = [
             ("seed, minutes, chapters", f"{seed}, {minutes:g}, {self.chapters}"),
@@ -136,7 +136,7 @@ class Reckoning:
         return "\n".join(("| | |", "|---|--:|", *lines))
 
     def _wrongs(self) -> list[tuple[str, object]]:
-        """Return how often each rule objected; all zeros is what is promised."""
+        """Return the violations of each rule; the guarantee is all zeros."""
         told = Counter(line.partition(":")[0] for line in self.broken.splitlines())
         rows = {name: sum(told[rule] for rule in rules) for name, rules in WRONGS.items()}
         is_other = bool(self.broken) and not any(rows.values())
@@ -157,7 +157,7 @@ def _waits(history: History) -> list[float]:
 
 
 def _kind(target: str) -> str:
-    """Return what a process is, without its number."""
+    """Return the kind of a process, without its number."""
     name = target.removesuffix(CHILD)
     role = name.rpartition("-")[0] or name
     return f"{role}'s child" if target.endswith(CHILD) else role

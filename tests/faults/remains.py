@@ -1,6 +1,6 @@
-"""What is promised of objects, indexes and Idempotency-Keys once all is done; a check each.
+"""Guarantees about the final state of objects, indexes and Idempotency-Keys, one check each.
 
-A check yields each job that is not as promised, and a sentence about it.
+A check yields each job that violates it, and a sentence about it.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ Place = TypeVar("Place", bound=Hashable)
 
 
 def videos_can_be_played(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """The video of a job that succeeded is stored, and has as many frames as it should."""
+    """The video of a succeeded job is stored, with the right number of frames."""
     snapshot = evidence.snapshot
     for job_id, job in snapshot.jobs.items():
         if job.result is None:
@@ -30,7 +30,9 @@ def videos_can_be_played(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def no_object_is_left_over(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Each object is the winner's, an input of a job that has not ended, or waits to be swept."""
+    """Each object belongs to the winning attempt, is an input of a job that has not ended, or will
+    be swept.
+    """
     for key in evidence.snapshot.objects:
         job_id = job_of(key)
         job = evidence.snapshot.jobs.get(job_id)
@@ -41,7 +43,7 @@ def no_object_is_left_over(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def indexes_agree(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Every index, queue, outbox and counter says of a job what its record says."""
+    """Every index, queue, outbox and counter agrees with the job's record."""
     snapshot, jobs = evidence.snapshot, evidence.snapshot.jobs.values()
     queued = [job for job in jobs if job.status is JobStatus.QUEUED]
     with_key = [job for job in jobs if job.key_id and not job.status.is_final]
@@ -58,10 +60,10 @@ def indexes_agree(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def refusals_leave_nothing(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Every job on record was promised to a caller, or its caller never heard an answer.
+    """Every recorded job was accepted, or its caller got no response.
 
-    Whoever is refused because the store does not answer is asked to come again. One who gives up
-    leaves a request of which nobody knows whether it was recorded.
+    Callers rejected because the store does not respond are asked to retry. If one gives up, it is
+    unknown whether the request was recorded.
     """
     answers: dict[str, list[int]] = defaultdict(list)
     for answer in evidence.history.each(Answered):
@@ -78,7 +80,7 @@ def refusals_leave_nothing(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def one_key_makes_one_job(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """However often a request was sent under a key, it made one job."""
+    """However often a request was sent under a key, it created one job."""
     made: dict[str, set[str]] = defaultdict(set)
     for answer in evidence.history.each(Answered):
         if answer.status in ACCEPTED and answer.job_id:
@@ -100,9 +102,9 @@ def keys_lead_to_jobs(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _waits_for_its_retention(job_id: str, evidence: Evidence) -> bool:
-    """Whether what is left of a job without a record is swept only when it is as old as can be.
+    """Whether the objects of a job without a record are only swept after the maximum age.
 
-    That is so when a request was cut short before its journal entry, and when the store was lost
+    This applies if a request was interrupted before its journal entry, and if the store was lost
     after the job had ended.
     """
     if job_id in evidence.accepted:
@@ -118,7 +120,7 @@ def _is_needed(key: str, job: Job) -> bool:
 
 
 def _ids(jobs: Iterable[Job], place: Callable[[Job], Place]) -> dict[Place, set[str]]:
-    """Return the ids of the jobs by the place that each belongs in."""
+    """Return the ids of the jobs by the index to which each belongs."""
     found: dict[Place, set[str]] = defaultdict(set)
     for job in jobs:
         found[place(job)].add(job.id)

@@ -1,4 +1,4 @@
-"""All that the store and the bucket hold at one moment, as values for a checker to look at."""
+"""The complete content of the store and the bucket at one moment, as values for the checker."""
 
 import io
 from collections.abc import Mapping
@@ -24,33 +24,33 @@ HOLDERS = "amigo:idempotency:"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The state of a system that has come to rest; every field is by id where it can be."""
+    """The state of a system at rest; fields are by job id where possible."""
 
     jobs: Mapping[str, Job] = field(default_factory=dict)
     events: Mapping[str, tuple[Job, ...]] = field(default_factory=dict)
-    """The job as it was after each change, oldest first."""
+    """The job after each change, oldest first."""
     indexes: Mapping[JobStatus, frozenset[str]] = field(default_factory=dict)
     queues: Mapping[Priority, frozenset[str]] = field(default_factory=dict)
     tenants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     outbox: frozenset[str] = frozenset()
     spent: frozenset[str] = frozenset()
     active: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Jobs counted as under way, by API key."""
+    """Unfinished jobs, by API key."""
     webhooks_due: frozenset[str] = frozenset()
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     holders: tuple[Holder, ...] = ()
-    """Who holds Idempotency-Keys."""
+    """Owners of Idempotency-Keys."""
     objects: frozenset[str] = frozenset()
     """The keys of all objects of jobs."""
     video_frames: Mapping[str, int | None] = field(default_factory=dict)
-    """How many frames each video has that a job's record names; None: it cannot be decoded."""
+    """Number of frames of each recorded video; None if it cannot be decoded."""
 
 
 def take_snapshot(settings: Settings) -> Snapshot:
     """Read everything, without changing anything.
 
     Raises:
-        Unavailable: a store does not answer.
+        Unavailable: a store does not respond.
     """
     with connect(settings.valkey_url) as client, translated_errors():
         return _Reader(client, JobStore.connect(settings), ObjectStorage.connect(settings)).read()
@@ -117,7 +117,7 @@ class _Reader:
 
 
 def count_frames(video: bytes) -> int | None:
-    """Return how many frames a video has, all of them decoded; None when there is no such video."""
+    """Return the number of decoded frames of a video; None if there is no such video."""
     try:
         with av.open(io.BytesIO(video), "r") as container:
             return len(list(container.decode(video=0)))

@@ -1,9 +1,9 @@
-"""Runs a program of the system so that it can be struck at any named step of its story.
+"""Runs a program of the system so that it can be struck at any named step.
 
     python -m tests.faults.steps workers.reconciler
 
-The program is the real one: its steps are functions of the product, wrapped from outside, and no
-line of the product knows of it. A step strikes when a harness has armed it, see `traps`.
+It is the real program: its steps are functions of the product, wrapped from outside, and the
+product does not know about it. A step strikes when a test has armed it, see `traps`.
 """
 
 import functools
@@ -83,7 +83,7 @@ STEPS = {
     "workers.reconciler": RECONCILER,
     "workers.webhooks": WEBHOOKS,
 }
-"""The steps of each program; those of a worker's child are its own, CHILD."""
+"""The steps of each program; those of a worker's child are CHILD."""
 
 WAITS = {
     "jobs.valkey.job_store:DISPATCH_GRACE": timedelta(seconds=1),
@@ -93,7 +93,7 @@ WAITS = {
     "workers.reconciler.reconciler:JOURNAL_INTERVAL": 1.0,
     "workers.reconciler.reconciler:LEADERSHIP": 1.0,
 }
-"""Waits of the product that would make a test take minutes, and how long they are here."""
+"""Delays of the product that would take minutes, and their values in tests."""
 
 
 class Steps:
@@ -108,7 +108,7 @@ class Steps:
         self._lock = Lock()
 
     def wrap(self, paths: tuple[str, ...]) -> None:
-        """Put each function named `module:qualified.name` behind one that can strike."""
+        """Wrap each function named `module:qualified.name` so that it can strike."""
         for path in paths:
             owner_path, _, name = path.replace(":", ".", 1).rpartition(".")
             owner = pkgutil.resolve_name(owner_path)
@@ -135,7 +135,7 @@ class Steps:
         return run_async if inspect.iscoroutinefunction(function) else run
 
     def _due(self, step: str, args: tuple[Any, ...]) -> Callable[[When], None]:
-        """Count a call, and return what strikes if it is the call that was meant."""
+        """Count a call, and return the strike if it is armed for this call."""
         for trap in self._traps:
             armed = trap.read()
             if armed and self._is_meant(*armed, step, args):
@@ -159,7 +159,7 @@ def _is_about(text: str, args: tuple[Any, ...]) -> bool:
 
 
 def shorten_waits(waits: Mapping[str, object] = WAITS) -> None:
-    """Set the product's long waits to what a test can afford."""
+    """Set the product's long delays to values for tests."""
     for path, value in waits.items():
         module_name, _, name = path.partition(":")
         module = importlib.import_module(module_name)
@@ -169,7 +169,7 @@ def shorten_waits(waits: Mapping[str, object] = WAITS) -> None:
 
 
 def main() -> None:
-    """Become the program named by the first argument, its steps wrapped."""
+    """Run the program named by the first argument, with its steps wrapped."""
     program = sys.argv.pop(1)
     shorten_waits()
     if program == "workers.webhooks":

@@ -1,4 +1,4 @@
-"""The cases of killing at each step, and what they have in common."""
+"""The cases of killing at each step, and their common parts."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,7 +21,7 @@ OBJECTS = {
 
 
 def strikes(paths: Iterable[str], objects: Iterable[str] = ()) -> list[Strike]:
-    """Return a kill before and after each step; storing is as many steps as there are objects."""
+    """Return a kill before and after each step; storing is one step per object."""
     found = []
     for path in paths:
         step = path.partition(":")[2]
@@ -31,7 +31,7 @@ def strikes(paths: Iterable[str], objects: Iterable[str] = ()) -> list[Strike]:
 
 
 def cases(every: Iterable[Strike], *quick: str) -> list[ParameterSet]:
-    """Return the strikes as parameters, those not named as `quick` for `make faults` alone."""
+    """Return the strikes as parameters; those not in `quick` only run in `make faults`."""
     names = set(quick)
     found = []
     for strike in every:
@@ -46,7 +46,7 @@ def cases(every: Iterable[Strike], *quick: str) -> list[ParameterSet]:
 SERVICE_STRIKES = strikes(SERVICE, OBJECTS[SERVICE])
 UNUSED = {"JobStore.fail", "JobStore.requeue", "JobStore.postpone", "JobQueue.dispatch"}
 CHILD_STRIKES = [s for s in strikes(CHILD, OBJECTS[CHILD]) if s.step not in UNUSED]
-"""A job that goes well fails nowhere, and nobody gives it up."""
+"""A successful job never fails, and is never given up."""
 RETRYING = ("requeue_expired", "dispatch", "mark_dispatched")
 CLEARING = ("_clear_job", "delete_prefix", "mark_cleared")
 RESTORING = ("_read_journal", "_restore", "accept", "mark_journal_read")
@@ -58,7 +58,7 @@ def reconciler_strikes(*functions: str) -> list[Strike]:
 
 
 def require_success(system: FaultySystem, post: Post, attempt: int | None = None) -> Job:
-    """Return the post's job, which ended well with every promise kept."""
+    """Return the job, which ended well with all guarantees kept."""
     snapshot = system.check(post)
     job = snapshot.jobs[post.ended.result().id]
     is_right = job.status is JobStatus.SUCCEEDED and attempt in (None, job.attempt)
@@ -67,7 +67,7 @@ def require_success(system: FaultySystem, post: Post, attempt: int | None = None
 
 
 def kill_at(system: FaultySystem, role: str, strike: Strike) -> Post:
-    """Post a job, have a process die at a step of it, and start that again."""
+    """Submit a job, kill a process at one of its steps, and restart it."""
     trap = system.arm(role, strike)
     post = system.post()
     system.revive(system.await_strike(trap, strike))
@@ -75,7 +75,7 @@ def kill_at(system: FaultySystem, role: str, strike: Strike) -> Post:
 
 
 def kill_meanwhile(system: FaultySystem, role: str, strike: Strike, victim: str) -> Post:
-    """Post a job, and kill another process at the very moment that a process is at a step."""
+    """Submit a job, and kill another process exactly when a process is at a step."""
     told = replace(strike, deed="tell")
     trap = system.arm(role, told)
     post = system.post()
@@ -84,7 +84,7 @@ def kill_meanwhile(system: FaultySystem, role: str, strike: Strike, victim: str)
 
 
 def kill_told(system: FaultySystem, trap: Trap, told: Strike, victim: str) -> None:
-    """Kill a process once another comes to its step, let that go on, and start the killed again."""
+    """Kill a process while another waits at a step, then release and restart them."""
     name = system.await_strike(trap, told)
     system.kill(victim, f"{name} {told}")
     trap.release()
@@ -92,7 +92,7 @@ def kill_told(system: FaultySystem, trap: Trap, told: Strike, victim: str) -> No
 
 
 def post_and_lose_its_worker(system: FaultySystem) -> Post:
-    """Post a job whose worker dies over it, so that the reconciler has something to do."""
+    """Submit a job whose worker dies, so that the reconciler has work to do."""
     lost = Strike("Attempt._note_rendered", "after")
     child = system.arm("worker.child", lost)
     post = system.post()
@@ -101,5 +101,5 @@ def post_and_lose_its_worker(system: FaultySystem) -> Post:
 
 
 def await_an_empty_bucket(system: FaultySystem) -> None:
-    """Return once no object of any job is left."""
+    """Wait until no object of any job is left."""
     wait_for(lambda: not system.snapshot().objects)

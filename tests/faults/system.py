@@ -1,8 +1,8 @@
-"""A whole real system on loopback, every process of which can be struck at any moment.
+"""A complete real system on loopback, whose processes can be struck at any moment.
 
     valkey, s3 ──► service-1…, worker-1…, reconciler-1…, webhooks-1 ──► a receiver of webhooks
 
-See `fleet` for what can be done to the processes, `steps` for when.
+See `fleet` for the possible faults, `steps` for the moments.
 """
 
 from collections.abc import Mapping
@@ -39,24 +39,24 @@ LOG_CHARACTERS = 4000
 
 
 class PromiseBroken(AssertionError):
-    """The system came to rest and a promise was not kept; the message tells the story."""
+    """The system came to rest with a broken guarantee; the message contains the history."""
 
 
 class NotAtRest(TimeoutError):
-    """The system did not come to rest in time; the message tells the story."""
+    """The system did not come to rest in time; the message contains the history."""
 
 
 class FaultySystem(Fleet):
-    """A system that is there to be broken; `with FaultySystem(folder) as system:` runs it.
+    """A system for fault tests; run it with `with FaultySystem(folder) as system:`.
 
     Args:
         folder: an empty folder, for data and logs.
-        services: how many HTTP processes take requests.
-        workers: how many workers, each a parent and a child.
-        reconcilers: how many reconcilers run.
-        couriers: how many processes deliver webhooks.
-        keys: whether callers need an API key; they have one then, with an allowance.
-        environment: settings in place of those in `programs.HASTE`.
+        services: number of HTTP processes.
+        workers: number of workers, each a parent and a child.
+        reconcilers: number of reconcilers.
+        couriers: number of webhook processes.
+        keys: whether callers need an API key; they then have one, with an allowance.
+        environment: settings that override those in `programs.HASTE`.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class FaultySystem(Fleet):
         super().__init__()
         self.folder = folder
         self.past = Tally()
-        """What the chapters before this one put to the test."""
+        """Statistics of earlier chapters."""
         self.valkey, self.s3 = _stores(folder)
         self.environment = {
             **self.valkey.environment,
@@ -125,13 +125,13 @@ class FaultySystem(Fleet):
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
-    # What can be done at a step.
+    # Faults at a step.
 
     def arm(self, name: str, strike: Strike) -> Trap:
-        """Arm a strike at a step of a process, or of whichever of a role comes there first.
+        """Arm a strike at a step of a process, or of the first process of a role that reaches it.
 
         Args:
-            name: a process, `worker-2.child`, or all that do the same, `worker.child`.
+            name: a process, `worker-2.child`, or all of the same kind, `worker.child`.
             strike: see `steps.py` for the names of the steps.
         """
         trap = Trap(self.folder, name)
@@ -139,10 +139,10 @@ class FaultySystem(Fleet):
         return trap
 
     def await_strike(self, trap: Trap, strike: Strike) -> str:
-        """Return which process came to the step, dead, frozen or waiting to be released by now.
+        """Return the process that reached the step, by now dead, frozen or waiting for its release.
 
         Raises:
-            TimeoutError: none did.
+            TimeoutError: none has reached it.
         """
         name = wait_for(lambda: trap.struck_by) or trap.name
         if strike.deed != "tell":
@@ -151,24 +151,24 @@ class FaultySystem(Fleet):
             wait_for(lambda: not self._children[name].is_running)
         return name
 
-    # What callers do.
+    # Actions of callers.
 
     def post(self, **options: object) -> Post:
-        """Post a job and follow it, both in the background; see `Callers.post`."""
+        """Submit a job and follow it, both in the background; see `Callers.post`."""
         return self._callers.post(**options)  # type: ignore[arg-type]
 
     @property
     def callers(self) -> Callers:
-        """Those who post, cancel and delete."""
+        """The callers that submit, cancel and delete."""
         return self._callers
 
-    # What came of it.
+    # Results.
 
     def settle(self, *posts: Post) -> None:
-        """Return once callers have their answers, every job has ended, and all is swept.
+        """Wait until callers have their responses, all jobs have ended, and everything is swept.
 
         Raises:
-            NotAtRest: it does not.
+            NotAtRest: this takes too long.
         """
         try:
             for post in posts:
@@ -178,10 +178,9 @@ class FaultySystem(Fleet):
             raise NotAtRest(f"Not at rest: {self._unrest()}\n{self.report()}") from error
 
     def snapshot(self) -> Snapshot:
-        """Return what the stores hold, as soon as both can be read.
+        """Return the content of the stores, as soon as both can be read.
 
-        SeaweedFS may refuse to read for some seconds after it was killed, though it can be
-        written to by then.
+        After being killed, SeaweedFS may refuse reads for some seconds although it accepts writes.
         """
 
         def read() -> Snapshot | None:
@@ -194,10 +193,10 @@ class FaultySystem(Fleet):
         return snapshot
 
     def check(self, *posts: Post) -> Snapshot:
-        """Let the system come to rest, and return what it holds then.
+        """Wait until the system is at rest, and return its content.
 
         Raises:
-            PromiseBroken: some promise was not kept.
+            PromiseBroken: a guarantee was broken.
         """
         self.settle(*posts)
         snapshot = self.snapshot()
@@ -206,14 +205,14 @@ class FaultySystem(Fleet):
         return snapshot
 
     def heal(self) -> None:
-        """Make whole what a test left broken: nothing armed, nothing frozen, nothing dead."""
+        """Repair everything that a test left broken: nothing armed, frozen or dead."""
         for trap in (*self.folder.glob("*.armed"), *self.folder.glob("*.struck")):
             trap.unlink()
         self.thaw_all()
         self.revive_all()
 
     def begin_chapter(self) -> None:
-        """Forget every job and begin a new history, so that each test tells its own."""
+        """Delete all jobs and start a new history, so that each test has its own."""
         self.past += Tally.of(self.history)
         self.history = History()
         snapshot = self.snapshot()
@@ -225,7 +224,7 @@ class FaultySystem(Fleet):
                 self.store.delete(job_id)
 
     def report(self) -> str:
-        """Return the history and the ends of all logs, those of the lives before included."""
+        """Return the history and the ends of all logs, including those before restarts."""
         logs = (path for log in self.logs for path in sorted(log.parent.glob(f"{log.name}*")))
         ends = (f"--- {log.name}\n{_end(log)}" for log in logs)
         return "\n".join((self.history.story(), *ends))
@@ -234,9 +233,9 @@ class FaultySystem(Fleet):
         return not self._unrest()
 
     def _unrest(self) -> list[str]:
-        """Return what is still to be done, in words."""
+        """Return a description of what is still unfinished."""
         try:
-            # In the order in which jobs go, so that none is missed on its way.
+            # In the order of the jobs' states, so that none is missed while moving.
             lost = self._num_to_restore()
             counts = self.store.counts()
             with connect(self.settings.valkey_url) as client, translated_errors():
@@ -248,7 +247,7 @@ class FaultySystem(Fleet):
         return [f"{number} {words}" for words, number in waiting.items() if number]
 
     def _num_to_restore(self) -> int:
-        """Return how many jobs have a journal entry and no record."""
+        """Return the number of jobs with a journal entry and no record."""
         objects = {item.key for item in self.storage.objects(JOBS_PREFIX)}
         journaled = {job_of(key) for key in objects if key == request_key(job_of(key))}
         return sum(not self._is_known(job_id) for job_id in journaled)
@@ -266,7 +265,7 @@ class FaultySystem(Fleet):
         return "\n".join((*map(str, violations), story, self.report()))
 
     def _make_key(self) -> str:
-        """Return the token of an API key that allows what a test may ask for."""
+        """Return the token of an API key that permits everything a test needs."""
         allowance = Allowance(concurrent_jobs=MOST_CALLERS)
         _, token = KeyStore.connect(self.settings).create("tenant", allowance=allowance)
         return token

@@ -1,4 +1,4 @@
-"""How much a history put to the test."""
+"""Statistics of a history."""
 
 from collections import Counter
 from dataclasses import dataclass, fields
@@ -9,7 +9,7 @@ from tests.faults.history import Answered, Faulted, History, Posted, Seen, Told
 
 @dataclass(frozen=True)
 class Tally:
-    """What was asked, broken and promised, in numbers."""
+    """Numbers of requests, faults and accepted jobs."""
 
     faults: int = 0
     posts: int = 0
@@ -20,7 +20,7 @@ class Tally:
 
     @classmethod
     def of(cls, history: History) -> "Tally":
-        """Count what a history holds."""
+        """Count the events of a history."""
         answers = list(history.each(Answered))
         return cls(
             faults=sum(1 for _ in history.each(Faulted)),
@@ -43,5 +43,5 @@ class Tally:
 
 
 def faults_by_target(history: History) -> Counter[str]:
-    """Return how often each deed was done to each target, as `kill worker-1`."""
+    """Return how often each fault hit each target, as `kill worker-1`."""
     return Counter(f"{fault.deed} {fault.target}" for fault in history.each(Faulted))

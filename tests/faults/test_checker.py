@@ -1,4 +1,4 @@
-"""Every check of the checker objects to a story made for it, and to no good one."""
+"""Every check of the checker rejects the history made for it, and no valid one."""
 
 from dataclasses import replace
 from typing import Any
@@ -69,7 +69,7 @@ GOOD_SNAPSHOT = Snapshot(
 
 
 def checked(history: tuple[Event, ...], snapshot: Snapshot) -> set[str]:
-    """Return the names of the checks that object."""
+    """Return the names of the checks that fail."""
     told = History()
     for event in history:
         told.record(event)
@@ -77,12 +77,12 @@ def checked(history: tuple[Event, ...], snapshot: Snapshot) -> set[str]:
 
 
 def told(*more: Event) -> tuple[Event, ...]:
-    """Return the good history and what came after it."""
+    """Return the valid history with additional events."""
     return (*GOOD_HISTORY, *more)
 
 
 def with_job(job: Job, *past: Job, **changes: Any) -> Snapshot:
-    """Return the good snapshot with another job in place of its own, after a past."""
+    """Return the valid snapshot with its job replaced by another, with a past."""
     events = {job.id: (*past, job)}
     fields: dict[str, Any] = {"jobs": {job.id: job}, "events": events, **changes}
     return replace(GOOD_SNAPSHOT, **fields)

@@ -1,4 +1,4 @@
-"""Clocks that step by an hour while jobs run, and clocks that differ from one another."""
+"""Clocks that jump by an hour while jobs run, and clocks that differ from each other."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = needs_faketime
 
 HOUR = 3600.0
 TEN_MINUTES = 600.0
-"""As far as an object store lets a caller's clock be off."""
+"""The maximum clock difference that an object store accepts."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyS
 
 @pytest.fixture
 def clock(system: FaultySystem) -> Iterator[Clock]:
-    """Valkey's clock, the one that leases and messages go by."""
+    """Valkey's clock, which leases and messages use."""
     clock = Clock(system.folder / "clock")
     system.restart(VALKEY, **clock.environment)
     yield clock
@@ -60,7 +60,7 @@ def test_jobs_end_once_though_valkeys_clock_steps(
     for post in posts:
         assert post.ended.result(PATIENCE).status == JobStatus.SUCCEEDED
     if seconds < 0:
-        clock.step(0)  # what jobs left behind is swept that much later
+        clock.step(0)  # leftovers of jobs are swept that much later
 
     system.check(*posts)
 

@@ -1,4 +1,4 @@
-"""A history keeps the order of what happened, tells it as a story and writes it as lines."""
+"""A history keeps the order of events, prints them and writes them as lines."""
 
 import json
 from pathlib import Path

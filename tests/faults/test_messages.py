@@ -1,4 +1,4 @@
-"""Messages that come twice, at once, too late or never, and messages that are none."""
+"""Duplicate, concurrent, late, lost and invalid messages."""
 
 import pytest
 from redis import Redis
@@ -47,7 +47,7 @@ def test_a_message_that_is_lost_on_the_way_is_sent_again(system: FaultySystem) -
     post = system.post()
     accepted(post)
     with Redis.from_url(system.valkey.url) as client:
-        # As when a worker dies between taking a message and noting that it did.
+        # As if a worker died between taking a message and recording it.
         wait_for(lambda: client.rpop(queue_name(Priority.NORMAL)))
     system.history.record(Faulted("drop", VALKEY, "a message"))
 

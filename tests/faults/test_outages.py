@@ -1,4 +1,4 @@
-"""Valkey and the object store gone, silent, failing or full, at each moment of a job's life."""
+"""Valkey and the object store gone, unresponsive, failing or full, at each stage of a job."""
 
 import resource
 import shutil
@@ -33,7 +33,7 @@ MOODS = [
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Gateway]:
-    """The way to the object store, for every process of the system."""
+    """The gateway to the object store, for every process of the system."""
     with Gateway().running() as gateway:
         yield gateway
 
@@ -50,7 +50,7 @@ def running_system(
 
 
 def post_once(system: FaultySystem) -> httpx.Response:
-    """Post a job without a key, as a caller does that never asks again."""
+    """Submit a job without a key, like a caller that never retries."""
     files = {"portrait": picture(), "audio": recording(babble(1.0), "wav", "pcm_s16le")}
     url = f"{system.urls[0]}{JOBS_PATH}"
     return httpx.post(url, files=files, data={"consent": "true"}, timeout=PATIENCE)
@@ -225,7 +225,7 @@ def test_a_valkey_whose_disk_is_full_stops_and_forgets_nothing_it_has_promised(
     posts = [system.post(seed=SLOW) for _ in range(3)]
     accepted(*posts)
     written = sum(file.stat().st_size for file in system.valkey.directory.rglob("*.aof"))
-    # The next write ends in the middle of a record, as on a disk that has no room left.
+    # The next write ends in the middle of a record, as on a full disk.
     resource.prlimit(system.pid(VALKEY), resource.RLIMIT_FSIZE, (written + 100, -1))
     system.history.record(Faulted("fill", VALKEY, "disk"))
     wait_for(lambda: not system.is_alive(VALKEY))
@@ -246,7 +246,7 @@ def test_a_valkey_whose_disk_is_full_stops_and_forgets_nothing_it_has_promised(
 def test_what_an_emptied_valkey_had_promised_is_restored_from_the_journal(
     system: FaultySystem, is_deleted: bool
 ) -> None:
-    system.settle()  # what is still to be swept would be forgotten
+    system.settle()  # what is still to be swept would be lost
     posts = [system.post(seed=SLOW, seconds=2.0, webhook=n != 1) for n in range(3)]
     job_ids = accepted(*posts)
     wait_for(lambda: any(system.store.get(each).progress > 0.2 for each in job_ids))

@@ -1,4 +1,6 @@
-"""Several reconcilers at once, one of them frozen in the middle of its work and led past."""
+"""Several reconcilers at once, one of them frozen in the middle of its work while another takes
+over.
+"""
 
 from collections.abc import Iterator
 
@@ -24,13 +26,13 @@ def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyS
 
 
 def freeze_whoever_comes_to(system: FaultySystem, step: str) -> tuple[list[Trap], Strike]:
-    """Let the first reconciler that gets to a step stop there."""
+    """Freeze the first reconciler that reaches a step."""
     strike = Strike(step, "before", "stop")
     return [system.arm(name, strike) for name in RECONCILERS], strike
 
 
 def await_the_frozen(system: FaultySystem, traps: list[Trap], strike: Strike) -> str:
-    """Return the reconciler that stopped, the other free to go on."""
+    """Return the frozen reconciler; the other one continues."""
     wait_for(lambda: any(trap.is_struck for trap in traps))
     frozen = next(trap for trap in traps if trap.is_struck)
     for trap in traps:
@@ -123,7 +125,7 @@ def test_two_that_both_take_themselves_for_the_leader_do_no_harm(system: FaultyS
 
         def depose() -> bool:
             client.delete(LEADER)
-            client.zadd(OUTBOX, dict.fromkeys(job_ids, 1), xx=True)  # all messages are due, again
+            client.zadd(OUTBOX, dict.fromkeys(job_ids, 1), xx=True)  # all messages are due again
             return sum(not system.store.get(each).status.is_final for each in job_ids) < 2
 
         wait_for(depose)

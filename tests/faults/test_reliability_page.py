@@ -1,4 +1,4 @@
-"""`docs/reliability.md` names tests that there are."""
+"""Checks that all tests named in `docs/reliability.md` exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Processes told to stop while there is work, and jobs that end the process they are in."""
+"""Processes stopped while there is work, and jobs that kill their process."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Workers that fall silent for longer than a lease, and come back with a result nobody wants."""
+"""Workers that freeze for longer than a lease, and resume with an outdated result."""
 
 import pytest
 

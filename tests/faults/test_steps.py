@@ -1,8 +1,7 @@
-"""Whatever dies at whatever step of a job's story: the job ends once, and nothing is left over.
+"""Whatever process dies at whatever step of a job: the job ends once, and nothing is left over.
 
-Each case strikes one process at one named step, before or after it; what died is started again as
-a supervisor would, and the system comes to rest. A fixed selection runs with every `make test`,
-all of them with `make faults`.
+Each case strikes one process at one named step, before or after it. The dead process is restarted,
+and the system comes to rest. `make test` runs a fixed selection, `make faults` all cases.
 """
 
 import re
@@ -123,7 +122,7 @@ def test_a_reconciler_that_dies_restoring_a_job_restores_it_once(
 
 @pytest.fixture
 def hasty_reconciler(system: FaultySystem) -> Iterator[None]:
-    """Let whatever ended more than a third of a second ago be deleted."""
+    """Delete jobs that ended more than a third of a second ago."""
     system.restart("reconciler-1", AMIGO_RETENTION_HOURS="0.0001")
     yield
     system.restart("reconciler-1", AMIGO_RETENTION_HOURS="24")

@@ -1,10 +1,10 @@
-"""Strikes at a step of a process, and the files by which a harness arms them.
+"""Strikes at a step of a process, and the files with which a test arms them.
 
-Before or after the n-th call of a step from then on, and once:
+Before or after the n-th call of a step from then on, once:
 
     kill    SIGKILL to the process itself
     stop    SIGSTOP to the process itself
-    tell    the process waits until the harness has broken something else and lets it go on
+    tell    the process waits until the test has injected another fault and releases it
 """
 
 import json
@@ -20,18 +20,18 @@ Deed = Literal["kill", "stop", "tell"]
 When = Literal["before", "after"]
 
 PATIENCE_SECONDS = 60.0
-"""How long a step waits to be let go before it goes on by itself."""
+"""How long a step waits for its release before it continues by itself."""
 
 
 @dataclass(frozen=True)
 class Strike:
-    """At which call of which step what shall happen.
+    """The call of a step at which something happens.
 
     Attributes:
-        step: the function's name, as `JobStore.accept`.
+        step: the function's name, such as `JobStore.accept`.
         when: before or after the real function runs.
-        deed: what then happens.
-        call: which call, the next being 1; only those count in which `about` occurs.
+        deed: the action.
+        call: number of the call, the next being 1; only calls that match `about` count.
         about: a text in any argument of the call.
     """
 
@@ -47,10 +47,10 @@ class Strike:
 
 
 class Trap:
-    """Where a harness arms a strike, and where the processes that it is meant for find it.
+    """Where a test arms a strike, and where its target processes find it.
 
-    Its name is that of one process, `worker-2.child`, or of all that do the same, `worker.child`:
-    then the first of them to come by strikes, and no other.
+    Its name is that of one process, `worker-2.child`, or of all of the same kind, `worker.child`:
+    then only the first that reaches the step strikes.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -59,20 +59,20 @@ class Trap:
         self._struck = folder / f"{name}.struck"
 
     def arm(self, strike: Strike) -> None:
-        """Let a process strike, once."""
+        """Arm a strike for one call."""
         self.disarm()
         draft = self._armed.with_suffix(".draft")
         draft.write_text(json.dumps({"id": uuid4().hex, **asdict(strike)}))
         draft.replace(self._armed)
 
     def disarm(self) -> None:
-        """Let nothing happen any more, and whoever waits go on."""
+        """Disarm the trap, and release waiting processes."""
         self._armed.unlink(missing_ok=True)
         self._struck.unlink(missing_ok=True)
 
     @property
     def struck_by(self) -> str | None:
-        """The process that has come to the step; None: none has, or it was released."""
+        """The process that has reached the step; None if none has, or it was released."""
         try:
             return self._struck.read_text()
         except FileNotFoundError:
@@ -80,15 +80,15 @@ class Trap:
 
     @property
     def is_struck(self) -> bool:
-        """Whether a process has come to the step and was not released."""
+        """Whether a process has reached the step and was not released."""
         return self.struck_by is not None
 
     def release(self) -> None:
-        """Let a process go on that told of its step."""
+        """Release a process that waits at its step."""
         self._struck.unlink(missing_ok=True)
 
     def read(self) -> tuple[str, Strike] | None:
-        """Return what is armed and the id of its arming."""
+        """Return the armed strike and its id."""
         try:
             fields = json.loads(self._armed.read_text())
         except FileNotFoundError:
@@ -96,12 +96,14 @@ class Trap:
         return fields.pop("id"), Strike(**fields)
 
     def spring(self, deed: Deed, process: str) -> None:
-        """Mark that this process, which is called so, has come to the step; then do the deed."""
+        """Record that this process, with this name, has reached the step; then carry out the
+        action.
+        """
         mine = self._struck.with_suffix(f".{process}")
         try:
             self._armed.replace(mine)
         except FileNotFoundError:
-            return  # disarmed, or struck by another
+            return  # disarmed, or struck by another process
         mine.write_text(process)
         mine.replace(self._struck)
         if deed == "tell":

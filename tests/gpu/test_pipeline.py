@@ -1,4 +1,4 @@
-"""The pipeline on a CUDA device makes the video that it makes on a CPU."""
+"""The pipeline on a CUDA device generates the same video as on a CPU."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Prints how many hostile files and requests the tests send: `python -m tests.security`."""
+"""Prints the number of hostile files and requests in the tests: `python -m tests.security`."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from tests.security.requests import REQUESTS
 
 
 def main() -> None:
-    """Print each kind with what the service is expected to say of it, and how often."""
+    """Print the expected responses of each kind, and their number."""
     kinds: dict[str, list[tuple[str, ...]]] = {
         "portraits": [file.expected for file in PICTURES],
         "recordings": [file.expected for file in RECORDINGS],

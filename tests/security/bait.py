@@ -1,4 +1,4 @@
-"""An address that only hostile files name, and a listener there that tells whether anyone came."""
+"""A URL that only hostile files contain, and a listener there that records connections."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
 
-# Of all 127.0.0.0/8 an address of this process alone, so that two runs never hear each other.
+# An address in 127.0.0.0/8 for this process alone, so that parallel runs do not interfere.
 HOST = f"127.{os.getpid() >> 16 & 0x7F | 0x80}.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF}"
 PORT = 27_183
 ADDRESS = f"{HOST}:{PORT}"
@@ -16,14 +16,14 @@ URL = f"http://{ADDRESS}/bait"
 
 @dataclass
 class Listener:
-    """Takes TCP connections and UDP datagrams at the bait's address, and remembers them."""
+    """Accepts TCP connections and UDP datagrams at the bait's address, and records them."""
 
     heard: list[str] = field(default_factory=list)
 
 
 @contextmanager
 def listening() -> Iterator[Listener]:
-    """Listen until the block ends; the system itself takes connections, so that none is missed."""
+    """Listen within the context; the kernel accepts connections, so that none is missed."""
     listener = Listener()
     with _bound(socket.SOCK_STREAM) as tcp, _bound(socket.SOCK_DGRAM) as udp:
         tcp.listen(100)
@@ -36,7 +36,7 @@ def listening() -> Iterator[Listener]:
         try:
             yield listener
         finally:
-            # Wakes the threads up, as closing alone does not.
+            # Wakes the threads, which closing alone does not.
             tcp.shutdown(socket.SHUT_RDWR)
             udp.sendto(b"", (HOST, PORT))
             for thread in threads:

@@ -1,4 +1,4 @@
-"""Hostile bodies: their lengths, their JSON, and the addresses in it."""
+"""Hostile bodies: their lengths, their JSON, and the URLs in it."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ from tests.security.messages import (
 
 
 def bodies() -> Iterator[HostileRequest]:
-    """Yield bodies that are longer, shorter or larger than they say."""
+    """Yield bodies that are longer, shorter or larger than declared."""
     bomb = gzip.compress(b'{"metadata": {"a": "' + bytes(100 << 20), 1)
     encoding = b"Content-Encoding: gzip"
     squeezed = partial(request, JSON_TYPE, encoding, body=bomb)
@@ -78,12 +78,12 @@ GOOD = {
 
 
 def with_good(**values: object) -> bytes:
-    """Write a request for a job, with some of its values replaced."""
+    """Build a request for a job, with some values replaced."""
     return json.dumps({**GOOD, **values}).encode()
 
 
 def documents() -> Iterator[HostileRequest]:
-    """Yield JSON that is none, or says too much."""
+    """Yield invalid JSON, or JSON with too much content."""
     for name, body in {
         "of_a_million_lists": b"[" * 1_000_000,
         "of_a_million_objects": b'{"a":' * 300_000,
@@ -142,7 +142,7 @@ def documents() -> Iterator[HostileRequest]:
         yield hostile(f"asset_of_{name}", "asset_not_found", post_json, assets.encode())
 
 
-# Addresses
+# URLs
 
 
 ADDRESSES = {
@@ -175,7 +175,7 @@ ADDRESSES = {
 
 
 def addresses() -> Iterator[HostileRequest]:
-    """Yield requests that name addresses where none may lead."""
+    """Yield requests with URLs that are not allowed."""
     for name, address in ADDRESSES.items():
         for option in ("webhook_url", "portrait_url"):
             body = with_good(**{option: address})

@@ -1,4 +1,4 @@
-"""Containers written by hand, so that they can lie: RIFF, MP4 boxes, EBML elements, FLAC blocks."""
+"""Hand-written containers with wrong values: RIFF, MP4 boxes, EBML elements, FLAC blocks."""
 
 import struct
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _PARENTS: Final = frozenset(
 
 
 def box(name: bytes, *bodies: bytes, size: int | None = None, wide: int | None = None) -> bytes:
-    """Write an MP4 box; `size` and `wide`, its size in 64 bits, may lie."""
+    """Write an MP4 box; `size` and `wide`, its size in 64 bits, may be wrong."""
     body = b"".join(bodies)
     if wide is not None:
         return struct.pack(">I4sQ", 1, name, wide) + body
@@ -18,9 +18,9 @@ def box(name: bytes, *bodies: bytes, size: int | None = None, wide: int | None =
 
 
 def rewritten(file: bytes, name: bytes, rewrite: Callable[[bytes], bytes]) -> bytes:
-    """Return an MP4 in which every box of one name is replaced, its parents grown or shrunk.
+    """Return an MP4 in which every box with a name is replaced, adjusting its parents' sizes.
 
-    `rewrite` is given the box's body and returns the whole box.
+    `rewrite` gets the box's body and returns the complete box.
     """
     boxes = []
     while len(file) >= 8:
@@ -34,7 +34,7 @@ def rewritten(file: bytes, name: bytes, rewrite: Callable[[bytes], bytes]) -> by
 
 
 def element(id: int, *bodies: bytes, size: int | None = None) -> bytes:
-    """Write an EBML element, whose size may lie; -1: unknown."""
+    """Write an EBML element, whose size may be wrong; -1: unknown."""
     body = b"".join(bodies)
     length = len(body) if size is None else size
     shown = b"\x01" + (length & (1 << 56) - 1).to_bytes(7, "big")
@@ -42,7 +42,7 @@ def element(id: int, *bodies: bytes, size: int | None = None) -> bytes:
 
 
 def number(id: int, value: int) -> bytes:
-    """Write an EBML element that holds a number."""
+    """Write an EBML element that contains a number."""
     return element(id, value.to_bytes(8, "big"))
 
 
@@ -78,7 +78,7 @@ def wav(
     bits: int = 16,
     size: int | None = None,
 ) -> bytes:
-    """Write a WAV whose header may lie; `before` are chunks that come first."""
+    """Write a WAV whose header may be wrong; `before` are chunks that come first."""
     fmt = struct.pack("<HHIIHH", tag, channels, rate, rate * align & 0xFFFFFFFF, align, bits)
     length = len(data) if size is None else size
     body = b"WAVE" + b"".join(before) + riff_chunk(b"fmt ", fmt) + b"data"
@@ -87,12 +87,12 @@ def wav(
 
 
 def riff_chunk(name: bytes, body: bytes, *, size: int | None = None) -> bytes:
-    """Write a RIFF chunk, whose size may lie."""
+    """Write a RIFF chunk, whose size may be wrong."""
     return name + struct.pack("<I", len(body) if size is None else size) + body
 
 
 def id3(body: bytes, *, size: int | None = None, flags: int = 0) -> bytes:
-    """Write an ID3v2.4 tag, whose size may lie."""
+    """Write an ID3v2.4 tag, whose size may be wrong."""
     return b"ID3\x04\x00" + bytes((flags,)) + syncsafe(len(body) if size is None else size) + body
 
 
@@ -107,7 +107,7 @@ def syncsafe(value: int) -> bytes:
 
 
 def flac_block(kind: int, body: bytes, *, size: int | None = None, last: bool = False) -> bytes:
-    """Write a FLAC metadata block, whose size may lie."""
+    """Write a FLAC metadata block, whose size may be wrong."""
     length = len(body) if size is None else size
     return bytes((kind | last << 7,)) + length.to_bytes(3, "big") + body
 

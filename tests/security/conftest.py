@@ -1,4 +1,4 @@
-"""One service for all attacks of a module, and the tally of what was tried."""
+"""One service for all attacks of a module, and statistics of the attacks."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Honest files cut short and with flipped bits."""
+"""Valid files, truncated and with flipped bits."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -8,14 +8,17 @@ import numpy as np
 from tests.security.hostile import Hostile
 
 CUTS = (0.02, 0.4, 0.95)
-"""What is left of a file cut short."""
+"""Remaining shares of a truncated file."""
 NUM_FLIPS = 3
-"""How many damaged copies are made of a file; the second is damaged ten times as much as the first,
-the third hundred times."""
+"""Number of damaged copies per file; the second is damaged ten times as much as the first, the
+third a hundred times.
+"""
 
 
 def damaged(name: str, build: Callable[[], bytes], *expected: str) -> Iterator[Hostile]:
-    """Yield the damaged copies of one file; which of what is expected comes is left to chance."""
+    """Yield the damaged copies of one file; which of the expected responses occurs is left to
+    chance.
+    """
     for kept in CUTS:
         yield Hostile(f"{name}_cut_to_{kept:.0%}", partial(_cut, build, kept), expected)
     for number in range(NUM_FLIPS):

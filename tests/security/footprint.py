@@ -1,4 +1,4 @@
-"""What a process costs and leaves behind: memory, children, files."""
+"""The cost of a process and what it leaves behind: memory, children, files."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ MEBIBYTE = 1 << 20
 
 
 def family(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
+    """Return a process and all its descendants."""
     found = [pid]
     for member in found:
         with suppress(FileNotFoundError, ProcessLookupError):
@@ -21,7 +21,7 @@ def family(pid: int) -> list[int]:
 
 
 def highest_memory(pid: int) -> int:
-    """Return the most memory that a process ever held, in bytes; 0: it has ended."""
+    """Return the peak memory of a process, in bytes; 0 if it has ended."""
     with suppress(FileNotFoundError, ProcessLookupError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -31,10 +31,10 @@ def highest_memory(pid: int) -> int:
 
 @dataclass
 class Peak:
-    """The most memory that a family of processes held, in bytes.
+    """The peak memory of a process and its descendants, in bytes.
 
-    Of those alive at the same time the highest marks are added up, which is at least what they held
-    together.
+    The peaks of processes alive at the same time are summed, which is an upper bound of their
+    common peak.
     """
 
     bytes: int = 0
@@ -42,7 +42,7 @@ class Peak:
 
 @contextmanager
 def measured(pid: int) -> Iterator[Peak]:
-    """Watch a process and its descendants until the block ends."""
+    """Monitor a process and its descendants within the context."""
     peak = Peak()
     ended = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Good sound in every accepted format, and what is said of bad."""
+"""Valid sound in every accepted format, and the responses to invalid sound."""
 
 from functools import cache
 

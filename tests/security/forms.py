@@ -39,7 +39,7 @@ FILE_NAMES = {
 
 
 def file_names() -> Iterator[HostileRequest]:
-    """Yield good forms whose files have odd names and types."""
+    """Yield valid forms whose files have unusual names and types."""
     for name, given in FILE_NAMES.items():
         yield hostile(f"file_name_{name}", ACCEPTED, _named, b'filename="%s"' % given)
     yield hostile("file_name_of_a_nul", ACCEPTED, _named, b'filename="a\x00.jpg"')
@@ -86,7 +86,7 @@ CHARSETS = (
 
 
 def forms() -> Iterator[HostileRequest]:
-    """Yield forms that are built as none should be."""
+    """Yield malformed forms."""
     bare = b"Content-Type: multipart/form-data"
     for name, type in {
         "without_a_boundary": bare,

@@ -1,4 +1,4 @@
-"""One hostile file: how it is built, and what the service shall say of it."""
+"""A hostile file: how it is built, and the expected response."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from functools import partial
 from typing import Any
 
 ACCEPTED = "accepted"
-"""What is said of a file that is odd, yet can be used."""
+"""Expected for unusual but usable files."""
 
 
 @dataclass(frozen=True)
 class Hostile:
-    """A file that no honest program writes, or that pretends to be what it is not.
+    """A file that no honest program writes, or that pretends to be something else.
 
     Attributes:
-        name: what it tries, unique in the corpus.
-        build: makes it, the same each time.
-        expected: problem codes, or ACCEPTED; several only where chance damaged the file.
+        name: what it attempts, unique in the corpus.
+        build: builds it, deterministically.
+        expected: problem codes, or ACCEPTED; several only for randomly damaged files.
     """
 
     name: str
@@ -25,5 +25,5 @@ class Hostile:
 
 
 def hostile(name: str, expected: str, build: Callable[..., bytes], *given: Any) -> Hostile:
-    """Return the file that `build` makes of what it is given."""
+    """Return the file that `build` makes from its arguments."""
     return Hostile(name, partial(build, *given), (expected,))

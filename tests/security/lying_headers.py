@@ -1,4 +1,4 @@
-"""Recordings whose headers say what is not so."""
+"""Recordings with wrong headers."""
 
 import struct
 import zlib
@@ -39,7 +39,7 @@ from tests.security.pictures import joined, picture
 
 
 def wavs() -> Iterator[Hostile]:
-    """Yield WAVs whose headers lie."""
+    """Yield WAVs with wrong headers."""
     sound = samples()
     yield hostile("wav_of_4_gigabytes", ACCEPTED, partial(wav, sound, size=0xFFFFFFFF))
     yield hostile("wav_of_0_channels", UNREADABLE, partial(wav, sound, channels=0))
@@ -66,13 +66,13 @@ def wavs() -> Iterator[Hostile]:
 
 
 def rf64(sound: bytes) -> bytes:
-    """Write a WAV whose 64-bit sizes reach beyond any disk."""
+    """Write a WAV whose 64-bit sizes exceed any disk."""
     sizes = riff_chunk(b"ds64", struct.pack("<QQQI", 2**63, 2**63 - 1, 2**62, 0))
     return b"RF64" + wav(sound, sizes, size=0xFFFFFFFF)[4:]
 
 
 def floats() -> Iterator[Hostile]:
-    """Yield WAVs of numbers that are no sound."""
+    """Yield WAVs with numbers that are not sound."""
     values = {
         "nan": np.nan,
         "infinity": np.inf,
@@ -99,7 +99,7 @@ def double_wav(value: float) -> bytes:
 
 
 def tags() -> Iterator[Hostile]:
-    """Yield MP3s behind tags that lie or grow."""
+    """Yield MP3s with wrong or growing tags."""
     mp3 = speech("mp3")
     yield hostile("id3_of_256_megabytes", UNREADABLE, joined, id3(b"", size=2**28 - 1), mp3)
     yield hostile("id3_again_and_again", ACCEPTED, joined, id3(bytes(10)) * 10_000, mp3)
@@ -116,7 +116,7 @@ def tags() -> Iterator[Hostile]:
 
 
 def flacs() -> Iterator[Hostile]:
-    """Yield FLACs whose blocks lie."""
+    """Yield FLACs with wrong blocks."""
     head, rest = speech("flac")[:8], speech("flac")[42:]
     info = speech("flac")[8:42]
     for rate in (0, 1, 655_350):
@@ -138,7 +138,7 @@ def flac_that_claims(rate: int, samples: int) -> bytes:
 
 
 def mp4s() -> Iterator[Hostile]:
-    """Yield MP4s whose boxes and tables lie."""
+    """Yield MP4s with wrong boxes and tables."""
     good = speech("m4a_aac")
     brand = box(b"ftyp", b"M4A ", bytes(4))
     yield hostile("mp4_of_nothing", UNREADABLE, joined, brand)
@@ -194,7 +194,7 @@ def _empty_tracks() -> list[bytes]:
 
 
 def mp4_lying(name: bytes, count: int) -> bytes:
-    """Let a table of the index claim many more entries than it has."""
+    """Make a table of the index claim many more entries than it has."""
     place = 8 if name == b"stsz" else 4
 
     def lie(body: bytes) -> bytes:
@@ -204,7 +204,7 @@ def mp4_lying(name: bytes, count: int) -> bytes:
 
 
 def mp4_of_equal_samples(count: int) -> bytes:
-    """Claim a count of samples that needs no table: all have one size."""
+    """Claim a number of samples that needs no table, because all have one size."""
     sizes = box(b"stsz", bytes(4), struct.pack(">II", 1, count))
     times = box(b"stts", bytes(4), struct.pack(">III", 1, count, 1024))
     chunks = box(b"stsc", bytes(4), struct.pack(">IIII", 1, 1, count, 1))
@@ -225,7 +225,7 @@ def compressed_movie(claimed: int, index: bytes = bytes(100)) -> bytes:
 
 
 def matroskas() -> Iterator[Hostile]:
-    """Yield Matroska files whose elements lie."""
+    """Yield Matroska files with wrong elements."""
     sound = samples()
     good = cluster(sound)
     track = element(0x1654AE6B, pcm_track())

@@ -1,4 +1,4 @@
-"""Requests as the bytes that go over the wire, good but for what is changed."""
+"""Requests as raw bytes, valid except for the given changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from functools import cache, partial
 from tests.service_examples import portrait, speech
 
 SUCCESS = "success"
-"""Any answer between 200 and 399."""
+"""Any response between 200 and 399."""
 
 UNANSWERED = "unanswered"
-"""The sender hung up in the middle: nobody is left to be told."""
+"""The sender disconnected: nobody can be told."""
 
 JOB = b"{job}"
-"""Stands for the id of a job that was canceled."""
+"""Stands for the id of a canceled job."""
 
 MALFORMED = "malformed_request"
 INCOMPLETE = "upload_incomplete"
@@ -27,10 +27,10 @@ class HostileRequest:
     """A request that no honest client sends.
 
     Attributes:
-        name: what it tries, unique in the corpus.
-        build: makes its bytes.
+        name: what it attempts, unique in the corpus.
+        build: builds its bytes.
         expected: a problem code, ACCEPTED or SUCCESS.
-        hangs_up: whether the sender stops in the middle, and listens only.
+        hangs_up: whether the sender stops halfway and only reads.
     """
 
     name: str
@@ -45,7 +45,7 @@ def request(
     line: bytes = b"POST /v1/jobs HTTP/1.1",
     length: bool = True,
 ) -> bytes:
-    """Write a request; headers are lines as they are."""
+    """Write a request; headers are raw lines."""
     lines = [line, b"Host: 127.0.0.1", b"Connection: close", *headers]
     if length:
         lines.append(b"Content-Length: %d" % len(body))
@@ -60,7 +60,7 @@ def part(disposition: bytes, content: bytes, *headers: bytes) -> bytes:
 
 @cache
 def good_parts() -> tuple[bytes, ...]:
-    """Return the parts of a form that is accepted."""
+    """Return the parts of a valid form."""
     return (
         part(b'name="portrait"; filename="a"', portrait()),
         part(b'name="audio"; filename="b"', speech()),
@@ -78,7 +78,7 @@ JSON_TYPE = b"Content-Type: application/json"
 
 
 def post_form(*more: bytes, headers: tuple[bytes, ...] = (), type: bytes = FORM_TYPE) -> bytes:
-    """Write a good upload with more parts and headers."""
+    """Write a valid upload with additional parts and headers."""
     return request(type, *headers, body=form(*good_parts(), *more))
 
 

@@ -38,7 +38,7 @@ def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
 
 
 def blank(format: str, mode: str, width: int, height: int, **options: Any) -> bytes:
-    """Encode a picture of one colour, of which hardly a byte is left."""
+    """Encode a picture of one colour with hardly any data."""
     return encoded(Image.new(mode, (width, height), 0), format, **options)
 
 
@@ -46,20 +46,20 @@ def blank(format: str, mode: str, width: int, height: int, **options: Any) -> by
 
 
 def chunk(name: bytes, body: bytes, *, length: int | None = None, crc: int | None = None) -> bytes:
-    """Write a PNG chunk, whose length and checksum may lie."""
+    """Write a PNG chunk, whose length and checksum may be wrong."""
     size = len(body) if length is None else length
     check = zlib.crc32(name + body) if crc is None else crc
     return struct.pack(">I", size) + name + body + struct.pack(">I", check)
 
 
 def png_with(*chunks: bytes, picture: bytes = picture()) -> bytes:
-    """Put chunks behind the header of a good PNG."""
+    """Insert chunks after the header of a valid PNG."""
     end = len(PNG_MAGIC) + 25
     return picture[:end] + b"".join(chunks) + picture[end:]
 
 
 def png_that_claims(width: int, height: int, inflated: int = 64) -> bytes:
-    """Write a PNG of zeros, as many as said, whatever its header claims."""
+    """Write a PNG of zeros, as many as given, whatever its header claims."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(inflated), 1)
     parts = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
@@ -82,7 +82,7 @@ def png_of_many_chunks(count: int) -> bytes:
 
 
 def animated(format: str, frames: int, side: int = 64) -> bytes:
-    """Encode an animation of so many pictures, each different."""
+    """Encode an animation of the given number of pictures, each different."""
     pictures = [Image.new("RGB", (side, side), (n % 256, n // 256, 0)) for n in range(frames)]
     options = {"lossless": True} if format == "WEBP" else {}
     return encoded(
@@ -103,7 +103,7 @@ def segment(marker: int, body: bytes, *, length: int | None = None) -> bytes:
 
 
 def jpeg_with(*segments: bytes) -> bytes:
-    """Put segments behind the start of a good JPEG."""
+    """Insert segments after the start of a valid JPEG."""
     good = picture("JPEG")
     return good[:2] + b"".join(segments) + good[2:]
 
@@ -116,14 +116,14 @@ def jpeg_that_claims(width: int, height: int, *, progressive: bool = False) -> b
 
 
 def jpeg_of_scans(count: int, side: int) -> bytes:
-    """Repeat the last scan of a progressive JPEG: each goes over the whole picture again."""
+    """Repeat the last scan of a progressive JPEG: each one processes the whole picture again."""
     file = blank("JPEG", "L", side, side, progressive=True)
     last = file.rindex(b"\xff\xda")
     return file[:last] + file[last:-2] * count + file[-2:]
 
 
 def exif(entries: bytes, *, count: int | None = None, next: int = 0) -> bytes:
-    """Write an EXIF block of 12-byte entries, whose number and successor may lie."""
+    """Write an EXIF block of 12-byte entries, whose number and successor may be wrong."""
     number = len(entries) // 12 if count is None else count
     head = b"Exif\x00\x00II*\x00\x08\x00\x00\x00"
     return head + struct.pack("<H", number) + entries + struct.pack("<I", next)
@@ -143,7 +143,7 @@ def mpo(count: int) -> bytes:
 
 
 def riff(*chunks: tuple[bytes, bytes], size: int | None = None, form: bytes = b"WEBP") -> bytes:
-    """Write a RIFF file, whose size may lie."""
+    """Write a RIFF file, whose size may be wrong."""
     body = form + b"".join(
         name + struct.pack("<I", len(data)) + data + b"\x00" * (len(data) % 2)
         for name, data in chunks
@@ -152,7 +152,7 @@ def riff(*chunks: tuple[bytes, bytes], size: int | None = None, form: bytes = b"
 
 
 def webp_with_canvas(width: int, height: int, flags: int = 0) -> bytes:
-    """Put a small picture onto a canvas said to be huge."""
+    """Put a small picture onto a canvas that claims to be huge."""
     sides = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
     good = picture("WEBP")
     return riff((b"VP8X", bytes((flags, 0, 0, 0)) + sides), (good[12:16], good[20:]))
@@ -172,7 +172,7 @@ def webp_that_claims(width: int, height: int) -> bytes:
     return bytes(file)
 
 
-# Two kinds in one
+# Polyglots
 
 
 def archive() -> bytes:
@@ -328,4 +328,4 @@ SEEDS: tuple[Callable[[], bytes], ...] = (
     *_GOOD.values(),
     *(file.build for file in chain(_claims(), _polyglots(), _others()) if "7000" not in file.name),
 )
-"""What a fuzzer begins with: small files that are quickly built, and read."""
+"""Seeds of the fuzzer: small files that are built and parsed quickly."""

@@ -1,4 +1,4 @@
-"""Recordings that name addresses: playlists, scripts, and sound that lies elsewhere."""
+"""Recordings that contain URLs: playlists, scripts, and external references."""
 
 import struct
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ PLAYLISTS = {
 
 
 def playlists() -> Iterator[Hostile]:
-    """Yield texts that name addresses, as they are and behind the magic bytes of sound."""
+    """Yield texts with URLs, unchanged and behind the magic bytes of sound."""
     for name, text in PLAYLISTS.items():
         playlist = text.encode()
         yield hostile(f"audio_as_{name}", UNREADABLE, joined, playlist)
@@ -62,7 +62,7 @@ def playlists() -> Iterator[Hostile]:
 
 
 def links() -> Iterator[Hostile]:
-    """Yield good sound with addresses in its metadata, where a player may look for more."""
+    """Yield valid sound with URLs in its metadata, which a player may follow."""
     mp3, flac, url = speech("mp3"), speech("flac"), URL.encode()
     cover = b"\x00-->\x00\x03\x00" + url
     frames = id3_frame(b"APIC", cover) + id3_frame(b"WXXX", b"\x00\x00" + url)
@@ -78,7 +78,7 @@ def links() -> Iterator[Hostile]:
 
 
 def mp4_elsewhere(kind: bytes) -> bytes:
-    """Say that the samples of a good MP4 lie in another file."""
+    """Make a valid MP4 refer to another file for its samples."""
     path = b"/etc/passwd\x00"
     alias = bytes(150) + struct.pack(">HH", 2, len(path)) + path + struct.pack(">HH", 0xFFFF, 0)
     target = alias if kind == b"alis" else URL.encode() + b"\x00"
@@ -88,6 +88,6 @@ def mp4_elsewhere(kind: bytes) -> bytes:
 
 
 def mp4_reference() -> bytes:
-    """Write QuickTime's movie that only says where the movie is."""
+    """Write a QuickTime movie that only refers to another movie."""
     target = box(b"rdrf", bytes(4), b"url ", struct.pack(">I", len(URL)), URL.encode())
     return box(b"ftyp", b"qt  ", bytes(4)) + box(b"moov", box(b"rmra", box(b"rmda", target)))

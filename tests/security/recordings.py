@@ -66,7 +66,7 @@ def _silent_packet(stream: av.AudioStream, rate: int, layout: str) -> "av.Packet
 
 
 def mp3_of_changing_rates(frames: int) -> bytes:
-    """Alternate between frames of two sample rates, so that each needs a resampler of its own."""
+    """Alternate between frames of two sample rates, each of which needs its own resampler."""
     # MPEG 2 layer III, 8 kbit/s: 22,050 and 24,000 Hz; 576 samples each.
     lengths = {0x10: 72 * 8_000 // 22_050, 0x14: 72 * 8_000 // 24_000}
     pair = b"".join(
@@ -75,7 +75,7 @@ def mp3_of_changing_rates(frames: int) -> bytes:
     return pair * (frames // 2)
 
 
-# Two kinds in one, and other kinds
+# Polyglots, and other formats
 
 
 def _polyglots() -> Iterator[Hostile]:
@@ -145,7 +145,7 @@ SEEDS: tuple[Callable[[], bytes], ...] = (
     *(partial(speech, name) for name in FORMATS),
     *(file.build for file in chain(links(), wavs(), floats(), matroskas(), _others())),
 )
-"""What a fuzzer begins with: small files that are quickly built."""
+"""Seeds of the fuzzer: small files that are built quickly."""
 
 BAITED = tuple(chain(playlists(), links()))
-"""Those that name an address; a decoder that follows it takes the bait."""
+"""Those with a URL; a decoder that follows it reaches the listener."""

@@ -1,4 +1,4 @@
-"""The service under attack: a real process, and what can be seen of it and its stores."""
+"""The service under attack: a real process, and what can be observed of it and its stores."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,16 +20,17 @@ from tests.service_examples import portrait, speech
 from tests.waiting import wait_for
 
 ANSWER_SECONDS = 120.0
-"""Longest time an answer may take, on a busy machine too."""
+"""Time limit of a response, even on a busy machine."""
 
 MOST_MEMORY = LIMITS.memory + 512 * MEBIBYTE
-"""What a service or a worker and all its processes may hold while they take one file after the
-other: what decoding one may take, and what they need themselves."""
+"""Memory limit of a service or a worker with all its processes while they take one file after the
+other: what decoding one may take, plus their own.
+"""
 
 
 @dataclass(frozen=True)
 class Traces:
-    """What is there of all that a request could leave behind."""
+    """Everything that a request could leave behind."""
 
     objects: frozenset[str]
     keys: frozenset[bytes | str]
@@ -49,18 +50,18 @@ class Target:
     http: httpx.Client
 
     def post(self, **files: bytes) -> httpx.Response:
-        """Post a job whose other input, if only one is given, is a good one."""
+        """Submit a job; if only one input is given, the other one is valid."""
         good = {"portrait": portrait(), "audio": speech()}
         return self.http.post("/v1/jobs", files={**good, **files}, data={"consent": "true"})
 
     def forget(self, location: str | None) -> None:
-        """Delete the job that lies there, if one was made."""
+        """Delete the job at this path, if one was created."""
         if location is not None:
             assert self.http.post(f"{location}/cancel").is_success
             assert self.http.delete(location).is_success
 
     def traces(self) -> Traces:
-        """Return what is there now."""
+        """Return the current state."""
         return Traces(
             frozenset(stored.key for stored in self.storage.objects("")),
             frozenset(self.valkey.keys()),
@@ -70,7 +71,9 @@ class Target:
 
     @contextmanager
     def unharmed(self) -> Iterator[None]:
-        """Check that whatever happens in the block costs little and leaves nothing behind."""
+        """Check that whatever happens within the context uses little memory and leaves nothing
+        behind.
+        """
         before = self.traces()
         with measured(self.service.process.pid) as peak:
             yield
@@ -81,7 +84,7 @@ class Target:
 
 
 def outcome(answer: httpx.Response) -> str:
-    """Return the code of the problem, ACCEPTED if there is none, after a look at either."""
+    """Return the code of the problem, or ACCEPTED, after checking either."""
     document: dict[str, Any] = answer.json()
     if answer.status_code == 202:
         assert document["status"] == "queued"
@@ -92,7 +95,7 @@ def outcome(answer: httpx.Response) -> str:
 
 
 def environment(settings: Settings, scratch: Path) -> dict[str, str]:
-    """Return what leads a process to the stores, and its temporary files to a folder."""
+    """Return the environment with the stores and a folder for temporary files."""
     return {
         "AMIGO_VALKEY_URL": settings.valkey_url,
         "AMIGO_S3_ENDPOINT_URL": settings.s3_endpoint_url,
@@ -105,7 +108,7 @@ def environment(settings: Settings, scratch: Path) -> dict[str, str]:
 
 @contextmanager
 def attacked(settings: Settings, listener: Listener, folder: Path) -> Iterator[Target]:
-    """Run the service with its temporary files in a folder of its own."""
+    """Run the service with a separate folder for its temporary files."""
     scratch = folder / "tmp"
     scratch.mkdir()
     with (
@@ -115,9 +118,7 @@ def attacked(settings: Settings, listener: Listener, folder: Path) -> Iterator[T
     ):
         storage = ObjectStorage.connect(settings)
         target = Target(service, storage, valkey, scratch, listener, http)
-        target.forget(
-            target.post().headers["location"]
-        )  # so that all that is made once has been made
+        target.forget(target.post().headers["location"])  # so that everything created once exists
         yield target
         assert "Traceback" not in service.log
         assert not any(line.startswith("X-Injected") for line in service.log.splitlines())

@@ -1,4 +1,4 @@
-"""Hostile files that were uploaded straight to the object store are looked at like any other."""
+"""Hostile files uploaded straight to the object store are checked like any other."""
 
 import httpx
 import pytest

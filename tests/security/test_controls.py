@@ -1,4 +1,4 @@
-"""That nothing was found proves nothing, unless the same eyes see what is there."""
+"""Controls: the checks of the attacks detect what they should."""
 
 import os
 import socket
@@ -25,7 +25,7 @@ ALLOCATE = f"held = b'x' * {300 * MEBIBYTE}; print('held', flush=True); input()"
 
 @pytest.fixture
 def ears(listener: Listener) -> Iterator[Listener]:
-    """A listener that is meant to hear something."""
+    """A listener that is expected to receive something."""
     yield listener
     listener.heard.clear()
 

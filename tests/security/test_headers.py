@@ -1,4 +1,4 @@
-"""Headers that bind browsers: on every route, with every status, whoever asks."""
+"""Security headers on every route, with every status, for every caller."""
 
 from collections.abc import Iterator
 
@@ -24,11 +24,11 @@ from tests.unit.service.routes.test_results import finished
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 SETTINGS = ServiceSettings(cors_origins=("https://app.example",))
 PRIVATE = ("no-store", "private, no-store", "private, no-cache")
-"""What may be said of how a job's data is kept."""
+"""Accepted cache directives for a job's data."""
 
 
 def paths(routes: list[BaseRoute]) -> Iterator[str]:
-    """Yield the path of every route, of included routers and mounted folders too."""
+    """Yield the path of every route, including those of routers and mounted folders."""
     for route in routes:
         if isinstance(route, Route):
             yield route.path
@@ -54,7 +54,7 @@ def http(backstage: Backstage) -> Iterator[TestClient]:
 
 
 def assert_bound(answer: httpx2.Response) -> None:
-    """Every header of ours is there once, and says what it must."""
+    """Every security header is present once, with the required value."""
     for name, value in HEADERS.items():
         told = answer.headers.get_list(name)
         assert len(told) == 1, (name, told)
@@ -206,7 +206,7 @@ def test_a_browser_shows_the_pages_without_breaking_their_policy(
         page.goto(service.url + path)
         page.locator(whole).first.click(timeout=120_000)
         assert page.evaluate("broken") == []
-        # What is forbidden is heard of: a style in the markup.
+        # Violations are reported: an inline style.
         page.evaluate("document.body.innerHTML = '<p style=\"color: red\">'")
         page.wait_for_function("broken.length > 0")
         assert set(page.evaluate("broken")) == {"style-src-attr"}

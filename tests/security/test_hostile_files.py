@@ -1,4 +1,4 @@
-"""Every hostile file is posted to a service as it is deployed, which must not care."""
+"""Every hostile file is submitted to a service as in production, which must not be affected."""
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -9,7 +9,7 @@ from tests.security.recordings import RECORDINGS
 from tests.security.target import Target, outcome
 
 SLOW = "jpeg_of_2000_scans"
-"""It is given all the processor time that a file may take."""
+"""It uses all the CPU time allowed for a file."""
 
 
 def _parameter(file: Hostile) -> ParameterSet:

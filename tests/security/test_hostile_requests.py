@@ -1,4 +1,4 @@
-"""Every hostile request goes, byte for byte, to a service as it is deployed."""
+"""Every hostile request is sent, byte by byte, to a service as in production."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.service_examples import upload
 
 @pytest.fixture(scope="module")
 def canceled(target: Target) -> bytes:
-    """The id of a job that has ended."""
+    """The id of an ended job."""
     location = target.http.post("/v1/jobs", files=upload()).headers["location"]
     assert target.http.post(f"{location}/cancel").is_success
     return location.rpartition("/")[2].encode()

@@ -1,7 +1,7 @@
-"""Secrets are told to nobody: not in a log, an answer or a metric, whatever goes wrong.
+"""Secrets never appear in a log, a response or a metric, whatever goes wrong.
 
-Real processes, each with secrets that cannot be mistaken for anything else, play one story with
-good and bad ends; then all that they wrote and answered is searched.
+Real processes, each with unmistakable secrets, run a scenario with successes and failures; then all
+their output and responses are searched.
 """
 
 from base64 import b64decode
@@ -62,7 +62,7 @@ SECRETS = {
 
 @dataclass
 class Evidence:
-    """All that was written and answered, by where, and the secrets that arose on the way."""
+    """All output and responses, by source, and the secrets created on the way."""
 
     logs: dict[str, str] = field(default_factory=dict)
     answers: list[str] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Evidence:
     presigned: list[str] = field(default_factory=list)
 
     def places_of(self, secret: str, *, also_in_answers: bool = True) -> list[str]:
-        """Return where a secret is told, with some words around it."""
+        """Return where a secret appears, with some context."""
         texts = dict(self.logs)
         if also_in_answers:
             texts |= {f"answer {n}": text for n, text in enumerate(self.answers)}
@@ -84,7 +84,7 @@ class Evidence:
 
 @dataclass
 class Stage:
-    """The stores and the processes of the story, and what is heard of them."""
+    """The stores and the processes of the scenario, and their output."""
 
     folder: Path
     stack: ExitStack
@@ -134,7 +134,7 @@ class Stage:
         return self.stack.enter_context(program)
 
     def hear(self, answer: httpx.Response) -> httpx.Response:
-        """Note an answer, but for the URLs that it is there to tell."""
+        """Record a response, except for the URLs that it has to contain."""
         text = f"{answer.status_code} {answer.headers} {answer.text}"
         for url in (answer.headers.get("location"), _upload_url(answer)):
             if url and "X-Amz-Signature" in url:
@@ -161,7 +161,7 @@ def child(program: Child) -> Iterator[Child]:
 
 
 def elsewhere(handler: BaseHTTPRequestHandler) -> object:
-    """Answer as the callers' own servers do, good and bad ones."""
+    """Respond like callers' own servers, good and bad ones."""
     path = urlsplit(handler.path).path
     answers = {
         "/face": content(portrait()),
@@ -226,7 +226,7 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
 
 
 def make_jobs(stage: Stage, http: httpx.Client, others: LocalServer) -> list[str]:
-    """Post jobs with good and bad inputs; return the paths of those accepted."""
+    """Submit jobs with valid and invalid inputs; return the paths of those accepted."""
     good = {
         "portrait_url": f"{others.url}/face?signature={URL_SIGNATURE}",
         "audio_url": f"{others.url}/speech?signature={URL_SIGNATURE}",
@@ -265,7 +265,7 @@ def has_ended(stage: Stage, http: httpx.Client, job: str) -> bool:
 
 
 def look_at_all(stage: Stage, http: httpx.Client, job: str) -> None:
-    """Ask for all that a job has, and for an asset; both lead to the object store."""
+    """Request everything about a job, and an asset; both lead to the object store."""
     for path in ("", "/events", "/video", "/poster", "/landmarks", "/video?redirect=false"):
         with http.stream("GET", job + path) as answer:
             answer.read()
@@ -280,7 +280,7 @@ def look_at_all(stage: Stage, http: httpx.Client, job: str) -> None:
 
 
 def be_refused(stage: Stage, http: httpx.Client, keys: KeyStore) -> None:
-    """Come with keys that open nothing, in places where none belongs."""
+    """Send invalid API keys, also in unusual places."""
     key, token = keys.create("acme")
     keys.revoke(key.id)
     stage.evidence.tokens.append(token)
@@ -293,7 +293,7 @@ def be_refused(stage: Stage, http: httpx.Client, keys: KeyStore) -> None:
 
 
 def break_records(stage: Stage, http: httpx.Client, key_id: str) -> None:
-    """Damage what is kept, so that every process that reads it crashes with a traceback."""
+    """Damage stored data, so that every process that reads it fails with a traceback."""
     job = new_job(
         tenant="acme",
         portrait_url=f"https://example.org/?signature={URL_SIGNATURE}",
@@ -316,7 +316,7 @@ def break_records(stage: Stage, http: httpx.Client, key_id: str) -> None:
 
 
 def misconfigure(stage: Stage) -> None:
-    """Start processes with secrets that are wrong, or not even secrets."""
+    """Start processes with wrong or malformed secrets."""
     wrong_s3 = stage.service("service-wrong-s3", AMIGO_S3_SECRET_KEY=WRONG_S3_SECRET)
     url = stage.valkey.url.replace(VALKEY_PASSWORD, WRONG_PASSWORD)
     wrong_valkey = stage.service("service-wrong-valkey", AMIGO_VALKEY_URL=url)
@@ -326,7 +326,7 @@ def misconfigure(stage: Stage) -> None:
             answers = [http.get("/readyz"), http.post("/v1/jobs", files=upload())]
             assert {stage.hear(answer).status_code for answer in answers} == {503}
     for module in ("service", "workers.synthesis", "workers.reconciler", "workers.webhooks"):
-        # A slash belongs into a URL's password only percent-encoded.
+        # A slash in a URL's password must be percent-encoded.
         url = f"redis://:{WRONG_PASSWORD}/x@127.0.0.1:6379/0"
         ended = stage.start(module, f"{module}-unreadable", AMIGO_VALKEY_URL=url)
         assert ended.process.wait(PATIENCE) != 0

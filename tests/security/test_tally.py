@@ -1,4 +1,4 @@
-"""The corpus as it is told of."""
+"""The statistics of the corpus in the documentation."""
 
 import re
 from pathlib import Path

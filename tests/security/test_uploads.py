@@ -1,4 +1,4 @@
-"""What a caller may do with a bare socket, and how little of it the service puts up with."""
+"""What a caller can do with a raw socket, and how little of it the service accepts."""
 
 import json
 import socket
@@ -29,7 +29,7 @@ ESTABLISHED = "01"
 
 NOWHERE = "127.0.0.1:1"
 ENVIRONMENT = {
-    # Nothing here gets as far as the stores.
+    # Nothing here reaches the stores.
     "AMIGO_VALKEY_URL": f"redis://{NOWHERE}/0",
     "AMIGO_S3_ENDPOINT_URL": f"http://{NOWHERE}",
     "AMIGO_HEADER_MAX_SECONDS": str(HEADER_SECONDS),
@@ -47,7 +47,7 @@ POST = (
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 END = b"--b--\r\n"
 FORM = b'--b\r\nContent-Disposition: form-data; name="consent"\r\n\r\ntrue\r\n' + END
-"""A whole form, which lacks the portrait."""
+"""A complete form without the portrait."""
 
 
 def file_head(name: str) -> bytes:
@@ -72,7 +72,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Caller:
-    """Someone with a bare connection to the service."""
+    """A raw connection to the service."""
 
     socket: socket.socket
     incoming: BufferedReader
@@ -81,21 +81,21 @@ class Caller:
         self.socket.sendall(data)
 
     def answer(self) -> Answer:
-        """Read one answer and nothing of the next."""
+        """Read one response and nothing of the next."""
         status = int(self.incoming.readline().split()[1])
         headers = dict(parse_headers(self.incoming))
         headers = {name.lower(): value for name, value in headers.items()}
         return Answer(status, headers, self.incoming.read(int(headers["content-length"])))
 
     def is_let_go(self) -> bool:
-        """Wait until the service closes; tell whether it said nothing before."""
+        """Wait until the service closes; return whether it sent nothing before."""
         try:
             return self.incoming.read(1) == b""
         except ConnectionResetError:
             return True
 
     def trickle(self, data: Iterator[bytes], seconds: float) -> None:
-        """Send a little every tenth of a second until an answer or the end comes."""
+        """Send a little every tenth of a second until a response or the end."""
         self.socket.settimeout(0.1)
         deadline = monotonic() + seconds
         try:
@@ -111,7 +111,7 @@ class Caller:
             self.socket.settimeout(PATIENCE)
 
     def pour(self, data: bytes, most: int) -> int:
-        """Send the same again and again until the service closes; return how many bytes it took."""
+        """Send the same until the service closes; return the number of accepted bytes."""
         sent = 0
         with suppress(ConnectionError):
             while sent < most:
@@ -132,7 +132,7 @@ Call = Callable[[], Caller]
 
 @pytest.fixture
 def call(service: RunningService) -> Iterator[Call]:
-    """Connections that are closed when the test is over, none of which leaves a file behind."""
+    """Connections that are closed after the test, none of which leaves a file behind."""
     with _connections(service) as connect:
         yield connect
     assert service.is_alive()
@@ -194,7 +194,7 @@ def test_empty_lines_keep_no_connection_open(call: Call) -> None:
     [
         b"X-Long: " + b"a" * MAX_HEADER_BYTES + b"\r\n",
         b"X: 1234567\r\n" * (MAX_HEADER_BYTES // 8),
-        b"Cookie: " + b"a" * (MAX_HEADER_BYTES + 1),  # of which the end is still to come
+        b"Cookie: " + b"a" * (MAX_HEADER_BYTES + 1),  # without its end yet
     ],
 )
 def test_headers_above_their_limit_are_refused(call: Call, headers: bytes) -> None:
@@ -364,7 +364,7 @@ def test_a_request_that_two_servers_could_read_differently_is_refused(
 @pytest.mark.parametrize(
     "junk",
     [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # how TLS begins
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # start of a TLS handshake
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET /livez HTTP/9.9\r\n\r\n",
         b"*1\r\n$4\r\nPING\r\n",
@@ -392,7 +392,7 @@ def test_requests_sent_at_once_are_answered_in_their_order(call: Call) -> None:
 
 
 def is_held(service: RunningService, caller: Caller) -> bool:
-    """Tell whether the service's end of a connection is open, as Linux lists it."""
+    """Return whether the service's end of a connection is open, according to Linux."""
     ports = (service.port, caller.socket.getsockname()[1])
     listed = (line.split()[1:4] for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
     return any(
@@ -405,11 +405,11 @@ def test_whoever_takes_nothing_of_an_answer_is_let_go(service: RunningService) -
     asked = b"GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with _connections(service) as connect:
         caller = connect()
-        # More than the kernel keeps for a connection.
+        # More than the kernel buffers for a connection.
         caller.send(asked * 20)
         wait_for(lambda: is_held(service, caller))
         wait_for(lambda: not is_held(service, caller))
-        assert caller.answer().status == 200  # of which the kernel still has the beginning
+        assert caller.answer().status == 200  # whose beginning the kernel still holds
 
 
 def test_a_caller_who_leaves_in_the_middle_of_a_file_leaves_no_file(

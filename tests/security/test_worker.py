@@ -1,4 +1,4 @@
-"""Hostile files behind URLs: a worker takes them as the service takes uploads."""
+"""Hostile files behind URLs: a worker handles them like the service handles uploads."""
 
 import gzip
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ FILES[SQUEEZED.name] = SQUEEZED
 
 @pytest.fixture
 def worker(settings: Settings, tmp_path: Path) -> Iterator[Running]:
-    """A worker that follows URLs of this machine, and renders grey frames."""
+    """A worker that follows URLs on this machine, and renders grey frames."""
     given = {
         **environment(settings, tmp_path),
         "AMIGO_LOCAL_URLS": "true",
@@ -59,7 +59,7 @@ def worker(settings: Settings, tmp_path: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def elsewhere() -> Iterator[LocalServer]:
-    """A server that has the hostile files, and good ones."""
+    """A server with the hostile files, and valid ones."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         name = handler.path.strip("/")

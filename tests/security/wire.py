@@ -1,4 +1,4 @@
-"""Sends bytes as they are, and reads what comes back."""
+"""Sends raw bytes, and reads the response."""
 
 import json
 import socket
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class WireAnswer:
-    """What came back: the status, the headers in lower case, and the body."""
+    """The response: the status, the headers in lower case, and the body."""
 
     status: int
     headers: dict[str, str]
@@ -23,9 +23,11 @@ class WireAnswer:
 def exchange(
     port: int, sent: bytes, seconds: float, *, hangs_up: bool = False
 ) -> WireAnswer | None:
-    """Send bytes over a connection of their own; return the answer, None if it just ended."""
+    """Send bytes over a new connection; return the response, or None if it just ended."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
-        with suppress(ConnectionError):  # who is refused early may not have sent all
+        with suppress(
+            ConnectionError
+        ):  # a sender that is rejected early may not have sent everything
             connection.sendall(sent)
             if hangs_up:
                 connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""No path of the running system turns data into code: read in the source, call by call."""
+"""No code path of the running system turns data into code: checks every call in the source."""
 
 import ast
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RUNNING = ("service", "workers", "jobs", "media", "models", "amigo", "deploy")
-"""All that runs, but for what is below."""
+"""All production code, except for what is listed below."""
 
 AT_HOME = ("models/training", "models/evaluation", "models/metrics", "models/corpus")
-"""Reads only what it wrote itself."""
+"""Only reads what it wrote itself."""
 
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
 CALLS = {
@@ -38,7 +38,7 @@ def sources() -> Iterator[Path]:
 
 
 def dangers(source: str) -> Iterator[str]:
-    """Yield what could run code that was data, as far as its name tells."""
+    """Yield the calls that could run data as code, judging by their names."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names if _package(each.name) in MODULES)

@@ -1,4 +1,4 @@
-"""What is installed is pinned, its files are known, and an audit that saw nothing says so."""
+"""Installed packages are pinned, their files are known, and an audit without data says so."""
 
 import re
 from pathlib import Path

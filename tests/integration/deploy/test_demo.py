@@ -1,4 +1,4 @@
-"""`amigo demo` from nothing to a video, with a small pipeline in place of the real one."""
+"""`amigo demo` from nothing to a video, with a small pipeline instead of the real one."""
 
 import os
 import subprocess

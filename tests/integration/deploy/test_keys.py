@@ -1,4 +1,4 @@
-"""The whole system on this machine, asking for keys."""
+"""The whole system on this machine, with API keys."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standalo
 
 
 def new_key(directory: Path, tenant: str) -> str:
-    """Make a key as a person does: a command beside the running system."""
+    """Create an API key like a user, with a command next to the running system."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("AMIGO_")}
     made = subprocess.run(
         [sys.executable, "-m", "amigo", "keys", "create", tenant, "--dir", str(directory)],

@@ -1,4 +1,4 @@
-"""A Valkey apart from the one that all tests share."""
+"""A Valkey separate from the shared one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ def server(tmp_path: Path) -> ValkeyServer:
 
 @pytest.fixture
 def child(server: ValkeyServer) -> Iterator[Child]:
-    """A Valkey of one's own, to be harmed."""
+    """A separate Valkey that a test may damage."""
     child = Child(server.program())
     child.start()
     try:

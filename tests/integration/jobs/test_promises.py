@@ -1,4 +1,4 @@
-"""Whatever workers, callers and the reconciler do in whatever order, the promises hold."""
+"""Whatever workers, callers and the reconciler do in any order, the guarantees hold."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -34,11 +34,11 @@ from workers.reconciler.reconciler import Reconciler
 Move = Callable[[Job], Job]
 
 HOUR = 3_600_000_000
-"""Microseconds, as the indexes count."""
+"""Microseconds, as in the indexes."""
 
 
 class Promises(RuleBasedStateMachine):
-    """A real store, and beside it what the pure moves of a job say should be in it."""
+    """A real store, compared with the job's pure transitions."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Promises(RuleBasedStateMachine):
     stages = st.sampled_from(Stage)
     progress = st.floats(0, 1)
     lag = st.sampled_from([0, 0, 0, 1])
-    """How many attempts a worker is behind; most are not."""
+    """Number of attempts by which a worker is behind; mostly 0."""
 
     @rule(target=ids, priority=st.sampled_from(Priority), webhook=st.booleans())
     def accept(self, priority: Priority, webhook: bool) -> str:
@@ -147,7 +147,7 @@ class Promises(RuleBasedStateMachine):
     def delete(self, job_id: str) -> None:
         if self.expected.pop(job_id, None):
             self.store.delete(job_id)
-            self.storage.delete_prefix(job_prefix(job_id))  # as the service does
+            self.storage.delete_prefix(job_prefix(job_id))  # like the service
             self.spent.add(job_id)
         else:
             with pytest.raises(JobNotFound):
@@ -163,7 +163,7 @@ class Promises(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([-1, 1]))
     def step_the_clock(self, hours: int) -> None:
-        """Shift all that is due, which is the same to the store as a step of its clock."""
+        """Shift all due times, which is equivalent to changing the store's clock."""
         for index in (index_key(JobStatus.PROCESSING), OUTBOX, SPENT, WEBHOOKS):
             for job_id in self.ids_in(index):
                 self.client.zincrby(index, -hours * HOUR, job_id)
@@ -177,7 +177,7 @@ class Promises(RuleBasedStateMachine):
 
     @rule(number=st.sampled_from([0, 1]))
     def reconcile(self, number: int) -> None:
-        self.client.delete(LEADER)  # the other leads no more, or so this one believes
+        self.client.delete(LEADER)  # the other no longer leads, or so this one believes
         lost, spent = self.due(index_key(JobStatus.PROCESSING)), self.due(SPENT)
         self.reconcilers[number].run_once()
         for job_id in lost:
@@ -188,7 +188,7 @@ class Promises(RuleBasedStateMachine):
 
     @rule()
     def lose_all_data(self) -> None:
-        """What had not ended is restored from the journal; what had is unknown from now on."""
+        """Unfinished jobs are restored from the journal; ended ones are unknown from now on."""
         self.client.flushall()
         self.reconcilers[0].run_once()
         self.spent.clear()
@@ -199,7 +199,7 @@ class Promises(RuleBasedStateMachine):
                 self.expected[job_id] = self.restored(job_id)
 
     def restored(self, job_id: str) -> Job:
-        """Return a job's new record, which is the accepted job but for its attempts' numbers."""
+        """Return a job's new record: the accepted job except for its attempt numbers."""
         job, accepted = self.store.get(job_id), self.accepted[job_id]
         assert job == accepted.restore(job.updated_at).model_copy(
             update={"attempt": job.attempt, "handed_back": job.attempt}
@@ -219,7 +219,7 @@ class Promises(RuleBasedStateMachine):
         return job.attempt - lag if job else 1
 
     def agree(self, job_id: str, said: Callable[[str], Job], move: Move) -> None:
-        """Say a word to the store, and expect of it what the pure move says."""
+        """Call the store, and expect the result of the pure transition."""
         job = self.expected.get(job_id)
         if job is None:
             with pytest.raises((JobNotFound, StaleAttempt)):
@@ -238,7 +238,7 @@ class Promises(RuleBasedStateMachine):
         self.expected[job.id] = job
         if job.status.is_final:
             self.spent.add(job.id)
-            self.storage.delete_prefix(inputs_prefix(job.id))  # as the worker does
+            self.storage.delete_prefix(inputs_prefix(job.id))  # like the worker
 
     @staticmethod
     def timeless(job: Job) -> Job:
@@ -305,6 +305,6 @@ def test_the_promises_hold_in_whatever_order_things_happen(
                 stateful_step_count=30,
                 deadline=None,
                 database=None,
-                phases=[Phase.generate],  # to shrink a failure would take minutes
+                phases=[Phase.generate],  # shrinking a failure would take minutes
             ),
         )

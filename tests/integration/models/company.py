@@ -1,8 +1,8 @@
-"""Tiny trainings as one of the processes that torchrun starts, for test_training_together.
+"""Tiny training runs as one of torchrun's processes, for test_training_together.
 
     python -m torch.distributed.run --nproc-per-node 2 -m tests.integration.models.company DATA OUT
 
-Every process writes what it ended with to OUT/RANK.pt.
+Every process writes its final state to OUT/RANK.pt.
 """
 
 import sys
@@ -22,11 +22,11 @@ from tests.unit.models.training.stage_one.tiny_run import TinyRun
 from tests.unit.models.training.talking_faces import talking_faces
 
 PULLS = (0.2, 0.6)
-"""The gradient that each process alone would follow."""
+"""The gradient that each process would follow alone."""
 
 
 def main() -> None:
-    """Train both stages for a moment, then once more, resumed."""
+    """Train both stages briefly, then once more, resumed."""
     data, out = map(Path, sys.argv[1:])
     with open_compute("cpu") as compute:
         ended = {
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def mean_gradient(folder: Path, compute: Compute) -> float:
-    """Return the gradient that a step follows."""
+    """Return the gradient used by a step."""
     network = nn.Linear(1, 1, bias=False)
     optimizer = torch.optim.SGD(network.parameters(), 0.1)
     session = Session(network, optimizer, folder, 1.0, compute)
@@ -58,7 +58,7 @@ def landmark_weights(folder: Path, compute: Compute) -> dict[str, torch.Tensor]:
 
 
 def translator_weights(data: Path, folder: Path, compute: Compute) -> dict[str, torch.Tensor]:
-    """Train stage two, from where it stopped, for a tenth of a second: at least one round."""
+    """Resume stage two for a tenth of a second: at least one round."""
     folder.mkdir(exist_ok=True)
     options = Options(data, folder, 1.0, adversarial_from=0.0, batch=2, validation="lrcar")
     config = TranslatorConfig(mouth=TINY, eyes=TINY, motion_width=8)

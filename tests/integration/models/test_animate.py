@@ -1,4 +1,4 @@
-"""Landmarks that a video was made of make that video again."""
+"""The landmarks of a video generate the same video again."""
 
 from collections.abc import Iterator
 from pathlib import Path

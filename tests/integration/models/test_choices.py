@@ -1,4 +1,4 @@
-"""Everything that may be chosen about a video shows in its landmarks and in its pixels."""
+"""Every option of a video affects its landmarks and its pixels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +41,7 @@ def speech() -> NDArray[np.float32]:
 
 
 class Studio:
-    """Makes one video after another of the same portrait and speech."""
+    """Generates videos of the same portrait and speech."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Studio:
         return landmarks / interocular(landmarks[0])
 
     def film(self, options: Options) -> NDArray[np.int_]:
-        """Return the frames `[T, H, W, 3]` as they are read from the file."""
+        """Return the frames `[T, H, W, 3]` decoded from the file."""
         encode_video(self.path, self.begin(options).frames(), self.speech)
         frames: NDArray[np.int_] = np.stack(list(read_frames(self.path))).astype(int)
         return frames
@@ -79,12 +79,12 @@ def studio(
 
 
 def chosen(**options: Any) -> Options:
-    """Return options of a 256 px video, which is made faster."""
+    """Return options of a 256 px video, which renders faster."""
     return Options(**{"resolution": 256, **options})
 
 
 def calm(emotion: Emotion = Emotion.NEUTRAL, intensity: float = 1.0) -> Options:
-    """Return options under which nothing but speech and emotion moves the face."""
+    """Return options with which only speech and emotion move the face."""
     return chosen(emotion=emotion, intensity=intensity, pose="still", blink=False)
 
 

@@ -1,4 +1,4 @@
-"""The judge of identity, where dlib and its network are installed."""
+"""The identity network, if dlib and its network are installed."""
 
 from pathlib import Path
 

@@ -16,7 +16,7 @@ from models.face.portrait import FACE_ON_ITS_SIDE, SEVERAL_FACES, crop_portrait
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "portrait.jpg"
 EYES = (225, 103)
-"""Halfway between the example's eyes, seen by eye; they are 44 pixels apart."""
+"""Halfway between the example's eyes, located by eye; they are 44 pixels apart."""
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_leaning_face_is_tracked_as_an_upright_one(
 def test_two_heads_side_by_side_keep_their_own_meshes(
     detector: LandmarkDetector, portrait: NDArray[np.uint8], apart: float, smaller: float
 ) -> None:
-    """The mesh of a window that holds both may fit either."""
+    """The mesh of a window with both may fit either."""
     x, y, distance = *EYES, 44
     left, top, right, bottom = x - 75, y - 80, x + 75, y + 100
     head = Image.fromarray(portrait[top:bottom, left:right])

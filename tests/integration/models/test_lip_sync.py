@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def puppet(face: NDArray[np.uint8], lips: int, chin: int, drop: float) -> NDArray[np.uint8]:
-    """Open a mouth crudely: what lies below the lips moves down, the gap is dark."""
+    """Open a mouth crudely: what is below the lips moves down, the gap is dark."""
     shift = round(drop)
     frame = face.copy()
     frame[lips + shift : chin + shift] = face[lips:chin]

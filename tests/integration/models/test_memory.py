@@ -1,4 +1,4 @@
-"""Five minutes of speech must fit into the memory that a minute needs."""
+"""Five minutes of speech must fit into the memory needed for one minute."""
 
 import subprocess
 import sys
@@ -6,8 +6,8 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
-# The renderer alone is replaced, by grey frames as many and as large: its memory is that of one
-# batch, and rendering them all would take minutes.
+# Only the renderer is replaced, by grey frames of the same size and number: its memory is that of
+# one batch, and rendering all frames would take minutes.
 SCRIPT = """
 import resource, sys
 from pathlib import Path
@@ -68,7 +68,7 @@ print(*peaks)
 
 
 def test_a_composed_video_needs_no_more_memory_for_being_longer(tmp_path: Path) -> None:
-    """Once the encoder looks ahead as far as it does, frames of 7 MiB each come and go."""
+    """Once the encoder's lookahead is full, frames of 7 MiB each come and go."""
     inputs = [str(EXAMPLES / name) for name in ("speech.wav", "portrait.jpg")]
     answer = subprocess.run(
         [sys.executable, "-c", COMPOSING, *inputs, str(tmp_path / "large.mp4"), "8"],

@@ -30,16 +30,16 @@ from tests.unit.models.training.tiny_speech import made_up_expressions
 EXAMPLES = Path(__file__).parents[3] / "examples"
 SECONDS = 2.4
 LIPS_TRAIL = 3
-"""Frames, in every take of the held-out speaker."""
+"""Frames in every take of the held-out speaker."""
 AAC_DELAY = 1024
-"""Samples of silence that the encoder puts first."""
+"""Samples of silence added by the encoder at the start."""
 TRAINED, HELD_OUT = "M003", "M026"
 SAID_IN_TRAINING, SAID_IN_VALIDATION = "001", "004"
 
 
 @pytest.fixture(scope="module")
 def mead(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two takes to keep, one that only half belongs to validation, and one without a face."""
+    """Two valid takes, one that only half belongs to validation, and one without a face."""
     root = tmp_path_factory.mktemp("mead")
     speech = read_waveform(EXAMPLES / "speech.wav")[: round(SECONDS * SAMPLE_RATE)]
     early = speech[LIPS_TRAIL * SAMPLES_PER_FRAME :]
@@ -62,7 +62,7 @@ def data(mead: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Puppet:
-    """The example's face with a mouth that opens crudely: what lies below the lips moves down."""
+    """The example's face with a mouth that opens crudely: what is below the lips moves down."""
 
     def __init__(self, detector: LandmarkDetector) -> None:
         self.portrait = read_portrait(EXAMPLES / "portrait.jpg")

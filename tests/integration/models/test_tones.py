@@ -1,4 +1,4 @@
-"""What has no colour is given none, and nothing on the way to the file adds any."""
+"""Grey stays grey: neither the networks nor the encoder add colour."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ def portrait(lean: float = 0.0) -> Image.Image:
 def filmed(
     pipeline: TalkingFacePipeline, image: Image.Image, options: SynthesisOptions, folder: Path
 ) -> NDArray[np.int_]:
-    """Return the frames `[T, H, W, 3]` of half a second, as a player decodes them."""
+    """Return the frames `[T, H, W, 3]` of half a second, decoded like a player does."""
     speech = read_waveform(EXAMPLES / "speech.wav")[: SAMPLE_RATE // 2]
     synthesis = pipeline(np.asarray(image.convert("RGB")), speech, options)
     encode_video(folder / "video.mp4", synthesis.frames(), speech)

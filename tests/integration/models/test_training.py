@@ -1,4 +1,4 @@
-"""Everything retrained by one command, from a tiny data folder."""
+"""Retraining everything with one command, from a tiny data folder."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ MINUTES = 0.05
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
-    """A recipe, carried out."""
+    """A recipe and its result."""
     root = tmp_path_factory.mktemp("training")
     write_training_data(root / "data")
     recipe = Recipe(root / "data", root / "out", MINUTES, MINUTES)

@@ -27,7 +27,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ended(out: Path) -> Ended:
-    """What each process ended with."""
+    """The final state of each process."""
     return torch.load(out / "0.pt"), torch.load(out / "1.pt")
 
 

@@ -1,4 +1,4 @@
-"""A data folder as docs/training.md lays it out, of faces that are noise and voices that buzz."""
+"""A data folder as described in docs/training.md, with noise for faces and buzzing for voices."""
 
 import csv
 import wave
@@ -21,14 +21,14 @@ from tests.unit.models.training.tiny_speech import made_up_expressions
 
 FRAMES = 64
 CLIPS = {"train": ("ann", "bob"), "val": ("eve",)}
-"""People, a clip each."""
+"""People, one clip each."""
 ACTED = ("anger", "fear", "happiness", "neutral", "sadness", "surprise")
 MANIFEST = ("file", "set", "split", "identity", "emotion", "audio")
 LABELS = ("file", "corpus", "speaker", "emotion", "intensity", "split")
 
 
 def write_training_data(data: Path) -> None:
-    """Write clips of set "grid", labelled recordings, and a made-up morphable face."""
+    """Write clips of the set "grid", labelled recordings, and a synthetic morphable face."""
     (data / "landmarks").mkdir(parents=True)
     made_up_expressions(data)
     (data / "face.npz").rename(data / "landmarks" / "ict68.npz")
@@ -48,7 +48,7 @@ def write_training_data(data: Path) -> None:
 
 
 def train_quickly(recipe: Recipe) -> None:
-    """Carry out a recipe with less of what is made up: faces at rest, silence."""
+    """Run a recipe with fewer synthetic inputs: resting faces, silence."""
     with pytest.MonkeyPatch.context() as patch, open_compute("cpu") as compute:
         patch.setattr(fit_resting_mouth, "PAIRS", 300)
         patch.setattr(train, "SILENCES", 2)

@@ -1,4 +1,4 @@
-"""A service that asks for keys, and those who call it."""
+"""A service that requires API keys, and its callers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ BOTH = frozenset(Scope)
 
 @dataclass(frozen=True)
 class Guarded:
-    """A live service that asks for keys, and the store that it finds them in."""
+    """A live service with API keys, and its API key store."""
 
     live: LiveService
     keys: KeyStore
@@ -26,7 +26,7 @@ class Guarded:
         lifetime: timedelta | None = None,
         **allowance: int,
     ) -> dict[str, str]:
-        """Return the header of a new key."""
+        """Return the header with a new API key."""
         _, token = self.keys.create(
             tenant, scopes=scopes, lifetime=lifetime, allowance=Allowance(**allowance)
         )

@@ -31,7 +31,7 @@ class LiveService:
         return port
 
     def is_followed(self, job_id: str) -> bool:
-        """Tell whether anybody waits for the job to change."""
+        """Return whether anybody waits for the job to change."""
         watcher: JobWatcher = self.app.state.components.watcher
         return job_id in watcher._followers
 

@@ -1,4 +1,4 @@
-"""A service that is killed in the middle of a request, and the request sent again to another."""
+"""A service killed during a request, and the request repeated at another."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ KEY = {"Idempotency-Key": "order-4711"}
 
 @pytest.fixture
 def silent_s3() -> Iterator[str]:
-    """The address of an object store that accepts connections and never answers."""
+    """The URL of an object store that accepts connections and never responds."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -39,7 +39,7 @@ def silent_s3() -> Iterator[str]:
 
 @contextmanager
 def service_process(settings: Settings, s3: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run `python -m service`; yield the process and its address."""
+    """Run `python -m service`; yield the process and its URL."""
     port = free_port()
     environment = {
         "AMIGO_VALKEY_URL": settings.valkey_url,
@@ -85,7 +85,7 @@ def test_the_key_of_a_request_whose_service_was_killed_is_free_soon(
             caller.join()
         early = live.http.post("/v1/jobs", json=REQUEST, headers=KEY)
         assert client.pttl(place) > 0
-        client.pexpire(place, 1)  # its time is over
+        client.pexpire(place, 1)  # it has expired
         wait_for(lambda: not client.exists(place))
         late = live.http.post("/v1/jobs", json=REQUEST, headers=KEY)
     assert (early.status_code, early.json()["code"]) == (409, "idempotency_in_progress")

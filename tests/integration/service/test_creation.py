@@ -1,4 +1,4 @@
-"""Jobs made over HTTP, in the real stores: once for each key, in batches, and listed."""
+"""Jobs created over HTTP, in the real stores: once for each key, in batches, and listed."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ def twins(service_settings: ServiceSettings) -> Iterator[list[LiveService]]:
 
 
 def post_at_once(services: list[LiveService], files: Files, count: int) -> list[httpx.Response]:
-    """Return the answers to requests that many callers send at the same moment."""
+    """Return the responses to requests that many callers send at the same moment."""
     barrier = Barrier(count)
 
     def post(number: int) -> httpx.Response:
@@ -105,7 +105,7 @@ def test_a_request_waits_for_the_one_with_its_key_that_is_under_way(
 
 
 class HeldStorage(ObjectStorage):
-    """Waits to be told before it puts anything, or to have no room."""
+    """Blocks before it stores anything, or reports that the disk is full."""
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)

@@ -26,7 +26,7 @@ from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
 
 NEVER = 3600.0
-"""Seconds: what happens so late does not happen in a test."""
+"""Seconds; longer than any test."""
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def finish(store: JobStore, job: Job) -> None:
 
 @pytest.fixture
 def only_announcements(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Followers read again when they are told to, and never otherwise."""
+    """Followers only read again when they are woken."""
     monkeypatch.setattr(watching, "REREAD_SECONDS", NEVER)
     monkeypatch.setattr(events, "REREAD_SECONDS", NEVER)
 
@@ -86,7 +86,7 @@ def document_of(live: LiveService, job_id: str) -> Any:
 def waiting(
     live: LiveService, job_id: str, known: str | None = None
 ) -> Iterator[Callable[[], httpx.Response]]:
-    """Ask with a long wait, and enter the context once the question is being held back."""
+    """Send a request with a long wait, and enter the context once it is waiting."""
     path = f"/v1/jobs/{job_id}?wait=60"
     headers = {"If-None-Match": known} if known else {}
     with ThreadPoolExecutor() as pool:
@@ -161,7 +161,7 @@ def test_a_follower_who_comes_back_misses_nothing_and_hears_nothing_twice(
     finish(store, job)
     with followed(live, job.id, heard[-1].id) as news:
         heard.extend(news)
-    # The first event is from before anybody listened.
+    # The first event is from before anybody subscribed.
     assert [event.id for event in heard] == [event.id for event in store.events(job.id)[1:]]
 
 

@@ -1,4 +1,4 @@
-"""What one tenant has is not there for another, on every route there is or will be."""
+"""What belongs to one tenant does not exist for another, on every present and future route."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -30,7 +30,7 @@ OPERATIONS = sorted(
 JOB_OPERATIONS = [each for each in OPERATIONS if "{job_id}" in each[1]]
 
 UNREADABLE: dict[str, Any] = {"content": b"{", "headers": {"Content-Type": "application/json"}}
-"""A body of which nothing may be told, nor read, before a key was shown."""
+"""A body that must be neither reported on nor read before the API key is checked."""
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_another_tenants_asset_is_not_there(
 def announce(
     guarded: Guarded, key: dict[str, str], storage: ObjectStorage, kind: str, data: bytes
 ) -> str:
-    """Announce an asset, upload it, and return its id."""
+    """Register an asset, upload it, and return its id."""
     wanted = {"kind": kind, "size": len(data), "content_type": "application/octet-stream"}
     asset = guarded.live.http.post("/v1/assets", json=wanted, headers=key).json()
     put = asset["upload"]

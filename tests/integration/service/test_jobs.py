@@ -1,4 +1,4 @@
-"""Jobs and videos, asked for over HTTP, lying in the real stores."""
+"""Jobs and videos over HTTP, from the real stores."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -76,7 +76,7 @@ def test_a_video_that_breaks_off_is_not_taken_for_whole(
 
 
 class BreakingStorage(ObjectStorage):
-    """Goes down once it has sent a chunk."""
+    """Fails after sending a chunk."""
 
     def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         yield next(super().stream(key, start, end))

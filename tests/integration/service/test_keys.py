@@ -1,4 +1,4 @@
-"""Keys over HTTP: shown, counted, at an end, and never told."""
+"""API keys over HTTP: sent, counted, expired, and never revealed."""
 
 import logging
 from collections.abc import Iterator

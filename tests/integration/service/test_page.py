@@ -1,4 +1,4 @@
-"""The page of a service that asks for keys, in a real browser; no worker is needed for that."""
+"""The web page of a service with API keys, in a real browser, without a worker."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""SIGTERM at a service: what is under way ends well, or leaves nothing."""
+"""SIGTERM during requests: they complete, or leave nothing behind."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ from tests.service_examples import upload
 from tests.waiting import PATIENCE, wait_for
 
 STOPPED = -signal.SIGTERM
-"""The status of a process that did as it was told; uvicorn passes the signal on at the end."""
+"""The status of a process that stopped as asked; uvicorn passes the signal on at the end."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RunningService:
             return False
 
     def is_closed(self) -> bool:
-        """Tell whether it takes no connections any more."""
+        """Return whether it has stopped accepting connections."""
         try:
             return not httpx.get(f"{self.url}/livez")
         except httpx.TransportError:
@@ -79,7 +79,7 @@ def service(settings: Settings, shutdown_seconds: int) -> Iterator[RunningServic
 
 @pytest.fixture
 def body() -> tuple[dict[str, str], bytes]:
-    """The headers and the body of a good upload."""
+    """The headers and the body of a valid upload."""
     request = httpx.Request("POST", "http://127.0.0.1/v1/jobs", files=upload())
     return {"Content-Type": request.headers["content-type"]}, request.read()
 
@@ -138,5 +138,5 @@ def test_followers_are_let_go_and_the_process_ends(
         news = answer.iter_lines()
         assert next(news)
         service.process.send_signal(signal.SIGTERM)
-        list(news)  # to its end: an answer that breaks off is an error
+        list(news)  # to its end: a truncated response is an error
     assert service.process.wait(PATIENCE) == STOPPED

@@ -1,4 +1,4 @@
-"""An upload on its way into the real stores, also when one is down or the caller leaves."""
+"""An upload into the real stores, also when one is down or the caller disconnects."""
 
 import socket
 import threading
@@ -175,7 +175,7 @@ def test_a_caller_who_leaves_while_we_store_leaves_nothing_behind(
 
 
 class SlowStorage(ObjectStorage):
-    """Waits to be told before it puts anything."""
+    """Blocks before it stores anything."""
 
     is_asked = threading.Event()
     may_go_on = threading.Event()

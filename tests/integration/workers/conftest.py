@@ -36,7 +36,7 @@ def picture() -> bytes:
 
 
 class RunningWorker:
-    """`python -m workers.synthesis` and what can be seen of it from outside."""
+    """`python -m workers.synthesis`, and what can be observed from outside."""
 
     def __init__(
         self, environment: dict[str, str], folder: Path, module: str = "workers.synthesis"
@@ -90,7 +90,7 @@ class RunningWorker:
         return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
-        """Kill every process of the worker that is left."""
+        """Kill all remaining processes of the worker."""
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -133,7 +133,7 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
 
 
 class Client:
-    """Posts jobs as the service does, and follows them."""
+    """Submits jobs like the service, and follows them."""
 
     def __init__(self, settings: Settings) -> None:
         self.store = JobStore.connect(settings)

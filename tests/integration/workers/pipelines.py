@@ -1,6 +1,6 @@
-"""Small pipelines that a worker under test loads in place of the real one, by `AMIGO_PIPELINE`.
+"""Small pipelines that a worker under test loads instead of the real one, by `AMIGO_PIPELINE`.
 
-Frames are as grey as they are far on. What a pipeline does beyond that is told by the seed.
+The grey level of a frame shows its position. The seed selects further behaviour.
 """
 
 import ctypes
@@ -20,9 +20,9 @@ from models.options import SynthesisOptions
 
 BATCH_FRAMES = 5
 SLOW, NO_FACE, POISON, FAULTY = 1, 2, 3, 4
-"""Seeds: 0.2 s a batch; a portrait without a face; the child is killed; an unforeseen error."""
+"""Seeds: 0.2 s per batch; a portrait without a face; the child is killed; an unexpected error."""
 HUNG, DEAF = 5, 6
-"""Seeds: native code that does not come back, the first time; that lets no thread run besides."""
+"""Seeds: native code that does not return the first time; native code that blocks all threads."""
 SECONDS_A_BATCH = 0.2
 
 

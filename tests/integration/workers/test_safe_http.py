@@ -1,4 +1,4 @@
-"""Requests to callers' URLs, against real servers that do not play fair."""
+"""Requests to callers' URLs, against real servers that misbehave."""
 
 import asyncio
 import socket
@@ -41,7 +41,7 @@ def fetch(
 
 
 class Names:
-    """A resolver that gives each of these answers once, the last one for ever."""
+    """A resolver that returns each of these results once, and the last one from then on."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -175,7 +175,7 @@ def test_bytes_without_end_are_cut_off(server: LocalServer) -> None:
 
 
 def dripping(head: bytes, drop: bytes, stop: Event) -> Answer:
-    """Return the answer that begins at once and ends only when it is told to."""
+    """Return a response that starts at once and only ends on request."""
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Certificates as the documentation has them made, and a worker that is given a bad one."""
+"""The documented commands for certificates, and a worker with an invalid one."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""SIGTERM at a worker, wherever it finds it: the job is handed back and the worker ends."""
+"""SIGTERM at any stage of a worker: the job is released and the worker exits."""
 
 import signal
 import socket
@@ -16,19 +16,19 @@ from tests.servers import serving
 from tests.waiting import PATIENCE, wait_for
 
 GRACE = 60.0
-"""Seconds between SIGTERM and SIGKILL that the containers give a worker."""
+"""Seconds between SIGTERM and SIGKILL in the containers."""
 
 
 @pytest.fixture
 def black_hole() -> Iterator[str]:
-    """The URL of a server that takes connections and never answers."""
+    """The URL of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 @pytest.fixture
 def closed() -> str:
-    """The URL of a server that is not there."""
+    """The URL of a server that does not exist."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{unused.getsockname()[1]}"

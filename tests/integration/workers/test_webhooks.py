@@ -1,4 +1,4 @@
-"""The courier with a real Valkey and a receiver that is not always well."""
+"""The webhook sender with a real Valkey and an unreliable receiver."""
 
 import asyncio
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def ended(store: JobStore, url: str, tenant: str = "local") -> str:
 def run(
     settings: WebhookSettings, outbox: WebhookOutbox, job_id: str, until: DeliveryStatus
 ) -> Delivery:
-    """Run a courier until the news of a job has come so far."""
+    """Run a webhook sender until a job's delivery has this status."""
 
     async def watch() -> Delivery:
         stop = asyncio.Event()

@@ -1,7 +1,7 @@
 """Fuzzes every parser with new cases until the time is up: `make fuzz MINUTES=10`.
 
-Each round is a process of its own, so that one that is brought down is a finding like any other.
-Hypothesis keeps what it found in `.hypothesis/`, and tries it first the next time.
+Each round is a separate process, so that a crash is a finding like any other. Hypothesis keeps its
+findings in `.hypothesis/`, and tries them first the next time.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from pathlib import Path
 from tests.security.fuzz.budget import EXAMPLES_VARIABLE
 
 EXAMPLES = 500
-"""New cases that each target is given in a round."""
+"""Number of new cases for each target in a round."""
 
 
 def main() -> int:
-    """Return 0 if nothing was found, and otherwise the status of the round that found it."""
+    """Return 0 if nothing was found, otherwise the status of the failing round."""
     parser = argparse.ArgumentParser(prog="python -m tests.security.fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     deadline = time.monotonic() + 60 * parser.parse_args().minutes

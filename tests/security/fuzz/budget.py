@@ -1,4 +1,4 @@
-"""How much is tried: the same few cases in each run of the tests, ever new ones on demand."""
+"""The number of cases: a few fixed ones in each run of the tests, new ones on demand."""
 
 import os
 
@@ -6,12 +6,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 EXAMPLES_VARIABLE = "AMIGO_FUZZ_EXAMPLES"
-"""Set by `python -m tests.security.fuzz`: how many new cases each target is given."""
+"""Set by `python -m tests.security.fuzz`: number of new cases for each target."""
 
 _examples = os.environ.get(EXAMPLES_VARIABLE)
 
 budget = settings(
-    deadline=None,  # a busy machine is no finding
+    deadline=None,  # slowness of a busy machine is not a finding
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
     max_examples=int(_examples or 100),
     derandomize=not _examples,

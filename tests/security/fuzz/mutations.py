@@ -1,4 +1,4 @@
-"""Strategies that damage good and hostile bytes further."""
+"""Strategies that damage valid and hostile bytes further."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from tests.security.pictures import PNG_MAGIC
 
 MAX_BYTES = 1 << 16
-"""Of a seed; what is longer is cut, so that many are tried."""
+"""Maximum length of a seed; longer ones are truncated, so that more cases fit."""
 
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
-"""Numbers at which types end."""
+"""Limits of integer types."""
 
 Draw = Callable[[st.SearchStrategy[int]], int]
 Mutation = Callable[[Draw, bytearray, bytes], None]
@@ -53,18 +53,18 @@ MUTATIONS: Sequence[Mutation] = (_flip, _set_number, _drop, _repeat, _splice, _c
 
 @st.composite
 def mutated(draw: st.DrawFn, seeds: Sequence[Callable[[], bytes]]) -> bytes:
-    """Draw one of the seeds, damaged up to eight times, perhaps with another mixed in."""
+    """Draw one of the seeds, damaged up to eight times, perhaps spliced with another."""
     file = bytearray(draw(st.sampled_from(seeds))()[:MAX_BYTES])
     other = draw(st.sampled_from(seeds))()
     for mutate in draw(st.lists(st.sampled_from(MUTATIONS), max_size=8)):
         if file:
             mutate(draw, file, other)
-    # A false checksum would keep most of what was changed in a PNG from being looked at.
+    # With an invalid checksum, most changes of a PNG would not be parsed.
     return with_true_checksums(bytes(file)) if draw(st.booleans()) else bytes(file)
 
 
 def with_true_checksums(file: bytes) -> bytes:
-    """Return a PNG with the checksum that each chunk should have; other files as they are."""
+    """Return a PNG with valid checksums; other files unchanged."""
     if not file.startswith(PNG_MAGIC):
         return file
     repaired, place = bytearray(file), len(PNG_MAGIC)
@@ -76,6 +76,6 @@ def with_true_checksums(file: bytes) -> bytes:
 
 
 def _place(draw: Draw, file: bytearray) -> int:
-    # Headers lie at the start, and there most is decided.
+    # Headers are at the start and decide most.
     furthest = draw(st.sampled_from((64, len(file)))) - 1
     return draw(st.integers(0, min(furthest, len(file) - 1)))

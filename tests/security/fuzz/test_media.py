@@ -1,4 +1,4 @@
-"""Damaged media, decoded as deployed: in confined processes."""
+"""Damaged media, decoded as in production: in sandboxed processes."""
 
 import logging
 import time
@@ -18,13 +18,13 @@ from tests.security.pictures import SEEDS as PICTURES
 from tests.security.recordings import SEEDS as RECORDINGS
 
 MAX_SECONDS = 30.0
-"""Longest time one of these small files may take, on a busy machine too."""
+"""Time limit for one of these small files, even on a busy machine."""
 
 AUDIO_SECONDS = 10.0
 
 
 class Complaints(logging.Handler):
-    """What the decoder logged; it logs nothing but decoders that ended as none should."""
+    """Log of the decoder, which only logs abnormal exits."""
 
     def __init__(self) -> None:
         super().__init__()

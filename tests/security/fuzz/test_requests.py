@@ -1,4 +1,4 @@
-"""Requests that are nearly right, to the app without a network between."""
+"""Nearly valid requests, sent to the app without a network."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.unit.service.assertions import Answer
 from tests.unit.service.fakes import Backstage
 
 MAX_CHARACTERS = 5_000
-"""Of a problem, however much it is about."""
+"""Maximum size of a problem."""
 
 VIDEO = bytes(range(100))
 PATHS = ("/v1/jobs", "/v1/jobs/batch", "/v1/assets")
@@ -36,7 +36,7 @@ def backstage() -> Backstage:
 
 @pytest.fixture(scope="module")
 def http(backstage: Backstage) -> Iterator[TestClient]:
-    """The app; what it does not foresee is raised."""
+    """The app, which raises unexpected errors."""
     app = backstage.app(ServiceSettings(audio_max_seconds=5))
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
@@ -44,7 +44,7 @@ def http(backstage: Backstage) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def finished(backstage: Backstage) -> str:
-    """The path of a job that made a video."""
+    """The path of a succeeded job."""
     job = new_job()
     done = job.claim(utc_now()).succeed(1, result_of(job.id, 1), (), utc_now())
     backstage.store.jobs[job.id] = done
@@ -53,7 +53,7 @@ def finished(backstage: Backstage) -> str:
 
 
 def require_foreseen(answer: Answer) -> None:
-    """Check that an answer is a problem, or none."""
+    """Check that a response is a problem or a success."""
     assert answer.status_code < 500
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
@@ -96,7 +96,7 @@ def test_a_damaged_form_is_read_or_refused(
 
 
 def pieces(body: bytes, sizes: list[int]) -> Iterator[bytes]:
-    """Yield a body in pieces of these sizes, and the rest."""
+    """Yield a body in chunks of these sizes, and the rest."""
     for size in sizes:
         yield body[:size]
         body = body[size:]

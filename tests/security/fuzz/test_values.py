@@ -1,4 +1,4 @@
-"""Texts that callers choose, given straight to what reads them."""
+"""Texts from callers, passed directly to their parsers."""
 
 import socket
 import time
@@ -35,13 +35,13 @@ from workers.webhooks.sender import LONGEST_PAUSE, wished_pause
 
 TAG = '"abc"'
 MAX_CPU_SECONDS = 0.5
-"""For what takes a thousandth of that, if its time grows with its length."""
+"""Time limit for parsing, a thousand times what linear time needs."""
 
 NOT_EVEN = st.text(st.characters(codec="latin-1"), max_size=60)
 
 
 def texts(*pieces: str) -> st.SearchStrategy[str]:
-    """Return texts put together of pieces that mean something, also very often, and of others."""
+    """Return texts composed of meaningful and other pieces, some repeated very often."""
     known = st.sampled_from((*pieces, " "))
     endless = known.map(lambda piece: piece * 30_000)
     return st.lists(st.one_of(known, NOT_EVEN, endless), max_size=8).map("".join)
@@ -49,7 +49,7 @@ def texts(*pieces: str) -> st.SearchStrategy[str]:
 
 @contextmanager
 def quick() -> Iterator[None]:
-    """Check that the time a text takes does not grow with the square of its length."""
+    """Check that the parsing time does not grow with the square of the length."""
     began = time.process_time()
     yield
     assert time.process_time() - began < MAX_CPU_SECONDS
@@ -120,7 +120,7 @@ def test_a_url_is_refused_or_leads_to_the_open_internet(text: str) -> None:
 
 
 def _require_public(url: httpx.URL, family: socket.AddressFamily) -> None:
-    """Check that what a resolver takes for an address, however it is written, is public."""
+    """Check that whatever a resolver accepts as an address, in any notation, is public."""
     flags = socket.AI_NUMERICHOST
     try:
         found = socket.getaddrinfo(url.raw_host.decode(), 443, family, flags=flags)

@@ -1,4 +1,4 @@
-"""Damaged requests, byte for byte, to a service as it is deployed."""
+"""Damaged requests, byte by byte, to a service as in production."""
 
 from hypothesis import given
 
@@ -9,7 +9,7 @@ from tests.security.target import Target
 from tests.security.wire import exchange
 
 PATIENCE = 0.2
-"""Seconds; a service that waits for the rest of a damaged request is let go."""
+"""Seconds, after which a service may stop waiting for the rest of a damaged request."""
 
 SMALL = tuple(request.build for request in REQUESTS if len(request.build()) < 50_000)
 

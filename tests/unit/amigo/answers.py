@@ -1,4 +1,4 @@
-"""What the service answers, as a transport that opens no socket."""
+"""The service's responses, as a transport that opens no socket."""
 
 import httpx
 
@@ -41,9 +41,9 @@ def problem(status: int, code: str, detail: str) -> httpx.Response:
 
 
 class Service:
-    """Answers the requests given, in their order; the last answer is repeated.
+    """Responds to requests in order; the last response is repeated.
 
-    Each answer is a response, an error to raise, or a function of the request.
+    Each response is a response, an error to raise, or a function of the request.
     """
 
     def __init__(self, **routes: list[object]) -> None:
@@ -51,7 +51,7 @@ class Service:
         self.requests: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer as a transport's handler."""
+        """Respond as a transport's handler."""
         request.read()
         self.requests.append(request)
         answers = self.routes[_route(request)]

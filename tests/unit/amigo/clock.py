@@ -1,4 +1,4 @@
-"""Time that passes only while somebody sleeps."""
+"""Fake time that only passes during sleeps."""
 
 from functools import partial
 
@@ -9,7 +9,7 @@ from amigo import async_client, calls, client
 
 
 class Clock:
-    """Stands in for `time`: nobody waits, every pause is written down."""
+    """Replaces `time`: nobody waits, and every delay is recorded."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -27,7 +27,7 @@ class Clock:
         self.sleep(seconds)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have both clients and their retries look at this clock."""
+        """Make both clients and their retries use this clock."""
         monkeypatch.setattr(calls, "time", self)
         monkeypatch.setattr(client, "time", self)
         monkeypatch.setattr(client, "Retrying", partial(Retrying, sleep=self.sleep))

@@ -1,4 +1,4 @@
-"""Two small files to post, both clients behind one face, and a clock that does not wait."""
+"""Two small files to submit, both clients behind one interface, and a clock that does not wait."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture(params=["sync", "async"])
 def connect(request: pytest.FixtureRequest, clock: Clock) -> Connect:
-    """Returns a client of a service, once AmigoClient, once AsyncAmigoClient as if it blocked."""
+    """Returns a client of a service: AmigoClient, then AsyncAmigoClient made blocking."""
 
     def connected(service: Service, **settings: Any) -> Any:
         transport = Unread(service)
@@ -51,7 +51,7 @@ def connect(request: pytest.FixtureRequest, clock: Clock) -> Connect:
 
 
 class Unread(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Hands answers on without reading them first, as MockTransport would."""
+    """Passes responses on without reading them first, unlike MockTransport."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -64,7 +64,7 @@ class Unread(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
 
 class Awaited:
-    """The asynchronous client as if it were the other: each call runs to its end."""
+    """The asynchronous client with a blocking interface: each call runs to its end."""
 
     def __init__(self, client: AsyncAmigoClient) -> None:
         self._client = client

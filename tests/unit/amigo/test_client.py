@@ -1,4 +1,4 @@
-"""Both clients against answers that no socket carried."""
+"""Both clients against responses without sockets."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -342,7 +342,7 @@ def test_delete_says_nothing(connect: Connect) -> None:
 
 
 class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that breaks off."""
+    """A truncated body."""
 
     def __init__(self, piece: bytes) -> None:
         self._piece = piece

@@ -1,4 +1,4 @@
-"""Webhooks as their receiver checks them."""
+"""Webhooks as verified by their receiver."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ BODY = json.dumps(
 
 
 def signed(body: bytes = BODY, age: int = 0, key: bytes = KEY) -> dict[str, str]:
-    """Return headers signed as the specification of Standard Webhooks says."""
+    """Return headers signed according to Standard Webhooks."""
     timestamp = str(int(time.time()) - age)
     content = b".".join([b"msg_1", timestamp.encode(), body])
     signature = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()

@@ -1,4 +1,4 @@
-"""The container files against the code they run."""
+"""The container files compared with the code they run."""
 
 import re
 from pathlib import Path

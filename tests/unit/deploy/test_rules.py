@@ -1,4 +1,4 @@
-"""The alert rules ask for what our processes really tell."""
+"""The alert rules only use metrics that our processes export."""
 
 import re
 from datetime import timedelta
@@ -25,7 +25,7 @@ class EmptyOutbox(WebhookOutbox):
 
 
 def told() -> list[str]:
-    """Return every line that any of our processes tells before anything happened."""
+    """Return all metrics lines that any of our processes exports initially."""
     registries = (
         REGISTRY,
         ReconcilerMetrics().registry,

@@ -1,4 +1,4 @@
-"""The forecast against runs whose law is known."""
+"""The forecast for runs with a known rule."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -28,7 +28,7 @@ def similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 def wav(
     samples: NDArray[np.generic], format_tag: int = 1, *, data_size: int | None = None
 ) -> bytes:
-    """Write a 16 kHz mono WAV by hand, so that its header may lie."""
+    """Write a 16 kHz mono WAV by hand, so that its header may be wrong."""
     data = samples.tobytes()
     width = samples.dtype.itemsize
     fmt = struct.pack("<HHIIHH", format_tag, 1, 16_000, 16_000 * width, width, 8 * width)

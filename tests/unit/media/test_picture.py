@@ -17,7 +17,7 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "portrait.jpg"
 
 
 def picture(width: int = 96, height: int = 80) -> Image.Image:
-    """Return a picture whose four corners differ."""
+    """Return a picture with four different corners."""
     y, x = np.mgrid[:height, :width]
     channels = (x * 255 // width, y * 255 // height, (x + y) * 255 // (width + height))
     return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))
@@ -30,7 +30,7 @@ def encoded(image: Image.Image, format: str = "PNG", **options: Any) -> bytes:
 
 
 def png_that_claims(width: int, height: int) -> bytes:
-    """Write a PNG of a few bytes whose header promises a huge picture."""
+    """Write a PNG of a few bytes whose header claims a huge picture."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = zlib.compress(b"\x00" * 64)
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))

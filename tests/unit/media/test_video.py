@@ -145,7 +145,7 @@ def test_batches_are_asked_for_one_by_one_and_not_kept(tmp_path: Path) -> None:
             kept.append(sum(reference() is not None for reference in given))
 
     encode_video(tmp_path / "o.mp4", batches(), babble(19.2))
-    # The first, which told the size, the one just encoded and the generator's own.
+    # The first one, which gave the size, the one just encoded and the generator's own.
     assert max(kept) <= 3
     assert not any(reference() is not None for reference in given)
 

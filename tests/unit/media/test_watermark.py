@@ -12,7 +12,7 @@ SIZES = [(256, 256), (1920, 1080), (1080, 1920)]
 
 
 def face(x: float, y: float, interocular: float) -> NDArray[np.float32]:
-    """Return the landmarks `[2, 79, 2]` of a head that nods."""
+    """Return the landmarks `[2, 79, 2]` of a nodding head."""
     return np.stack([face_landmarks(x, y, interocular, pitch=pitch) for pitch in (-3, 3)])
 
 
@@ -32,7 +32,7 @@ def marked(mark: Mark, frames: Pixels) -> Pixels:
 
 
 def changed(mark: Mark, frames: Pixels) -> tuple[slice, slice]:
-    """Return the smallest window that holds every pixel which the mark changes."""
+    """Return the smallest window that contains all pixels changed by the mark."""
     rows, columns = np.nonzero((marked(mark, frames) != frames).any(axis=(0, 3)))
     return slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
 
@@ -69,7 +69,7 @@ def test_the_letters_stand_out_on_any_ground(level: int) -> None:
     badge = shown[mark.top : mark.top + height, mark.left : mark.left + width].astype(int)
     plate, letters = np.percentile(badge, 25), badge.max()
     assert letters == 255
-    # WCAG asks for a contrast of 4.5 between text and ground.
+    # WCAG requires a contrast of 4.5 between text and background.
     luminance = [((v / 255 + 0.055) / 1.055) ** 2.4 if v > 10 else 0.0 for v in (letters, plate)]
     assert (luminance[0] + 0.05) / (luminance[1] + 0.05) > 4.5
     assert badge.min() < level or badge.max() > level

@@ -1,4 +1,4 @@
-"""Made-up faces: landmarks that lie like a face's and pictures smooth enough to be warped."""
+"""Synthetic faces: face-like landmarks and pictures smooth enough to be warped."""
 
 import numpy as np
 from numpy.typing import NDArray

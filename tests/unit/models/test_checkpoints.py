@@ -1,4 +1,4 @@
-"""Weights are loaded when they are those of the manifest, and nothing else is ever loaded."""
+"""Weights are only loaded if they match the manifest, and nothing else is ever loaded."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Stage one with tiny random networks: fast, and of the shapes that the real one has."""
+"""Stage one with tiny random networks: fast, with the shapes of the real one."""
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ TINY = LandmarkNetworkConfig(
 
 
 class HearsVoice(VoiceActivity):
-    """Takes whatever is not digital silence for speech."""
+    """Counts everything but digital silence as speech."""
 
     def listen(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
         whole = np.zeros(num_frames(waveform) * SAMPLES_PER_FRAME, np.float32)
@@ -32,7 +32,7 @@ class HearsVoice(VoiceActivity):
 
 
 def tiny_network() -> LandmarkNetwork:
-    """Return a random network whose bases and head motion are not zero."""
+    """Return a random network with non-zero bases and head motion."""
     torch.manual_seed(0)
     network = LandmarkNetwork(TINY)
     network.speech_basis.normal_(std=0.05)

@@ -1,4 +1,4 @@
-"""A typical face as stage one sees it: symmetric, at rest, in the normal form and in pixels."""
+"""A typical face for stage one: symmetric, at rest, in the normal form and in pixels."""
 
 import numpy as np
 

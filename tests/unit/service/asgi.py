@@ -1,4 +1,4 @@
-"""Speaks to the app without a client, to send what no client would."""
+"""Calls the app without a client, to send what no client would."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ class RawAnswer:
 
 
 def exchange(app: ASGIApp, receive: Callable[[], Coroutine[Any, Any, Any]]) -> RawAnswer:
-    """Post an upload whose body is what `receive` returns."""
+    """Submit an upload whose body is what `receive` returns."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What every answer that tells a problem must be like."""
+"""Checks for every error response."""
 
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ class Answer(Protocol):
 
 
 def assert_problem(answer: Answer, problem_type: ProblemType, *said: str) -> dict[str, Any]:
-    """Check a problem whole, and that its sentence says some words; return its document."""
+    """Check a problem completely, and that its detail contains some words; return its document."""
     document: dict[str, Any] = answer.json()
     assert document["code"] == problem_type.code, document
     assert answer.status_code == document["status"] == problem_type.status

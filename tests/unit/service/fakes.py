@@ -1,4 +1,4 @@
-"""Stand-ins that keep the contract of `jobs` in memory, and that can be down."""
+"""Fakes that implement the contract of `jobs` in memory, and can fail."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -179,7 +179,7 @@ class FakeAssetRoom(AssetRoom):
 
 
 class FakeWatcher(JobWatcher):
-    """Hears only what is announced to it."""
+    """Only receives what is announced to it."""
 
     def __init__(self) -> None:
         super().__init__("unix:///nowhere")
@@ -202,7 +202,7 @@ class FakeQueue(JobQueue):
 
 @dataclass(frozen=True)
 class Backstage:
-    """What lies behind the app under test."""
+    """The components of the app under test."""
 
     store: FakeStore = field(default_factory=FakeStore)
     storage: FakeStorage = field(default_factory=FakeStorage)
@@ -212,7 +212,7 @@ class Backstage:
     decoder: Decoder = field(default_factory=DirectDecoder)
 
     def app(self, settings: ServiceSettings) -> FastAPI:
-        """Return the app before it."""
+        """Return the app with them."""
         components = Components.wire(
             settings,
             self.store,

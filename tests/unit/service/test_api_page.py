@@ -1,4 +1,4 @@
-"""What docs/api.md says of the tests."""
+"""Checks that all tests named in docs/api.md exist."""
 
 import re
 from pathlib import Path

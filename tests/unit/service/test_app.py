@@ -1,4 +1,4 @@
-"""What holds for every answer, whichever route gives it."""
+"""Properties of every response, whichever route gives it."""
 
 import json
 import logging

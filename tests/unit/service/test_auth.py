@@ -1,4 +1,4 @@
-"""What a caller may do, and how a refusal says so."""
+"""A caller's permissions, and the errors when they are missing."""
 
 import asyncio
 

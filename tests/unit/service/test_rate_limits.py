@@ -1,4 +1,4 @@
-"""How a key's standing is told."""
+"""The RateLimit headers of an API key."""
 
 from service.rate_limits import Standing
 

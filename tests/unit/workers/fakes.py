@@ -1,4 +1,4 @@
-"""A store, a storage, a queue and a pipeline in memory, which can be told to be out of reach."""
+"""A store, a storage, a queue and a pipeline in memory, which can be made unavailable."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ class Outages:
 
 
 class FakeStore(JobStore):
-    """Jobs in a dictionary, moved by the same moves; `history` holds a job's every change."""
+    """Jobs in a dictionary, with the same transitions; `history` contains every change of a job."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
@@ -171,7 +171,7 @@ class FakeHeard:
 
 @dataclass(frozen=True)
 class FakeSynthesis:
-    """Black frames, five a batch; `before_batch` is called with each batch's number."""
+    """Black frames, five per batch; `before_batch` is called with each batch's number."""
 
     num_frames: int
     before_batch: Callable[[int], None]
@@ -195,7 +195,7 @@ class FakeSynthesis:
 
 
 class FakePipeline:
-    """Remembers the options it was called with; `begin` may raise instead."""
+    """Records the options it was called with; `begin` may raise instead."""
 
     def __init__(self) -> None:
         self.options: list[SynthesisOptions] = []

@@ -1,4 +1,4 @@
-"""How a child starts, ends and is cleaned up after."""
+"""Start, end and cleanup of a child."""
 
 import signal
 import time
@@ -57,7 +57,7 @@ def test_what_a_child_started_is_killed_too(sleeper: Program) -> None:
 
 @pytest.fixture
 def deaf_to_quit() -> Iterator[None]:
-    """Ignore SIGQUIT, as a shell's background jobs do."""
+    """Ignore SIGQUIT, like a shell's background jobs."""
     before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     yield
     signal.signal(signal.SIGQUIT, before)

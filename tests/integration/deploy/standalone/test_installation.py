@@ -1,4 +1,4 @@
-"""What one directory keeps between runs, and who may hold it."""
+"""What a directory keeps between runs, and who can lock it."""
 
 import os
 import socket

@@ -47,7 +47,7 @@ def test_the_guard_leaves_a_forgotten_group_alone() -> None:
         assert process.stdout
         group = int(process.stdout.readline())
         process.kill()
-        process.stdout.read()  # ends when the guard, which shares it, has done its work
+        process.stdout.read()  # ends when the guard, which shares it, is done
     assert living(group)
     subprocess.run(["pkill", "-KILL", "-g", str(group)], check=True)
 

@@ -1,4 +1,4 @@
-"""Order, revival and failure of supervised programs."""
+"""Start order, restarts and failures of supervised programs."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from deploy.standalone.supervisor import Supervisor, Ward
 from tests.integration.deploy.standalone.watching import living
 from tests.waiting import wait_for
 
-# Says "up" when it runs and tells everybody's journal when it starts and stops.
+# Prints "up" when it is running, and writes its start and stop into the shared journal.
 SCRIPT = (
     "trap 'echo -{0} >> {1}; exit' TERM; echo +{0} >> {1}; echo up; while :; do sleep 0.05; done"
 )
@@ -44,7 +44,7 @@ def program(name: str, journal: Path) -> Program:
 
 
 def ignore(_: object) -> None:
-    """Hear nothing."""
+    """Ignore messages."""
 
 
 def test_programs_start_tier_by_tier_and_stop_in_reverse(journal: Path, guard: Guard) -> None:

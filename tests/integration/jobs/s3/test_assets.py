@@ -22,7 +22,7 @@ def portrait() -> Asset:
 
 
 def send(upload: PresignedPut, body: bytes, **headers: str) -> int:
-    """Upload and return the status of the answer."""
+    """Upload and return the status of the response."""
     given = {"Content-Type": upload.headers["Content-Type"], **headers}
     return httpx.put(upload.url, content=body, headers=given).status_code
 

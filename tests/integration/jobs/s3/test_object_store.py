@@ -199,7 +199,7 @@ def test_an_object_store_that_dies_while_it_streams_is_unavailable() -> None:
 
 
 def answer_half(server: socket.socket) -> None:
-    """Announce ten bytes, send five and hang up."""
+    """Declare ten bytes, send five and disconnect."""
     connection, _ = server.accept()
     with connection:
         connection.recv(65536)

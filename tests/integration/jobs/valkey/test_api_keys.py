@@ -1,4 +1,4 @@
-"""API keys in a real Valkey: made, verified, expired, revoked."""
+"""API keys in a real Valkey: created, verified, expired, revoked."""
 
 from datetime import timedelta
 

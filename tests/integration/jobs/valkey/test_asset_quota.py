@@ -1,4 +1,4 @@
-"""The room that a tenant's assets have, counted in the real Valkey."""
+"""A tenant's quota for assets, counted in the real Valkey."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture
 def room(valkey_url: str) -> AssetRoom:
-    """Ten megabytes a tenant."""
+    """Ten megabytes per tenant."""
     return AssetRoom.connect(Settings(valkey_url=valkey_url, assets_max_bytes=10 * MEGABYTE))
 
 

@@ -1,4 +1,4 @@
-"""Which job an Idempotency-Key leads to, whatever happens to the requests that carry it."""
+"""The job of an Idempotency-Key, whatever happens to the requests that carry it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -29,7 +29,7 @@ def reconciler(settings: Settings, store: JobStore, storage: ObjectStorage) -> R
 
 
 def lose_reservation(valkey_url: str, job: Job) -> None:
-    """As when it runs out."""
+    """As if it had expired."""
     assert job.idempotency
     with Redis.from_url(valkey_url) as client:
         client.delete(holder_key(job.tenant, job.idempotency.key))

@@ -39,12 +39,12 @@ def job(store: JobStore) -> Job:
 
 @pytest.fixture
 def hasty_store(valkey_url: str) -> JobStore:
-    """A store whose leases run out at once."""
+    """A store whose leases expire at once."""
     return JobStore.connect(Settings(valkey_url=valkey_url, lease_seconds=1e-6))
 
 
 def all_at_once(*words: Callable[[], object]) -> list[object]:
-    """Return what each word comes to, said in threads that start together."""
+    """Return the results of calls made in threads that start together."""
     barrier = Barrier(len(words))
 
     def say(word: Callable[[], object]) -> object:

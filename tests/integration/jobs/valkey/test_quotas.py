@@ -1,4 +1,4 @@
-"""What a key may make is never exceeded, however many ask at once."""
+"""The limits of an API key are never exceeded, however many concurrent requests there are."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -95,6 +95,6 @@ def test_a_deleted_job_takes_its_news_along(store: JobStore, outbox: WebhookOutb
     job_id = canceled(store)
     store.delete(job_id)
     assert outbox.claim(10, LEASE) == []
-    outbox.record(job_id, RETRYING, timedelta())  # by one who claimed it before
+    outbox.record(job_id, RETRYING, timedelta())  # by a process that claimed it before
     assert outbox.delivery(job_id) is None
     assert outbox.claim(10, LEASE) == []

@@ -1,4 +1,4 @@
-"""The misdeeds under another limit: a second for each, of which none need be computing."""
+"""The misdeeds with another limit: one second of elapsed time for each."""
 
 from tests.integration.media.sandbox.misdeeds import HASTY_LIMITS, serve_misdeeds
 

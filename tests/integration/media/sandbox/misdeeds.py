@@ -1,7 +1,7 @@
-"""A decoding server whose decoders do what the file says: a program for the tests to run.
+"""A decoding server whose decoders do what the file says, for tests.
 
-It is what a decoder that has been taken over by its file could do. A misdeed that comes to nothing
-answers with a picture of the error's number.
+This simulates decoders that were taken over by their file. A misdeed that fails returns a picture
+with the error's number.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS = 2, 3, 39  # <linux/prct
 
 CHANNEL = 3
 SUCCEEDED = 255
-"""What a picture says when a misdeed succeeded, where else it says which error came."""
+"""The picture's value for a misdeed that succeeded, instead of an error number."""
 
 
 def paint(value: int) -> NDArray[np.uint8]:
@@ -111,7 +111,7 @@ def kill_the_server() -> None:
 
 
 def raise_a_limit() -> None:
-    # Not setrlimit: Python knows that as ValueError.
+    # Not setrlimit, for which Python raises ValueError.
     resource.prlimit(0, resource.RLIMIT_CPU, (60, 60))
 
 
@@ -128,7 +128,7 @@ def count_open_descriptors() -> int:
 
 
 def count_what_was_kept() -> int:
-    """Count the rights that a decoding process should have given up."""
+    """Count the rights that a decoding process should have dropped."""
     prctl = ctypes.CDLL(None).prctl
     may_gain_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1
     is_open_to_others = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0
@@ -178,13 +178,13 @@ def say_nothing() -> None:
 
 
 def linger() -> None:
-    """Answer well, but do not end."""
+    """Respond correctly, but do not exit."""
     _say_only(b"\x01" + (64).to_bytes(4, "big") * 2 + bytes(64 * 64 * 3))
     sleep()
 
 
 class Bomb:
-    """Writes a file where it is unpickled."""
+    """Writes a file when it is unpickled."""
 
     def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         return os.system, ("touch /tmp/amigo-misdeed",)

@@ -1,4 +1,4 @@
-"""The misdeeds where the filter of system calls leaves nothing to decode with."""
+"""The misdeeds with a system call filter under which nothing can be decoded."""
 
 from media.sandbox import confinement
 from tests.integration.media.sandbox.misdeeds import LIMITS, serve_misdeeds

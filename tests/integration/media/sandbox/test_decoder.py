@@ -137,7 +137,7 @@ def test_the_longest_duration_is_the_callers_choice(decoder: Decoder) -> None:
         decoder.waveform(RECORDINGS["wav"], 0.5)
 
 
-# Of all formats, WebP takes the most memory to decode.
+# Of all formats, WebP needs the most memory to decode.
 def test_the_limits_let_the_largest_picture_through(decoder: Decoder) -> None:
     width, height = 10_000, MAX_PIXELS // 10_000
     file = BytesIO()
@@ -202,7 +202,7 @@ def test_losing_the_server_fails_none_of_many_threads(decoder: Decoder) -> None:
 
 
 def two_generations(parent: int) -> list[int]:
-    """Return a process's server and what that decodes in, once both are there."""
+    """Return a process's server and its decoding process, once both exist."""
     servers = children(parent)
     decoding = [child for server in servers for child in children(server)]
     return [*servers, *decoding] if decoding else []

@@ -1,4 +1,4 @@
-"""What a decoder that its file has taken over can do: use up its own limits, and no more."""
+"""What a decoder taken over by its file can do: use up its own limits, and nothing else."""
 
 import errno
 import os
@@ -46,7 +46,7 @@ def unfiltered_decoder() -> Iterator[Decoder]:
 
 
 def outcome(decoder: Decoder, misdeed: str) -> int:
-    """Return the number of the error that a misdeed met, or what it came to."""
+    """Return the error number of a misdeed, or its result."""
     return int(decoder.portrait(misdeed.encode())[0, 0, 0])
 
 

@@ -1,4 +1,4 @@
-"""The misdeeds where Linux lets no process be confined."""
+"""The misdeeds where Linux does not allow sandboxing."""
 
 from errno import EPERM
 

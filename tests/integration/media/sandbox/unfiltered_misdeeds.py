@@ -1,4 +1,4 @@
-"""The misdeeds where there is no filter of system calls."""
+"""The misdeeds without a system call filter."""
 
 import sys
 

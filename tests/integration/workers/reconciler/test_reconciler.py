@@ -29,7 +29,7 @@ NORMAL_QUEUE = queue_name(Priority.NORMAL)
 
 @pytest.fixture
 def hasty_store(valkey_url: str) -> JobStore:
-    """A store whose leases run out at once, and whose jobs are tried again at once."""
+    """A store whose leases expire at once, and whose jobs are retried at once."""
     settings = Settings(valkey_url=valkey_url, lease_seconds=1e-6, retry_pause_seconds=0)
     return JobStore.connect(settings)
 
@@ -41,7 +41,7 @@ def queue(valkey_url: str) -> JobQueue:
 
 @pytest.fixture
 def messages(valkey_url: str) -> Callable[[], int]:
-    """Return how many messages wait in the queue."""
+    """Return the number of messages in the queue."""
 
     def count() -> int:
         with Redis.from_url(valkey_url) as client:
@@ -56,7 +56,7 @@ def reconciler(hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue) -
 
 
 def submit(store: JobStore, storage: ObjectStorage) -> Job:
-    """Do what an accepted request does, up to its message."""
+    """Do what an accepted request does, except for its message."""
     job = new_job()
     storage.put(portrait_key(job.id), b"portrait", "image/png")
     storage.put(audio_key(job.id), b"audio", "audio/wav")
@@ -66,7 +66,7 @@ def submit(store: JobStore, storage: ObjectStorage) -> Job:
 
 
 def as_queued(restored: Job) -> Job:
-    """Return a restored job as it was accepted at first."""
+    """Return a restored job as it was first accepted."""
     return restored.model_copy(update={"attempt": 0, "handed_back": 0})
 
 
@@ -196,7 +196,7 @@ def test_a_job_whose_message_was_lost_is_dispatched_again(
     queue.dispatch(job.id)
     hasty_store.mark_dispatched(job.id)
     with Redis.from_url(valkey_url) as client:
-        client.delete(NORMAL_QUEUE)  # as when a worker dies between taking it and noting so
+        client.delete(NORMAL_QUEUE)  # as if a worker died between taking and recording it
     wait_for(hasty_store.undispatched)
     assert reconciler.run_once().dispatched == 1
     assert messages() == 1

@@ -1,4 +1,4 @@
-"""`amigo animate` around a pipeline that paints grey."""
+"""`amigo animate` with a pipeline that renders grey."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +62,7 @@ def animate(folder: Path, *options: str, **arrays: Any) -> SimpleNamespace:
 
 
 def lengths(video: Path) -> tuple[int, float]:
-    """Return a video's frames and the seconds of its sound."""
+    """Return a video's frames and the duration of its sound in seconds."""
     with av.open(str(video)) as container:
         frames = sum(1 for _ in container.decode(video=0))
     with av.open(str(video)) as container:

@@ -1,4 +1,4 @@
-"""What the doctor sees and what it would have one do."""
+"""The doctor's findings and advice."""
 
 import hashlib
 import json

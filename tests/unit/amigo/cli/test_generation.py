@@ -1,4 +1,4 @@
-"""`amigo generate` around a pipeline that paints grey."""
+"""`amigo generate` with a pipeline that renders grey."""
 
 import json
 from collections.abc import Iterator

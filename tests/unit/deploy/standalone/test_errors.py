@@ -1,4 +1,4 @@
-"""What a person reads when the system cannot run."""
+"""Error messages when the system cannot run."""
 
 from pathlib import Path
 

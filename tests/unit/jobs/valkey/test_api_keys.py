@@ -1,4 +1,4 @@
-"""What a key is, before any store is asked."""
+"""API keys, without a store."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -22,7 +22,7 @@ def test_a_limit_is_lowered() -> None:
     assert limited(40, 50) == "40 50"
 
 
-# Root could raise it; nobody else may even try.
+# Root could raise it; nobody else can even try.
 def test_a_limit_that_is_lower_already_is_left() -> None:
     assert limited(1_000) == "100 100"
     assert limited(40, 1_000) == "40 100"

@@ -52,7 +52,7 @@ def test_a_refusal_becomes_the_error_with_its_code() -> None:
         (AnswerGarbled(), -signal.SIGXCPU, "more than 7 s of CPU time"),
         (AnswerGarbled(), -signal.SIGKILL, "more memory than allowed for one file"),
         (Refusal(OUT_OF_MEMORY, ""), 0, "more memory than allowed for one file"),
-        # Whoever answers and then does not end was not well either.
+        # A process that responds but does not exit has failed too.
         (IMAGE, OVERDUE, "longer than 9 s"),
     ],
 )

@@ -6,7 +6,7 @@ from tests.unit.models.typical_face import normal_face, pixel_face
 
 
 def nodding_clip(frames: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Return a clip in pixels that talks and moves its head, and the openings it was made with."""
+    """Return a clip in pixels with speech and head motion, and the openings it was made with."""
     time = np.arange(frames) / 25.0
     openings = 0.1 * (1 - np.cos(2 * np.pi * 2.0 * time))
     faces = np.stack([normal_face(opening) for opening in openings])

@@ -12,7 +12,7 @@ def small_reader(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def clip(person: str, lag: int, rng: np.random.Generator, *, in_step: bool = False) -> LagClip:
-    """Return a clip whose states tell the opening of the lips, `lag` states late."""
+    """Return a clip whose states encode the opening of the lips, with a lag of `lag` states."""
     states = 2 * 60
     opening = np.convolve(rng.standard_normal(states + 40), np.hanning(12), mode="same")
     heard = opening[20 - lag : 20 - lag + states]

@@ -1,4 +1,4 @@
-"""A validation set of a few short made-up clips, and a pipeline of tiny networks to run on it."""
+"""A validation set of a few short synthetic clips, and a pipeline of tiny networks."""
 
 import csv
 import json
@@ -28,7 +28,7 @@ TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
 
 
 def talking_face(frames: int = FRAMES) -> NDArray[np.float32]:
-    """Return landmarks `[T, 79, 2]` px of a mouth that opens and closes, on a head that sways."""
+    """Return landmarks `[T, 79, 2]` px of a mouth that opens and closes, on a swaying head."""
     time = np.arange(frames)
     faces = [pixel_face(0.1 - 0.1 * np.cos(0.7 * t), roll=0.02 * np.sin(0.3 * t)) for t in time]
     return np.stack(faces)
@@ -55,7 +55,7 @@ def write_data(data: Path, cache: Path) -> None:
 
 
 def write_recordings(folder: Path) -> None:
-    """Write two recordings of a held-out speaker and one of a speaker trained on."""
+    """Write two recordings of a held-out speaker and one of a training speaker."""
     folder.mkdir()
     samples = (babble(0.8) * 32_000).astype(np.int16)
     rows = [("a", "ravdess_05", "fear"), ("b", "ravdess_06", "calm"), ("c", "emodb_03", "anger")]
@@ -70,7 +70,7 @@ def write_recordings(folder: Path) -> None:
 
 
 class SteadyDetector:
-    """Sees the same face in every frame."""
+    """Finds the same face in every frame."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         return [pixel_face()]

@@ -9,7 +9,7 @@ from tests.media import face_landmarks
 
 
 class FakeDetector:
-    """Finds given faces, or what a rule says of the picture it is shown."""
+    """Finds given faces, or those computed by a rule from the picture."""
 
     def __init__(self, *faces: NDArray[np.float32]) -> None:
         self.faces = list(faces)
@@ -19,14 +19,14 @@ class FakeDetector:
 
 
 class DetectorOfUprightPictures:
-    """Finds one face, and only where the brightest corner is at the top left."""
+    """Finds one face, and only if the brightest corner is at the top left."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         return [face_landmarks(100, 120, 40)] if image[0, 0, 0] == 255 else []
 
 
 class Turning:
-    """Finds a given face, and where it lies after the picture was turned by a quarter."""
+    """Finds a given face, and its position after the picture was rotated by a quarter turn."""
 
     def __init__(self, face: NDArray[np.float32]) -> None:
         self.answers = [face, turned_by_a_quarter(face)]
@@ -36,7 +36,7 @@ class Turning:
 
 
 def turned_by_a_quarter(face: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a leaning face in a 256 px picture after the quarter turn that lessens its lean."""
+    """Return a leaning face in a 256 px picture after the quarter turn that reduces its lean."""
     x, y = face.T
     return np.stack((y, 256 - x) if lean(face) > 0 else (256 - y, x), axis=-1)
 

@@ -21,7 +21,7 @@ OPEN_BY = 0.15
 
 
 def motion(frames: int, displacement: float = 0.0, lids: float = 0.0) -> LandmarkMotion:
-    """Open or shut the mouth by `displacement` of the inter-ocular distance."""
+    """Open or close the mouth by `displacement` of the inter-ocular distance."""
     moved = np.zeros((frames, 79, 2), np.float32)
     moved[:, 65:68, 1] = displacement
     return LandmarkMotion(

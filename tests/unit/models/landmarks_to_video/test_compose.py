@@ -36,7 +36,7 @@ def rendering(flow: tuple[float, float] = AT_REST, *layers: Layer, frames: int =
 def layer(
     x: int, y: int, *, shift: float = 0.0, colour: float = 0.0, opacity: float = 0.0
 ) -> Layer:
-    """Return a 40 x 24 px layer, the same all over."""
+    """Return a uniform 40 x 24 px layer."""
 
     def plain(channels: int, value: float) -> torch.Tensor:
         return torch.full((1, channels, 24, 40), value)

@@ -1,4 +1,4 @@
-"""The inside of an open mouth: where it lies, and what is in it."""
+"""The inside of an open mouth: its position and its content."""
 
 import numpy as np
 import pytest

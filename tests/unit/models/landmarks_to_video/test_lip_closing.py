@@ -34,7 +34,7 @@ def teeth_between(lips: Tensor, scale: int = 1) -> Tensor:
 
 
 def covered(image: Tensor, source: Tensor, target: Tensor, scale: int = 1) -> Tensor:
-    """Return the window `[3, h, w]` of the mouth as lips have closed over it."""
+    """Return the window `[3, h, w]` of the mouth after its lips have closed over it."""
     cover = cover_mouth(image, source, target, torch.zeros(1, 2, 64, 64), scale)
     moved = sample(image, cover.places, scale)
     return (moved * (1 - cover.opacity) + cover.colour)[0]

@@ -1,4 +1,4 @@
-"""Portraits of one hue stay so."""
+"""Portraits with a single hue keep it."""
 
 import numpy as np
 import torch

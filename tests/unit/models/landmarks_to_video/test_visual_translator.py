@@ -22,7 +22,7 @@ CONFIG = TranslatorConfig(mouth=TINY, eyes=TINY, motion_width=8)
 
 @pytest.fixture
 def translator() -> VisualTranslator:
-    """A network whose every weight matters: nothing is left at its silent start."""
+    """A network in which every weight matters: nothing is at its neutral initialization."""
     torch.manual_seed(0)
     network = VisualTranslator(CONFIG).eval()
     for parameter in network.parameters():
@@ -67,7 +67,7 @@ def test_a_frame_does_not_depend_on_its_batch(translator: VisualTranslator) -> N
 
 
 def test_a_window_meets_the_frame_without_a_seam(translator: VisualTranslator) -> None:
-    """Only the painters differ, so only the window may, and not at its edge."""
+    """Only the painters differ, so only the window may differ, and not at its edge."""
     other = VisualTranslator(CONFIG).eval()
     other.load_state_dict(translator.state_dict())
     assert other.mouth.head.bias is not None

@@ -22,7 +22,7 @@ def speech() -> NDArray[np.float32]:
 
 
 def music() -> NDArray[np.float64]:
-    """Return four notes of a major chord with overtones, struck twice a second."""
+    """Return four notes of a major chord with overtones, struck twice per second."""
     tones = [np.sin(2 * np.pi * f * h * TIME) / h for f in (220, 277, 330, 440) for h in (1, 2, 3)]
     struck: NDArray[np.float64] = 0.05 * np.sum(tones, axis=0) * np.exp(-4 * (TIME % 0.5))
     return struck

@@ -1,4 +1,4 @@
-"""A made-up training set: two people, plain skins, bright mouths that open."""
+"""A synthetic training set: two people, plain skins, bright mouths that open."""
 
 from functools import cache
 
@@ -18,7 +18,7 @@ INTERIOR = 230
 
 
 def talking_faces() -> FaceFrames:
-    """Return two clips of six frames, one named lrcar, one grid; the arrays are the caller's."""
+    """Return two clips of six frames, named lrcar and grid; the arrays belong to the caller."""
     images, landmarks = _pictures_and_landmarks()
     clips = np.repeat(np.arange(2), len(OPENINGS)).astype(np.int32)
     return FaceFrames(images.copy(), landmarks.copy(), clips, clips, ("lrcar", "grid"))

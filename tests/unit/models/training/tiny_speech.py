@@ -1,4 +1,4 @@
-"""Made-up clips small enough to train tiny networks on in a moment."""
+"""Synthetic clips small enough to train tiny networks on in a moment."""
 
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -20,7 +20,7 @@ WHOLE = ("jawOpen", "mouthPucker")
 
 
 def speech_clip(name: str, frames: int, clip_set: str = "grid", split: str = "train") -> SpeechClip:
-    """Return a clip whose states say how far the lower lip is down."""
+    """Return a clip whose states encode how far the lower lip is down."""
     rng = np.random.default_rng(len(name) + frames)
     opening = np.convolve(rng.standard_normal(frames + 4), np.ones(5) / 5, mode="valid")
     motion = torch.zeros(frames, 79, 2)
@@ -38,7 +38,7 @@ def speech_clip(name: str, frames: int, clip_set: str = "grid", split: str = "tr
 
 
 def emotional_clips(frames: int = 30) -> list[EmotionalClip]:
-    """Return a recording of each emotion but contempt, told apart by which channels are loud."""
+    """Return a recording of each emotion but contempt, distinguished by which channels are loud."""
     clips = []
     for index, emotion in enumerate(EMOTIONS[:7]):
         sound = torch.zeros(CHANNELS, 4 * frames)
@@ -49,7 +49,7 @@ def emotional_clips(frames: int = 30) -> list[EmotionalClip]:
 
 
 def made_up_expressions(folder: Path) -> Expressions:
-    """Return a made-up morphable face in which each action moves every point at random."""
+    """Return a synthetic morphable face in which each action moves every point at random."""
     rng = np.random.default_rng(0)
     actions = {action for shown in (*ACTIONS.values(), SMILE) for action in shown} | {"mouthPucker"}
     names = sorted(
@@ -62,5 +62,5 @@ def made_up_expressions(folder: Path) -> Expressions:
     path = folder / "face.npz"
     with NamedTemporaryFile(dir=folder, delete=False) as file:
         np.savez(file, expression_names=names, expression=offsets, neutral=neutral)
-    Path(file.name).replace(path)  # whole at once: several processes may read it
+    Path(file.name).replace(path)  # atomically: several processes may read it
     return Expressions(path)

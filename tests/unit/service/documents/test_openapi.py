@@ -1,4 +1,4 @@
-"""The document of the interface, walked operation by operation."""
+"""The OpenAPI document, operation by operation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ OUTSIDE = {
     ProblemType.REPEATED_PART,
     ProblemType.HEADERS_TOO_LARGE,
 }
-"""Problems of requests that the document has no words for."""
+"""Problems of requests for which the document has no entry."""
 
 EVERYWHERE = {"internal_error"}
 GUARDED = {"key_missing", "key_invalid", "scope_missing", "rate_limited", "store_unavailable"}
@@ -38,7 +38,7 @@ class Operation:
 
     @property
     def problems(self) -> set[str]:
-        """The codes that it is documented to answer with."""
+        """The documented codes."""
         return {
             code
             for response in self.content["responses"].values()
@@ -46,7 +46,7 @@ class Operation:
         }
 
     def bodies(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield what it takes and what a success answers, with where it stands."""
+        """Yield the parameters, bodies and responses of an operation, with their location."""
         for media_type, body in self.content.get("requestBody", {}).get("content", {}).items():
             yield f"request {media_type}", body
         for status, response in self.content["responses"].items():

@@ -1,4 +1,4 @@
-"""What is asked for: texts in a form, values with types of their own in JSON."""
+"""Requests: texts in a form, typed values in JSON."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an upload may look like, and what a caller is told when it does not."""
+"""Valid uploads, and the errors for invalid ones."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.unit.service.fakes import Backstage
 
 @pytest.fixture(autouse=True)
 def nothing_stays(backstage: Backstage) -> Iterator[None]:
-    """Every upload here is refused, so nothing may be left of it."""
+    """Every upload here is rejected, so nothing may be left of it."""
     yield
     assert not backstage.storage.contents
     assert not backstage.store.jobs

@@ -1,4 +1,4 @@
-"""Pages of other sites and a system that asks for no key."""
+"""Pages of other sites and a system without API keys."""
 
 import pytest
 from starlette.testclient import TestClient

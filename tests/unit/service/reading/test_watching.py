@@ -1,4 +1,4 @@
-"""Waiting for a job, by the words of a watcher that hears only what it is told."""
+"""Waiting for a job, with a watcher that only receives explicit announcements."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from service.reading import watching
 from tests.unit.service.fakes import FakeWatcher
 
 LONG = 600.0
-"""Seconds that no test waits."""
+"""Seconds; longer than any test."""
 
 
 class Readings:
-    """A job that shows another number each time it is read; `on_read` is called with it."""
+    """A job that returns another number each time it is read; `on_read` is called with it."""
 
     def __init__(self, on_read: Callable[[int], object] = lambda _: None) -> None:
         self.count = 0
@@ -50,7 +50,7 @@ def test_a_change_of_another_job_wakes_nobody() -> None:
         read = Readings(announcing(watcher, "job_b"))
         return await watcher.read_until("job_a", read, lambda number: number == 2, 0.05)
 
-    # Once at the beginning and once at the end.
+    # Once at the start and once at the end.
     assert asyncio.run(wait()) == 2
 
 

@@ -1,4 +1,4 @@
-"""The ways in which a job can be asked for, beside an upload of two files."""
+"""The ways to request a job, apart from an upload of two files."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def made(backstage: Backstage, answer: Any) -> Job:
 
 
 def in_storage(backstage: Backstage, kind: AssetKind, content: bytes | None) -> str:
-    """Announce an asset of the local tenant, and upload it unless it is None."""
+    """Register an asset of the local tenant, and upload it unless it is None."""
     asset = Asset.create("local", kind, 100, "application/octet-stream")
     backstage.storage.contents[record_key("local", asset.id)] = asset.model_dump_json().encode()
     if content is not None:

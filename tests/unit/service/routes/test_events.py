@@ -1,4 +1,4 @@
-"""Server-sent events when the store is slow, silent or quick."""
+"""Server-sent events with a slow, failing or fast store."""
 
 from datetime import UTC, datetime
 
@@ -34,7 +34,7 @@ def happen(backstage: Backstage, job: Job) -> None:
 
 
 def statuses(http: TestClient, job: Job) -> list[str]:
-    """Follow a job to the end; return the states told."""
+    """Follow a job to the end; return the statuses received."""
     with http.stream("GET", f"/v1/jobs/{job.id}/events") as answer:
         assert answer.status_code == 200
         return [event.job["status"] for event in told(answer.iter_lines())]

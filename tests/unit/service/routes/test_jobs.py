@@ -1,4 +1,4 @@
-"""A job from its POST to its DELETE, as its caller sees it."""
+"""A job from its POST to its DELETE, as seen by its caller."""
 
 from datetime import UTC, datetime
 

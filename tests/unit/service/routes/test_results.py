@@ -1,4 +1,4 @@
-"""What a job left behind: whole, in ranges, elsewhere and not at all."""
+"""A job's results: complete, in ranges, redirected and missing."""
 
 from datetime import UTC, datetime
 from io import BytesIO
@@ -29,7 +29,7 @@ def path(backstage: Backstage) -> str:
 
 
 def finished(backstage: Backstage, **fields: str) -> str:
-    """Return the path of a job that made a video and these files."""
+    """Return the path of a succeeded job with these files."""
     job = new_job()
     result = result_of(job.id, 1, **fields)
     backstage.store.jobs[job.id] = job.claim(NOW).succeed(1, result, (), NOW)
@@ -106,7 +106,7 @@ def test_a_range_behind_the_end_is_refused_with_the_size(
     "asked",
     [
         *("bytes=0-1,5-6", "bytes=9-3", "bytes=-", "lines=1-2", f"bytes={'9' * 5000}-"),
-        f"bytes={' ' * 1_000_000}x",  # takes minutes, if its time grows with its square
+        f"bytes={' ' * 1_000_000}x",  # takes minutes if its time grows with the square
     ],
     ids=lambda asked: asked[:20],
 )

@@ -18,7 +18,7 @@ URL = "https://example.com/face.jpg"
 
 @dataclass(frozen=True)
 class FakeOutbound(Outbound):
-    """Gives these answers, the last one for ever; nothing is sent."""
+    """Returns these results, the last one from then on; nothing is sent."""
 
     answers: list[bytes | OutboundError] = field(default_factory=list)
     asked: list[tuple[str, int, float]] = field(default_factory=list)

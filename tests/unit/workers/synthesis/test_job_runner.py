@@ -46,7 +46,7 @@ FOR_EVER = 1_000_000
 
 @dataclass
 class Floor:
-    """One worker's world, with one job queued in it."""
+    """A worker's environment, with one job queued in it."""
 
     store: FakeStore
     storage: FakeStorage
@@ -214,7 +214,7 @@ def test_without_a_wish_there_is_no_mark(floor: Floor) -> None:
 
 
 def is_marked(floor: Floor) -> bool:
-    """Return whether there are bright pixels in video and poster; the pipeline paints black."""
+    """Return whether there are bright pixels in video and poster; the pipeline renders black."""
     made = floor.storage.contents
     with av.open(BytesIO(made[video_key(floor.job_id, 1)]), "r") as container:
         lit = {bool(f.to_ndarray(format="gray").max() > 128) for f in container.decode(video=0)}

@@ -5,7 +5,7 @@ from workers.synthesis.patience import LONGEST_PAUSE, Patience
 
 
 class Flaky:
-    """Fails so many times, then returns 42."""
+    """Fails the given number of times, then returns 42."""
 
     def __init__(self, failures: int, error: Exception | None = None) -> None:
         self.failures = failures

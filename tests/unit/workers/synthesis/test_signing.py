@@ -42,7 +42,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def file(tmp_path: Path, video: bytes) -> Path:
-    """A video that is not signed yet."""
+    """An unsigned video."""
     path = tmp_path / "video.mp4"
     path.write_bytes(video)
     return path
@@ -98,7 +98,7 @@ def test_a_flipped_bit_makes_it_invalid(file: Path, place: bytes) -> None:
     try:
         told = AUTHORITY.judge(bytes(data), MP4)
     except C2paError:
-        return  # so broken that there is nothing to tell
+        return  # too damaged to contain anything
     assert told == "Invalid"
 
 

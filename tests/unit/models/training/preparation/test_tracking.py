@@ -20,7 +20,7 @@ Face = NDArray[np.float32] | None
 
 
 class ScriptedDetector:
-    """Sees what it is told to, whatever the frames show."""
+    """Reports what it is told to, whatever the frames show."""
 
     def __init__(self, track: list[Face], looks: list[list[NDArray[np.float32]]]) -> None:
         self._track = track

@@ -1,4 +1,4 @@
-"""Corpora of empty files, laid out as published."""
+"""Corpora of empty files in their published layout."""
 
 from pathlib import Path
 

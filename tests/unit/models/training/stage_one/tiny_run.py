@@ -1,4 +1,4 @@
-"""A run of stage one on made-up clips with tiny networks."""
+"""A run of stage one on synthetic clips with tiny networks."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tests.unit.models.training.tiny_speech import emotional_clips, made_up_expr
 
 
 class TinyRun:
-    """A run on made-up clips with tiny networks."""
+    """A run on synthetic clips with tiny networks."""
 
     def __init__(
         self, folder: Path, coordination: bool = True, compute: Compute | None = None

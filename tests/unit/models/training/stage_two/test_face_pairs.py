@@ -39,7 +39,7 @@ def test_windows_and_portraits_fit_the_region(region: Region) -> None:
 
 
 def test_the_window_is_where_the_landmarks_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bright mouth that the made-up frames show lies where the window's landmarks lie."""
+    """The bright mouth in the synthetic frames is where the window's landmarks are."""
     monkeypatch.setattr(face_pairs, "JITTER", 0.0)
     batch = sampler().window_pairs(8, MOUTH)
     centres = batch.window.target[:, 60:68].mean(dim=1) - batch.window.origin
