@@ -23,10 +23,11 @@ CALLS = {
     "torch.hub.load",
     "torch.jit.load",
     "importlib.import_module",
+    "pkgutil.resolve_name",
 }
 EXCEPT = {
     # The operator names the pipeline, in a setting.
-    "workers/synthesis/pipeline.py": {"importlib.import_module"},
+    "workers/synthesis/pipeline.py": {"pkgutil.resolve_name"},
 }
 
 
@@ -77,6 +78,11 @@ def test_nothing_that_runs_turns_data_into_code() -> None:
     assert not found
 
 
+def test_every_exception_is_needed() -> None:
+    for name, allowed in EXCEPT.items():
+        assert allowed <= set(dangers((ROOT / name).read_text()))
+
+
 def test_every_part_of_the_running_system_is_read() -> None:
     read = {path.relative_to(ROOT).as_posix() for path in sources()}
     assert {
@@ -101,6 +107,7 @@ def test_every_part_of_the_running_system_is_read() -> None:
         "from torch import load",
         "eval('1')",
         "exec('1')",
+        "import pkgutil\npkgutil.resolve_name('os.system')",
         "import subprocess\nsubprocess.run('ls', shell=True)",
         "import subprocess\nsubprocess.run('ls', shell=is_shell)",
         "import numpy as np\nnp.load('x')",
