@@ -42,7 +42,7 @@ def gateway() -> Iterator[Gateway]:
 def running_system(
     gateway: Gateway, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FaultySystem]:
-    environment = {"AMIGO_S3_ENDPOINT_URL": gateway.url, "AMIGO_PATIENCE_SECONDS": "3"}
+    environment = {"AMIGO_S3_ENDPOINT_URL": gateway.url, "AMIGO_RETRY_MAX_SECONDS": "3"}
     system = FaultySystem(tmp_path_factory.mktemp("system"), environment=environment)
     gateway.target = (LOOPBACK, system.s3.ports.s3)
     with system:

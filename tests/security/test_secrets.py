@@ -104,7 +104,7 @@ class Stage:
             "AMIGO_LOG_LEVEL": "DEBUG",
             "AMIGO_LOCAL_URLS": "true",
             "AMIGO_LEASE_SECONDS": "2",
-            "AMIGO_PATIENCE_SECONDS": "2",
+            "AMIGO_RETRY_MAX_SECONDS": "2",
             "AMIGO_RECONCILER_SECONDS": "0.3",
             "AMIGO_WEBHOOK_PAUSE_SECONDS": "0.2",
             "AMIGO_DEVICE": "cpu",

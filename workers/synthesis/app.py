@@ -26,16 +26,16 @@ from media.sandbox.decoder import Decoder
 from workers.safe_http import Outbound
 from workers.synthesis.health import is_child_ready, start_pulse
 from workers.synthesis.inputs import Inputs
-from workers.synthesis.job_runner import Synthesizer
-from workers.synthesis.patience import Patience
+from workers.synthesis.job_runner import JobRunner
 from workers.synthesis.pipeline import load_pipeline
+from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.run_directory import RunDirectory
 from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import ManifestSigner
 
 logger = logging.getLogger(__name__)
 
-_synthesizer: Synthesizer | None = None
+_job_runner: JobRunner | None = None
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
@@ -76,28 +76,28 @@ def patient_consumer(directory: RunDirectory) -> type[StartStopStep]:
     return PatientConsumer
 
 
-def create_synthesizer(settings: WorkerSettings, celery: Celery) -> Synthesizer:
+def create_job_runner(settings: WorkerSettings, celery: Celery) -> JobRunner:
     """Return the job runner with its pipeline loaded and warmed up."""
-    storage, patience = ObjectStorage.connect(settings), Patience(settings.patience_seconds)
-    return Synthesizer(
+    storage, retries = ObjectStorage.connect(settings), RetryPolicy(settings.retry_max_seconds)
+    return JobRunner(
         store=JobStore.connect(settings),
         storage=storage,
-        inputs=Inputs(storage, Outbound(settings.url_rules), patience, settings),
+        inputs=Inputs(storage, Outbound(settings.url_rules), retries, settings),
         queue=JobQueue(celery),
         decoder=Decoder(),
         pipeline=load_pipeline(settings),
-        patience=patience,
+        retries=retries,
         directory=RunDirectory(settings.run_directory),
         settings=settings,
         signer=ManifestSigner.open(settings),
     )
 
 
-def synthesizer() -> Synthesizer:
+def job_runner() -> JobRunner:
     """Return the child's job runner."""
-    if _synthesizer is None:
+    if _job_runner is None:
         raise RuntimeError("The pool child loads the pipeline when it starts.")
-    return _synthesizer
+    return _job_runner
 
 
 @contextmanager
@@ -121,15 +121,15 @@ def ended_if(must_stop: Callable[[], bool]) -> Iterator[None]:
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def open_child(**_: object) -> None:
     """Load the pipeline once per child; the worker exits if that fails."""
-    global _synthesizer
+    global _job_runner
     settings = WorkerSettings()
     directory = RunDirectory(settings.run_directory)
     directory.clear_scratch()
     celery = current_app._get_current_object()
     try:
         with ended_if(lambda: directory.stopping_for() > 0):
-            _synthesizer = create_synthesizer(settings, celery)
-        _synthesizer.decoder.start()
+            _job_runner = create_job_runner(settings, celery)
+        _job_runner.decoder.start()
     except Exception:
         # Celery would log the error and keep sending jobs to a child that cannot process any.
         logger.exception("The pipeline could not be loaded; the worker exits.")

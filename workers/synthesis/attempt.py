@@ -17,7 +17,7 @@ from jobs.job import Failure, Job, Result, Stage, attempts_used_up
 from jobs.queue import JobQueue
 from jobs.valkey.job_store import JobStore
 from workers.synthesis.metrics import FAILURES, FRAMES_RENDERED, STAGE_SECONDS, STAGE_TIMEOUTS
-from workers.synthesis.patience import Patience
+from workers.synthesis.retry_policy import RetryPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Attempt:
         job: Job,
         store: JobStore,
         queue: JobQueue,
-        retries: Patience,
+        retries: RetryPolicy,
         *,
         must_stop: Callable[[], bool],
         lease_seconds: float,

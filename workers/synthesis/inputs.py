@@ -10,7 +10,7 @@ from jobs.errors import ObjectNotFound
 from jobs.job import Failure, Job
 from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key
 from workers.safe_http import Outbound, OutboundError, UrlUnreachable
-from workers.synthesis.patience import Patience
+from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Inputs:
 
     storage: ObjectStorage
     outbound: Outbound
-    patience: Patience
+    retries: RetryPolicy
     settings: WorkerSettings
 
     def portrait(self, job: Job) -> bytes:
@@ -58,12 +58,12 @@ class Inputs:
     def _load(self, key: str, url: str | None, max_bytes: int) -> bytes:
         """Return a file, without fetching again what an earlier attempt has fetched."""
         try:
-            return self.patience.call(lambda: self.storage.get(key))
+            return self.retries.call(lambda: self.storage.get(key))
         except ObjectNotFound:
             if url is None:
                 raise
         file = self._fetch(key, url, max_bytes)
-        self.patience.call(lambda: self.storage.put(key, file, _UNTOLD_TYPE))
+        self.retries.call(lambda: self.storage.put(key, file, _UNTOLD_TYPE))
         return file
 
     def _fetch(self, key: str, url: str, max_bytes: int) -> bytes:

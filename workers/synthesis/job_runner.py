@@ -43,8 +43,8 @@ from models.options import SynthesisOptions
 from workers.synthesis.attempt import Attempt, AttemptEnded
 from workers.synthesis.inputs import InputNotFetched, Inputs
 from workers.synthesis.metrics import FAILURES, JOB_SECONDS, JOBS, Outcome
-from workers.synthesis.patience import Patience
 from workers.synthesis.pipeline import Pipeline, Synthesis
+from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.run_directory import RunDirectory
 from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import JPEG, MP4, ManifestSigner
@@ -65,7 +65,7 @@ INTERNAL_ERROR = Failure(
 
 
 @dataclass(frozen=True)
-class Synthesizer:
+class JobRunner:
     """Turns queued jobs into videos, one at a time."""
 
     store: JobStore
@@ -74,7 +74,7 @@ class Synthesizer:
     queue: JobQueue
     decoder: Decoder
     pipeline: Pipeline
-    patience: Patience
+    retries: RetryPolicy
     directory: RunDirectory
     settings: WorkerSettings
     signer: ManifestSigner | None = None
@@ -86,7 +86,7 @@ class Synthesizer:
             StoreUnavailable: the job could not be claimed; its message is sent again later.
         """
         try:
-            job = self.patience.call(lambda: self.store.claim(job_id))
+            job = self.retries.call(lambda: self.store.claim(job_id))
         except (InvalidTransition, JobNotFound) as refusal:
             logger.info("job=%s not claimed: %s", job_id, refusal)
             JOBS.labels(Outcome.NOT_TAKEN).inc()
@@ -105,7 +105,7 @@ class Synthesizer:
             job,
             self.store,
             self.queue,
-            self.patience,
+            self.retries,
             must_stop=lambda: self.directory.stopping_for() > self.settings.shutdown_seconds,
             lease_seconds=self.settings.lease_seconds,
         )
@@ -190,15 +190,15 @@ class Synthesizer:
         keys = [key(job.id, job.attempt) for key in (video_key, poster_key, landmarks_key)]
         poster, track = make_poster(video, provenance), synthesis.track.to_npz(provenance)
         if (signer := self.signer) is not None:
-            self.patience.call(lambda: signer.sign_file(video, MP4, provenance))
-            poster = self.patience.call(lambda: signer.sign(poster, JPEG, provenance))
+            self.retries.call(lambda: signer.sign_file(video, MP4, provenance))
+            poster = self.retries.call(lambda: signer.sign(poster, JPEG, provenance))
         self._put(keys[0], video, MP4)
         self._put(keys[1], poster, JPEG)
         self._put(keys[2], track, "application/x-npz")
         return describe_result(synthesis, *keys)
 
     def _put(self, key: str, data: bytes | Path, content_type: str) -> None:
-        self.patience.call(lambda: self.storage.put(key, data, content_type))
+        self.retries.call(lambda: self.storage.put(key, data, content_type))
 
     def _close(self, job: Job) -> Outcome:
         """Return how a job ended that got no video; queued again, it waits for its next attempt."""
@@ -218,7 +218,7 @@ class Synthesizer:
         job = attempt.job
         self._delete(attempt_prefix(job.id, job.attempt))
         with suppress(JobNotFound):
-            if self.patience.call(lambda: self.store.get(job.id)).status.is_final:
+            if self.retries.call(lambda: self.store.get(job.id)).status.is_final:
                 self._delete(inputs_prefix(job.id))
 
     def _delete(self, prefix: str) -> None:

@@ -44,7 +44,7 @@ class WorkerSettings(Settings):
         pattern=r"^https?://\S+$",
         description="RFC 3161 timestamp service. Unset: signatures carry no timestamp.",
     )
-    patience_seconds: float = Field(
+    retry_max_seconds: float = Field(
         60.0, gt=0, description="Time an attempt retries an unavailable component."
     )
     fetch_seconds: float = Field(25.0, gt=0, description="Timeout for fetching one input by URL.")

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from jobs.queue import SYNTHESIZE
-from workers.synthesis.app import synthesizer
+from workers.synthesis.app import job_runner
 from workers.synthesis.metrics import Outcome
 
 
@@ -13,5 +13,5 @@ def synthesize(job_id: str) -> None:
 
     A GPU error can make every later call of its process fail, and with it every waiting job.
     """
-    if synthesizer().run(job_id) is Outcome.FAULTED:
+    if job_runner().run(job_id) is Outcome.FAULTED:
         raise SystemExit(1)

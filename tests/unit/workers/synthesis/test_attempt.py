@@ -11,7 +11,7 @@ from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Stage
 from tests.unit.workers.fakes import FakeQueue, FakeStore
 from tests.waiting import wait_for
 from workers.synthesis.attempt import Attempt, AttemptEnded
-from workers.synthesis.patience import Patience
+from workers.synthesis.retry_policy import RetryPolicy
 
 LEASE_SECONDS = 0.03
 FOR_EVER = 1_000_000
@@ -43,7 +43,7 @@ class Worker:
             self.claimed,
             self.store,
             self.queue,
-            Patience(60, sleep=lambda _: None),
+            RetryPolicy(60, sleep=lambda _: None),
             must_stop=lambda: self.must_stop,
             lease_seconds=lease_seconds,
             hang_seconds=hang,

@@ -10,7 +10,7 @@ from tests.jobs_examples import new_job
 from tests.unit.workers.fakes import FakeStorage
 from workers.safe_http import Outbound, OutboundError, UrlTimeout, UrlTooLarge, UrlUnreachable
 from workers.synthesis.inputs import MAX_TRIES, InputNotFetched, Inputs
-from workers.synthesis.patience import Patience
+from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.settings import WorkerSettings
 
 URL = "https://example.com/face.jpg"
@@ -45,7 +45,7 @@ def outbound(monkeypatch: pytest.MonkeyPatch) -> FakeOutbound:
 @pytest.fixture
 def inputs(storage: FakeStorage, outbound: FakeOutbound) -> Inputs:
     settings = WorkerSettings(portrait_max_bytes=10, audio_max_bytes=20, fetch_seconds=3)
-    return Inputs(storage, outbound, Patience(60, sleep=lambda _: None), settings)
+    return Inputs(storage, outbound, RetryPolicy(60, sleep=lambda _: None), settings)
 
 
 def by_url() -> Job:

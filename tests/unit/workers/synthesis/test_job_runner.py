@@ -34,9 +34,9 @@ from tests.waiting import wait_for
 from workers.safe_http import Outbound
 from workers.synthesis.attempt import Attempt
 from workers.synthesis.inputs import Inputs
-from workers.synthesis.job_runner import INTERNAL_ERROR, MARKED, Synthesizer, synthesis_options
+from workers.synthesis.job_runner import INTERNAL_ERROR, MARKED, JobRunner, synthesis_options
 from workers.synthesis.metrics import Outcome
-from workers.synthesis.patience import Patience
+from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.run_directory import RunDirectory
 from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import JPEG, MP4, ManifestSigner, SigningFailed, TimestampUnavailable
@@ -52,7 +52,7 @@ class Floor:
     storage: FakeStorage
     queue: FakeQueue
     pipeline: FakePipeline
-    synthesizer: Synthesizer
+    job_runner: JobRunner
     job_id: str
 
     @property
@@ -68,7 +68,7 @@ class Floor:
         return {portrait_key(self.job_id), audio_key(self.job_id), request_key(self.job_id)}
 
     def run(self) -> Outcome:
-        return self.synthesizer.run(self.job_id)
+        return self.job_runner.run(self.job_id)
 
     def use_up_attempts_but_one(self) -> None:
         for attempt in range(1, MAX_ATTEMPTS):
@@ -81,15 +81,15 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
     settings = WorkerSettings(run_directory=tmp_path / "run")
     directory = RunDirectory(settings.run_directory)
     store, storage, queue, pipeline = FakeStore(), FakeStorage(), FakeQueue(), FakePipeline()
-    patience = Patience(60, sleep=lambda _: None)
-    synthesizer = Synthesizer(
+    retries = RetryPolicy(60, sleep=lambda _: None)
+    job_runner = JobRunner(
         store=store,
         storage=storage,
-        inputs=Inputs(storage, Outbound(settings.url_rules), patience, settings),
+        inputs=Inputs(storage, Outbound(settings.url_rules), retries, settings),
         queue=queue,
         decoder=DirectDecoder(),
         pipeline=pipeline,
-        patience=patience,
+        retries=retries,
         directory=directory,
         settings=settings,
     )
@@ -103,7 +103,7 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
     store.accept(job)
     with directory.taken():
-        yield Floor(store, storage, queue, pipeline, synthesizer, job.id)
+        yield Floor(store, storage, queue, pipeline, job_runner, job.id)
 
 
 def picture() -> bytes:
@@ -145,7 +145,7 @@ def test_only_what_the_attempt_made_outlives_the_job(floor: Floor) -> None:
         assert track["landmarks"].shape == (50, 79, 2)
         assert track["emotions"].shape == (50, 8)
         assert track["frame_rate"] == 25
-    assert list(floor.synthesizer.directory.scratch.iterdir()) == []
+    assert list(floor.job_runner.directory.scratch.iterdir()) == []
 
 
 def test_everything_an_attempt_made_says_that_it_is_synthetic_and_whose(floor: Floor) -> None:
@@ -165,7 +165,7 @@ def test_everything_an_attempt_made_says_that_it_is_synthetic_and_whose(floor: F
 
 
 def test_a_jobs_files_lie_in_the_workers_scratch_space(floor: Floor) -> None:
-    scratch = floor.synthesizer.directory.scratch
+    scratch = floor.job_runner.directory.scratch
     seen: list[int] = []
     floor.pipeline.before_batch = lambda _: seen.append(len(list(scratch.iterdir())))
     floor.run()
@@ -198,8 +198,8 @@ def test_a_mark_is_on_the_video_and_its_poster_if_its_caller_asks(floor: Floor) 
 
 
 def test_a_mark_is_on_every_video_if_the_operator_says_so(floor: Floor) -> None:
-    always = floor.synthesizer.settings.model_copy(update={"visible_mark": "always"})
-    floor.synthesizer = replace(floor.synthesizer, settings=always)
+    always = floor.job_runner.settings.model_copy(update={"visible_mark": "always"})
+    floor.job_runner = replace(floor.job_runner, settings=always)
     assert floor.run() is Outcome.SUCCEEDED
 
     assert is_marked(floor)
@@ -228,7 +228,7 @@ def test_with_a_certificate_video_and_poster_are_signed(floor: Floor) -> None:
     authority = SigningAuthority()
     certificate = authority.issue()
     signer = ManifestSigner(certificate.chain, certificate.key)
-    floor.synthesizer = replace(floor.synthesizer, signer=signer)
+    floor.job_runner = replace(floor.job_runner, signer=signer)
     assert floor.run() is Outcome.SUCCEEDED
 
     made = floor.storage.contents
@@ -246,7 +246,7 @@ def test_a_service_that_tells_no_time_is_waited_for_and_not_held_against_the_job
             raise TimestampUnavailable("The time stamp could not be obtained.")
 
     signer = Untimed(certificate.chain, certificate.key)
-    floor.synthesizer = replace(floor.synthesizer, signer=signer)
+    floor.job_runner = replace(floor.job_runner, signer=signer)
 
     assert floor.run() is Outcome.HANDED_BACK
     assert floor.job.status is JobStatus.QUEUED
@@ -262,7 +262,7 @@ def test_what_cannot_be_signed_is_tried_again_and_never_handed_out(floor: Floor)
         def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
             raise SigningFailed("The certificate has expired.")
 
-    floor.synthesizer = replace(floor.synthesizer, signer=Broken())
+    floor.job_runner = replace(floor.job_runner, signer=Broken())
     for attempt in range(1, MAX_ATTEMPTS + 1):
         assert floor.run() is Outcome.FAULTED
         assert floor.job.attempt == attempt
@@ -453,18 +453,18 @@ def test_a_job_without_a_record_keeps_what_its_restoration_needs(floor: Floor) -
 
 
 def test_a_job_over_its_time_limit_is_handed_back(floor: Floor) -> None:
-    settings = floor.synthesizer.settings.model_copy(
+    settings = floor.job_runner.settings.model_copy(
         update={"lease_seconds": 0.03, "job_base_seconds": 0.01, "job_seconds_per_second": 0.01}
     )
     floor.pipeline.begin = lambda: wait_for(lambda: floor.job.status is JobStatus.QUEUED)
 
-    assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
+    assert replace(floor.job_runner, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
     assert floor.queue.messages == [], "it pauses first"
     assert floor.objects == floor.inputs
 
 
 def test_a_job_whose_last_attempt_took_too_long_is_told_in_which_stage(floor: Floor) -> None:
-    settings = floor.synthesizer.settings.model_copy(
+    settings = floor.job_runner.settings.model_copy(
         update={"lease_seconds": 0.03, "fetching_seconds": 0.01}
     )
     floor.use_up_attempts_but_one()
@@ -477,7 +477,7 @@ def test_a_job_whose_last_attempt_took_too_long_is_told_in_which_stage(floor: Fl
     floor.storage.get = slow  # type: ignore[method-assign]
     before = metric("amigo_worker_stage_timeouts_total", stage="fetching")
 
-    assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
+    assert replace(floor.job_runner, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
     assert floor.job.failure is not None
     assert floor.job.failure.code == "attempts_used_up"
     assert "fetching exceeded its time limit of 0.01 s" in floor.job.failure.message
@@ -485,13 +485,13 @@ def test_a_job_whose_last_attempt_took_too_long_is_told_in_which_stage(floor: Fl
 
 
 def test_a_job_handed_back_by_a_worker_that_stops_keeps_its_attempts(floor: Floor) -> None:
-    settings = floor.synthesizer.settings.model_copy(
+    settings = floor.job_runner.settings.model_copy(
         update={"lease_seconds": 0.03, "shutdown_seconds": 0.0}
     )
-    floor.synthesizer.directory.ask_to_stop()
+    floor.job_runner.directory.ask_to_stop()
     floor.pipeline.begin = lambda: wait_for(lambda: floor.job.status is JobStatus.QUEUED)
 
-    assert replace(floor.synthesizer, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
+    assert replace(floor.job_runner, settings=settings).run(floor.job_id) is Outcome.HANDED_BACK
     assert (floor.job.attempt, floor.job.handed_back) == (1, 1)
     assert floor.queue.messages == [floor.job_id]
 
@@ -522,7 +522,7 @@ def test_a_job_that_is_not_queued_is_not_taken(floor: Floor) -> None:
 
 
 def test_a_job_that_does_not_exist_is_not_taken(floor: Floor) -> None:
-    assert floor.synthesizer.run("job_unknown") is Outcome.NOT_TAKEN
+    assert floor.job_runner.run("job_unknown") is Outcome.NOT_TAKEN
 
 
 def test_outcomes_seconds_and_frames_are_counted(floor: Floor) -> None:
@@ -553,7 +553,7 @@ def test_a_url_that_leads_nowhere_fails_the_job_and_says_why(floor: Floor) -> No
 def test_speech_longer_than_accepted_fails_the_job(floor: Floor) -> None:
     speech = recording(babble(2.5), "wav", "pcm_s16le")
     floor.storage.put(audio_key(floor.job_id), speech, "audio/wav")
-    short = floor.synthesizer.settings.model_copy(update={"audio_max_seconds": 2.2})
-    assert replace(floor.synthesizer, settings=short).run(floor.job_id) is Outcome.FAILED
+    short = floor.job_runner.settings.model_copy(update={"audio_max_seconds": 2.2})
+    assert replace(floor.job_runner, settings=short).run(floor.job_id) is Outcome.FAILED
     assert floor.job.failure is not None
     assert floor.job.failure.code == "audio_too_long"

@@ -1,7 +1,7 @@
 import pytest
 
 from jobs.errors import JobNotFound, StorageUnavailable
-from workers.synthesis.patience import LONGEST_PAUSE, Patience
+from workers.synthesis.retry_policy import MAX_WAIT, RetryPolicy
 
 
 class Flaky:
@@ -20,22 +20,22 @@ class Flaky:
 
 
 def test_what_answers_in_the_end_is_returned() -> None:
-    assert Patience(60, sleep=lambda _: None).call(Flaky(4)) == 42
+    assert RetryPolicy(60, sleep=lambda _: None).call(Flaky(4)) == 42
 
 
-def test_pauses_grow_to_a_bound_and_patience_ends() -> None:
-    pauses: list[float] = []
+def test_waits_grow_to_a_bound_and_retries_end() -> None:
+    waits: list[float] = []
     flaky = Flaky(1000)
     with pytest.raises(StorageUnavailable):
-        Patience(20, sleep=pauses.append).call(flaky)
+        RetryPolicy(20, sleep=waits.append).call(flaky)
 
-    assert pauses[:3] == [0.2, 0.4, 0.8]
-    assert max(pauses) == LONGEST_PAUSE
-    assert 20 <= sum(pauses) < 20 + LONGEST_PAUSE
+    assert waits[:3] == [0.2, 0.4, 0.8]
+    assert max(waits) == MAX_WAIT
+    assert 20 <= sum(waits) < 20 + MAX_WAIT
 
 
 def test_an_error_that_waiting_does_not_mend_is_raised_at_once() -> None:
     flaky = Flaky(1, JobNotFound("No job has this id."))
     with pytest.raises(JobNotFound):
-        Patience(60, sleep=lambda _: None).call(flaky)
+        RetryPolicy(60, sleep=lambda _: None).call(flaky)
     assert flaky.calls == 1
