@@ -1,7 +1,7 @@
 """Clips of speaking faces as they lie in the data folder, and how their sound is moved in step."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,8 +15,12 @@ from models.speech_to_landmarks.speech_encoder import STATE_RATE, STATES_PER_FRA
 
 Array = NDArray[np.float32]
 
-IN_STEP = frozenset({"grid", "grid_speech"})
+IN_STEP = frozenset({"grid", "grid_speech", "talkvid", "ravdess"})
 """Sets whose sound and picture were recorded in step."""
+HELD_OUT_PEOPLE = frozenset(
+    f"talkvid_tv{number}" for number in ("03", "08", "14", "19", "24", "30", "36", "42")
+)
+"""Validation people of sets published without a validation split; six of them have sound."""
 PUT_IN_STEP = frozenset({"mead", "crema-d"})
 """Studio recordings that `models.training.preparation` has put in step, a person at once."""
 SAMPLES_PER_STATE = SAMPLE_RATE // STATE_RATE
@@ -51,13 +55,18 @@ def read_clips(data: Path) -> Iterator[SourceClip]:
         yield SourceClip(
             name=name,
             set=row["set"],
-            split=row["split"],
+            split=split_of(row),
             person=row["identity"],
             emotion=row["emotion"],
             in_step=is_in_step(data, row["set"]),
             waveform=fit_length(waveform, len(tracked)),
             aligned=align(tracked),
         )
+
+
+def split_of(row: Mapping[str, str]) -> str:
+    """Return the split of a row of the manifest; held-out people are validation data."""
+    return "val" if row["identity"] in HELD_OUT_PEOPLE else row["split"]
 
 
 def is_in_step(data: Path, name: str) -> bool:

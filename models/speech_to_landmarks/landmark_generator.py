@@ -4,7 +4,6 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,7 +13,12 @@ from models.checkpoints import load_checkpoint
 from models.face.landmark_motion import LandmarkMotion, draw_blinks, draw_head_motion, lip_closure
 from models.face.retargeting import lip_gaps
 from models.manifest import WEIGHTS
-from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
+from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME, HeardEmotion
+from models.speech_to_landmarks.facial_action import (
+    FacialAction,
+    shown_as_asked,
+    shown_as_heard,
+)
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
 from models.speech_to_landmarks.pauses import Pauses
 from models.speech_to_landmarks.prosody import prosody
@@ -28,6 +32,8 @@ from models.speech_to_landmarks.voice_activity import VoiceActivity
 
 HEARD_GAIN = 1.4
 """What a heard emotion is multiplied by: in doubt the network shows less than was meant."""
+MOST_HEARD = 1.1
+"""Strength beyond which no heard emotion is shown."""
 WINDOW = 250
 """Video frames kept of one pass of the network: 10 s."""
 CONTEXT = 50
@@ -38,11 +44,16 @@ class LandmarkGenerator:
     """The frozen speech encoder and the trained network behind one call."""
 
     def __init__(
-        self, encoder: SpeechEncoder, network: LandmarkNetwork, voice: VoiceActivity
+        self,
+        encoder: SpeechEncoder,
+        network: LandmarkNetwork,
+        voice: VoiceActivity,
+        action: FacialAction,
     ) -> None:
         self.encoder = encoder
         self.network = network.eval()
         self.voice = voice.eval()
+        self.action = action.eval()
 
     @classmethod
     def load(cls, device: torch.device | str) -> Self:
@@ -54,7 +65,12 @@ class LandmarkGenerator:
         state, sizes = load_checkpoint(WEIGHTS / "landmark_generator.safetensors")
         network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
         network.load_state_dict(state)
-        return cls(SpeechEncoder.load(device), network.to(device), VoiceActivity.load(device))
+        return cls(
+            SpeechEncoder.load(device),
+            network.to(device),
+            VoiceActivity.load(device),
+            FacialAction.load(device),
+        )
 
     @torch.inference_mode()
     def generate(
@@ -72,20 +88,26 @@ class LandmarkGenerator:
         Args:
             waveform: `[N]` samples in [-1, 1] at 16 kHz, of any length.
             emotion: what the face shows; None shows what the voice is heard to carry.
-            intensity: how much of it, 0 (none) to 2.
-            seed: of the blinks and the head motion, which speech does not determine.
+            intensity: how much of it, 0 (none) to 2; the face then moves as in neutral speech.
+            seed: of what speech does not determine: whose manner of acting, the movement of brows,
+                lids and cheeks about what is heard, blinks and head motion.
             blink: whether the eyes blink.
             pose: whether the head moves.
         """
         frames = num_frames(waveform)
         states = self.encoder.encode(waveform)[None]
-        embeddings, probabilities = self._hear(waveform, states)
-        spoken = self._speak(states)
-        shown = self._show(embeddings, emotion)
+        sound = framed_prosody(waveform, states.device)
+        heard = self._hear(sound, states)
+        probabilities, shown = self._carry(heard, Pauses.of(self.voice.listen(waveform)))
+        if emotion is not None:
+            shown = shown_as_asked(emotion, frames).to(shown)
+        shown = intensity * shown
+        spoken = self.action.articulate(self._speak(states), sound, shown)
+        acted = self.action.act(states[0], sound, shown, seed)
         rng = np.random.default_rng(seed)
         lids = draw_blinks(frames, rng) if blink else np.zeros(frames, np.float32)
         return LandmarkMotion(
-            displacement=(spoken + intensity * shown).cpu().numpy(),
+            displacement=(spoken + acted).cpu().numpy(),
             lids=lids,
             pose=self._move_head(frames, rng, pose),
             emotions=probabilities.cpu().numpy(),
@@ -101,34 +123,33 @@ class LandmarkGenerator:
             pieces.append(motion[span.start - span.begin : span.stop - span.begin])
         return torch.cat(pieces)
 
-    def _hear(self, waveform: NDArray[np.float32], states: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the emotion's embeddings `[T, 64]` and probabilities `[T, 8]`.
+    def _hear(self, sound: Tensor, states: Tensor) -> HeardEmotion:
+        """Return the emotion heard in prosody `[163, 4T]` and states `[1, 2T, C]`, in windows.
 
-        Heard in windows; carried over pauses, and neutral in long ones.
+        Its fields have no batch: embeddings `[T, 64]`, logits `[T, 8]`, strengths `[T]`.
         """
-        sound = framed_prosody(waveform, states.device)[None]
-        embeddings, probabilities = [], []
+        pieces = []
         for span in windows(states.shape[1] // STATES_PER_FRAME, WINDOW, CONTEXT):
             heard = self.network.heard_emotion(
-                sound[..., PROSODY_PER_FRAME * span.begin : PROSODY_PER_FRAME * span.end],
+                sound[None, :, PROSODY_PER_FRAME * span.begin : PROSODY_PER_FRAME * span.end],
                 states[:, STATES_PER_FRAME * span.begin : STATES_PER_FRAME * span.end],
             )
             kept = slice(span.start - span.begin, span.stop - span.begin)
-            embeddings.append(heard.embedding[0, kept])
-            probabilities.append(heard.logits[0, kept].softmax(-1))
-        pauses = Pauses.of(self.voice.listen(waveform))
-        neutral = EMOTIONS.index(Emotion.NEUTRAL)
-        nothing = F.one_hot(torch.tensor(neutral), len(EMOTIONS)).to(states)
-        return (
-            pauses.carry(torch.cat(embeddings), self.network.prototypes[neutral]),
-            pauses.carry(torch.cat(probabilities), nothing),
-        )
+            pieces.append([field[0, kept] for field in heard])
+        return HeardEmotion(*(torch.cat(field) for field in zip(*pieces, strict=True)))
 
-    def _show(self, embeddings: Tensor, emotion: Emotion | None) -> Tensor:
-        """Return the emotional displacement, `[T, 79, 2]` as heard or `[79, 2]` as asked for."""
-        if emotion is None:
-            return HEARD_GAIN * self.network.emotional_displacement(embeddings)
-        return self.network.emotional_displacement(self.network.prototypes[EMOTIONS.index(emotion)])
+    def _carry(self, heard: HeardEmotion, pauses: Pauses) -> tuple[Tensor, Tensor]:
+        """Return probabilities `[T, 8]` and how strongly each emotion is shown `[T, 8]`.
+
+        Both are carried over pauses, and neutral in long ones.
+        """
+        probabilities = heard.logits.softmax(-1)
+        strength = (HEARD_GAIN * heard.strength).clamp(max=MOST_HEARD)
+        shown = shown_as_heard(probabilities, strength)
+        neutral = torch.zeros_like(shown[0])
+        nothing = neutral.clone()
+        neutral[EMOTIONS.index(Emotion.NEUTRAL)] = 1.0
+        return pauses.carry(probabilities, neutral), pauses.carry(shown, nothing)
 
     def _move_head(
         self, frames: int, rng: np.random.Generator, pose: Literal["still", "natural"]

@@ -82,6 +82,15 @@ class Expressions:
         moved: Array = np.sum([self._offsets[side] for side in self._sides(action)], axis=0)
         return moved
 
+    def half(self, action: str, side: str) -> Array:
+        """Return the displacement `[79, 2]` of an action's left (L) or right (R) half.
+
+        An action of the middle of the face is split evenly.
+        """
+        if action in self._offsets:
+            return 0.5 * self._offsets[action]
+        return self._offsets[f"{action}_{side}"]
+
     def _sides(self, action: str) -> list[str]:
         if action in self._offsets:
             return [action]

@@ -5,8 +5,11 @@ import torch
 from numpy.typing import NDArray
 
 from media.audio import SAMPLES_PER_FRAME, num_frames
+from media.emotions import EMOTIONS, Emotion
 from models.face.landmarks import NUM_LANDMARKS
+from models.speech_to_landmarks.action_unit_flow import ActionUnitFlowConfig
 from models.speech_to_landmarks.emotion_encoder import EmotionEncoderConfig
+from models.speech_to_landmarks.facial_action import FacialAction, FacialActionConfig
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
 from models.speech_to_landmarks.speech_encoder import SpeechEncoder, SpeechEncoderConfig
@@ -43,8 +46,24 @@ def tiny_network() -> LandmarkNetwork:
     return network.eval()
 
 
+def tiny_action() -> FacialAction:
+    """Return a random way of acting whose units move every point and keep the lips together."""
+    torch.manual_seed(1)
+    flow = ActionUnitFlowConfig(states=24, content=4, styles=2, width=8, dilations=(1, 2))
+    action = FacialAction(FacialActionConfig(flow, people=2))
+    torch.nn.init.normal_(action.flow.leave.weight, std=0.1)
+    action.basis.normal_(std=0.02)
+    action.basis[:, :, 60:68] = action.basis[:, :, 60:61]
+    action.looks.normal_(std=0.05)
+    action.looks[:, :, 60:68] = action.looks[:, :, 60:61]
+    action.looks[:, EMOTIONS.index(Emotion.NEUTRAL)] = 0.0
+    action.spreads.fill_(0.3)
+    action.flow.tempo.fill_(3.0)
+    return action.eval()
+
+
 def tiny_generator() -> LandmarkGenerator:
     """Return a generator around `tiny_network`."""
     network = tiny_network()
     encoder = SpeechEncoder(SpeechEncoderConfig(width=24, heads=2, layers=1)).eval()
-    return LandmarkGenerator(encoder, network, HearsVoice(VoiceActivityConfig()))
+    return LandmarkGenerator(encoder, network, HearsVoice(VoiceActivityConfig()), tiny_action())
