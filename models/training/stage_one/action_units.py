@@ -21,15 +21,12 @@ from torch import Tensor
 
 from media.audio import FRAME_RATE
 from media.emotions import EMOTIONS, Emotion
+from models.corpus.recordings import HELD_OUT_SPEAKERS, list_recordings
 from models.speech_to_landmarks.action_unit_flow import PERFORMED
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
 from models.speech_to_landmarks.speech_encoder import STATES_PER_FRAME
 from models.speech_to_landmarks.vocal_effort import vocal_effort
-from models.training.stage_one.emotional_speech import (
-    HELD_OUT_SPEAKERS,
-    EmotionalClip,
-    list_recordings,
-)
+from models.training.stage_one.emotional_speech import EmotionalClip
 
 Array = NDArray[np.float32]
 
