@@ -248,7 +248,7 @@ class VisualTranslator(nn.Module):
         frame = sample(image, places, scale)
         layers = []
         for painter in (self.mouth, self.eyes):
-            frame, layer = _paint_window(painter, frame, features, prior, landmarks)
+            frame, layer = _paint_window(painter, frame, features, prior, flow, landmarks)
             layers.append(layer)
         frame, layers[0] = _close_lips(frame, layers[0], flow, prior, features, landmarks)
         return Rendering(frame.clamp(0, 1), flow, tuple(layers))
@@ -270,9 +270,17 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 
 def _paint_window(
-    painter: Painter, frame: Tensor, features: PortraitFeatures, prior: Tensor, target: Tensor
+    painter: Painter,
+    frame: Tensor,
+    features: PortraitFeatures,
+    prior: Tensor,
+    whole: Tensor,
+    target: Tensor,
 ) -> tuple[Tensor, Layer]:
-    """Paint a region over the warped frame, feathered, the less the nearer to rest it is."""
+    """Paint a region over the warped frame, feathered, the less the nearer to rest it is.
+
+    A painter refines the prior alone: its layer takes back what the whole flow adds to that.
+    """
     region, batch, scale = painter.region, len(target), features.scale
     image, source, teeth = (
         t.expand(batch, *t.shape[1:]) for t in (features.image, features.landmarks, features.teeth)
@@ -288,7 +296,10 @@ def _paint_window(
         -1, 1, 1, 1
     )
     opacity = weight * (1 - painting.mask)
-    layer = Layer(origin, weight * painting.flow, opacity * colour, opacity)
+    nodes = region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
+    residual = upsample_flow(cut(whole - prior, origin // FLOW_STRIDE, *nodes), FLOW_STRIDE * scale)
+    shift = weight * (painting.flow - residual)
+    layer = Layer(origin, shift, opacity * colour, opacity)
     return _laid_over(frame, layer, painting, weight, scale), layer
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from media.geometry import Square, crop_square, rotation
 from models.landmarks_to_video.compose import Canvas, Composer
+from models.landmarks_to_video.face_regions import MOUTH
 from models.landmarks_to_video.painter import PainterConfig
 from models.landmarks_to_video.visual_translator import (
     Layer,
@@ -243,3 +244,21 @@ def test_scaled_down_the_face_is_the_one_that_the_translator_renders() -> None:
     assert differences(animated).mean() < 1
     assert differences(animated).max() < 25
     assert differences(replace(animated, layers=())).max() > 100
+
+
+def test_what_the_painters_left_out_of_the_flow_is_left_out_of_the_composition() -> None:
+    """A painter refines the prior flow alone, without what the motion network adds to it."""
+    torch.manual_seed(0)
+    tiny = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
+    translator = VisualTranslator(TranslatorConfig(mouth=tiny, eyes=tiny, motion_width=8)).eval()
+    with torch.no_grad():
+        assert translator.motion.out.bias is not None
+        translator.motion.out.bias.fill_(1.0)
+    image, box = picture(512, 512), Square(128, 128, 256)
+    features = translator.prepare(crop_square(image, box, 256), face_landmarks())
+    target = face_landmarks(shift=(2, 1))[None]
+    rendered = translator.render(features, target)[0].astype(int)
+    frame = composed(image, box, translator.animate(features, target))[128:384, 128:384]
+    left, top = 128 - MOUTH.width // 2, 179 - MOUTH.height // 2
+    middle = slice(top + 12, top + MOUTH.height - 12), slice(left + 12, left + MOUTH.width - 12)
+    assert np.abs(frame - rendered)[middle].mean() < 1
