@@ -1,4 +1,4 @@
-"""Files that callers upload before their jobs: what an asset is, and its keys."""
+"""Assets: files that callers upload in advance, and their object keys."""
 
 import secrets
 from datetime import datetime, timedelta

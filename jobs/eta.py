@@ -23,7 +23,7 @@ ENOUGH = 3
 class Run:
     """Duration of one successful attempt: seconds of speech and seconds of work.
 
-    `kind` is what else determines the work: the options `compose` and `resolution`.
+    `kind` is the other factor that determines the work: the options `compose` and `resolution`.
     """
 
     speech: float

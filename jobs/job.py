@@ -72,7 +72,7 @@ class Priority(StrEnum):
 
 
 class Resolution(IntEnum):
-    """Side in pixels of the face that is rendered."""
+    """Side of the rendered face in pixels."""
 
     COARSE = 256
     FINE = 512

@@ -1,4 +1,4 @@
-"""Given landmarks put a portrait in motion, in this process: stage two alone."""
+"""Animates a portrait with given landmarks in this process: stage two alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Composition = Literal["crop", "full"]
 
 @dataclass(frozen=True)
 class Choices:
-    """What may be chosen about the video; `compose` None shows what the landmarks' video did."""
+    """Options of the video; `compose` None means the same as in the landmarks' video."""
 
     compose: Composition | None
     resolution: int
@@ -34,7 +34,7 @@ class Choices:
 def animate(
     portrait: Path, landmarks: Path, output: Path, audio: Path | None, choices: Choices, bar: Bar
 ) -> float:
-    """Make the video and return its length in seconds.
+    """Generate the video and return its length in seconds.
 
     The sound is cut, or filled with silence, to the length of the landmarks.
 
@@ -64,7 +64,7 @@ def _composition(given: GivenLandmarks, wanted: Composition | None) -> Compositi
     """Return what the video shows.
 
     Raises:
-        LandmarksUnusable: not what the landmarks' video did.
+        LandmarksUnusable: it differs from the landmarks' video.
     """
     if given.compose and wanted and given.compose != wanted:
         raise LandmarksUnusable(
@@ -75,7 +75,7 @@ def _composition(given: GivenLandmarks, wanted: Composition | None) -> Compositi
 
 
 def _sound(audio: Path | None, frames: int) -> NDArray[np.float32]:
-    """Return exactly as much sound `[N]` at 16 kHz as so many frames last."""
+    """Return sound `[N]` at 16 kHz with the exact length of the given number of frames."""
     waveform = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
     if audio:
         heard = read_waveform(audio)[: len(waveform)]

@@ -129,7 +129,7 @@ def animate(
     resolution: ResolutionChoice = 512,
     device: Device = "cpu",
 ) -> None:
-    """Render a portrait under given landmarks, such as --landmarks of generate saves."""
+    """Render a portrait with given landmarks, such as those saved by `generate --landmarks`."""
     from amigo.cli.animation import Choices, animate
     from media.errors import MediaError
     from models.checkpoints import CheckpointError

@@ -1,4 +1,4 @@
-"""One attempt at a job: its lease, its progress, its time limits, and the order to stop."""
+"""An attempt at a job: its lease, its progress, its time limits, and the request to stop."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 STARTS = {Stage.FETCHING: 0.0, Stage.LISTENING: 0.02, Stage.RENDERING: 0.1, Stage.STORING: 0.95}
-"""The progress at which each stage begins; rendering takes the longest and fills the middle."""
+"""Progress at the start of each stage; rendering, the longest stage, takes the middle part."""
 REPORT_SECONDS = 0.3
 """Seconds between two reports of progress, each of which also renews the lease."""
 RENEWALS_PER_LEASE = 3
@@ -34,7 +34,7 @@ HANG_SECONDS = 10.0
 
 
 class AttemptEnded(Exception):
-    """The attempt no longer holds its job; whatever it makes is discarded.
+    """The attempt no longer owns its job; its results are discarded.
 
     Attributes:
         is_released: this worker gave the job to another attempt. Otherwise the job was canceled,
@@ -153,7 +153,7 @@ class Attempt:
     def follow(
         self, batches: Iterable[NDArray[np.uint8]], num_frames: int
     ) -> Iterator[NDArray[np.uint8]]:
-        """Yield batches of frames `[B, H, W, 3]` as they come and count them as progress.
+        """Yield batches of frames `[B, H, W, 3]` unchanged, counting them as progress.
 
         Raises:
             AttemptEnded
@@ -171,7 +171,7 @@ class Attempt:
 
         Raises:
             AttemptEnded
-            StoreUnavailable: the store did not answer; the lease expires.
+            StoreUnavailable: the store did not respond; the lease expires.
         """
         after = self._finish(
             lambda: self._store.finish(self.job.id, self.job.attempt, result, notices)

@@ -80,7 +80,7 @@ class JobRunner:
     signer: ManifestSigner | None = None
 
     def run(self, job_id: str) -> Outcome:
-        """Work on a job until it reaches a final state or another attempt has it.
+        """Process a job until it reaches a final state or another attempt owns it.
 
         Raises:
             StoreUnavailable: the job could not be claimed; its message is sent again later.
@@ -111,7 +111,7 @@ class JobRunner:
         )
 
     def _work(self, attempt: Attempt) -> Outcome:
-        """Make the video and record how the attempt ended, as far as the store answers."""
+        """Generate the video and record how the attempt ended, if the store responds."""
         try:
             try:
                 return self._conclude(attempt)
@@ -124,7 +124,7 @@ class JobRunner:
             return Outcome.ABANDONED
 
     def _conclude(self, attempt: Attempt) -> Outcome:
-        """Make the video; whatever prevents it decides what becomes of the job."""
+        """Generate the video; an error decides what happens to the job."""
         try:
             self._make_video(attempt)
         except MediaError as error:
@@ -186,7 +186,7 @@ class JobRunner:
     def _store_result(
         self, job: Job, video: Path, synthesis: Synthesis, provenance: Provenance
     ) -> Result:
-        """Store the video, its poster and its landmarks; return the result that names them."""
+        """Store the video, its poster and its landmarks; return the result with their keys."""
         keys = [key(job.id, job.attempt) for key in (video_key, poster_key, landmarks_key)]
         poster, track = make_poster(video, provenance), synthesis.track.to_npz(provenance)
         if (signer := self.signer) is not None:
@@ -201,7 +201,9 @@ class JobRunner:
         self.retries.call(lambda: self.storage.put(key, data, content_type))
 
     def _close(self, job: Job) -> Outcome:
-        """Return how a job ended that got no video; queued again, it waits for its next attempt."""
+        """Return the outcome of a job without a video; if queued again, it waits for its next
+        attempt.
+        """
         if job.failure is None:
             return Outcome.HANDED_BACK
         logger.info("job=%s failed with %s: %s", job.id, job.failure.code, job.failure.message)
@@ -210,10 +212,10 @@ class JobRunner:
         return Outcome.FAILED
 
     def _discard(self, attempt: Attempt) -> None:
-        """Leave nothing of an attempt that lost its job.
+        """Remove all objects of an attempt that lost its job.
 
-        The inputs stay when there is no record: a store that lost it needs them to restore the
-        job. Those of a deleted job are cleared by the reconciler.
+        The inputs stay if there is no record: a store that lost its data needs them to restore the
+        job. The reconciler clears those of a deleted job.
         """
         job = attempt.job
         self._delete(attempt_prefix(job.id, job.attempt))
