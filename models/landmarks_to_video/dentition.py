@@ -140,6 +140,8 @@ TOOTH_AREA = 200.0
 """Texels of the upper map that must look like teeth before a portrait is said to show its own."""
 TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
 """A tooth is this much less red than the lips, and at least this bright beside the brightest."""
+ENAMEL_LIGHT = 0.6
+"""The brightest is at least this bright beside the skin, or what shows is a cavity."""
 EDGES_BELOW_LIPS = (0.055, 0.02)
 """Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
 is the median of 60 smiles beside the same people's neutral faces.
@@ -212,4 +214,5 @@ def tooth_likeness(
     limit = TOOTH_REDNESS * (lips[:, 0] - lips[:, 1]) / lips.sum(dim=1) + TOOTH_MARGIN
     redness = (filmed[:, 0] - filmed[:, 1]) / filmed.sum(dim=1).clamp_min(0.05)
     bright = teeth[:, 0, :3].mean(dim=1) > light
-    return ((redness < limit[:, None, None]) & bright).float()
+    lit = colour.mean(dim=1) > ENAMEL_LIGHT * skin[:, 0].exp()
+    return ((redness < limit[:, None, None]) & bright & lit[:, None, None]).float()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.landmarks_to_video.complexion import COMPLEXION
+from models.landmarks_to_video.edges import edge_height, to_upright
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, mean_height
 from models.landmarks_to_video.warping import pixel_grid
 
@@ -23,10 +24,6 @@ CORRECTIONS = 6
 """Logits of lower and upper teeth, log of their light, and colour to add."""
 KEPT = 0.2
 """Log ratio of two openings within which the portrait's own interior is kept."""
-MIN_APART, FLAT = 0.1, 0.3
-"""Shares of half the mouth's width: what landmarks of an edge are taken to lie apart at least, lest
-the curve swing; how far it bends before its corners become round.
-"""
 CLOSED = 0.5
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
 RIM = 2.0
@@ -56,12 +53,12 @@ class Opening:
         cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
         distance, across = face_frame(landmarks)
         middle = landmarks[:, 60:68].mean(dim=1, keepdim=True)
-        place = _upright(cells + origin[:, None].to(landmarks) - middle, across)
+        place = to_upright(cells + origin[:, None].to(landmarks) - middle, across)
         upper, lower = (
-            _edge(_upright(landmarks[:, knots] - middle, across), place[..., 0])
+            edge_height(to_upright(landmarks[:, knots] - middle, across), place[..., 0])
             for knots in (UPPER_EDGE, LOWER_EDGE)
         )
-        corners = _upright(landmarks[:, [60, 64]] - middle, across)[..., 0]
+        corners = to_upright(landmarks[:, [60, 64]] - middle, across)[..., 0]
         x, y = place.unbind(dim=-1)
         from_corner = torch.minimum(x - corners[:, :1], corners[:, 1:] - x)
         depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
@@ -142,40 +139,3 @@ def _light_on_lower(opening: Opening) -> Tensor:
 
 def _sides(opening: Opening) -> Tensor:
     return 1 - 0.3 * (opening.sideways / 0.42).square().clamp(0, 1)
-
-
-def _edge(knots: Tensor, x: Tensor) -> Tensor:
-    """Interpolate the heights `[B, M]` of an edge through `[B, 5, 2]` at `x` `[B, M]`.
-
-    Flat mouths end in pointed corners, round ones in round corners: a polynomial of the place
-    along the mouth passes over into one of the angle whose cosine is that place.
-    """
-    start, stop = knots[:, :1, 0], knots[:, -1:, 0]
-    half = ((stop - start) / 2).clamp_min(1)
-    along, place = (((where - start) / half - 1).clamp(-1, 1) for where in (knots[..., 0], x))
-    flat = _polynomial(along, knots[..., 1], place, MIN_APART)
-    round_ = _polynomial(torch.acos(along), knots[..., 1], torch.acos(place), 2 * MIN_APART)
-    ends = (knots[:, 0, 1] + knots[:, 4, 1]) / 2
-    roundness = ((knots[:, 2, 1] - ends).abs() / half[:, 0] - FLAT).clamp(0, 1)[:, None]
-    return torch.lerp(flat, round_, roundness)
-
-
-def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor, apart: float) -> Tensor:
-    """Return `[B, M]`: the polynomial through `heights` at `places`, both `[B, K]`, at `wanted`."""
-    count = places.shape[1]
-    total = torch.zeros_like(wanted)
-    for k in range(count):
-        term = heights[:, k : k + 1]
-        for other in set(range(count)) - {k}:
-            step = (places[:, k] - places[:, other])[:, None]
-            step = torch.where(step.abs() < apart, apart * (step + 1e-9).sign(), step)
-            term = term * (wanted - places[:, other : other + 1]) / step
-        total = total + term
-    return total
-
-
-def _upright(vectors: Tensor, across: Tensor) -> Tensor:
-    """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
-    axes = torch.stack([across, down], dim=-1)
-    return vectors @ axes

@@ -26,6 +26,7 @@ from models.landmarks_to_video.layers import (
     Upsample,
     silence,
 )
+from models.landmarks_to_video.lids import move_lids
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,
@@ -165,6 +166,18 @@ class Painter(nn.Module):
             opening = Opening.of(window.target, window.origin, scale)
             drawn = self.inside(opening, teeth, corrections, skin)
             colour, mask = _open(opening, drawn, colour, mask, window)
+        if not self.region.unseen:
+            colour, mask = move_lids(
+                colour,
+                mask,
+                warped,
+                window.image,
+                window.source,
+                window.target,
+                window.shift,
+                window.origin,
+                scale,
+            )
         return Painting(mask * warp + (1 - mask) * colour, warp, colour, mask, fine)
 
     def _teeth(self, window: Window, scale: int) -> Tensor | None:

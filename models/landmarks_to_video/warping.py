@@ -15,6 +15,7 @@ FLOW_STRIDE = 4
 """Pixels between the nodes on which the thin-plate flow is computed."""
 FLOW_UNIT = 16.0
 """Pixels of flow that a network sees as 1."""
+IRISES = [68, 69]
 SLIT = 4.0
 """Pixels that stay between closing lids in the warp."""
 ANCHORS_PER_SIDE = 7
@@ -93,7 +94,11 @@ def landmark_flow(source: Tensor, target: Tensor, points: Tensor, size: int = CR
 
 
 def keep_slits(source: Tensor, target: Tensor) -> Tensor:
-    """Part the lids of `target` `[B, 79, 2]` by `SLIT` px where those of `source` are parted."""
+    """Part the lids of `target` `[B, 79, 2]` by `SLIT` px where those of `source` are parted.
+
+    The irises stay between them, as high as in `source`: the eyeball lies behind the lids, and an
+    iris that lids have passed would fold the warp.
+    """
     across = F.normalize(target[:, 45] - target[:, 36], dim=-1)
     down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
     gaps = [((p[:, LOWER_LIDS] - p[:, UPPER_LIDS]) * down).sum(-1) for p in (source, target)]
@@ -101,7 +106,22 @@ def keep_slits(source: Tensor, target: Tensor) -> Tensor:
     parted = target.clone()
     parted[:, UPPER_LIDS] -= missing
     parted[:, LOWER_LIDS] += missing
+    heights = [_between_lids(face, down) for face in (source, parted)]
+    parted[:, IRISES] += (heights[0] - heights[1])[..., None] * _eye_gaps(parted, down) * down
     return parted
+
+
+def _between_lids(face: Tensor, down: Tensor) -> Tensor:
+    """Return `[B, 2]`: how far each iris lies from the upper (0) to the lower (1) lid."""
+    upper = face[:, UPPER_LIDS].reshape(-1, 2, 2, 2).mean(dim=2)
+    below = ((face[:, IRISES] - upper) * down).sum(-1)
+    return below / _eye_gaps(face, down)[..., 0]
+
+
+def _eye_gaps(face: Tensor, down: Tensor) -> Tensor:
+    """Return `[B, 2, 1]`: the distance between the lids of each eye, px."""
+    gap = ((face[:, LOWER_LIDS] - face[:, UPPER_LIDS]) * down).sum(-1)
+    return gap.reshape(-1, 2, 2).mean(dim=2, keepdim=True).clamp_min(1.0)
 
 
 def spline_flow(source: Tensor, target: Tensor, size: int = CROP_SIZE) -> Tensor:

@@ -1,13 +1,14 @@
 """Frames of talking faces with their landmarks, decoded once into one memory-mapped array.
 
 Of each clip the frames that differ most in mouth opening are kept, so that a pair of them teaches
-something. A synthetic portrait with an open mouth is followed by copies with its lips warped shut,
-half shut and wider: portraits from which its own teeth are wanted back.
+something. A portrait with an open mouth is followed by copies with its lips warped shut, half shut
+and wider, and by the same person's neutral face where there is one: portraits from which its own
+teeth are wanted back. At 512 px, the real portraits take the place of the synthetic ones.
 """
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,13 @@ from torch import Tensor
 from models.corpus.clips import LANDMARK_SCALE, mouth_opening, read_clip, read_landmarks
 from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.face_regions import signed_distance
-from models.landmarks_to_video.warping import pixel_grid, sample, thin_plate_flow
+from models.landmarks_to_video.warping import (
+    flow_coordinates,
+    pixel_grid,
+    sample,
+    thin_plate_flow,
+    upsample_flow,
+)
 
 FRAMES_PER_CLIP = {"lrcar": 12, "expressive": 96, "mead": 8, "crema-d": 8}
 USUAL_FRAMES_PER_CLIP = 24
@@ -28,18 +35,32 @@ USUAL_FRAMES_PER_CLIP = 24
 STILL_MIN_OPENING = 4.0
 STILL_CLOSURES = (1.0, 0.5, -0.4)
 """How far a portrait's lips are warped together for the frames that are added to it."""
+NODES = 2
+"""Pixels between the nodes on which a portrait's warp is computed."""
 CLOSED_GAP = 1.0
 """Pixels that stay between the lips of a portrait warped shut."""
 LIP_LINE = 0.5
 """Brightness of the line between closed lips, relative to the lips."""
 
 
+FINE_SETS = frozenset({"talkvid", "meadx", "ravdess"})
+"""Sets whose clips have 512 px; what is prepared here has 256."""
+PORTRAITS = frozenset({"stills", "portraits"})
+"""Sets of pictures: each shows its first frame in truth, the others are sources to it."""
+HELD_OUT_TALKERS = frozenset(
+    f"talkvid_tv{n}" for n in ("03", "08", "14", "19", "24", "30", "36", "42")
+)
+"""People of a set that is published without a validation split."""
+HELD_OUT_TENTH = 10
+"""Every tenth person of the London set is kept out of training."""
+
+
 @dataclass(frozen=True)
 class FaceFrames:
     """N frames: pictures, landmarks, and for each the clip it is from.
 
-    images `[N, 256, 256, 3]` uint8, landmarks `[N, 79, 2]` float32 px, clips `[N]` (running number;
-    frames of one clip lie together), sets `[N]` (index into `names`).
+    images `[N, S, S, 3]` uint8, S 256 or 512, landmarks `[N, 79, 2]` float32 px of a 256 px crop,
+    clips `[N]` (running number; frames of one clip lie together), sets `[N]` (index into `names`).
     """
 
     images: NDArray[np.uint8]
@@ -48,46 +69,65 @@ class FaceFrames:
     sets: NDArray[np.int32]
     names: tuple[str, ...]
 
+    @property
+    def scale(self) -> int:
+        """Pixels of a picture for each of a 256 px crop: 1 or 2."""
+        return int(self.images.shape[1]) // CROP_SIZE
+
     def __len__(self) -> int:
         return len(self.clips)
 
 
-def open_face_frames(data: Path, cache: Path) -> FaceFrames:
-    """Map the training frames into memory, decoding them first (minutes) if `cache` is empty."""
+def open_face_frames(data: Path, cache: Path, scale: int = 1) -> FaceFrames:
+    """Map the training frames into memory, decoding them first (minutes) if `cache` is empty.
+
+    At a scale of 2 they have 512 px, and only sets that have as many take part.
+    """
     if not (cache / "table.npz").exists():
-        _build(data, cache)
+        _build(data, cache, scale)
     table = np.load(cache / "table.npz")
     names = tuple(json.loads((cache / "sets.json").read_text()))
     images = np.load(cache / "images.npy", mmap_mode="r")
     return FaceFrames(images, table["landmarks"], table["clips"], table["sets"], names)
 
 
-def training_sets(data: Path) -> tuple[str, ...]:
-    """Return the sets with clips to train on, as the manifest orders them, and the stills."""
-    return (*dict.fromkeys(row["set"] for row in _training_rows(data)), "stills")
+def training_sets(data: Path, scale: int = 1) -> tuple[str, ...]:
+    """Return the sets with clips to train on, as the manifest orders them, and the portraits."""
+    names = dict.fromkeys(row["set"] for row in _training_rows(data, scale))
+    return (*names, "portraits" if scale > 1 else "stills")
 
 
-def _training_rows(data: Path) -> list[dict[str, str]]:
+def _training_rows(data: Path, scale: int) -> list[dict[str, str]]:
     with (data / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    return [row for row in rows if row["split"] == "train" and row["file"].startswith("clips/")]
+    return [
+        row
+        for row in rows
+        if row["split"] == "train"
+        and row["file"].startswith("clips/")
+        and row["identity"] not in HELD_OUT_TALKERS
+        and (scale == 1 or row["set"] in FINE_SETS)
+    ]
 
 
-def _build(data: Path, cache: Path) -> None:
+def _build(data: Path, cache: Path, scale: int) -> None:
     cache.mkdir(parents=True, exist_ok=True)
-    total = sum(count for *_, count in _clips(data)) + (1 + len(STILL_CLOSURES)) * len(
-        _open_stills(data)
+    names = training_sets(data, scale)
+    total = sum(count for *_, count in _clips(data, scale))
+    total += sum(
+        len(sources) + 1 + len(STILL_CLOSURES) for *_, sources in _open_stills(data, scale)
     )
+    side = CROP_SIZE * scale
     images = np.lib.format.open_memmap(
-        cache / "images.npy", mode="w+", dtype=np.uint8, shape=(total, CROP_SIZE, CROP_SIZE, 3)
+        cache / "images.npy", mode="w+", dtype=np.uint8, shape=(total, side, side, 3)
     )
-    names = training_sets(data)
     landmarks: list[NDArray[np.float32]] = []
     clips: list[int] = []
     sets: list[int] = []
-    for number, (name, pictures, points) in enumerate(_sequences(data)):
+    for number, (name, pictures, points) in enumerate(_sequences(data, scale)):
         start = len(clips)
-        images[start : start + len(pictures)] = pictures
+        for row, picture in enumerate(pictures, start):
+            images[row] = _at_side(picture, side)
         landmarks.extend(points)
         clips.extend([number] * len(points))
         sets.extend([names.index(name)] * len(points))
@@ -101,21 +141,45 @@ def _build(data: Path, cache: Path) -> None:
     )
 
 
-def _sequences(data: Path) -> Iterator[tuple[str, NDArray[np.uint8], NDArray[np.float32]]]:
+def count_frames(data: Path, scale: int) -> int:
+    """Return how many frames the training sets give at a scale; 0 where none has the pixels."""
+    filmed = sum(count for *_, count in _clips(data, scale))
+    stills = _open_stills(data, scale)
+    return filmed + sum(1 + len(sources) + len(STILL_CLOSURES) for *_, sources in stills)
+
+
+def _at_side(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    if len(picture) == side:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX))
+
+
+def _sequences(
+    data: Path, scale: int
+) -> Iterator[tuple[str, Sequence[NDArray[np.uint8]], NDArray[np.float32]]]:
     """Yield each clip's set, kept frames and landmarks."""
-    for name, path, landmarks, count in _clips(data):
+    for name, path, landmarks, count in _clips(data, scale):
         keep = _spread(landmarks, count)
-        yield name, read_clip(path)[keep], landmarks[keep]
-    for path, points in _open_stills(data):
-        original = np.asarray(Image.open(path).convert("RGB"))
-        faces = [(original, points), *(move_lips(original, points, c) for c in STILL_CLOSURES)]
+        yield name, list(read_clip(path)[keep]), landmarks[keep]
+    name = training_sets(data, scale)[-1]
+    for path, points, sources in _open_stills(data, scale):
+        original = _picture(path)
+        faces = [
+            (original, points),
+            *((_picture(other), places) for other, places in sources),
+            *(move_lips(original, points, c) for c in STILL_CLOSURES),
+        ]
         pictures, landmarks = zip(*faces, strict=True)
-        yield "stills", np.stack(pictures), np.stack(landmarks)
+        yield name, pictures, np.stack(landmarks)
 
 
-def _clips(data: Path) -> Iterator[tuple[str, Path, NDArray[np.float32], int]]:
+def _picture(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def _clips(data: Path, scale: int) -> Iterator[tuple[str, Path, NDArray[np.float32], int]]:
     """Yield set, path, landmarks and the number of frames to keep of each training clip."""
-    rows = _training_rows(data)
+    rows = _training_rows(data, scale)
     tracked = {name: read_landmarks(data, name, "train") for name in {row["set"] for row in rows}}
     for row in rows:
         landmarks = tracked[row["set"]].get(Path(row["file"]).stem)
@@ -130,37 +194,54 @@ def _spread(landmarks: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     return np.sort(ranks[np.linspace(0, len(ranks) - 1, count).round().astype(int)])
 
 
-def _open_stills(data: Path) -> list[tuple[Path, NDArray[np.float32]]]:
-    path = data / "landmarks" / "stills.npz"
+def _open_stills(
+    data: Path, scale: int
+) -> list[tuple[Path, NDArray[np.float32], list[tuple[Path, NDArray[np.float32]]]]]:
+    """Return portraits with open mouths, their landmarks, and the same people's neutral faces."""
+    name = "portraits" if scale > 1 else "stills"
+    path = data / "landmarks" / f"{name}.npz"
     if not path.exists():
         return []
     archive = np.load(path)
-    faces = [
-        (data / "stills" / f"{stem}.jpg", archive[stem].astype(np.float32) / LANDMARK_SCALE)
+    faces = {
+        stem: (data / name / f"{stem}.jpg", archive[stem].astype(np.float32) / LANDMARK_SCALE)
         for stem in archive
+        if stem.split("_")[0] not in held_out_people(archive.files)
+    }
+    return [
+        (path, points, [faces[n] for n in [stem.replace("_s", "_n")] if n != stem and n in faces])
+        for stem, (path, points) in faces.items()
+        if mouth_opening(points) > STILL_MIN_OPENING
     ]
-    return [(path, points) for path, points in faces if mouth_opening(points) > STILL_MIN_OPENING]
+
+
+def held_out_people(stems: Iterable[str]) -> frozenset[str]:
+    """Return every tenth of the people with a neutral and a smiling portrait, NAME_n and NAME_s."""
+    people = sorted({stem.split("_")[0] for stem in stems if stem.endswith("_n")})
+    return frozenset(people[::HELD_OUT_TENTH])
 
 
 def move_lips(
     image: NDArray[np.uint8], landmarks: NDArray[np.float32], closure: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Warp a portrait `[256, 256, 3]` so that its lips close; return it with its new landmarks.
+    """Warp a portrait `[S, S, 3]` so that its lips close; return it with its new landmarks.
+
+    S is 256 or 512; landmarks are px of a 256 px crop either way.
 
     A `closure` of 1 makes the lips meet, less leaves them apart, a negative one parts them further.
     """
     moved = _closed_landmarks(landmarks, closure)
-    grid = pixel_grid(CROP_SIZE, CROP_SIZE)
+    scale = len(image) // CROP_SIZE
+    nodes = CROP_SIZE // NODES
+    grid = pixel_grid(nodes, nodes, NODES).reshape(1, -1, 2)
     flow = thin_plate_flow(
-        torch.from_numpy(moved)[None],
-        torch.from_numpy(landmarks)[None],
-        grid.reshape(1, -1, 2),
-        regularization=1e-7,
+        torch.from_numpy(moved)[None], torch.from_numpy(landmarks)[None], grid, regularization=1e-7
     )
+    flow = upsample_flow(flow.transpose(1, 2).reshape(1, 2, nodes, nodes), NODES * scale)
     picture = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
-    warped = sample(picture, grid[None] + flow.reshape(1, CROP_SIZE, CROP_SIZE, 2))
+    warped = sample(picture, flow_coordinates(flow, 1 / scale), scale)
     if closure == 1:
-        warped = _draw_lip_line(warped, torch.from_numpy(moved))
+        warped = _draw_lip_line(warped, torch.from_numpy(moved), scale)
     return warped[0].permute(1, 2, 0).round().clamp(0, 255).byte().numpy(), moved
 
 
@@ -179,14 +260,15 @@ def _closed_landmarks(landmarks: NDArray[np.float32], closure: float) -> NDArray
     return moved
 
 
-def _draw_lip_line(picture: Tensor, landmarks: Tensor) -> Tensor:
+def _draw_lip_line(picture: Tensor, landmarks: Tensor, scale: int) -> Tensor:
     """Paint what the warp squeezed between the lips in dark lip colour, lest it betray teeth."""
     middles = (
         landmarks[[49, 50, 51, 52, 53, 55, 56, 57, 58, 59]]
         + landmarks[[61, 61, 62, 63, 63, 65, 65, 66, 67, 67]]
     ) / 2
-    lips = sample(picture, middles[None, None]).mean(dim=(2, 3), keepdim=True)
-    cells = pixel_grid(CROP_SIZE, CROP_SIZE).reshape(1, -1, 2)
-    distance = signed_distance(cells, landmarks[None, 60:68]).reshape(1, 1, CROP_SIZE, CROP_SIZE)
+    lips = sample(picture, middles[None, None], scale).mean(dim=(2, 3), keepdim=True)
+    side = CROP_SIZE * scale
+    cells = pixel_grid(side, side, 1 / scale).reshape(1, -1, 2)
+    distance = signed_distance(cells, landmarks[None, 60:68]).reshape(1, 1, side, side)
     line = torch.sigmoid(2 * (distance + 1.0))
     return torch.lerp(picture, lips * LIP_LINE, line)

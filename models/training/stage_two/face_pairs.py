@@ -10,16 +10,24 @@ from torch import Tensor
 
 from models.corpus.clips import eye_opening, mouth_opening
 from models.face.landmarks import CROP_SIZE
+from models.landmarks_to_video.complexion import complexion
+from models.landmarks_to_video.dentition import TOOTH_AREA, Dentitions, read_teeth, tooth_area
 from models.landmarks_to_video.face_regions import EYES, MOUTH, Region, window_origin
 from models.landmarks_to_video.painter import Window
 from models.landmarks_to_video.warping import FLOW_STRIDE, landmark_flow, pixel_grid
 from models.training.common.compute import CPU
-from models.training.stage_two.face_frames import FaceFrames
+from models.training.stage_two.face_frames import PORTRAITS, FaceFrames
 
-SHARES = {"lrcar": 0.5, "grid": 0.12, "expressive": 0.16, "stills": 0.22}
+SHARES = {"lrcar": 0.5, "grid": 0.12, "expressive": 0.16, "stills": 0.22, "portraits": 1.0}
 """How often a pair is drawn from each set: news drowns everything else otherwise."""
 USUAL_SHARE = 0.5
 """That of any other set."""
+OPENING_CLASSES, WIDE = (4.0, 8.0, 16.0), 0.5
+"""Inner-lip distances, px, that part the classes of openings; how often a filmed mouth is drawn by
+class: wide ones are rare in speech.
+"""
+LENT = 0.4
+"""How often a mouth is given another person's teeth though its own are known."""
 MARGIN = 32
 """Pixels around the portrait's window that are kept for the warp to draw on."""
 JITTER = 0.4
@@ -46,10 +54,15 @@ MIRROR = (
 
 @dataclass(frozen=True)
 class PairBatch:
-    """B windows to paint, and the filmed pixels `[B, 3, h, w]`, 0-1, that are wanted there."""
+    """B windows to paint, and the filmed pixels `[B, 3, h, w]`, 0-1, that are wanted there.
+
+    borrowed: `[B]`, 1 where the mouth is given another person's teeth, so that their details cannot
+    be compared.
+    """
 
     window: Window
     wanted: Tensor
+    borrowed: Tensor
 
 
 @dataclass(frozen=True)
@@ -78,9 +91,15 @@ class PairSampler:
     """Draws pairs of frames, opening mouths and closing eyes more often than chance would."""
 
     def __init__(
-        self, faces: FaceFrames, rng: np.random.Generator, device: torch.device = CPU
+        self,
+        faces: FaceFrames,
+        rng: np.random.Generator,
+        device: torch.device = CPU,
+        dentitions: Dentitions | None = None,
     ) -> None:
+        """Draw from `faces`; mouths without teeth of their own are given those of `dentitions`."""
         self.faces = faces
+        self.dentitions = (dentitions or Dentitions(1)).to(device)
         self.rng = rng
         self.device = device
         self.openings = mouth_opening(faces.landmarks)
@@ -88,11 +107,16 @@ class PairSampler:
         starts = np.flatnonzero(np.diff(faces.clips, prepend=-1))
         bounds = [*starts.tolist(), len(faces)]
         self.spans = list(pairwise(bounds))
+        self.starts = starts
+        filmed = np.isin(faces.sets, [i for i, n in enumerate(faces.names) if n not in PORTRAITS])
+        classes = np.digitize(self.openings, OPENING_CLASSES)
+        found = [np.flatnonzero(filmed & (classes == c)) for c in range(1, 4)]
+        self.wide = [rows for rows in found if len(rows)]
         sets = faces.sets[starts]
         clips = {n: np.flatnonzero(sets == i) for i, n in enumerate(faces.names)}
         self.clips_of = {name: found for name, found in clips.items() if len(found)}
         travel = np.array([np.ptp(self.lids[start:stop]) for start, stop in self.spans])
-        blinking = {n: c[travel[c] > BLINK] for n, c in self.clips_of.items() if n != "stills"}
+        blinking = {n: c[travel[c] > BLINK] for n, c in self.clips_of.items() if n not in PORTRAITS}
         self.blinking = [clips for clips in blinking.values() if len(clips)]
 
     def window_pairs(self, count: int, region: Region) -> PairBatch:
@@ -105,9 +129,35 @@ class PairSampler:
         shift = (window_origin(source, region) - MARGIN).clamp_min(0).minimum(last)
         portraits = self._cut(draw, 0, shift, height, width)
         wanted = self._cut(draw, 1, origin, region.height, region.width)
+        teeth, borrowed = self._teeth(wanted, source, target, origin, region)
         source, target = self._jitter(source), self._jitter(target)
         flow = window_flow(source, target, origin, region)
-        return PairBatch(Window(portraits, shift, flow, source, target, origin), wanted)
+        scale = self.faces.scale
+        window = Window(portraits, shift, flow, source, target, origin, teeth, scale)
+        return PairBatch(window, wanted, borrowed)
+
+    def _teeth(
+        self, wanted: Tensor, source: Tensor, target: Tensor, origin: Tensor, region: Region
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the teeth that each mouth is given, and `[B]`: 1 where they are not its own.
+
+        Its own are those of the wanted picture: a closed portrait's teeth are a matter of chance,
+        and to guess them teaches a blur.
+        """
+        if region is not MOUTH:
+            return None, torch.zeros(len(wanted), device=self.device)
+        own, colour = read_teeth(wanted, target, origin, self.faces.scale)
+        skin = complexion(wanted, target, origin, MOUTH, self.faces.scale)
+        lent = torch.cat([self.dentitions.borrowed(face[None]) for face in source])
+        chance = torch.from_numpy(self.rng.random(len(wanted)) < LENT).to(self.device)
+        borrowed = (chance | (tooth_area(own, colour, skin) < TOOTH_AREA)).float()
+        own = torch.cat([own[:, :, :3] * self._exposure(len(own)), own[:, :, 3:]], dim=2)
+        return torch.lerp(own, lent, borrowed[:, None, None, None, None]), borrowed
+
+    def _exposure(self, count: int) -> Tensor:
+        """Draw `[B, 1, 1, 1, 1]` brightnesses: how light teeth are is to be told from the skin."""
+        factors = self.rng.uniform(0.85, 1.15, (count, 1, 1, 1, 1)).astype(np.float32)
+        return torch.from_numpy(factors).to(self.device)
 
     def whole_pairs(self, count: int) -> FacePairBatch:
         """Draw `count` pairs of whole faces."""
@@ -119,7 +169,7 @@ class PairSampler:
 
     def _draw(self, count: int, region: Region | None = None) -> Draw:
         draw_pair = self._eyes_pair if region is EYES else self._mouth_pair
-        names = [n for n in self.clips_of if region is MOUTH or n != "stills"]
+        names = [n for n in self.clips_of if region is MOUTH or n not in PORTRAITS]
         rows = np.array([draw_pair(names) for _ in range(count)])
         return Draw(rows, self.rng.random(count) < 0.5, self._colour_curves(count))
 
@@ -127,9 +177,18 @@ class PairSampler:
         """Return the rows of a portrait and of the frame wanted from it."""
         name, clip = self._clip(names)
         start, stop = self.spans[clip]
-        if name == "stills":
+        if name in PORTRAITS:
             return start + int(self.rng.choice([1, 1, *range(2, stop - start)])), start
+        if self.wide and self.rng.random() < WIDE:
+            start, stop, target = self._wide_opening()
+            calmest = start + np.argsort(self.openings[start:stop])[:3]
+            return int(self.rng.choice(calmest)), target
         return self._from_rest(start + np.argsort(self.openings[start:stop]))
+
+    def _wide_opening(self) -> tuple[int, int, int]:
+        """Draw a frame from each class of openings alike; returns its clip's bounds and its row."""
+        row = int(self.rng.choice(self.wide[int(self.rng.integers(len(self.wide)))]))
+        return *self.spans[int(np.searchsorted(self.starts, row, side="right")) - 1], row
 
     def _eyes_pair(self, names: list[str]) -> tuple[int, int]:
         """Return a portrait with open eyes, often, and a frame with closed ones, often."""
@@ -165,11 +224,14 @@ class PairSampler:
         return landmarks + torch.from_numpy(noise).to(self.device)
 
     def _cut(self, draw: Draw, side: int, origin: Tensor, height: int, width: int) -> Tensor:
-        """Return `[B, 3, height, width]` float32 in 0-1, each channel sent through its curve."""
+        """Return `[B, 3, scale * height, scale * width]` in 0-1, each channel through its curve."""
+        scale = self.faces.scale
+        width, height = scale * width, scale * height
         windows = np.empty((len(draw.rows), 3, height, width), np.float32)
         places = zip(draw.rows[:, side], draw.mirrored, draw.curves, origin.tolist(), strict=True)
         for i, (row, mirror, curve, (x, y)) in enumerate(places):
-            left = CROP_SIZE - x - width if mirror else x
+            x, y = scale * x, scale * y
+            left = scale * CROP_SIZE - x - width if mirror else x
             window = self.faces.images[row, y : y + height, left : left + width]
             if mirror:
                 window = window[:, ::-1]

@@ -1,6 +1,7 @@
 """What tells the visual translator that a window looks wrong."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +18,8 @@ from models.training.common.compute import mixed_precision
 from models.training.stage_two.face_pairs import FacePairBatch
 
 CORE_WEIGHT, AROUND_WEIGHT = 4.0, 1.0
+DETAIL = 8
+"""Pixels of the crop over which the details of borrowed teeth are averaged."""
 BORDER = 8
 """Pixels at a window's edge, blended away anyway, that the perceptual loss does not look at."""
 VGG_BLOCKS, VGG_LAYERS = ("block1", "block2"), ("conv2d", "conv2d_1")
@@ -41,17 +44,15 @@ def gradient_l1(image: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     return across.mean() + down.mean()
 
 
-def region_masks(landmarks: Tensor, region: Region, origin: Tensor) -> tuple[Tensor, Tensor]:
+def region_masks(
+    landmarks: Tensor, region: Region, origin: Tensor, scale: int = 1
+) -> tuple[Tensor, Tensor]:
     """Return soft masks `[B, 1, h, w]`: what a warp cannot reveal, and what may be painted."""
+    mask = partial(opening_mask, landmarks, region, origin, scale=scale)
     if region is MOUTH:
-        core = opening_mask(landmarks, region, origin, grow=2, polygon=0)
-        return core, torch.maximum(core, opening_mask(landmarks, region, origin, grow=5, polygon=1))
-    near, far = (
-        torch.maximum(
-            *(opening_mask(landmarks, region, origin, grow=grow, polygon=p) for p in (0, 1))
-        )
-        for grow in (2, 8)
-    )
+        core = mask(grow=2, polygon=0)
+        return core, torch.maximum(core, mask(grow=5, polygon=1))
+    near, far = (torch.maximum(*(mask(grow=grow, polygon=p) for p in (0, 1))) for grow in (2, 8))
     return near, far
 
 
@@ -105,6 +106,13 @@ def _convolution(kernel: Tensor, bias: Tensor) -> nn.Conv2d:
     state = {"weight": kernel.permute(3, 2, 0, 1).contiguous(), "bias": bias}
     layer.load_state_dict(state)
     return layer
+
+
+def without_detail(picture: Tensor, where: Tensor, scale: int = 1) -> Tensor:
+    """Return `[B, 3, h, w]` blurred in `where` `[B, 1, h, w]`, so that teeth become a tone."""
+    size = DETAIL * scale + 1
+    blurred = F.avg_pool2d(picture, size, stride=1, padding=size // 2, count_include_pad=False)
+    return torch.lerp(picture, blurred, where)
 
 
 def pixel_losses(

@@ -10,6 +10,8 @@ output. In the output folder lie `state.pt` (to resume from), `curve.csv`, `shee
 import argparse
 import csv
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +19,16 @@ import torch
 
 from models.checkpoints import save_checkpoint
 from models.corpus.manifest import largest_set
+from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.visual_translator import (
     CHECKPOINT,
+    RESOLUTIONS,
     TranslatorConfig,
     VisualTranslator,
 )
 from models.metrics import frame_scores as validation
 from models.training.common.compute import Compute, open_compute
-from models.training.stage_two.face_frames import open_face_frames
+from models.training.stage_two.face_frames import count_frames, open_face_frames
 from models.training.stage_two.face_pairs import PairSampler
 from models.training.stage_two.trainer import PART_SHARES, Options, Progress, Trainer
 
@@ -36,12 +40,23 @@ def train(options: Options, compute: Compute) -> VisualTranslator:
     trainer = Trainer(_starting_point(options), options, compute)
     if options.resume and (options.out / "state.pt").exists():
         trainer.restore()
-    faces = compute.in_turn(
-        lambda: open_face_frames(options.data, options.cache or options.out / "faces")
-    )
-    drawn = compute.randomness(options.seed, sum(trainer.progress.steps.values()))
-    run(trainer, PairSampler(faces, drawn, compute.device))
+    run(trainer, _samplers(trainer))
     return trainer.average
+
+
+def _samplers(trainer: Trainer) -> list[PairSampler]:
+    """Open the frames of each resolution, decoding them first where that was not done yet."""
+    options, compute = trainer.options, trainer.compute
+    cache = options.cache or options.out / "faces"
+    drawn = compute.randomness(options.seed, sum(trainer.progress.steps.values()))
+    samplers = []
+    for side in options.resolutions:
+        folder, scale = cache / str(side), side // CROP_SIZE
+        if not count_frames(options.data, scale):
+            continue
+        faces = compute.in_turn(partial(open_face_frames, options.data, folder, scale))
+        samplers.append(PairSampler(faces, drawn, compute.device, trainer.average.dentitions))
+    return samplers
 
 
 def _starting_point(options: Options) -> VisualTranslator:
@@ -50,7 +65,7 @@ def _starting_point(options: Options) -> VisualTranslator:
     return VisualTranslator.load(torch.device("cpu"), options.weights).train()
 
 
-def run(trainer: Trainer, sampler: PairSampler) -> None:
+def run(trainer: Trainer, samplers: Sequence[PairSampler]) -> None:
     """Go round the parts until the minutes are spent; the leader saves, draws and scores."""
     options, progress, compute = trainer.options, trainer.progress, trainer.compute
     rounds = [part for part in options.parts for _ in range(PART_SHARES[part])]
@@ -59,7 +74,7 @@ def run(trainer: Trainer, sampler: PairSampler) -> None:
     while progress.seconds < 60 * options.minutes:
         start = time.monotonic()
         for part in rounds:
-            for name, value in trainer.step(part, sampler).items():
+            for name, value in trainer.step(part, samplers).items():
                 terms.setdefault(part, {}).setdefault(name, []).append(value)
         progress.seconds = compute.agree(progress.seconds + time.monotonic() - start)
         if not compute.leads:
@@ -137,6 +152,14 @@ def main() -> None:
     )
     parser.add_argument("--parts", nargs="+", choices=PART_SHARES, default=list(PART_SHARES))
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument(
+        "--resolutions",
+        type=int,
+        nargs="+",
+        choices=RESOLUTIONS,
+        default=list(RESOLUTIONS),
+        help="sides of the crops to learn from, px; taken in turn",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
@@ -145,7 +168,7 @@ def main() -> None:
     )
     parser.add_argument("--resume", action="store_true")
     values = vars(parser.parse_args())
-    values["parts"] = tuple(values["parts"])
+    values |= {name: tuple(values[name]) for name in ("parts", "resolutions")}
     with open_compute(values.pop("device"), values.pop("threads")) as compute:
         train(Options(**values), compute)
 

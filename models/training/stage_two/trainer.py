@@ -1,6 +1,7 @@
 """The visual translator's trainer: losses, optimisers, averaged weights and how they are kept."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from models.training.stage_two.image_losses import (
     motion_losses,
     pixel_losses,
     region_masks,
+    without_detail,
 )
 
 PART_SHARES = {"mouth": 6, "eyes": 4, "motion": 1}
@@ -40,6 +42,7 @@ class Options:
     out: Path
     minutes: float
     cache: Path | None = None
+    resolutions: tuple[int, ...] = (256, 512)
     vgg: Path | None = None
     weights: Path | None = None
     learning_rate: float = 1e-3
@@ -87,8 +90,13 @@ class Trainer:
         self.perceptual = PerceptualLoss.load(options.vgg).to(device) if options.vgg else None
         self.progress = Progress(dict.fromkeys(options.parts, 0))
 
-    def step(self, part: str, sampler: PairSampler) -> dict[str, float]:
-        """Take one optimiser step on one part; returns its loss terms."""
+    def step(self, part: str, samplers: Sequence[PairSampler]) -> dict[str, float]:
+        """Take one optimiser step on one part, with each sampler in turn; returns its loss terms.
+
+        Motion sees the face at a quarter of 256 px and learns from the first alone.
+        """
+        turn = 0 if part == "motion" else self.progress.steps[part] % len(samplers)
+        sampler = samplers[turn]
         optimizer = self.optimizers[part]
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate()
@@ -111,7 +119,9 @@ class Trainer:
     def _painter_losses(self, part: str, pairs: PairBatch) -> dict[str, Tensor]:
         with mixed_precision(self.compute.device):
             painting: Painting = self.joined[part](pairs.window)
-        core, around = region_masks(pairs.window.target, REGIONS[part], pairs.window.origin)
+        window = pairs.window
+        core, around = region_masks(window.target, REGIONS[part], window.origin, window.scale)
+        painting, pairs = _comparable(painting, pairs, core)
         terms = pixel_losses(painting, pairs.wanted, core, around)
         if self.perceptual and self.progress.steps[part] % PERCEPTUAL_EVERY == 0:
             weight = emphasis(core, around)
@@ -161,6 +171,16 @@ class Trainer:
         for part, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][part])
         self.progress = Progress(state["steps"], state["seconds"])
+
+
+def _comparable(painting: Painting, pairs: PairBatch, core: Tensor) -> tuple[Painting, PairBatch]:
+    """Take the details out of mouths with borrowed teeth: only their tone can be right."""
+    where = core * pairs.borrowed[:, None, None, None]
+    pixels, colour, wanted = (
+        without_detail(picture, where, pairs.window.scale)
+        for picture in (painting.pixels, painting.colour, pairs.wanted)
+    )
+    return replace(painting, pixels=pixels, colour=colour), replace(pairs, wanted=wanted)
 
 
 @torch.no_grad()

@@ -66,7 +66,7 @@ def translator_weights(data: Path, folder: Path, compute: Compute) -> dict[str, 
     if (folder / "state.pt").exists():
         trainer.restore()
     options.minutes = (trainer.progress.seconds + 0.1) / 60
-    run(trainer, PairSampler(talking_faces(), compute.randomness(0), compute.device))
+    run(trainer, [PairSampler(talking_faces(), compute.randomness(0), compute.device)])
     return {name: value.detach() for name, value in trainer.translator.named_parameters()}
 
 

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS
+from models.landmarks_to_video.dentition import Dentitions
 from models.landmarks_to_video.face_regions import EYES, MOUTH, REGIONS, Region
 from models.landmarks_to_video.warping import FLOW_STRIDE, spline_flow
 from models.training.stage_two import face_pairs
@@ -75,3 +79,34 @@ def test_eyes_that_close_are_drawn_more_often() -> None:
     assert [list(clips) for clips in pairs.blinking] == [[0]]
     rows = pairs._draw(300, EYES).rows
     assert pairs.lids[rows[:, 1]].mean() < pairs.lids[rows[:, 0]].mean()
+
+
+def test_at_512_px_the_windows_show_the_same_places_twice_as_finely() -> None:
+    faces = talking_faces()
+    large = np.repeat(np.repeat(faces.images, 2, axis=1), 2, axis=2)
+    fine = PairSampler(replace(faces, images=large), np.random.default_rng(3))
+    small, big = (each.window_pairs(4, MOUTH) for each in (sampler(3), fine))
+    assert big.window.scale == 2
+    torch.testing.assert_close(big.window.origin, small.window.origin)
+    torch.testing.assert_close(F.avg_pool2d(big.wanted, 2), small.wanted)
+    torch.testing.assert_close(F.avg_pool2d(big.window.image, 2), small.window.image)
+
+
+def test_a_wide_opening_is_drawn_far_more_often_than_it_was_filmed() -> None:
+    faces = talking_faces()
+    faces.landmarks[:-1, 65:68] = faces.landmarks[:-1, [63, 62, 61]] + np.array([0, 3])
+    targets = PairSampler(faces, np.random.default_rng(0))._draw(300, MOUTH).rows[:, 1]
+    assert (targets == len(faces) - 1).mean() > 0.4
+
+
+def test_a_mouth_without_teeth_of_its_own_borrows_some() -> None:
+    dentitions = Dentitions(1)
+    dentitions.maps[:, 3] = 1
+    faces = talking_faces()
+    flesh = np.broadcast_to(np.array([130, 70, 60], np.uint8), faces.images.shape)
+    bare = replace(faces, images=flesh)
+    drawn = PairSampler(bare, np.random.default_rng(0), dentitions=dentitions)
+    batch = drawn.window_pairs(4, MOUTH)
+    assert batch.borrowed.tolist() == [1, 1, 1, 1]
+    assert batch.window.teeth is not None
+    assert float(batch.window.teeth[:, 0, 3].mean()) > 0.5

@@ -27,7 +27,7 @@ def sampler() -> PairSampler:
 
 def test_the_mouth_learns_to_be_bright_inside(tmp_path: Path, sampler: PairSampler) -> None:
     trainer = tiny_trainer(tmp_path)
-    losses = [trainer.step("mouth", sampler)["pixels"] for _ in range(30)]
+    losses = [trainer.step("mouth", [sampler])["pixels"] for _ in range(30)]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
 
 
@@ -35,7 +35,7 @@ def test_the_mouth_learns_to_be_bright_inside(tmp_path: Path, sampler: PairSampl
 def test_a_step_moves_its_own_part_alone(part: str, tmp_path: Path, sampler: PairSampler) -> None:
     trainer = tiny_trainer(tmp_path)
     before = {n: p.clone() for n, p in trainer.translator.named_parameters()}
-    terms = trainer.step(part, sampler)
+    terms = trainer.step(part, [sampler])
     moved = {
         n.split(".")[0] for n, p in trainer.translator.named_parameters() if not p.equal(before[n])
     }
@@ -46,12 +46,12 @@ def test_a_step_moves_its_own_part_alone(part: str, tmp_path: Path, sampler: Pai
 def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     faces = talking_faces()
     trainer = tiny_trainer(tmp_path)
-    trainer.step("mouth", PairSampler(faces, np.random.default_rng(0)))
+    trainer.step("mouth", [PairSampler(faces, np.random.default_rng(0))])
     trainer.save()
     resumed = tiny_trainer(tmp_path)
     resumed.restore()
     for each in (trainer, resumed):
-        each.step("mouth", PairSampler(faces, np.random.default_rng(1)))
+        each.step("mouth", [PairSampler(faces, np.random.default_rng(1))])
     assert resumed.progress.steps["mouth"] == 2
     pairs = zip(trainer.average.parameters(), resumed.average.parameters(), strict=True)
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in pairs)
@@ -59,10 +59,10 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 def test_the_discriminator_joins_late_and_learns(tmp_path: Path, sampler: PairSampler) -> None:
     trainer = tiny_trainer(tmp_path)
-    assert "adversarial" not in trainer.step("mouth", sampler)
+    assert "adversarial" not in trainer.step("mouth", [sampler])
     trainer.options.adversarial_from = -1.0
     before = next(trainer.critic.discriminator.parameters()).clone()
-    assert "adversarial" in trainer.step("mouth", sampler)
+    assert "adversarial" in trainer.step("mouth", [sampler])
     assert not next(trainer.critic.discriminator.parameters()).equal(before)
 
 

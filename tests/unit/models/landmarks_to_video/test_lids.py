@@ -1,0 +1,75 @@
+"""Lids slide over an eyeball that does not deform."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
+from models.landmarks_to_video.warping import keep_slits
+from tests.unit.models.faces import face_landmarks
+
+TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8, 8)
+SKIN, WHITE, IRIS = (170, 120, 100), (235, 235, 235), (30, 60, 160)
+
+
+@pytest.fixture
+def translator() -> VisualTranslator:
+    torch.manual_seed(0)
+    return VisualTranslator(TranslatorConfig(TINY, TINY, 8, 1)).eval()
+
+
+def face_with_eyes(landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Draw plain skin, a colourful collar, white eyes between the lids, and a blue iris in each."""
+    picture = np.full((256, 256, 3), SKIN, np.uint8)
+    picture[200:] = np.random.default_rng(0).integers(0, 256, (56, 256, 3))
+    y, x = np.mgrid[0:256, 0:256]
+    for iris in landmarks[68:70]:
+        white = ((x - iris[0]) / 12) ** 2 + ((y - iris[1]) / 4) ** 2 < 1
+        picture[white] = WHITE
+        picture[white & ((x - iris[0]) ** 2 + (y - iris[1]) ** 2 < 20)] = IRIS
+    return picture
+
+
+def with_lids(landmarks: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    moved = landmarks.copy()
+    for iris, eye in ((68, slice(36, 42)), (69, slice(42, 48))):
+        moved[eye, 1] = landmarks[iris, 1] + share * (landmarks[eye, 1] - landmarks[iris, 1])
+    return moved
+
+
+def blueness(frame: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> int:
+    x, y = landmarks[68].astype(int)
+    eye = frame[y - 12 : y + 12, x - 16 : x + 16].astype(int)
+    return int((eye[..., 2] - eye[..., 0] > 40).sum())
+
+
+def test_a_closed_eye_shows_no_iris(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    features = translator.prepare(face_with_eyes(landmarks), landmarks)
+    frames = translator.render(features, np.stack([landmarks, with_lids(landmarks, 0.02)]))
+    assert blueness(frames[0], landmarks) > 40
+    assert blueness(frames[1], landmarks) == 0
+
+
+def test_a_narrowed_eye_covers_its_iris_and_does_not_squeeze_it(
+    translator: VisualTranslator,
+) -> None:
+    landmarks = face_landmarks()
+    features = translator.prepare(face_with_eyes(landmarks), landmarks)
+    frame = translator.render(features, with_lids(landmarks, 0.5)[None])[0].astype(int)
+    x, y = landmarks[68].astype(int)
+    rows = frame[y - 6 : y + 7, x - 8 : x + 9]
+    blue = rows[..., 2] - rows[..., 0] > 40
+    assert 3 <= blue.any(axis=1).sum() <= 7
+    assert 8 <= blue[6].sum() <= 10
+
+
+def test_the_iris_stays_between_the_parted_lids() -> None:
+    source = torch.from_numpy(face_landmarks())[None]
+    closed = torch.from_numpy(with_lids(face_landmarks(), 0.0))[None]
+    closed[:, 36:48, 1] += 5
+    parted = keep_slits(source, closed)
+    for iris, upper, lower in ((68, 37, 41), (69, 43, 47)):
+        assert parted[0, upper, 1] < parted[0, iris, 1] < parted[0, lower, 1]
