@@ -43,7 +43,7 @@ def follow_in_parts(url: str) -> list[Told]:
     return heard
 
 
-def test_a_caller_who_comes_and_goes_hears_what_one_who_stays_hears(
+def test_a_reconnecting_follower_sees_the_same_changes_as_a_connected_one(
     events: tuple[list[Told], list[Told]],
 ) -> None:
     steady, restless = ([event.id for event in heard] for heard in events)
@@ -54,7 +54,7 @@ def test_a_caller_who_comes_and_goes_hears_what_one_who_stays_hears(
     assert steady[-shorter:] == restless[-shorter:]
 
 
-def test_a_job_goes_forward_only_and_ends_with_its_video(
+def test_a_job_only_moves_forward_and_ends_with_its_video(
     system: Standalone, events: tuple[list[Told], list[Told]]
 ) -> None:
     jobs = [event.job for event in events[0]]
@@ -78,7 +78,7 @@ def test_what_a_job_left_behind_is_handed_out(
 
 
 @pytest.mark.usefixtures("events")
-def test_once_a_job_has_finished_the_next_one_knows_its_time(
+def test_after_the_first_finished_job_the_next_has_an_eta(
     client: AmigoClient, system: Standalone, portrait: Path, speech: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True)

@@ -27,7 +27,7 @@ def objects(system: Standalone, monkeypatch: pytest.MonkeyPatch) -> ObjectStorag
     return ObjectStorage.connect(Settings())
 
 
-def test_a_deleted_job_leaves_no_object(
+def test_a_deleted_job_leaves_no_objects(
     client: AmigoClient, objects: ObjectStorage, portrait: Path, speech: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True)
@@ -37,7 +37,7 @@ def test_a_deleted_job_leaves_no_object(
     assert not list(objects.objects(job_prefix(job.id)))
 
 
-def test_where_callers_reach_the_object_store_it_hands_out_the_video(
+def test_the_object_store_serves_the_video_if_callers_can_reach_it(
     settings: Settings, s3: SeaweedServer, store: JobStore, storage: ObjectStorage
 ) -> None:
     job = new_job()

@@ -99,7 +99,7 @@ def verified(system: Standalone, asked: Asked) -> Document:
     return event
 
 
-def test_a_job_by_url_becomes_a_video_and_its_end_is_told(
+def test_a_job_by_url_becomes_a_video_and_sends_a_webhook(
     system: Standalone, api: httpx.Client, site: LocalServer
 ) -> None:
     job_id = make(
@@ -129,7 +129,7 @@ def test_a_job_by_url_becomes_a_video_and_its_end_is_told(
         assert event["data"][name] == job[name]
 
 
-def test_a_webhook_is_sent_again_after_errors(
+def test_a_webhook_is_retried_after_errors(
     system: Standalone, api: httpx.Client, site: LocalServer
 ) -> None:
     files, ill, well = site.answer, content(b"", 500), content(b"", 204)
@@ -207,7 +207,7 @@ def send(asset: Document, body: bytes, **headers: str) -> int:
     return httpx.request(upload["method"], upload["url"], content=body, headers=given).status_code
 
 
-def test_a_job_is_made_from_uploaded_assets(api: httpx.Client, speech: Path) -> None:
+def test_a_job_is_created_from_uploaded_assets(api: httpx.Client, speech: Path) -> None:
     picture, sound = wall(), speech.read_bytes()
     portrait_asset = announce(api, "portrait", len(picture), "image/png")
     audio_asset = announce(api, "audio", len(sound), "audio/wav")

@@ -49,7 +49,7 @@ def step(system: FaultySystem, clock: Clock, seconds: float) -> None:
         pytest.param(-HOUR, id="backward", marks=pytest.mark.thorough),
     ],
 )
-def test_jobs_end_once_though_valkeys_clock_steps(
+def test_jobs_end_once_when_valkeys_clock_jumps(
     system: FaultySystem, clock: Clock, seconds: float
 ) -> None:
     posts = [system.post(seed=SLOW, seconds=2.0) for _ in range(4)]
@@ -84,7 +84,7 @@ def test_a_child_that_is_killed_after_the_clock_went_back_is_missed_at_once(
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("offset", [TEN_MINUTES, -TEN_MINUTES], ids=["ahead", "behind"])
-def test_workers_and_services_whose_clocks_are_wrong_do_their_work(
+def test_workers_and_services_work_with_wrong_clocks(
     system: FaultySystem, tmp_path: Path, offset: float
 ) -> None:
     clock = Clock(tmp_path / "clock")

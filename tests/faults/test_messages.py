@@ -24,9 +24,7 @@ def not_taken(system: FaultySystem) -> float:
     return sum(metric(system, worker, NOT_TAKEN) for worker in WORKERS)
 
 
-def test_a_message_that_comes_to_all_workers_and_again_after_the_end_makes_one_video(
-    system: FaultySystem, queue: JobQueue
-) -> None:
+def test_a_duplicated_message_produces_one_video(system: FaultySystem, queue: JobQueue) -> None:
     before = not_taken(system)
     post = system.post(seed=SLOW)
     (job_id,) = accepted(post)
@@ -40,7 +38,7 @@ def test_a_message_that_comes_to_all_workers_and_again_after_the_end_makes_one_v
     assert system.check(post).jobs[job_id].attempt == 1
 
 
-def test_a_message_that_is_lost_on_the_way_is_sent_again(system: FaultySystem) -> None:
+def test_a_lost_message_is_sent_again(system: FaultySystem) -> None:
     busy = [system.post(seed=SLOW, seconds=2.0) for _ in WORKERS]
     for job_id in accepted(*busy):
         await_job(system, job_id)
@@ -67,9 +65,7 @@ def test_a_message_that_is_lost_on_the_way_is_sent_again(system: FaultySystem) -
         ),
     ],
 )
-def test_what_is_no_message_costs_a_worker_at_most_a_restart(
-    system: FaultySystem, garbage: bytes
-) -> None:
+def test_an_invalid_message_restarts_a_worker_at_most(system: FaultySystem, garbage: bytes) -> None:
     with Redis.from_url(system.valkey.url) as client:
         client.lpush(queue_name(Priority.NORMAL), garbage)
         system.history.record(Faulted("garble", VALKEY, repr(garbage)))

@@ -71,7 +71,7 @@ def log(system: FaultySystem, name: str) -> str:
 
 
 @pytest.mark.parametrize("mood", MOODS)
-def test_while_the_object_store_fails_jobs_are_refused_and_nothing_is_left_of_them(
+def test_jobs_are_rejected_without_leftovers_while_the_object_store_fails(
     system: FaultySystem, gateway: Gateway, mood: Mood
 ) -> None:
     fail(system, gateway, mood)
@@ -97,7 +97,7 @@ def test_while_the_object_store_fails_jobs_are_refused_and_nothing_is_left_of_th
         ),
     ],
 )
-def test_an_object_store_that_fails_for_a_while_is_waited_for(
+def test_a_worker_waits_out_a_short_object_store_outage(
     system: FaultySystem, gateway: Gateway, moment: Strike, mood: Mood
 ) -> None:
     trap = system.arm(CHILD_1, moment)
@@ -115,7 +115,7 @@ def test_an_object_store_that_fails_for_a_while_is_waited_for(
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("mood", [Mood.CLOSED, Mood.BROKEN])
-def test_an_object_store_that_fails_for_too_long_leaves_the_job_to_another_attempt(
+def test_a_long_object_store_outage_leads_to_another_attempt(
     system: FaultySystem, gateway: Gateway, mood: Mood
 ) -> None:
     moment = Strike("ObjectStorage.put", "before", "tell", about="video.mp4")
@@ -132,7 +132,7 @@ def test_an_object_store_that_fails_for_too_long_leaves_the_job_to_another_attem
 
 
 @pytest.mark.thorough
-def test_an_object_store_that_is_killed_keeps_what_it_has(system: FaultySystem) -> None:
+def test_a_killed_object_store_keeps_its_data(system: FaultySystem) -> None:
     post = system.post(seed=SLOW)
     (job_id,) = accepted(post)
     await_job(system, job_id)
@@ -142,7 +142,7 @@ def test_an_object_store_that_is_killed_keeps_what_it_has(system: FaultySystem) 
     assert system.check(post).jobs[job_id].status is JobStatus.SUCCEEDED
 
 
-def test_while_valkey_is_dead_jobs_are_refused_and_nothing_is_left_of_them(
+def test_jobs_are_rejected_without_leftovers_while_valkey_is_down(
     system: FaultySystem,
 ) -> None:
     moment = Strike("JobStore.accept", "before", "tell")
@@ -160,7 +160,9 @@ def test_while_valkey_is_dead_jobs_are_refused_and_nothing_is_left_of_them(
 
 
 @pytest.mark.thorough
-def test_a_job_accepted_as_valkey_dies_is_dispatched_when_it_lives(system: FaultySystem) -> None:
+def test_a_job_accepted_before_valkey_dies_is_dispatched_after_its_restart(
+    system: FaultySystem,
+) -> None:
     moment = Strike("JobQueue.dispatch", "before", "tell")
     trap = system.arm("service-1", moment)
     post = system.post()
@@ -187,9 +189,7 @@ def test_a_job_accepted_as_valkey_dies_is_dispatched_when_it_lives(system: Fault
         ),
     ],
 )
-def test_a_valkey_that_dies_while_a_job_is_made_costs_no_video(
-    system: FaultySystem, moment: Strike
-) -> None:
+def test_no_video_is_lost_if_valkey_dies_during_a_job(system: FaultySystem, moment: Strike) -> None:
     trap = system.arm(CHILD_1, moment)
     post = system.post()
     system.await_strike(trap, moment)
@@ -201,7 +201,7 @@ def test_a_valkey_that_dies_while_a_job_is_made_costs_no_video(
     assert system.check(post).jobs[job_id].status is JobStatus.SUCCEEDED
 
 
-def test_a_full_valkey_refuses_jobs_and_ends_those_it_has_once_there_is_room(
+def test_a_full_valkey_rejects_jobs_and_finishes_others_once_there_is_memory(
     system: FaultySystem,
 ) -> None:
     post = system.post(seed=SLOW, seconds=2.0)
@@ -219,7 +219,7 @@ def test_a_full_valkey_refuses_jobs_and_ends_those_it_has_once_there_is_room(
     assert list(system.check(post).jobs) == [job_id]
 
 
-def test_a_valkey_whose_disk_is_full_stops_and_forgets_nothing_it_has_promised(
+def test_valkey_stops_without_losing_jobs_if_its_disk_is_full(
     system: FaultySystem,
 ) -> None:
     posts = [system.post(seed=SLOW) for _ in range(3)]
@@ -243,7 +243,7 @@ def test_a_valkey_whose_disk_is_full_stops_and_forgets_nothing_it_has_promised(
         pytest.param(True, id="data deleted", marks=pytest.mark.thorough),
     ],
 )
-def test_what_an_emptied_valkey_had_promised_is_restored_from_the_journal(
+def test_jobs_of_an_emptied_valkey_are_restored_from_the_journal(
     system: FaultySystem, is_deleted: bool
 ) -> None:
     system.settle()  # what is still to be swept would be lost

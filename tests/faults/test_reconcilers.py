@@ -62,7 +62,7 @@ def test_one_leads_and_another_takes_over_when_it_is_killed(system: FaultySystem
         pytest.param("JobQueue.dispatch", marks=pytest.mark.thorough),
     ],
 )
-def test_one_that_sleeps_over_its_leadership_takes_no_job_from_whoever_has_it_by_then(
+def test_a_leader_frozen_beyond_its_leadership_takes_no_job_from_its_owner(
     system: FaultySystem, step: str
 ) -> None:
     post = system.post(seed=SLOW, seconds=3.0)
@@ -79,7 +79,7 @@ def test_one_that_sleeps_over_its_leadership_takes_no_job_from_whoever_has_it_by
 
 
 @pytest.mark.thorough
-def test_one_that_sleeps_while_a_silent_worker_speaks_again_leaves_it_its_job(
+def test_a_leader_frozen_while_a_worker_resumes_leaves_it_its_job(
     system: FaultySystem,
 ) -> None:
     sleeper, other = RECONCILERS
@@ -102,7 +102,7 @@ def test_one_that_sleeps_while_a_silent_worker_speaks_again_leaves_it_its_job(
 
 
 @pytest.mark.thorough
-def test_one_that_sleeps_before_it_clears_a_job_deletes_no_video(system: FaultySystem) -> None:
+def test_a_leader_frozen_before_clearing_a_job_deletes_no_video(system: FaultySystem) -> None:
     traps, strike = freeze_whoever_comes_to(system, "ObjectStorage.delete_prefix")
     first = system.post()
     (job_id,) = accepted(first)
@@ -118,7 +118,7 @@ def test_one_that_sleeps_before_it_clears_a_job_deletes_no_video(system: FaultyS
 
 
 @pytest.mark.thorough
-def test_two_that_both_take_themselves_for_the_leader_do_no_harm(system: FaultySystem) -> None:
+def test_two_simultaneous_leaders_do_no_harm(system: FaultySystem) -> None:
     posts = [system.post(seed=SLOW) for _ in range(6)]
     job_ids = accepted(*posts)
     with Redis.from_url(system.valkey.url) as client:

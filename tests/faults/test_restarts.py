@@ -20,7 +20,7 @@ def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyS
 
 
 @pytest.mark.thorough
-def test_a_rolling_restart_under_load_costs_no_job_and_no_attempt(system: FaultySystem) -> None:
+def test_a_rolling_restart_under_load_loses_no_job_and_no_attempt(system: FaultySystem) -> None:
     posts = []
     for name in ROLLED:
         posts += [system.post(seed=SLOW, seconds=2.0), system.post()]
@@ -36,7 +36,7 @@ def test_a_rolling_restart_under_load_costs_no_job_and_no_attempt(system: Faulty
 
 
 @pytest.mark.thorough
-def test_a_job_that_kills_its_worker_every_time_fails_by_itself_and_the_others_go_on(
+def test_a_job_that_always_kills_its_worker_fails_without_affecting_others(
     system: FaultySystem,
 ) -> None:
     poison = system.post(seed=POISON)

@@ -11,7 +11,7 @@ from tests.integration.workers.pipelines import SLOW
 from tests.waiting import wait_for
 
 
-def test_a_child_frozen_beyond_its_lease_loses_the_job_and_its_late_result_is_dropped(
+def test_a_child_frozen_beyond_its_lease_loses_the_job_and_its_late_result(
     system: FaultySystem,
 ) -> None:
     post = system.post(seed=SLOW, seconds=3.0)
@@ -28,7 +28,7 @@ def test_a_child_frozen_beyond_its_lease_loses_the_job_and_its_late_result_is_dr
     assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 2)
 
 
-def test_a_worker_frozen_as_it_says_that_it_has_finished_leaves_nothing_of_its_video(
+def test_a_worker_frozen_while_finishing_leaves_no_video(
     system: FaultySystem,
 ) -> None:
     finishing = Strike("JobStore.finish", "before", "stop")
@@ -54,7 +54,7 @@ def test_a_worker_frozen_as_it_says_that_it_has_finished_leaves_nothing_of_its_v
 
 
 @pytest.mark.thorough
-def test_a_worker_that_wakes_after_its_job_was_deleted_leaves_nothing(
+def test_a_worker_resumed_after_its_job_was_deleted_leaves_nothing(
     system: FaultySystem,
 ) -> None:
     post = system.post(seed=SLOW, seconds=3.0, webhook=False)

@@ -45,7 +45,7 @@ from tests.waiting import PATIENCE, wait_for
         "before JobStore.mark_dispatched",
     ),
 )
-def test_a_service_that_dies_loses_no_job_and_makes_none_twice(
+def test_a_service_that_dies_loses_and_duplicates_no_job(
     system: FaultySystem, strike: Strike
 ) -> None:
     post = kill_at(system, "service", strike)
@@ -64,7 +64,7 @@ def test_a_service_that_dies_loses_no_job_and_makes_none_twice(
         "after JobStore.finish",
     ),
 )
-def test_a_job_whose_workers_child_dies_is_finished_by_another_attempt(
+def test_another_attempt_finishes_the_job_if_a_workers_child_dies(
     system: FaultySystem, strike: Strike
 ) -> None:
     post = kill_at(system, "worker.child", strike)
@@ -75,9 +75,7 @@ def test_a_job_whose_workers_child_dies_is_finished_by_another_attempt(
 @pytest.mark.parametrize(
     "strike", cases(strikes(PARENT), "after Channel._brpop_read", "before QoS.ack")
 )
-def test_a_job_whose_workers_parent_dies_is_finished_all_the_same(
-    system: FaultySystem, strike: Strike
-) -> None:
+def test_the_job_is_finished_if_a_workers_parent_dies(system: FaultySystem, strike: Strike) -> None:
     post = kill_at(system, "worker", strike)
 
     require_success(system, post)
@@ -92,7 +90,7 @@ def test_a_job_whose_workers_parent_dies_is_finished_all_the_same(
         "after ObjectStorage.delete_prefix",
     ),
 )
-def test_a_reconciler_that_dies_is_taken_up_where_it_was(
+def test_the_next_round_continues_where_a_dead_reconciler_stopped(
     system: FaultySystem, strike: Strike
 ) -> None:
     post = post_and_lose_its_worker(system)
@@ -143,7 +141,7 @@ def test_a_reconciler_that_dies_deleting_an_old_job_deletes_all_of_it(
     assert not system.check(post).jobs
 
 
-def test_what_a_request_that_was_cut_short_had_stored_is_swept(
+def test_objects_of_an_interrupted_request_are_swept(
     system: FaultySystem, request: pytest.FixtureRequest
 ) -> None:
     cut = Strike("ObjectStorage.put", "after", about="portrait")
@@ -162,7 +160,7 @@ def test_what_a_request_that_was_cut_short_had_stored_is_swept(
 @pytest.mark.parametrize(
     "strike", cases(strikes(WEBHOOKS), "before Courier.deliver", "after Courier._post")
 )
-def test_a_courier_that_dies_leaves_no_news_untold(system: FaultySystem, strike: Strike) -> None:
+def test_every_webhook_is_sent_although_a_sender_dies(system: FaultySystem, strike: Strike) -> None:
     post = kill_at(system, "webhooks", strike)
 
     require_success(system, post, attempt=1)
@@ -179,7 +177,7 @@ def test_valkey_may_die_at_any_step_of_the_service(system: FaultySystem, strike:
 
 
 @pytest.mark.parametrize("strike", cases(CHILD_STRIKES, "before JobStore.finish"))
-def test_valkey_may_die_at_any_step_of_a_worker(system: FaultySystem, strike: Strike) -> None:
+def test_valkey_can_die_at_any_step_of_a_worker(system: FaultySystem, strike: Strike) -> None:
     post = kill_meanwhile(system, "worker.child", strike, VALKEY)
 
     require_success(system, post)
@@ -217,7 +215,7 @@ def test_the_object_store_may_die_at_any_step_of_the_service(
 
 
 @pytest.mark.parametrize("strike", cases(CHILD_STRIKES, "before ObjectStorage.put(video.mp4)"))
-def test_the_object_store_may_die_at_any_step_of_a_worker(
+def test_the_object_store_can_die_at_any_step_of_a_worker(
     system: FaultySystem, strike: Strike
 ) -> None:
     post = kill_meanwhile(system, "worker.child", strike, S3)

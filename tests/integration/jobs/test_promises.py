@@ -282,7 +282,7 @@ class Promises(RuleBasedStateMachine):
                 assert after.progress >= before.progress
 
 
-def test_the_promises_hold_in_whatever_order_things_happen(
+def test_the_guarantees_hold_in_any_order_of_events(
     valkey_url: str, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))

@@ -61,7 +61,7 @@ def jobs_known(store: JobStore) -> int:
     return sum(store.counts().values())
 
 
-def test_of_many_requests_with_one_key_at_once_one_makes_the_job(
+def test_of_concurrent_requests_with_one_key_one_creates_the_job(
     twins: list[LiveService],
     service_settings: ServiceSettings,
     store: JobStore,
@@ -151,9 +151,7 @@ def test_a_request_under_way_for_too_long_is_told_so(
     assert answer.headers["retry-after"] == "5"
 
 
-def test_a_caller_who_prefers_to_wait_is_answered_when_the_job_ends(
-    live: LiveService, store: JobStore
-) -> None:
+def test_prefer_wait_responds_when_the_job_ends(live: LiveService, store: JobStore) -> None:
     with ThreadPoolExecutor(1) as pool:
         headers = {"Prefer": "wait=15"}
         posting = pool.submit(live.http.post, "/v1/jobs", files=upload(), headers=headers)
@@ -199,7 +197,9 @@ def test_jobs_are_listed_newest_first_in_pages(live: LiveService, store: JobStor
     assert second["next_cursor"] is None
 
 
-def test_a_list_shows_the_jobs_that_pass_every_filter(live: LiveService, store: JobStore) -> None:
+def test_a_list_contains_the_jobs_that_match_all_filters(
+    live: LiveService, store: JobStore
+) -> None:
     jobs = [new_job(metadata={"order.id": str(number)}) for number in range(3)]
     for job in jobs:
         store.accept(job)

@@ -65,9 +65,7 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("only_announcements")
-def test_a_question_that_waits_is_answered_by_the_change(
-    live: LiveService, store: JobStore
-) -> None:
+def test_a_waiting_request_returns_at_the_change(live: LiveService, store: JobStore) -> None:
     job = queued(store)
     tag = live.http.get(f"/v1/jobs/{job.id}").headers["etag"]
     with waiting(live, job.id, tag) as answer:
@@ -166,7 +164,7 @@ def test_a_follower_who_comes_back_misses_nothing_and_hears_nothing_twice(
 
 
 @pytest.mark.usefixtures("only_announcements")
-def test_progress_never_goes_back_though_another_attempt_begins_anew(
+def test_progress_never_decreases_when_another_attempt_starts_over(
     live: LiveService, store: JobStore
 ) -> None:
     job = queued(store)

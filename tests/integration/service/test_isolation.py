@@ -64,7 +64,7 @@ def test_every_route_of_version_one_is_guarded() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_without_a_valid_key_no_route_answers(guarded: Guarded, method: str, path: str) -> None:
+def test_no_route_responds_without_a_valid_key(guarded: Guarded, method: str, path: str) -> None:
     url = path.format(job_id="job_x")
     missing = guarded.live.http.request(method, url, **UNREADABLE)
     assert missing.status_code == 401
@@ -78,7 +78,7 @@ def test_without_a_valid_key_no_route_answers(guarded: Guarded, method: str, pat
 
 
 @pytest.mark.parametrize(("method", "path"), JOB_OPERATIONS)
-def test_another_tenants_job_is_not_there(
+def test_another_tenants_job_is_not_found(
     guarded: Guarded, store: JobStore, storage: ObjectStorage, method: str, path: str
 ) -> None:
     jobs = [queued(store, "acme"), succeeded(store, storage, "acme"), queued(store, "local")]

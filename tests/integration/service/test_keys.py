@@ -100,7 +100,7 @@ def test_a_header_that_is_no_bearers_is_told(guarded: Guarded, header: str) -> N
     assert answer.json()["code"] in {"key_missing", "key_invalid"}
 
 
-def test_of_many_requests_at_once_as_many_pass_as_may(guarded: Guarded) -> None:
+def test_concurrent_requests_cannot_exceed_the_rate_limit(guarded: Guarded) -> None:
     key = guarded.key(requests_a_minute=10)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: guarded.live.http.get(NOWHERE, headers=key), range(30)))
@@ -135,7 +135,7 @@ def test_a_key_at_its_ceiling_makes_no_further_job_and_nothing_stays(
     assert post(guarded, key).status_code == 202
 
 
-def test_of_many_uploads_at_once_as_many_become_jobs_as_may(
+def test_concurrent_uploads_cannot_exceed_the_job_limit(
     guarded: Guarded, store: JobStore, storage: ObjectStorage
 ) -> None:
     key = guarded.key(concurrent_jobs=2)
@@ -184,7 +184,7 @@ def test_a_token_is_told_in_no_answer_and_no_log(
     assert guarded.keys.all()[0].digest not in logged + told
 
 
-def test_a_page_of_a_named_origin_may_call_and_read(service_settings: ServiceSettings) -> None:
+def test_a_page_of_a_listed_origin_may_call_and_read(service_settings: ServiceSettings) -> None:
     origin = "https://app.example"
     settings = service_settings.model_copy(update={"cors_origins": (origin,)})
     with guarding(settings) as guarded:
@@ -205,7 +205,7 @@ def test_a_page_of_a_named_origin_may_call_and_read(service_settings: ServiceSet
             assert name in exposed
 
 
-def test_no_origin_is_allowed_unless_named(guarded: Guarded) -> None:
+def test_no_origin_is_allowed_unless_listed(guarded: Guarded) -> None:
     answer = guarded.live.http.get("/livez", headers={"Origin": "https://app.example"})
     assert "access-control-allow-origin" not in answer.headers
 

@@ -84,7 +84,7 @@ def body() -> tuple[dict[str, str], bytes]:
     return {"Content-Type": request.headers["content-type"]}, request.read()
 
 
-def test_an_upload_under_way_becomes_a_job(
+def test_an_upload_in_progress_becomes_a_job(
     service: RunningService, body: tuple[dict[str, str], bytes], store: JobStore, valkey_url: str
 ) -> None:
     headers, content = body
@@ -106,7 +106,7 @@ def test_an_upload_under_way_becomes_a_job(
 
 
 @pytest.mark.parametrize("shutdown_seconds", [1])
-def test_an_upload_that_does_not_end_in_time_leaves_nothing(
+def test_an_upload_that_takes_too_long_leaves_nothing(
     service: RunningService,
     body: tuple[dict[str, str], bytes],
     store: JobStore,

@@ -44,7 +44,7 @@ def messages(settings: Settings) -> int:
         return int(client.llen(NORMAL_QUEUE))
 
 
-def test_an_upload_is_kept_recorded_and_put_into_the_queue(
+def test_an_upload_is_stored_recorded_and_queued(
     live: LiveService, service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
 ) -> None:
     files = a_real_upload()

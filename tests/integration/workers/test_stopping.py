@@ -46,7 +46,7 @@ def assert_handed_back(worker: RunningWorker, client: Client, job_id: str) -> No
     assert time.monotonic() - began < GRACE
 
 
-def test_while_an_input_is_fetched_from_a_url_that_drips(
+def test_while_an_input_is_fetched_from_a_slow_url(
     start_worker: StartWorker, client: Client
 ) -> None:
     over = Event()
@@ -68,7 +68,7 @@ def test_while_the_object_store_hangs(
     assert_handed_back(worker, client, job_id)
 
 
-def test_while_an_absent_object_store_is_waited_for(
+def test_while_waiting_for_an_unavailable_object_store(
     start_worker: StartWorker, client: Client, closed: str
 ) -> None:
     worker = start_worker(AMIGO_S3_ENDPOINT_URL=closed, AMIGO_SHUTDOWN_SECONDS="0.2")
@@ -77,7 +77,7 @@ def test_while_an_absent_object_store_is_waited_for(
     assert_handed_back(worker, client, job_id)
 
 
-def test_twice_while_a_job_is_made(start_worker: StartWorker, client: Client) -> None:
+def test_twice_while_a_job_is_processing(start_worker: StartWorker, client: Client) -> None:
     worker = start_worker(AMIGO_SHUTDOWN_SECONDS="0.2")
     job_id = client.post(SLOW, seconds=10)
     client.wait_progress(job_id, 0.2)

@@ -66,7 +66,7 @@ def run(
     return asyncio.run(watch())
 
 
-def test_news_is_delivered_and_its_signature_verifies(
+def test_a_webhook_is_delivered_with_a_valid_signature(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,

@@ -102,7 +102,7 @@ def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
 
 
 @pytest.mark.parametrize("seed", [HUNG, DEAF], ids=["hung", "deaf"])
-def test_native_code_that_never_comes_back_ends_its_process_and_not_the_job(
+def test_native_code_that_never_returns_ends_its_process_but_not_the_job(
     start_worker: StartWorker, client: Client, seed: int
 ) -> None:
     start_worker("workers.reconciler")
@@ -163,7 +163,7 @@ def test_a_canceled_job_stops_within_two_batches(start_worker: StartWorker, clie
     assert client.objects(job_id) == []
 
 
-def test_a_job_deleted_while_it_is_made_leaves_nothing(
+def test_a_job_deleted_while_processing_leaves_no_objects(
     start_worker: StartWorker, client: Client
 ) -> None:
     start_worker("workers.reconciler")
@@ -192,7 +192,7 @@ def test_waiting_jobs_are_taken_by_priority_and_then_by_age(
     assert [job.id for job in jobs] == [waiting[n] for n in (2, 4, 1, 5, 0, 3)]
 
 
-def test_a_worker_that_still_loads_leaves_the_jobs_to_the_others(
+def test_a_loading_worker_leaves_the_jobs_to_others(
     start_worker: StartWorker, client: Client
 ) -> None:
     loading = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:slow_to_load")

@@ -38,7 +38,7 @@ def changed(mark: Mark, frames: Pixels) -> tuple[slice, slice]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_mark_changes_pixels_in_its_corner_alone(size: tuple[int, int]) -> None:
+def test_the_watermark_only_changes_pixels_in_its_corner(size: tuple[int, int]) -> None:
     rows, columns = changed(Mark.beside(centred(size), size), noise(size))
     width, height = size
     assert rows.start > 0.75 * height
@@ -77,7 +77,7 @@ def test_the_letters_stand_out_on_any_ground(level: int) -> None:
 
 @pytest.mark.parametrize("x", [0.2, 0.8])
 @pytest.mark.parametrize("y", [0.25, 0.75])
-def test_the_mark_keeps_away_from_a_face_in_a_corner(x: float, y: float) -> None:
+def test_the_watermark_avoids_a_face_in_a_corner(x: float, y: float) -> None:
     size = (1920, 1080)
     landmarks = face(x * 1920, y * 1080, 150)
     rows, columns = changed(Mark.beside(landmarks, size), noise(size))

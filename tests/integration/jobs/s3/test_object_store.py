@@ -74,7 +74,7 @@ def test_a_prefix_is_deleted_and_no_other(storage: ObjectStorage) -> None:
     assert [item.key for item in storage.objects("jobs/")] == ["jobs/job_ab/inputs/audio"]
 
 
-def test_what_is_half_deleted_has_lost_its_journal_entry_first(
+def test_the_journal_entry_is_deleted_first(
     storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("audio", "portrait", "request.json"):

@@ -272,7 +272,7 @@ def test_the_queue_is_first_come_first_served(store: JobStore) -> None:
     assert [store.outlook(job.id).position for job in jobs] == [3, 1, 2]
 
 
-def test_a_job_of_a_higher_priority_goes_before_those_that_waited(store: JobStore) -> None:
+def test_a_job_of_a_higher_priority_runs_before_waiting_ones(store: JobStore) -> None:
     low, normal, high = (new_job(priority=each) for each in ("low", "normal", "high"))
     for job in (low, normal, high):
         store.accept(job)

@@ -39,7 +39,7 @@ def test_a_tenant_without_jobs_has_an_empty_list(store: JobStore) -> None:
     assert listed(store) == []
 
 
-def test_the_newest_come_first_in_pages_of_any_size(store: JobStore) -> None:
+def test_pages_of_any_size_list_the_newest_first(store: JobStore) -> None:
     jobs = [accept(store, minute) for minute in range(5)]
     newest_first = [job.id for job in reversed(jobs)]
     for limit in (1, 2, 5, 100):

@@ -129,7 +129,7 @@ def test_a_worker_is_not_taken_for_dead_because_the_store_was_silent(
     assert reconciler.run_once().requeued == 1
 
 
-def test_uploads_never_completed_are_swept_with_the_journals_reading(
+def test_incomplete_uploads_are_swept_when_the_journal_is_read(
     hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue
 ) -> None:
     storage._client.create_multipart_upload(Bucket=storage._bucket, Key=video_key(new_job().id, 1))
@@ -282,7 +282,7 @@ def test_a_job_past_its_retention_is_gone(
     assert all(waiting.id in key for key in keys(storage))
 
 
-def test_jobs_are_restored_from_the_journal_when_the_store_lost_them(
+def test_jobs_lost_by_the_store_are_restored_from_the_journal(
     hasty_store: JobStore,
     storage: ObjectStorage,
     reconciler: Reconciler,
@@ -350,7 +350,7 @@ def test_a_journal_in_order_is_not_read_again_soon(
         assert client.ttl(JOURNAL_READ) > JOURNAL_GRACE.total_seconds()
 
 
-def test_what_nobody_knows_is_swept_when_it_is_older_than_the_retention(
+def test_orphaned_objects_older_than_the_retention_are_swept(
     store: JobStore, storage: ObjectStorage, queue: JobQueue, valkey_url: str
 ) -> None:
     known = submit(store, storage)
@@ -457,7 +457,7 @@ def test_a_journal_entry_that_cannot_be_read_keeps_no_other_from_its_restoration
 
 
 @pytest.mark.parametrize("state", ["queued", "processing", "ended", "past retention"])
-def test_a_record_that_cannot_be_read_keeps_no_other_job_waiting(
+def test_an_unreadable_record_delays_no_other_job(
     hasty_store: JobStore,
     storage: ObjectStorage,
     queue: JobQueue,

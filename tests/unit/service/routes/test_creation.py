@@ -194,7 +194,7 @@ def test_a_caller_who_prefers_to_wait_is_given_the_ended_job(
     assert "retry-after" not in answer.headers
 
 
-def test_of_a_batch_each_request_is_judged_alone_and_answered_in_order(
+def test_each_request_of_a_batch_is_validated_separately_in_order(
     http: TestClient, backstage: Backstage
 ) -> None:
     batch = [REQUEST, {**REQUEST, "seed": -1}, {"consent": True}, {**REQUEST, "seed": 2}]

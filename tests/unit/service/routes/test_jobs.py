@@ -61,7 +61,7 @@ def test_consent_may_be_given_as_a_form_gives_it(http: TestClient, yes: str) -> 
     assert http.post("/v1/jobs", files=upload(consent=yes)).status_code == 202
 
 
-def test_what_was_affirmed_is_kept_in_the_record_and_in_the_journal_and_told(
+def test_the_consent_is_stored_in_record_and_journal_and_returned(
     http: TestClient, backstage: Backstage
 ) -> None:
     told = http.post("/v1/jobs", files=upload()).json()
@@ -251,9 +251,7 @@ def test_a_failed_job_tells_why(http: TestClient, backstage: Backstage) -> None:
     assert document["links"]["video"] is None
 
 
-def test_a_job_that_did_not_change_is_not_sent_again(
-    http: TestClient, backstage: Backstage
-) -> None:
+def test_an_unchanged_job_is_not_sent_again(http: TestClient, backstage: Backstage) -> None:
     job = new_job()
     path = in_store(backstage, job)
     tag = http.get(path).headers["etag"]

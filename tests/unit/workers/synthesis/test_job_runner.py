@@ -148,7 +148,7 @@ def test_only_what_the_attempt_made_outlives_the_job(floor: Floor) -> None:
     assert list(floor.job_runner.directory.scratch.iterdir()) == []
 
 
-def test_everything_an_attempt_made_says_that_it_is_synthetic_and_whose(floor: Floor) -> None:
+def test_all_results_state_that_they_are_synthetic_and_their_job(floor: Floor) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     floor.run()
 
@@ -254,7 +254,7 @@ def test_a_service_that_tells_no_time_is_waited_for_and_not_held_against_the_job
     assert floor.objects == floor.inputs
 
 
-def test_what_cannot_be_signed_is_tried_again_and_never_handed_out(floor: Floor) -> None:
+def test_an_unsigned_file_is_retried_and_never_served(floor: Floor) -> None:
     class Broken(ManifestSigner):
         def __init__(self) -> None:
             pass
@@ -463,7 +463,7 @@ def test_a_job_over_its_time_limit_is_handed_back(floor: Floor) -> None:
     assert floor.objects == floor.inputs
 
 
-def test_a_job_whose_last_attempt_took_too_long_is_told_in_which_stage(floor: Floor) -> None:
+def test_the_failure_names_the_stage_that_exceeded_its_time_limit(floor: Floor) -> None:
     settings = floor.job_runner.settings.model_copy(
         update={"lease_seconds": 0.03, "fetching_seconds": 0.01}
     )

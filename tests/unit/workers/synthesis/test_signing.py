@@ -91,7 +91,7 @@ def test_a_poster_is_signed_too(file: Path) -> None:
 
 
 @pytest.mark.parametrize("place", [b"mdat", b"moov", b"DigitalSourceType", b"c2pa.created"])
-def test_a_flipped_bit_makes_it_invalid(file: Path, place: bytes) -> None:
+def test_a_flipped_bit_invalidates_the_signature(file: Path, place: bytes) -> None:
     signer().sign_file(file, MP4, PROVENANCE)
     data = bytearray(file.read_bytes())
     data[data.rindex(place) + 40] ^= 1
