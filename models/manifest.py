@@ -1,4 +1,6 @@
-"""The manifest of the weights: which file has which sha256, and so which weights a video is of."""
+"""The manifest of the weights: the sha256 of each file, which also identifies the weights of a
+video.
+"""
 
 import hashlib
 from pathlib import Path
@@ -13,8 +15,8 @@ def sha256_of(path: Path) -> str:
 
 
 def weights_digest(folder: Path = WEIGHTS) -> str:
-    """Return 16 hexadecimal digits that change with any weight: of the manifest's own sha256.
+    """Return 16 hexadecimal digits of the manifest's own sha256, which change with any weight.
 
-    Loading compares every file with the manifest, so none but these weights can have been used.
+    Loading compares every file with the manifest, so these weights were used.
     """
     return sha256_of(folder / MANIFEST)[:16]

@@ -1,1 +1,1 @@
-"""Clips of talking faces as they lie in a data folder."""
+"""Clips of talking faces in a data folder."""

@@ -1,4 +1,4 @@
-"""What the data folder says of its clips."""
+"""The manifest of the clips in the data folder."""
 
 import csv
 from collections import Counter
@@ -9,7 +9,7 @@ Row = dict[str, str]
 
 
 def clip_rows(data: Path, split: str) -> Iterator[Row]:
-    """Yield the rows of manifest.csv that are clips, not stills, of a split."""
+    """Yield the rows of manifest.csv that are clips of a split, without stills."""
     with (data / "manifest.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             if row["split"] == split and row["file"].startswith("clips/"):
@@ -24,5 +24,5 @@ def largest_set(data: Path, split: str) -> str:
     """
     counts = Counter(row["set"] for row in clip_rows(data, split))
     if not counts:
-        raise ValueError(f"{data / 'manifest.csv'} names no {split} clip.")
+        raise ValueError(f"{data / 'manifest.csv'} lists no {split} clip.")
     return counts.most_common(1)[0][0]

@@ -1,1 +1,1 @@
-"""Metrics of finished landmarks and videos, and the baselines they stand beside."""
+"""Metrics of finished landmarks and videos, and their baselines."""

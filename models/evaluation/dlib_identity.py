@@ -1,10 +1,11 @@
-"""dlib's face-embedding network (King, 2017; CC0) as the judge of identity, where it is installed.
+"""Identity embeddings from dlib's network (King, 2017; CC0), if it is installed.
 
     pip install dlib-bin && pip install --no-deps face-recognition-models==0.3.0
 
-It was trained for distances: two pictures less than 0.6 apart count as one person, where dlib's own
-measure finds 99.4 % of pairs on LFW right. Cosines of its embeddings, which CSIM asks for, are high
-for everyone (about 0.8 between strangers): read them beside those of another person.
+The network was trained for distances: two pictures less than 0.6 apart count as the same person,
+which is correct for 99.4 % of the pairs in LFW by dlib's own measurement. Cosines of its
+embeddings, as required by CSIM, are high for everyone (about 0.8 between different people): compare
+them with those of another person.
 """
 
 from collections.abc import Callable
@@ -18,25 +19,25 @@ from torch import Tensor
 NETWORK = "dlib_face_recognition_resnet_model_v1.dat"
 EYES_AND_NOSE = "shape_predictor_5_face_landmarks.dat"
 CHIP, PADDING = 150, 0.25
-"""Side of the aligned face that the network was trained on, px, and the room around it."""
+"""Side of the aligned face for the network, px, and its margin."""
 USUAL_FACE = (60, 60, 210, 210)
-"""Left, top, right and bottom of the face on a crop where none is detected, px."""
+"""Left, top, right and bottom of the face on a crop without a detected face, px."""
 
 
 def find_dlib_network() -> Path | None:
-    """Return the network's file where both packages are installed."""
+    """Return the network's file if both packages are installed, or None."""
     models = find_spec("face_recognition_models")
     if models is None or models.origin is None or find_spec("dlib") is None:
         return None
-    # Looked for, not asked for: importing the package needs a setuptools long gone.
+    # Located without importing it: the package's import needs an obsolete setuptools.
     path = Path(models.origin).parent / "models" / NETWORK
     return path if path.exists() else None
 
 
 def load_dlib_identity(network: Path) -> Callable[[Tensor], Tensor]:
-    """Return what turns frames `[B, 3, 256, 256]` in 0-1 into embeddings `[B, 128]`.
+    """Return a function from frames `[B, 3, 256, 256]` in 0-1 to embeddings `[B, 128]`.
 
-    Beside the network's file lies that of the five landmarks by which faces are aligned.
+    The file of the five-landmark predictor, used to align faces, is next to the network's file.
     """
     import dlib  # an optional package
 

@@ -1,4 +1,4 @@
-"""The report: tables that say on what, when and with which weights they were measured."""
+"""The report: tables with the device, date and weights of their measurement."""
 
 import json
 import platform
@@ -20,7 +20,7 @@ NOT_AVAILABLE = "not available"
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where figures come from; `weights` maps file names to sha256."""
+    """Origin of a measurement; `weights` maps file names to sha256."""
 
     device: str
     date: str
@@ -28,7 +28,7 @@ class Provenance:
 
     @classmethod
     def now(cls, device: torch.device, weights: Path = WEIGHTS) -> Self:
-        """Describe this machine, this moment and the weights of a folder by their manifest."""
+        """Describe this machine, the current time and a folder's weights by their manifest."""
         processor = f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
         return cls(
             device=torch.cuda.get_device_name(device) if device.type == "cuda" else processor,
@@ -44,14 +44,14 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that share their columns; None stands for what could not be measured."""
+    """Rows with common columns; None stands for what could not be measured."""
 
     title: str
     note: str
     rows: Sequence[Row]
 
     def markdown(self, provenance: Provenance) -> str:
-        """Return title, note, rows and where they come from."""
+        """Return title, note, rows and origin."""
         columns = list(self.rows[0])
         lines = [columns, ["---"] * len(columns)]
         lines += [[_text(row[column]) for column in columns] for row in self.rows]
@@ -62,7 +62,7 @@ class Table:
 def write_report(
     folder: Path, provenance: Provenance, tables: Sequence[Table], pictures: Sequence[Path]
 ) -> None:
-    """Write report.md and report.json; pictures are linked by their paths within the folder."""
+    """Write report.md and report.json; pictures are linked relative to the folder."""
     sections = [table.markdown(provenance) for table in tables]
     shown = [f"![{path.stem}]({path.relative_to(folder)})\n" for path in pictures]
     text = "\n".join(["# Evaluation\n", *sections, "## Pictures\n", *shown])

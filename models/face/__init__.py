@@ -1,1 +1,1 @@
-"""The face as geometry: landmarks, crops, and one face's motion fitted to another's."""
+"""Face geometry: landmarks, crops, and retargeting motion from one face to another."""

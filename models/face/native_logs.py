@@ -1,4 +1,4 @@
-"""What MediaPipe's native code writes to stderr, less the lines that nobody can act on."""
+"""Filters what MediaPipe's native code writes to stderr."""
 
 import os
 import sys
@@ -16,9 +16,9 @@ _CHATTER = (
 
 @contextmanager
 def chatter_left_out() -> Iterator[None]:
-    """Hold stderr back meanwhile, then pass it on without MediaPipe's standing remarks.
+    """Capture stderr within the context, then pass it on without MediaPipe's standard messages.
 
-    Its wheel offers no way to set the level of the native log, so the file descriptor is caught.
+    Its wheel offers no way to set the native log level, so the file descriptor is redirected.
     """
     sys.stderr.flush()
     original = os.dup(2)

@@ -1,4 +1,4 @@
-"""The mouth a face has at rest, told from the face caught at any moment."""
+"""The rest pose of the mouth, estimated from a face at any moment."""
 
 from functools import cache
 
@@ -12,16 +12,16 @@ Points = NDArray[np.float32]
 
 FILE = "resting_mouth.safetensors"
 MOVED = [*range(17), *range(48, 68)]
-"""The landmarks that come to rest: jaw and mouth."""
+"""The landmarks that are moved to rest: jaw and mouth."""
 SEEN = [*range(17), *range(27, 68)]
-"""The landmarks that tell where: all but the forehead, the irises and the mobile brows."""
+"""The landmarks used for the estimate: all but the forehead, the irises and the mobile brows."""
 
 
 def way_to_rest(face: Points) -> Points:
     """Return the displacement `[79, 2]` that brings a face in the normal form to rest.
 
-    It is linear in the face: the estimate of least squared error over people and what they may be
-    saying or smiling (`models/training/stage_one/fit_resting_mouth.py`).
+    It is linear in the face: the least-squares estimate over people and what they may be saying or
+    smiling (`models/training/stage_one/fit_resting_mouth.py`).
     """
     way = np.zeros_like(face)
     way[MOVED] = (describe(face) @ _linear()).reshape(-1, 2)
@@ -29,7 +29,9 @@ def way_to_rest(face: Points) -> Points:
 
 
 def describe(face: Points) -> Points:
-    """Return what of a face `[79, 2]` tells its rest: one, and the face about the nose."""
+    """Return the regression input of a face `[79, 2]`: a constant one, and the face relative to the
+    nose.
+    """
     about_nose = face[SEEN] - face[33]
     return np.concatenate([[1.0], about_nose.ravel()]).astype(np.float32)
 

@@ -1,1 +1,1 @@
-"""The figures that training and evaluation share, and what they are compared with."""
+"""Measures shared by training and evaluation, and their baselines."""

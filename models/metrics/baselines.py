@@ -1,4 +1,4 @@
-"""What any network must beat: faces that do not move, move to their mean, or are only warped."""
+"""The baselines: faces that do not move, move to their mean, or are only warped."""
 
 from collections.abc import Iterable
 
@@ -31,7 +31,7 @@ def mean_motion(motions: Iterable[Points]) -> Points:
 
 
 def move_portrait(portrait: Points, displacement: Points) -> Points:
-    """Return a portrait `[79, 2]` px under displacements `[T, 79, 2]`, head and lids held still."""
+    """Move a portrait `[79, 2]` px by displacements `[T, 79, 2]`, without head and lid motion."""
     still = np.zeros((len(displacement), 6), np.float32)
     motion = LandmarkMotion(displacement, lids=still[:, 0], pose=still, emotions=still)
     return retarget_landmarks(portrait, motion)

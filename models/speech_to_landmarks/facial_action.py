@@ -41,7 +41,7 @@ class FacialActionConfig:
 
     @classmethod
     def from_sizes(cls, sizes: dict[str, Any]) -> Self:
-        """Return the config that a checkpoint's header holds."""
+        """Rebuild the config from a checkpoint's header."""
         flow = sizes["flow"] | {"dilations": tuple(sizes["flow"]["dilations"])}
         return cls(flow=ActionUnitFlowConfig(**flow), people=sizes["people"])
 

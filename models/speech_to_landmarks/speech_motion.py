@@ -1,4 +1,4 @@
-"""From what is said to how the lower face moves: sequence to sequence, over encoder states."""
+"""Speech content to the motion of the lower face: sequence to sequence, over encoder states."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class SpeechMotionConfig:
     hidden: int = 192
     heads: int = 4
     reach: int = 8
-    """Video frames before and after that the decoder attends to."""
+    """Number of video frames before and after each frame that the decoder attends to."""
     components: int = 32
     dropout: float = 0.3
 
@@ -70,7 +70,7 @@ class DilatedBlock(nn.Module):
 
 
 class LocalAttention(nn.Module):
-    """Multi-head attention of each frame to those within `reach`, with a learnt bias a distance."""
+    """Multi-head attention of each frame within `reach`, with a learned bias per distance."""
 
     def __init__(self, width: int, heads: int, reach: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class LocalAttention(nn.Module):
         return out
 
     def _bias(self, frames: int) -> Tensor:
-        """Return `[heads, T, T]`: the learnt bias within reach, minus infinity beyond."""
+        """Return `[heads, T, T]`: the learned bias within reach, minus infinity beyond."""
         at = torch.arange(frames, device=self.nearness.device)
         distance = at[None, :] - at[:, None]
         bias = self.nearness[:, (distance + self.reach).clamp(0, 2 * self.reach)]

@@ -1,1 +1,1 @@
-"""How the networks are trained: datasets, losses, and one command a network."""
+"""Training of the networks: datasets, losses, and one command per network."""

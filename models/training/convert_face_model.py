@@ -1,9 +1,9 @@
-"""Reduce ICT-FaceKit's morphable face to 68 landmarks: how facial actions move them.
+"""Reduce ICT-FaceKit's morphable face to 68 landmarks: the effect of facial actions on them.
 
     python -m models.training.convert_face_model ICT-FaceKit/FaceXModel data/landmarks/ict68.npz
 
 ICT-FaceKit (Li et al., 2020; MIT), https://github.com/ICT-VGL/ICT-FaceKit, publishes a neutral
-mesh, one mesh a facial action, and in `vertex_indices.json` the vertices of the 68 landmarks.
+mesh, one mesh per facial action, and in `vertex_indices.json` the vertices of the 68 landmarks.
 """
 
 import argparse
@@ -18,7 +18,7 @@ LANDMARKS = "idx_to_landmark_verts"
 
 
 def main() -> None:
-    """Read the command line and write the file."""
+    """Parse the command line and write the file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -31,8 +31,8 @@ def main() -> None:
 def convert_face_model(model: Path, out: Path) -> None:
     """Write `neutral` `[68, 3]`, `expression` `[N, 68, 3]` offsets from it, `expression_names`.
 
-    Units are the meshes', cm, with x to the face's left, y up and z ahead. The meshes named
-    identity are left out: expressions alone are learnt from.
+    Units are those of the meshes, cm, with x to the face's left, y up and z ahead. Identity meshes
+    are left out.
 
     Raises:
         FileNotFoundError: the folder is not ICT-FaceKit's FaceXModel.

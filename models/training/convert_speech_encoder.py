@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def read_encoder(file: BinaryIO) -> Iterator[tuple[str, Tensor]]:
-    """Yield the encoder's variables, its position encodings left out: they are computed."""
+    """Yield the encoder's variables, without its position encodings, which are computed."""
     (version,) = _unpack(file, "I")
     if version != BINARY_VERSION:
         raise ValueError(
@@ -70,7 +70,7 @@ def read_encoder(file: BinaryIO) -> Iterator[tuple[str, Tensor]]:
 
 
 def rename(name: str) -> str:
-    """Return this project's name of a CTranslate2 variable."""
+    """Map the name of a CTranslate2 variable to this project's."""
     name = name.removeprefix("encoder/")
     for theirs, ours in NAMES.items():
         name = name.replace(theirs, ours)

@@ -1,1 +1,1 @@
-"""What every training run needs: a device, a session, augmented sound."""
+"""Common parts of all training runs: device, session, augmentation."""

@@ -1,8 +1,8 @@
-"""What a run trains on: a device, alone or beside the processes that torchrun started.
+"""The device of a run, alone or together with the processes started by torchrun.
 
-Under torchrun every process draws its own batches and DistributedDataParallel averages their
-gradients, so that all hold the same weights. The first process leads: its clock counts, and it
-alone validates and writes.
+Under torchrun, every process draws its own batches, and DistributedDataParallel averages their
+gradients, so that all have the same weights. The first process leads: it keeps the time, validates
+and writes files.
 """
 
 import os
@@ -24,12 +24,12 @@ Result = TypeVar("Result")
 CPU = torch.device("cpu")
 
 LEADER_ALONE = timedelta(hours=6)
-"""The longest that the others wait while the leader decodes every frame or validates."""
+"""Maximum time the others wait while the leader decodes every frame or validates."""
 
 
 @dataclass(frozen=True)
 class Compute:
-    """One process's device and its place, `rank`, among `processes` that train together."""
+    """A process's device and its `rank` among `processes` that train together."""
 
     device: torch.device = CPU
     rank: int = 0
@@ -37,18 +37,18 @@ class Compute:
 
     @property
     def leads(self) -> bool:
-        """Whether this process keeps the clock and writes."""
+        """Whether this process keeps the time and writes files."""
         return self.rank == 0
 
     def join(self, network: nn.Module) -> nn.Module:
-        """Return the network as it is called in training: its gradients become everyone's mean."""
+        """Return the network for training calls, which average the gradients of all processes."""
         if self.processes == 1:
             return network
-        # Running statistics stay each process's own: only the leader's are kept.
+        # Running statistics stay local to each process: only the leader's are kept.
         return DistributedDataParallel(network, broadcast_buffers=False)
 
     def agree(self, value: float) -> float:
-        """Return the leader's value, so that all stop and cool down at the same step."""
+        """Return the leader's value, so that all processes stop and decay at the same step."""
         if self.processes == 1:
             return value
         shared = torch.tensor([value], dtype=torch.float64, device=self.device)
@@ -56,7 +56,7 @@ class Compute:
         return float(shared)
 
     def in_turn(self, action: Callable[[], Result]) -> Result:
-        """Do what fills a cache: the leader first, so that the others find it filled."""
+        """Run code that fills a cache: the leader first, so that the others find it filled."""
         if self.processes == 1:
             return action()
         if self.leads:
@@ -67,7 +67,7 @@ class Compute:
         return action()
 
     def randomness(self, *seed: int) -> np.random.Generator:
-        """Return random numbers that no other process draws, and seed torch's from them."""
+        """Return a random generator unique to this process, and seed torch with it."""
         numbers = np.random.default_rng([*seed, self.rank])
         torch.manual_seed(int(numbers.integers(2**31)))
         return numbers
@@ -75,7 +75,7 @@ class Compute:
 
 @contextmanager
 def open_compute(device: str, threads: int = 1) -> Iterator[Compute]:
-    """Lend the device that is asked for, "cpu" or "cuda"; under torchrun each process its own."""
+    """Provide the requested device, "cpu" or "cuda"; under torchrun, one per process."""
     torch.set_num_threads(threads)
     if not distributed.is_torchelastic_launched():
         yield Compute(torch.device(device))
@@ -93,5 +93,5 @@ def open_compute(device: str, threads: int = 1) -> Iterator[Compute]:
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return autocast to bfloat16 on the device, idle where the hardware lacks it."""
+    """Return autocast to bfloat16 on the device, disabled where the hardware lacks it."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(device))

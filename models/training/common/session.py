@@ -1,4 +1,4 @@
-"""One training run: its clock, its averaged weights, its curve and its place to resume from."""
+"""A training run: its time, its averaged weights, its curve and its checkpoint."""
 
 import copy
 import csv
@@ -23,9 +23,9 @@ CURVE = "curve.csv"
 class Session(Generic[Network]):
     """A network in training, resumable from its folder.
 
-    `average` follows the network by an exponential moving average; it is what validates and ships.
-    `joined` is the network as training calls it, in company or alone. `seconds` is training time at
-    the last step, earlier runs included.
+    `average` is the exponential moving average of the network, which is validated and shipped.
+    `joined` is the network for training calls, distributed or alone. `seconds` is the training time
+    at the last step, including earlier runs.
     """
 
     network: Network
@@ -48,11 +48,13 @@ class Session(Generic[Network]):
 
     @property
     def progress(self) -> float:
-        """From 0 to 1, by the clock."""
+        """Progress from 0 to 1, by time."""
         return min(1.0, self.seconds / (60.0 * self.minutes))
 
     def descend(self, loss: Tensor, clip: float = 1.0) -> None:
-        """Take one step down; the rate warms up over 100 steps and falls to a fiftieth."""
+        """Take one optimizer step; the learning rate warms up over 100 steps and decays to a
+        fiftieth.
+        """
         cooling = 0.02 + 0.98 * (1.0 - self.progress) ** 1.5
         rate = min(1.0, (self.step + 1) / 100.0) * cooling
         for group, full in zip(self.optimizer.param_groups, self._rates, strict=True):
@@ -87,7 +89,7 @@ class Session(Generic[Network]):
             writer.writerow([self.step, f"{self.seconds:.0f}", *numbers])
 
     def improves(self, part: str, score: float) -> bool:
-        """Say whether a part of the network scores higher than ever, and note it if so."""
+        """Return whether a part of the network has its best score so far, and record it."""
         if score <= self.best.get(part, float("-inf")):
             return False
         self.best[part] = score
@@ -108,10 +110,10 @@ class Session(Generic[Network]):
         partial.replace(self.folder / STATE)
 
     def resume(self) -> None:
-        """Go on from the folder's last save.
+        """Resume from the folder's last checkpoint.
 
         Raises:
-            FileNotFoundError: nothing was saved there.
+            FileNotFoundError: there is no checkpoint.
         """
         state = torch.load(self.folder / STATE, map_location=self.compute.device)
         self.network.load_state_dict(state["network"])

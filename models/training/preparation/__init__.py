@@ -1,1 +1,1 @@
-"""Corpora as they are published, made into the clips and landmarks that training reads."""
+"""Converts published corpora to the clips and landmarks that training reads."""

@@ -15,15 +15,17 @@ READERS = {"mead": read_mead, "crema-d": read_crema_d, "folder": read_folder}
 
 
 def main() -> None:
-    """Read the command line, prepare, and print the report."""
+    """Parse the command line, prepare, and print the report."""
     parser = argparse.ArgumentParser(
         prog="python -m models.training.preparation",
-        description="Cut a corpus as published into the clips and landmarks that training reads. "
-        "A run that was interrupted goes on where it was.",
+        description=(
+            "Convert a published corpus to the clips and landmarks that training reads. An "
+            "interrupted run resumes."
+        ),
     )
     parser.add_argument("corpus", choices=READERS)
-    parser.add_argument("source", type=Path, help="the folder that holds it")
-    parser.add_argument("--out", type=Path, required=True, help="the data folder to add it to")
+    parser.add_argument("source", type=Path, help="folder of the published corpus")
+    parser.add_argument("--out", type=Path, required=True, help="data folder to which it is added")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     options = parser.parse_args()
     try:
@@ -33,9 +35,9 @@ def main() -> None:
     try:
         prepare(corpus, options.out, options.workers)
     except KeyboardInterrupt:
-        sys.exit("Interrupted; the same command goes on from here.")
+        sys.exit("Interrupted; run the same command to resume.")
     report = options.out / "preparation" / corpus.name / "report.md"
-    print(f"{report.read_text()}\n{report} and report.csv beside it say more.")
+    print(f"{report.read_text()}\nSee {report} and report.csv next to it for details.")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How late a person's lips are against the sound, pooled over all of the person's takes.
+"""Estimates how far a person's lips lag the sound, pooled over all of the person's takes.
 
-One take tells little: in clips of a second the loudness fits a stranger's lips nearly as well. One
-camera and one microphone recorded all takes of a person, so their evidence is added up. What stays
-below a frame or two is found later, by `models.corpus.audio_lag`.
+One take is not enough: in clips of a second, the loudness fits other people's lips nearly as well.
+All takes of a person come from the same camera and microphone, so their evidence is summed. Lags
+below a frame or two are found later, by `models.corpus.audio_lag`.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,13 @@ from models.metrics.definitions import correlation, lip_opening
 from models.metrics.lip_sync import speech_envelope
 
 LAGS = tuple(range(-5, 6))
-"""Frames at 25 fps by which the lips may trail the sound; negative if they lead."""
+"""Frames at 25 fps by which the lips may lag the sound; negative if they lead."""
 MIN_CORRELATION, MIN_EVIDENCE, MIN_LAG = 0.3, 6.0, 2
-"""What makes a lag clear: pooled r, log-likelihood above no lag, frames. Of 150 clips of 3 s known
-to be in step none was moved, alone or in pools of 3 and 10. Of the same shifted by 2 to 4 frames,
-all pools of 10 were put right, 50 to 76 % of the pools of 3 and 7 to 9 % of single clips."""
+"""Thresholds of a clear lag: pooled r, log-likelihood above no lag, frames. Of 150 clips of 3 s
+known to be in sync, none was moved, alone or in pools of 3 and 10. When the same were shifted by
+2 to 4 frames, all pools of 10 were corrected, 50 to 76 % of the pools of 3, and 7 to 9 % of
+single clips.
+"""
 FRAMES_A_SAMPLE = 4.0
 """Frames that count as one independent observation."""
 
@@ -39,7 +41,9 @@ def correlations(
 
 
 def pooled_lag(takes: Sequence[tuple[int, Sequence[float]]]) -> int:
-    """Return the lag in frames that takes of (frames, correlations) share; 0 unless it is clear."""
+    """Return the common lag in frames of takes given as (frames, correlations); 0 unless it is
+    clear.
+    """
     if not takes:
         return 0
     frames = np.array([count for count, _ in takes], float)

@@ -1,4 +1,4 @@
-"""From a published corpus to the packed layout: split, track, put in step, pack, and report."""
+"""From a published corpus to the packed layout: split, track, synchronize, pack, and report."""
 
 import signal
 from collections import defaultdict
@@ -26,10 +26,10 @@ Job = Callable[[], None]
 
 
 def prepare(corpus: Corpus, data: Path, workers: int) -> list[Outcome]:
-    """Make a corpus part of the data folder; what an earlier run did is not done again.
+    """Add a corpus to the data folder, without repeating what an earlier run did.
 
     Returns:
-        What became of each take, as told in preparation/CORPUS/report.md.
+        The outcome of each take, as in preparation/CORPUS/report.md.
     """
     records = Records(data / "preparation" / corpus.name)
     split = split_takes(corpus.takes)
@@ -46,7 +46,7 @@ def prepare(corpus: Corpus, data: Path, workers: int) -> list[Outcome]:
 
 
 def track(take: Take, records: Records) -> None:
-    """Track one take and keep its record, whatever comes of it."""
+    """Track one take and save its record, whatever the outcome."""
     try:
         record, landmarks = track_take(take, _detector())
         records.write_landmarks(take.name, landmarks)
@@ -56,7 +56,7 @@ def track(take: Take, records: Records) -> None:
 
 
 def pack(take: Take, records: Records, lag: int, clip: Path, speech: Path | None) -> None:
-    """Write one take's clip, its lips moved by `lag` frames, and its speech; note it."""
+    """Write one take's clip, its lips moved by `lag` frames, and its speech; update its record."""
     record = _read(records, take)
     try:
         record = pack_clip(take, record, lag, clip)
@@ -70,7 +70,7 @@ def pack(take: Take, records: Records, lag: int, clip: Path, speech: Path | None
 def _to_pack(
     corpus: str, data: Path, records: Records, tracked: Iterable[Outcome]
 ) -> Iterator[Job]:
-    """Yield what is still to be written of the takes that passed."""
+    """Yield the takes that passed and are not written yet."""
     passed = [outcome for outcome in tracked if outcome.record.reason is None]
     lags = _lags(outcome for outcome in passed if outcome.record.has_sound)
     for outcome in passed:
@@ -83,7 +83,7 @@ def _to_pack(
 
 
 def _lags(heard: Iterable[Outcome]) -> defaultdict[str, int]:
-    """Return each person's lag in frames; 0 where nothing was heard."""
+    """Return each person's lag in frames; 0 without sound."""
     takes = defaultdict(list)
     for outcome in heard:
         record = outcome.record
@@ -102,7 +102,7 @@ def _outcome(take: Take, split: str | None, records: Records) -> Outcome:
 def _read(records: Records, take: Take) -> Record:
     record = records.read(take.name)
     if record is None:
-        raise FileNotFoundError(f"The record of {take.name} has vanished from {records.folder}.")
+        raise FileNotFoundError(f"The record of {take.name} is missing from {records.folder}.")
     return record
 
 
@@ -113,10 +113,10 @@ def _detector() -> LandmarkDetector:
 
 
 def _in_parallel(verb: str, jobs: Sequence[Job], workers: int) -> None:
-    """Do jobs in processes of their own, with a progress bar; stop at the first error."""
+    """Run jobs in separate processes, with a progress bar; stop at the first error."""
     if not jobs:
         return
-    # Spawned, for MediaPipe's threads do not survive a fork.
+    # Spawned, because MediaPipe's threads do not survive a fork.
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_parent)
     try:
         futures = {pool.submit(job): job for job in jobs}

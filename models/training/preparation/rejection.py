@@ -1,10 +1,10 @@
-"""Why a take is left out."""
+"""Reasons for rejecting a take."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """What the report counts."""
+    """The categories counted in the report."""
 
     KNOWN_FLAW = "known to be useless"
     HALF_HELD_OUT = "held-out person or sentence, but not both"
@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 
 class Rejected(Exception):
-    """This take teaches nothing; the detail says what was found and what is needed."""
+    """The take is unusable; the detail gives what was found and what is required."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}")

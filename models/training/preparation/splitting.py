@@ -1,4 +1,4 @@
-"""Who and what is held out: the validation clips have unseen speakers saying unseen sentences."""
+"""The split: validation clips have unseen speakers with unseen sentences."""
 
 import hashlib
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ TRAIN, VAL = "train", "val"
 
 
 def split_takes(takes: Iterable[Take]) -> dict[str, str | None]:
-    """Return by each take's name "train", "val", or None where only half of it is held out.
+    """Return "train", "val" or None (only one of both is held out) for each take's name.
 
-    Hashes of the names decide, so that the split stays as it is when takes are added. Where the
-    sentences are unknown the speaker decides alone.
+    Hashes of the names decide, so that the split does not change when takes are added. If the
+    sentences are unknown, the speaker alone decides.
     """
     takes = list(takes)
     people = held_out({take.person for take in takes}, PEOPLE_HELD_OUT)
@@ -25,7 +25,7 @@ def split_takes(takes: Iterable[Take]) -> dict[str, str | None]:
 
 
 def held_out(names: set[str], share: float) -> set[str]:
-    """Return about that share of the names, by hash; of two or more, at least one."""
+    """Return about this share of the names, by hash; of two or more, at least one."""
     if len(names) < 2:
         return set()
     chosen = {name for name in names if _place(name) < share}
@@ -43,5 +43,5 @@ def _half(take: Take, people: set[str], sentences: set[str]) -> str | None:
 
 
 def _place(name: str) -> float:
-    """Return where a name falls between 0 and 1."""
+    """Map a name to a number between 0 and 1."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little") / 2**64

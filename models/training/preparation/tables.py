@@ -1,6 +1,6 @@
-"""The files that say what the folder holds: landmarks, manifest.csv and speech/labels.csv.
+"""The tables of the data folder: landmarks, manifest.csv and speech/labels.csv.
 
-Each is written anew for one corpus; what they say of other corpora stays.
+Each is rewritten for one corpus; the entries of other corpora stay.
 """
 
 import csv
@@ -23,17 +23,17 @@ LABELS = (
 
 
 def clip_path(corpus: str, split: str, name: str) -> Path:
-    """Return where a clip lies in the data folder."""
+    """Return the path of a clip in the data folder."""
     return Path("clips", corpus, split, f"{name}.mp4")
 
 
 def speech_path(corpus: str, name: str) -> Path:
-    """Return where a labelled recording lies in the data folder's speech folder."""
+    """Return the path of a labelled recording in the data folder's speech folder."""
     return Path(corpus, f"{name}.flac")
 
 
 def write_tables(data: Path, corpus: Corpus, clips: Sequence[Outcome], records: Records) -> None:
-    """Write everything that is said of a corpus's clips."""
+    """Write all tables of a corpus's clips."""
     for split in (TRAIN, VAL):
         arrays = (
             (clip.take.name, records.read_landmarks(clip.take.name)[clip.shown])
@@ -87,7 +87,7 @@ def _label_row(corpus: Corpus, clip: Outcome) -> dict[str, str]:
 def _replace_rows(
     path: Path, columns: Sequence[str], key: tuple[str, str], rows: Sequence[dict[str, str]]
 ) -> None:
-    """Write a table in which these rows stand for all whose column `key[0]` says `key[1]`."""
+    """Write a table in which these rows replace all whose column `key[0]` is `key[1]`."""
     kept: list[dict[str, str]] = []
     if path.exists():
         with path.open(newline="") as file:

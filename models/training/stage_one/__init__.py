@@ -1,1 +1,1 @@
-"""How stage one is trained: data, losses, validation, commands."""
+"""Training of stage one: data, losses, validation, commands."""

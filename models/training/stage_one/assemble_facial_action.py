@@ -52,7 +52,7 @@ PEOPLE = 6
 
 
 def main() -> None:
-    """Read the command line and write the file."""
+    """Parse the command line and write the file."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

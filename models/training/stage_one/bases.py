@@ -1,4 +1,4 @@
-"""The linear bases that stage one moves a face in, and how heads move: measured, not trained."""
+"""Linear bases of stage one's motion, and statistics of head motion: measured, not trained."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from models.training.stage_one.trainee import Looks
 
 
 def set_bases(network: LandmarkNetwork, clips: Sequence[SpeechClip], looks: Looks) -> None:
-    """Fill in the linear bases of speech motion and of emotional displacement."""
+    """Set the linear bases of speech motion and of emotional displacement."""
     motions = torch.cat([clip.motion[::5] for clip in clips]).float().flatten(1)
     network.speech_basis.copy_(components(motions, len(network.speech_basis)))
     shown = torch.cat([looks.ways.flatten(0, 1), looks.prototypes]).flatten(1)
@@ -24,9 +24,9 @@ def set_bases(network: LandmarkNetwork, clips: Sequence[SpeechClip], looks: Look
 
 
 def components(samples: Tensor, count: int) -> Tensor:
-    """Return `count` principal components `[count, 79, 2]` about zero, each times its deviation.
+    """Return `count` principal components `[count, 79, 2]` about zero, times their deviations.
 
-    About zero and not about the mean, so that no coefficients means no motion.
+    About zero instead of the mean, so that zero coefficients mean no motion.
     """
     power, axes = torch.linalg.eigh(samples.T @ samples / len(samples))
     scaled: Tensor = axes[:, -count:] * power[-count:].clamp(min=1e-12).sqrt()
@@ -34,7 +34,7 @@ def components(samples: Tensor, count: int) -> Tensor:
 
 
 def set_head_motion(network: LandmarkNetwork, landmarks: Path) -> None:
-    """Fill in how heads move in the clips of a landmarks file."""
+    """Set the statistics of head motion from the clips of a landmarks file."""
     with np.load(landmarks) as file:
         poses = [align(file[name].astype(np.float32) / 64.0).pose for name in file]
     mixing, tempo = measure_head_motion(poses)

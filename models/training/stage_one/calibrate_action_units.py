@@ -58,7 +58,7 @@ MEADX = (Emotion.DISGUST, Emotion.HAPPINESS, Emotion.SURPRISE)
 PAIRED = "03-01-07-02-02-01-01"
 PAIRED_CLIP = "disgust_a01"
 FRAMES_A_SAMPLE = 15.0
-"""Video frames that count as one independent observation."""
+"""Number of video frames that count as one independent observation."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""Teach the shipped generator how emotions look, and leave what it hears and says as it is.
+"""Refit the look of emotions in the shipped generator, without changing what it detects and speaks.
 
     python -m models.training.stage_one.fit_looks --data DIR --cache CACHE
 
-After a change of `models/training/stage_one/expressions.py` this is minutes where a training is an
-hour: only the layers from an emotion's embedding to its displacement, and their basis, are fitted
-again.
+After a change of `models/training/stage_one/expressions.py`, this takes minutes instead of an hour
+of training: only the layers from an emotion's embedding to its displacement, and their basis, are
+fitted again.
 """
 
 import argparse
@@ -50,7 +50,9 @@ def main() -> None:
 
 
 def fit(network: LandmarkNetwork, emotions: EmotionSampler, looks: Looks, steps: int) -> None:
-    """Fit basis and layers to the looks, by what training asks of them and nothing else."""
+    """Fit the basis and the layers to the looks, with only those losses of training that concern
+    them.
+    """
     shown = torch.cat([looks.ways.flatten(0, 1), looks.prototypes]).flatten(1)
     network.emotion_basis.copy_(components(shown, len(network.emotion_basis)))
     network.eval().requires_grad_(False)
@@ -66,7 +68,9 @@ def fit(network: LandmarkNetwork, emotions: EmotionSampler, looks: Looks, steps:
 
 
 def showing_losses(network: LandmarkNetwork, emotions: EmotionSampler, looks: Looks) -> Terms:
-    """Return the distances between shown and wanted displacements, of heard and named emotions."""
+    """Return the distances between displayed and target displacements, of detected and named
+    emotions.
+    """
     batch = emotions.draw(BATCH)
     heard = network.heads(network.hear(batch.prosody, batch.states)[:, batch.states.shape[1] // 4])
     terms = hearing_losses(network, heard, batch, looks)

@@ -1,10 +1,10 @@
-"""Fit the map from a face caught at any moment to the same face with its mouth at rest.
+"""Fit the map from a face at any moment to the same face with its mouth at rest.
 
     python -m models.training.stage_one.fit_resting_mouth --data DIR --cache CACHE
 
-Every pair to learn from is made: a face whose mouth is at rest, and the same with speech motion
-and a smile added. The resting faces are the closed, unsmiling mouths among still portraits and the
-rests of the speaking people; the motion is theirs, the smile is ICT-FaceKit's.
+All training pairs are synthetic: a face with its mouth at rest, and the same face with speech
+motion and a smile added. The resting faces are the closed, unsmiling mouths among still portraits
+and the rest poses of the speaking people; the motion is theirs, the smile is ICT-FaceKit's.
 """
 
 import argparse
@@ -26,20 +26,22 @@ from models.training.stage_one.speech_landmarks import SpeechClip, load_clips
 Array = NDArray[np.float32]
 
 CLOSED, NARROW = 0.02, 0.85
-"""Opening and width, in inter-ocular units, of a still portrait's mouth taken to be at rest."""
+"""Maximum opening and width, in inter-ocular units, of a still portrait's mouth that counts as at
+rest.
+"""
 PAIRS = 60_000
 DOUBT = 0.001
-"""Deviation, in inter-ocular units, by which each point may lie off, apart from its neighbours.
+"""Standard deviation, in inter-ocular units, of the independent error of each point.
 
-Chosen on training people who were left out of a fit, from single frames as tracked.
+Chosen on training people who were left out of a fit, from single tracked frames.
 """
 SMILE = {"mouthSmile": 1.0, "mouthDimple": 0.4, "mouthUpperUp": 0.6, "mouthLowerDown": 0.8}
-"""How strongly each facial action of a smile may show."""
+"""Maximum strength of each facial action of a smile."""
 
 
 @dataclass(frozen=True)
 class RestingMouthConfig:
-    """How many numbers describe a face, the constant one included."""
+    """Number of values that describe a face, including the constant one."""
 
     features: int
 
@@ -62,7 +64,7 @@ def main() -> None:
 
 
 def still_rests(path: Path) -> list[Array]:
-    """Return the still portraits `[79, 2]` whose mouths are at rest, in the normal form."""
+    """Return the still portraits `[79, 2]` with mouths at rest, in the normal form."""
     with np.load(path) as file:
         pixels = [file[name].astype(np.float32) / 64.0 for name in file]
     faces = [normal_frame(face).to_normal(face) for face in pixels]
@@ -70,7 +72,7 @@ def still_rests(path: Path) -> list[Array]:
 
 
 def speaking_rests(clips: Sequence[SpeechClip], each: int = 40) -> list[Array]:
-    """Return the resting faces `[79, 2]` of speaking people, at most `each` a person."""
+    """Return the resting faces `[79, 2]` of speaking people, at most `each` per person."""
     rests: dict[str, list[Array]] = {}
     for clip in clips:
         rests.setdefault(clip.person, []).append(clip.resting.numpy())
@@ -83,9 +85,9 @@ def fit(
     expressions: Expressions,
     rng: np.random.Generator,
 ) -> Array:
-    """Return the regression `[F, 2 * len(MOVED)]` from a description to the way to rest.
+    """Return the regression `[F, 2 * len(MOVED)]` from a description to the displacement to rest.
 
-    Doubt about each point acts as a ridge: no direction may weigh more than it is known.
+    The uncertainty of each point acts as a ridge, which limits the weight of each direction.
     """
     seen, way = [], []
     for _ in range(PAIRS):

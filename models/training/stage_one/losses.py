@@ -1,4 +1,4 @@
-"""What stage one is trained against: where points are, how they move, and what a face shows."""
+"""Losses of stage one: positions of points, their motion, and what a face displays."""
 
 import torch
 import torch.nn.functional as F
@@ -23,15 +23,15 @@ def lip_opening(motion: Tensor) -> Tensor:
 
 
 def lip_width(motion: Tensor) -> Tensor:
-    """Return how much wider than at rest the mouth is, `[..., T]`."""
+    """Return the width of the mouth relative to rest, `[..., T]`."""
     return motion[..., 54, 0] - motion[..., 48, 0]
 
 
 def speech_losses(motion: Tensor, target: Tensor) -> dict[str, Tensor]:
     """Compare displacements `[B, T, 79, 2]` in inter-ocular units with the tracked ones.
 
-    Opening and width stand beside the points because a face is read by them; the correlation keeps
-    the small movements of a quiet speaker from counting for nothing.
+    Opening and width are added to the points because they matter most for reading a face; the
+    correlation keeps the small movements of quiet speakers relevant.
     """
     weights = point_weights().to(motion)
     opening, wanted = lip_opening(motion), lip_opening(target)
@@ -66,9 +66,9 @@ def pull_together(audio: Tensor, visual: Tensor) -> Tensor:
 def cross_modal_contrast(
     audio: Tensor, visual: Tensor, labels: Tensor, temperature: float = 0.1
 ) -> Tensor:
-    """Pull embeddings `[B, 64]` to the other modality's of the same label, push the rest away.
+    """Pull embeddings `[B, 64]` to the other modality's of the same label, and push the rest away.
 
-    Supervised contrast (Khosla et al., 2020) with the positives of the other modality.
+    Supervised contrastive loss (Khosla et al., 2020), with positives from the other modality.
     """
     likeness = F.normalize(audio, dim=-1) @ F.normalize(visual, dim=-1).T / temperature
     same = (labels[:, None] == labels[None, :]).float()

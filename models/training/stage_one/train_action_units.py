@@ -154,7 +154,7 @@ def _mean(errors: Tensor, real: Tensor) -> Tensor:
 
 
 def main() -> None:
-    """Read the command line and train."""
+    """Parse the command line and train."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,1 +1,1 @@
-"""The corpora that can be prepared, as they are published."""
+"""The supported corpora in their published form."""

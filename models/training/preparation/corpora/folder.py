@@ -1,4 +1,4 @@
-"""A plain folder of talking-face videos, one person a sub-folder or one person a file."""
+"""A plain folder of talking-face videos, one person per subfolder or per file."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
 
 def read_folder(root: Path) -> Corpus:
-    """List every video under `root`, as a corpus of the folder's name.
+    """List every video under `root`, as a corpus named after the folder.
 
     Raises:
-        LayoutError: there is none, or two would get one name.
+        LayoutError: there is none, or two would have the same name.
     """
     root = root.resolve()
     videos = find_files(root, "**/*", SUFFIXES)

@@ -31,5 +31,5 @@ def test_stills_are_no_clips(data: Path) -> None:
 
 
 def test_a_split_without_clips_is_told(data: Path) -> None:
-    with pytest.raises(ValueError, match="names no test clip"):
+    with pytest.raises(ValueError, match="lists no test clip"):
         largest_set(data, "test")
