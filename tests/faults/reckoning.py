@@ -27,9 +27,13 @@ NOT_TAKEN = "not claimed"
 
 WRONGS = {
     "jobs lost": ("accepted_jobs_end",),
-    "jobs with two ends": ("nothing_follows_an_end", "ends_are_told_once", "one_key_makes_one_job"),
-    "objects left over": ("no_object_is_left_over",),
-    "webhooks missing": ("ends_are_told",),
+    "jobs that ended twice": (
+        "nothing_follows_an_end",
+        "ends_are_told_once",
+        "one_key_makes_one_job",
+    ),
+    "leftover objects": ("no_object_is_left_over",),
+    "missing webhooks": ("ends_are_told",),
 }
 """The checker's rules behind each row."""
 
@@ -104,7 +108,7 @@ class Reckoning:
             f"{sum(self.faults.values())} faults, {self.counts['requests']} requests, "
             f"{self.counts['accepted']} accepted, {self.counts['succeeded']} succeeded, "
             f"{self.counts['failed']} failed, {self.counts['canceled']} canceled; "
-            + ("BROKEN" if self.broken else "all promises kept")
+            + ("BROKEN" if self.broken else "all guarantees kept")
         )
 
     def table(self, minutes: float, seed: int) -> str:
@@ -115,19 +119,19 @@ class Reckoning:
             ("faults", sum(self.faults.values())),
             *((f"· {name}", number) for name, number in sorted(self.faults.items())),
             ("requests for jobs", counts["requests"]),
-            ("· refused (to be sent again)", counts["refused"]),
-            ("· unanswered", counts["unanswered"]),
-            ("· given up by their callers", counts["given_up"]),
+            ("· rejected (to be retried)", counts["refused"]),
+            ("· without a response", counts["unanswered"]),
+            ("· given up by callers", counts["given_up"]),
             ("jobs accepted", counts["accepted"]),
             *((f"· {status}", counts[status]) for status in JobStatus if status.is_final),
             *((f"· failed with `{code}`", n) for code, n in sorted(self.failures.items())),
-            ("· deleted by their callers", counts["deleted"]),
-            ("· ended, and forgotten when Valkey lost its data", counts["forgotten"]),
+            ("· deleted by callers", counts["deleted"]),
+            ("· ended, then unknown after Valkey lost its data", counts["forgotten"]),
             *self._wrongs(),
-            ("messages sent once more", self.repeated),
-            ("messages nobody took", counts["not_taken"]),
+            ("messages sent again", self.repeated),
+            ("messages without a claim", counts["not_taken"]),
             ("stale results dropped", counts["stale"]),
-            ("webhooks wanted by jobs on record", counts["wanted"]),
+            ("webhooks requested by recorded jobs", counts["wanted"]),
             ("webhooks received", counts["webhooks"]),
             ("longest time from 202 to the end, s", f"{self.longest_job:.1f}"),
             ("longest time from the last repair to rest, s", f"{self.longest_recovery:.1f}"),
@@ -140,7 +144,7 @@ class Reckoning:
         told = Counter(line.partition(":")[0] for line in self.broken.splitlines())
         rows = {name: sum(told[rule] for rule in rules) for name, rules in WRONGS.items()}
         is_other = bool(self.broken) and not any(rows.values())
-        return [*rows.items(), ("other promises broken", int(is_other))]
+        return [*rows.items(), ("other guarantees broken", int(is_other))]
 
 
 def _waits(history: History) -> list[float]:
