@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from media.errors import (
     FaceCutOff,
@@ -38,6 +39,12 @@ LEANING = 8.0
 """Degrees from which the crop turns with the head."""
 ON_ITS_SIDE = 60.0
 """Degrees from which a head is reported to lie on its side."""
+
+MIRRORED_SIDE = 512
+"""Pixels of the longer side of the copy in which cut faces are looked for."""
+CUT_OFF = (
+    "The face is cut off by the edge of the picture; the whole face from brows to chin is required."
+)
 
 SEVERAL_FACES = "several_faces"
 FACE_ON_ITS_SIDE = "face_on_its_side"
@@ -132,9 +139,21 @@ def _find_faces(image: NDArray[np.uint8], detector: Detector) -> list[NDArray[np
         turned = detector.detect(np.ascontiguousarray(np.rot90(image, turns)))
         if turned and abs(lean(turned[0])) < ON_ITS_SIDE:
             return [_turned_back(face, turns, *image.shape[:2]) for face in turned]
+    if detector.detect(_mirrored_beyond_its_edges(image)):
+        raise FaceCutOff(CUT_OFF)
     raise NoFace(
         "No face was found in the picture; one human face, seen from the front, is required."
     )
+
+
+def _mirrored_beyond_its_edges(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a small copy that continues as its mirror image: half a face becomes a whole one."""
+    height, width = image.shape[:2]
+    scale = MIRRORED_SIDE / max(height, width)
+    size = (max(2, round(scale * width)), max(2, round(scale * height)))
+    small = np.asarray(Image.fromarray(image).resize(size, reducing_gap=2.0))
+    margins = [(length // 2, length // 2) for length in small.shape[:2]]
+    return np.pad(small, [*margins, (0, 0)], mode="symmetric")
 
 
 def _turned_back(
@@ -164,10 +183,7 @@ def _check_face(face: NDArray[np.float32], height: int, width: int) -> None:
     overshoot = np.maximum(-face, face - (width, height)).max(axis=1) / distance
     features = overshoot[BROWS.start : MOUTH.stop].max()
     if features > MAX_FEATURE_OVERSHOOT or overshoot[JAW].max() > MAX_OVERSHOOT:
-        raise FaceCutOff(
-            "The face is cut off by the edge of the picture; the whole face from brows to "
-            "chin is required."
-        )
+        raise FaceCutOff(CUT_OFF)
 
 
 def _crop_box(face: NDArray[np.float32]) -> Square:
