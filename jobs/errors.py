@@ -11,7 +11,7 @@ JobsError
 ├── LimitReached          a limit of the API key is reached for now
 │   ├── TooManyJobs
 │   ├── QuotaExceeded
-│   └── AssetRoomUsedUp
+│   └── AssetQuotaExceeded
 ├── IdempotencyKeyTaken   another request owns the Idempotency-Key
 ├── CursorInvalid         the pagination cursor is invalid
 ├── AssetNotFound
@@ -93,7 +93,7 @@ class QuotaExceeded(LimitReached):
         self.wait = wait
 
 
-class AssetRoomUsedUp(LimitReached):
+class AssetQuotaExceeded(LimitReached):
     """The tenant's asset quota is used up; `wait` is the time until an asset expires."""
 
     def __init__(self, taken: int, max_bytes: int, wait: timedelta) -> None:

@@ -91,7 +91,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Estimate:
     """What the store knows about the expected completion of a job.
 
     Attributes:

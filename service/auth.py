@@ -83,7 +83,7 @@ def require_scope(scope: Scope) -> Any:
     return Depends(check)
 
 
-def require_room(
+def require_quota(
     caller: CallerDep,
     components: AppComponents,
     idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None,
@@ -96,11 +96,11 @@ def require_room(
         LimitReached: a limit of the API key is reached for now.
     """
     if idempotency_key is None and caller.key_id is not None:
-        components.store.require_room(caller.key_id, caller.allowance)
+        components.store.require_quota(caller.key_id, caller.quota)
 
 
 def _count_request(request: Request, key: ApiKey, limits: RequestLimits) -> None:
-    ceiling = key.allowance.requests_a_minute
+    ceiling = key.quota.requests_a_minute
     if ceiling is None:
         return
     may_pass, standing = limits.count(key.id, ceiling)

@@ -8,8 +8,8 @@ from fastapi import Depends, Request
 
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.object_store import ObjectStorage
-from jobs.valkey.api_keys import KeyStore
-from jobs.valkey.asset_quota import AssetRoom
+from jobs.valkey.api_keys import ApiKeyStore
+from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import WebhookOutbox
 from media.sandbox.decoder import Decoder
@@ -33,9 +33,9 @@ class Components:
     metrics: ServiceMetrics
     watcher: JobWatcher
     webhooks: WebhookOutbox
-    keys: KeyStore
+    keys: ApiKeyStore
     request_limits: RequestLimits
-    asset_room: AssetRoom
+    asset_quota: AssetQuota
 
     @classmethod
     def connect(cls, settings: ServiceSettings) -> Self:
@@ -56,7 +56,7 @@ class Components:
         queue: JobQueue,
         watcher: JobWatcher | None = None,
         decoder: Decoder | None = None,
-        asset_room: AssetRoom | None = None,
+        asset_quota: AssetQuota | None = None,
     ) -> Self:
         """Use the given components; the others come from the settings."""
         watcher = watcher or JobWatcher(settings.valkey_url)
@@ -71,9 +71,9 @@ class Components:
             metrics=ServiceMetrics(store, watcher),
             watcher=watcher,
             webhooks=WebhookOutbox.connect(settings),
-            keys=KeyStore.connect(settings),
+            keys=ApiKeyStore.connect(settings),
             request_limits=RequestLimits.connect(settings),
-            asset_room=asset_room or AssetRoom.connect(settings),
+            asset_quota=asset_quota or AssetQuota.connect(settings),
         )
 
 

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Match
 from jobs.errors import (
     AssetNotFound,
     AssetNotUploaded,
-    AssetRoomUsedUp,
+    AssetQuotaExceeded,
     CursorInvalid,
     IdempotencyKeyTaken,
     JobNotFound,
@@ -111,9 +111,11 @@ def _(error: QuotaExceeded, _: Request) -> Problem:
 
 
 @as_problem.register
-def _(error: AssetRoomUsedUp, _: Request) -> Problem:
+def _(error: AssetQuotaExceeded, _: Request) -> Problem:
     pause = math.ceil(error.wait.total_seconds())
-    return Problem(ProblemType.ASSET_ROOM_USED_UP, str(error), headers={"Retry-After": str(pause)})
+    return Problem(
+        ProblemType.ASSET_QUOTA_EXCEEDED, str(error), headers={"Retry-After": str(pause)}
+    )
 
 
 @as_problem.register

@@ -63,7 +63,7 @@ class ProblemType(Enum):
     RATE_LIMITED = 429, "Too many requests"
     TOO_MANY_JOBS = 429, "Too many concurrent jobs"
     QUOTA_EXCEEDED = 429, "The daily job quota is used up"
-    ASSET_ROOM_USED_UP = 429, "The asset quota is used up"
+    ASSET_QUOTA_EXCEEDED = 429, "The asset quota is used up"
     HEADERS_TOO_LARGE = 431, "The request headers are too large"
     INTERNAL_ERROR = 500, "Internal server error"
     STORE_UNAVAILABLE = 503, "The job store is unavailable"

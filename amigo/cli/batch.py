@@ -56,7 +56,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Orders:
+class Batch:
     """How pairs are submitted: the service, the options, and the progress bars."""
 
     url: str

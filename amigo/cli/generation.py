@@ -16,7 +16,7 @@ from media.emotions import EMOTIONS
 from media.picture import read_portrait
 from media.provenance import Provenance
 from media.video import encode_video
-from media.watermark import Mark
+from media.watermark import Watermark
 from models.manifest import weights_digest
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
@@ -98,7 +98,7 @@ def generate(
     with _timed(steps, "render_and_encode"):
         frames = _counted(synthesis, bar)
         if mark:
-            frames = Mark.beside(synthesis.track.landmarks, synthesis.size).over(frames)
+            frames = Watermark.beside(synthesis.track.landmarks, synthesis.size).over(frames)
         encode_video(output, frames, waveform, provenance=provenance)
     bar.show("done", 1.0)
     return Generation(synthesis, options, provenance, steps)

@@ -8,7 +8,7 @@ from typing import Annotated
 import anyio
 import typer
 
-from amigo.cli.batch import Orders, paired
+from amigo.cli.batch import Batch, paired
 from amigo.cli.options import (
     Blink,
     Compose,
@@ -107,8 +107,8 @@ def submit(
     }
     pairs = paired(inputs, output, output_dir, wait)
     with complaining(AmigoError), progress_bars(complaints) as add_bar:
-        orders = Orders(service_url(url), consent, options, add_bar)
-        outcomes = anyio.run(orders.fulfil, pairs, parallel)
+        batch = Batch(service_url(url), consent, options, add_bar)
+        outcomes = anyio.run(batch.fulfil, pairs, parallel)
     well = [outcome.tell(as_json) for outcome in outcomes]
     if not all(well):
         raise typer.Exit(1)

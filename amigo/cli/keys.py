@@ -55,15 +55,15 @@ def create(
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Create an API key and print its token, which is stored nowhere."""
-    from jobs.valkey.api_keys import Allowance, KeyStore, Scope
+    from jobs.valkey.api_keys import ApiKeyStore, Quota, Scope
 
     with _complaining():
         settings = _settings(directory)
-        key, token = KeyStore.connect(settings).create(
+        key, token = ApiKeyStore.connect(settings).create(
             tenant,
             name=name,
             scopes=frozenset([Scope(only)] if only else Scope),
-            allowance=Allowance(
+            quota=Quota(
                 requests_a_minute=requests_a_minute or None,
                 concurrent_jobs=concurrent_jobs or None,
                 jobs_a_day=jobs_a_day or None,
@@ -78,10 +78,10 @@ def create(
 @app.command("list")
 def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
     """List all API keys, without their tokens."""
-    from jobs.valkey.api_keys import KeyStore
+    from jobs.valkey.api_keys import ApiKeyStore
 
     with _complaining():
-        keys = KeyStore.connect(_settings(directory)).all()
+        keys = ApiKeyStore.connect(_settings(directory)).all()
     table = Table("id", "tenant", "name", "scopes", "limits", "made", "state", box=None)
     table.columns[0].no_wrap = True
     for key in keys:
@@ -95,11 +95,11 @@ def revoke(
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Revoke an API key."""
-    from jobs.valkey.api_keys import KeyStore
+    from jobs.valkey.api_keys import ApiKeyStore
 
     with _complaining():
         settings = _settings(directory)
-        key = KeyStore.connect(settings).revoke(key_id)
+        key = ApiKeyStore.connect(settings).revoke(key_id)
         _archive(key, settings)
     say(f"API key {key.id} of tenant {key.tenant} revoked.")
 
@@ -112,12 +112,12 @@ def _settings(directory: Path) -> "Settings":
 
 def _archive(key: "ApiKey", settings: "Settings") -> None:
     from jobs.errors import StorageUnavailable
-    from jobs.s3.api_key_backup import KeyArchive
+    from jobs.s3.api_key_backup import ApiKeyBackup
     from jobs.s3.object_store import ObjectStorage
-    from jobs.valkey.api_keys import KeyStore
+    from jobs.valkey.api_keys import ApiKeyStore
 
     try:
-        KeyArchive(KeyStore.connect(settings), ObjectStorage.connect(settings)).save(key)
+        ApiKeyBackup(ApiKeyStore.connect(settings), ObjectStorage.connect(settings)).save(key)
     except StorageUnavailable as error:
         remark(f"The backup of the API key is out of date; the reconciler will update it. {error}")
 
@@ -149,10 +149,10 @@ def _complaining() -> Iterator[None]:
 
 
 def _row(key: "ApiKey") -> tuple[str, ...]:
-    allowance = key.allowance
+    quota = key.quota
     limits = (
-        f"{allowance.requests_a_minute or '∞'} requests/min, "
-        f"{allowance.concurrent_jobs or '∞'} concurrent jobs, {allowance.jobs_a_day or '∞'} "
+        f"{quota.requests_a_minute or '∞'} requests/min, "
+        f"{quota.concurrent_jobs or '∞'} concurrent jobs, {quota.jobs_a_day or '∞'} "
         "jobs/day"
     )
     made = f"{key.created_at:%Y-%m-%d %H:%M}"

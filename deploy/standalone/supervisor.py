@@ -13,7 +13,7 @@ LONGEST_DELAY = 30.0
 STABLE_SECONDS = 60.0  # uptime after which earlier deaths are forgotten
 
 
-class Ward:
+class ManagedProcess:
     """A supervised program: its child, its restarts, and when it is due to start again."""
 
     def __init__(self, program: Program, guard: Guard, say: Callable[[str], None]) -> None:
@@ -95,9 +95,9 @@ class Supervisor:
         tiers: Sequence[Sequence[Program]],
         guard: Guard,
         say: Callable[[str], None],
-        on_change: Callable[[Sequence[Ward]], None],
+        on_change: Callable[[Sequence[ManagedProcess]], None],
     ) -> None:
-        self._tiers = [[Ward(program, guard, say) for program in tier] for tier in tiers]
+        self._tiers = [[ManagedProcess(program, guard, say) for program in tier] for tier in tiers]
         self._on_change = on_change
         self._settled = Event()
         self._stopping = Event()
@@ -108,9 +108,9 @@ class Supervisor:
         self._thread = Thread(target=self._run, name="supervisor", daemon=True)
 
     @property
-    def wards(self) -> list[Ward]:
+    def processes(self) -> list[ManagedProcess]:
         """All programs, in the order of their start."""
-        return [ward for tier in self._tiers for ward in tier]
+        return [process for tier in self._tiers for process in tier]
 
     def start(self) -> None:
         """Wait until all programs are ready.
@@ -144,12 +144,12 @@ class Supervisor:
         try:
             for tier in self._tiers:
                 self._start_tier(tier)
-            self._on_change(self.wards)
+            self._on_change(self.processes)
             self._settled.set()
             while not self._stopping.wait(POLL_SECONDS):
-                changes = [ward.tend() for ward in self.wards]
+                changes = [process.tend() for process in self.processes]
                 if any(changes):
-                    self._on_change(self.wards)
+                    self._on_change(self.processes)
         except Exception as error:  # noqa: BLE001 - raised again by start() or wait()
             self._error = error
         finally:
@@ -157,19 +157,19 @@ class Supervisor:
             self._ended.set()
             self._settled.set()
 
-    def _start_tier(self, tier: Sequence[Ward]) -> None:
-        for ward in tier:
-            ward.start()
-        self._on_change(self.wards)
-        while not all(ward.is_ready for ward in tier):
+    def _start_tier(self, tier: Sequence[ManagedProcess]) -> None:
+        for process in tier:
+            process.start()
+        self._on_change(self.processes)
+        while not all(process.is_ready for process in tier):
             if self._stopping.wait(POLL_SECONDS):
                 return
-            for ward in tier:
-                ward.check()
+            for process in tier:
+                process.check()
 
     def _stop_all(self) -> None:
         for tier in reversed(self._tiers):
-            for ward in reversed(tier):
-                ward.child.ask_to_stop()
-            for ward in tier:
-                ward.child.await_end()
+            for process in reversed(tier):
+                process.child.ask_to_stop()
+            for process in tier:
+                process.child.await_end()

@@ -23,7 +23,7 @@ from deploy.standalone.child import Program
 from deploy.standalone.installation import Installation, Kept, Ports
 from deploy.standalone.parent_death import Guard
 from deploy.standalone.processes import LOOPBACK, PROBE_SECONDS, SeaweedServer, ValkeyServer
-from deploy.standalone.supervisor import Supervisor, Ward
+from deploy.standalone.supervisor import ManagedProcess, Supervisor
 from workers.synthesis.health import silent_processes
 from workers.synthesis.run_directory import RunDirectory
 
@@ -57,9 +57,9 @@ class Standalone:
         return f"http://{LOOPBACK}:{self._ports.service}"
 
     @property
-    def wards(self) -> Sequence[Ward]:
+    def processes(self) -> Sequence[ManagedProcess]:
         """The programs, in the order of their start."""
-        return self._supervisor.wards
+        return self._supervisor.processes
 
     def start(self) -> None:
         """Wait until all programs are ready.
@@ -178,7 +178,7 @@ class Standalone:
     def _log(self, name: str) -> Path:
         return self._installation.directory / "logs" / f"{name}.log"
 
-    def _note(self, wards: Sequence[Ward]) -> None:
+    def _note(self, processes: Sequence[ManagedProcess]) -> None:
         self._installation.write_status(
             {
                 "url": self.url,
@@ -186,13 +186,13 @@ class Standalone:
                 "started_at": self._started_at.isoformat(timespec="seconds"),
                 "ports": self._ports.model_dump(),
                 "programs": {
-                    ward.program.name: {
-                        "pid": ward.child.pid,
-                        "ready": ward.is_ready,
-                        "restarts": ward.restarts,
-                        "log": str(ward.program.log),
+                    process.program.name: {
+                        "pid": process.child.pid,
+                        "ready": process.is_ready,
+                        "restarts": process.restarts,
+                        "log": str(process.program.log),
                     }
-                    for ward in wards
+                    for process in processes
                 },
             }
         )

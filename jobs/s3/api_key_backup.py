@@ -8,7 +8,7 @@ import logging
 from pydantic import ValidationError
 
 from jobs.s3.object_store import ObjectStorage
-from jobs.valkey.api_keys import ApiKey, KeyStore
+from jobs.valkey.api_keys import ApiKey, ApiKeyStore
 
 logger = logging.getLogger(__name__)
 
@@ -20,10 +20,10 @@ def copy_key(key_id: str) -> str:
     return f"{KEYS_PREFIX}{key_id}.json"
 
 
-class KeyArchive:
+class ApiKeyBackup:
     """The backups of all API keys. Every method may raise Unavailable."""
 
-    def __init__(self, keys: KeyStore, storage: ObjectStorage) -> None:
+    def __init__(self, keys: ApiKeyStore, storage: ObjectStorage) -> None:
         self._keys = keys
         self._storage = storage
 

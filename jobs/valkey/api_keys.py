@@ -43,7 +43,7 @@ class Scope(StrEnum):
     JOBS_WRITE = "jobs:write"
 
 
-class Allowance(Value):
+class Quota(Value):
     """Limits of an API key."""
 
     requests_a_minute: Ceiling = Field(None, description="Requests in any 60 seconds.")
@@ -60,7 +60,7 @@ class ApiKey(Value):
     tenant: Tenant
     name: str = Field("", max_length=100, description="Human-readable name.")
     scopes: frozenset[Scope] = frozenset(Scope)
-    allowance: Allowance = Allowance()
+    quota: Quota = Quota()
     digest: str = Field(repr=False, description="HMAC-SHA256 of the token, in hex.")
     created_at: datetime
     expires_at: datetime | None = None
@@ -73,7 +73,7 @@ class ApiKey(Value):
         return "expired" if self.expires_at is not None and self.expires_at <= now else None
 
 
-class KeyStore:
+class ApiKeyStore:
     """The API keys. Every method may raise StoreUnavailable. Safe to share between threads."""
 
     def __init__(self, client: Redis, secret: SecretStr) -> None:
@@ -92,7 +92,7 @@ class KeyStore:
         *,
         name: str = "",
         scopes: frozenset[Scope] = frozenset(Scope),
-        allowance: Allowance = Allowance(),  # noqa: B008 - frozen
+        quota: Quota = Quota(),  # noqa: B008 - frozen
         lifetime: timedelta | None = None,
     ) -> tuple[ApiKey, str]:
         """Create an API key and return it with its token, which cannot be retrieved later.
@@ -109,7 +109,7 @@ class KeyStore:
             tenant=tenant,
             name=name,
             scopes=scopes,
-            allowance=allowance,
+            quota=quota,
             digest=self._digest(token),
             created_at=now,
             expires_at=now + lifetime if lifetime is not None else None,

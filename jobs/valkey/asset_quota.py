@@ -13,7 +13,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.assets import KEPT, Asset
-from jobs.errors import AssetRoomUsedUp
+from jobs.errors import AssetQuotaExceeded
 from jobs.settings import MEGABYTE, Settings
 from jobs.valkey.connection import connect, read_clock, score, transact, translated_errors
 
@@ -26,7 +26,7 @@ def assets_key(tenant: str) -> str:
     return f"amigo:assets:{tenant}"
 
 
-class AssetRoom:
+class AssetQuota:
     """The asset quota of each tenant. Every method may raise StoreUnavailable."""
 
     def __init__(self, client: Redis, max_bytes: int) -> None:
@@ -45,7 +45,7 @@ class AssetRoom:
         """Count an asset against the quota; concurrent calls cannot exceed it.
 
         Raises:
-            AssetRoomUsedUp: the asset does not fit into the quota.
+            AssetQuotaExceeded: the asset does not fit into the quota.
         """
         key = assets_key(asset.tenant)
 
@@ -57,7 +57,7 @@ class AssetRoom:
             )
             taken = sum(int(member.partition(" ")[2]) for member, _ in kept)
             if kept and taken + _counted(asset) > self._max_bytes:
-                raise AssetRoomUsedUp(taken, self._max_bytes, _until(kept[0][1], now))
+                raise AssetQuotaExceeded(taken, self._max_bytes, _until(kept[0][1], now))
             pipe.multi()
             pipe.zremrangebyscore(key, "-inf", score(now))
             pipe.zadd(key, {_member(asset): score(now + KEPT)})

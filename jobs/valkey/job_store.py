@@ -11,11 +11,11 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.errors import InvalidTransition, JobNotFound, RecordUnreadable, StaleAttempt
-from jobs.eta import RUNS_KEPT, Outlook, Run
+from jobs.eta import RUNS_KEPT, Estimate, Run
 from jobs.job import Failure, Job, JobStatus, Priority, Result, Stage
 from jobs.settings import Settings
 from jobs.valkey import idempotency, quotas, webhook_outbox
-from jobs.valkey.api_keys import Allowance
+from jobs.valkey.api_keys import Quota
 from jobs.valkey.connection import (
     clock_time,
     connect,
@@ -104,10 +104,10 @@ class JobStore:
         client = connect(settings.valkey_url)
         return cls(client, settings.lease_seconds, settings.retry_pause_seconds)
 
-    def accept(self, job: Job, allowance: Allowance | None = None) -> bool:
+    def accept(self, job: Job, quota: Quota | None = None) -> bool:
         """Record a new job; return False, and change nothing, if it exists or was deleted.
 
-        The allowance is that of the API key that creates the job; a restored job has none.
+        The quota is that of the API key that creates the job; a restored job has none.
 
         Raises:
             LimitReached: a limit of the API key is reached for now.
@@ -120,13 +120,13 @@ class JobStore:
             now = read_clock(pipe)
             if is_new:
                 idempotency.require_held(pipe, job)
-            if is_new and allowance is not None:
-                quotas.require_room(pipe, job.key_id, allowance, now)
+            if is_new and quota is not None:
+                quotas.require_quota(pipe, job.key_id, quota, now)
             pipe.multi()
             if is_new:
                 self._write(pipe, None, job, now)
                 idempotency.confirm(pipe, job)
-            if is_new and allowance is not None:
+            if is_new and quota is not None:
                 quotas.count_made(pipe, job.key_id, now)
             return is_new
 
@@ -142,14 +142,14 @@ class JobStore:
         """Release the Idempotency-Key of a job that was not created."""
         idempotency.release(self._client, job)
 
-    def require_room(self, key_id: str | None, allowance: Allowance) -> None:
+    def require_quota(self, key_id: str | None, quota: Quota) -> None:
         """Check that an API key can create one more job; only `accept` guarantees it.
 
         Raises:
             LimitReached: a limit of the API key is reached for now.
         """
         with translated_errors():
-            quotas.require_room(self._client, key_id, allowance, read_clock(self._client))
+            quotas.require_quota(self._client, key_id, quota, read_clock(self._client))
 
     def get(self, job_id: str) -> Job:
         """Return the job.
@@ -282,7 +282,7 @@ class JobStore:
             answer = self._client.xrevrange(events_key(job_id), count=1)
         return next(iter(_events(answer)), None)
 
-    def outlook(self, job_id: str) -> Outlook:
+    def estimate(self, job_id: str) -> Estimate:
         """Return the data for estimating when a job will be done."""
         with translated_errors(), self._client.pipeline() as pipe:
             for priority in Priority:
@@ -294,7 +294,7 @@ class JobStore:
             *ranks, ids, runs, time = pipe.execute()
         position = _position(ranks)
         processing = () if position is None else tuple(self._known(ids))
-        return Outlook(position, processing, tuple(runs), clock_time(*time))
+        return Estimate(position, processing, tuple(runs), clock_time(*time))
 
     def counts(self) -> dict[JobStatus, int]:
         """Return the number of jobs in each state."""

@@ -17,7 +17,8 @@
     amigo:changes               channel: the id of every job that changes or is deleted
 
 Times are microseconds since the epoch on Valkey's own clock; no other clock counts. Further keys
-are documented where they are used: in `keys`, `usage`, `asset_room`, `idempotency` and `webhooks`.
+are documented where they are used: in `api_keys`, `quotas`, `asset_quota`, `idempotency` and
+`webhook_outbox`.
 """
 
 from jobs.job import JobStatus, Priority

@@ -15,7 +15,7 @@ from redis.client import Pipeline
 
 from jobs.errors import QuotaExceeded, TooManyJobs
 from jobs.job import Job
-from jobs.valkey.api_keys import Allowance
+from jobs.valkey.api_keys import Quota
 
 COUNTS_KEPT = timedelta(days=2)
 
@@ -30,7 +30,7 @@ def made_key(key_id: str, now: datetime) -> str:
     return f"amigo:key:{key_id}:made:{now.astimezone(UTC).date()}"
 
 
-def require_room(client: Redis, key_id: str | None, allowance: Allowance, now: datetime) -> None:
+def require_quota(client: Redis, key_id: str | None, quota: Quota, now: datetime) -> None:
     """Check that one more job is within the limits of an API key; no API key means no limits.
 
     Raises:
@@ -40,11 +40,11 @@ def require_room(client: Redis, key_id: str | None, allowance: Allowance, now: d
     if key_id is None:
         return
     active = client.scard(active_key(key_id))
-    if allowance.concurrent_jobs is not None and active >= allowance.concurrent_jobs:
-        raise TooManyJobs(allowance.concurrent_jobs)
+    if quota.concurrent_jobs is not None and active >= quota.concurrent_jobs:
+        raise TooManyJobs(quota.concurrent_jobs)
     made = int(cast("str | None", client.get(made_key(key_id, now))) or 0)
-    if allowance.jobs_a_day is not None and made >= allowance.jobs_a_day:
-        raise QuotaExceeded(allowance.jobs_a_day, _until_midnight(now))
+    if quota.jobs_a_day is not None and made >= quota.jobs_a_day:
+        raise QuotaExceeded(quota.jobs_a_day, _until_midnight(now))
 
 
 def count_made(pipe: Pipeline, key_id: str | None, now: datetime) -> None:

@@ -30,7 +30,7 @@ from media.sandbox.messages import (
     receive_length,
     receive_waveform,
 )
-from media.sandbox.verdict import Decoded, judge
+from media.sandbox.outcome import Decoded, interpret
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Decoder:
                 answer, ending = self._exchange(request, receive)
             except _ServerLost as again:
                 raise DecoderUnavailable("The decoding server keeps failing.") from again
-        return judge(request.medium, answer, ending, self._limits)
+        return interpret(request.medium, answer, ending, self._limits)
 
     def _exchange(
         self, request: Request, receive: _Receive[Decoded]

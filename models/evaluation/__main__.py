@@ -15,9 +15,9 @@ import torch
 from models.corpus.clips import read_clip, spread
 from models.evaluation.held_out import HeldOutClip, read_held_out, read_lags
 from models.evaluation.identity import identity_table, score_identity
-from models.evaluation.judges import Judges
 from models.evaluation.pictures import emotion_grid, film_strip, opening_curves, pair_strip
 from models.evaluation.report import Provenance, write_report
+from models.evaluation.scoring_networks import ScoringNetworks
 from models.evaluation.stage_one import (
     LandmarkScore,
     emotion_tables,
@@ -55,15 +55,15 @@ def main() -> None:
     parser.add_argument("--clips", type=int, help="clips of each set; all by default")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--cache", type=Path, default=Path("runs/stage_one/cache"))
-    judges = ("identity", "inception", "syncnet")
-    for name in judges:
+    scorers = ("identity", "inception", "syncnet")
+    for name in scorers:
         parser.add_argument(f"--{name}", type=Path, help="see docs/evaluation.md; none is shipped")
     read = parser.parse_args()
     device = torch.device(read.device)
     evaluate(
         TalkingFacePipeline.load(read.device),
         EvaluationOptions(read.data, read.out, read.cache, read.clips),
-        Judges.load(device, **{name: getattr(read, name) for name in judges}),
+        ScoringNetworks.load(device, **{name: getattr(read, name) for name in scorers}),
         Provenance.now(device),
     )
     print(read.out / "report.md")
@@ -72,7 +72,7 @@ def main() -> None:
 def evaluate(
     pipeline: TalkingFacePipeline,
     options: EvaluationOptions,
-    judges: Judges,
+    scorers: ScoringNetworks,
     provenance: Provenance,
 ) -> None:
     """Measure everything and write report.md, report.json, pictures and videos."""
@@ -88,9 +88,9 @@ def evaluate(
     tables = [
         landmark_table(landmarks),
         frame_table(pipeline.translator, pairs),
-        video_table(score_videos(pipeline, speaking, judges, videos)),
+        video_table(score_videos(pipeline, speaking, scorers, videos)),
         identity_table(
-            score_identity(pipeline, speaking, judges.identity, videos) if judges.identity else []
+            score_identity(pipeline, speaking, scorers.identity, videos) if scorers.identity else []
         ),
         *emotion_tables(pipeline.generator, heard),
     ]

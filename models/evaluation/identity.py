@@ -15,8 +15,8 @@ from tqdm import tqdm
 from media.video import read_frames
 from models.corpus.clips import spread
 from models.evaluation.held_out import HeldOutClip
-from models.evaluation.judges import Network, embed
 from models.evaluation.report import Row, Table
+from models.evaluation.scoring_networks import Network, embed
 from models.evaluation.whole_path import CLIP_SIZED, video_path
 from models.metrics.definitions import identity_similarity
 from models.pipeline import TalkingFacePipeline

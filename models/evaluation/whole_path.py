@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from media.video import encode_video, read_frames
 from models.evaluation.held_out import HeldOutClip
-from models.evaluation.judges import Judges, fid
 from models.evaluation.report import Row, Table
+from models.evaluation.scoring_networks import ScoringNetworks, fid
 from models.evaluation.stage_one import LAG_NOTE
 from models.metrics.definitions import LipFigures, compare_lips, correlate, lip_opening
 from models.metrics.lip_sync import MAX_LAG, speech_envelope
@@ -27,7 +27,7 @@ GENERATED, REAL = "generated", "real frames"
 
 @dataclass(frozen=True)
 class VideoScore:
-    """One video; figures of judges that are not at hand are None."""
+    """One video; figures of scorers that are not at hand are None."""
 
     set: str
     method: str
@@ -43,7 +43,10 @@ def video_path(folder: Path, clip: HeldOutClip) -> Path:
 
 
 def score_videos(
-    pipeline: TalkingFacePipeline, clips: Iterable[HeldOutClip], judges: Judges, folder: Path
+    pipeline: TalkingFacePipeline,
+    clips: Iterable[HeldOutClip],
+    scorers: ScoringNetworks,
+    folder: Path,
 ) -> list[VideoScore]:
     """Make a video of every clip that speaks, keep it in the folder, and score it beside the real.
 
@@ -65,8 +68,8 @@ def score_videos(
                     method=method,
                     lips=compare_lips(opening, lip_opening(clip.landmarks)),
                     loudness=correlate(opening, speech_envelope(clip.waveform), MAX_LAG)[0],
-                    features=judges.features(frames),
-                    sync=judges.sync(frames, clip.waveform),
+                    features=scorers.features(frames),
+                    sync=scorers.sync(frames, clip.waveform),
                 )
             )
     return scores

@@ -7,7 +7,7 @@ from pydantic import BaseModel, JsonValue
 
 from jobs.assets import Asset, AssetKind
 from jobs.consent import STATEMENT, Consent
-from jobs.eta import Outlook, Run
+from jobs.eta import Estimate, Run
 from jobs.job import HeardEmotion, Job, Options, Result, Stage
 from jobs.s3.object_store import PresignedPut
 from jobs.valkey.listing import Cursor
@@ -87,13 +87,13 @@ def problem_example(problem_type: ProblemType, detail: str | None = None) -> dic
 
 
 def _document(
-    job: Job, outlook: Outlook | None = None, delivery: Delivery | None = None
+    job: Job, estimate: Estimate | None = None, delivery: Delivery | None = None
 ) -> JobDocument:
-    return JobDocument.of(job, _RETENTION, outlook, delivery)
+    return JobDocument.of(job, _RETENTION, estimate, delivery)
 
 
-_QUEUED_DOCUMENT = _document(_QUEUED, Outlook(1, (), _RUNS, _QUEUED.updated_at))
-_PROCESSING_DOCUMENT = _document(_PROCESSING, Outlook(None, (), _RUNS, _PROCESSING.updated_at))
+_QUEUED_DOCUMENT = _document(_QUEUED, Estimate(1, (), _RUNS, _QUEUED.updated_at))
+_PROCESSING_DOCUMENT = _document(_PROCESSING, Estimate(None, (), _RUNS, _PROCESSING.updated_at))
 _SUCCEEDED_DOCUMENT = _document(
     _SUCCEEDED, delivery=Delivery(status=DeliveryStatus.DELIVERED, attempts=1)
 )

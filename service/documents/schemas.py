@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.assets import Asset, AssetKind
-from jobs.eta import Outlook
+from jobs.eta import Estimate
 from jobs.job import Failure, HeardEmotion, Job, JobStatus, Metadata, Options, Priority, Stage
 from jobs.s3.object_store import PresignedPut
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
@@ -113,19 +113,19 @@ class JobDocument(BaseModel):
         cls,
         job: Job,
         retention: timedelta,
-        outlook: Outlook | None = None,
+        estimate: Estimate | None = None,
         delivery: Delivery | None = None,
     ) -> Self:
-        """Return the document of a job; the outlook gives its position and ETA."""
+        """Return the document of a job; the estimate gives its position and ETA."""
         result = job.result
-        eta = outlook and outlook.eta(job)
+        eta = estimate and estimate.eta(job)
         return cls(
             **job.model_dump(exclude={"result", "attempt", "consent"}),
             attempt=job.attempts_begun,
             consent=ConsentDocument.of(job),
-            queue_position=outlook and outlook.position,
+            queue_position=estimate and estimate.position,
             eta=eta and eta.replace(microsecond=0),
-            eta_seconds=eta and outlook and round((eta - outlook.now).total_seconds(), 1),
+            eta_seconds=eta and estimate and round((eta - estimate.now).total_seconds(), 1),
             expires_at=job.updated_at + retention if job.status.is_final else None,
             emotion=result and result.emotion,
             duration=result and result.duration,

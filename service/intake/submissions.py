@@ -84,7 +84,7 @@ class Submissions:
         try:
             self._keep(job, portrait, audio)
             _require_caller(is_abandoned)
-            self._store.accept(job, caller.allowance)
+            self._store.accept(job, caller.quota)
         except Exception:
             self._withdraw(job)
             raise

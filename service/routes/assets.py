@@ -48,7 +48,7 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
         ProblemType.BODY_TOO_LARGE,
         ProblemType.INVALID_REQUEST,
         ProblemType.RATE_LIMITED,
-        ProblemType.ASSET_ROOM_USED_UP,
+        ProblemType.ASSET_QUOTA_EXCEEDED,
         ProblemType.STORE_UNAVAILABLE,
         ProblemType.STORAGE_UNAVAILABLE,
     ),
@@ -65,11 +65,11 @@ def announce_asset(
     """
     _require_fitting(wanted, components.settings)
     asset = Asset.create(caller.tenant, wanted.kind, wanted.size, wanted.content_type)
-    components.asset_room.take(asset)
+    components.asset_quota.take(asset)
     try:
         upload = Assets(components.storage).announce(asset)
     except StorageUnavailable:
-        components.asset_room.give_back(asset)
+        components.asset_quota.give_back(asset)
         raise
     return AssetDocument.of(asset, upload)
 

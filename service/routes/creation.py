@@ -12,7 +12,7 @@ from jobs.errors import JobNotFound, JobsError, StoreUnavailable
 from jobs.job import Job
 from jobs.valkey.api_keys import Scope
 from media.errors import DecoderUnavailable, MediaError
-from service.auth import CallerDep, require_room, require_scope
+from service.auth import CallerDep, require_quota, require_scope
 from service.caller import Caller
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import (
@@ -47,7 +47,7 @@ _PROBLEMS = problem_responses(
     ProblemType.STORAGE_UNAVAILABLE,
     ProblemType.DECODER_UNAVAILABLE,
 )
-_MAY_MAKE_JOBS = [require_scope(Scope.JOBS_WRITE), Depends(require_room)]
+_MAY_MAKE_JOBS = [require_scope(Scope.JOBS_WRITE), Depends(require_quota)]
 
 IdempotencyKeyHeader = Annotated[
     str | None,

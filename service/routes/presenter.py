@@ -17,7 +17,7 @@ def describe(job: Job, components: Components) -> JobDocument:
     return JobDocument.of(
         job,
         components.settings.retention,
-        outlook=None if ended else components.store.outlook(job.id),
+        estimate=None if ended else components.store.estimate(job.id),
         delivery=components.webhooks.delivery(job.id) if ended and job.webhook_url else None,
     )
 

@@ -26,7 +26,7 @@ from deploy.standalone.child import Child, Program
 from deploy.standalone.processes import free_port
 from deploy.standalone.system import Standalone, answers
 from jobs.settings import Settings
-from jobs.valkey.api_keys import KeyStore
+from jobs.valkey.api_keys import ApiKeyStore
 from service.documents.schemas import JobDocument
 from service.intake.requests import JobRequest
 from tests.e2e.test_page import CHROMIUM
@@ -86,7 +86,7 @@ def site(
 
 
 def program_of(system: Standalone, name: str) -> Program:
-    return next(ward.program for ward in system.wards if ward.program.name == name)
+    return next(process.program for process in system.processes if process.program.name == name)
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def keyed_service(system: Standalone, directory: Path) -> Iterator[tuple[str, st
     with pytest.MonkeyPatch.context() as patch, Child(program):
         for name, value in program.env.items():
             patch.setenv(name, value)
-        _, key = KeyStore.connect(Settings()).create("reader-of-the-page")
+        _, key = ApiKeyStore.connect(Settings()).create("reader-of-the-page")
         yield url, key
 
 

@@ -8,13 +8,13 @@ import httpx
 import pytest
 
 from amigo import AmigoClient, AsyncAmigoClient, JobView
-from deploy.standalone.supervisor import Ward
+from deploy.standalone.supervisor import ManagedProcess
 from deploy.standalone.system import Standalone
 
 
 @pytest.fixture
-def service(system: Standalone) -> Ward:
-    return next(ward for ward in system.wards if ward.program.name == "service")
+def service(system: Standalone) -> ManagedProcess:
+    return next(process for process in system.processes if process.program.name == "service")
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def job(client: AmigoClient, portrait: Path, speech: Path) -> Iterator[JobView]:
 
 
 def test_following_a_job_survives_a_restart_of_the_service(
-    client: AmigoClient, service: Ward, job: JobView
+    client: AmigoClient, service: ManagedProcess, job: JobView
 ) -> None:
     first = service.child.pid
     looks = client.follow(job.id, timeout=600)

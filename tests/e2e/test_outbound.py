@@ -94,8 +94,10 @@ def posted(site: LocalServer) -> list[Asked]:
 
 def verified(system: Standalone, asked: Asked) -> Document:
     """Return a webhook's event, with its signature verified as by any receiver."""
-    courier = next(ward.program for ward in system.wards if ward.program.name == "webhooks")
-    event: Document = Webhook(courier.env["AMIGO_WEBHOOK_SECRET"]).verify(asked.body, asked.headers)
+    sender = next(
+        process.program for process in system.processes if process.program.name == "webhooks"
+    )
+    event: Document = Webhook(sender.env["AMIGO_WEBHOOK_SECRET"]).verify(asked.body, asked.headers)
     return event
 
 

@@ -139,7 +139,7 @@ def test_a_picture_cut_short_is_refused_at_once(
 def test_a_job_outlives_its_worker(
     system: Standalone, client: AmigoClient, portrait: Path, example_speech: Path
 ) -> None:
-    worker = next(ward for ward in system.wards if ward.program.name == "worker")
+    worker = next(process for process in system.processes if process.program.name == "worker")
     first = worker.child.pid
     job = client.submit(portrait, example_speech, consent=True)
     wait_for(lambda: client.get(job.id).stage == "rendering", 600)

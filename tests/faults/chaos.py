@@ -108,7 +108,7 @@ def run(minutes: float, seed: int, rate: float, folder: Path) -> Reckoning:
             services=2,
             workers=2,
             reconcilers=2,
-            couriers=2,
+            senders=2,
             keys=True,
             environment=environment,
         )

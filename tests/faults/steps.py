@@ -73,8 +73,8 @@ RECONCILER = (
     "jobs.valkey.job_store:JobStore.mark_cleared",
 )
 WEBHOOKS = (
-    "workers.webhooks.sender:Courier.deliver",
-    "workers.webhooks.sender:Courier._post",
+    "workers.webhooks.sender:WebhookSender.deliver",
+    "workers.webhooks.sender:WebhookSender._post",
     "jobs.valkey.webhook_outbox:WebhookOutbox.record",
 )
 STEPS = {

@@ -18,7 +18,7 @@ from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.errors import JobNotFound, Unavailable
 from jobs.s3.object_store import JOBS_PREFIX, ObjectStorage, job_of, job_prefix, request_key
 from jobs.settings import Settings
-from jobs.valkey.api_keys import Allowance, KeyStore
+from jobs.valkey.api_keys import ApiKeyStore, Quota
 from jobs.valkey.connection import connect, translated_errors
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import SPENT
@@ -54,8 +54,8 @@ class FaultySystem(Fleet):
         services: number of HTTP processes.
         workers: number of workers, each a parent and a child.
         reconcilers: number of reconcilers.
-        couriers: number of webhook processes.
-        keys: whether callers need an API key; they then have one, with an allowance.
+        webhook senders: number of webhook processes.
+        keys: whether callers need an API key; they then have one, with an quota.
         environment: settings that override those in `programs.HASTE`.
     """
 
@@ -66,7 +66,7 @@ class FaultySystem(Fleet):
         services: int = 1,
         workers: int = 1,
         reconcilers: int = 1,
-        couriers: int = 1,
+        senders: int = 1,
         keys: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -102,7 +102,7 @@ class FaultySystem(Fleet):
             *(self._service(n, port) for n, port in enumerate(ports[:services], 1)),
             *(self._worker(n, port) for n, port in enumerate(ports[services:], 1)),
             *(self._talkative("reconciler", n + 1) for n in range(reconcilers)),
-            *(self._talkative("webhooks", n + 1) for n in range(couriers)),
+            *(self._talkative("webhooks", n + 1) for n in range(senders)),
         )
         self._stack = ExitStack()
         self._callers: Callers
@@ -266,8 +266,8 @@ class FaultySystem(Fleet):
 
     def _make_key(self) -> str:
         """Return the token of an API key that permits everything a test needs."""
-        allowance = Allowance(concurrent_jobs=MOST_CALLERS)
-        _, token = KeyStore.connect(self.settings).create("tenant", allowance=allowance)
+        quota = Quota(concurrent_jobs=MOST_CALLERS)
+        _, token = ApiKeyStore.connect(self.settings).create("tenant", quota=quota)
         return token
 
     def _service(self, number: int, port: int) -> Program:

@@ -158,7 +158,7 @@ def test_objects_of_an_interrupted_request_are_swept(
 
 
 @pytest.mark.parametrize(
-    "strike", cases(strikes(WEBHOOKS), "before Courier.deliver", "after Courier._post")
+    "strike", cases(strikes(WEBHOOKS), "before WebhookSender.deliver", "after WebhookSender._post")
 )
 def test_every_webhook_is_sent_although_a_sender_dies(system: FaultySystem, strike: Strike) -> None:
     post = kill_at(system, "webhooks", strike)
@@ -184,7 +184,7 @@ def test_valkey_can_die_at_any_step_of_a_worker(system: FaultySystem, strike: St
 
 
 @pytest.mark.parametrize("strike", cases(strikes(WEBHOOKS), "before WebhookOutbox.record"))
-def test_valkey_may_die_at_any_step_of_a_courier(system: FaultySystem, strike: Strike) -> None:
+def test_valkey_may_die_at_any_step_of_a_sender(system: FaultySystem, strike: Strike) -> None:
     post = kill_meanwhile(system, "webhooks", strike, VALKEY)
 
     require_success(system, post)

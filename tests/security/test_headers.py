@@ -144,7 +144,7 @@ def test_every_kind_of_failure_binds_browsers(
     backstage.storage.is_down = True
     seen.append(http.get("/readyz"))
     seen.append(http.post("/v1/jobs", files=upload()))
-    backstage.asset_room.is_used_up = True
+    backstage.asset_quota.is_used_up = True
     wanted = {"kind": "portrait", "size": 10, "content_type": "image/png"}
     seen.append(http.post("/v1/assets", json=wanted))
     monkeypatch.setattr(backstage.store, "ping", crash)

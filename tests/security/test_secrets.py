@@ -25,7 +25,7 @@ from jobs.assets import Asset
 from jobs.job import Job, Value
 from jobs.queue import JobQueue, create_celery
 from jobs.settings import Settings
-from jobs.valkey.api_keys import KEYS, ApiKey, KeyStore
+from jobs.valkey.api_keys import KEYS, ApiKey, ApiKeyStore
 from jobs.valkey.keys import OUTBOX, record_key
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery
 from service.settings import ServiceSettings
@@ -195,10 +195,10 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
 def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -> None:
     ports = free_ports(2)
     worker = stage.start("workers.synthesis", AMIGO_METRICS_PORT=str(ports[0]))
-    courier = stage.start("workers.webhooks", AMIGO_WEBHOOK_METRICS_PORT=str(ports[1]))
+    sender = stage.start("workers.webhooks", AMIGO_WEBHOOK_METRICS_PORT=str(ports[1]))
     reconciler = stage.start("workers.reconciler")
     service = stage.service("service")
-    keys = KeyStore.connect(stage.settings)
+    keys = ApiKeyStore.connect(stage.settings)
     key, token = keys.create("acme")
     stage.evidence.tokens.append(token)
     bearer = {"Authorization": f"Bearer {token}"}
@@ -207,11 +207,11 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
         jobs = make_jobs(stage, http, others)
         for job in jobs:
             wait_for(partial(has_ended, stage, http, job))
-        courier.wait_for_log("responded with status 500")
+        sender.wait_for_log("responded with status 500")
         look_at_all(stage, http, jobs[0])
         be_refused(stage, http, keys)
         break_records(stage, http, key.id)
-    courier.wait_for_log("the delivery ended with an unexpected error")
+    sender.wait_for_log("the delivery ended with an unexpected error")
     worker.wait_for_log("ValidationError")
     wait_for(lambda: "ValidationError" in reconciler.log)
     for port in ports:
@@ -220,7 +220,7 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
     stop_valkey()
     for path in ("/v1/jobs", "/readyz", "/metrics"):
         stage.hear(httpx.get(service.url + path, headers=bearer, timeout=PATIENCE))
-    courier.wait_for_log("Webhooks cannot be delivered")
+    sender.wait_for_log("Webhooks cannot be delivered")
     stage.start("workers.reconciler", "without-valkey").wait_for_log("was interrupted")
     worker.wait_for_log("onnection")
 
@@ -279,7 +279,7 @@ def look_at_all(stage: Stage, http: httpx.Client, job: str) -> None:
         stage.hear(http.get(path))
 
 
-def be_refused(stage: Stage, http: httpx.Client, keys: KeyStore) -> None:
+def be_refused(stage: Stage, http: httpx.Client, keys: ApiKeyStore) -> None:
     """Send invalid API keys, also in unusual places."""
     key, token = keys.create("acme")
     keys.revoke(key.id)

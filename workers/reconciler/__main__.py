@@ -9,9 +9,9 @@ import threading
 
 from jobs.errors import Unavailable
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.api_key_backup import KeyArchive
+from jobs.s3.api_key_backup import ApiKeyBackup
 from jobs.s3.object_store import ObjectStorage
-from jobs.valkey.api_keys import KeyStore
+from jobs.valkey.api_keys import ApiKeyStore
 from jobs.valkey.job_store import JobStore
 from workers.reconciler.metrics import ReconcilerMetrics
 from workers.reconciler.reconciler import Reconciler, Tally
@@ -55,7 +55,7 @@ def main() -> None:
         storage,
         JobQueue(create_celery(settings)),
         settings.retention,
-        KeyArchive(KeyStore.connect(settings), storage),
+        ApiKeyBackup(ApiKeyStore.connect(settings), storage),
     )
     metrics = ReconcilerMetrics()
     if settings.reconciler_metrics_port:

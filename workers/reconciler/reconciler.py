@@ -21,7 +21,7 @@ from jobs.errors import (
 )
 from jobs.job import WORKER_LOST, Job, JobStatus
 from jobs.queue import JobQueue
-from jobs.s3.api_key_backup import KeyArchive
+from jobs.s3.api_key_backup import ApiKeyBackup
 from jobs.s3.assets import Assets
 from jobs.s3.object_store import (
     JOBS_PREFIX,
@@ -81,7 +81,7 @@ class Reconciler:
         storage: ObjectStorage,
         queue: JobQueue,
         retention: timedelta,
-        keys: KeyArchive | None = None,
+        keys: ApiKeyBackup | None = None,
     ) -> None:
         self._store = store
         self._storage = storage

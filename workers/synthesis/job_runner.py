@@ -37,7 +37,7 @@ from media.poster import make_poster
 from media.provenance import Provenance
 from media.sandbox.decoder import Decoder
 from media.video import encode_video
-from media.watermark import Mark
+from media.watermark import Watermark
 from models.manifest import weights_digest
 from models.options import SynthesisOptions
 from workers.synthesis.attempt import Attempt, AttemptEnded
@@ -175,7 +175,7 @@ class JobRunner:
         """
         if not (job.options.mark or self._is_mark_forced(job)):
             return synthesis.frames()
-        return Mark.beside(synthesis.track.landmarks, synthesis.size).over(synthesis.frames())
+        return Watermark.beside(synthesis.track.landmarks, synthesis.size).over(synthesis.frames())
 
     def _is_mark_forced(self, job: Job) -> bool:
         return self.settings.visible_mark == "always" and not job.options.mark

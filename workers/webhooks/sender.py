@@ -63,7 +63,7 @@ LATER = frozenset({429, 503})
 
 
 @dataclass(frozen=True)
-class Courier:
+class WebhookSender:
     """Delivers due webhooks."""
 
     store: JobStore
@@ -176,7 +176,7 @@ class Courier:
         self, job: Job, attempt: int, reason: str, retry_after: str | None = None
     ) -> tuple[Delivery, timedelta | None]:
         now = await asyncio.to_thread(self.store.now)
-        left = job.updated_at + self.settings.webhook_patience - now
+        left = job.updated_at + self.settings.webhook_lifetime - now
         pause = pause_after(attempt, self.settings.webhook_pause_seconds)
         if pause > left:
             return _given_up(attempt, reason), None
@@ -243,11 +243,11 @@ async def deliver_until_told(settings: WebhookSettings) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    courier = Courier.connect(settings)
+    sender = WebhookSender.connect(settings)
     if settings.webhook_metrics_port:
-        courier.metrics.serve(settings.webhook_metrics_host, settings.webhook_metrics_port)
+        sender.metrics.serve(settings.webhook_metrics_host, settings.webhook_metrics_port)
     logger.info("Delivering webhooks for up to %g h after a job's end.", settings.webhook_hours)
-    await courier.run(stop)
+    await sender.run(stop)
 
 
 def main() -> None:

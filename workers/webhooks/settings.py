@@ -36,7 +36,7 @@ class WebhookSettings(Settings):
     )
 
     @property
-    def webhook_patience(self) -> timedelta:
+    def webhook_lifetime(self) -> timedelta:
         """How long after a job's end its webhook is retried."""
         return timedelta(hours=self.webhook_hours)
 

@@ -37,7 +37,7 @@ from models.training.stage_one.lip_windows import LONG, SHORT, LipSampler, silen
 from models.training.stage_one.speech_input import INPUTS, Input, open_speech_input
 from models.training.stage_one.speech_landmarks import SpeechClip, load_clips
 from models.training.stage_one.trainee import Looks, Trainee
-from models.training.stage_one.validation import HeldOut, Verdict, draw_sheet, judge
+from models.training.stage_one.validation import HeldOut, Score, draw_sheet, score_held_out
 
 CHECKPOINT = "landmark_generator.safetensors"
 SPEECH_PATH = ("speech.", "speech_basis", "pose_")
@@ -69,7 +69,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class Lessons:
-    """What there is to learn from, and what is kept to judge by."""
+    """What there is to learn from, and what is held out to score it."""
 
     speaking: list[SpeechClip]
     resting: list[SpeechClip]
@@ -193,11 +193,11 @@ def step(
 
 def validate(session: Session[Trainee], held_out: HeldOut, terms: dict[str, float]) -> None:
     """Score the averaged weights, note the scores, and keep what is the best so far."""
-    verdict = judge(session.average.network, held_out)
-    session.record(terms | verdict.columns())
-    keep_best(session, {"speech": verdict.correlation, "emotion": verdict.accuracy})
+    score = score_held_out(session.average.network, held_out)
+    session.record(terms | score.columns())
+    keep_best(session, {"speech": score.correlation, "emotion": score.accuracy})
     session.save()
-    for row in verdict.rows():
+    for row in score.rows():
         print(f"{session.step} | {row}", flush=True)
 
 
@@ -216,20 +216,20 @@ def keep_best(session: Session[Trainee], scores: dict[str, float]) -> None:
     save_checkpoint(path, kept, network.config)
 
 
-def finish(session: Session[Trainee], held_out: HeldOut, terms: dict[str, float]) -> Verdict:
+def finish(session: Session[Trainee], held_out: HeldOut, terms: dict[str, float]) -> Score:
     """Judge what the run ended with, and write what the weights that are kept score."""
     if terms:
         validate(session, held_out, terms)
     kept = LandmarkNetwork(session.network.network.config)
     kept.load_state_dict(load_checkpoint(session.folder / CHECKPOINT)[0])
-    verdict = judge(kept.eval(), held_out)
-    table = verdict.table()
+    score = score_held_out(kept.eval(), held_out)
+    table = score.table()
     (session.folder / "validation.md").write_text(
         f"{session.seconds / 60:.1f} min, {session.step} steps; the weights kept:\n\n{table}\n"
     )
     draw_sheet(session.folder, kept, held_out)
     print(table)
-    return verdict
+    return score
 
 
 if __name__ == "__main__":

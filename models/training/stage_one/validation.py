@@ -65,7 +65,7 @@ class LipScores:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Score:
     """What people not trained on say of a network: scores of the lips by set, emotions heard.
 
     Where nothing was held out a figure is nan, and every network passes for the best so far.
@@ -102,10 +102,10 @@ class Verdict:
         return "\n".join([*lines, *(f"| {row} |" for row in self.rows())])
 
 
-def judge(network: LandmarkNetwork, held_out: HeldOut) -> Verdict:
+def score_held_out(network: LandmarkNetwork, held_out: HeldOut) -> Score:
     """Score a network on everybody held out."""
     heard = emotion_accuracy(network, held_out.recordings) if held_out.recordings else math.nan
-    return Verdict(score_lips(network, held_out.clips), heard)
+    return Score(score_lips(network, held_out.clips), heard)
 
 
 def draw_sheet(folder: Path, network: LandmarkNetwork, held_out: HeldOut) -> None:

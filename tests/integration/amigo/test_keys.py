@@ -8,12 +8,12 @@ from jobs.errors import KeyInvalid
 from jobs.s3.api_key_backup import copy_key
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.valkey.api_keys import Allowance, KeyStore, Scope
+from jobs.valkey.api_keys import ApiKeyStore, Quota, Scope
 
 
 @pytest.fixture
-def keys(settings: Settings) -> KeyStore:
-    return KeyStore.connect(settings)
+def keys(settings: Settings) -> ApiKeyStore:
+    return ApiKeyStore.connect(settings)
 
 
 @pytest.fixture(autouse=True)
@@ -28,20 +28,20 @@ def amigo(*arguments: str) -> Result:
 
 
 def test_a_key_is_made_and_its_token_alone_goes_to_stdout(
-    keys: KeyStore, storage: ObjectStorage
+    keys: ApiKeyStore, storage: ObjectStorage
 ) -> None:
     made = amigo("create", "acme", "--name", "web shop", "--jobs-a-day", "0", "--days", "1.5")
     assert made.exit_code == 0, made.output
     key = keys.verify(made.stdout.strip())
     assert (key.tenant, key.name, key.scopes) == ("acme", "web shop", frozenset(Scope))
-    assert key.allowance == Allowance(requests_a_minute=600, concurrent_jobs=100)
+    assert key.quota == Quota(requests_a_minute=600, concurrent_jobs=100)
     assert key.expires_at is not None
     assert (key.expires_at - key.created_at).total_seconds() == 1.5 * 86400
     assert key.id in made.stderr
     assert storage.get(copy_key(key.id)).decode() == key.model_dump_json()
 
 
-def test_a_key_can_be_for_reading_alone(keys: KeyStore) -> None:
+def test_a_key_can_be_for_reading_alone(keys: ApiKeyStore) -> None:
     made = amigo("create", "acme", "--only", "jobs:read")
     assert keys.verify(made.stdout.strip()).scopes == frozenset({Scope.JOBS_READ})
 
@@ -61,7 +61,7 @@ def test_the_list_shows_every_key_and_no_token(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_revoked_key_opens_nothing_and_its_copy_says_so(
-    keys: KeyStore, storage: ObjectStorage
+    keys: ApiKeyStore, storage: ObjectStorage
 ) -> None:
     token = amigo("create", "acme").stdout.strip()
     key = keys.verify(token)
@@ -78,7 +78,7 @@ def test_a_key_that_is_not_there_is_told() -> None:
     assert "There is no API key with the id nothing" in refused.stderr
 
 
-def test_a_tenant_that_is_none_is_told(keys: KeyStore) -> None:
+def test_a_tenant_that_is_none_is_told(keys: ApiKeyStore) -> None:
     refused = amigo("create", "a:b")
     assert refused.exit_code == 2
     assert "tenant" in refused.stderr
@@ -86,7 +86,7 @@ def test_a_tenant_that_is_none_is_told(keys: KeyStore) -> None:
 
 
 def test_without_the_object_store_a_key_is_made_all_the_same(
-    keys: KeyStore, monkeypatch: pytest.MonkeyPatch
+    keys: ApiKeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AMIGO_S3_ENDPOINT_URL", "http://127.0.0.1:1")
     made = amigo("create", "acme")

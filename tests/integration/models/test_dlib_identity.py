@@ -7,7 +7,7 @@ import pytest
 
 from media.picture import read_portrait
 from models.evaluation.dlib_identity import find_dlib_network, load_dlib_identity
-from models.evaluation.judges import embed
+from models.evaluation.scoring_networks import embed
 from models.face.landmarks import LandmarkDetector
 from models.face.portrait import crop_portrait
 from tests.unit.models.faces import face_picture

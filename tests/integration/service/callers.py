@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from jobs.valkey.api_keys import Allowance, KeyStore, Scope
+from jobs.valkey.api_keys import ApiKeyStore, Quota, Scope
 from service.settings import ServiceSettings
 from tests.integration.service.conftest import LiveService, serving
 
@@ -17,19 +17,17 @@ class Guarded:
     """A live service with API keys, and its API key store."""
 
     live: LiveService
-    keys: KeyStore
+    keys: ApiKeyStore
 
     def key(
         self,
         tenant: str = "acme",
         scopes: frozenset[Scope] = BOTH,
         lifetime: timedelta | None = None,
-        **allowance: int,
+        **quota: int,
     ) -> dict[str, str]:
         """Return the header with a new API key."""
-        _, token = self.keys.create(
-            tenant, scopes=scopes, lifetime=lifetime, allowance=Allowance(**allowance)
-        )
+        _, token = self.keys.create(tenant, scopes=scopes, lifetime=lifetime, quota=Quota(**quota))
         return bearer(token)
 
 
@@ -41,4 +39,4 @@ def bearer(token: str) -> dict[str, str]:
 def guarding(settings: ServiceSettings) -> Iterator[Guarded]:
     guarded = settings.model_copy(update={"authentication": "keys"})
     with serving(guarded) as live:
-        yield Guarded(live, KeyStore.connect(guarded))
+        yield Guarded(live, ApiKeyStore.connect(guarded))

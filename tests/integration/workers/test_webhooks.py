@@ -20,7 +20,7 @@ from tests.jobs_examples import new_job
 from tests.processes import running
 from tests.servers import LocalServer, content, redirect, serving
 from tests.waiting import wait_for
-from workers.webhooks.sender import Courier
+from workers.webhooks.sender import WebhookSender
 from workers.webhooks.settings import WebhookSettings
 
 LEASE = timedelta(minutes=1)
@@ -55,12 +55,12 @@ def run(
 
     async def watch() -> Delivery:
         stop = asyncio.Event()
-        courier = asyncio.create_task(Courier.connect(settings).run(stop))
+        sender = asyncio.create_task(WebhookSender.connect(settings).run(stop))
         async with asyncio.timeout(60):
             while (delivery := outbox.delivery(job_id)) is None or delivery.status is not until:
                 await asyncio.sleep(0.02)
         stop.set()
-        await courier
+        await sender
         return delivery
 
     return asyncio.run(watch())
@@ -163,8 +163,8 @@ def test_what_became_of_deliveries_is_told_to_prometheus(
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 
-    with running("workers.webhooks", environment, tmp_path / "log.txt") as courier:
-        courier.wait_for_log("Delivering webhooks")
+    with running("workers.webhooks", environment, tmp_path / "log.txt") as sender:
+        sender.wait_for_log("Delivering webhooks")
         wait_for(lambda: told()["amigo_webhook_attempt_seconds_count"] == 4)
         wait_for(lambda: told()["amigo_webhooks_pending"] == 1)
         metrics = told()
@@ -286,11 +286,11 @@ def test_a_store_that_is_down_is_waited_for(
 
     async def run_for_a_while() -> None:
         stop = asyncio.Event()
-        courier = asyncio.create_task(Courier.connect(dead).run(stop))
+        sender = asyncio.create_task(WebhookSender.connect(dead).run(stop))
         async with asyncio.timeout(30):
             while caplog.text.count("Webhooks cannot be delivered at the moment") < 2:
                 await asyncio.sleep(0.02)
         stop.set()
-        await courier
+        await sender
 
     asyncio.run(run_for_a_while())

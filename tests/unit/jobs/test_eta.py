@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.eta import Outlook, Pace, Run, kind_of
+from jobs.eta import Estimate, Pace, Run, kind_of
 from jobs.job import Job, Options, Stage
 from tests.jobs_examples import new_job, result_of
 
@@ -19,17 +19,17 @@ RUNS = [Run(speech, law(speech)) for speech in (1.0, 2.0, 4.0, 5.0, 8.0, 10.0, 2
 TYPICAL = law(5.0)
 
 
-def outlook(
+def estimate(
     *, position: int | None = None, processing: tuple[Job, ...] = (), later: float = 0.0
-) -> Outlook:
+) -> Estimate:
     runs = tuple(str(run) for run in RUNS)
-    return Outlook(position, processing, runs, NOW + timedelta(seconds=later))
+    return Estimate(position, processing, runs, NOW + timedelta(seconds=later))
 
 
-def seconds_left(job: Job, outlook: Outlook) -> float:
-    eta = outlook.eta(job)
+def seconds_left(job: Job, estimate: Estimate) -> float:
+    eta = estimate.eta(job)
     assert eta is not None
-    return (eta - outlook.now).total_seconds()
+    return (eta - estimate.now).total_seconds()
 
 
 def test_the_overhead_and_the_ratio_of_the_runs_are_found() -> None:
@@ -62,22 +62,22 @@ def test_speech_of_unknown_length_is_taken_as_usual() -> None:
 
 
 def test_nothing_is_foretold_before_a_job_has_finished() -> None:
-    assert Outlook(1, (), (), NOW).eta(new_job()) is None
+    assert Estimate(1, (), (), NOW).eta(new_job()) is None
 
 
 def test_a_job_that_has_ended_has_no_time_left_to_tell() -> None:
-    assert outlook().eta(new_job().cancel(NOW)) is None
+    assert estimate().eta(new_job().cancel(NOW)) is None
 
 
 def test_the_next_job_of_an_idle_system_takes_its_own_work() -> None:
-    assert seconds_left(new_job(audio_seconds=10.0), outlook(position=1)) == pytest.approx(23.0)
+    assert seconds_left(new_job(audio_seconds=10.0), estimate(position=1)) == pytest.approx(23.0)
 
 
 def test_a_job_waits_for_those_ahead_that_share_the_workers() -> None:
     job = new_job(audio_seconds=10.0)
     short, long = (new_job(audio_seconds=speech).claim(NOW) for speech in (2.0, 20.0))
-    alone = seconds_left(job, outlook(position=4, processing=(short,)))
-    shared = seconds_left(job, outlook(position=4, processing=(short, long)))
+    alone = seconds_left(job, estimate(position=4, processing=(short,)))
+    shared = seconds_left(job, estimate(position=4, processing=(short, long)))
     assert alone == pytest.approx(law(2.0) + 3 * TYPICAL + 23.0)
     # The first worker is done after 7 s and takes all three, 13 s each; the second after 43 s.
     assert shared == pytest.approx(43.0 + 23.0)
@@ -85,7 +85,7 @@ def test_a_job_waits_for_those_ahead_that_share_the_workers() -> None:
 
 def test_a_long_queue_goes_forward_in_rounds() -> None:
     busy = tuple(new_job(audio_seconds=5.0).claim(NOW) for _ in range(4))
-    left = seconds_left(new_job(audio_seconds=10.0), outlook(position=100_001, processing=busy))
+    left = seconds_left(new_job(audio_seconds=10.0), estimate(position=100_001, processing=busy))
     assert left == pytest.approx(25_001 * TYPICAL + 23.0)
 
 
@@ -95,36 +95,36 @@ def test_the_next_job_waits_until_the_first_worker_is_done() -> None:
         new_job(audio_seconds=speech).claim(NOW).advance(1, Stage.RENDERING, 0.5, NOW)
         for speech in (20.0, 2.0)
     )
-    left = seconds_left(job, outlook(position=1, processing=busy, later=law(2.0) / 2))
+    left = seconds_left(job, estimate(position=1, processing=busy, later=law(2.0) / 2))
     assert left == pytest.approx(law(2.0) / 2 + 23.0)
 
 
 def test_a_job_that_is_processed_has_the_rest_of_its_work_left() -> None:
     job = new_job(audio_seconds=10.0).claim(NOW).advance(1, Stage.RENDERING, 0.5, NOW)
-    assert seconds_left(job, outlook(later=11.5)) == pytest.approx(11.5)
+    assert seconds_left(job, estimate(later=11.5)) == pytest.approx(11.5)
 
 
 def test_a_job_that_is_quicker_than_expected_is_done_sooner() -> None:
     job = new_job(audio_seconds=10.0).claim(NOW).advance(1, Stage.RENDERING, 0.9, NOW)
-    assert seconds_left(job, outlook(later=5.0)) == pytest.approx(2.3)
+    assert seconds_left(job, estimate(later=5.0)) == pytest.approx(2.3)
 
 
 def test_a_job_that_is_late_is_not_done_before_now() -> None:
     job = new_job(audio_seconds=10.0).claim(NOW).advance(1, Stage.RENDERING, 0.5, NOW)
-    assert seconds_left(job, outlook(later=100.0)) == pytest.approx(50.0)
+    assert seconds_left(job, estimate(later=100.0)) == pytest.approx(50.0)
 
 
 def test_progress_of_an_earlier_attempt_shortens_nothing() -> None:
     job = new_job(audio_seconds=10.0).claim(NOW).advance(1, Stage.STORING, 0.95, NOW)
     again = job.requeue(1, NOW).claim(NOW)
-    assert seconds_left(again, outlook(later=1.0)) == pytest.approx(22.0)
+    assert seconds_left(again, estimate(later=1.0)) == pytest.approx(22.0)
 
 
 def test_a_kind_of_work_is_judged_by_its_own_once_there_are_enough() -> None:
     crops = [str(Run(speech, speech)) for speech in (2.0, 4.0, 6.0, 8.0)]
     fulls = [str(Run(speech, 10 * speech, "full-512")) for speech in (2.0, 3.0, 4.0)]
     job = Job.create(Options(consent=True, compose="full"), audio_seconds=5.0)
-    few, enough = (Outlook(1, (), (*crops, *fulls[:count]), NOW) for count in (2, 3))
+    few, enough = (Estimate(1, (), (*crops, *fulls[:count]), NOW) for count in (2, 3))
     assert seconds_left(job, few) < 25.0
     assert seconds_left(job, enough) == pytest.approx(50.0)
 

@@ -11,19 +11,19 @@ from fastapi import FastAPI
 
 from jobs.assets import Asset
 from jobs.errors import (
-    AssetRoomUsedUp,
+    AssetQuotaExceeded,
     JobNotFound,
     ObjectNotFound,
     QueueUnavailable,
     StorageUnavailable,
     StoreUnavailable,
 )
-from jobs.eta import Outlook
+from jobs.eta import Estimate
 from jobs.job import Job, JobStatus, Priority, utc_now
 from jobs.queue import JobQueue
 from jobs.s3.object_store import ObjectStorage, PresignedPut
-from jobs.valkey.api_keys import Allowance
-from jobs.valkey.asset_quota import AssetRoom
+from jobs.valkey.api_keys import Quota
+from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.job_store import Event, JobStore
 from media.sandbox.decoder import Decoder
@@ -45,7 +45,7 @@ class FakeStore(JobStore):
         self.loses_answer_to_accept = False
         self.goes_down_after_accept = False
 
-    def accept(self, job: Job, allowance: Allowance | None = None) -> bool:
+    def accept(self, job: Job, quota: Quota | None = None) -> bool:
         self.ping()
         is_new = job.id not in self.jobs
         self.jobs.setdefault(job.id, job)
@@ -87,11 +87,11 @@ class FakeStore(JobStore):
     def latest_event(self, job_id: str) -> Event | None:
         return next(reversed(self.events(job_id)), None)
 
-    def outlook(self, job_id: str) -> Outlook:
+    def estimate(self, job_id: str) -> Estimate:
         self.ping()
         queued = [job.id for job in self.jobs.values() if job.status is JobStatus.QUEUED]
         position = queued.index(job_id) + 1 if job_id in queued else None
-        return Outlook(position, (), self.runs, utc_now())
+        return Estimate(position, (), self.runs, utc_now())
 
     def counts(self) -> dict[JobStatus, int]:
         self.ping()
@@ -164,14 +164,14 @@ class FakeStorage(ObjectStorage):
             raise StorageUnavailable("connection refused")
 
 
-class FakeAssetRoom(AssetRoom):
+class FakeAssetRoom(AssetQuota):
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.is_used_up = False
 
     def take(self, asset: Asset) -> None:
         if self.is_used_up:
-            raise AssetRoomUsedUp(taken=900, max_bytes=1_000, wait=timedelta(hours=1))
+            raise AssetQuotaExceeded(taken=900, max_bytes=1_000, wait=timedelta(hours=1))
         self.taken.append(asset.id)
 
     def give_back(self, asset: Asset) -> None:
@@ -208,7 +208,7 @@ class Backstage:
     storage: FakeStorage = field(default_factory=FakeStorage)
     queue: FakeQueue = field(default_factory=FakeQueue)
     watcher: FakeWatcher = field(default_factory=FakeWatcher)
-    asset_room: FakeAssetRoom = field(default_factory=FakeAssetRoom)
+    asset_quota: FakeAssetRoom = field(default_factory=FakeAssetRoom)
     decoder: Decoder = field(default_factory=DirectDecoder)
 
     def app(self, settings: ServiceSettings) -> FastAPI:
@@ -220,6 +220,6 @@ class Backstage:
             self.queue,
             self.watcher,
             self.decoder,
-            self.asset_room,
+            self.asset_quota,
         )
         return create_app(settings, components)

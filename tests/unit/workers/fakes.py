@@ -19,7 +19,7 @@ from jobs.errors import (
 from jobs.job import Failure, Job, Priority, Result, Stage, utc_now
 from jobs.queue import JobQueue
 from jobs.s3.object_store import ObjectStorage
-from jobs.valkey.api_keys import Allowance
+from jobs.valkey.api_keys import Quota
 from jobs.valkey.job_store import JobStore
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
@@ -50,7 +50,7 @@ class FakeStore(JobStore):
         self.dispatched: list[str] = []
         self.outages = Outages()
 
-    def accept(self, job: Job, allowance: Allowance | None = None) -> bool:
+    def accept(self, job: Job, quota: Quota | None = None) -> bool:
         self.jobs[job.id] = job
         return True
 

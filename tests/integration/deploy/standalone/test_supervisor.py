@@ -12,7 +12,7 @@ from deploy.standalone import supervisor as module
 from deploy.standalone.child import Program
 from deploy.standalone.errors import StartFailed
 from deploy.standalone.parent_death import Guard
-from deploy.standalone.supervisor import Supervisor, Ward
+from deploy.standalone.supervisor import ManagedProcess, Supervisor
 from tests.integration.deploy.standalone.watching import living
 from tests.waiting import wait_for
 
@@ -59,12 +59,12 @@ def test_a_program_that_dies_is_started_again(journal: Path, guard: Guard) -> No
     said: list[str] = []
     supervisor = Supervisor([[program("a", journal)]], guard, said.append, ignore)
     supervisor.start()
-    ward = supervisor.wards[0]
-    first = ward.child.pid
+    process = supervisor.processes[0]
+    first = process.child.pid
     assert first
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: ward.restarts == 1 and ward.is_ready)
-    assert ward.child.pid != first
+    wait_for(lambda: process.restarts == 1 and process.is_ready)
+    assert process.child.pid != first
     assert any("a was terminated by SIGKILL" in line for line in said)
     supervisor.stop()
     assert journal.read_text().split() == ["+a", "+a", "-a"]
@@ -77,12 +77,12 @@ def test_the_pause_before_another_start_grows(
     said: list[str] = []
     supervisor = Supervisor([[program("a", journal)]], guard, said.append, ignore)
     supervisor.start()
-    ward = supervisor.wards[0]
+    process = supervisor.processes[0]
     for restarts in range(3):
-        wait_for(lambda: ward.restarts == restarts and ward.is_ready)  # noqa: B023
-        assert ward.child.pid
-        os.kill(ward.child.pid, signal.SIGKILL)
-    wait_for(lambda: ward.restarts == 3)
+        wait_for(lambda: process.restarts == restarts and process.is_ready)  # noqa: B023
+        assert process.child.pid
+        os.kill(process.child.pid, signal.SIGKILL)
+    wait_for(lambda: process.restarts == 3)
     supervisor.stop()
     pauses = [line.rpartition(" in ")[2] for line in said if "Restarting" in line]
     assert pauses == ["0.1 s.", "0.2 s.", "0.4 s."]
@@ -101,13 +101,13 @@ def test_one_that_cannot_start_stops_the_others(journal: Path, guard: Guard) -> 
 def test_every_change_is_told(journal: Path, guard: Guard) -> None:
     seen: list[tuple[bool, int]] = []
 
-    def note(wards: Sequence[Ward]) -> None:
-        seen.append((wards[0].is_ready, wards[0].restarts))
+    def note(processes: Sequence[ManagedProcess]) -> None:
+        seen.append((processes[0].is_ready, processes[0].restarts))
 
     supervisor = Supervisor([[program("a", journal)]], guard, ignore, note)
     supervisor.start()
-    assert supervisor.wards[0].child.pid
-    os.kill(supervisor.wards[0].child.pid, signal.SIGKILL)
+    assert supervisor.processes[0].child.pid
+    os.kill(supervisor.processes[0].child.pid, signal.SIGKILL)
     wait_for(lambda: (True, 1) in seen)
     supervisor.stop()
     assert list(dict.fromkeys(seen)) == [(False, 0), (True, 0), (False, 1), (True, 1)]
@@ -116,12 +116,14 @@ def test_every_change_is_told(journal: Path, guard: Guard) -> None:
 def test_an_error_of_the_supervisor_itself_stops_everything_and_is_raised(
     journal: Path, guard: Guard
 ) -> None:
-    def note(wards: Sequence[Ward]) -> None:
-        if wards[0].is_ready:
+    def note(processes: Sequence[ManagedProcess]) -> None:
+        if processes[0].is_ready:
             raise OSError("disk full")
 
     supervisor = Supervisor([[program("a", journal)]], guard, ignore, note)
     with pytest.raises(OSError, match="disk full"):
         supervisor.start()
     assert journal.read_text().split() == ["+a", "-a"]
-    assert not [pid for ward in supervisor.wards if (pid := ward.child.pid) and living(pid)]
+    assert not [
+        pid for process in supervisor.processes if (pid := process.child.pid) and living(pid)
+    ]

@@ -90,7 +90,7 @@ def test_the_status_file_names_the_url_and_every_living_program(
 
 
 def test_everything_listens_on_loopback_alone(system: Standalone) -> None:
-    groups = [ward.child.pid for ward in system.wards]
+    groups = [process.child.pid for process in system.processes]
     addresses = {
         address for group in groups if group for address in listening_addresses(living(group))
     }
@@ -103,9 +103,9 @@ def test_the_secrets_are_private_and_in_no_argument(system: Standalone, director
     document = json.loads(kept.read_text())
     names = ("valkey_password", "s3_secret_key", "key_secret", "webhook_secret")
     secrets = {document[name] for name in names}
-    for ward in system.wards:
-        assert ward.child.pid
-        for pid in living(ward.child.pid):
+    for process in system.processes:
+        assert process.child.pid
+        for pid in living(process.child.pid):
             arguments = Path(f"/proc/{pid}/cmdline").read_text()
             assert not any(secret in arguments for secret in secrets)
 
@@ -123,10 +123,10 @@ def test_a_second_system_on_the_same_directory_is_refused(
 def test_a_killed_program_comes_back_where_it_was(
     system: Standalone, tmp_path: Path, name: str
 ) -> None:
-    (ward,) = [ward for ward in system.wards if ward.program.name == name]
-    assert ward.child.pid
-    os.kill(ward.child.pid, signal.SIGKILL)
-    wait_for(lambda: ward.restarts == 1 and ward.is_ready, START_SECONDS)
+    (process,) = [process for process in system.processes if process.program.name == name]
+    assert process.child.pid
+    os.kill(process.child.pid, signal.SIGKILL)
+    wait_for(lambda: process.restarts == 1 and process.is_ready, START_SECONDS)
     wait_for(lambda: is_ready(system.url), START_SECONDS)
     assert make_video(system.url, tmp_path).has_succeeded
 

@@ -7,22 +7,22 @@ from redis import Redis
 
 from jobs.errors import KeyInvalid
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.api_key_backup import KeyArchive, copy_key
+from jobs.s3.api_key_backup import ApiKeyBackup, copy_key
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.valkey.api_keys import ApiKey, KeyStore
+from jobs.valkey.api_keys import ApiKey, ApiKeyStore
 from jobs.valkey.job_store import JobStore
 from workers.reconciler.reconciler import Reconciler
 
 
 @pytest.fixture
-def keys(settings: Settings) -> KeyStore:
-    return KeyStore.connect(settings)
+def keys(settings: Settings) -> ApiKeyStore:
+    return ApiKeyStore.connect(settings)
 
 
 @pytest.fixture
-def archive(keys: KeyStore, storage: ObjectStorage) -> KeyArchive:
-    return KeyArchive(keys, storage)
+def archive(keys: ApiKeyStore, storage: ObjectStorage) -> ApiKeyBackup:
+    return ApiKeyBackup(keys, storage)
 
 
 def lose_everything(settings: Settings) -> None:
@@ -35,7 +35,7 @@ def copied(storage: ObjectStorage, key: ApiKey) -> ApiKey:
 
 
 def test_the_reconciler_brings_back_the_keys_of_an_emptied_valkey(
-    keys: KeyStore, archive: KeyArchive, storage: ObjectStorage, settings: Settings
+    keys: ApiKeyStore, archive: ApiKeyBackup, storage: ObjectStorage, settings: Settings
 ) -> None:
     key, token = keys.create("acme")
     archive.save(key)
@@ -49,7 +49,7 @@ def test_the_reconciler_brings_back_the_keys_of_an_emptied_valkey(
 
 
 def test_a_revoked_key_comes_back_revoked(
-    keys: KeyStore, archive: KeyArchive, settings: Settings
+    keys: ApiKeyStore, archive: ApiKeyBackup, settings: Settings
 ) -> None:
     key, token = keys.create("acme")
     archive.save(keys.revoke(key.id))
@@ -60,7 +60,7 @@ def test_a_revoked_key_comes_back_revoked(
 
 
 def test_what_was_not_copied_is_copied_later(
-    keys: KeyStore, archive: KeyArchive, storage: ObjectStorage
+    keys: ApiKeyStore, archive: ApiKeyBackup, storage: ObjectStorage
 ) -> None:
     key, _ = keys.create("acme")
     assert archive.reconcile() == 0
@@ -68,7 +68,7 @@ def test_what_was_not_copied_is_copied_later(
 
 
 def test_a_copy_from_before_the_revocation_brings_nothing_back_and_is_renewed(
-    keys: KeyStore, archive: KeyArchive, storage: ObjectStorage
+    keys: ApiKeyStore, archive: ApiKeyBackup, storage: ObjectStorage
 ) -> None:
     key, token = keys.create("acme")
     archive.save(key)
@@ -83,8 +83,8 @@ def test_a_copy_from_before_the_revocation_brings_nothing_back_and_is_renewed(
 
 
 def test_a_damaged_copy_is_told_and_harms_no_other(
-    keys: KeyStore,
-    archive: KeyArchive,
+    keys: ApiKeyStore,
+    archive: ApiKeyBackup,
     storage: ObjectStorage,
     settings: Settings,
     caplog: pytest.LogCaptureFixture,
@@ -98,7 +98,9 @@ def test_a_damaged_copy_is_told_and_harms_no_other(
     assert "keys/damaged.json" in caplog.text
 
 
-def test_no_copy_holds_a_token(keys: KeyStore, archive: KeyArchive, storage: ObjectStorage) -> None:
+def test_no_copy_holds_a_token(
+    keys: ApiKeyStore, archive: ApiKeyBackup, storage: ObjectStorage
+) -> None:
     key, token = keys.create("acme")
     archive.save(key)
     secret = token.removeprefix(f"amigo_{key.id}_")

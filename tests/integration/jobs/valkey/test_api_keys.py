@@ -8,16 +8,16 @@ from redis import Redis
 
 from jobs.errors import KeyInvalid, KeyNotFound, StoreUnavailable
 from jobs.settings import Settings
-from jobs.valkey.api_keys import KeyStore, Scope, token_id
+from jobs.valkey.api_keys import ApiKeyStore, Scope, token_id
 from tests.waiting import wait_for
 
 
 @pytest.fixture
-def keys(valkey_url: str) -> KeyStore:
-    return KeyStore.connect(Settings(valkey_url=valkey_url))
+def keys(valkey_url: str) -> ApiKeyStore:
+    return ApiKeyStore.connect(Settings(valkey_url=valkey_url))
 
 
-def is_refused(keys: KeyStore, token: str) -> bool:
+def is_refused(keys: ApiKeyStore, token: str) -> bool:
     try:
         keys.verify(token)
     except KeyInvalid:
@@ -25,7 +25,7 @@ def is_refused(keys: KeyStore, token: str) -> bool:
     return False
 
 
-def test_a_key_is_known_by_its_token_alone(keys: KeyStore, valkey_url: str) -> None:
+def test_a_key_is_known_by_its_token_alone(keys: ApiKeyStore, valkey_url: str) -> None:
     scopes = frozenset({Scope.JOBS_READ})
     key, token = keys.create("acme", name="web", scopes=scopes)
     assert keys.verify(token) == key
@@ -37,7 +37,7 @@ def test_a_key_is_known_by_its_token_alone(keys: KeyStore, valkey_url: str) -> N
     assert secret not in kept
 
 
-def test_the_right_id_with_a_wrong_secret_opens_nothing(keys: KeyStore) -> None:
+def test_the_right_id_with_a_wrong_secret_opens_nothing(keys: ApiKeyStore) -> None:
     _, token = keys.create("acme")
     _, other = keys.create("acme")
     swapped = f"amigo_{token_id(token)}_{other.removeprefix(f'amigo_{token_id(other)}_')}"
@@ -47,13 +47,13 @@ def test_the_right_id_with_a_wrong_secret_opens_nothing(keys: KeyStore) -> None:
             keys.verify(forged)
 
 
-def test_a_key_that_was_never_made_is_told_like_a_wrong_secret(keys: KeyStore) -> None:
+def test_a_key_that_was_never_made_is_told_like_a_wrong_secret(keys: ApiKeyStore) -> None:
     with pytest.raises(KeyInvalid, match=r"^No such key is known\.$"):
         keys.verify(f"amigo_{'0' * 16}_{'a' * 43}")
 
 
 def test_digests_are_compared_in_constant_time_for_known_and_unknown_ids_alike(
-    keys: KeyStore, monkeypatch: pytest.MonkeyPatch
+    keys: ApiKeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared: list[tuple[str, str]] = []
 
@@ -69,7 +69,7 @@ def test_digests_are_compared_in_constant_time_for_known_and_unknown_ids_alike(
     assert [len(text) for pair in compared for text in pair] == [64] * 6
 
 
-def test_a_key_expires_by_the_stores_clock(keys: KeyStore) -> None:
+def test_a_key_expires_by_the_stores_clock(keys: ApiKeyStore) -> None:
     _, token = keys.create("acme", lifetime=timedelta(seconds=0.2))
     wait_for(lambda: is_refused(keys, token))
     with pytest.raises(KeyInvalid, match="expired"):
@@ -77,11 +77,11 @@ def test_a_key_expires_by_the_stores_clock(keys: KeyStore) -> None:
 
 
 def test_a_revoked_key_opens_nothing_at_once_and_everywhere(
-    keys: KeyStore, valkey_url: str
+    keys: ApiKeyStore, valkey_url: str
 ) -> None:
     key, token = keys.create("acme")
     _, kept = keys.create("acme")
-    elsewhere = KeyStore.connect(Settings(valkey_url=valkey_url))
+    elsewhere = ApiKeyStore.connect(Settings(valkey_url=valkey_url))
     elsewhere.verify(token)
     revoked = keys.revoke(key.id)
     with pytest.raises(KeyInvalid, match="revoked"):
@@ -90,30 +90,30 @@ def test_a_revoked_key_opens_nothing_at_once_and_everywhere(
     elsewhere.verify(kept)
 
 
-def test_a_key_that_is_not_there_cannot_be_revoked(keys: KeyStore) -> None:
+def test_a_key_that_is_not_there_cannot_be_revoked(keys: ApiKeyStore) -> None:
     with pytest.raises(KeyNotFound, match="nothing"):
         keys.revoke("nothing")
 
 
-def test_a_restored_key_never_takes_a_known_ones_place(keys: KeyStore) -> None:
+def test_a_restored_key_never_takes_a_known_ones_place(keys: ApiKeyStore) -> None:
     key, token = keys.create("acme")
     keys.revoke(key.id)
     assert not keys.restore(key)
     assert is_refused(keys, token)
 
 
-def test_under_another_secret_no_token_is_known(keys: KeyStore, valkey_url: str) -> None:
+def test_under_another_secret_no_token_is_known(keys: ApiKeyStore, valkey_url: str) -> None:
     _, token = keys.create("acme")
     settings = Settings(valkey_url=valkey_url, key_secret=SecretStr("another secret of ours"))
-    assert is_refused(KeyStore.connect(settings), token)
+    assert is_refused(ApiKeyStore.connect(settings), token)
 
 
-def test_all_keys_are_listed_oldest_first(keys: KeyStore) -> None:
+def test_all_keys_are_listed_oldest_first(keys: ApiKeyStore) -> None:
     made = [keys.create(tenant)[0] for tenant in ("a", "b", "c")]
     assert keys.all() == made
 
 
 def test_without_a_store_no_key_is_judged() -> None:
-    keys = KeyStore.connect(Settings(valkey_url="redis://127.0.0.1:1/0"))
+    keys = ApiKeyStore.connect(Settings(valkey_url="redis://127.0.0.1:1/0"))
     with pytest.raises(StoreUnavailable):
         keys.verify(f"amigo_{'0' * 16}_{'a' * 43}")

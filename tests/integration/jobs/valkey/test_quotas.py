@@ -9,34 +9,32 @@ from redis import Redis
 
 from jobs.errors import LimitReached, QuotaExceeded, TooManyJobs
 from jobs.valkey import quotas
-from jobs.valkey.api_keys import Allowance
+from jobs.valkey.api_keys import Quota
 from jobs.valkey.job_store import JobStore
 from tests.jobs_examples import new_job, result_of
 
 KEY = "00000000000000ff"
-TWO_AT_A_TIME = Allowance(concurrent_jobs=2)
+TWO_AT_A_TIME = Quota(concurrent_jobs=2)
 
 
-def make(store: JobStore, allowance: Allowance, key_id: str = KEY) -> str:
+def make(store: JobStore, quota: Quota, key_id: str = KEY) -> str:
     job = new_job(key_id=key_id)
-    assert store.accept(job, allowance)
+    assert store.accept(job, quota)
     return job.id
 
 
-def may_make(store: JobStore, allowance: Allowance) -> bool:
+def may_make(store: JobStore, quota: Quota) -> bool:
     try:
-        make(store, allowance)
+        make(store, quota)
     except LimitReached:
         return False
     return True
 
 
-@pytest.mark.parametrize("allowance", [Allowance(concurrent_jobs=5), Allowance(jobs_a_day=5)])
-def test_of_many_that_ask_at_once_as_many_get_through_as_may(
-    store: JobStore, allowance: Allowance
-) -> None:
+@pytest.mark.parametrize("quota", [Quota(concurrent_jobs=5), Quota(jobs_a_day=5)])
+def test_of_many_that_ask_at_once_as_many_get_through_as_may(store: JobStore, quota: Quota) -> None:
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: may_make(store, allowance), range(40)))
+        answers = list(pool.map(lambda _: may_make(store, quota), range(40)))
     assert answers.count(True) == 5
     assert sum(store.counts().values()) == 5
 
@@ -61,9 +59,9 @@ def test_a_job_that_is_over_makes_room_for_another(
     first = make(store, TWO_AT_A_TIME)
     make(store, TWO_AT_A_TIME)
     with pytest.raises(TooManyJobs, match="2 unfinished jobs"):
-        store.require_room(KEY, TWO_AT_A_TIME)
+        store.require_quota(KEY, TWO_AT_A_TIME)
     end(store, first)
-    store.require_room(KEY, TWO_AT_A_TIME)
+    store.require_quota(KEY, TWO_AT_A_TIME)
     make(store, TWO_AT_A_TIME)
 
 
@@ -76,7 +74,7 @@ def test_a_job_that_goes_back_to_the_queue_is_still_under_way(store: JobStore) -
 
 
 def test_a_deleted_job_stays_counted_for_the_day(store: JobStore) -> None:
-    once = Allowance(jobs_a_day=1)
+    once = Quota(jobs_a_day=1)
     store.delete(make(store, once))
     with pytest.raises(QuotaExceeded) as refusal:
         make(store, once)
@@ -86,29 +84,29 @@ def test_a_deleted_job_stays_counted_for_the_day(store: JobStore) -> None:
 def test_a_restored_job_is_under_way_but_was_not_made_today(store: JobStore) -> None:
     job = new_job(key_id=KEY)
     store.accept(job)
-    store.require_room(KEY, Allowance(jobs_a_day=1))
+    store.require_quota(KEY, Quota(jobs_a_day=1))
     with pytest.raises(TooManyJobs):
-        store.require_room(KEY, Allowance(concurrent_jobs=1))
+        store.require_quota(KEY, Quota(concurrent_jobs=1))
 
 
 def test_keys_do_not_share_their_room(store: JobStore) -> None:
-    once = Allowance(concurrent_jobs=1, jobs_a_day=1)
+    once = Quota(concurrent_jobs=1, jobs_a_day=1)
     make(store, once)
     make(store, once, key_id="00000000000000ee")
 
 
 def test_a_job_of_no_key_is_not_counted(store: JobStore, valkey_url: str) -> None:
-    store.accept(new_job(), Allowance(concurrent_jobs=1))
-    store.accept(new_job(), Allowance(concurrent_jobs=1))
+    store.accept(new_job(), Quota(concurrent_jobs=1))
+    store.accept(new_job(), Quota(concurrent_jobs=1))
     with Redis.from_url(valkey_url) as client:
         assert client.keys("amigo:key:*") == []
 
 
 def test_a_new_day_begins_at_midnight_by_utc(store: JobStore, valkey_url: str) -> None:
-    make(store, Allowance(jobs_a_day=1))
+    make(store, Quota(jobs_a_day=1))
     with Redis.from_url(valkey_url, decode_responses=True) as client:
         today = store.now()
         midnight = datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)
         with pytest.raises(QuotaExceeded):
-            quotas.require_room(client, KEY, Allowance(jobs_a_day=1), today)
-        quotas.require_room(client, KEY, Allowance(jobs_a_day=1), midnight)
+            quotas.require_quota(client, KEY, Quota(jobs_a_day=1), today)
+        quotas.require_quota(client, KEY, Quota(jobs_a_day=1), midnight)

@@ -12,7 +12,7 @@ from deploy.standalone.processes import ValkeyServer
 from jobs.errors import StoreUnavailable
 from jobs.job import IdempotencyKey, Stage
 from jobs.settings import Settings
-from jobs.valkey.api_keys import Allowance
+from jobs.valkey.api_keys import Quota
 from jobs.valkey.connection import ANSWER_TIMEOUT
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.listing import JobFilter
@@ -28,7 +28,7 @@ KEYED = new_job(idempotency=IdempotencyKey(key="order-1", fingerprint="a" * 64))
 
 CALLS: dict[str, Callable[[JobStore], object]] = {
     "accept": lambda store: store.accept(new_job()),
-    "require_room": lambda store: store.require_room("key_a", Allowance(jobs_a_day=1)),
+    "require_quota": lambda store: store.require_quota("key_a", Quota(jobs_a_day=1)),
     "reserve": lambda store: store.reserve(KEYED),
     "release": lambda store: store.release(KEYED),
     "get": lambda store: store.get("job_a"),
@@ -47,7 +47,7 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "delete": lambda store: store.delete("job_a"),
     "events": lambda store: store.events("job_a"),
     "latest_event": lambda store: store.latest_event("job_a"),
-    "outlook": lambda store: store.outlook("job_a"),
+    "estimate": lambda store: store.estimate("job_a"),
     "counts": lambda store: store.counts(),
     "undispatched": lambda store: store.undispatched(),
     "mark_dispatched": lambda store: store.mark_dispatched("job_a"),

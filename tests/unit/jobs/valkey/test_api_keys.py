@@ -7,7 +7,7 @@ from pydantic import SecretStr, ValidationError
 from redis import Redis
 
 from jobs.errors import KeyInvalid
-from jobs.valkey.api_keys import Allowance, ApiKey, KeyStore, Scope, token_id
+from jobs.valkey.api_keys import ApiKey, ApiKeyStore, Quota, Scope, token_id
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET = "a" * 43
@@ -42,7 +42,7 @@ def test_a_token_names_its_key() -> None:
     ],
 )
 def test_what_has_not_a_tokens_shape_is_refused_without_asking_the_store(token: str) -> None:
-    unreachable = KeyStore(Redis(port=1), SecretStr("s" * 16))
+    unreachable = ApiKeyStore(Redis(port=1), SecretStr("s" * 16))
     assert token_id(token) is None
     with pytest.raises(KeyInvalid) as refusal:
         unreachable.verify(token)
@@ -65,7 +65,7 @@ def test_a_tenant_that_would_lead_to_other_keys_of_the_store_is_refused(tenant: 
 
 def test_an_allowance_of_nothing_is_refused() -> None:
     with pytest.raises(ValidationError):
-        Allowance(concurrent_jobs=0)
+        Quota(concurrent_jobs=0)
 
 
 def test_a_key_does_not_show_its_digest() -> None:
@@ -75,7 +75,7 @@ def test_a_key_does_not_show_its_digest() -> None:
 def test_a_key_survives_its_way_through_json() -> None:
     whole = key(
         scopes=[Scope.JOBS_READ],
-        allowance=Allowance(requests_a_minute=5, concurrent_jobs=2, jobs_a_day=9),
+        quota=Quota(requests_a_minute=5, concurrent_jobs=2, jobs_a_day=9),
         expires_at=NOW,
         revoked_at=NOW,
     )

@@ -6,8 +6,8 @@ import pytest
 
 from media.emotions import EMOTIONS
 from models.evaluation.__main__ import EvaluationOptions, evaluate
-from models.evaluation.judges import Judges
 from models.evaluation.report import NOT_AVAILABLE, Provenance
+from models.evaluation.scoring_networks import ScoringNetworks
 from tests.unit.models.evaluation.tiny_evaluation import tiny_pipeline, write_data
 
 Tables = dict[str, list[dict[str, Any]]]
@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("evaluation")
     write_data(root / "data", root / "cache")
     options = EvaluationOptions(root / "data", root / "out", root / "cache", clips=1)
-    evaluate(tiny_pipeline(), options, Judges(), PROVENANCE)
+    evaluate(tiny_pipeline(), options, ScoringNetworks(), PROVENANCE)
     return root / "out"
 
 

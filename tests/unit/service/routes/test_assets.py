@@ -52,14 +52,14 @@ def test_what_cannot_be_announced_is_refused(http: TestClient, change: dict[str,
 def test_a_storage_that_is_down_announces_nothing(http: TestClient, backstage: Backstage) -> None:
     backstage.storage.is_down = True
     assert_problem(http.post("/v1/assets", json=PORTRAIT), ProblemType.STORAGE_UNAVAILABLE)
-    assert not backstage.asset_room.taken
+    assert not backstage.asset_quota.taken
 
 
 def test_an_asset_without_room_is_refused_and_leaves_nothing(
     http: TestClient, backstage: Backstage
 ) -> None:
-    backstage.asset_room.is_used_up = True
+    backstage.asset_quota.is_used_up = True
     answer = http.post("/v1/assets", json=PORTRAIT)
-    assert_problem(answer, ProblemType.ASSET_ROOM_USED_UP, "900 bytes", "1000")
+    assert_problem(answer, ProblemType.ASSET_QUOTA_EXCEEDED, "900 bytes", "1000")
     assert answer.headers["retry-after"] == "3600"
     assert not backstage.storage.contents

@@ -73,8 +73,8 @@ def test_without_coordination_nothing_is_seen_and_emotion_is_still_shown(tmp_pat
 def test_the_finished_run_tells_what_its_kept_weights_score(tmp_path: Path) -> None:
     run = TinyRun(tmp_path)
     run.steps(2)
-    verdict = finish(run.session, run.held_out, {"loss": 1.0})
-    assert verdict.table() in (tmp_path / "validation.md").read_text()
+    score = finish(run.session, run.held_out, {"loss": 1.0})
+    assert score.table() in (tmp_path / "validation.md").read_text()
     assert (tmp_path / "sheet.png").stat().st_size > 1000
 
 

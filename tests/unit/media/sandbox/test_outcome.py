@@ -21,7 +21,7 @@ from media.sandbox.messages import (
     Medium,
     Refusal,
 )
-from media.sandbox.verdict import judge
+from media.sandbox.outcome import interpret
 
 LIMITS = Limits(memory=1, cpu_seconds=7, seconds=9)
 IMAGE = np.zeros((64, 64, 3), np.uint8)
@@ -31,12 +31,12 @@ Answer = np.ndarray | Refusal | AnswerGarbled
 
 def verdict(medium: Medium, answer: Answer, ending: int) -> MediaError:
     with pytest.raises(MediaError) as told:
-        judge(medium, answer, ending, LIMITS)
+        interpret(medium, answer, ending, LIMITS)
     return told.value
 
 
 def test_what_was_decoded_is_handed_on() -> None:
-    assert judge(Medium.PORTRAIT, IMAGE, 0, LIMITS) is IMAGE
+    assert interpret(Medium.PORTRAIT, IMAGE, 0, LIMITS) is IMAGE
 
 
 def test_a_refusal_becomes_the_error_with_its_code() -> None:
@@ -91,4 +91,4 @@ def test_a_refusal_of_the_other_medium_is_not_repeated() -> None:
 
 def test_a_file_that_was_not_looked_into_is_not_at_fault() -> None:
     with pytest.raises(DecoderUnavailable):
-        judge(Medium.PORTRAIT, AnswerGarbled(), NOT_CONFINED, LIMITS)
+        interpret(Medium.PORTRAIT, AnswerGarbled(), NOT_CONFINED, LIMITS)

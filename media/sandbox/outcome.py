@@ -51,7 +51,7 @@ _KINDS = {
 }
 
 
-def judge(
+def interpret(
     medium: Medium, answer: Decoded | Refusal | AnswerGarbled, ending: int, limits: Limits
 ) -> Decoded:
     """Return the decoded data, if its process succeeded.

@@ -30,7 +30,7 @@ SYNC_FRAMES = 5
 
 
 @dataclass(frozen=True)
-class Judges:
+class ScoringNetworks:
     """What is at hand; None where nothing was given.
 
     Attributes:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.evaluation import judges as judges_module
-from models.evaluation.judges import Judges, embed, fid
+from models.evaluation import scoring_networks as judges_module
+from models.evaluation.scoring_networks import ScoringNetworks, embed, fid
 from tests.unit.models.faces import face_picture
 
 CPU = torch.device("cpu")
@@ -42,27 +42,27 @@ def colour(tmp_path: Path) -> Path:
 
 def test_without_networks_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judges_module, "find_dlib_network", lambda: None)
-    judges = Judges.load(CPU)
+    scorers = ScoringNetworks.load(CPU)
     frames = face_picture()[None]
-    assert judges.identity is None
-    assert judges.sync(frames, np.zeros(640, np.float32)) == (None, None)
-    assert fid([judges.features(frames)], [judges.features(frames)]) is None
+    assert scorers.identity is None
+    assert scorers.sync(frames, np.zeros(640, np.float32)) == (None, None)
+    assert fid([scorers.features(frames)], [scorers.features(frames)]) is None
 
 
 def test_a_given_judge_of_identity_is_used(colour: Path) -> None:
-    judges = Judges.load(CPU, identity=colour)
+    scorers = ScoringNetworks.load(CPU, identity=colour)
     frames = np.full((1, 256, 256, 3), (255, 0, 51), np.uint8)
-    assert judges.identity is not None
-    np.testing.assert_allclose(embed(judges.identity, frames), [[1.0, 0.0, 0.2]], atol=1e-6)
+    assert scorers.identity is not None
+    np.testing.assert_allclose(embed(scorers.identity, frames), [[1.0, 0.0, 0.2]], atol=1e-6)
 
 
 def test_fid_is_over_the_frames_of_all_clips(colour: Path) -> None:
-    judges = Judges.load(CPU, inception=colour)
+    scorers = ScoringNetworks.load(CPU, inception=colour)
     noise = np.random.default_rng(0).integers(0, 200, (12, 1, 1, 3))
     frames = np.broadcast_to(noise, (12, 256, 256, 3)).astype(np.uint8)
-    real = [judges.features(frames[:6]), judges.features(frames[6:])]
-    brighter = [judges.features(frames + np.uint8(51))]
-    assert fid(real, [judges.features(frames)]) == pytest.approx(0, abs=1e-6)
+    real = [scorers.features(frames[:6]), scorers.features(frames[6:])]
+    brighter = [scorers.features(frames + np.uint8(51))]
+    assert fid(real, [scorers.features(frames)]) == pytest.approx(0, abs=1e-6)
     assert fid(real, brighter) == pytest.approx(3 * 0.2**2, rel=1e-3)
 
 
@@ -72,8 +72,8 @@ def test_sync_finds_pictures_that_flicker_with_their_sound(tmp_path: Path) -> No
     levels = np.random.default_rng(0).integers(0, 255, 40)
     frames = np.broadcast_to(levels[:, None, None, None], (40, 256, 256, 3)).astype(np.uint8)
     sound = np.repeat(levels / 255, 640).astype(np.float32)
-    judges = Judges.load(CPU, syncnet=path)
-    confidence, distance = judges.sync(frames, sound)
+    scorers = ScoringNetworks.load(CPU, syncnet=path)
+    confidence, distance = scorers.sync(frames, sound)
     assert distance == pytest.approx(0, abs=1e-4)
     assert confidence is not None
     assert confidence > 0.05
