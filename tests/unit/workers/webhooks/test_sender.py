@@ -110,7 +110,7 @@ def test_production_refuses_the_development_secret() -> None:
     settings = WebhookSettings(
         environment="production", s3_secret_key=SecretStr("mine"), webhook_secret=mine
     )
-    assert settings.webhook_patience == timedelta(days=1)
+    assert settings.webhook_lifetime == timedelta(days=1)
 
 
 def test_every_setting_says_what_it_is() -> None:
