@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # Test processes; tests/conftest.py decides which tests share one.
 TEST_PROCESSES ?= 2
-TEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadgroup
+TEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 # The tests start hundreds of processes; each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 

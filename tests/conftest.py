@@ -8,6 +8,8 @@ from typing import TypeVar
 import pytest
 from pydantic import SecretStr
 from redis import Redis
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from deploy.standalone.child import Child, Program
 from deploy.standalone.processes import SeaweedServer, ValkeyServer
@@ -29,17 +31,22 @@ SLOWEST_FIRST = ("e2e", "faults", "security", "integration")
 """Slowest folders, run first so that the short tests fill the end of the run."""
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a system in one process, and run the slowest folders first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item.path.relative_to(TESTS))))
+    """Run the slowest folders first."""
     items.sort(key=lambda item: rank_of(item.path.relative_to(TESTS)))
 
 
-def group_of(path: Path) -> str:
-    """Return the group that runs in one process: the module or its folder."""
-    return path.parts[0] if path.parts[0] in SHARED_FOLDERS else path.as_posix()
+class GroupScheduling(LoadScopeScheduling):
+    """Keeps the tests of a module, or of a shared folder, in one process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        folder = module.split("/")[1]
+        return folder if folder in SHARED_FOLDERS else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
+    return GroupScheduling(config, log)
 
 
 def rank_of(path: Path) -> int:
