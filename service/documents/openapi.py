@@ -16,10 +16,10 @@ from service.problems import MEDIA_TYPE, ProblemType
 
 TITLE = "AMIGO"
 DESCRIPTION = """
-A portrait and a speech clip go in; a video whose lips and emotion follow the speech comes out.
+Turn a portrait and a speech clip into a talking-face video with matching lips and emotion.
 
-POST both files to `/v1/jobs`, follow `Location` until `status` is `succeeded`, then get
-`links.video`. Whatever goes wrong is told as problem details (RFC 9457) with a stable `code`.
+POST both files to `/v1/jobs`, follow `Location` until `status` is `succeeded`, then download
+`links.video`. Errors are problem details (RFC 9457) with a stable `code`.
 """
 TAGS = [
     {"name": "jobs", "description": "Create, follow and download videos."},

@@ -148,10 +148,7 @@ async def create_job(
         Header(description="`wait=N`: respond when the job ends, after N s at the latest."),
     ] = None,
 ) -> Response:
-    """Check and store both inputs, and queue the job.
-
-    The service checks both files before it responds.
-    """
+    """Check and store both inputs, and queue the job."""
     settings = creation.components.settings
     async with receive_upload(creation.request, settings) as upload:
         job, is_replayed = await creation.make(upload, idempotency_key)

@@ -12,7 +12,7 @@ const STAGES = {
 
 const NOTICES = {
   several_faces: "The portrait shows several faces. The largest one was used.",
-  face_on_its_side: "The face lies on its side. If the portrait should be upright, turn it first.",
+  face_on_its_side: "The face lies on its side. If the portrait should be upright, rotate it first.",
   visible_mark: "The operator of this service marks every video as AI.",
 };
 
