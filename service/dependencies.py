@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Self
 
-from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from jobs.queue import JobQueue, create_celery
@@ -29,7 +28,6 @@ class Components:
     storage: ObjectStorage
     decoder: Decoder
     submissions: Submissions
-    submission_limiter: CapacityLimiter
     metrics: ServiceMetrics
     watcher: JobWatcher
     webhooks: WebhookOutbox
@@ -66,8 +64,7 @@ class Components:
             store=store,
             storage=storage,
             decoder=decoder,
-            submissions=Submissions(store, storage, queue, decoder, settings.audio_max_seconds),
-            submission_limiter=CapacityLimiter(settings.concurrent_submissions),
+            submissions=Submissions(store, storage, queue, decoder, settings),
             metrics=ServiceMetrics(store, watcher),
             watcher=watcher,
             webhooks=WebhookOutbox.connect(settings),

@@ -26,7 +26,7 @@ from jobs.errors import (
     TooManyJobs,
 )
 from media.errors import DecoderUnavailable, MediaError
-from service.intake.repetition import in_progress
+from service.intake.idempotency import in_progress
 from service.intake.requests import describe_flaws
 from service.middleware.observation import request_id
 from service.problems import Problem, ProblemType, problem_response

@@ -1,9 +1,13 @@
 """Turns an upload into an accepted job, or leaves nothing behind."""
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
+from anyio import CapacityLimiter, from_thread, to_thread
 from starlette.requests import ClientDisconnect
 
 from jobs.assets import AssetKind
@@ -15,17 +19,32 @@ from jobs.s3.object_store import ObjectStorage, audio_key, job_prefix, portrait_
 from jobs.valkey.job_store import JobStore
 from media.sandbox.decoder import Decoder
 from service.caller import Caller
+from service.intake.idempotency import KeyInProgress, find_earlier, in_progress
 from service.intake.requests import InputName
 from service.intake.uploads import Upload
+from service.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
 
 # The caller's content type is never passed on.
 _UNTOLD_TYPE = "application/octet-stream"
 
+KEY_WAIT = 10.0
+"""Seconds a request waits for an earlier one with the same Idempotency-Key to complete."""
+KEY_POLL = 0.2
+"""Seconds between two tries meanwhile."""
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job, and whether an earlier request with the same Idempotency-Key created it."""
+
+    job: Job
+    is_replayed: bool
+
 
 class Submissions:
-    """Processes uploads; every method blocks."""
+    """Turns uploads into jobs, several at a time."""
 
     def __init__(
         self,
@@ -33,47 +52,62 @@ class Submissions:
         storage: ObjectStorage,
         queue: JobQueue,
         decoder: Decoder,
-        audio_max_seconds: float,
+        settings: ServiceSettings,
     ) -> None:
         self._store = store
         self._storage = storage
         self._assets = Assets(storage)
         self._queue = queue
         self._decoder = decoder
-        self._audio_max_seconds = audio_max_seconds
+        self._settings = settings
+        self._limiter = CapacityLimiter(settings.concurrent_submissions)
 
-    def prepare(self, upload: Upload, caller: Caller, idempotency_key: str | None) -> Job:
-        """Return a new job for an upload, not yet recorded anywhere."""
-        asked = upload.request
-        key = idempotency_key and IdempotencyKey(
-            key=idempotency_key, fingerprint=upload.fingerprint()
-        )
-        return Job.create(
-            asked.options,
-            tenant=caller.tenant,
-            key_id=caller.key_id,
-            idempotency=key,
-            **asked.model_dump(
-                include={"priority", "metadata", "webhook_url", "portrait_url", "audio_url"}
-            ),
-        )
-
-    def submit(
-        self, job: Job, upload: Upload, caller: Caller, is_abandoned: Callable[[], bool]
-    ) -> Job:
-        """Check, store, accept and dispatch a prepared job; return it as queued.
-
-        Runs in one thread to its end: nothing can interrupt it between two steps.
+    async def submit(
+        self,
+        upload: Upload,
+        caller: Caller,
+        idempotency_key: str | None,
+        is_disconnected: Callable[[], Coroutine[Any, Any, bool]],
+    ) -> Submitted:
+        """Return the job for an upload once it is accepted.
 
         Raises:
             MediaError: a file is invalid.
             DecoderUnavailable: files cannot be decoded at the moment.
             AssetNotFound, AssetNotUploaded: an asset is missing.
             LimitReached: a limit of the caller's API key is reached for now.
-            IdempotencyKeyTaken: another request owns the job's Idempotency-Key.
+            IdempotencyKeyTaken, Problem: the Idempotency-Key cannot be used for this request.
             Unavailable: the store or the object store is unavailable; nothing was kept.
             ClientDisconnect: the caller disconnected before; nothing was kept.
         """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + KEY_WAIT
+        while True:
+            try:
+                return await to_thread.run_sync(
+                    self._submit,
+                    upload,
+                    caller,
+                    idempotency_key,
+                    lambda: from_thread.run(is_disconnected),
+                    limiter=self._limiter,
+                )
+            except KeyInProgress:
+                if clock() > deadline:
+                    raise in_progress(self._settings.retry_seconds) from None
+            await asyncio.sleep(KEY_POLL)
+
+    def _submit(
+        self,
+        upload: Upload,
+        caller: Caller,
+        idempotency_key: str | None,
+        is_abandoned: Callable[[], bool],
+    ) -> Submitted:
+        """Create, check, store, accept and dispatch, in one thread: nothing interrupts it."""
+        job = self._create(upload, caller, idempotency_key)
+        if earlier := find_earlier(self._store, job):
+            return Submitted(earlier, is_replayed=True)
         try:
             portrait = self._read(upload, caller, "portrait")
             audio = self._read(upload, caller, "audio")
@@ -89,7 +123,23 @@ class Submissions:
             self._withdraw(job)
             raise
         self._dispatch(job)
-        return job
+        return Submitted(job, is_replayed=False)
+
+    def _create(self, upload: Upload, caller: Caller, idempotency_key: str | None) -> Job:
+        """Return a new job for an upload, not yet recorded anywhere."""
+        asked = upload.request
+        key = idempotency_key and IdempotencyKey(
+            key=idempotency_key, fingerprint=upload.fingerprint()
+        )
+        return Job.create(
+            asked.options,
+            tenant=caller.tenant,
+            key_id=caller.key_id,
+            idempotency=key,
+            **asked.model_dump(
+                include={"priority", "metadata", "webhook_url", "portrait_url", "audio_url"}
+            ),
+        )
 
     def _read(self, upload: Upload, caller: Caller, name: InputName) -> bytes | None:
         """Return an input; None if a worker fetches it."""
@@ -106,7 +156,7 @@ class Submissions:
             self._decoder.check_portrait(portrait)
         if audio is None:
             return job
-        seconds = self._decoder.duration(audio, self._audio_max_seconds)
+        seconds = self._decoder.duration(audio, self._settings.audio_max_seconds)
         return job.model_copy(update={"audio_seconds": seconds})
 
     def _keep(self, job: Job, portrait: bytes | None, audio: bytes | None) -> None:

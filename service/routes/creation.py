@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from anyio import from_thread, to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Request, Response, status
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
@@ -24,8 +24,8 @@ from service.documents.openapi import (
 from service.documents.schemas import BatchDocument, JobDocument, job_path
 from service.error_handlers import as_problem
 from service.intake.json_body import receive_object
-from service.intake.repetition import find_earlier
 from service.intake.requests import read_batch, read_request
+from service.intake.submissions import Submitted
 from service.intake.uploads import JSON, Upload, receive_upload, require_type
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.preferences import preferred_wait
@@ -70,28 +70,11 @@ class Creation:
     caller: Caller
     components: Components
 
-    async def make(self, upload: Upload, key: str | None) -> tuple[Job, bool]:
-        """Return the job for the upload, and whether an earlier request created it.
-
-        Raises:
-            Problem, MediaError, DecoderUnavailable, JobsError, ClientDisconnect: there is no job.
-        """
-        submissions = self.components.submissions
-        job = await to_thread.run_sync(submissions.prepare, upload, self.caller, key)
-        if key is not None:
-            retry_seconds = self.components.settings.retry_seconds
-            earlier = await find_earlier(self.components.store, job, retry_seconds)
-            if earlier is not None:
-                return earlier, True
-        job = await to_thread.run_sync(
-            submissions.submit,
-            job,
-            upload,
-            self.caller,
-            lambda: from_thread.run(self.request.is_disconnected),
-            limiter=self.components.submission_limiter,
+    async def submit(self, upload: Upload, key: str | None) -> Submitted:
+        """Return the job for the upload, see `Submissions.submit`."""
+        return await self.components.submissions.submit(
+            upload, self.caller, key, self.request.is_disconnected
         )
-        return job, False
 
     async def describe(self, job: Job, wait: int | None) -> JobDocument:
         """Return the document of a new job; with `wait`, as soon as it has ended."""
@@ -151,14 +134,15 @@ async def create_job(
     """Check and store both inputs, and queue the job."""
     settings = creation.components.settings
     async with receive_upload(creation.request, settings) as upload:
-        job, is_replayed = await creation.make(upload, idempotency_key)
+        submitted = await creation.submit(upload, idempotency_key)
+    job = submitted.job
     wait = preferred_wait(prefer or ())
     document = await creation.describe(job, wait)
     has_ended = wait is not None and document.status.is_final
     headers = {"Location": job_path(job.id)}
     if not has_ended:
         headers["Retry-After"] = str(settings.poll_seconds)
-    if is_replayed:
+    if submitted.is_replayed:
         headers["Idempotent-Replayed"] = "true"
     if wait is not None:
         headers["Preference-Applied"] = f"wait={wait}"
@@ -211,7 +195,7 @@ async def _outcome(creation: Creation, values: dict[str, Any], key: str | None) 
     """Return the outcome of one request of a batch: its status, and the job or the problem."""
     try:
         upload = Upload(read_request(values, creation.components.settings.url_rules))
-        job, _ = await creation.make(upload, key)
+        job = (await creation.submit(upload, key)).job
     except ClientDisconnect:
         raise
     except (Problem, MediaError, DecoderUnavailable, JobsError) as error:

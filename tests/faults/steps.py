@@ -25,7 +25,7 @@ FOLDER_VARIABLE = "FAULTS_FOLDER"
 NAME_VARIABLE = "FAULTS_NAME"
 
 SERVICE = (
-    "service.intake.submissions:Submissions.prepare",
+    "service.intake.submissions:Submissions._create",
     "jobs.valkey.job_store:JobStore.reserve",
     "service.intake.submissions:Submissions._check",
     "jobs.s3.object_store:ObjectStorage.put",

@@ -74,7 +74,7 @@ def test_the_key_of_a_request_whose_service_was_killed_is_free_soon(
     silent_s3: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("service.intake.repetition.PATIENCE", 0.0)
+    monkeypatch.setattr("service.intake.submissions.KEY_WAIT", 0.0)
     place = holder_key("local", KEY["Idempotency-Key"])
     with Redis.from_url(settings.valkey_url) as client:
         with service_process(settings, silent_s3) as (process, address):

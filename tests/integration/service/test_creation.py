@@ -140,7 +140,7 @@ def test_a_key_used_for_another_request_is_refused(live: LiveService, store: Job
 def test_a_request_under_way_for_too_long_is_told_so(
     live: LiveService, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.intake.repetition.PATIENCE", 0.0)
+    monkeypatch.setattr("service.intake.submissions.KEY_WAIT", 0.0)
     live.http.post("/v1/jobs", files=upload(), headers=KEY)
     place = holder_key("local", KEY["Idempotency-Key"])
     with Redis.from_url(service_settings.valkey_url, decode_responses=True) as client:

@@ -1,6 +1,7 @@
 from io import BytesIO
 from typing import BinaryIO
 
+import anyio
 import pytest
 from starlette.requests import ClientDisconnect
 
@@ -8,6 +9,7 @@ from service.caller import ANYONE
 from service.intake.requests import InputName, JobRequest
 from service.intake.submissions import Submissions
 from service.intake.uploads import Upload
+from service.settings import ServiceSettings
 from tests.decoders import DirectDecoder
 from tests.service_examples import portrait, speech
 from tests.unit.service.fakes import Backstage
@@ -18,15 +20,16 @@ def an_upload() -> Upload:
     return Upload(JobRequest(consent=True), files)
 
 
-def submissions(backstage: Backstage) -> Submissions:
-    return Submissions(backstage.store, backstage.storage, backstage.queue, DirectDecoder(), 5.0)
-
-
 def test_of_a_caller_who_went_away_nothing_stays(backstage: Backstage) -> None:
-    upload = an_upload()
-    job = submissions(backstage).prepare(upload, ANYONE, None)
+    submissions = Submissions(
+        backstage.store, backstage.storage, backstage.queue, DirectDecoder(), ServiceSettings()
+    )
+
+    async def is_disconnected() -> bool:
+        return True
+
     with pytest.raises(ClientDisconnect):
-        submissions(backstage).submit(job, upload, ANYONE, lambda: True)
+        anyio.run(submissions.submit, an_upload(), ANYONE, None, is_disconnected)
     assert not backstage.storage.contents
     assert not backstage.store.jobs
     assert not backstage.queue.messages

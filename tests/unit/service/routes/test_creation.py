@@ -159,7 +159,7 @@ def test_a_key_whose_job_was_deleted_makes_no_other(http: TestClient) -> None:
 def test_a_request_waits_for_the_one_before_it_but_not_for_ever(
     http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.intake.repetition.PATIENCE", 0.0)
+    monkeypatch.setattr("service.intake.submissions.KEY_WAIT", 0.0)
     headers = {"Idempotency-Key": "order-4711"}
     http.post("/v1/jobs", files=upload(), headers=headers)
     holder = backstage.store.holders["order-4711"]

@@ -1,41 +1,33 @@
 """Repeated requests with an Idempotency-Key: they return the job created before."""
 
-import asyncio
-
-from anyio import to_thread
-
 from jobs.errors import JobNotFound
 from jobs.job import Job
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.job_store import JobStore
 from service.problems import Problem, ProblemType
 
-PATIENCE = 10.0
-"""Seconds a request waits for an earlier one with the same key to complete."""
 
-POLL_SECONDS = 0.2
-"""Seconds between checks of the key while waiting."""
+class KeyInProgress(Exception):
+    """An earlier request with the same key is still being processed."""
 
 
-async def find_earlier(store: JobStore, job: Job, retry_seconds: int) -> Job | None:
-    """Return the job that an earlier request with this key created; None if the key is now
-    reserved.
+def find_earlier(store: JobStore, job: Job) -> Job | None:
+    """Return the job that an earlier request with this job's key created; None if there is none.
+
+    In the latter case the key, if any, is now reserved for `job`.
 
     Raises:
-        Problem: the key was used for a different request, its job was deleted, or the earlier
-            request takes too long.
+        KeyInProgress: the earlier request has not completed yet.
+        Problem: the key was used for a different request, or its job was deleted.
         StoreUnavailable: the store does not respond.
     """
-    clock = asyncio.get_running_loop().time
-    deadline = clock() + PATIENCE
-    while holder := await to_thread.run_sync(store.reserve, job):
-        _require_same_request(holder, job)
-        if holder.is_confirmed:
-            return await to_thread.run_sync(_made_before, store, holder)
-        if clock() > deadline:
-            raise in_progress(retry_seconds)
-        await asyncio.sleep(POLL_SECONDS)
-    return None
+    holder = store.reserve(job) if job.idempotency else None
+    if holder is None:
+        return None
+    _require_same_request(holder, job)
+    if not holder.is_confirmed:
+        raise KeyInProgress
+    return _made_before(store, holder)
 
 
 def in_progress(retry_seconds: int) -> Problem:
