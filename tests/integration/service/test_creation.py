@@ -121,8 +121,12 @@ class HeldStorage(ObjectStorage):
 
 
 def test_of_many_refused_requests_with_one_key_none_holds_it(
-    twins: list[LiveService], store: JobStore, storage: ObjectStorage
+    twins: list[LiveService],
+    store: JobStore,
+    storage: ObjectStorage,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("service.intake.submissions.KEY_WAIT", 120.0)  # they wait for each other
     answers = post_at_once(twins, upload(portrait=b"no picture"), 8)
     assert {answer.json()["code"] for answer in answers} == {"portrait_unreadable"}
     assert twins[0].http.post("/v1/jobs", files=upload(), headers=KEY).status_code == 202
