@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from redis import Redis
 
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
+from jobs.valkey.api_keys import KEYS, ApiKey
 from jobs.valkey.job_store import JobStore
 from service.routes import events
 from service.settings import ServiceSettings
@@ -63,13 +65,16 @@ def test_a_revoked_or_expired_key_opens_nothing(guarded: Guarded) -> None:
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])
 def test_whoever_follows_a_job_is_let_go_soon_after_the_end_of_the_key(
-    guarded: Guarded, store: JobStore, monkeypatch: pytest.MonkeyPatch, end: str
+    guarded: Guarded,
+    store: JobStore,
+    valkey_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
 ) -> None:
     monkeypatch.setattr(events, "KEY_SECONDS", 0.2)
     monkeypatch.setattr(events, "REREAD_SECONDS", 0.1)
     store.accept(job := new_job(tenant="acme"))
-    lifetime = timedelta(seconds=2) if end == "expired" else None
-    key, token = guarded.keys.create("acme", lifetime=lifetime)
+    key, token = guarded.keys.create("acme")
     path = f"/v1/jobs/{job.id}/events"
     http = guarded.live.http
     with (
@@ -81,11 +86,20 @@ def test_whoever_follows_a_job_is_let_go_soon_after_the_end_of_the_key(
         assert next(lines).job["status"] == "queued"
         if end == "revoked":
             guarded.keys.revoke(key.id)
+        else:
+            expire(key, valkey_url)
         assert not [*lines]
         assert not store.get(job.id).status.is_final
         store.cancel(job.id)
         assert [*told(colleagues.iter_lines())][-1].job["status"] == "canceled"
     assert http.get(path, headers=bearer(token)).status_code == 401
+
+
+def expire(key: ApiKey, valkey_url: str) -> None:
+    """Let a key have expired when it was created."""
+    expired = key.model_copy(update={"expires_at": key.created_at})
+    with Redis.from_url(valkey_url) as client:
+        client.hset(KEYS, key.id, expired.model_dump_json())
 
 
 def test_pages_and_probes_ask_for_no_key(guarded: Guarded) -> None:
