@@ -31,7 +31,7 @@ class HearsVoice(VoiceActivity):
         kept = min(len(waveform), len(whole))
         whole[:kept] = waveform[:kept]
         loudest = np.abs(whole).reshape(-1, SAMPLES_PER_FRAME).max(axis=1)
-        return np.sign(loudest)
+        return np.asarray(np.sign(loudest), np.float32)
 
 
 def tiny_network() -> LandmarkNetwork:

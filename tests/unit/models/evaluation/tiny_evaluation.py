@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from media.video import encode_video
-from models.corpus.audio_lag import LAGS
+from models.corpus.audio_lag import LAGS_FILE
 from models.corpus.clips import LANDMARK_SCALE
 from models.landmarks_to_video.painter import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
@@ -50,7 +50,7 @@ def write_data(data: Path, cache: Path) -> None:
     trained = "clips/lrcar/train/trained.mp4,lrcar,train"
     (data / "manifest.csv").write_text("\n".join(["file,set,split", trained, *rows]))
     cache.mkdir()
-    (cache / LAGS).write_text(json.dumps({"lrcar_0": 2, "grid_0": 0}))
+    (cache / LAGS_FILE).write_text(json.dumps({"lrcar_0": 2, "grid_0": 0}))
     write_recordings(data / "speech")
 
 
