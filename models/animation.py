@@ -1,4 +1,4 @@
-"""One portrait under given landmarks: the frames of its video, rendered as they are asked for."""
+"""Animation of a portrait by given landmarks: renders the frames of its video on demand."""
 
 import time
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ BATCH_FRAMES = 8
 
 @dataclass(frozen=True)
 class Framing:
-    """Where a video shows the face: in the crop itself, or composed into the portrait.
+    """How a video shows the face: as the crop itself, or composed into the portrait.
 
-    Without a `composer` the video is the crop, `resolution` x `resolution` px.
+    Without a `composer`, the video is the crop, `resolution` x `resolution` px.
     """
 
     compose: Literal["crop", "full"]
@@ -31,7 +31,7 @@ class Framing:
 
     @classmethod
     def of(cls, portrait: Portrait, options: SynthesisOptions) -> Self:
-        """Return where the options show the portrait's face."""
+        """Return how the options show the portrait's face."""
         return cls(options.compose, options.resolution, _composer(portrait, options))
 
     @property
@@ -41,18 +41,20 @@ class Framing:
 
     @property
     def detail(self) -> int:
-        """Side of the crop that the networks see, px; a finer one than is shown serves nobody."""
+        """Side of the crop for the networks, px; rendering a finer one than is shown would be
+        wasted.
+        """
         is_small = self.composer is not None and self.composer.crop_side <= CROP_SIZE
         return min(self.resolution, CROP_SIZE) if is_small else self.resolution
 
     def place(self, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return landmarks `[..., 79, 2]` in crop units in px of the video."""
+        """Convert landmarks `[..., 79, 2]` from crop units to px of the video."""
         if self.composer:
             return self.composer.place(landmarks)
         return landmarks * np.float32(self.resolution / CROP_SIZE)
 
     def locate(self, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return landmarks `[..., 79, 2]` in px of the video in crop units."""
+        """Convert landmarks `[..., 79, 2]` from px of the video to crop units."""
         if self.composer:
             return self.composer.locate(landmarks)
         return landmarks * np.float32(CROP_SIZE / self.resolution)
@@ -60,10 +62,10 @@ class Framing:
 
 @dataclass
 class Animation:
-    """One video on its way: what is known before the first frame, and the frames themselves.
+    """A video being generated: what is known before the first frame, and the frames themselves.
 
-    `landmarks` is `[T, 79, 2]` in crop units. `timings` holds seconds by step and is complete once
-    `frames` is drained.
+    `landmarks` is `[T, 79, 2]` in crop units. `timings` contains seconds by step and is complete
+    once `frames` is consumed.
     """
 
     portrait: Portrait
@@ -84,7 +86,7 @@ class Animation:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the caller should know though nothing failed, as codes."""
+        """Codes of notices for the caller."""
         return self.portrait.notices
 
     @property
@@ -93,7 +95,7 @@ class Animation:
         return self.framing.place(self.landmarks)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield `[B, H, W, 3]` RGB batches in order, rendering each when it is asked for."""
+        """Yield `[B, H, W, 3]` RGB batches in order, rendering each on demand."""
         with timed(self.timings, "encode_portrait"):
             crop = self.portrait.cut(self.framing.detail)
             features = self.translator.prepare(crop, self.portrait.landmarks)
@@ -103,7 +105,7 @@ class Animation:
     def _draw(
         self, features: PortraitFeatures, landmarks: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
-        """Return one batch `[B, H, W, 3]` under landmarks `[B, 79, 2]`, crop units."""
+        """Render a batch `[B, H, W, 3]` for landmarks `[B, 79, 2]`, crop units."""
         if self.framing.composer is None:
             with timed(self.timings, "render"):
                 return self.translator.render(features, landmarks)
@@ -114,7 +116,7 @@ class Animation:
 
 
 def _composer(portrait: Portrait, options: SynthesisOptions) -> Composer | None:
-    """Return what lays the face into the picture, or None where the crop is what is shown."""
+    """Return the composer that places the face in the picture, or None if the crop is shown."""
     if options.compose == "full":
         return Composer(Canvas.whole(portrait.image, portrait.box))
     if portrait.view == portrait.box:
@@ -125,7 +127,7 @@ def _composer(portrait: Portrait, options: SynthesisOptions) -> Composer | None:
 
 @contextmanager
 def timed(timings: dict[str, float], step: str) -> Iterator[None]:
-    """Add the seconds that the context takes to a step's."""
+    """Add the duration of the context to a step's seconds."""
     begin = time.perf_counter()
     yield
     timings[step] = timings.get(step, 0.0) + time.perf_counter() - begin

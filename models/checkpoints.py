@@ -1,4 +1,6 @@
-"""Weights on disk: a safetensors file a network, sizes inside, sha256 in a manifest beside it."""
+"""Weights on disk: one safetensors file per network, including its sizes, and a manifest of
+sha256s.
+"""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +17,7 @@ from models.manifest import MANIFEST, sha256_of
 
 
 class CheckpointError(RuntimeError):
-    """A weights file is missing, damaged or not the one that the manifest names."""
+    """A weights file is missing, damaged or different from the manifest."""
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Tensor], config: Any) -> None:
@@ -35,10 +37,10 @@ def save_checkpoint(path: Path, state: Mapping[str, Tensor], config: Any) -> Non
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors (floating ones as float32) and the network's sizes.
+    """Return the tensors (floating-point ones as float32) and the network's sizes.
 
     Raises:
-        CheckpointError: the file is missing, its sha256 is not the manifest's, or it is no
+        CheckpointError: the file is missing, its sha256 differs from the manifest, or it is not a
             safetensors file with sizes.
     """
     if not path.exists():
@@ -56,7 +58,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _expected_digest(path: Path) -> str | None:
-    """Return the sha256 that the manifest beside a file names for it; None: it names none."""
+    """Return a file's sha256 from the manifest next to it, or None."""
     manifest = path.parent / MANIFEST
     try:
         digest: str | None = json.loads(manifest.read_text()).get(path.name)

@@ -1,4 +1,4 @@
-"""From tracked landmarks to what the networks learn: motion of the face, apart from the head's."""
+"""Converts tracked landmarks to training targets: facial motion, separated from head motion."""
 
 from dataclasses import dataclass
 
@@ -18,9 +18,9 @@ Points = NDArray[np.float32]
 
 RIGID = [0, 1, 15, 16, *range(27, 36), 36, 39, 42, 45, *range(70, 79)]
 RIGID_WEIGHTS = np.array([0.3] * 4 + [1.0] * 9 + [2.0] * 4 + [0.7] * 9, np.float32)
-"""Points that hardly move against the skull, and how far each is trusted."""
+"""Points that hardly move relative to the skull, and their weights."""
 SPEECH_WEIGHTS = np.zeros(79, np.float32)
-"""How much of each point's motion is taken for speech: mouth and chin wholly, cheeks in part."""
+"""Share of each point's motion attributed to speech: all for mouth and chin, part for cheeks."""
 SPEECH_WEIGHTS[48:68] = 1.0
 SPEECH_WEIGHTS[:17] = np.clip(1.6 - np.abs(np.arange(17) - 8) / 5.0, 0.0, 1.0)
 SPEECH_WEIGHTS[31:36] = 0.5
@@ -28,12 +28,12 @@ SPEECH_WEIGHTS[31:36] = 0.5
 
 @dataclass(frozen=True)
 class AlignedClip:
-    """One clip taken apart.
+    """A decomposed clip.
 
     Attributes:
         motion: `[T, 79, 2]` displacement of the lower face from rest, for a typical face.
         pose: `[T, 6]` head motion about its median, as in LandmarkMotion.
-        resting: `[79, 2]` the resting face in the normal form.
+        resting: `[79, 2]` the rest pose in the normal form.
     """
 
     motion: Points
@@ -42,7 +42,7 @@ class AlignedClip:
 
 
 def align(landmarks: Points) -> AlignedClip:
-    """Take landmarks `[T, 79, 2]` in pixels apart into rest, head motion and speech motion."""
+    """Decompose landmarks `[T, 79, 2]` in pixels into rest pose, head motion and speech motion."""
     still, pose = hold_still(landmarks)
     resting = close_mouth(_nearly_closed(still))
     motion = (still - resting) * SPEECH_WEIGHTS[:, None] / axis_scales(resting)
@@ -50,7 +50,9 @@ def align(landmarks: Points) -> AlignedClip:
 
 
 def hold_still(landmarks: Points) -> tuple[Points, Points]:
-    """Return a clip `[T, 79, 2]` in the normal form without its head motion, and that `[T, 6]`."""
+    """Return a clip `[T, 79, 2]` in the normal form without its head motion, and the latter `[T,
+    6]`.
+    """
     faces = _smooth(normalize_landmarks(landmarks), window=5)
     pose = _smooth(fit_pose(faces, np.median(faces, axis=0)), window=11)
     return turn_head(faces, -pose), pose
@@ -59,8 +61,8 @@ def hold_still(landmarks: Points) -> tuple[Points, Points]:
 def fit_pose(faces: Points, middle: Points) -> Points:
     """Return `[T, 6]` the small head motion that best moves `middle` `[79, 2]` onto each face.
 
-    To first order a turn moves a point in proportion to its depth (weak perspective), so that the
-    fit is a linear least-squares problem.
+    To first order, a turn moves a point in proportion to its depth (weak perspective), so the fit
+    is a linear least-squares problem.
     """
     x, y, depth = middle[RIGID, 0], middle[RIGID, 1], DEPTH[RIGID]
     one, nil = np.ones_like(x), np.zeros_like(x)
@@ -74,15 +76,15 @@ def fit_pose(faces: Points, middle: Points) -> Points:
 
 
 def _nearly_closed(faces: Points) -> Points:
-    """Return the mean of the fifth of the faces whose lips are closest."""
+    """Return the mean of those faces whose lips are closest, a fifth of all."""
     gaps = lip_gaps(faces).mean(axis=1)
     out: Points = faces[gaps <= np.quantile(gaps, 0.2)].mean(axis=0)
     return out
 
 
 def _smooth(values: Points, window: int) -> Points:
-    """Fit parabolas along time (Savitzky and Golay, 1964); short clips take a shorter window."""
-    # Imported here because it takes seconds.
+    """Fit parabolas along time (Savitzky and Golay, 1964); short clips use a shorter window."""
+    # Imported here because the import takes seconds.
     from scipy.signal import savgol_filter  # type: ignore[attr-defined]
 
     window = min(window, len(values) - (len(values) + 1) % 2)

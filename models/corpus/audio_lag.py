@@ -1,9 +1,9 @@
-"""How late a clip's sound is: the shift at which a lip reader trained on other people fits best.
+"""Estimates the lag of a clip's sound: the shift at which a lip reader trained on others fits best.
 
-The reader is a ridge regression from whitened encoder states around a frame to the lips' opening.
-It starts on clips known to be in step and is refitted as the estimates settle, each person being
-judged by a reader that has not seen them. It is no part of the product and shares nothing with the
-generator but the frozen encoder.
+The lip reader is a ridge regression from whitened encoder states around a frame to the lips'
+opening. It starts with clips known to be in sync and is refitted as the estimates converge; each
+person is evaluated by a reader that has not seen them. It is not part of the product and shares
+nothing with the generator but the frozen encoder.
 """
 
 import zlib
@@ -20,23 +20,23 @@ from models.speech_to_landmarks.speech_encoder import SpeechEncoder
 Array = NDArray[np.float32]
 
 LAGS = range(-3, 11)
-"""Encoder states (20 ms) by which the sound may be late."""
+"""Possible lags of the sound, in encoder states of 20 ms."""
 USUAL_LAG, SPREAD = 2.0, 3.0
-"""Mean and deviation of the lags believed in before listening, in states."""
+"""Prior mean and standard deviation of the lags, in states."""
 LAGS_FILE = "lags.json"
 REACH = 8
-"""States before and after a frame that the reader sees."""
+"""Number of states before and after a frame that the reader sees."""
 COMPONENTS = 96
 RIDGE = 300.0
 FOLDS = 4
 ROUNDS = 4
 FRAMES_A_SAMPLE = 4.0
-"""Video frames that count as one independent observation."""
+"""Number of video frames that count as one independent observation."""
 
 
 @dataclass(frozen=True)
 class LagClip:
-    """What the estimate needs of a clip: states `[2T, C]`, opening `[T]`, who speaks."""
+    """The input of the estimate for a clip: states `[2T, C]`, opening `[T]`, speaker."""
 
     states: Array
     opening: Array
@@ -46,16 +46,16 @@ class LagClip:
 
 
 def estimate_lags(clips: Mapping[str, LagClip]) -> dict[str, int]:
-    """Return each clip's lag in encoder states of 20 ms; 0 for clips known to be in step.
+    """Return each clip's lag in encoder states of 20 ms; 0 for clips known to be in sync.
 
-    Clips `judged_only` (the validation set) are judged by readers fitted on the others and never
-    enter a fit.
+    Clips in `judged_only` (the validation set) are evaluated by readers fitted on the others and
+    never used for fitting.
     """
     whitened = _whiten(clips)
     lags = dict.fromkeys(clips, 0)
     loose = [name for name, clip in clips.items() if not clip.in_step]
     fitted = [name for name in clips if not clips[name].judged_only]
-    # Where nothing is known to be in step, all is taken for it at first.
+    # If no clip is known to be in sync, all are assumed to be at first.
     steady = [name for name in fitted if clips[name].in_step] or fitted
     for round_number in range(ROUNDS):
         learn_from = steady if round_number == 0 else fitted
@@ -79,7 +79,7 @@ def _fit_readers(
     lags: Mapping[str, int],
     names: Sequence[str],
 ) -> dict[int, Array]:
-    """Return a ridge regression a fold, fitted on everyone outside it."""
+    """Return one ridge regression per fold, fitted on everyone outside it."""
     size = (2 * REACH + 1) * states[names[0]].shape[1]
     gram = np.zeros((FOLDS + 1, size, size), np.float32)
     target = np.zeros((FOLDS + 1, size), np.float32)
@@ -108,7 +108,9 @@ def _likeliest_lag(clip: LagClip, states: Array, reader: Array) -> int:
 
 
 def _context(states: Array, lag: int) -> Array:
-    """Return `[T, (2 * REACH + 1) * C]`: the states around each frame, the sound `lag` late."""
+    """Return `[T, (2 * REACH + 1) * C]`: the states around each frame, for sound that lags by
+    `lag`.
+    """
     frames = len(states) // 2
     at = 2 * np.arange(frames)[:, None] + np.arange(-REACH, REACH + 1)[None] + lag
     inside = (at >= 0) & (at < len(states))
@@ -118,7 +120,7 @@ def _context(states: Array, lag: int) -> Array:
 
 
 def _standard(opening: Array) -> Array:
-    """Return the opening about its mean, in steps of a twentieth of the inter-ocular distance."""
+    """Return the opening relative to its mean, in twentieths of the inter-ocular distance."""
     out: Array = (opening - opening.mean()) / 0.05
     return out
 
@@ -128,7 +130,7 @@ def _fold(clip: LagClip) -> int:
 
 
 def measure_lags(clips: Sequence[SourceClip], encoder: SpeechEncoder) -> dict[str, int]:
-    """Return how many encoder states each clip's sound is late."""
+    """Return the lag of each clip's sound in encoder states."""
     if all(clip.in_step for clip in clips):
         return {clip.name: 0 for clip in clips}
     return estimate_lags(

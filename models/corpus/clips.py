@@ -1,4 +1,4 @@
-"""A clip and its landmarks as they are read from the data folder."""
+"""Reads clips and their landmarks from the data folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,8 +45,8 @@ def read_landmarks(data: Path, name: str, split: str) -> dict[str, NDArray[np.fl
 
 
 def smooth(landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Take the tracker's noise out of `[T, 79, 2]` along time (Savitzky-Golay, second order)."""
-    # Imported here because it takes seconds.
+    """Remove tracker noise from `[T, 79, 2]` along time (Savitzky-Golay, second order)."""
+    # Imported here because the import takes seconds.
     from scipy.signal import savgol_filter  # type: ignore[attr-defined]
 
     if len(landmarks) < SMOOTHING_WINDOW:
@@ -55,7 +55,7 @@ def smooth(landmarks: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def spread(items: Sequence[Item], count: int | None) -> list[Item]:
-    """Choose `count` items evenly, or all."""
+    """Choose `count` items, evenly spread, or all."""
     if count is None or count >= len(items):
         return list(items)
     return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]

@@ -1,4 +1,4 @@
-"""Labelled recordings of acted speech as `speech/labels.csv` lists them."""
+"""Labelled recordings of acted speech, listed in `speech/labels.csv`."""
 
 import csv
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from pathlib import Path
 from media.emotions import EMOTIONS, Emotion
 
 HELD_OUT_SPEAKERS = frozenset({"ravdess_05", "ravdess_06", "ravdess_13", "ravdess_14"})
-"""Two men and two women never trained on, for validation; others are told by the split column."""
+"""Two men and two women kept out of training, for validation; the split column lists others."""
 LABELS = {"calm": Emotion.NEUTRAL} | {str(emotion): emotion for emotion in EMOTIONS}
-"""What each corpus label means; a recording with another label (boredom) is left out."""
+"""Meaning of each corpus label; recordings with other labels (boredom) are skipped."""
 STRENGTHS = {"weak": 0.3, "normal": 0.6, "strong": 1.0}
 
 
@@ -25,7 +25,7 @@ class Recording:
 
 
 def list_recordings(data: Path) -> list[Recording]:
-    """Return every recording of `speech/labels.csv` whose label is one of ours."""
+    """Return all recordings of `speech/labels.csv` with a known label."""
     with (data / "speech" / "labels.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["emotion"] in LABELS]
     return [

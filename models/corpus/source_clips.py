@@ -1,4 +1,4 @@
-"""Clips of speaking faces as they lie in the data folder, and how their sound is moved in step."""
+"""Clips of speaking faces in the data folder, and the synchronization of their sound."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -16,19 +16,19 @@ from models.speech_to_landmarks.speech_encoder import STATE_RATE, STATES_PER_FRA
 Array = NDArray[np.float32]
 
 IN_STEP = frozenset({"grid", "grid_speech", "talkvid", "ravdess"})
-"""Sets whose sound and picture were recorded in step."""
+"""Sets recorded with sound and picture in sync."""
 HELD_OUT_PEOPLE = frozenset(
     f"talkvid_tv{number}" for number in ("03", "08", "14", "19", "24", "30", "36", "42")
 )
 """Validation people of sets published without a validation split; six of them have sound."""
 PUT_IN_STEP = frozenset({"mead", "crema-d"})
-"""Studio recordings that `models.training.preparation` has put in step, a person at once."""
+"""Studio recordings synchronized by `models.training.preparation`, person by person."""
 SAMPLES_PER_STATE = SAMPLE_RATE // STATE_RATE
 
 
 @dataclass(frozen=True)
 class SourceClip:
-    """A row of the manifest with its files read: waveform `[N]` and landmarks taken apart."""
+    """A row of the manifest with its files: waveform `[N]` and decomposed landmarks."""
 
     name: str
     set: str
@@ -41,7 +41,7 @@ class SourceClip:
 
 
 def read_clips(data: Path) -> Iterator[SourceClip]:
-    """Yield every clip of the manifest that has sound; a silent one teaches nothing."""
+    """Yield all clips of the manifest that have sound."""
     landmarks = {path.stem: np.load(path) for path in (data / "landmarks").glob("*_*.npz")}
     with (data / "manifest.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["audio"] == "1"]
@@ -70,7 +70,7 @@ def split_of(row: Mapping[str, str]) -> str:
 
 
 def is_in_step(data: Path, name: str) -> bool:
-    """Say whether a set's sound needs no shifting: it never did, or preparation has done it."""
+    """Return whether a set's sound needs no shift: it was recorded or prepared in sync."""
     return name in IN_STEP or (name in PUT_IN_STEP and (data / "preparation" / name).is_dir())
 
 
@@ -83,7 +83,9 @@ def fit_length(waveform: Array, frames: int) -> Array:
 
 
 def shift(clip: SourceClip, lag: int) -> SourceClip:
-    """Return the clip with its sound `lag` states earlier, less the frames that then have none."""
+    """Return the clip with its sound moved earlier by `lag` states, without the frames that lose
+    their sound.
+    """
     frames, samples = overlap(len(clip.aligned.motion), lag)
     aligned = replace(
         clip.aligned, motion=clip.aligned.motion[frames], pose=clip.aligned.pose[frames]
@@ -92,7 +94,7 @@ def shift(clip: SourceClip, lag: int) -> SourceClip:
 
 
 def overlap(frames: int, lag: int) -> tuple[slice, slice]:
-    """Return those of `frames` video frames that have sound, and its samples, `lag` states late."""
+    """Return which of `frames` video frames have sound, and its samples, for a lag in states."""
     lost = -(-abs(lag) // STATES_PER_FRAME)
     first, kept = (lost if lag < 0 else 0), frames - lost
     start = first * SAMPLES_PER_FRAME + lag * SAMPLES_PER_STATE

@@ -3,8 +3,8 @@
     python -m models.evaluation.gallery --speech FILE --out DIR [--closed PORTRAIT...]
         [--grey PORTRAIT...] [--leaning PORTRAIT...] PORTRAIT...
 
-The first portrait also says its sentence in three emotions. Faces are rendered at 512 px and drawn
-smaller. Only generated frames are drawn, never the portraits themselves.
+The first portrait also speaks its sentence in three emotions. Faces are rendered at 512 px and
+scaled down. Only generated frames are shown, never the portraits themselves.
 """
 
 import argparse
@@ -36,16 +36,16 @@ SENTENCE_SIZE, OPENING_SIZE, LEANING_SIZE = 176, 256, 208
 SENTENCE = (Emotion.HAPPINESS, Emotion.ANGER, Emotion.SADNESS)
 MOMENTS = 8
 OPENINGS = {"closed": 0.0, "half open": 0.5, "nine tenths": 0.9, "widest": 1.0}
-"""Moments of a clip by the share of its frames whose lips are further closed."""
+"""Moments of a clip, by the share of frames whose lips are closer together."""
 MOUTH_HALF_WIDTH = 0.62
-"""Of the piece around the mouth, in inter-ocular distances."""
+"""Side of the area around the mouth, in inter-ocular distances."""
 LEANS = (-45, -30, -20, 20, 30, 45)
 JPEG_QUALITY = 84
 STEADY = SynthesisOptions(pose="still", blink=False)
 
 
 def main() -> None:
-    """Read the command line and write one JPEG for each part of the gallery."""
+    """Parse the command line and write one JPEG per part of the gallery."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 class Gallery:
-    """Renders portraits that say one sentence."""
+    """Renders portraits speaking one sentence."""
 
     def __init__(self, pipeline: TalkingFacePipeline, waveform: Points) -> None:
         self.pipeline = pipeline
@@ -84,7 +84,7 @@ class Gallery:
         return caption(np.concatenate(rows), [str(emotion) for emotion in EMOTIONS])
 
     def emotion_row(self, image: Pixels) -> Pixels:
-        """Return one portrait in each emotion side by side."""
+        """Return one portrait in each emotion, side by side."""
         faces = []
         for emotion in EMOTIONS:
             said = self.say(image, replace(STEADY, emotion=emotion))
@@ -94,7 +94,7 @@ class Gallery:
         return np.concatenate(faces, axis=1)
 
     def sentence(self, image: Pixels) -> Image.Image:
-        """Draw the same moments of the sentence, said in a few emotions."""
+        """Draw the same moments of the sentence in a few emotions."""
         rows, moments = [], list[int]()
         for emotion in SENTENCE:
             said = self.say(image, SynthesisOptions(emotion))
@@ -103,7 +103,7 @@ class Gallery:
         return caption(np.concatenate(rows), [f"{t / FRAME_RATE:.2f} s" for t in moments])
 
     def openings(self, images: Sequence[Pixels]) -> Image.Image | None:
-        """Draw the mouth of each portrait as the sentence opens it."""
+        """Draw each portrait's mouth at the openings of the sentence."""
         if not images:
             return None
         rows = []
@@ -115,7 +115,7 @@ class Gallery:
         return caption(np.concatenate(rows), list(OPENINGS))
 
     def leaning(self, images: Sequence[Pixels]) -> Image.Image | None:
-        """Draw each portrait's widest opening and its blink, its picture turned by `LEANS`."""
+        """Draw each portrait's widest opening and its blink, the picture rotated by `LEANS`."""
         if not images:
             return None
         rows = []
@@ -132,12 +132,12 @@ class Gallery:
         return caption(np.concatenate(rows), [f"{angle} degrees" for angle in LEANS])
 
     def say(self, image: Pixels, options: SynthesisOptions) -> Synthesis:
-        """Return the sentence, said by a portrait."""
+        """Return a portrait's animation of the sentence."""
         return self.pipeline(image, self.waveform, options)
 
 
 def frames_at(said: Animation, moments: Sequence[int]) -> Pixels:
-    """Render some moments `[M]` of a video alone: `[M, H, W, 3]`."""
+    """Render only some moments `[M]` of a video: `[M, H, W, 3]`."""
     part = Animation(
         said.portrait, said.landmarks[list(moments)], {}, said.translator, said.framing
     )
@@ -145,7 +145,7 @@ def frames_at(said: Animation, moments: Sequence[int]) -> Pixels:
 
 
 def mouths_at(said: Animation, moments: Sequence[int]) -> list[Pixels]:
-    """Return the square around the mouth at some moments, the same place in all, enlarged."""
+    """Return the square around the mouth at some moments, at the same position in all, enlarged."""
     placed = said.placed_landmarks
     x, y = placed[:, 48:60].mean(axis=(0, 1))
     reach = MOUTH_HALF_WIDTH * float(np.linalg.norm(placed[0, 68] - placed[0, 69]))
@@ -156,13 +156,13 @@ def mouths_at(said: Animation, moments: Sequence[int]) -> list[Pixels]:
 
 
 def most_closed_lids(said: Animation) -> int:
-    """Return the frame in the middle of the firmest blink."""
+    """Return the frame in the middle of the strongest blink."""
     lids = said.landmarks[:, LOWER_LIDS, 1] - said.landmarks[:, UPPER_LIDS, 1]
     return int(lids.mean(axis=1).argmin())
 
 
 def widest_lips(said: Animation) -> int:
-    """Return the frame whose lips are furthest apart."""
+    """Return the frame with the widest open lips."""
     return int(lip_opening(said.landmarks).argmax())
 
 
@@ -173,17 +173,17 @@ def scaled(frames: Pixels, size: int) -> list[Pixels]:
 
 
 def read_portrait_at(path: str) -> Pixels:
-    """Return the picture of a command-line argument, RGB `[H, W, 3]`."""
+    """Read the picture named by a command-line argument, RGB `[H, W, 3]`."""
     return read_portrait(Path(path))
 
 
 def grey(image: Pixels) -> Pixels:
-    """Return a colour picture as a grey one."""
+    """Convert a colour picture to grey."""
     return np.asarray(Image.fromarray(image).convert("L").convert("RGB"))
 
 
 def lean(image: Pixels, angle: float) -> Pixels:
-    """Return a picture turned clockwise by an angle in degrees, its corners filled with white."""
+    """Rotate a picture clockwise by an angle in degrees, with white corners."""
     turned = Image.fromarray(image).rotate(
         -angle, Image.Resampling.BICUBIC, expand=True, fillcolor="white"
     )

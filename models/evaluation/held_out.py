@@ -1,4 +1,4 @@
-"""The clips that no network was trained on, their sound in step with their pictures."""
+"""Held-out clips, with sound and pictures in sync."""
 
 import json
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ CROP_FRAME = NormalFrame(
     origin=np.array([CROP_SIZE / 2, CROP_SIZE * CROP_EYE_LEVEL], np.float32),
     axis=np.array([CROP_SIZE / CROP_INTEROCULARS, 0], np.float32),
 )
-"""Where a face's normal form lies on an aligned 256x256 crop."""
+"""Position of a face's normal form on an aligned 256x256 crop."""
 
 
 @dataclass(frozen=True)
 class HeldOutClip:
-    """One clip of a validation set.
+    """A clip of a validation set.
 
     Attributes:
-        waveform: `[640 T]` samples in step with the frames; None where the clip has no speech.
+        waveform: `[640 T]` samples in sync with the frames; None if the clip has no speech.
         landmarks: `[T, 79, 2]` px of the clip's own frames, smoothed.
         frames: which of the file's frames these are.
     """
@@ -49,16 +49,16 @@ class HeldOutClip:
         return read_clip(self.path)[self.frames]
 
     def aligned(self) -> Points:
-        """Return the landmarks `[T, 79, 2]` px on an aligned crop, the head held still."""
+        """Return the landmarks `[T, 79, 2]` px on an aligned crop, without head motion."""
         return CROP_FRAME.to_pixels(hold_still(self.landmarks)[0])
 
     def moving(self) -> Points:
-        """Return the landmarks `[T, 79, 2]` px on an aligned crop, with the head's motion."""
+        """Return the landmarks `[T, 79, 2]` px on an aligned crop, with head motion."""
         return CROP_FRAME.to_pixels(normalize_landmarks(self.landmarks))
 
 
 def read_held_out(data: Path, lags: dict[str, int], count: int | None) -> Iterator[HeldOutClip]:
-    """Yield `count` clips of each validation set (None: all), spread evenly over it."""
+    """Yield `count` clips of each validation set (None: all), evenly spread."""
     for name in dict.fromkeys(row["set"] for row in clip_rows(data, "val")):
         tracked = read_landmarks(data, name, "val")
         for stem in spread(sorted(tracked), count):
@@ -75,10 +75,10 @@ def _in_step(name: str, path: Path, landmarks: Points, lag: int | None) -> HeldO
 
 
 def read_lags(data: Path, cache: Path, encoder: SpeechEncoder) -> dict[str, int]:
-    """Return by how many encoder states (20 ms) the sound of every speaking clip is late.
+    """Return the lag of every speaking clip's sound in encoder states (20 ms).
 
-    They are those that training used, from its cache; without one they are estimated in the same
-    way, from all clips, which takes many minutes.
+    The lags come from training's cache. Without a cache, they are estimated in the same way from
+    all clips, which takes many minutes.
     """
     if (cache / LAGS_FILE).exists():
         lags: dict[str, int] = json.loads((cache / LAGS_FILE).read_text())

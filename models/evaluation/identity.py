@@ -1,7 +1,7 @@
-"""Does a generated face stay the portrait's? CSIM beside real frames of the same person.
+"""Identity: CSIM of generated videos, next to real frames of the same person.
 
-Self-driven: the portrait says its own clip's speech. Cross-driven: the speech of the other sets'
-voices, where the driver's identity would leak if anything carried it.
+Self-driven: the portrait speaks its own clip's speech. Cross-driven: it speaks with voices from
+other sets, which would reveal a leak of the driver's identity.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ Frames = NDArray[np.uint8]
 
 REAL, SELF, CROSS, OTHER = "real frames", "self-driven", "cross-driven", "another person"
 LOOKS = 4
-"""Frames of a video whose face is embedded, spread over all but the first."""
+"""Number of frames per video whose face is embedded, evenly spread over all but the first."""
 CROSS_CLIPS = 12
-"""Clips of a set that are also driven by somebody else's speech, each a video more to make."""
+"""Number of clips per set that are also driven by another person's speech."""
 
 
 @dataclass(frozen=True)
 class IdentityScore:
-    """Mean cosine and mean Euclidean distance of a video's embeddings to its portrait's."""
+    """Mean cosine and mean Euclidean distance of a video's embeddings from its portrait's."""
 
     set: str
     clip: str
@@ -44,7 +44,7 @@ class IdentityScore:
 def score_identity(
     pipeline: TalkingFacePipeline, clips: Sequence[HeldOutClip], judge: Network, folder: Path
 ) -> list[IdentityScore]:
-    """Score the videos in the folder, their real clips, and a few cross-driven ones."""
+    """Score the videos in the folder, their real clips, and some cross-driven ones."""
     scores = []
     crossed = {clip.path for name in _sets(clips) for clip in spread(_of(clips, name), CROSS_CLIPS)}
     for clip in tqdm(list(clips), desc="identity"):
@@ -78,7 +78,7 @@ def _compare(
 
 
 def _other(clip: HeldOutClip, clips: Sequence[HeldOutClip]) -> HeldOutClip | None:
-    """Return a clip of another set, so of another person: the one as far into its set."""
+    """Return a clip of another set, and so of another person, at the same position in its set."""
     others = [other for other in clips if other.set != clip.set]
     own = [each.name for each in _of(clips, clip.set)]
     return others[own.index(clip.name) * len(others) // len(own)] if others else None
@@ -93,7 +93,7 @@ def _sets(clips: Sequence[HeldOutClip]) -> list[str]:
 
 
 def identity_table(scores: Sequence[IdentityScore]) -> Table:
-    """Average the scores by set and method, and relate them to real frames of the same clips."""
+    """Average the scores by set and method, and divide them by those of real frames."""
     cosines = {(score.set, score.clip): score.cosine for score in scores if score.method == REAL}
     rows: list[Row] = []
     for name in dict.fromkeys(score.set for score in scores):

@@ -1,4 +1,4 @@
-"""Pictures of what the figures mean: strips of faces, openings over time, every emotion."""
+"""Pictures for the report: strips of faces, openings over time, all emotions."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ MOUTH_COLUMNS = tuple(f"mouth, {name}" for name in STRIP_COLUMNS[1:])
 
 
 def pair_strip(translator: VisualTranslator, pairs: Sequence[Pair]) -> Image.Image:
-    """Draw source, real, prior and generated frame side by side, and the mouths enlarged."""
+    """Draw source, real, prior and generated frame side by side, with enlarged mouths."""
     sheet = sample_sheet(spread(pairs, STRIP_ROWS), translator_renderer(translator))
     return caption(np.asarray(sheet), (*STRIP_COLUMNS, *MOUTH_COLUMNS))
 
@@ -41,7 +41,7 @@ def film_strip(real: NDArray[np.uint8], generated: NDArray[np.uint8]) -> Image.I
 def emotion_grid(
     pipeline: TalkingFacePipeline, portrait: NDArray[np.uint8], waveform: NDArray[np.float32]
 ) -> Image.Image:
-    """Draw one portrait `[H, W, 3]` showing each emotion, lips closest and widest apart."""
+    """Draw one portrait `[H, W, 3]` in each emotion, with closed and widest open lips."""
     rows = []
     for emotion in EMOTIONS:
         synthesis = pipeline(
@@ -56,7 +56,7 @@ def emotion_grid(
 
 
 def opening_curves(scores: Sequence[LandmarkScore]) -> list[OpeningCurve]:
-    """Return the lips' opening, real and generated, of a few clips of every set."""
+    """Return the lips' opening, real and generated, of some clips of every set."""
     names = list(dict.fromkeys((score.set, score.clip) for score in scores))
     return [
         OpeningCurve(
@@ -69,7 +69,7 @@ def opening_curves(scores: Sequence[LandmarkScore]) -> list[OpeningCurve]:
 
 
 def caption(picture: NDArray[np.uint8], titles: Sequence[str]) -> Image.Image:
-    """Write a title above each of a picture's columns, all equally wide."""
+    """Write a title above each of a picture's equally wide columns."""
     height, width = picture.shape[:2]
     captioned = Image.new("RGB", (width, height + CAPTION_HEIGHT), "white")
     captioned.paste(Image.fromarray(picture), (0, CAPTION_HEIGHT))

@@ -1,8 +1,8 @@
-"""Networks that judge videos. None is shipped: whoever holds one passes its TorchScript file.
+"""Pretrained networks that score videos. None is shipped; pass them as TorchScript files.
 
-Identity is judged by dlib's network where that is installed. Each other takes RGB frames in 0-1 as
-float32 `[B, 3, 256, 256]` and does its own cropping, resizing and normalising, so that the file
-alone decides what is measured.
+Identity uses dlib's network if it is installed. All others take RGB frames in 0-1 as float32 `[B,
+3, 256, 256]` and do their own cropping, resizing and normalization, so that the file alone
+determines what is measured.
 """
 
 import warnings
@@ -26,12 +26,12 @@ Network = Callable[..., Tensor]
 
 BATCH = 16
 SYNC_FRAMES = 5
-"""Video frames, 0.2 s, that SyncNet sees and hears at once."""
+"""Number of video frames, 0.2 s, in one input of SyncNet."""
 
 
 @dataclass(frozen=True)
 class ScoringNetworks:
-    """What is at hand; None where nothing was given.
+    """The available networks; None if not given.
 
     Attributes:
         identity: frames to embeddings `[B, D]`, for CSIM.
@@ -52,7 +52,7 @@ class ScoringNetworks:
         inception: Path | None = None,
         syncnet: Path | None = None,
     ) -> Self:
-        """Load those files that are given: TorchScript, or for identity dlib's own format."""
+        """Load the given files: TorchScript, or dlib's own format for identity."""
         return cls(
             identity=_load_identity(identity or find_dlib_network(), device),
             inception=_load(inception, device),
@@ -60,7 +60,7 @@ class ScoringNetworks:
         )
 
     def features(self, frames: Frames) -> Array | None:
-        """Return what FID compares."""
+        """Return the features for FID."""
         return None if self.inception is None else embed(self.inception, frames)
 
     @torch.inference_mode()
@@ -81,7 +81,7 @@ class ScoringNetworks:
 
 
 def fid(real: list[Array | None], generated: list[Array | None]) -> float | None:
-    """Return the Frechet distance of all clips' features, None without features."""
+    """Return the Fréchet distance of all clips' features, None without features."""
     known = [[f for f in features if f is not None] for features in (real, generated)]
     if not all(known):
         return None
@@ -98,7 +98,7 @@ def _load(path: Path | None, device: torch.device) -> Network | None:
     if path is None:
         return None
     with warnings.catch_warnings():
-        # TorchScript is what such networks are published in, though newer torch prefers its own.
+        # Such networks are published as TorchScript, although newer versions of torch deprecate it.
         warnings.simplefilter("ignore", DeprecationWarning)
         network = torch.jit.load(path, map_location=device).eval()  # type: ignore[no-untyped-call]
     return lambda *inputs: network(*(x.to(device) for x in inputs))
@@ -106,11 +106,11 @@ def _load(path: Path | None, device: torch.device) -> Network | None:
 
 @torch.inference_mode()
 def embed(network: Network, frames: Frames) -> Array:
-    """Return what a network makes `[T, D]` of frames `[T, 256, 256, 3]`."""
+    """Return a network's output `[T, D]` for frames `[T, 256, 256, 3]`."""
     batches = np.array_split(frames, -(-len(frames) // BATCH))
     return np.concatenate([network(_tensor(batch)).cpu().numpy() for batch in batches])
 
 
 def _tensor(frames: Frames) -> Tensor:
-    """Return frames `[..., 256, 256, 3]` as float `[..., 3, 256, 256]` in 0-1."""
+    """Convert frames `[..., 256, 256, 3]` to float `[..., 3, 256, 256]` in 0-1."""
     return torch.from_numpy(np.ascontiguousarray(frames)).movedim(-1, -3).float() / 255

@@ -1,4 +1,4 @@
-"""Stage two measured: how near does a portrait under real landmarks come to the real frame?"""
+"""Evaluation of stage two: how close is a portrait under real landmarks to the real frame?"""
 
 from collections.abc import Iterable
 
@@ -37,9 +37,9 @@ def frame_table(translator: VisualTranslator, pairs: PairsBySet) -> Table:
         for method, render in methods.items()
     ]
     note = (
-        "Real landmarks; the source is the clip's first frame, the wanted frames are the one with "
-        "the widest open mouth and the last. PSNR in dB, 78 where nothing differs; mouth and eyes "
-        "on their boxes."
+        "Real landmarks; the source is the clip's first frame, the targets are the frame "
+        "with the widest open mouth and the last frame. PSNR in dB, 78 for identical "
+        "pictures; mouth and eyes on their boxes."
     )
     return Table("Stage two: frames from landmarks", note, rows)
 

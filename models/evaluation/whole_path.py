@@ -1,4 +1,4 @@
-"""Both stages measured: a portrait and its speech become a video, whose face is tracked again."""
+"""Evaluation of both stages: a portrait and its speech to a video, whose face is tracked again."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from models.pipeline import TalkingFacePipeline
 Frames = NDArray[np.uint8]
 
 CLIP_SIZED = SynthesisOptions(resolution=256)
-"""The clips of the validation sets are of 256 px."""
+"""The clips of the validation sets have 256 px."""
 GENERATED, REAL = "generated", "real frames"
 
 
@@ -38,7 +38,7 @@ class VideoScore:
 
 
 def video_path(folder: Path, clip: HeldOutClip) -> Path:
-    """Return where a clip's generated video lies."""
+    """Return the path of a clip's generated video."""
     return folder / f"{clip.set}_{clip.name}.mp4"
 
 
@@ -48,7 +48,7 @@ def score_videos(
     scorers: ScoringNetworks,
     folder: Path,
 ) -> list[VideoScore]:
-    """Make a video of every clip that speaks, keep it in the folder, and score it beside the real.
+    """Generate a video of every speaking clip in the folder, and score it against the real one.
 
     Raises:
         PortraitError: a clip's first frame cannot be animated, or a video shows no face.
@@ -83,9 +83,10 @@ def video_table(scores: Sequence[VideoScore]) -> Table:
         generated = [s for s in scores if (s.set, s.method) == (name, GENERATED)]
         rows += [_row(generated, real), _row(real, real)]
     note = (
-        "First frame and sound in, H.264 video out, its face tracked anew and compared with the "
-        f"real clip's. {LAG_NOTE} Correlation with loudness: lip opening against the speech's own, "
-        "at the best lag within 3 frames. Real frames tracked anew show what tracking alone costs."
+        "First frame and sound in, H.264 video out, its face tracked again and compared with "
+        f"the real clip's. {LAG_NOTE} Correlation with loudness: lip opening against the "
+        "speech's own loudness, at the best lag within 3 frames. The real frames, tracked "
+        "again, show the error of tracking alone."
     )
     return Table("Whole path: video from speech", note, rows)
 

@@ -17,7 +17,7 @@ MAX_SECONDS = 300
 
 
 class LandmarksUnusable(ValueError):
-    """The landmarks cannot drive a portrait; the message says what was given and what is needed."""
+    """The landmarks cannot drive a portrait; the message gives what was found and is required."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The landmarks that a video follows, as a file."""
+"""The landmarks of a video, as a file."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -13,12 +13,11 @@ from media.provenance import Provenance
 
 @dataclass(frozen=True, eq=False)
 class LandmarkTrack:
-    """One row a frame.
+    """One row per frame.
 
-    landmarks: `[T, 79, 2]` pixels of the video.
-    emotions: `[T, 8]` probabilities of the emotions heard, in the order of EMOTIONS.
-    size: the video's width and height, px.
-    compose: whether the video shows a square around the face or the whole portrait.
+    landmarks: `[T, 79, 2]` pixels of the video. emotions: `[T, 8]` probabilities of the detected
+    emotions, in the order of EMOTIONS. size: the video's width and height, px. compose: whether the
+    video shows a square around the face or the whole portrait.
     """
 
     landmarks: NDArray[np.float32]
@@ -30,9 +29,9 @@ class LandmarkTrack:
         self,
         provenance: Provenance = Provenance(),  # noqa: B008 (frozen)
     ) -> bytes:
-        """Return a NumPy archive of the attributes and `frame_rate`, frames a second.
+        """Return a NumPy archive of the attributes and `frame_rate`, frames per second.
 
-        `synthetic` (true) and `model` say what they are and which model made them.
+        `synthetic` (true) and `model` state what they are and which model generated them.
         """
         file = BytesIO()
         np.savez_compressed(

@@ -26,7 +26,9 @@ CROP_SIZE = 256
 CROP_INTEROCULARS = 4.1
 """Side of a face crop in distances between the eyes' centres, as in the training clips."""
 CROP_EYE_LEVEL = 0.402
-"""How far down a crop the eyes' midpoint sits, as a share of its side; across, it is centred."""
+"""Vertical position of the eyes' midpoint in a crop, as a share of its side; it is centred
+horizontally.
+"""
 
 JAW = slice(0, 17)
 BROWS = slice(17, 27)
@@ -40,7 +42,7 @@ MOUTH = slice(48, 68)
 IRISES = slice(68, 70)
 FOREHEAD = slice(70, 79)
 UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
-"""Lid points, each above the other."""
+"""Pairs of lid points, one above the other."""
 
 # The MediaPipe Face Mesh vertex under each landmark.
 FACE_MESH = (
@@ -55,19 +57,21 @@ FACE_MESH = (
 )
 
 _LOOKS = 4
-"""Times that a still is shown to the tracker, which centres itself on what it found: 0.1 to 0.5 px
-from the landmarks of a tracked clip (256 px crops), where the first look is off by 1.0 to 1.6."""
+"""Number of times a still is shown to the tracker, which then converges to 0.1 to 0.5 px from the
+landmarks of a tracked clip (256 px crops); the first result is off by 1.0 to 1.6 px.
+"""
 _BOX_MARGINS = (2.2, 1.6, 1.2)
-"""Side of the window given to the mesh, in widths of the detected box; 2.2 are about 4
-inter-oculars. A window that holds two heads may show the mesh the other one: the next is closer."""
+"""Side of the mesh's window in widths of the detected box; 2.2 are about 4 inter-oculars. In a
+window with two heads, the mesh may find the other one; the next larger value is closer to that.
+"""
 _LEANING = 8.0
-"""Degrees from which a leaning face is looked at once more, turned upright."""
+"""Angle in degrees from which a leaning face is detected again, rotated upright."""
 _DETECTOR_SIZE = 384
 _MIN_TILE = 360
-"""Pixels; the detector finds eyes 0.04 of a tile apart: from smaller tiles they are of no use."""
+"""Pixels; the detector finds eyes 0.04 of a tile apart, so smaller tiles are useless."""
 _MAX_FACES = 8
 _TRACKING_INTEROCULARS = 7.0
-"""Side of the window that follows a face through a video: room for the head to move."""
+"""Side of the window that follows a face through a video, with space for head motion."""
 _MAX_TRACKING_SIZE = 512
 _SAVITZKY_GOLAY = np.array([-3, 12, 17, 12, -3], np.float32) / 35
 """Quadratic through five frames (Savitzky and Golay 1964, table I)."""
@@ -92,7 +96,7 @@ def lean(landmarks: NDArray[np.float32]) -> float:
 
 
 def smooth(track: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Take the detector's jitter out of a track `[T, ...]` at 25 fps; lip closures stay."""
+    """Remove detector jitter from a track `[T, ...]` at 25 fps, keeping lip closures."""
     reach = len(_SAVITZKY_GOLAY) // 2
     padded = np.pad(track, [(reach, reach)] + [(0, 0)] * (track.ndim - 1), mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, len(_SAVITZKY_GOLAY), axis=0)
@@ -100,13 +104,13 @@ def smooth(track: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class LandmarkDetector:
-    """MediaPipe's face detectors and its refined face mesh (CPU, one thread at a time).
+    """MediaPipe's face detectors and refined face mesh (CPU, one thread at a time).
 
-    Costs 0.3 s to build and holds native memory until `close`; use it as a context manager.
+    Creating it takes 0.3 s, and it holds native memory until `close`; use it as a context manager.
     """
 
     def __init__(self) -> None:
-        # Importing MediaPipe takes a second; processes that only need the layout never do.
+        # Importing MediaPipe takes a second, which processes that only need the layout avoid.
         from mediapipe.python.solutions import face_detection, face_mesh
 
         detection: Any = face_detection.FaceDetection
@@ -126,19 +130,19 @@ class LandmarkDetector:
         self.close()
 
     def close(self) -> None:
-        """Free the native graphs; the detector is of no use afterwards."""
+        """Free the native graphs; the detector cannot be used afterwards."""
         for graph in (self._near, self._far, self._mesh):
             graph.close()
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Find the faces of an RGB picture `[H, W, 3]`.
 
-        The whole picture is searched first and ever smaller tiles of it only while nothing is
-        found, down to faces of about 30 px between the eyes.
+        The whole picture is searched first, then smaller and smaller tiles until a face is found,
+        down to faces of about 30 px between the eyes.
 
         Returns:
             Each face's landmarks `[79, 2]` in pixels of the picture, the largest face first. They
-            may lie outside where the picture cuts a face.
+            may lie outside if the picture cuts off a face.
         """
         for squares in self._search(image):
             faces = [self._mesh_still(image, square) for square in squares]
@@ -148,10 +152,10 @@ class LandmarkDetector:
         return []
 
     def track(self, frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Follow the largest face of the first frame through RGB frames `[T, H, W, 3]` at 25 fps.
+        """Track the largest face of the first frame through RGB frames `[T, H, W, 3]` at 25 fps.
 
         Returns:
-            Smoothed landmarks `[T, 79, 2]` in pixels; frames that lose the face are interpolated.
+            Smoothed landmarks `[T, 79, 2]` in pixels; frames without the face are interpolated.
 
         Raises:
             NoFace: the first frame shows no face, or most frames lose it.
@@ -159,7 +163,7 @@ class LandmarkDetector:
         return smooth(fill_gaps(self.follow(frames)))
 
     def follow(self, frames: Iterable[NDArray[np.uint8]]) -> list[NDArray[np.float32] | None]:
-        """Like `track`, as found: each frame's `[79, 2]`, unsmoothed, or None where it is lost.
+        """Like `track`, but unsmoothed: each frame's `[79, 2]`, or None if the face is lost.
 
         Raises:
             NoFace: the first frame shows no face.
@@ -172,7 +176,9 @@ class LandmarkDetector:
         return [None if face is None else square.to_picture(face, size) for face in found]
 
     def _search(self, image: NDArray[np.uint8]) -> Iterator[list[Square]]:
-        """Yield where faces may be: over the whole picture, then by ever smaller tiles."""
+        """Yield candidate positions of faces: in the whole picture, then in smaller and smaller
+        tiles.
+        """
         height, width = image.shape[:2]
         side = float(max(height, width))
         whole = Square.around(width / 2, height / 2, side)
@@ -184,7 +190,7 @@ class LandmarkDetector:
             yield _largest_apart([b for tile in tiles for b in self._boxes(*tile, self._far)])
 
     def _boxes(self, window: NDArray[np.uint8], square: Square, graph: Any) -> list[Square]:
-        """Return the faces in a window that shows this square of a picture."""
+        """Return the faces in the window of this square."""
         detections = graph.process(np.ascontiguousarray(window)).detections or []
         boxes = [detection.location_data.relative_bounding_box for detection in detections]
         return [
@@ -197,8 +203,8 @@ class LandmarkDetector:
         ]
 
     def _mesh_still(self, image: NDArray[np.uint8], box: Square) -> NDArray[np.float32] | None:
-        """Return the landmarks of the upright or leaning face in a box, or None without one."""
-        # The mesh also fits a face, and a wrong one, to a picture that stands on its head.
+        """Return the landmarks of the upright or leaning face in a box, or None."""
+        # The mesh also fits a (wrong) face to an upside-down picture.
         window = crop_square(image, _widened(box, _BOX_MARGINS[0]), CROP_SIZE)
         if self._score(window[::-1, ::-1]) > self._score(window):
             return None
@@ -211,28 +217,28 @@ class LandmarkDetector:
     def _mesh_upright(
         self, image: NDArray[np.uint8], face: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Look at a leaning face once more, turned upright."""
+        """Detect a leaning face again, rotated upright."""
         angle = lean(face)
         if abs(angle) < _LEANING:
             return face
         side = CROP_INTEROCULARS * float(interocular(face))
         x, y = _middle(face)
         again = self._mesh_square(image, Square.around(x, y, side, angle))
-        # What leans the other way by as much is not the same face.
+        # A face that leans by as much in the other direction is a different one.
         return face if again is None or abs(lean(again) - angle) > _LEANING else again
 
     def _mesh_square(self, image: NDArray[np.uint8], square: Square) -> NDArray[np.float32] | None:
-        """Return the landmarks, in pixels of the picture, of the face that a square shows."""
+        """Return the landmarks of the face in a square, in pixels of the picture."""
         face = self._mesh_anew(crop_square(image, square, CROP_SIZE))
         return None if face is None else square.to_picture(face, CROP_SIZE)
 
     def _score(self, window: NDArray[np.uint8]) -> float:
-        """Return how sure the near detector is, 0 to 1, that the window shows an upright face."""
+        """Return the near detector's confidence, 0 to 1, that the window shows an upright face."""
         detections = self._near.process(np.ascontiguousarray(window)).detections or []
         return max((detection.score[0] for detection in detections), default=0.0)
 
     def _mesh_anew(self, window: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Forget what was tracked and settle on the face in this window `[S, S, 3]`."""
+        """Reset the tracker and converge to the face in this window `[S, S, 3]`."""
         with chatter_left_out():
             self._mesh.reset()
             return [self._mesh_window(window) for _ in range(_LOOKS)][-1]
@@ -246,7 +252,7 @@ class LandmarkDetector:
         return np.array([(points[i].x, points[i].y) for i in FACE_MESH], np.float32) * len(window)
 
     def _tracking_window(self, frame: NDArray[np.uint8]) -> tuple[Square, int]:
-        """Return the square of a video to look at, and the pixels to scale its side to."""
+        """Return the square to search in a video, and its scaled side in pixels."""
         faces = self.detect(frame)
         if not faces:
             raise NoFace("The video's first frame shows no face.")
@@ -266,12 +272,12 @@ def _widened(box: Square, margin: float) -> Square:
 
 
 def _middle(face: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the middle `[2]` of nose, eyes and mouth."""
+    """Return the centre `[2]` of nose, eyes and mouth."""
     return np.asarray(face[NOSE_BRIDGE.start : MOUTH.stop].mean(axis=0))
 
 
 def _largest_apart(boxes: list[Square]) -> list[Square]:
-    """Keep the largest boxes, none of which holds another's centre."""
+    """Keep the largest boxes that contain no other box's centre."""
     kept: list[Square] = []
     for box in sorted(boxes, key=lambda box: box.side, reverse=True):
         if not any(other.holds(*box.centre) for other in kept):
@@ -280,7 +286,7 @@ def _largest_apart(boxes: list[Square]) -> list[Square]:
 
 
 def _distinct(faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
-    """Sort faces by size, largest first, and drop a face that was found twice."""
+    """Sort faces by size, largest first, and remove duplicates."""
     kept: list[NDArray[np.float32]] = []
     for face in sorted(faces, key=lambda face: float(interocular(face)), reverse=True):
         gaps = [np.linalg.norm(eye_midpoint(face) - eye_midpoint(k)) / interocular(k) for k in kept]
@@ -290,10 +296,10 @@ def _distinct(faces: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
 
 
 def fill_gaps(found: list[NDArray[np.float32] | None]) -> NDArray[np.float32]:
-    """Interpolate `[T, 79, 2]` over the frames in which the face was lost.
+    """Interpolate `[T, 79, 2]` over frames without the face.
 
     Raises:
-        NoFace: most frames lost it.
+        NoFace: most frames have lost it.
     """
     known = [index for index, face in enumerate(found) if face is not None]
     if 2 * len(known) < len(found):

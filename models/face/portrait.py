@@ -1,4 +1,4 @@
-"""The portrait: its face found, checked, and cropped like the training clips."""
+"""The portrait: detects, checks and crops its face, like the training clips."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -27,18 +27,20 @@ from models.face.landmarks import (
 )
 
 MIN_INTEROCULAR = 24.0
-"""Pixels between the eyes' centres; below, a crop is enlarged more than 2.5 times."""
+"""Pixels between the eyes' centres; below this, a crop is enlarged more than 2.5 times."""
 MAX_YAW, MAX_PITCH = 45.0, 40.0
-"""Degrees as `head_turn` estimates them. The mesh falls short of large turns: of heads rendered at
-45, 55 and 65 degrees it tells 37, 41 and 50. Three-quarter views pass, and no face is found in most
-profiles."""
+"""Degrees as estimated by `head_turn`. The mesh underestimates large turns: for heads rendered at
+45, 55 and 65 degrees, it gives 37, 41 and 50. Three-quarter views pass, and no face is found in
+most profiles.
+"""
 MAX_OVERSHOOT, MAX_FEATURE_OVERSHOOT = 0.2, 0.02
-"""Inter-oculars that the jaw's line, and that brows, eyes, nose and mouth, may reach beyond the
-picture; the hairline is not counted."""
+"""How far, in inter-oculars, the jaw line and the brows, eyes, nose and mouth may extend beyond the
+picture; the hairline is ignored.
+"""
 LEANING = 8.0
-"""Degrees from which the crop turns with the head."""
+"""Angle in degrees from which the crop rotates with the head."""
 ON_ITS_SIDE = 60.0
-"""Degrees from which a head is reported to lie on its side."""
+"""Angle in degrees from which a head is reported to lie on its side."""
 
 MIRRORED_SIDE = 512
 """Pixels of the longer side of the copy in which cut faces are looked for."""
@@ -51,7 +53,7 @@ FACE_ON_ITS_SIDE = "face_on_its_side"
 
 
 class Detector(Protocol):
-    """Whatever finds faces; `models.face.landmarks.LandmarkDetector` does."""
+    """Interface of face detectors, implemented by `models.face.landmarks.LandmarkDetector`."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return the faces `[79, 2]` of a picture `[H, W, 3]`, largest first."""
@@ -60,15 +62,15 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """One face, ready for both stages.
+    """A face, ready for both stages.
 
     Attributes:
         image: the whole picture, RGB `[H, W, 3]`.
         landmarks: `[79, 2]` in crop units: pixels of a crop of 256 x 256.
-        box: the crop's place in the picture; it leans as the head does and may reach beyond the
+        box: position of the crop in the picture; it leans like the head and may extend beyond the
             picture's edges.
-        notices: what the caller should know though nothing failed: SEVERAL_FACES (the largest was
-            taken), FACE_ON_ITS_SIDE (the picture may have been meant to be turned).
+        notices: codes for the caller: SEVERAL_FACES (the largest was used), FACE_ON_ITS_SIDE (the
+            picture may need to be rotated).
     """
 
     image: NDArray[np.uint8]
@@ -83,7 +85,7 @@ class Portrait:
 
     @property
     def view(self) -> Square:
-        """What a video of the face alone shows: the crop's place, upright, within the picture."""
+        """What a video of the face alone shows: the crop, upright, within the picture."""
         height, width = self.image.shape[:2]
         return self.box.within(width, height)
 
@@ -95,8 +97,8 @@ class Portrait:
 def crop_portrait(image: NDArray[np.uint8], detector: Detector) -> Portrait:
     """Find the largest face of an RGB picture `[H, W, 3]` and place its crop.
 
-    The crop is as the training clips', and turned with a head that leans: the networks see every
-    face upright.
+    The crop is like that of the training clips and rotates with a leaning head, so that the
+    networks see every face upright.
 
     Raises:
         NoFace, FaceTooSmall, FaceCutOff, FaceTurnedAway.
@@ -111,15 +113,16 @@ def crop_portrait(image: NDArray[np.uint8], detector: Detector) -> Portrait:
 
 
 def head_turn(landmarks: NDArray[np.float32]) -> tuple[float, float]:
-    """Estimate a face's yaw and pitch in degrees from where its nose tip sits; 0, 0 looks ahead.
+    """Estimate a face's yaw and pitch in degrees from the position of its nose tip; 0, 0 is
+    straight ahead.
 
     Yaw is positive towards the viewer's right, pitch is positive downwards. The constants come from
-    turning ICT-FaceKit's neutral head (yaw: across the jaw, exactly tangential) and from the median
-    of frontal portraits (pitch: between eyes and chin). Takes `[79, 2]`.
+    rotating ICT-FaceKit's neutral head (yaw: across the jaw, exactly tangential) and from the
+    median of frontal portraits (pitch: between eyes and chin). Takes `[79, 2]`.
     """
     upright = (landmarks - eye_midpoint(landmarks)) @ rotation(lean(landmarks))
     (left, right), nose, chin = upright[[0, 16], 0], upright[30], upright[8, 1]
-    # Beyond a profile the jaw's two ends change sides; the width then stays at almost nothing.
+    # Beyond a profile, the jaw's two ends swap sides; the width then stays near zero.
     across = (nose[0] - left) / max(right - left, 1e-3) - 0.5
     down = nose[1] / chin
     yaw = np.arctan2(across, 0.639)
@@ -128,9 +131,9 @@ def head_turn(landmarks: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _find_faces(image: NDArray[np.uint8], detector: Detector) -> list[NDArray[np.float32]]:
-    """Return the faces `[79, 2]`, largest first, also of a picture on its side or head.
+    """Return the faces `[79, 2]`, largest first, also in rotated pictures.
 
-    A head that leans by more than 45 degrees is looked for again with the picture turned.
+    A head that leans by more than 45 degrees is detected again with the picture rotated.
     """
     faces = detector.detect(image)
     if faces and _quarter_turns(faces[0]) == 0:
@@ -159,14 +162,16 @@ def _mirrored_beyond_its_edges(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _turned_back(
     face: NDArray[np.float32], turns: int, height: int, width: int
 ) -> NDArray[np.float32]:
-    """Return where a face lay before the picture made `turns` anticlockwise quarter turns."""
+    """Return a face's position before the picture was rotated by `turns` quarter turns
+    anticlockwise.
+    """
     x, y = face.T
     places = {1: (width - y, x), 2: (width - x, height - y), 3: (y, height - x)}
     return np.stack(places[turns], axis=-1).astype(np.float32)
 
 
 def _check_face(face: NDArray[np.float32], height: int, width: int) -> None:
-    # A profile's eyes are close together too: say that it is turned, not that it is small.
+    # A profile's eyes are close together too: report that it is turned, not that it is small.
     yaw, pitch = head_turn(face)
     if abs(yaw) > MAX_YAW or abs(pitch) > MAX_PITCH:
         raise FaceTurnedAway(
@@ -195,5 +200,5 @@ def _crop_box(face: NDArray[np.float32]) -> Square:
 
 
 def _quarter_turns(face: NDArray[np.float32]) -> int:
-    """Return how many quarter turns clockwise a face leans, 0 to 3."""
+    """Return the lean of a face in quarter turns clockwise, 0 to 3."""
     return round(lean(face) / 90) % 4

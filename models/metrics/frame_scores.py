@@ -1,4 +1,4 @@
-"""How good the visual translator is on people it has not seen: a table and a sheet to look at."""
+"""Scores of the visual translator on unseen people: a table and a sheet of pictures."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -57,12 +57,12 @@ def pairs_of(frames: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> list[
 
 
 def baselines() -> dict[str, Renderer]:
-    """Return the portrait itself and the thin-plate warp alone."""
+    """Return the baselines: the portrait itself and the thin-plate warp alone."""
     return {"static source": lambda pair: pair.portrait, "prior alone": render_prior}
 
 
 def render_prior(pair: Pair) -> NDArray[np.uint8]:
-    """Warp the portrait by the thin-plate spline and nothing else."""
+    """Warp the portrait by the thin-plate spline only."""
     return warp_by_landmarks(pair.portrait, pair.source, pair.target)
 
 
@@ -74,13 +74,13 @@ def translator_renderer(translator: VisualTranslator) -> Renderer:
 
 
 def score(pairs: list[Pair], render: Renderer) -> Scores:
-    """Average all figures over the pairs."""
+    """Average all scores over the pairs."""
     rows = [asdict(score_frame(render(pair), pair)) for pair in pairs]
     return Scores(**{name: float(np.mean([row[name] for row in rows])) for name in rows[0]})
 
 
 def score_frame(frame: NDArray[np.uint8], pair: Pair) -> Scores:
-    """Compare one rendered frame with the wanted one."""
+    """Compare a rendered frame with its target."""
     mouth, eyes = box(pair.target[48:68]), box(pair.target[36:48])
     return Scores(
         psnr=psnr(frame, pair.wanted),
@@ -92,7 +92,9 @@ def score_frame(frame: NDArray[np.uint8], pair: Pair) -> Scores:
 
 
 def sample_sheet(pairs: list[Pair], render: Renderer) -> Image.Image:
-    """Draw a row a pair: portrait, wanted, prior, rendered; the last three's mouths, enlarged."""
+    """Draw one row per pair: portrait, target, prior, rendered, and the last three's mouths
+    enlarged.
+    """
     rows = []
     for pair in pairs:
         frames = [pair.portrait, pair.wanted, render_prior(pair), render(pair)]
@@ -108,7 +110,7 @@ def sample_sheet(pairs: list[Pair], render: Renderer) -> Image.Image:
 
 
 def as_table(scores: dict[str, Scores]) -> str:
-    """Return the figures as a Markdown table."""
+    """Return the scores as a Markdown table."""
     lines = [
         "| | PSNR | SSIM | mouth PSNR | eyes PSNR | mouth sharpness / real |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""Do the lips follow the speech? Measured on any talking-face video, without a trained network."""
+"""Lip sync of any talking-face video, measured without a trained network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +12,19 @@ from models.face.landmarks import LandmarkDetector
 from models.metrics.definitions import correlate, lip_opening
 
 MAX_LAG = 3
-"""Frames at 25 fps that lips may lead or trail the sound; viewers notice more."""
+"""Frames at 25 fps by which lips may lead or lag the sound; viewers notice more."""
 IN_SYNC = 0.3
-"""Correlation that tells talking from not. Of 90 real clips of 3 s, 98 % reach it, and 3 % once
-their frames are shuffled; joined to 45 clips of 6 s, all and 0.2 %. Whether the lips say *these*
-words it cannot tell."""
+"""Correlation that separates talking from not talking. Of 90 real clips of 3 s, 98 % reach it, and
+3 % after shuffling their frames; joined to 45 clips of 6 s, all and 0.2 %. It cannot tell
+whether the lips speak *these* words.
+"""
 MIN_OPENING_RANGE = 0.05
 """Inter-oculars; real clips' lips travel 0.13 to 0.21, those of a still face less than 0.001."""
 
 _SPEECH_BAND = (200.0, 3500.0)
 """Hertz: vowels, which open the mouth, and little of the hiss of s and f, which close it."""
 _FLOOR = 0.02
-"""Of the loudest frame: 34 dB below, where pauses and room noise count the same."""
+"""Relative to the loudest frame: 34 dB below, where pauses and room noise are equal."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class LipSync:
 
     Attributes:
         correlation: Pearson's r of lip opening and loudness at the best lag, -1 to 1.
-        lag: frames by which the lips trail the sound there; negative if they lead.
+        lag: frames by which the lips lag the sound there; negative if they lead.
         opening_range: the lips' travel between the 5th and 95th percentile, in inter-oculars.
     """
 
@@ -42,7 +43,7 @@ class LipSync:
 
     @property
     def in_sync(self) -> bool:
-        """Whether the lips follow the speech as a talking person's do."""
+        """Whether the lips follow the speech like a talking person's."""
         return self.correlation >= IN_SYNC and self.opening_range >= MIN_OPENING_RANGE
 
 

@@ -1,4 +1,4 @@
-"""How far lips open over time, drawn: one small plot a clip, one line a method."""
+"""Plots of the lips' opening over time: one small plot per clip, one line per method."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ COLOURS = {"real": "black", "generated": "tab:red", "static": "lightgrey"}
 
 @dataclass(frozen=True)
 class OpeningCurve:
-    """The opening `[T]`, in inter-ocular distances, of a clip's lips as `name` has it."""
+    """The opening `[T]`, in inter-ocular distances, of a clip's lips for the method `name`."""
 
     clip: str
     name: str
@@ -24,7 +24,7 @@ class OpeningCurve:
 
 def draw_openings(path: Path, curves: Sequence[OpeningCurve]) -> None:
     """Plot the curves of each clip into one picture."""
-    # Imported here because it takes seconds.
+    # Imported here because the import takes seconds.
     from matplotlib.figure import Figure
 
     clips = list(dict.fromkeys(curve.clip for curve in curves))

@@ -1,4 +1,6 @@
-"""Which emotion speech carries, moment by moment, and which one a moving face shows."""
+"""Emotion encoders: the emotion that speech carries over time, and the one that a moving face
+displays.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +14,7 @@ from models.face.landmarks import MOUTH, NUM_LANDMARKS
 from models.speech_to_landmarks.prosody import CHANNELS
 
 PROSODY_PER_FRAME = 4
-"""Prosody frames a video frame."""
+"""Prosody frames per video frame."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,15 @@ class EmotionEncoderConfig:
     width: int = 128
     embedding: int = 64
     window: int = 75
-    """Video frames over which emotion is pooled."""
+    """Number of video frames over which emotion is pooled."""
     dropout: float = 0.3
 
 
 class HeardEmotion(NamedTuple):
-    """What is heard or seen at each video frame.
+    """The detected emotion at each video frame.
 
     Attributes:
-        embedding: `[B, T, 64]`, the emotion's place in the space that both encoders share.
+        embedding: `[B, T, 64]`, in the space that both encoders share.
         logits: `[B, T, 8]` in the order of EMOTIONS.
         strength: `[B, T]`, 0 for none, 1 for strong.
     """
@@ -42,7 +44,7 @@ class HeardEmotion(NamedTuple):
 
 
 class EmotionHeads(nn.Module):
-    """Reads emotion and strength off an embedding; both encoders share it."""
+    """Predicts emotion and strength from an embedding; both encoders share it."""
 
     def __init__(self, config: EmotionEncoderConfig) -> None:
         super().__init__()
@@ -50,13 +52,13 @@ class EmotionHeads(nn.Module):
         self.gauge = nn.Linear(config.embedding, 1)
 
     def forward(self, embedding: Tensor) -> HeardEmotion:
-        """Read embeddings `[B, T, 64]`."""
+        """Classify embeddings `[B, T, 64]`."""
         strength = self.gauge(embedding).squeeze(-1).sigmoid() * 1.2
         return HeardEmotion(embedding, self.classify(embedding), strength)
 
 
 class StatisticsPooling(nn.Module):
-    """Attentive mean and deviation over a window sliding along time (Okabe et al., 2018)."""
+    """Attentive mean and standard deviation over a sliding window (Okabe et al., 2018)."""
 
     def __init__(self, width: int, window: int) -> None:
         super().__init__()
@@ -80,7 +82,7 @@ class StatisticsPooling(nn.Module):
 
 
 class AudioEmotionEncoder(nn.Module):
-    """Prosody and encoder states in, the emotion heard at each video frame out."""
+    """Encodes the emotion of speech at each video frame, from prosody and encoder states."""
 
     def __init__(self, config: EmotionEncoderConfig) -> None:
         super().__init__()
@@ -120,7 +122,7 @@ class AudioEmotionEncoder(nn.Module):
 
 
 class VisualEmotionEncoder(nn.Module):
-    """A moving face in, the emotion it shows out; needed for training alone."""
+    """Encodes the emotion displayed by a moving face; only used in training."""
 
     def __init__(self, config: EmotionEncoderConfig) -> None:
         super().__init__()
@@ -137,8 +139,8 @@ class VisualEmotionEncoder(nn.Module):
         """Return embeddings `[B, T, 64]` of displacements `[B, T, 79, 2]`.
 
         Args:
-            displacement: from the resting face, in inter-ocular units.
-            hide_mouth: `[B]` bool; where true the mouth is not seen, and so cannot carry speech.
+            displacement: from the rest pose, in inter-ocular units.
+            hide_mouth: `[B]` bool; where true, the mouth is hidden, so that it cannot carry speech.
         """
         seen = displacement.clone()
         seen[hide_mouth, :, MOUTH] = 0.0

@@ -1,4 +1,4 @@
-"""Stage one's trainable part: encoder states and prosody in, speech motion plus emotion out."""
+"""Stage one's trainable part: encoder states and prosody to speech motion plus emotion."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -29,7 +29,7 @@ class LandmarkNetworkConfig:
 
     @classmethod
     def from_sizes(cls, sizes: dict[str, Any]) -> Self:
-        """Return the config that a checkpoint's header holds."""
+        """Rebuild the config from a checkpoint's header."""
         return cls(
             speech=SpeechMotionConfig(**sizes["speech"]),
             emotion=EmotionEncoderConfig(**sizes["emotion"]),
@@ -41,10 +41,10 @@ class LandmarkNetwork(nn.Module):
     """Motion = speech motion + intensity x emotional displacement, each in its own linear basis.
 
     Buffers:
-        speech_basis: `[32, 79, 2]` principal components of speech motion, each times its deviation.
-        emotion_basis: `[12, 79, 2]` the same for emotional displacement; none parts the lips.
+        speech_basis: `[32, 79, 2]` principal components of speech motion, times their deviations.
+        emotion_basis: `[12, 79, 2]` the same for emotional displacement; none opens the lips.
         pose_mixing: `[6, 6]` factor of the head motion's covariance.
-        pose_tempo: `[6]` frames over which each channel of head motion is smooth.
+        pose_tempo: `[6]` number of frames over which each channel of head motion is smooth.
     """
 
     speech_basis: Tensor
@@ -71,7 +71,7 @@ class LandmarkNetwork(nn.Module):
         self.register_buffer("pose_tempo", torch.ones(POSE_CHANNELS))
 
     def speech_motion(self, states: Tensor) -> Tensor:
-        """Return the motion `[B, T, 79, 2]` that states `[B, 2T, 384]` speak."""
+        """Return the motion `[B, T, 79, 2]` for states `[B, 2T, 384]`."""
         return torch.einsum("btk,kpc->btpc", self.speech(states), self.speech_basis)
 
     def heard_emotion(self, prosody: Tensor, states: Tensor) -> HeardEmotion:
@@ -80,7 +80,7 @@ class LandmarkNetwork(nn.Module):
         return heard
 
     def emotional_displacement(self, embedding: Tensor) -> Tensor:
-        """Return the displacement `[..., 79, 2]` of embeddings `[..., 64]`; none for neutral."""
+        """Return the displacement `[..., 79, 2]` of embeddings `[..., 64]`; zero for neutral."""
         neutral = self.prototypes[EMOTIONS.index(Emotion.NEUTRAL)]
         shown = self.express(embedding) - self.express(neutral)
         return torch.einsum("...k,kpc->...pc", shown, self.emotion_basis)

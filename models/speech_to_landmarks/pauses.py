@@ -1,4 +1,4 @@
-"""A pause is not an emotion: what is heard while nobody speaks comes from the speech around it."""
+"""Emotion in pauses: silence carries no emotion, so it is taken from the surrounding speech."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,24 +13,24 @@ Array = NDArray[np.float32]
 SPOKEN = 0.5
 """Probability of speech from which a frame counts as spoken."""
 SHORTEST_SPEECH = 4
-"""Video frames; what is shorter is taken for noise."""
+"""Number of video frames; shorter stretches count as noise."""
 BRIDGED = 25
-"""Video frames of a pause in which an emotion does not fade."""
+"""Number of video frames of a pause in which an emotion does not fade."""
 HELD, FADED = 10, 60
-"""Video frames into a longer pause up to which an emotion holds, and after which it is gone."""
+"""Video frames into a longer pause until which an emotion holds, and after which it is gone."""
 RETURNING = 15
-"""Video frames before speech in which its emotion comes up."""
+"""Number of video frames before speech in which its emotion rises."""
 EDGE = 25
-"""Video frames of speech beside a pause that give the emotion carried into it."""
+"""Number of video frames of speech next to a pause that determine the emotion held in it."""
 
 
 @dataclass(frozen=True)
 class Pauses:
-    """Where nobody speaks.
+    """The pauses of a recording.
 
     Attributes:
         spoken: `[T]` whether a frame is spoken.
-        hold: `[T]` how far the emotion of the speech around it holds, 0 to 1; 1 in speech.
+        hold: `[T]` how far the emotion of the surrounding speech holds, 0 to 1; 1 in speech.
     """
 
     spoken: NDArray[np.bool_]
@@ -49,7 +49,7 @@ class Pauses:
         return cls(spoken, hold)
 
     def carry(self, heard: Tensor, rest: Tensor) -> Tensor:
-        """Return what is heard, `[T, C]`, carried over pauses and fading to `rest` `[C]`."""
+        """Return the detected emotion, `[T, C]`, held over pauses and fading to `rest` `[C]`."""
         carried = heard.clone()
         for begin, end in _runs(~self.spoken):
             carried[begin:end] = self._between(heard, begin, end, rest)
@@ -57,7 +57,7 @@ class Pauses:
         return torch.lerp(rest.expand_as(carried), carried, hold)
 
     def _between(self, heard: Tensor, begin: int, end: int, rest: Tensor) -> Tensor:
-        """Return `[end - begin, C]` that leads from the speech before a pause to that after it."""
+        """Return the transition `[end - begin, C]` from the speech before a pause to the next."""
         before, after = self._mean(heard, begin - EDGE, begin), self._mean(heard, end, end + EDGE)
         first = before if before is not None else after
         last = after if after is not None else before

@@ -1,4 +1,4 @@
-"""What a voice does besides forming words: spectrum, loudness and pitch, 100 times a second."""
+"""Prosody features: spectrum, loudness and pitch, 100 times per second."""
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,14 @@ from models.speech_to_landmarks.spectrogram import HOP, MELS, log_mel_spectrogra
 CHANNELS = 2 * MELS + 3
 """Mel bands, their deltas, loudness, pitch, voicing."""
 PITCH_WINDOW = 1024
-"""Samples in which a pitch period is sought: 64 ms."""
+"""Number of samples in which a pitch period is searched: 64 ms."""
 LOWEST_PITCH, HIGHEST_PITCH = 65.0, 500.0
 """Hertz."""
 OCTAVE_COST = 0.03
-"""What a candidate an octave lower loses, since a period's multiples fit as well as the period."""
+"""Penalty for candidates an octave lower, because multiples of a period fit as well as the period.
+"""
 PIECES_AT_ONCE = 2000
-"""Frames whose autocorrelation is held in memory together."""
+"""Number of frames whose autocorrelation is held in memory at once."""
 VOICED = 0.5
 """Normalised autocorrelation above which a frame counts as voiced."""
 

@@ -11,12 +11,12 @@ from torch import Tensor
 from media.audio import SAMPLE_RATE
 
 HOP = 160
-"""Samples between two spectrogram frames: 10 ms."""
+"""Hop length in samples: 10 ms."""
 FFT = 400
-"""Samples in a spectrogram frame: 25 ms."""
+"""Window length in samples: 25 ms."""
 MELS = 80
 BLOCK = 3000
-"""Columns whose spectrum is held in memory together: 30 s."""
+"""Number of columns whose spectrum is held in memory at once: 30 s."""
 
 
 def log_mel_spectrogram(waveform: Tensor) -> Tensor:

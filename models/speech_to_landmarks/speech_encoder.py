@@ -1,8 +1,8 @@
-"""The frozen speech encoder: the lower layers of Whisper's, whose states carry what is said.
+"""The frozen speech encoder: the lower layers of Whisper's encoder, which represent the content.
 
-Whisper tiny.en has four layers. A linear map from the states around a video frame to the opening
-of the lips fits unseen speakers best after the third (r 0.664; second 0.661, fourth 0.648), so the
-fourth and the final norm's weights are left out.
+Whisper tiny.en has four layers. A linear map from the states around a video frame to the opening of
+the lips generalizes best to unseen speakers after the third (r 0.664; second 0.661, fourth 0.648),
+so the fourth and the weights of the final norm are left out.
 """
 
 import math
@@ -23,15 +23,15 @@ from models.speech_to_landmarks.spectrogram import MELS, log_mel_spectrogram
 
 STATES_PER_FRAME = 2
 STATE_RATE = 50
-"""Encoder states a second."""
+"""Encoder states per second."""
 WINDOW = 8 * STATE_RATE
-"""States kept of one pass of the encoder."""
+"""Number of states kept from one pass of the encoder."""
 CONTEXT = 1 * STATE_RATE
-"""States on either side that a pass sees and drops, so that windows meet without a seam."""
+"""Number of context states on either side that a pass sees and drops, for seamless windows."""
 TRAILING_SILENCE = 2 * SAMPLE_RATE
-"""Samples of silence after the speech: Whisper has learnt to expect silence up to 30 s."""
+"""Samples of silence after the speech: Whisper expects silence up to 30 s."""
 LEVEL, MAX_GAIN = 0.3, 10.0
-"""Where the waveform's 99.9th percentile is brought to, and the most that it is turned up."""
+"""Target of the waveform's 99.9th percentile, and the maximum gain."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Window:
 
 
 def windows(length: int, size: int, context: int) -> Iterator[Window]:
-    """Yield windows that keep `size` steps each and see `context` more on either side."""
+    """Yield windows that keep `size` steps each, with `context` more on either side."""
     for start in range(0, length, size):
         stop = min(start + size, length)
         yield Window(max(0, start - context), start, stop, min(stop + context, length))
@@ -86,10 +86,10 @@ class SpeechEncoder(nn.Module):
 
     @torch.inference_mode()
     def encode(self, waveform: NDArray[np.float32]) -> Tensor:
-        """Return `[2T, width]` states, 50 a second, of `[N]` samples in [-1, 1] at 16 kHz.
+        """Return `[2T, width]` states, 50 per second, of `[N]` samples in [-1, 1] at 16 kHz.
 
-        T is `num_frames(waveform)`. Long speech is seen through overlapping windows, so that memory
-        grows by the spectrogram and the states alone.
+        T is `num_frames(waveform)`. Long speech is processed in overlapping windows, so that memory
+        grows only with the spectrogram and the states.
         """
         frames = num_frames(waveform)
         padded = np.zeros(frames * SAMPLES_PER_FRAME + TRAILING_SILENCE, np.float32)
@@ -101,7 +101,7 @@ class SpeechEncoder(nn.Module):
         return torch.cat([self._pass(mel, span) for span in windows(states, WINDOW, CONTEXT)])
 
     def _pass(self, mel: Tensor, span: Window) -> Tensor:
-        # At the end the context is the trailing silence.
+        # At the end, the context is the trailing silence.
         seen = mel[None, :, 2 * span.begin : 2 * (span.stop + CONTEXT)]
         out: Tensor = self(seen)[0, span.start - span.begin : span.stop - span.begin]
         return out
@@ -153,7 +153,7 @@ def sinusoids(length: int, width: int) -> Tensor:
 
 
 def level(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the waveform `[N]` at the loudness the networks know; near silence stays quiet."""
+    """Return the waveform `[N]` at the loudness the networks expect; near silence stays quiet."""
     if len(waveform) == 0:
         return waveform
     peak = float(np.quantile(np.abs(waveform), 0.999))

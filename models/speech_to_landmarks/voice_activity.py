@@ -1,7 +1,7 @@
-"""Where a recording holds speech: Silero VAD 6 (MIT, https://github.com/snakers4/silero-vad).
+"""Voice activity detection: Silero VAD 6 (MIT, https://github.com/snakers4/silero-vad).
 
-The published weights in plain PyTorch, all pieces of a recording at once; only the recurrent cell
-goes from piece to piece.
+The published weights in plain PyTorch, with all chunks of a recording at once; only the recurrent
+cell runs from chunk to chunk.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from models.manifest import WEIGHTS
 
 CHECKPOINT = "voice_activity.safetensors"
 PIECE, CONTEXT = 512, 64
-"""Samples judged at a time, and those before them that are heard with them."""
+"""Samples per chunk, and the context samples before them."""
 WINDOW, STRIDE = 256, 128
 PAD = 64
 PIECES_AT_ONCE = 1024
@@ -33,7 +33,7 @@ class VoiceActivityConfig:
 
 
 class VoiceActivity(nn.Module):
-    """Short-time spectrum, four convolutions and an LSTM cell, one probability a piece."""
+    """Short-time spectrum, four convolutions and an LSTM cell; one probability per chunk."""
 
     def __init__(self, config: VoiceActivityConfig) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class VoiceActivity(nn.Module):
         return probabilities[0, :, 0]
 
     def _features(self, pieces: Tensor) -> Tensor:
-        """Return `[P, C]` of pieces `[P, 576]`."""
+        """Return `[P, C]` of chunks `[P, 576]`."""
         x = self.spectrum(F.pad(pieces[:, None], (0, PAD), mode="reflect"))
         real, imaginary = x.chunk(2, dim=1)
         x = (real.square() + imaginary.square()).sqrt()

@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def convert(item: tuple[str, Tensor]) -> tuple[str, Tensor]:
-    """Return this project's name and shape of one tensor."""
+    """Return this project's name and shape of a tensor."""
     name, tensor = item
     for theirs, ours in NAMES.items():
         if name.startswith(theirs):

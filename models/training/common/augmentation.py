@@ -1,4 +1,4 @@
-"""Making one recording sound like many: speed, pitch, level, noise and rooms."""
+"""Augmentation of recordings: speed, pitch, level, noise and rooms."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ Waveform = NDArray[np.float32]
 def change_speed(values: NDArray[np.float32], speed: float) -> NDArray[np.float32]:
     """Return a sequence `[N, ...]` played `speed` times as fast, interpolated: `[N / speed, ...]`.
 
-    A waveform's pitch rises with its speed; landmarks resampled by the same factor stay in step.
+    A waveform's pitch rises with its speed; landmarks resampled by the same factor stay in sync.
     """
     length = max(1, round(len(values) / speed))
     at = np.clip(np.arange(length) * speed, 0, len(values) - 1)
@@ -23,7 +23,7 @@ def change_speed(values: NDArray[np.float32], speed: float) -> NDArray[np.float3
 
 
 def disturb(waveform: Waveform, rng: np.random.Generator) -> Waveform:
-    """Return the waveform at another level, every other time in a room, often in noise."""
+    """Return the waveform at another level, often with reverberation or noise."""
     if rng.random() < 0.5:
         waveform = reverberate(waveform, rng.uniform(0.1, 0.6), rng)
     if rng.random() < 0.6:
@@ -33,7 +33,7 @@ def disturb(waveform: Waveform, rng: np.random.Generator) -> Waveform:
 
 def reverberate(waveform: Waveform, decay: float, rng: np.random.Generator) -> Waveform:
     """Convolve with exponentially decaying noise that falls by 60 dB in `decay` seconds."""
-    # Imported here because it takes seconds.
+    # Imported here because the import takes seconds.
     from scipy.signal import fftconvolve  # type: ignore[attr-defined]
 
     time = np.arange(int(decay * SAMPLE_RATE)) / SAMPLE_RATE
@@ -45,7 +45,7 @@ def reverberate(waveform: Waveform, decay: float, rng: np.random.Generator) -> W
 
 
 def add_noise(waveform: Waveform, ratio: float, rng: np.random.Generator) -> Waveform:
-    """Add noise `ratio` dB below the speech, its spectrum falling by 0 to 6 dB an octave."""
+    """Add noise `ratio` dB below the speech, with a spectrum that falls by 0 to 6 dB per octave."""
     noise = coloured_noise(len(waveform), rng.uniform(0.0, 1.0), rng)
     power = float(np.mean(waveform**2))
     return waveform + noise * np.float32(np.sqrt(power * 10 ** (-ratio / 10)))

@@ -1,4 +1,4 @@
-"""Pictures and speech of a take as training wants them: 25 frames a second, 16 kHz, one start."""
+"""Pictures and speech of a take in training's format: 25 frames a second, 16 kHz, same start."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,25 +15,25 @@ from models.training.preparation.rejection import Reason, Rejected
 
 
 def read_footage(path: Path) -> Iterator[NDArray[np.uint8]]:
-    """Yield RGB frames `[H, W, 3]` at 25 a second, each the nearest in time of any rate's.
+    """Yield RGB frames `[H, W, 3]` at 25 per second, each the nearest in time at any rate.
 
     Raises:
-        Rejected: the file holds no pictures, or damaged ones.
+        Rejected: the file contains no pictures, or damaged ones.
     """
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise Rejected(Reason.UNREADABLE, "the file holds no pictures")
+                raise Rejected(Reason.UNREADABLE, "the file contains no pictures")
             yield from _nearest(container.decode(video=0))
     except av.FFmpegError as error:
         raise Rejected(Reason.UNREADABLE, error.strerror or str(error)) from error
 
 
 def read_speech(take: Take) -> NDArray[np.float32] | None:
-    """Return the take's waveform `[N]` from when its pictures begin, or None if nothing is heard.
+    """Return the take's waveform `[N]` from the start of its pictures, or None without sound.
 
     Raises:
-        Rejected: there is sound, but it is damaged or far too long.
+        Rejected: the sound is damaged or far too long.
     """
     try:
         waveform = read_waveform(take.sound)
@@ -46,7 +46,7 @@ def read_speech(take: Take) -> NDArray[np.float32] | None:
 
 
 def _nearest(frames: Iterable[av.VideoFrame]) -> Iterator[NDArray[np.uint8]]:
-    """Yield for each tick of 1/25 s the frame whose time is nearest."""
+    """Yield the nearest frame for each tick of 1/25 s."""
     ticks = 0
     for frame, until in _reaches(frames):
         picture = _upright(frame) if ticks / FRAME_RATE < until else None
@@ -56,7 +56,7 @@ def _nearest(frames: Iterable[av.VideoFrame]) -> Iterator[NDArray[np.uint8]]:
 
 
 def _reaches(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, float]]:
-    """Yield each frame and until when, in seconds from the first, no other is nearer."""
+    """Yield each frame and the time, in seconds from the first, until which no other is nearer."""
     begin, gap = 0.0, 1 / FRAME_RATE
     previous: av.VideoFrame | None = None
     for frame in frames:
@@ -67,24 +67,25 @@ def _reaches(frames: Iterable[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, f
             yield previous, _seconds(previous) - begin + gap / 2
         previous = frame
     if previous is None:
-        raise Rejected(Reason.UNREADABLE, "the file holds no pictures")
-    # The last one lasts as long as the one before; half a tick less, for ticks are rounded too.
+        raise Rejected(Reason.UNREADABLE, "the file contains no pictures")
+    # The last one lasts as long as the previous one, less half a tick, because ticks are rounded
+    # too.
     yield previous, _seconds(previous) - begin + gap - 0.5 / FRAME_RATE
 
 
 def _upright(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Return a frame `[H, W, 3]` turned as its file asks; telephones lie on their side."""
+    """Rotate a frame `[H, W, 3]` as its file specifies; phones record sideways."""
     return np.rot90(to_picture(frame), frame.rotation // 90)
 
 
 def _seconds(frame: av.VideoFrame) -> float:
     if frame.time is None:
-        raise Rejected(Reason.UNREADABLE, "its frames carry no times")
+        raise Rejected(Reason.UNREADABLE, "its frames have no timestamps")
     return frame.time
 
 
 def _sound_delay(path: Path) -> float:
-    """Return how many seconds after the pictures a file's sound begins."""
+    """Return the start of a file's sound in seconds after that of the pictures."""
     with av.open(str(path)) as container:
         streams = (*container.streams.audio[:1], *container.streams.video[:1])
         starts = [float((stream.start_time or 0) * (stream.time_base or 0)) for stream in streams]

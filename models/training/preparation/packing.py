@@ -1,4 +1,4 @@
-"""The second look at a take: cut its clip and its speech into files of the packed layout."""
+"""The second step for a take: writes its clip and its speech in the packed layout."""
 
 from dataclasses import replace
 from itertools import islice
@@ -20,12 +20,12 @@ from models.training.preparation.tracking import check_length
 
 
 def pack_clip(take: Take, record: Record, lag: int, clip: Path) -> Record:
-    """Write a tracked take's clip with its lips, which trail by `lag` frames, in step.
+    """Write a tracked take's clip, with lips that lag by `lag` frames moved in sync.
 
-    A frame without sound, or sound without a frame, is cut off; a take without sound is silent.
+    Frames without sound, and sound without frames, are cut off; a take without sound is silent.
 
     Raises:
-        Rejected: too little of it is left.
+        Rejected: too little of it remains.
     """
     first = max(0, lag)
     frames = record.tracked - first
@@ -49,7 +49,7 @@ def pack_clip(take: Take, record: Record, lag: int, clip: Path) -> Record:
 
 
 def pack_speech(take: Take, file: Path) -> None:
-    """Write a take's whole speech as FLAC, mono, 16 kHz."""
+    """Write a take's complete speech as FLAC, mono, 16 kHz."""
     speech = read_speech(take)
     if speech is not None:
         with written_whole(file) as partial:

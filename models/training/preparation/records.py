@@ -1,4 +1,4 @@
-"""One small file a take, which says how far it has come; an interrupted run goes on from there."""
+"""One small file per take with its progress, from which an interrupted run resumes."""
 
 import json
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ LANDMARK_SCALE = 64.0
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of a take.
+    """The record of a take.
 
     Attributes:
-        reason, detail: why it is left out, if it is.
-        box: the crop's place in the footage.
-        tracked: frames of the footage at 25 fps.
+        reason, detail: why it was rejected, if it was.
+        box: position of the crop in the footage.
+        tracked: number of frames of the footage at 25 fps.
         correlations: of lips and loudness at each of LAGS; empty without sound.
-        lag: frames that the lips were moved against the sound; None until the clip is written.
-        frames: those of the clip.
+        lag: frames by which the lips were moved against the sound; None until the clip is written.
+        frames: number of frames of the clip.
     """
 
     reason: Reason | None = None
@@ -46,7 +46,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a take, and on which side of the split it is; None is neither."""
+    """The outcome of a take, and its side of the split; None is neither."""
 
     take: Take
     split: str | None
@@ -60,18 +60,18 @@ class Outcome:
 
     @property
     def is_labelled_speech(self) -> bool:
-        """Whether emotion can be learnt from its sound."""
+        """Whether its sound can be used to learn emotion."""
         return self.take.emotion is not None and self.record.has_sound
 
 
 @dataclass(frozen=True)
 class Records:
-    """The records of a corpus in their folder, each with the take's landmarks beside it."""
+    """The records of a corpus in their folder, each next to the take's landmarks."""
 
     folder: Path
 
     def read(self, name: str) -> Record | None:
-        """Return a take's record, or None if it has not been looked at."""
+        """Return a take's record, or None if it has not been processed."""
         path = self._path(name, "json")
         if not path.exists():
             return None
@@ -86,7 +86,7 @@ class Records:
         )
 
     def write(self, name: str, record: Record) -> None:
-        """Keep a record."""
+        """Save a record."""
         with written_whole(self._path(name, "json")) as partial:
             partial.write_text(json.dumps(asdict(record)))
 
@@ -96,7 +96,7 @@ class Records:
         return landmarks
 
     def write_landmarks(self, name: str, landmarks: NDArray[np.float32]) -> None:
-        """Keep landmarks `[T, 79, 2]` in pixels of the crop."""
+        """Save landmarks `[T, 79, 2]` in pixels of the crop."""
         limits = np.iinfo(np.int16)
         scaled = np.clip((landmarks * LANDMARK_SCALE).round(), limits.min, limits.max)
         with written_whole(self._path(name, "npy")) as partial, partial.open("wb") as file:
@@ -108,7 +108,7 @@ class Records:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Lend a path to write to, which takes the place of `path` only when all went well."""
+    """Yield a temporary path, which replaces `path` only on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -1,4 +1,4 @@
-"""What became of a corpus: what was kept, what was left out and why, how far lips were moved."""
+"""The report on a corpus: what was kept, what was rejected and why, and how far lips were moved."""
 
 import csv
 from collections import Counter
@@ -14,7 +14,7 @@ COLUMNS = ("take", "person", "split", "reason", "detail", "frames", "lag", "corr
 
 
 def write_report(folder: Path, corpus: str, outcomes: Sequence[Outcome]) -> None:
-    """Write report.md for people and report.csv, a row a take, for programs."""
+    """Write report.md for people and report.csv, one row per take, for programs."""
     with (
         written_whole(folder / "report.csv") as partial,
         partial.open("w", newline="") as file,

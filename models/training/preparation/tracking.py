@@ -1,4 +1,4 @@
-"""The first look at a take: find its face, follow it, and turn down what would teach nothing."""
+"""The first step for a take: finds and tracks its face, and rejects unusable takes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -31,17 +31,17 @@ Pictures = NDArray[np.uint8]
 Points = NDArray[np.float32]
 
 MIN_FRAMES = 20
-"""The shortest window that training cuts."""
+"""The shortest window used in training."""
 MAX_LOST = 0.1
 """Share of the frames in which the face may be missing; they are interpolated."""
 BYSTANDER = 0.5
-"""Size of a second face, of the first's, from which it is a second person."""
+"""Size of a second face, relative to the first, from which it counts as a second person."""
 PEOPLE_EVERY = 50
-"""Frames between two counts of the people."""
+"""Number of frames between two counts of people."""
 MAX_CHANGE = 20.0
-"""Levels of 255 by which a picture may differ from the last; talking heads stay below 9."""
+"""Levels of 255 by which consecutive pictures may differ; talking heads stay below 9."""
 MAX_JUMP = 0.5
-"""Inter-oculars that a face may move from one frame to the next; talking heads stay below 0.12."""
+"""Inter-oculars that a face may move between frames; talking heads stay below 0.12."""
 MIN_CORRELATION = 0.1
 """Of lips and loudness at the best lag; 90 clips of 3 s in step reached 0.3 or more."""
 JUDGED_FRAMES = 50
@@ -50,7 +50,7 @@ _THUMBNAIL = (32, 32)
 
 
 class Watched:
-    """Frames on their way to the tracker, and what is kept of them to judge the take by."""
+    """Frames on their way to the tracker, and the statistics for judging the take."""
 
     def __init__(self, frames: Iterator[Pictures]) -> None:
         self.frames = frames
@@ -67,10 +67,10 @@ class Watched:
 
 
 def track_take(take: Take, detector: LandmarkDetector) -> tuple[Record, Points]:
-    """Return what is known of a take, and its landmarks `[T, 79, 2]` in pixels of the crop.
+    """Return the record of a take, and its landmarks `[T, 79, 2]` in pixels of the crop.
 
     Raises:
-        Rejected: the take is no use.
+        Rejected: the take is unusable.
     """
     speech = read_speech(take)
     landmarks = _follow_face(take, detector)
@@ -83,7 +83,7 @@ def track_take(take: Take, detector: LandmarkDetector) -> tuple[Record, Points]:
 
 
 def crop_box(landmarks: Points) -> Square:
-    """Return the square of a clip `[T, 79, 2]`: one for all frames, so that head motion is kept."""
+    """Return the square of a clip `[T, 79, 2]`, the same for all frames to keep head motion."""
     x, y = np.median(eye_midpoint(landmarks), axis=0)
     side = CROP_INTEROCULARS * float(np.median(interocular(landmarks)))
     return Square(float(x) - side / 2, float(y) - side * CROP_EYE_LEVEL, side)
@@ -108,7 +108,7 @@ def _follow_face(take: Take, detector: LandmarkDetector) -> Points:
 
 
 def check_length(frames: int) -> None:
-    """Turn down what is shorter than a window of training."""
+    """Reject takes shorter than a training window."""
     if frames < MIN_FRAMES:
         raise Rejected(Reason.TOO_SHORT, f"{frames} frames at 25 fps; {MIN_FRAMES} are needed")
 

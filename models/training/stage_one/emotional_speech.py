@@ -1,7 +1,7 @@
-"""Acted emotional speech as stage one learns from it: prosody and encoder states beside a label.
+"""Acted emotional speech for training stage one: prosody and encoder states with a label.
 
 `python -m models.training.stage_one.emotional_speech --data DIR --out CACHE` prepares it once from
-`speech/labels.csv` (columns file, corpus, speaker, emotion, intensity; split where it is given).
+`speech/labels.csv` (columns file, corpus, speaker, emotion, intensity; split if present).
 """
 
 import argparse
@@ -28,7 +28,7 @@ from models.training.preparation.records import written_whole
 from models.training.stage_one.speech_input import INPUTS, Input, SpeechInput, open_speech_input
 
 PLAIN_SHARE = 0.06
-"""Share of examples that nobody acted: presenters' speech, silence and noise."""
+"""Share of examples without acting: presenters' speech, silence and noise."""
 DISTURBED = "emotional_disturbed.pt"
 CROP = 75
 """Video frames of a training example."""
@@ -63,7 +63,9 @@ class EmotionBatch:
 
 
 class EmotionSampler:
-    """Draws crops, each emotion as likely, and hides bands and stretches (SpecAugment)."""
+    """Draws crops, with equal probability for each emotion, and masks bands and stretches
+    (SpecAugment).
+    """
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class EmotionSampler:
         return self._hide(sound), states
 
     def _hide(self, sound: Tensor) -> Tensor:
-        """Zero one band of up to 12 channels and one stretch of up to 0.4 s."""
+        """Mask one band of up to 12 channels and one stretch of up to 0.4 s."""
         band, stretch = self.rng.integers(0, 70), self.rng.integers(0, sound.shape[1] - 40)
         sound[band : band + self.rng.integers(0, 12)] = 0.0
         sound[:, stretch : stretch + self.rng.integers(0, 40)] = 0.0
@@ -111,7 +113,7 @@ class EmotionSampler:
 def split_speakers(
     clips: Sequence[EmotionalClip],
 ) -> tuple[list[EmotionalClip], list[EmotionalClip]]:
-    """Return the clips to train on and those of held-out speakers."""
+    """Return the clips for training and those of held-out speakers."""
     held_out = [clip for clip in clips if clip.held_out or clip.speaker in HELD_OUT_SPEAKERS]
     speakers = {clip.speaker for clip in held_out}
     return [clip for clip in clips if clip.speaker not in speakers], held_out
@@ -120,7 +122,7 @@ def split_speakers(
 def read_emotional_speech(
     data: Path, encoder: SpeechInput, rng: np.random.Generator | None = None
 ) -> Iterator[EmotionalClip]:
-    """Yield every labelled recording; with `rng`, those to train on, each disturbed at random."""
+    """Yield all labelled recordings; with `rng`, those for training, each augmented at random."""
     for recording in list_recordings(data):
         if rng is not None and recording.held_out:
             continue
@@ -140,13 +142,13 @@ def read_emotional_speech(
 def neutral_recording(
     speaker: str, waveform: NDArray[np.float32], encoder: SpeechInput
 ) -> EmotionalClip:
-    """Return a waveform that carries no emotion as an example to learn that from."""
+    """Return a waveform without emotion as a training example."""
     states = encoder.encode(waveform).half()
     return EmotionalClip(speaker, Emotion.NEUTRAL, 0.0, framed_prosody(waveform).half(), states)
 
 
 def main() -> None:
-    """Read the command line and make the caches."""
+    """Parse the command line and write the caches."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
@@ -156,7 +158,7 @@ def main() -> None:
 
 
 def prepare(data: Path, out: Path, speech: Input = "whisper") -> None:
-    """Write the recordings as they are and, those to train on, disturbed; each file whole."""
+    """Write the recordings unchanged and, for training, augmented; each file atomically."""
     out.mkdir(parents=True, exist_ok=True)
     encoder = open_speech_input(speech)
     save_recordings(out / "emotional_clean.pt", read_emotional_speech(data, encoder))
@@ -171,7 +173,7 @@ def save_recordings(path: Path, clips: Iterable[EmotionalClip]) -> None:
 
 
 def load_recordings(path: Path) -> list[EmotionalClip]:
-    """Read what `save_recordings` wrote."""
+    """Read files written by `save_recordings`."""
     return [
         EmotionalClip(**fields | {"emotion": Emotion(fields["emotion"])})
         for fields in torch.load(path)

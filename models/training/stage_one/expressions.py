@@ -1,8 +1,8 @@
-"""What emotions look like: EMFACS prototypes built on a morphable face's expression offsets.
+"""The look of emotions: EMFACS prototypes built from a morphable face's expression offsets.
 
-Labelled emotional video in quantity is not at hand, so the look of an emotion is composed of the
-facial actions that EMFACS names for it (Friesen and Ekman, 1983), each action's offsets taken from
-ICT-FaceKit (MIT) and seen from the front.
+No labelled emotional video is available in quantity, so the look of an emotion is composed of the
+facial actions that EMFACS lists for it (Friesen and Ekman, 1983). The offsets of each action come
+from ICT-FaceKit (MIT), seen from the front.
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ from models.face.retargeting import LOWER_INNER, OUTER_OVER_INNER, UPPER_INNER
 
 Array = NDArray[np.float32]
 
-# Per emotion: how strongly each facial action shows when the emotion is strong. A name without
-# _L or _R stands for both sides.
+# Per emotion: the strength of each facial action when the emotion is strong. A name without _L or
+# _R stands for both sides.
 ACTIONS: dict[Emotion, dict[str, float]] = {
     Emotion.NEUTRAL: {},
     Emotion.HAPPINESS: {
@@ -50,7 +50,7 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
 }  # fmt: skip
 
 FOREHEAD_FOLLOWS = {70: 17, 71: 18, 72: 19, 73: 20, 75: 23, 76: 24, 77: 25, 78: 26}
-"""The brow point whose rise moves each upper forehead point, and by how much less."""
+"""The brow point that each upper forehead point follows, and by which share."""
 FOREHEAD_SHARE = 0.25
 
 
@@ -68,7 +68,7 @@ class Expressions:
         }
 
     def show(self, emotion: Emotion, rng: np.random.Generator | None = None) -> Array:
-        """Return a strong emotion's displacement `[79, 2]`; with `rng`, as one person shows it."""
+        """Return a strong emotion's displacement `[79, 2]`; with `rng`, a random variant."""
         shown = np.zeros((NUM_LANDMARKS, 2), np.float32)
         for action, amount in ACTIONS[emotion].items():
             vary = 1.0 if rng is None else rng.uniform(0.5, 1.4)
@@ -98,9 +98,9 @@ class Expressions:
 
 
 def keep_lips_together(displacement: Array) -> Array:
-    """Return the displacement `[79, 2]` with each pair of inner lip points moved as one.
+    """Return the displacement `[79, 2]` with each pair of inner lip points moved together.
 
-    Speech alone opens the lips: an emotion that parted them would undo every closure.
+    Only speech opens the lips: an emotion that did would prevent every closure.
     """
     together = displacement.copy()
     middle = (displacement[UPPER_INNER, 1] + displacement[LOWER_INNER, 1]) / 2
@@ -112,7 +112,7 @@ def keep_lips_together(displacement: Array) -> Array:
 
 
 def _front(offset: NDArray[np.float64]) -> Array:
-    """Return offsets `[68, 3]`, y up, as seen from the front: `[79, 2]`."""
+    """Project offsets `[68, 3]`, y up, to the front view: `[79, 2]`."""
     seen = np.zeros((NUM_LANDMARKS, 2), np.float32)
     seen[:68] = offset[:, :2] * (1.0, -1.0)
     for forehead, brow in FOREHEAD_FOLLOWS.items():

@@ -1,4 +1,4 @@
-"""Batches of short windows out of speaking clips, every set and every length in its share."""
+"""Batches of short windows from speaking clips, with a fixed share for every set and length."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,10 +20,10 @@ from models.training.stage_one.speech_landmarks import SpeechClip
 Shares = NDArray[np.float64]
 
 SHORT, LONG = 20, 60
-"""Video frames of a window; a clip of one word fills only a short one."""
+"""Video frames of a window; clips of one word only fill a short one."""
 HIDDEN_CHANNELS, HIDDEN_STATES = 0.15, 8
 NOISE = 0.15
-"""Deviation of what is added to encoder states, which have deviation 1."""
+"""Standard deviation of the noise added to encoder states, which have deviation 1."""
 SILENCE_SHARE = 0.06
 SILENCE_SECONDS = 8
 MIRRORED = (
@@ -32,7 +32,7 @@ MIRRORED = (
     *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
     69, 68, *range(78, 69, -1),
 )  # fmt: skip
-"""The landmark that each becomes in a mirror."""
+"""The mirror image of each landmark."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class LipBatch:
 
 
 class LipSampler:
-    """Draws windows: a set by how many voices it holds, a clip of it at random, a place in that."""
+    """Draws windows: a set by its number of voices, a random clip, a random position."""
 
     def __init__(
         self,
@@ -72,9 +72,10 @@ class LipSampler:
         )
 
     def _fit(self, length: int) -> tuple[list[list[SpeechClip]], Shares]:
-        """Return the clips of each set that fill a window, and how likely each set is drawn.
+        """Return the clips of each set that fill a window, and the probability of each set.
 
-        A set counts by the cube root of its voices: one man of many clips would drown the rest.
+        A set counts by the cube root of its number of voices; otherwise one man with many clips
+        would dominate.
         """
         fitting = [[c for c in clips if len(c.motion) >= length] for clips in self._sets.values()]
         fitting = [clips for clips in fitting if clips]
@@ -89,9 +90,9 @@ class LipSampler:
         return self._hide(states.float()), mirror(motion) if self.rng.random() < 0.5 else motion
 
     def _hide(self, states: Tensor) -> Tensor:
-        """Zero one channel in seven throughout, every other time a stretch, and add a little noise.
+        """Mask one channel in seven throughout, a stretch half of the time, and add a little noise.
 
-        Few voices are at hand: what is spread over many channels carries over to new ones.
+        Few voices are available: information spread over many channels generalizes to new ones.
         """
         heard = torch.from_numpy(self.rng.random(states.shape[1]) > HIDDEN_CHANNELS)
         states = states * heard + NOISE * torch.randn_like(states)
@@ -109,12 +110,12 @@ class LipSampler:
 
 
 def mirror(motion: Tensor) -> Tensor:
-    """Return displacements `[..., 79, 2]` as a mirror shows them."""
+    """Return mirrored displacements `[..., 79, 2]`."""
     return motion[..., list(MIRRORED), :] * torch.tensor([-1.0, 1.0])
 
 
 def silence(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return a waveform without speech: nothing at all, hiss, or hum."""
+    """Return a waveform without speech: silence, hiss, or hum."""
     samples = SILENCE_SECONDS * SAMPLE_RATE
     if rng.random() < 0.15:
         return np.zeros(samples, np.float32)

@@ -1,4 +1,4 @@
-"""What stage one hears speech through: Whisper's frozen states, or a spectrogram beside them."""
+"""The speech input of stage one: Whisper's frozen states, or a spectrogram for comparison."""
 
 from typing import Literal, Protocol, get_args
 
@@ -16,16 +16,16 @@ INPUTS: tuple[Input, ...] = get_args(Input)
 
 
 class SpeechInput(Protocol):
-    """Turns speech into states that a network learns from."""
+    """Turns speech into states for a network."""
 
     def encode(self, waveform: NDArray[float32]) -> Tensor:
         """Return `[2T, C]` states of `[N]` samples at 16 kHz, T video frames long."""
 
 
 class MelInput:
-    """A log-mel spectrogram, four columns of 80 bands a video frame: two a state.
+    """A log-mel spectrogram, four columns of 80 bands per video frame, two per state.
 
-    It stands in for Whisper's states to show what they are worth; no shipped network hears by it.
+    It replaces Whisper's states to measure their value; no shipped network uses it.
     """
 
     def encode(self, waveform: NDArray[float32]) -> Tensor:
@@ -40,5 +40,5 @@ class MelInput:
 
 
 def open_speech_input(name: Input) -> SpeechInput:
-    """Return the input of that name."""
+    """Return the speech input with this name."""
     return MelInput() if name == "mel" else SpeechEncoder.load("cpu")

@@ -1,7 +1,7 @@
-"""Clips of speaking faces as stage one learns from them: encoder states beside motion, in step.
+"""Clips of speaking faces for training stage one: encoder states with motion, in sync.
 
 `python -m models.training.stage_one.speech_landmarks --data DIR --out CACHE` prepares them once.
-The folder holds `manifest.csv`, the clips and `landmarks/SET_SPLIT.npz`, as described in
+The folder contains `manifest.csv`, the clips and `landmarks/SET_SPLIT.npz`, as described in
 docs/training.md.
 """
 
@@ -37,12 +37,12 @@ GROUP_SECONDS = 8.0
 """Length, without pauses, to which clips are joined before they are encoded."""
 PAUSES = (10, 30)
 CLOSING, OPENING = 7, 5
-"""Video frames: of a pause, in which a mouth comes to rest, and in which it prepares to speak."""
+"""Video frames of a pause, of a mouth coming to rest, and of a mouth preparing to speak."""
 
 
 @dataclass(frozen=True)
 class SpeechClip:
-    """What the generator learns from, in step.
+    """A training clip, in sync.
 
     Attributes:
         states: `[2T, C]` float16.
@@ -60,13 +60,15 @@ class SpeechClip:
 
 
 def main() -> None:
-    """Read the command line and make the caches."""
+    """Parse the command line and write the caches."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--variants", type=int, default=3, help="disturbed copies")
     parser.add_argument("--speech", choices=INPUTS, default="whisper")
-    parser.add_argument("--lags", type=Path, help="lags.json of another cache, in place of a new")
+    parser.add_argument(
+        "--lags", type=Path, help="lags.json of another cache, instead of new estimates"
+    )
     options = parser.parse_args()
     prepare(options.data, options.out, options.variants, options.speech, options.lags)
 
@@ -74,9 +76,9 @@ def main() -> None:
 def prepare(
     data: Path, out: Path, variants: int, speech: Input = "whisper", known_lags: Path | None = None
 ) -> None:
-    """Write lags.json, the clips as they are and joined in disturbed `variants`, and plain speech.
+    """Write lags.json, the clips unchanged and joined in augmented `variants`, and plain speech.
 
-    Each file is written whole, plain_speech.pt last.
+    Each file is written atomically, plain_speech.pt last.
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = list(read_clips(data))
@@ -101,12 +103,12 @@ def save_clips(path: Path, clips: Sequence[SpeechClip]) -> None:
 
 
 def load_clips(path: Path) -> list[SpeechClip]:
-    """Read what `save_clips` wrote."""
+    """Read files written by `save_clips`."""
     return [SpeechClip(**fields) for fields in torch.load(path)]
 
 
 def read_or_measure_lags(clips: Sequence[SourceClip], known: Path | None) -> dict[str, int]:
-    """Return how many encoder states each clip's sound is late, as a file has it or as heard."""
+    """Return the lag of each clip's sound in encoder states, from a file or estimated."""
     if known is None:
         return measure_lags(clips, SpeechEncoder.load("cpu"))
     lags: dict[str, int] = json.loads(known.read_text())
@@ -114,7 +116,7 @@ def read_or_measure_lags(clips: Sequence[SourceClip], known: Path | None) -> dic
 
 
 def encode_alone(clips: Sequence[SourceClip], encoder: SpeechInput) -> list[SpeechClip]:
-    """Encode each clip for itself, as it is."""
+    """Encode each clip separately and unchanged."""
     return [
         _speech_clip(clip, encoder.encode(clip.waveform), clip.aligned.motion) for clip in clips
     ]
@@ -123,9 +125,9 @@ def encode_alone(clips: Sequence[SourceClip], encoder: SpeechInput) -> list[Spee
 def encode_joined(
     clips: Sequence[SourceClip], encoder: SpeechInput, rng: np.random.Generator
 ) -> list[SpeechClip]:
-    """Encode each person's clips joined by pauses, at another speed, level, noise and room each.
+    """Encode each person's clips joined by pauses, with random speed, level, noise and room.
 
-    Speech then stands among speech, as it will, and the mouth rests wherever the voice does.
+    This gives clips the context of other speech, and a mouth at rest wherever the voice pauses.
     """
     encoded = []
     for number, group in enumerate(_groups(clips, rng)):
@@ -138,7 +140,7 @@ def encode_joined(
 
 
 def join(clips: Sequence[SourceClip], rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return one waveform and motion of clips with a pause after each."""
+    """Return one waveform and motion of clips, each followed by a pause."""
     sounds: list[Array] = []
     motions: list[Array] = []
     for clip, following in zip(clips, [*clips[1:], None], strict=True):
@@ -158,7 +160,7 @@ def rest_between(last: Array, first: Array, frames: int) -> Array:
 
 
 def _ease(part: NDArray[np.float64]) -> Array:
-    """Return a smooth step from 0 to 1, and what lies beyond cut off."""
+    """Return a smooth step from 0 to 1, clamped outside."""
     part = np.clip(part, 0.0, 1.0)
     return (part * part * (3.0 - 2.0 * part)).astype(np.float32)
 
@@ -183,7 +185,7 @@ def _seconds(clips: Sequence[SourceClip]) -> float:
 def neutral_recordings(
     clips: Sequence[SourceClip], encoder: SpeechInput, rng: np.random.Generator
 ) -> Iterator[EmotionalClip]:
-    """Yield speech that nobody acted, a group of one person's clips at a time, as neutral."""
+    """Yield speech without acting, a group of one person's clips at a time, as neutral."""
     for group in _groups(clips, rng):
         waveform = np.concatenate([clip.waveform for clip in group])[: 4 * SAMPLE_RATE]
         yield neutral_recording(group[0].person, disturb(waveform, rng), encoder)

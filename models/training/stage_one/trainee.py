@@ -1,4 +1,4 @@
-"""What trains stage one: the network, the encoder of shown emotion beside it, and their losses."""
+"""Training of stage one: the network, the encoder of displayed emotion, and their losses."""
 
 import numpy as np
 import torch
@@ -15,13 +15,13 @@ from models.training.stage_one.lip_windows import LipBatch
 from models.training.stage_one.losses import cross_modal_contrast, pull_together, speech_losses
 
 WAYS_TO_SHOW = 64
-"""Variants drawn of each emotion's look."""
+"""Number of variants drawn of each emotion's look."""
 
 Terms = dict[str, Tensor]
 
 
 class Looks:
-    """How each emotion is shown: `[8, WAYS_TO_SHOW, 79, 2]`, and the prototypes `[8, 79, 2]`."""
+    """Displayed emotions: variants `[8, WAYS_TO_SHOW, 79, 2]` and prototypes `[8, 79, 2]`."""
 
     def __init__(self, expressions: Expressions, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -30,15 +30,16 @@ class Looks:
         self.prototypes = torch.from_numpy(np.array([expressions.show(e) for e in EMOTIONS]))
 
     def draw(self, labels: Tensor, strengths: Tensor) -> Tensor:
-        """Return one way `[B, 79, 2]` to show each of `[B]` labels at `[B]` strengths."""
+        """Return a random look `[B, 79, 2]` for each of `[B]` labels at `[B]` strengths."""
         which = torch.from_numpy(self.rng.integers(0, WAYS_TO_SHOW, len(labels)))
         return self.ways[labels.cpu(), which].to(strengths) * strengths[:, None, None]
 
 
 class Trainee(nn.Module):
-    """Stage one and, where hearing is coordinated with seeing, the encoder of shown emotion.
+    """Stage one and, with coordination, the encoder of displayed emotion.
 
-    Without coordination nothing is seen: what an emotion looks like is learnt from hearing it.
+    Without coordination, that encoder is not used, and the look of an emotion is learned from its
+    sound.
     """
 
     def __init__(self, network: LandmarkNetwork, coordination: bool = True) -> None:
@@ -60,7 +61,7 @@ class Trainee(nn.Module):
         return terms
 
     def _hear(self, batch: EmotionBatch) -> HeardEmotion:
-        """Return what is heard in the middle of each crop."""
+        """Return the detected emotion in the middle of each crop."""
         middle = batch.states.shape[1] // 4
         embedding = self.network.hear(batch.prosody, batch.states)[:, middle]
         heard: HeardEmotion = self.network.heads(embedding)
@@ -70,7 +71,9 @@ class Trainee(nn.Module):
 def hearing_losses(
     network: LandmarkNetwork, heard: HeardEmotion, batch: EmotionBatch, looks: Looks
 ) -> Terms:
-    """Name the emotion that is heard, gauge it, and show it; show each one by its name, too."""
+    """Classify the detected emotion and its strength, and display it; also display each one by
+    name.
+    """
     prototypes = looks.prototypes.to(batch.strengths)
     expected = prototypes[batch.labels] * batch.strengths[:, None, None]
     named = network.heads(network.prototypes)
@@ -92,7 +95,7 @@ def coordination_losses(
     speech: Tensor,
     looks: Looks,
 ) -> Terms:
-    """See each emotion on a face that speaks `[B, T, 79, 2]`; bring hearing and seeing together.
+    """Encode each emotion displayed by a speaking face `[B, T, 79, 2]`, and align both encoders.
 
     No clip has both a labelled voice and a labelled face, so they are paired by label.
     """
@@ -112,7 +115,9 @@ def coordination_losses(
 
 
 def _with_contempt(labels: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Add what hardly any speech corpus acts, so that it can at least be shown when asked for."""
+    """Add contempt, which hardly any speech corpus contains, so that it can be displayed on
+    request.
+    """
     contempt = labels.new_full((2,), EMOTIONS.index(Emotion.CONTEMPT))
     return torch.cat([labels, contempt]), torch.cat([strengths, strengths.new_ones(2)])
 

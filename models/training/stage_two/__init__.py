@@ -1,1 +1,1 @@
-"""How stage two is trained: data, losses, commands."""
+"""Training of stage two: data, losses, commands."""

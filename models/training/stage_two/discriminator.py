@@ -1,4 +1,4 @@
-"""The judge of painted mouths: a small patch discriminator and its losses."""
+"""The discriminator of painted mouths, a small patch network, and its losses."""
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +10,14 @@ from models.training.stage_two.face_pairs import PairBatch
 
 LEARNING_RATE = 3e-4
 FEATURE_WEIGHT = 5.0
-"""Of the distance between features, beside the adversarial score."""
+"""Weight of the feature distance, next to the adversarial loss."""
 
 
 class PatchDiscriminator(nn.Module):
-    """Tells painted from filmed, patch by patch, given the openings (after arXiv:1611.07004)."""
+    """Distinguishes painted from filmed patches, given the openings (after arXiv:1611.07004)."""
 
     LANDMARK_CHANNELS = 4
-    """The signed distances at the head of `region_geometry`."""
+    """The signed distances at the start of `region_geometry`."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -29,10 +29,10 @@ class PatchDiscriminator(nn.Module):
         self.out = spectral(nn.Conv2d(4 * width, 1, 3, padding=1))
 
     def forward(self, window: Tensor, geometry: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Judge `[B, 3, h, w]` in 0-1 under maps `[B, 4, h / 2, w / 2]`.
+        """Score `[B, 3, h, w]` in 0-1 with maps `[B, 4, h / 2, w / 2]`.
 
         Returns:
-            Scores `[B, 1, h / 4, w / 4]`, high for filmed, and the features on the way to them.
+            Scores `[B, 1, h / 4, w / 4]`, high for filmed, and the intermediate features.
         """
         first = F.leaky_relu(self.stem(window * 2 - 1), 0.2)
         second = F.leaky_relu(self.join(torch.cat([first, geometry.to(first.dtype)], dim=1)), 0.2)
@@ -48,7 +48,7 @@ def hinge(real: Tensor, fake: Tensor, weight: Tensor) -> Tensor:
 
 
 def feature_distance(fake: list[Tensor], real: list[Tensor]) -> Tensor:
-    """Return how far a discriminator's features lie apart (Salimans et al., arXiv:1606.03498)."""
+    """Return the distance of a discriminator's features (Salimans et al., arXiv:1606.03498)."""
     distances = [
         (a.float() - b.detach().float()).abs().mean() for a, b in zip(fake, real, strict=True)
     ]
@@ -56,7 +56,7 @@ def feature_distance(fake: list[Tensor], real: list[Tensor]) -> Tensor:
 
 
 class Critic:
-    """A discriminator that learns on every mouth it judges."""
+    """A discriminator that is trained on every mouth it scores."""
 
     def __init__(self, compute: Compute) -> None:
         self.device = compute.device

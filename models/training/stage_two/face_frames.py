@@ -31,14 +31,14 @@ from models.landmarks_to_video.warping import (
 
 FRAMES_PER_CLIP = {"lrcar": 12, "expressive": 96, "mead": 8, "crema-d": 8}
 USUAL_FRAMES_PER_CLIP = 24
-"""Where nothing else is said: a corpus of many clips needs fewer of each."""
+"""Default number of frames per clip; a corpus of many clips needs fewer."""
 STILL_MIN_OPENING = 4.0
 STILL_CLOSURES = (1.0, 0.5, -0.4)
-"""How far a portrait's lips are warped together for the frames that are added to it."""
+"""How far a portrait's lips are warped together for its additional frames."""
 NODES = 2
 """Pixels between the nodes on which a portrait's warp is computed."""
 CLOSED_GAP = 1.0
-"""Pixels that stay between the lips of a portrait warped shut."""
+"""Pixels that remain between the lips of a portrait warped shut."""
 LIP_LINE = 0.5
 """Brightness of the line between closed lips, relative to the lips."""
 
@@ -189,7 +189,7 @@ def _clips(data: Path, scale: int) -> Iterator[tuple[str, Path, NDArray[np.float
 
 
 def _spread(landmarks: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Choose `count` frames evenly by rank of mouth opening, widest and narrowest included."""
+    """Choose `count` frames evenly by rank of mouth opening, including the widest and narrowest."""
     ranks = np.argsort(mouth_opening(landmarks))
     return np.sort(ranks[np.linspace(0, len(ranks) - 1, count).round().astype(int)])
 
@@ -261,7 +261,9 @@ def _closed_landmarks(landmarks: NDArray[np.float32], closure: float) -> NDArray
 
 
 def _draw_lip_line(picture: Tensor, landmarks: Tensor, scale: int) -> Tensor:
-    """Paint what the warp squeezed between the lips in dark lip colour, lest it betray teeth."""
+    """Paint over what the warp squeezed between the lips in dark lip colour, so that no teeth
+    remain.
+    """
     middles = (
         landmarks[[49, 50, 51, 52, 53, 55, 56, 57, 58, 59]]
         + landmarks[[61, 61, 62, 63, 63, 65, 65, 66, 67, 67]]

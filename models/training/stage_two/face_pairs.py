@@ -19,7 +19,7 @@ from models.training.common.compute import CPU
 from models.training.stage_two.face_frames import PORTRAITS, FaceFrames
 
 SHARES = {"lrcar": 0.5, "grid": 0.12, "expressive": 0.16, "stills": 0.22, "portraits": 1.0}
-"""How often a pair is drawn from each set: news drowns everything else otherwise."""
+"""Probability of drawing a pair from each set; otherwise news clips would dominate."""
 USUAL_SHARE = 0.5
 """That of any other set."""
 OPENING_CLASSES, WIDE = (4.0, 8.0, 16.0), 0.5
@@ -29,15 +29,15 @@ class: wide ones are rare in speech.
 LENT = 0.4
 """How often a mouth is given another person's teeth though its own are known."""
 MARGIN = 32
-"""Pixels around the portrait's window that are kept for the warp to draw on."""
+"""Pixels around the portrait's window that are kept for the warp."""
 JITTER = 0.4
 """Standard deviation of the noise on landmarks, px: that of the tracker."""
 CALM_SOURCES, MOVED_TARGETS = 0.6, 0.5
-"""How often the portrait has one of its clip's three calmest mouths, or lids, and the target one of
-the four that moved most.
+"""Probability that the portrait has one of its clip's three calmest mouths, or lids, and the target
+one of the four with the most motion.
 """
 BLINKS, BLINK = 0.5, 5.0
-"""How often the eyes are drawn from a clip that holds a blink: lids that travel that many px."""
+"""Probability that the eyes come from a clip with a blink: lids that travel this many px."""
 
 MIRROR = (
     *range(16, -1, -1),
@@ -49,7 +49,7 @@ MIRROR = (
     *(69, 68),
     *range(78, 69, -1),
 )
-"""The landmark that takes each landmark's place in a mirror."""
+"""The mirror image of each landmark."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class FacePairBatch:
 
 @dataclass(frozen=True)
 class Draw:
-    """What was drawn by lot.
+    """The random choices of a batch.
 
-    rows `[B, 2]` of portrait and wanted frame, mirrored `[B]`, curves `[B, 3, 256]` of tone.
+    rows `[B, 2]` of portrait and target frame, mirrored `[B]`, tone curves `[B, 3, 256]`.
     """
 
     rows: NDArray[np.int64]
@@ -88,7 +88,7 @@ class Draw:
 
 
 class PairSampler:
-    """Draws pairs of frames, opening mouths and closing eyes more often than chance would."""
+    """Draws pairs of frames, with more opening mouths and closing eyes than at random."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class PairSampler:
         return self._from_rest(start + np.argsort(-self.lids[start:stop]))
 
     def _blinking_clip(self) -> int:
-        """Draw from each set alike: most of the news is read with painted lids."""
+        """Draw from each set equally: most news is read with lids painted on."""
         clips = self.blinking[int(self.rng.integers(len(self.blinking)))]
         return int(self.rng.choice(clips))
 
@@ -240,7 +240,7 @@ class PairSampler:
         return torch.from_numpy(windows).to(self.device)
 
     def _colour_curves(self, count: int) -> NDArray[np.float32]:
-        """Draw `[B, 3, 256]` tone curves: more skins and lights than were filmed."""
+        """Draw `[B, 3, 256]` tone curves, for more skin tones and lighting than in the footage."""
         gamma = self.rng.uniform(0.8, 1.25, (count, 1, 1))
         light = self.rng.uniform(0.7, 1.2, (count, 1, 1))
         balance = self.rng.uniform(0.85, 1.15, (count, 3, 1))

@@ -1,4 +1,4 @@
-"""What tells the visual translator that a window looks wrong."""
+"""Losses that measure errors of a rendered window."""
 
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +21,7 @@ CORE_WEIGHT, AROUND_WEIGHT = 4.0, 1.0
 DETAIL = 8
 """Pixels of the crop over which the details of borrowed teeth are averaged."""
 BORDER = 8
-"""Pixels at a window's edge, blended away anyway, that the perceptual loss does not look at."""
+"""Pixels at a window's edge, blended anyway, that the perceptual loss ignores."""
 VGG_BLOCKS, VGG_LAYERS = ("block1", "block2"), ("conv2d", "conv2d_1")
 VGG_MEAN = (122.67892, 116.66877, 104.00699)
 
@@ -37,7 +37,7 @@ def weighted_l1(image: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
 
 
 def gradient_l1(image: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean absolute difference of steps between pixels: what blur gets wrong."""
+    """Return the mean absolute difference of steps between pixels, which penalizes blur."""
     difference = image - wanted
     across = (difference[..., 1:] - difference[..., :-1]).abs() * weight[..., 1:]
     down = (difference[..., 1:, :] - difference[..., :-1, :]).abs() * weight[..., 1:, :]

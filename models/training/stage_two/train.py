@@ -2,8 +2,8 @@
 
     python -m models.training.stage_two.train --data DIR --minutes 60 --out DIR [--resume]
 
-The mouth's painter, the eyes' painter and the motion network learn apart: none sees another's
-output. In the output folder lie `state.pt` (to resume from), `curve.csv`, `sheet.png`,
+The mouth's painter, the eyes' painter and the motion network are trained separately: none sees
+another's output. The output folder contains `state.pt` (to resume from), `curve.csv`, `sheet.png`,
 `validation.md` and the averaged weights. Runs on several GPUs, or processes, under torchrun.
 """
 
@@ -34,7 +34,7 @@ from models.training.stage_two.trainer import PART_SHARES, Options, Progress, Tr
 
 
 def train(options: Options, compute: Compute) -> VisualTranslator:
-    """Train for the minutes asked, saving as it goes; returns the averaged translator."""
+    """Train for the given minutes, saving regularly; return the averaged translator."""
     options.out.mkdir(parents=True, exist_ok=True)
     compute.randomness(options.seed)
     trainer = Trainer(_starting_point(options), options, compute)
@@ -66,7 +66,7 @@ def _starting_point(options: Options) -> VisualTranslator:
 
 
 def run(trainer: Trainer, samplers: Sequence[PairSampler]) -> None:
-    """Go round the parts until the minutes are spent; the leader saves, draws and scores."""
+    """Train the parts in turn for the given time; the leader saves, draws and scores."""
     options, progress, compute = trainer.options, trainer.progress, trainer.compute
     rounds = [part for part in options.parts for _ in range(PART_SHARES[part])]
     saved = drawn = progress.seconds
@@ -94,9 +94,9 @@ def run(trainer: Trainer, samplers: Sequence[PairSampler]) -> None:
 
 
 def _look(trainer: Trainer, thoroughly: bool = False) -> str:
-    """Draw the sheet, write the averaged weights, and score: a third of the pairs, or all.
+    """Draw the sheet, write the averaged weights, and score a third of the pairs, or all.
 
-    Returns the table, which at last holds the baselines, too.
+    Returns the table, which includes the baselines at the end.
     """
     options, progress = trainer.options, trainer.progress
     name = options.validation or largest_set(options.data, "val")
@@ -129,7 +129,7 @@ def _write_curve(out: Path, progress: Progress, terms: dict[str, dict[str, list[
 
 
 def main() -> None:
-    """Read the command line and train."""
+    """Parse the command line and train."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -148,7 +148,7 @@ def main() -> None:
         "--adversarial-from",
         type=float,
         default=Options.adversarial_from,
-        help="share of the run after which the mouth is also judged by a discriminator",
+        help="share of the run after which the discriminator is used for the mouth",
     )
     parser.add_argument("--parts", nargs="+", choices=PART_SHARES, default=list(PART_SHARES))
     parser.add_argument("--batch", type=int, default=8)

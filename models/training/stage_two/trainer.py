@@ -1,4 +1,4 @@
-"""The visual translator's trainer: losses, optimisers, averaged weights and how they are kept."""
+"""The trainer of the visual translator: losses, optimizers, averaged weights and checkpoints."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -31,12 +31,12 @@ EMA_DECAY = 0.999
 PERCEPTUAL_WEIGHT, PERCEPTUAL_EVERY = 0.15, 2
 ADVERSARIAL_RAMP = 0.05
 ADVERSARIAL_SHARE = 2.0
-"""Mean pull of the discriminator on a pixel, relative to that of a plain L1 loss."""
+"""Mean gradient of the discriminator on a pixel, relative to that of a plain L1 loss."""
 
 
 @dataclass
 class Options:
-    """What one run is asked to do; `minutes` counts training time over all resumed runs."""
+    """The arguments of a run; `minutes` counts training time over all resumed runs."""
 
     data: Path
     out: Path
@@ -58,16 +58,16 @@ class Options:
 
 @dataclass
 class Progress:
-    """How far training has come."""
+    """Progress of the training."""
 
     steps: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 
 class Trainer:
-    """The translator, its averaged copy, one optimiser a part, and the losses.
+    """The translator, its averaged copy, one optimizer per part, and the losses.
 
-    `joined` are the parts as training calls them, in company or alone.
+    `joined` are the parts for training calls, distributed or alone.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Trainer:
         return terms
 
     def _adversarial_ramp(self) -> float:
-        """Return 0 at first, then up to 1 while the discriminator finds its feet."""
+        """Return 0 at first, then rise to 1 while the discriminator warms up."""
         return min(max((self._done() - self.options.adversarial_from) / ADVERSARIAL_RAMP, 0.0), 1.0)
 
     def _learning_rate(self) -> float:
@@ -145,7 +145,7 @@ class Trainer:
         return min(self.progress.seconds / (60 * self.options.minutes), 1.0)
 
     def save(self) -> None:
-        """Write everything that is needed to go on."""
+        """Write everything needed to resume."""
         state = {
             "translator": self.translator.state_dict(),
             "average": self.average.state_dict(),
@@ -160,7 +160,7 @@ class Trainer:
         path.with_suffix(".new").replace(path)
 
     def restore(self) -> None:
-        """Go on where `save` left off."""
+        """Resume from what `save` wrote."""
         state = torch.load(
             self.options.out / "state.pt", map_location=self.compute.device, weights_only=True
         )

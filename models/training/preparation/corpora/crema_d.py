@@ -43,7 +43,7 @@ def read_crema_d(root: Path) -> Corpus:
     """List CREMA-D's takes.
 
     Raises:
-        LayoutError: no such tree, or a video whose name says nothing.
+        LayoutError: the folder has another layout, or a video has an unknown name.
     """
     folder = "VideoMP4" if (root / "VideoMP4").is_dir() else "VideoFlash"
     videos = find_files(root, f"{folder}/*", [".mp4", ".flv"])

@@ -1,6 +1,6 @@
 """MEAD (Wang et al., 2020) as published: SPEAKER/video/front/EMOTION/level_N/NNN.mp4.
 
-The speech lies apart in SPEAKER/audio/EMOTION/level_N/NNN.m4a. Only the frontal view is read.
+The speech is in SPEAKER/audio/EMOTION/level_N/NNN.m4a. Only the frontal view is read.
 """
 
 from pathlib import Path
@@ -34,10 +34,10 @@ LEVELS = {
 def read_mead(root: Path) -> Corpus:
     """List MEAD's frontal takes.
 
-    A sentence goes by its number alone: where two emotions share a sentence they share its number.
+    A sentence is identified by its number: emotions that share a sentence share its number.
 
     Raises:
-        LayoutError: no such tree, or a folder of an unknown emotion or level.
+        LayoutError: the folder has another layout, or an unknown emotion or level.
     """
     videos = find_files(root, "*/video/front/*/*/*", [".mp4"])
     return Corpus("mead", "en", "research use, as published", tuple(map(_take, videos)))
@@ -46,7 +46,7 @@ def read_mead(root: Path) -> Corpus:
 def _take(video: Path) -> Take:
     level, emotion = video.parent, video.parents[1]
     if emotion.name not in EMOTIONS or level.name not in LEVELS:
-        raise LayoutError(f"MEAD knows no emotion and level like those of {video}.")
+        raise LayoutError(f"{video} has no emotion and level of MEAD.")
     speaker = video.parents[4]
     sound = speaker / "audio" / emotion.name / level.name / f"{video.stem}.m4a"
     return Take(

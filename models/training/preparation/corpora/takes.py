@@ -1,4 +1,4 @@
-"""What a corpus holds: takes, each of one person saying one sentence once."""
+"""The content of a corpus: takes, each of one person speaking one sentence once."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,11 +10,11 @@ from media.emotions import Emotion
 
 
 class LayoutError(ValueError):
-    """The folder is not laid out as its corpus is published."""
+    """The folder does not have the published layout of its corpus."""
 
 
 class Intensity(StrEnum):
-    """How strongly an emotion was acted, in the words of speech/labels.csv."""
+    """How strongly an emotion was acted, in the terms of speech/labels.csv."""
 
     WEAK = "weak"
     NORMAL = "normal"
@@ -27,11 +27,11 @@ class Take:
 
     Attributes:
         name: unique in the corpus; the clip's stem.
-        person: who speaks, unique across corpora.
-        sentence: what is said; None where that is unknown.
+        person: the speaker, unique across corpora.
+        sentence: the sentence; None if unknown.
         video: the pictures.
-        sound: the speech; the video itself where there is no file of its own.
-        flaw: why the take is known to be useless, or nothing.
+        sound: the speech; the video itself if there is no separate file.
+        flaw: why the take is known to be unusable, or empty.
     """
 
     name: str
@@ -56,11 +56,11 @@ class Corpus:
     def __post_init__(self) -> None:
         (name, count), *_ = Counter(take.name for take in self.takes).most_common(1)
         if count > 1:
-            raise LayoutError(f"{count} takes of {self.name} would be called {name!r}.")
+            raise LayoutError(f"{count} takes of {self.name} would have the name {name!r}.")
 
 
 def find_files(root: Path, pattern: str, suffixes: Iterable[str]) -> list[Path]:
-    """Return the files under `root` that match, sorted; hidden ones are left out.
+    """Return the matching files under `root`, sorted, without hidden ones.
 
     Raises:
         LayoutError: there is none.
@@ -69,5 +69,5 @@ def find_files(root: Path, pattern: str, suffixes: Iterable[str]) -> list[Path]:
     found = [path for path in root.glob(pattern) if path.suffix.lower() in wanted]
     found = sorted(path for path in found if not path.name.startswith("."))
     if not found:
-        raise LayoutError(f"{root} holds no {pattern} that ends in {', '.join(wanted)}.")
+        raise LayoutError(f"{root} contains no {pattern} that ends in {', '.join(wanted)}.")
     return found
