@@ -9,35 +9,40 @@ the curve swing; how far it bends before its corners become round.
 """
 
 
-def edge_height(knots: Tensor, x: Tensor) -> Tensor:
+def edge_height(knots: Tensor, x: Tensor, *, rounded: bool = True) -> Tensor:
     """Return the heights `[B, M]` of an edge through `[B, K, 2]` at the places `x` `[B, M]`.
 
     Flat openings end in pointed corners, round ones in round corners: a polynomial of the place
-    along them passes over into one of the angle whose cosine is that place.
+    along them passes over into one of the angle whose cosine is that place. Lids, which never are
+    round, can leave the second out.
     """
     start, stop = knots[:, :1, 0], knots[:, -1:, 0]
     half = ((stop - start) / 2).clamp_min(1)
     along, place = (((where - start) / half - 1).clamp(-1, 1) for where in (knots[..., 0], x))
-    flat = _polynomial(along, knots[..., 1], place, MIN_APART)
-    round_ = _polynomial(torch.acos(along), knots[..., 1], torch.acos(place), 2 * MIN_APART)
+    flat = _polynomial(along, knots[..., 1], place)
+    if not rounded:
+        return flat
+    # Angles fall from corner to corner; turned round, they rise as places do.
+    angles, angle = (torch.pi - torch.acos(where) for where in (along, place))
+    round_ = _polynomial(angles, knots[..., 1], angle)
     ends = (knots[:, 0, 1] + knots[:, -1, 1]) / 2
     middle = knots[:, knots.shape[1] // 2, 1]
     roundness = ((middle - ends).abs() / half[:, 0] - FLAT).clamp(0, 1)[:, None]
     return torch.lerp(flat, round_, roundness)
 
 
-def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor, apart: float) -> Tensor:
+def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor) -> Tensor:
     """Return `[B, M]`: the polynomial through `heights` at `places`, both `[B, K]`, at `wanted`."""
-    count = places.shape[1]
-    total = torch.zeros_like(wanted)
-    for k in range(count):
-        term = heights[:, k : k + 1]
-        for other in set(range(count)) - {k}:
-            step = (places[:, k] - places[:, other])[:, None]
-            step = torch.where(step.abs() < apart, apart * (step + 1e-9).sign(), step)
-            term = term * (wanted - places[:, other : other + 1]) / step
-        total = total + term
-    return total
+    apart = [places[:, 0]]
+    for place in places.unbind(dim=1)[1:]:
+        apart.append(torch.maximum(place, apart[-1] + MIN_APART))
+    powers = torch.stack(apart, dim=1)[..., None] ** torch.arange(len(apart), device=places.device)
+    with torch.autocast(places.device.type, enabled=False):
+        factors = torch.linalg.solve(powers.float(), heights.float())
+    result = factors[:, -1:].expand_as(wanted)
+    for k in range(len(apart) - 2, -1, -1):
+        result = torch.addcmul(factors[:, k : k + 1], result, wanted)
+    return result
 
 
 def to_upright(vectors: Tensor, across: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ class Eye:
         edges = [to_upright(landmarks[:, knots[eye]] - centre, across) for knots in (UPPER, LOWER)]
         x = place[..., 0]
         within = torch.minimum(x - edges[0][:, :1, 0], edges[0][:, -1:, 0] - x)
-        upper, lower = (edge_height(knots, x) for knots in edges)
+        upper, lower = (edge_height(knots, x, rounded=False) for knots in edges)
         return cls(place, upper, torch.maximum(lower, upper), within)
 
     def parted(self) -> Tensor:
@@ -89,30 +89,43 @@ def move_lids(
     Returns:
         Colour and mask.
     """
-    height, width = scale * EYES.height, scale * EYES.width
-    cells = pixel_grid(height, width, 1 / scale).to(target).reshape(1, -1, 2)
-    cells = cells + origin[:, None].to(target)
     parted = keep_slits(source, target)
-    outside = cells.new_full(cells.shape[:2], 1e3)
-    shaped = (-1, 1, height, width)
-    for eye in (0, 1):
+    halves = []
+    for eye, columns in enumerate(zip(*(t.chunk(2, dim=3) for t in (colour, mask)), strict=True)):
+        width = columns[0].shape[3]
+        corner = origin + origin.new_tensor([eye * EYES.width // 2, 0])
+        cells = pixel_grid(scale * EYES.height, width, 1 / scale).to(target).reshape(1, -1, 2)
+        cells = cells + corner[:, None].to(target)
         centre = target[:, (UPPER[eye][0], UPPER[eye][-1])].mean(dim=1, keepdim=True)
         _, across = face_frame(target)
         place = to_upright(cells - centre, across)
-        slit = Eye.of(parted, eye, place, centre)
-        opening = Eye.of(target, eye, place, centre)
-        shown = _shown(source, eye)[:, None, None, None]
-        inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
-        inside = inside.reshape(shaped)
-        covered = (scale * (slit.depth() + COVER) + 0.5).clamp(0, 1).reshape(shaped) * shown
-        skin = _lid(warped, slit, opening, across, origin, cells, scale).reshape(warped.shape)
-        ball = _eyeball(image, source, target, cells, eye, shift, scale).reshape(warped.shape)
-        new = torch.lerp(skin, ball, inside)
-        where = torch.maximum(covered, inside * shown)
-        outside = torch.minimum(outside, -slit.depth())
-        colour, mask = torch.lerp(colour, new, where), mask * (1 - where)
-    far = outside.clamp_min(0).reshape(shaped)
-    return colour, 1 - (1 - mask) * torch.exp(-far / AROUND)
+        slit, opening = (Eye.of(face, eye, place, centre) for face in (parted, target))
+        skin = _lid(warped, slit, opening, across, origin, cells, scale)
+        ball = _eyeball(image, source, target, cells, eye, shift, scale)
+        halves.append(_with_eye(*columns, slit, opening, skin, ball, _shown(source, eye), scale))
+    painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
+    return painted, masks
+
+
+def _with_eye(
+    colour: Tensor,
+    mask: Tensor,
+    slit: Eye,
+    opening: Eye,
+    skin: Tensor,
+    ball: Tensor,
+    shown: Tensor,
+    scale: int,
+) -> tuple[Tensor, Tensor]:
+    """Lay eyeball and lid into one half of a window, and keep paint near the eye."""
+    depth = slit.depth()
+    inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
+    covered = (scale * (depth + COVER) + 0.5).clamp(0, 1)
+    where = (torch.maximum(covered, inside) * shown[:, None]).reshape(mask.shape)
+    new = torch.lerp(skin, ball, inside[:, None]).reshape(colour.shape)
+    near = torch.exp(depth.clamp_max(0) / AROUND).reshape(mask.shape)
+    kept = 1 - (1 - mask) * near
+    return torch.lerp(colour, new, where), kept * (1 - where)
 
 
 def _shown(source: Tensor, eye: int) -> Tensor:

@@ -148,14 +148,13 @@ def _solve(controls: Tensor, values: Tensor, regularization: float) -> tuple[Ten
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Return `[B, M, K]` squared distances between `[B, M, 2]` and `[B, K, 2]`."""
-    dx = a[:, :, None, 0] - b[:, None, :, 0]
-    dy = a[:, :, None, 1] - b[:, None, :, 1]
-    return dx.square() + dy.square()
+    lengths = a.square().sum(-1)[..., None] + b.square().sum(-1)[:, None]
+    return torch.baddbmm(lengths, a, b.transpose(1, 2), alpha=-2).clamp_min_(0)
 
 
 def _kernel(squared: Tensor) -> Tensor:
     """Return the thin plate's Green's function, r^2 log r^2, zero at r = 0."""
-    return squared * squared.clamp_min(1e-12).log()
+    return squared.clamp_min(1e-12).log_().mul_(squared)
 
 
 def sample(image: Tensor, coordinates: Tensor, scale: int = 1) -> Tensor:

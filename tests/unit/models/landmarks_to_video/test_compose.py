@@ -242,7 +242,7 @@ def test_scaled_down_the_face_is_the_one_that_the_translator_renders() -> None:
         return inner
 
     assert differences(animated).mean() < 1
-    assert differences(animated).max() < 25
+    assert differences(animated).max() < 40  # an opening has an edge one pixel wide
     assert differences(replace(animated, layers=())).max() > 100
 
 
