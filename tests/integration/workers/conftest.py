@@ -102,28 +102,31 @@ class RunningWorker:
 StartWorker = Callable[..., RunningWorker]
 
 
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """Return what gives a worker the grey pipeline and leases of two seconds."""
+    return {
+        "AMIGO_VALKEY_URL": settings.valkey_url,
+        "AMIGO_S3_ENDPOINT_URL": settings.s3_endpoint_url,
+        "AMIGO_S3_BUCKET": settings.s3_bucket,
+        "AMIGO_S3_ACCESS_KEY": settings.s3_access_key,
+        "AMIGO_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
+        "AMIGO_LEASE_SECONDS": "2",
+        "AMIGO_RETRY_PAUSE_SECONDS": "0.1",
+        "AMIGO_RECONCILER_SECONDS": "0.2",
+        "AMIGO_DEVICE": "cpu",
+        "AMIGO_PIPELINE": f"{PIPELINES}:GreyPipeline",
+    }
+
+
 @pytest.fixture
 def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
-    """Start a worker with the grey pipeline, leases of two seconds and the settings given."""
+    """Start a worker of the test's own, with the settings given."""
     started: list[RunningWorker] = []
 
     def start(module: str = "workers.synthesis", **extra: str) -> RunningWorker:
         folder = tmp_path / f"{module}-{len(started)}"
         folder.mkdir()
-        environment = {
-            "AMIGO_VALKEY_URL": settings.valkey_url,
-            "AMIGO_S3_ENDPOINT_URL": settings.s3_endpoint_url,
-            "AMIGO_S3_BUCKET": settings.s3_bucket,
-            "AMIGO_S3_ACCESS_KEY": settings.s3_access_key,
-            "AMIGO_S3_SECRET_KEY": settings.s3_secret_key.get_secret_value(),
-            "AMIGO_LEASE_SECONDS": "2",
-            "AMIGO_RETRY_PAUSE_SECONDS": "0.1",
-            "AMIGO_RECONCILER_SECONDS": "0.2",
-            "AMIGO_DEVICE": "cpu",
-            "AMIGO_PIPELINE": f"{PIPELINES}:GreyPipeline",
-            **extra,
-        }
-        worker = RunningWorker(environment, folder, module)
+        worker = RunningWorker({**worker_environment(settings), **extra}, folder, module)
         started.append(worker)
         return worker
 
