@@ -147,6 +147,7 @@ EmotionChoice = Literal[
     "contempt",
 ]
 Pose = Literal["natural", "still"]
+Eyes = Literal["open", "as_is"]
 Composition = Literal["crop", "full"]
 Resolution = Literal[256, 512]
 Priority = Literal["high", "normal", "low"]
@@ -165,6 +166,7 @@ class JobOptions(TypedDict, total=False):
     intensity: float | None
     pose: Pose | None
     blink: bool | None
+    eyes: Eyes | None
     compose: Composition | None
     resolution: Resolution | None
     seed: int | None

@@ -105,6 +105,9 @@ class Options(Value):
         "natural", description="Gentle head motion, or a still head."
     )
     blink: bool = Field(True, description="Whether to add eye blinks.")
+    eyes: Literal["open", "as_is"] = Field(
+        "open", description="Open the eyes of a portrait caught in a blink, or keep them shut."
+    )
     compose: Literal["crop", "full"] = Field(
         "crop", description="Crop to a square around the face, or render the whole portrait."
     )

@@ -10,7 +10,8 @@ from media.emotions import Emotion
 class SynthesisOptions:
     """The caller's choices.
 
-    `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2. `compose` shows a
+    `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2. `eyes` open those of
+    a portrait caught in a blink, or leave them as they are. `compose` shows a
     square around the face, or the face within the whole portrait. `resolution`, 256 or 512, is the
     side in pixels of that square and of the crop that the networks render. The same `seed` gives
     the same head motion and blinks.
@@ -20,6 +21,7 @@ class SynthesisOptions:
     intensity: float = 1.0
     pose: Literal["natural", "still"] = "natural"
     blink: bool = True
+    eyes: Literal["open", "as_is"] = "open"
     compose: Literal["crop", "full"] = "crop"
     resolution: int = 512
     seed: int = 0

@@ -94,7 +94,7 @@ class TalkingFacePipeline:
             portrait = crop_portrait(image, self.detector)
         with timed(timings, "generate_landmarks"):
             motion = self._generate(waveform, options)
-            landmarks = retarget_landmarks(portrait.landmarks, motion)
+            landmarks = retarget_landmarks(portrait.landmarks, motion, eyes=options.eyes)
         return Synthesis(
             portrait=portrait,
             heard=HeardEmotions(motion.emotions),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from amigo.client import DEFAULT_URL
-from amigo.types import Composition, EmotionChoice, Pose, Priority, Resolution
+from amigo.types import Composition, EmotionChoice, Eyes, Pose, Priority, Resolution
 
 DEFAULT_DIRECTORY = Path("var")
 
@@ -31,6 +31,9 @@ Emotion = Annotated[
 Intensity = Annotated[float, typer.Option(min=0, max=2, help="Strength of the emotion.")]
 PoseChoice = Annotated[Pose, typer.Option(help="Gentle head motion, or a still head.")]
 Blink = Annotated[bool, typer.Option(help="Whether to add eye blinks.")]
+EyesChoice = Annotated[
+    Eyes, typer.Option(help="Open the eyes of a portrait caught in a blink, or keep them shut.")
+]
 Compose = Annotated[
     Composition, typer.Option(help="Crop to the face, or render the whole portrait.")
 ]

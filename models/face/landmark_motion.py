@@ -38,6 +38,12 @@ SHORTEST_PAUSE = 15
 """Video frames between two blinks at least."""
 BLINK = np.array([0.35, 0.9, 1.0, 0.8, 0.5, 0.25, 0.08], np.float32)
 """How far the lids are closed in each frame of a blink: they fall faster than they rise."""
+SLOWEST = 1.8
+"""Length of the longest blink against the shortest; lids rise slower, not fall."""
+AT_PAUSES = 4.0
+"""How much likelier a blink begins where a phrase ends than within it."""
+PHRASE_END = (-4, 10)
+"""Video frames around a phrase's last in which that holds."""
 LIVELINESS, CALM = 0.4, 2.0
 """How far the head moves, and how slowly, against the television presenters it was measured on."""
 EASE_IN = 25
@@ -51,15 +57,44 @@ def lip_closure(opening: NDArray[np.float32]) -> NDArray[np.float32]:
     return shut
 
 
-def draw_blinks(frames: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return lids `[frames]` with blinks at random (a Poisson process with a shortest pause)."""
-    lids = np.zeros(frames + len(BLINK), np.float32)
+def draw_blinks(
+    frames: int, rng: np.random.Generator, voice: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Return lids `[frames]` with blinks at random, a Poisson process with a shortest pause.
+
+    Where the probability of speech, `voice` `[frames]`, is given, blinks gather where phrases end;
+    their number stays the same.
+    """
+    lids = np.zeros(frames + int(SLOWEST * len(BLINK)) + 1, np.float32)
+    likelier = np.ones(frames) if voice is None else _likelier(voice)
     mean_pause = FRAMES_A_MINUTE / BLINKS_A_MINUTE - SHORTEST_PAUSE - len(BLINK)
-    at = int(rng.exponential(mean_pause))
+    passed = np.concatenate([[0.0], np.cumsum(likelier / likelier.mean())])
+    at = int(np.searchsorted(passed[1:], rng.exponential(mean_pause)))
     while at < frames:
-        lids[at : at + len(BLINK)] = BLINK
-        at += len(BLINK) + SHORTEST_PAUSE + int(rng.exponential(mean_pause))
+        blink = _slower(rng.uniform(1.0, SLOWEST))
+        lids[at : at + len(blink)] = blink
+        rested = min(at + len(BLINK) + SHORTEST_PAUSE, frames)
+        wait = passed[rested] + rng.exponential(mean_pause)
+        at = max(rested, int(np.searchsorted(passed[1:], wait)))
     return lids[:frames]
+
+
+def _likelier(voice: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return how much likelier than within a phrase a blink begins in each frame."""
+    spoken = voice > 0.5
+    likelier = np.ones(len(voice))
+    for end in np.flatnonzero(spoken[:-1] & ~spoken[1:]):
+        likelier[max(0, end + PHRASE_END[0]) : end + PHRASE_END[1]] = AT_PAUSES
+    return likelier
+
+
+def _slower(length: float) -> NDArray[np.float32]:
+    """Return a blink whose lids rise `length` times as slowly."""
+    shut = int(BLINK.argmax())
+    rising = BLINK[shut:]
+    times = np.arange(0, len(rising) - 1 + 1e-6, 1 / length)
+    slow = np.interp(times, np.arange(len(rising)), rising)
+    return np.concatenate([BLINK[:shut], slow]).astype(np.float32)
 
 
 def draw_head_motion(

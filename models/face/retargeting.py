@@ -5,13 +5,14 @@ distance between the eyes (the inter-ocular distance). A face is `[79, 2]`, x ri
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.face.landmark_motion import LandmarkMotion
-from models.face.landmarks import BROWS, JAW, LOWER_LIDS, UPPER_LIDS
-from models.face.resting_mouth import way_to_rest
+from models.face.landmarks import BROWS, FOREHEAD, JAW, LOWER_LIDS, UPPER_LIDS
+from models.face.resting_face import way_to_rest
 
 Points = NDArray[np.float32]
 
@@ -29,6 +30,13 @@ CLOSED_GAP = 0.004
 """Opening of closed lips, in inter-ocular units."""
 FREE_BROW_RISE, HIGHEST_BROW_RISE = 0.14, 0.20
 """Inter-ocular units that brows rise as asked, and at most; higher ones would tear up the lids."""
+BROWS_IN_BLINK = 0.8
+"""Share of their rise that brows lose in a blink."""
+SHUT_EYE, OPEN_EYE = 0.05, 0.13
+"""Opening of eyes caught in a blink, and that of open ones, in inter-ocular units; people
+photographed neutral have 0.134, with a deviation of 0.015."""
+UPPER_LID_SHARE = 0.65
+"""Part of an eye's opening above the line between its corners."""
 UPPER_SHARE = 0.15
 """Part of the mouth's opening that the upper lip makes up; the jaw makes the rest."""
 
@@ -85,19 +93,30 @@ def normalize_landmarks(landmarks: Points) -> Points:
     return normal_frame(np.median(landmarks, axis=0)).to_normal(landmarks)
 
 
-def retarget_landmarks(portrait: Points, motion: LandmarkMotion) -> Points:
+def retarget_landmarks(
+    portrait: Points, motion: LandmarkMotion, eyes: Literal["open", "as_is"] = "open"
+) -> Points:
     """Return the portrait's landmarks `[79, 2]` put in motion: `[T, 79, 2]` float32, in its pixels.
 
-    Motion starts from the portrait's own resting face: an open or smiling mouth is closed first.
+    Motion starts from the portrait's own resting face: what it says or shows is let go first, so
+    that an emotion is reached and not added to another.
+
+    Args:
+        portrait: in its pixels.
+        motion: what to show.
+        eyes: whether to open eyes that the portrait caught in a blink, or leave them as they are.
     """
     frame = normal_frame(portrait)
-    resting = rest_mouth(frame.to_normal(portrait))
+    shown = frame.to_normal(portrait)
+    resting = rest_face(shown)
+    if eyes_shut(shown):
+        resting = open_eyes(resting) if eyes == "open" else keep_lids(resting, shown)
     moved = resting + motion.displacement * axis_scales(resting)
     moved = hold_brows(resting, moved)
     moved = part_crossed_lids(part_crossed_lips(moved))
     if motion.closure is not None:
         moved = press_lips(moved, motion.closure)
-    moved = close_lids(moved, motion.lids)
+    moved = close_lids(lower_brows(resting, moved, motion.lids), motion.lids)
     return frame.to_pixels(turn_head(moved, motion.pose))
 
 
@@ -108,9 +127,9 @@ def axis_scales(resting: Points) -> Points:
     return np.clip(np.array([width, height], np.float32), 0.75, 1.3)
 
 
-def rest_mouth(face: Points) -> Points:
-    """Return a face `[79, 2]` in the normal form with its mouth at rest, lips closed."""
-    near = part_crossed_lips((face + way_to_rest(face))[None])[0]
+def rest_face(face: Points) -> Points:
+    """Return a face `[79, 2]` in the normal form at rest: lips closed, brows and lids let go."""
+    near = part_crossed_lids(part_crossed_lips((face + way_to_rest(face))[None]))[0]
     return close_mouth(near)
 
 
@@ -146,6 +165,28 @@ def _jaw_share() -> Points:
     return share
 
 
+def eyes_shut(face: Points) -> bool:
+    """Return whether both eyes of a face `[79, 2]` in the normal form are shut, as in a blink."""
+    opening = face[LOWER_LIDS, 1] - face[UPPER_LIDS, 1]
+    return bool(max(opening[:2].mean(), opening[2:].mean()) < SHUT_EYE)
+
+
+def open_eyes(face: Points) -> Points:
+    """Return a face `[79, 2]` with its eyes as far open as typical ones."""
+    opened = face.copy()
+    level = np.repeat([face[[36, 39], 1].mean(), face[[42, 45], 1].mean()], 2)
+    opened[UPPER_LIDS, 1] = level - UPPER_LID_SHARE * OPEN_EYE
+    opened[LOWER_LIDS, 1] = level + (1.0 - UPPER_LID_SHARE) * OPEN_EYE
+    return opened
+
+
+def keep_lids(face: Points, shown: Points) -> Points:
+    """Return a face `[79, 2]` with the lids of another."""
+    kept = face.copy()
+    kept[[*UPPER_LIDS, *LOWER_LIDS]] = shown[[*UPPER_LIDS, *LOWER_LIDS]]
+    return kept
+
+
 def hold_brows(resting: Points, faces: Points) -> Points:
     """Return the faces `[T, 79, 2]` with brows that rise ever less the nearer to their limit."""
     held = faces.copy()
@@ -172,6 +213,18 @@ def _part(faces: Points, upper: list[int], lower: list[int]) -> Points:
     parted[:, upper, 1] += crossed
     parted[:, lower, 1] -= crossed
     return parted
+
+
+def lower_brows(resting: Points, faces: Points, lids: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with raised brows let down as lids `[T]` close, 0 to 1.
+
+    Otherwise the skin of lids that close under raised brows is stretched to twice its height.
+    """
+    lowered = faces.copy()
+    for points in (BROWS, FOREHEAD):
+        rise = np.maximum(resting[points, 1] - faces[:, points, 1], 0.0)
+        lowered[:, points, 1] += BROWS_IN_BLINK * lids[:, None] * rise
+    return lowered
 
 
 def close_lids(faces: Points, lids: Points) -> Points:

@@ -98,14 +98,15 @@ class LandmarkGenerator:
         states = self.encoder.encode(waveform)[None]
         sound = framed_prosody(waveform, states.device)
         heard = self._hear(sound, states)
-        probabilities, shown = self._carry(heard, Pauses.of(self.voice.listen(waveform)))
+        voice = self.voice.listen(waveform)
+        probabilities, shown = self._carry(heard, Pauses.of(voice))
         if emotion is not None:
             shown = shown_as_asked(emotion, frames).to(shown)
         shown = intensity * shown
         spoken = self.action.articulate(self._speak(states), sound, shown)
         acted = self.action.act(states[0], sound, shown, seed)
         rng = np.random.default_rng(seed)
-        lids = draw_blinks(frames, rng) if blink else np.zeros(frames, np.float32)
+        lids = draw_blinks(frames, rng, voice) if blink else np.zeros(frames, np.float32)
         return LandmarkMotion(
             displacement=(spoken + acted).cpu().numpy(),
             lids=lids,

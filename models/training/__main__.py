@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.checkpoints import save_checkpoint
-from models.face.resting_mouth import FILE as RESTING_MOUTH
+from models.face.resting_face import FILE as RESTING_FACE
 from models.landmarks_to_video.visual_translator import CHECKPOINT as TRANSLATOR
 from models.manifest import MANIFEST, WEIGHTS, sha256_of
 from models.speech_to_landmarks.voice_activity import CHECKPOINT as VOICE_ACTIVITY
@@ -26,13 +25,7 @@ from models.training.common.compute import Compute, open_compute
 from models.training.common.session import STATE
 from models.training.stage_one import emotional_speech, speech_landmarks
 from models.training.stage_one import train as stage_one
-from models.training.stage_one.expressions import Expressions
-from models.training.stage_one.fit_resting_mouth import (
-    RestingMouthConfig,
-    fit,
-    speaking_rests,
-    still_rests,
-)
+from models.training.stage_one.fit_resting_face import fit_file
 from models.training.stage_two import train as stage_two
 from models.training.stage_two.trainer import Options
 
@@ -86,7 +79,7 @@ def main() -> None:
 def train_all(recipe: Recipe, compute: Compute) -> None:
     """Take the five steps in order, each from where it was left, and gather the weights."""
     compute.in_turn(lambda: prepare_speech(recipe))
-    compute.in_turn(lambda: fit_resting_mouth(recipe))
+    compute.in_turn(lambda: fit_resting_face(recipe))
     landmarks, video = recipe.out / "landmark_generator", recipe.out / "visual_translator"
     stage_one.train(
         stage_one.TrainingOptions(
@@ -123,21 +116,13 @@ def prepare_speech(recipe: Recipe) -> None:
         emotional_speech.prepare(recipe.data, recipe.cache)
 
 
-def fit_resting_mouth(recipe: Recipe) -> None:
-    """Fit the map to a portrait's mouth at rest, unless that is done."""
-    path = recipe.weights / RESTING_MOUTH
+def fit_resting_face(recipe: Recipe) -> None:
+    """Fit the map to a portrait's face at rest, unless that is done."""
+    path = recipe.weights / RESTING_FACE
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    clips = speech_landmarks.load_clips(recipe.cache / "clean.pt")
-    clips = [clip for clip in clips if clip.split == "train"]
-    landmarks = recipe.data / "landmarks"
-    stills = landmarks / "stills.npz"
-    rests = (still_rests(stills) if stills.exists() else []) + speaking_rests(clips)
-    expressions = Expressions(landmarks / "ict68.npz")
-    linear = fit(rests, clips, expressions, np.random.default_rng(recipe.seed))
-    tensors = {"linear": torch.from_numpy(linear)}
-    save_checkpoint(path, tensors, RestingMouthConfig(len(linear)))
+    fit_file(path, recipe.data, recipe.cache, np.random.default_rng(recipe.seed))
 
 
 def gather(folder: Path, files: Iterable[Path]) -> None:

@@ -259,6 +259,7 @@ def synthesis_options(options: Options) -> SynthesisOptions:
         intensity=options.intensity,
         pose=options.pose,
         blink=options.blink,
+        eyes=options.eyes,
         compose=options.compose,
         resolution=int(options.resolution),
         seed=options.seed,

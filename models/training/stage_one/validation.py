@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.corpus.clips import spread
-from models.face.retargeting import axis_scales, part_crossed_lips, rest_mouth
+from models.face.retargeting import axis_scales, part_crossed_lips, rest_face
 from models.metrics.definitions import (
     accuracy,
     compare_lips,
@@ -153,7 +153,7 @@ def _faces(generated: Points, clip: SpeechClip) -> tuple[Points, Points]:
     """Return the clip's own face `[T, 79, 2]` and its first frame moved by the generated motion."""
     resting = clip.resting.numpy()
     still = resting + clip.motion.float().numpy() * axis_scales(resting)
-    portrait = rest_mouth(still[0])
+    portrait = rest_face(still[0])
     return still, part_crossed_lips(portrait + generated * axis_scales(portrait))
 
 

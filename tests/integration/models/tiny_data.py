@@ -13,7 +13,7 @@ from media.video import encode_video
 from models.corpus.clips import LANDMARK_SCALE
 from models.training.__main__ import Recipe, train_all
 from models.training.common.compute import open_compute
-from models.training.stage_one import fit_resting_mouth, train
+from models.training.stage_one import fit_resting_face, train
 from tests.media import babble
 from tests.unit.models.evaluation.tiny_evaluation import talking_face
 from tests.unit.models.faces import face_picture
@@ -50,7 +50,7 @@ def write_training_data(data: Path) -> None:
 def train_quickly(recipe: Recipe) -> None:
     """Run a recipe with fewer synthetic inputs: resting faces, silence."""
     with pytest.MonkeyPatch.context() as patch, open_compute("cpu") as compute:
-        patch.setattr(fit_resting_mouth, "PAIRS", 300)
+        patch.setattr(fit_resting_face, "PAIRS", 300)
         patch.setattr(train, "SILENCES", 2)
         train_all(recipe, compute)
 

@@ -17,6 +17,22 @@ def test_blinks_never_run_into_each_other() -> None:
     assert np.diff(np.flatnonzero(lids == 1.0)).min() >= len(BLINK) + SHORTEST_PAUSE
 
 
+def test_blinks_gather_where_phrases_end_and_are_as_many() -> None:
+    phrases = np.tile(np.repeat(np.array([1.0, 0.0], np.float32), [60, 15]), 400)
+    lids = draw_blinks(len(phrases), np.random.default_rng(2), phrases)
+    begins = np.flatnonzero(lids == BLINK[0]) % 75
+    at_ends = ((begins >= 55) & (begins < 69)).mean()
+    assert at_ends > 2 * 14 / 75
+    assert 13 <= (lids == 1.0).sum() / (len(phrases) / 1500) <= 17
+
+
+def test_blinks_last_differently_and_always_fall_at_once() -> None:
+    lids = draw_blinks(25 * 60 * 5, np.random.default_rng(3))
+    shut = np.flatnonzero(lids == 1.0)
+    assert len({int((lids[at : at + 12] > 0).sum()) for at in shut[:-1]}) > 2
+    np.testing.assert_allclose(lids[shut - 1], BLINK[1])
+
+
 @pytest.mark.parametrize("frames", [1, 3, 40])
 def test_lids_are_as_long_as_asked(frames: int) -> None:
     assert draw_blinks(frames, np.random.default_rng(0)).shape == (frames,)

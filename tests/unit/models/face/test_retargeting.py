@@ -1,18 +1,20 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from models.face.landmark_motion import LandmarkMotion
-from models.face.landmarks import BROWS, JAW
+from models.face.landmarks import BROWS, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.retargeting import (
     CLOSED_GAP,
     HIGHEST_BROW_RISE,
     Points,
+    eyes_shut,
     hold_brows,
     lip_gaps,
     normal_frame,
     normalize_landmarks,
-    rest_mouth,
+    rest_face,
     retarget_landmarks,
 )
 from tests.unit.models.typical_face import normal_face, pixel_face
@@ -68,7 +70,7 @@ def test_without_motion_an_open_mouth_closes() -> None:
 
 def test_closing_a_mouth_raises_the_chin_and_keeps_the_temples() -> None:
     face = normal_face(opening=OPEN_BY)
-    rise = (face - rest_mouth(face))[JAW, 1]
+    rise = (face - rest_face(face))[JAW, 1]
     assert rise[8] > 0.5 * OPEN_BY
     assert rise[[0, 16]].max() < 0.1 * OPEN_BY
 
@@ -78,13 +80,13 @@ def test_a_broad_smile_is_let_go() -> None:
     smile[[48, 60], 0] -= 0.1
     smile[[54, 64], 0] += 0.1
     smile[[48, 54, 60, 64], 1] -= 0.1
-    rested = rest_mouth(smile)
+    rested = rest_face(smile)
     assert rested[54, 0] - rested[48, 0] < smile[54, 0] - smile[48, 0] - 0.05
     assert lip_gaps(rested).max() < 2 * CLOSED_GAP
 
 
 def test_a_face_at_rest_is_nearly_its_own_rest() -> None:
-    assert np.abs(rest_mouth(normal_face()) - normal_face()).max() < 0.04
+    assert np.abs(rest_face(normal_face()) - normal_face()).max() < 0.04
 
 
 def test_inner_lips_never_cross() -> None:
@@ -128,7 +130,37 @@ def test_closed_lids_meet_and_open_lids_do_not_move() -> None:
     shut = retarget_landmarks(pixel_face(), motion(1, lids=1.0))[0]
     left_open = retarget_landmarks(pixel_face(), motion(1))[0]
     assert shut[41, 1] - shut[37, 1] < 0.1 * (left_open[41, 1] - left_open[37, 1])
-    np.testing.assert_allclose(left_open[36:48], pixel_face()[36:48], atol=1e-3)
+    np.testing.assert_allclose(left_open[36:48], pixel_face()[36:48], atol=1.5)
+
+
+def test_raised_brows_come_down_in_a_blink_and_knit_ones_stay() -> None:
+    raised, knit = motion(2), motion(2)
+    raised.displacement[:, BROWS, 1] = -0.1
+    knit.displacement[:, BROWS, 1] = 0.05
+    for shown, least, most in ((raised, 3.0, 6.0), (knit, -0.01, 0.01)):
+        shown.lids[1] = 1.0
+        still, shut = retarget_landmarks(pixel_face(), shown)[:, BROWS, 1]
+        assert least < (shut - still).mean() < most
+
+
+def test_a_portrait_caught_in_a_blink_opens_its_eyes_unless_told_not_to() -> None:
+    blinking = pixel_face()
+    blinking[UPPER_LIDS, 1] = blinking[LOWER_LIDS, 1] - 1.0
+    opened = retarget_landmarks(blinking, motion(1))[0]
+    kept = retarget_landmarks(blinking, motion(1), eyes="as_is")[0]
+    assert (opened[LOWER_LIDS, 1] - opened[UPPER_LIDS, 1]).mean() == pytest.approx(60 * 0.13, 0.05)
+    assert (kept[LOWER_LIDS, 1] - kept[UPPER_LIDS, 1]).mean() < 3.0
+    shut = retarget_landmarks(blinking, motion(1, lids=1.0))[0]
+    assert (shut[LOWER_LIDS, 1] - shut[UPPER_LIDS, 1]).mean() < 1.0
+
+
+def test_eyes_are_shut_only_if_both_are() -> None:
+    winking = normal_face()
+    winking[UPPER_LIDS[:2], 1] = winking[LOWER_LIDS[:2], 1]
+    assert not eyes_shut(normal_face())
+    assert not eyes_shut(winking)
+    winking[UPPER_LIDS[2:], 1] = winking[LOWER_LIDS[2:], 1]
+    assert eyes_shut(winking)
 
 
 def test_a_turned_head_moves_the_nose_further_than_the_eyes() -> None:

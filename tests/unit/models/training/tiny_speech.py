@@ -10,7 +10,7 @@ from media.emotions import EMOTIONS
 from models.speech_to_landmarks.prosody import CHANNELS
 from models.training.stage_one.emotional_speech import EmotionalClip
 from models.training.stage_one.expressions import ACTIONS, Expressions
-from models.training.stage_one.fit_resting_mouth import SMILE
+from models.training.stage_one.fit_resting_face import SMILE
 from models.training.stage_one.speech_landmarks import SpeechClip
 from tests.unit.models.typical_face import normal_face
 

@@ -95,7 +95,13 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
     )
     job = Job.create(
         Options(
-            consent=True, emotion="anger", intensity=1.5, compose="full", resolution=256, seed=7
+            consent=True,
+            emotion="anger",
+            intensity=1.5,
+            compose="full",
+            eyes="as_is",
+            resolution=256,
+            seed=7,
         )
     )
     storage.put(portrait_key(job.id), picture(), "image/png")
@@ -178,7 +184,12 @@ def test_the_pipeline_is_given_the_jobs_options(floor: Floor) -> None:
 
     assert floor.pipeline.options == [
         SynthesisOptions(
-            emotion=Emotion.ANGER, intensity=1.5, compose="full", resolution=256, seed=7
+            emotion=Emotion.ANGER,
+            intensity=1.5,
+            compose="full",
+            eyes="as_is",
+            resolution=256,
+            seed=7,
         )
     ]
 

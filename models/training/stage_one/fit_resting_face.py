@@ -1,0 +1,183 @@
+"""Fit the map from a face caught at any moment to the same face at rest.
+
+    python -m models.training.stage_one.fit_resting_face --data DIR --cache CACHE
+
+Every pair to learn from is made: a face at rest, and the same with speech, a smile, an emotion or a
+movement of brows and lids added. The resting faces are the closed, unsmiling mouths among still
+portraits, people photographed neutral and the rests of the speaking people. The speech is theirs;
+half of the smiles are photographed, the rest and everything else is ICT-FaceKit's.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from media.emotions import EMOTIONS, Emotion
+from models.checkpoints import save_checkpoint
+from models.corpus.alignment import fit_pose
+from models.face.resting_face import FILE, MOVED, describe
+from models.face.retargeting import axis_scales, lip_gaps, normal_frame, turn_head
+from models.manifest import WEIGHTS
+from models.training.stage_one.expressions import Expressions
+from models.training.stage_one.speech_landmarks import SpeechClip, load_clips
+
+Array = NDArray[np.float32]
+Pair = tuple[Array, Array]
+
+CLOSED, NARROW = 0.02, 0.85
+"""Opening and width, in inter-ocular units, of a still portrait's mouth taken to be at rest."""
+PAIRS = 60_000
+DOUBT = 0.001
+"""Deviation, in inter-ocular units, by which each point may lie off, apart from its neighbours.
+
+Chosen on training people who were left out of a fit, from single frames as tracked.
+"""
+KEPT_OUT = 10
+"""Every tenth person photographed neutral and smiling is kept out, for validation."""
+SPEAKING, SMILING, SHOWING, RAISING = 0.7, 0.4, 0.15, 0.25
+"""How often a made face speaks, smiles, shows an emotion, and moves its brows and lids alone."""
+STRONGEST = 1.2
+"""How strong a smile or an emotion may be, against one in full."""
+SMILE = {"mouthSmile": 1.0, "mouthDimple": 0.4, "mouthUpperUp": 0.6, "mouthLowerDown": 0.8}
+UPPER = {
+    "browInnerUp": 1.0, "browOuterUp": 1.0, "browDown": 1.2, "eyeWide": 1.2, "eyeSquint": 0.8,
+    "eyeBlink": 0.3, "cheekSquint": 0.6, "noseSneer": 0.6,
+}  # fmt: skip
+"""How strongly each facial action of a smile, and of brows and lids, may show."""
+OFTEN = 0.4
+"""How often each action of brows and lids is among those that move."""
+
+
+@dataclass(frozen=True)
+class RestingFaceConfig:
+    """How many numbers describe a face, the constant one included."""
+
+    features: int
+
+
+def main() -> None:
+    """Write models/weights/resting_face.safetensors."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    options = parser.parse_args()
+    fit_file(WEIGHTS / FILE, options.data, options.cache, np.random.default_rng(0))
+
+
+def fit_file(path: Path, data: Path, cache: Path, rng: np.random.Generator) -> None:
+    """Fit to a data folder and a cache of its speech, and write the weights."""
+    clips = [clip for clip in load_clips(cache / "clean.pt") if clip.split == "train"]
+    landmarks = data / "landmarks"
+    pairs = photographed_pairs(landmarks / "portraits.npz")[0]
+    rests = still_rests(landmarks / "stills.npz") + speaking_rests(clips)
+    rests += 2 * [neutral for neutral, _ in pairs]
+    expressions = Expressions(landmarks / "ict68.npz")
+    linear = fit(rests, Disturbances(clips, expressions, photographed_smiles(pairs)), rng)
+    tensors = {"linear": torch.from_numpy(linear)}
+    save_checkpoint(path, tensors, RestingFaceConfig(len(linear)))
+
+
+def still_rests(path: Path) -> list[Array]:
+    """Return the still portraits `[79, 2]` whose mouths are at rest, in the normal form."""
+    faces = list(_read_faces(path).values())
+    return [f for f in faces if lip_gaps(f).max() < CLOSED and f[54, 0] - f[48, 0] < NARROW]
+
+
+def photographed_pairs(path: Path) -> tuple[list[Pair], list[Pair]]:
+    """Return people photographed neutral and smiling, in the normal form: to train on, kept out.
+
+    Their portraits are named alike but for a last letter, n or s.
+    """
+    faces = _read_faces(path)
+    people = sorted(name[:-2] for name in faces if name.endswith("_n") and f"{name[:-1]}s" in faces)
+    pairs = [(faces[f"{person}_n"], faces[f"{person}_s"]) for person in people]
+    kept_out = pairs[KEPT_OUT - 1 :: KEPT_OUT]
+    return [pair for n, pair in enumerate(pairs, 1) if n % KEPT_OUT], kept_out
+
+
+def photographed_smiles(pairs: Sequence[Pair]) -> list[Array]:
+    """Return the displacements `[79, 2]` from neutral to smiling, for a typical face."""
+    smiles = []
+    for neutral, smiling in pairs:
+        still = turn_head(smiling[None], -fit_pose(smiling[None], neutral))[0]
+        smiles.append((still - neutral) / axis_scales(neutral))
+    return smiles
+
+
+def speaking_rests(clips: Sequence[SpeechClip], each: int = 40) -> list[Array]:
+    """Return the resting faces `[79, 2]` of speaking people, at most `each` a person."""
+    rests: dict[str, list[Array]] = {}
+    for clip in clips:
+        rests.setdefault(clip.person, []).append(clip.resting.numpy())
+    return [rest for some in rests.values() for rest in some[:: max(1, len(some) // each)]]
+
+
+@dataclass(frozen=True)
+class Disturbances:
+    """What may be seen on a face besides itself."""
+
+    clips: Sequence[SpeechClip]
+    expressions: Expressions
+    smiles: Sequence[Array] = ()
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """Return a displacement `[79, 2]`, of a typical face."""
+        moved = np.zeros((79, 2), np.float32)
+        if rng.random() < SPEAKING:
+            motion = self.clips[int(rng.integers(len(self.clips)))].motion
+            moved += motion[int(rng.integers(len(motion)))].float().numpy()
+        if rng.random() < SMILING:
+            moved += rng.uniform(0.0, STRONGEST) * self._smile(rng)
+        if rng.random() < SHOWING:
+            shown = EMOTIONS[int(rng.integers(len(EMOTIONS)))]
+            moved += rng.uniform(0.0, STRONGEST) * self.expressions.show(Emotion(shown), rng)
+        if rng.random() < RAISING:
+            moved += self._act({a: most for a, most in UPPER.items() if rng.random() < OFTEN}, rng)
+        return moved
+
+    def _smile(self, rng: np.random.Generator) -> Array:
+        if self.smiles and rng.random() < 0.5:
+            return self.smiles[int(rng.integers(len(self.smiles)))]
+        return self._act(SMILE, rng)
+
+    def _act(self, strongest: dict[str, float], rng: np.random.Generator) -> Array:
+        moved = np.zeros((79, 2), np.float32)
+        for action, most in strongest.items():
+            moved += rng.uniform(0.0, most) * self.expressions.act(action)
+        return moved
+
+
+def fit(rests: Sequence[Array], disturbances: Disturbances, rng: np.random.Generator) -> Array:
+    """Return the regression `[F, 2 * len(MOVED)]` from a description to the way to rest.
+
+    Doubt about each point acts as a ridge: no direction may weigh more than it is known.
+    """
+    seen, way = [], []
+    for _ in range(PAIRS):
+        rest = rests[int(rng.integers(len(rests)))]
+        face = rest + disturbances.draw(rng) * axis_scales(rest)
+        seen.append(describe(face))
+        way.append((rest - face)[MOVED].ravel())
+    x, y = np.array(seen), np.array(way)
+    doubt = PAIRS * DOUBT**2 * np.eye(x.shape[1])
+    return np.linalg.solve(x.T @ x + doubt, x.T @ y).astype(np.float32)
+
+
+def _read_faces(path: Path) -> dict[str, Array]:
+    """Return landmarks `[79, 2]` in the normal form by name; none where there is no file."""
+    if not path.exists():
+        return {}
+    with np.load(path) as file:
+        pixels = {name: file[name].astype(np.float32) / 64.0 for name in file}
+    return {name: normal_frame(face).to_normal(face) for name, face in pixels.items()}
+
+
+if __name__ == "__main__":
+    main()
