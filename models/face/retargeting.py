@@ -135,7 +135,7 @@ def rest_face(face: Points) -> Points:
 
 def close_mouth(face: Points) -> Points:
     """Return the face `[79, 2]` with its lips closed, mostly by raising the jaw."""
-    closed = press_lips(face[None], np.ones(1, np.float32))[0]
+    closed: Points = press_lips(face[None], np.ones(1, np.float32))[0]
     closed[[48, 54, 60, 64], 1] -= 0.4 * (face[LOWER_INNER, 1] - closed[LOWER_INNER, 1]).max()
     return np.asarray(closed, np.float32)
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def smiling(face: NDArray[np.float32], wider: float) -> NDArray[np.float32]:
 
 
 def write_pairs(path: Path, people: int) -> None:
-    faces = {}
+    faces: dict[str, Any] = {}
     for number in range(people):
         neutral = pixel_face()
         faces[f"l{number:02}_n"] = np.round(neutral * 64).astype(np.int16)
