@@ -1,4 +1,4 @@
-"""What may be chosen about a video."""
+"""Options of a video."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Both stages behind one call: a portrait and a waveform in, the frames of a talking face out."""
+"""Both stages behind one call: a portrait and a waveform to the frames of a talking face."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -23,7 +23,7 @@ from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 
 @dataclass(frozen=True)
 class HeardEmotions:
-    """The emotion deduced from the speech: `[T, 8]` probabilities in the order of EMOTIONS."""
+    """The emotion detected in the speech: `[T, 8]` probabilities in the order of EMOTIONS."""
 
     over_time: NDArray[np.float32]
 
@@ -35,26 +35,26 @@ class HeardEmotions:
 
     @property
     def emotion(self) -> str:
-        """The likeliest emotion over the clip."""
+        """The most probable emotion of the clip."""
         return max(self.probabilities.items(), key=lambda item: item[1])[0]
 
 
 @dataclass
 class Synthesis(Animation):
-    """A video made of speech: the animation, and what was heard."""
+    """A video generated from speech: the animation, and the detected emotion."""
 
     heard: HeardEmotions
 
     @property
     def track(self) -> LandmarkTrack:
-        """The landmarks in pixels of the video, and the emotion heard with them."""
+        """The landmarks in pixels of the video, and the detected emotion of each frame."""
         return LandmarkTrack(
             self.placed_landmarks, self.heard.over_time, self.size, self.framing.compose
         )
 
 
 class TalkingFacePipeline:
-    """AMIGO's two stages, loaded once and called once a video."""
+    """AMIGO's two stages, loaded once and called once per video."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class TalkingFacePipeline:
 
     @classmethod
     def load(cls, device: str = "cpu") -> Self:
-        """Return the pipeline with the shipped weights on `device`, any name torch knows.
+        """Return the pipeline with the shipped weights on `device`, any device name of torch.
 
         Raises:
             CheckpointError: a weights file is missing or damaged.
@@ -151,9 +151,10 @@ class TalkingFacePipeline:
         )
 
     def warm_up(self) -> None:
-        """Run both networks once, so that the first caller does not wait for lazy set-up."""
+        """Run both networks once, so that lazy initialization does not delay the first job."""
         self._generate(np.zeros(5 * SAMPLES_PER_FRAME, np.float32), SynthesisOptions())
-        # Any distinct points will do for landmarks: the work does not depend on where they lie.
+        # Any distinct points will do as landmarks: the amount of work does not depend on their
+        # positions.
         ticks = np.linspace(0, CROP_SIZE, 2 * NUM_LANDMARKS, dtype=np.float32)
         points = np.stack([ticks[::2], np.roll(ticks, 1)[1::2]], axis=1)
         for size in RESOLUTIONS:

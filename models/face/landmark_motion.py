@@ -1,4 +1,4 @@
-"""What stage one makes: how a face moves, apart from whose face it is."""
+"""The output of stage one: the motion of a face, independent of its identity."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ class LandmarkMotion:
     """A face's motion at 25 frames a second.
 
     Attributes:
-        displacement: `[T, 79, 2]` from the resting face, in inter-ocular units of a typical face.
+        displacement: `[T, 79, 2]` from the rest pose, in inter-ocular units of a typical face.
         lids: `[T]` how far a blink has closed the lids, 0 to 1.
-        pose: `[T, 6]` small head motion: growth, roll (radians), shift right and down
-            (inter-ocular units), turn and nod (shift a unit of depth, about radians).
-        emotions: `[T, 8]` probabilities of the emotions heard, in the order of EMOTIONS.
+        pose: `[T, 6]` small head motion: growth, roll (radians), shift right and down (inter-ocular
+            units), turn and nod (shift per unit of depth, about radians).
+        emotions: `[T, 8]` probabilities of the detected emotions, in the order of EMOTIONS.
         closure: `[T]` how far speech keeps the lips together (/m/, /b/, /p/, pauses), 0 to 1,
-            whatever the displacement does to them; None where it does not say.
+            whatever the displacement does to them; None if unknown.
     """
 
     displacement: NDArray[np.float32]
@@ -28,16 +28,16 @@ class LandmarkMotion:
 
 
 CLOSED, OPEN = 0.01, 0.03
-"""Inter-ocular units of opening up to which speech shuts the lips, and from which it does not.
+"""Openings in inter-ocular units up to which speech closes the lips, and from which it does not.
 
-Where filmed lips touch within speech, nine in ten generated openings lie below 0.016.
+Where filmed lips touch during speech, nine in ten generated openings are below 0.016.
 """
 BLINKS_A_MINUTE = 15.0
 FRAMES_A_MINUTE = 25 * 60
 SHORTEST_PAUSE = 15
-"""Video frames between two blinks at least."""
+"""Minimum number of video frames between two blinks."""
 BLINK = np.array([0.35, 0.9, 1.0, 0.8, 0.5, 0.25, 0.08], np.float32)
-"""How far the lids are closed in each frame of a blink: they fall faster than they rise."""
+"""How far the lids are closed in each frame of a blink: they close faster than they open."""
 SLOWEST = 1.8
 """Length of the longest blink against the shortest; lids rise slower, not fall."""
 AT_PAUSES = 4.0
@@ -45,13 +45,13 @@ AT_PAUSES = 4.0
 PHRASE_END = (-4, 10)
 """Video frames around a phrase's last in which that holds."""
 LIVELINESS, CALM = 0.4, 2.0
-"""How far the head moves, and how slowly, against the television presenters it was measured on."""
+"""Amplitude and slowness of head motion, relative to the measured television presenters."""
 EASE_IN = 25
-"""Video frames in which the head leaves the portrait's own pose."""
+"""Number of video frames in which the head leaves the portrait's own pose."""
 
 
 def lip_closure(opening: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how far lips that speech opens by `opening` `[T]` are shut, 0 to 1."""
+    """Return how far lips with the opening `opening` `[T]` are closed by speech, 0 to 1."""
     part = np.clip((OPEN - opening) / (OPEN - CLOSED), 0.0, 1.0)
     shut: NDArray[np.float32] = (part * part * (3.0 - 2.0 * part)).astype(np.float32)
     return shut
@@ -103,16 +103,15 @@ def draw_head_motion(
     tempo: NDArray[np.float32],
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Return head motion `[frames, C]` that starts from none.
+    """Return random head motion `[frames, C]` that starts at zero.
 
-    Gaussian noise smoothed over each channel's tempo, then mixed so that the channels go together
-    as measured.
+    Gaussian noise is smoothed over each channel's tempo, then mixed to the measured covariance.
 
     Args:
-        frames: how many to draw.
+        frames: number of frames.
         mixing: `[C, C]` factor of the measured covariance.
-        tempo: `[C]` frames over which each channel is smooth.
-        rng: the source of the noise.
+        tempo: `[C]` number of frames over which each channel is smooth.
+        rng: source of the noise.
     """
     tempo = CALM * tempo
     reach = int(np.ceil(4 * tempo.max()))

@@ -1,6 +1,6 @@
-"""Moving landmarks between a face of its own size and place and the normal form the networks know.
+"""Converts landmarks between a face's own size and position and the networks' normal form.
 
-In the normal form the eyes lie level, the point between them is the origin, and one unit is the
+In the normal form, the eyes are level, the point between them is the origin, and one unit is the
 distance between the eyes (the inter-ocular distance). A face is `[79, 2]`, x right and y down.
 """
 
@@ -18,18 +18,20 @@ Points = NDArray[np.float32]
 
 EYE_CORNERS = (36, 39, 42, 45)
 UPPER_INNER, LOWER_INNER = [61, 62, 63], [67, 66, 65]
-"""Inner lip points, each above the other."""
+"""Pairs of inner lip points, one above the other."""
 OUTER_OVER_INNER = {49: 61, 50: 61, 51: 62, 52: 63, 53: 63, 55: 65, 56: 65, 57: 66, 58: 67, 59: 67}
-"""The inner lip point whose movement each outer one follows."""
+"""The inner lip point whose motion each outer one follows."""
 CHIN = 8
 
 TYPICAL_MOUTH_WIDTH = 0.79
 TYPICAL_FACE_HEIGHT = 1.80
-"""Between the mouth's corners, and from the eyes to the chin, in inter-ocular units."""
+"""Distance between the mouth's corners, and from the eyes to the chin, in inter-ocular units."""
 CLOSED_GAP = 0.004
 """Opening of closed lips, in inter-ocular units."""
 FREE_BROW_RISE, HIGHEST_BROW_RISE = 0.14, 0.20
-"""Inter-ocular units that brows rise as asked, and at most; higher ones would tear up the lids."""
+"""Rise of the brows in inter-ocular units, as requested and at most; higher brows would pull up the
+lids.
+"""
 BROWS_IN_BLINK = 0.8
 """Share of their rise that brows lose in a blink."""
 SHUT_EYE, OPEN_EYE = 0.05, 0.13
@@ -38,7 +40,7 @@ photographed neutral have 0.134, with a deviation of 0.015."""
 UPPER_LID_SHARE = 0.65
 """Part of an eye's opening above the line between its corners."""
 UPPER_SHARE = 0.15
-"""Part of the mouth's opening that the upper lip makes up; the jaw makes the rest."""
+"""Share of the mouth's opening made by the upper lip; the jaw makes the rest."""
 
 # fmt: off
 DEPTH = np.array(
@@ -53,23 +55,23 @@ DEPTH = np.array(
     dtype=np.float32,
 )
 # fmt: on
-"""How far each landmark lies before the eyes, in inter-ocular units (ICT-FaceKit's mean face)."""
+"""Depth of each landmark in front of the eyes, in inter-ocular units (ICT-FaceKit's mean face)."""
 
 
 @dataclass(frozen=True)
 class NormalFrame:
-    """Where a face's normal form lies in the picture: origin in pixels, x axis in pixels a unit."""
+    """A face's normal form in the picture: origin in pixels, x axis in pixels per unit."""
 
     origin: Points
     axis: Points
 
     def to_normal(self, pixels: Points) -> Points:
-        """Return `[..., 79, 2]` pixels in the normal form."""
+        """Convert `[..., 79, 2]` pixels to the normal form."""
         out: Points = (pixels - self.origin) @ np.linalg.inv(self._matrix()).T
         return out.astype(np.float32)
 
     def to_pixels(self, normal: Points) -> Points:
-        """Return the normal form `[..., 79, 2]` in pixels."""
+        """Convert `[..., 79, 2]` from the normal form to pixels."""
         out: Points = normal @ self._matrix().T + self.origin
         return out.astype(np.float32)
 
@@ -86,9 +88,9 @@ def normal_frame(face: Points) -> NormalFrame:
 
 
 def normalize_landmarks(landmarks: Points) -> Points:
-    """Return a clip `[T, 79, 2]` in pixels in the normal form of its median face.
+    """Convert a clip `[T, 79, 2]` in pixels to the normal form of its median face.
 
-    One alignment a clip: aligning each frame for itself would add the tracker's jitter.
+    There is one alignment per clip: aligning each frame separately would add tracker jitter.
     """
     return normal_frame(np.median(landmarks, axis=0)).to_normal(landmarks)
 
@@ -121,7 +123,7 @@ def retarget_landmarks(
 
 
 def axis_scales(resting: Points) -> Points:
-    """Return how wide and how high a resting face `[79, 2]` is against a typical one: `[2]`."""
+    """Return the width and height of a resting face `[79, 2]` relative to a typical one: `[2]`."""
     width = float(np.linalg.norm(resting[54] - resting[48])) / TYPICAL_MOUTH_WIDTH
     height = resting[CHIN, 1] / TYPICAL_FACE_HEIGHT
     return np.clip(np.array([width, height], np.float32), 0.75, 1.3)
@@ -141,7 +143,7 @@ def close_mouth(face: Points) -> Points:
 
 
 def press_lips(faces: Points, closure: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with lips brought together by `closure` `[T]`, 0 to 1."""
+    """Return the faces `[T, 79, 2]` with the lips closed by `closure` `[T]`, 0 to 1."""
     pressed = faces.copy()
     gap = closure[:, None] * np.maximum(lip_gaps(faces) - CLOSED_GAP, 0.0)
     pressed[:, UPPER_INNER, 1] += UPPER_SHARE * gap
@@ -160,7 +162,7 @@ def lip_gaps(faces: Points) -> Points:
 
 
 def _jaw_share() -> Points:
-    """Return how much of the chin's movement each jaw point `[17]` makes."""
+    """Return each jaw point's share of the chin's motion, `[17]`."""
     share: Points = np.clip(1.2 - np.abs(np.arange(17) - CHIN) / 7.0, 0.0, 1.0)
     return share
 
@@ -188,7 +190,7 @@ def keep_lids(face: Points, shown: Points) -> Points:
 
 
 def hold_brows(resting: Points, faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with brows that rise ever less the nearer to their limit."""
+    """Return the faces `[T, 79, 2]` with the rise of the brows softly limited."""
     held = faces.copy()
     rise = resting[BROWS, 1] - faces[:, BROWS, 1]
     beyond = np.maximum(rise - FREE_BROW_RISE, 0.0)
@@ -198,12 +200,12 @@ def hold_brows(resting: Points, faces: Points) -> Points:
 
 
 def part_crossed_lips(faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with inner lips that crossed meeting half-way instead."""
+    """Return the faces `[T, 79, 2]` with crossed inner lips meeting halfway instead."""
     return _part(faces, UPPER_INNER, LOWER_INNER)
 
 
 def part_crossed_lids(faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with lids that crossed meeting half-way instead."""
+    """Return the faces `[T, 79, 2]` with crossed lids meeting halfway instead."""
     return _part(faces, UPPER_LIDS, LOWER_LIDS)
 
 
@@ -228,7 +230,7 @@ def lower_brows(resting: Points, faces: Points, lids: Points) -> Points:
 
 
 def close_lids(faces: Points, lids: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with lids closed as far as `lids` `[T]` says, 0 to 1."""
+    """Return the faces `[T, 79, 2]` with the lids closed by `lids` `[T]`, 0 to 1."""
     closed = faces.copy()
     opening = faces[:, LOWER_LIDS, 1] - faces[:, UPPER_LIDS, 1]
     closed[:, UPPER_LIDS, 1] += 0.88 * lids[:, None] * opening

@@ -1,1 +1,1 @@
-"""Stage two: a portrait and its landmarks to video frames."""
+"""Stage two: a portrait and landmarks to video frames."""

@@ -1,4 +1,4 @@
-"""The colours of a portrait's skin and lips: what painted colour is tied to."""
+"""Colours of a portrait's skin and lips, to which painted colours are tied."""
 
 import torch
 from torch import Tensor
@@ -7,28 +7,28 @@ from models.landmarks_to_video.face_regions import Region
 from models.landmarks_to_video.warping import sample
 
 COMPLEXION = 7
-"""Log brightness of the skin, then log of skin and lips, channel by channel, over it."""
+"""Log brightness of the skin, then the logs of skin and lips relative to it, channel by channel."""
 MOUTH_SKIN = ((31, 48), (35, 54), (33, 51), (57, 8), (59, 6), (55, 10), (58, 7), (56, 9))
 LIPS = ((50, 61), (51, 62), (52, 63), (58, 67), (57, 66), (56, 65))
 EYE_SKIN = ((41, 31), (46, 35), (19, 37), (24, 44), (39, 27), (42, 27))
 EYE_LIDS = ((37, 19), (44, 24), (40, 29), (47, 29), (38, 20), (43, 23))
-"""Pairs of landmarks halfway between which the colours are read."""
+"""Pairs of landmarks; the colours are read halfway between them."""
 SPREAD = ((0, 0), (-2, 0), (2, 0), (0, -2), (0, 2))
-"""Places around each of them, px, that are averaged."""
+"""Positions around each of them, px, that are averaged."""
 DARK = 0.02
 
 
 def complexion(
     image: Tensor, landmarks: Tensor, shift: Tensor, region: Region, scale: int = 1
 ) -> Tensor:
-    """Return `[B, COMPLEXION]` for portraits or cut-outs of them.
+    """Return `[B, COMPLEXION]` for portraits or windows of them.
 
     Args:
         image: `[B, 3, scale * H, scale * W]`, 0-1.
         landmarks: `[B, 79, 2]` px of the crop.
-        shift: `[B, 2]` left and top of the cut-out in the crop, px.
-        region: mouth or eyes: whose surroundings are read.
-        scale: pixels of the image for each of the crop.
+        shift: `[B, 2]` left and top of the window in the crop, px.
+        region: mouth or eyes: the surroundings to read.
+        scale: pixels of the image per pixel of the crop.
     """
     pairs = (MOUTH_SKIN, LIPS) if region.unseen else (EYE_SKIN, EYE_LIDS)
     skin, lips = (_colour(image, landmarks, shift, p, scale) for p in pairs)
@@ -41,7 +41,7 @@ def complexion(
 def _colour(
     image: Tensor, landmarks: Tensor, shift: Tensor, pairs: tuple[tuple[int, int], ...], scale: int
 ) -> Tensor:
-    """Return the median colour `[B, 3]` at the pairs' middles."""
+    """Return the median colour `[B, 3]` halfway between the pairs."""
     first, second = (list(side) for side in zip(*pairs, strict=True))
     middles = (landmarks[:, first] + landmarks[:, second]) / 2 - shift[:, None].to(landmarks)
     places = middles[:, :, None] + landmarks.new_tensor(SPREAD)

@@ -27,13 +27,13 @@ from models.landmarks_to_video.visual_translator import Layer, Rendering
 from models.landmarks_to_video.warping import FLOW_STRIDE
 
 MAX_SIDE = 1920
-"""Pixels of a composed frame's longer side; larger pictures are scaled down to it."""
+"""Maximum of a composed frame's longer side in pixels; larger pictures are scaled down."""
 RIM = 24
-"""Pixels of the crop over which the motion dies away towards its edge."""
+"""Pixels of the crop over which the motion fades out towards its edge."""
 PICTURE_RIM = 12
-"""Pixels of the crop over which the motion dies away towards the picture's edge."""
+"""Pixels of the crop over which the motion fades out towards the picture's edge."""
 MARGIN = 1 / 16
-"""What a close-up can read beyond its frame, in its sides."""
+"""How far a close-up can read beyond its frame, in multiples of its side."""
 
 Pixels = NDArray[np.uint8]
 Map = NDArray[np.float32]
@@ -105,12 +105,12 @@ class Composer:
     """Lays the moving face of one portrait into its picture, or a close-up of that."""
 
     def __init__(self, canvas: Canvas) -> None:
-        """Take what is read and shown."""
+        """Prepare the pixels that are read and shown."""
         self._canvas = canvas
         self._picture = canvas.pixels[canvas.shown]
         box = canvas.box
         self._turn = rotation(box.angle).astype(np.float32) if box.angle else None
-        # The crop may reach beyond the frame: what lies outside is neither shown nor computed.
+        # The crop may extend beyond the frame: what lies outside is neither shown nor computed.
         rows, columns = (
             _clipped(span, shown)
             for span, shown in zip(_bounds(box.to_picture(_CORNERS, 1)), canvas.shown, strict=True)
@@ -140,7 +140,7 @@ class Composer:
         return self._canvas.box.to_window(landmarks + np.float32(self._canvas.margin), CROP_SIZE)
 
     def compose(self, rendering: Rendering) -> Pixels:
-        """Return `[B, H, W, 3]` RGB frames; around the crop they are the picture itself."""
+        """Return `[B, H, W, 3]` RGB frames; outside the crop, they are the picture itself."""
         frames = np.repeat(self._picture[None], len(rendering.flow), axis=0)
         margin, detail = self._canvas.margin, rendering.frames.shape[-1] / CROP_SIZE
         rows, columns = _moved(self._rows, -margin), _moved(self._columns, -margin)
@@ -260,11 +260,11 @@ def _liveliness(canvas: Canvas) -> Map:
 
 
 def _smooth_step(depth: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return 0 below 0, 1 above 1, and between them a curve that is level at both ends."""
+    """Smoothstep: 0 below 0, 1 above 1."""
     ramp = np.clip(depth, 0, 1)
     return np.asarray(ramp**2 * (3 - 2 * ramp))
 
 
 def _maps(tensor: Tensor) -> Map:
-    """Return `[B, C, h, w]` as `[B, h, w, C]` in ordinary memory."""
+    """Return `[B, C, h, w]` as contiguous `[B, h, w, C]`."""
     return np.ascontiguousarray(tensor.float().permute(0, 2, 3, 1).cpu().numpy())

@@ -9,7 +9,9 @@ from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.warping import pixel_grid, upsample_flow
 
 STRIDE = 8
-"""Windows start at multiples of this many pixels: a moving one keeps the painter's grid."""
+"""Windows start at multiples of this number of pixels, so that a moving one keeps the painter's
+grid.
+"""
 GEOMETRY_STRIDE = 2
 FREQUENCIES = (2.0, 4.0, 8.0)
 """Periods per inter-ocular distance; an upper incisor is about an eighth of it wide."""

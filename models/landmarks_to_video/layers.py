@@ -1,20 +1,21 @@
-"""Blocks of the visual translator, the feature-adaptive transformation among them."""
+"""Building blocks of the visual translator, including the feature-adaptive transformation."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 def silence(layer: nn.Conv2d, deviation: float = 0.0) -> None:
-    """Start a convolution at zero, or at weights that small."""
+    """Initialize a convolution with zeros, or with small weights."""
     nn.init.normal_(layer.weight, std=deviation)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
 
 
 class PixelNorm(nn.Module):
-    """Layer normalisation over each pixel's channels (Ba et al., arXiv:1607.06450), weightless.
+    """Layer normalization over each pixel's channels (Ba et al., arXiv:1607.06450), without
+    weights.
 
-    It looks at no neighbour, so that a window and the full frame agree.
+    It uses no neighbouring pixels, so a window and the full frame give the same result.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -27,7 +28,7 @@ class FeatureAdaptiveBlock(nn.Module):
 
         y = x + conv(silu(conv(silu(norm(x) * gamma(L) + beta(L)))))
 
-    It starts as the identity: gamma at 1, beta and the last convolution at 0.
+    It is initialized as the identity: gamma at 1, beta and the last convolution at 0.
     """
 
     def __init__(self, channels: int, landmark_channels: int) -> None:
@@ -55,7 +56,7 @@ class Downsample(nn.Conv2d):
 
 
 class Upsample(nn.Module):
-    """Narrow by a 1x1 convolution, then double the resolution bilinearly."""
+    """Reduce channels with a 1x1 convolution, then double the resolution bilinearly."""
 
     def __init__(self, channels: int, narrower: int) -> None:
         super().__init__()
@@ -67,7 +68,7 @@ class Upsample(nn.Module):
 
 
 class FeatureAdaptiveStack(nn.ModuleList):
-    """Feature-adaptive blocks in a row, all under the same landmark features."""
+    """A sequence of feature-adaptive blocks that share their landmark features."""
 
     def __init__(self, channels: int, landmark_channels: int, count: int) -> None:
         super().__init__(FeatureAdaptiveBlock(channels, landmark_channels) for _ in range(count))

@@ -36,20 +36,21 @@ from models.landmarks_to_video.warping import (
 )
 
 REFINEMENT = 4.0
-"""Largest shift in px that a painter adds to the warp."""
+"""Maximum shift in px that a painter adds to the warp."""
 INTERIOR = (0.30, 0.20, 0.20)
-"""Where an unseen interior's colour starts, relative to the window's mean."""
+"""Initial colour of an unseen interior, relative to the window's mean."""
 INTERIOR_LOGIT = 4.0
 """How surely, untrained, an unseen interior is painted and its surroundings are not."""
 TEXTURE_SIZE, TEXTURE_CHANNELS, TEXTURE_REACH = 128, 4, 0.75
-"""Learnt maps around each anchor: side in texels, channels, inter-ocular distances to an edge."""
+"""Learned textures around each anchor: side in texels, channels, inter-ocular distances to an edge.
+"""
 FINE_FACTOR = 2
 """How much finer than the crop the fine head paints."""
 
 
 @dataclass(frozen=True)
 class PainterConfig:
-    """Widths of one painter at a half, a quarter and an eighth of the resolution."""
+    """Widths of a painter at a half, a quarter and an eighth of the resolution."""
 
     widths: tuple[int, int, int] = (40, 80, 128)
     landmark_widths: tuple[int, int, int] = (32, 48, 64)

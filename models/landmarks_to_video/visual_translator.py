@@ -51,9 +51,9 @@ RESOLUTIONS = (CROP_SIZE, 2 * CROP_SIZE)
 MOTION_STRIDE = 4
 """The motion network sees the face at a quarter of its resolution."""
 MOTION_UNIT = 4.0
-"""Pixels of residual flow that the motion network calls 1."""
+"""Scale of the motion network's residual flow, in pixels."""
 STILL = 0.5
-"""Pixels of mean landmark motion below which a window stays nearly the portrait's own."""
+"""Mean landmark motion in pixels below which a window stays close to the portrait's own."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class TranslatorConfig:
 
 
 class MotionNet(nn.Module):
-    """Adds to the thin-plate flow what landmarks do not say: hair, neck, cheeks, perspective."""
+    """Adds to the thin-plate flow what landmarks do not determine: hair, neck, cheeks, depth."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -120,13 +120,11 @@ class MotionNet(nn.Module):
 
 @dataclass(frozen=True)
 class PortraitFeatures:
-    """What is kept of a portrait between frames, on the translator's device.
+    """A prepared portrait, on the translator's device.
 
-    image: `[1, 3, S, S]` float32 in 0-1, S 256 or 512.
-    thumbnail: `[1, 3, 64, 64]`.
-    landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
-    teeth: `[1, 2, 4, 64, 128]` its own, or others that fit (`models.dentition`).
-    palette: the colours of a portrait that has but one hue, or None.
+    image: `[1, 3, S, S]` float32 in 0-1, S 256 or 512. thumbnail: `[1, 3, 64, 64]`. landmarks: `[1,
+    79, 2]` px of a 256 px crop, whatever S. teeth: `[1, 2, 4, 64, 128]` its own, or others that fit
+    (`models.dentition`). palette: the colours of a portrait with a single hue, or None.
     """
 
     image: Tensor
@@ -161,11 +159,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class Rendering:
-    """Finished frames, and how they came about.
+    """Rendered frames and the intermediate results.
 
-    frames: `[B, 3, S, S]` float32, 0-1, S that of the portrait.
-    flow: `[B, 2, 64, 64]` backward flow, px of a 256 px crop, whatever S.
-    layers: one a painter, in the order they lie upon each other.
+    frames: `[B, 3, S, S]` float32, 0-1, S that of the portrait. flow: `[B, 2, 64, 64]` backward
+    flow, px of a 256 px crop, whatever S. layers: one per painter, from bottom to top.
     """
 
     frames: Tensor
@@ -174,7 +171,7 @@ class Rendering:
 
 
 class VisualTranslator(nn.Module):
-    """Stage two: `prepare` a portrait once, then `render` it under any landmarks."""
+    """Stage two: `prepare` a portrait once, then `render` it for any landmarks."""
 
     def __init__(self, config: TranslatorConfig) -> None:
         super().__init__()
@@ -263,7 +260,7 @@ class VisualTranslator(nn.Module):
 
 
 def computes_bfloat16(device: torch.device) -> bool:
-    """Tell whether the device multiplies bfloat16 in hardware, so that autocast pays."""
+    """Return whether the device multiplies bfloat16 in hardware, so that autocast pays off."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))

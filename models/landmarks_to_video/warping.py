@@ -12,19 +12,21 @@ from torch.nn import functional as F
 from models.face.landmarks import CROP_SIZE, LOWER_LIDS, UPPER_LIDS
 
 FLOW_STRIDE = 4
-"""Pixels between the nodes on which the thin-plate flow is computed."""
+"""Distance in pixels between the nodes at which the thin-plate flow is computed."""
 FLOW_UNIT = 16.0
-"""Pixels of flow that a network sees as 1."""
+"""Scale of flows in the networks' inputs, in pixels."""
 IRISES = [68, 69]
 SLIT = 4.0
-"""Pixels that stay between closing lids in the warp."""
+"""Pixels that remain between closing lids in the warp."""
 ANCHORS_PER_SIDE = 7
 REGULARIZATION = 1e-4
-"""How far the spline may miss a landmark: closed lips, whose points coincide, stay solvable."""
+"""How far the spline may miss a landmark, so that closed lips, whose points coincide, stay
+solvable.
+"""
 
 
 def border_anchors(size: int = CROP_SIZE) -> Tensor:
-    """Return `[24, 2]` points around a square picture's border, which hold the background still."""
+    """Return `[24, 2]` points around a square picture's border, which fix the background."""
     ticks = torch.linspace(0, size - 1, ANCHORS_PER_SIDE)
     x, y = torch.meshgrid(ticks, ticks, indexing="xy")
     grid = torch.stack([x, y], dim=-1).reshape(-1, 2)
@@ -67,7 +69,9 @@ def thin_plate_flow(
     Returns:
         `[B, M, 2]` float32 backward flow, px.
     """
-    with torch.autocast(target.device.type, enabled=False):  # half precision destroys a warp
+    with torch.autocast(
+        target.device.type, enabled=False
+    ):  # half precision is not accurate enough for a warp
         return _interpolate(target, source, points, regularization, size)
 
 
@@ -79,7 +83,7 @@ def _interpolate(
     values = F.pad((source - target).double(), (0, 0, 0, anchors.shape[1]))
     weights, affine = _solve(controls, values, regularization)
     scaled = points.float() / size
-    # Large weights of both signs cancel here: in half precision nothing of the warp is left.
+    # Large weights of both signs cancel here, so half precision would lose the warp.
     with torch.autocast(points.device.type, enabled=False):
         bending = _kernel(_squared_distances(scaled, controls.float())) @ weights.float()
         return bending + scaled @ affine[:, 1:].float() + affine[:, :1].float()

@@ -1,4 +1,4 @@
-"""Stage one: from speech to how a face moves, lips and emotion alike."""
+"""Stage one: speech to the motion of a face, both lips and emotion."""
 
 from typing import Literal, Self
 
@@ -31,13 +31,13 @@ from models.speech_to_landmarks.speech_encoder import (
 from models.speech_to_landmarks.voice_activity import VoiceActivity
 
 HEARD_GAIN = 1.4
-"""What a heard emotion is multiplied by: in doubt the network shows less than was meant."""
+"""Factor for a detected emotion: in doubt, the network shows less than was meant."""
 MOST_HEARD = 1.1
 """Strength beyond which no heard emotion is shown."""
 WINDOW = 250
-"""Video frames kept of one pass of the network: 10 s."""
+"""Number of video frames kept from one pass of the network: 10 s."""
 CONTEXT = 50
-"""Video frames on either side that a pass sees and drops."""
+"""Number of context frames on either side that a pass sees and drops."""
 
 
 class LandmarkGenerator:

@@ -30,12 +30,14 @@ Array = NDArray[np.float32]
 Pair = tuple[Array, Array]
 
 CLOSED, NARROW = 0.02, 0.85
-"""Opening and width, in inter-ocular units, of a still portrait's mouth taken to be at rest."""
+"""Maximum opening and width, in inter-ocular units, of a still portrait's mouth that counts as at
+rest.
+"""
 PAIRS = 60_000
 DOUBT = 0.001
-"""Deviation, in inter-ocular units, by which each point may lie off, apart from its neighbours.
+"""Standard deviation, in inter-ocular units, of the independent error of each point.
 
-Chosen on training people who were left out of a fit, from single frames as tracked.
+Chosen on training people who were left out of a fit, from single tracked frames.
 """
 KEPT_OUT = 10
 """Every tenth person photographed neutral and smiling is kept out, for validation."""
@@ -55,7 +57,7 @@ OFTEN = 0.4
 
 @dataclass(frozen=True)
 class RestingFaceConfig:
-    """How many numbers describe a face, the constant one included."""
+    """Number of values that describe a face, including the constant one."""
 
     features: int
 
@@ -85,7 +87,7 @@ def fit_file(path: Path, data: Path, cache: Path, rng: np.random.Generator) -> N
 
 
 def still_rests(path: Path) -> list[Array]:
-    """Return the still portraits `[79, 2]` whose mouths are at rest, in the normal form."""
+    """Return the still portraits `[79, 2]` with mouths at rest, in the normal form."""
     faces = list(_read_faces(path).values())
     return [f for f in faces if lip_gaps(f).max() < CLOSED and f[54, 0] - f[48, 0] < NARROW]
 
@@ -112,7 +114,7 @@ def photographed_smiles(pairs: Sequence[Pair]) -> list[Array]:
 
 
 def speaking_rests(clips: Sequence[SpeechClip], each: int = 40) -> list[Array]:
-    """Return the resting faces `[79, 2]` of speaking people, at most `each` a person."""
+    """Return the resting faces `[79, 2]` of speaking people, at most `each` per person."""
     rests: dict[str, list[Array]] = {}
     for clip in clips:
         rests.setdefault(clip.person, []).append(clip.resting.numpy())
@@ -155,9 +157,9 @@ class Disturbances:
 
 
 def fit(rests: Sequence[Array], disturbances: Disturbances, rng: np.random.Generator) -> Array:
-    """Return the regression `[F, 2 * len(MOVED)]` from a description to the way to rest.
+    """Return the regression `[F, 2 * len(MOVED)]` from a description to the displacement to rest.
 
-    Doubt about each point acts as a ridge: no direction may weigh more than it is known.
+    The uncertainty of each point acts as a ridge, which limits the weight of each direction.
     """
     seen, way = [], []
     for _ in range(PAIRS):

@@ -2,10 +2,10 @@
 
     python -m models.training.stage_one.train --data DIR --minutes 40 --out RUN [--resume]
 
-`models.training.stage_one.speech_landmarks` and `models.training.stage_one.emotional_speech` make
-the caches once. In the output folder lie `state.pt` (resumable), `curve.csv`, `sheet.png` (the
-lips' opening, generated and real), `validation.md`, and `landmark_generator.safetensors`, the
-averaged weights at their best on people not trained on. Runs on several GPUs, or processes, under
+`models.training.stage_one.speech_landmarks` and `models.training.stage_one.emotional_speech` write
+the caches once. The output folder contains `state.pt` (to resume from), `curve.csv`, `sheet.png`
+(the lips' opening, generated and real), `validation.md`, and `landmark_generator.safetensors`, the
+averaged weights with the best scores on unseen people. Runs on several GPUs, or processes, under
 torchrun.
 """
 
@@ -41,7 +41,7 @@ from models.training.stage_one.validation import HeldOut, Score, draw_sheet, sco
 
 CHECKPOINT = "landmark_generator.safetensors"
 SPEECH_PATH = ("speech.", "speech_basis", "pose_")
-"""How the names of tensors begin that move the lips and the head; all others are emotion's."""
+"""Prefixes of the tensors that move the lips and the head; all others belong to emotion."""
 VALIDATE_EVERY = 150
 """Steps."""
 SILENCES = 32
@@ -49,7 +49,7 @@ SILENCES = 32
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What a run is told."""
+    """The arguments of a run."""
 
     data: Path
     cache: Path
@@ -79,7 +79,7 @@ class Lessons:
 
 
 def main() -> None:
-    """Read the command line and train."""
+    """Parse the command line and train."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -104,7 +104,7 @@ def main() -> None:
 
 
 def train(options: TrainingOptions, compute: Compute) -> None:
-    """Train until the minutes are spent, keeping the averaged weights at their best."""
+    """Train for the given minutes, keeping the best averaged weights."""
     rng = compute.randomness(options.seed)
     lessons = read_lessons(options, rng)
     looks = Looks(Expressions(options.data / "landmarks" / "ict68.npz"), rng)
@@ -129,7 +129,7 @@ def train(options: TrainingOptions, compute: Compute) -> None:
 
 
 def read_lessons(options: TrainingOptions, rng: np.random.Generator) -> Lessons:
-    """Read the caches, and add silence, in which the mouth rests and no emotion is heard."""
+    """Read the caches, and add silence, in which the mouth rests and there is no emotion."""
     clean = load_clips(options.cache / "clean.pt")
     speaking = [clip for clip in clean if clip.split == "train"]
     for path in sorted(options.cache.glob("joined_*.pt")):
@@ -148,7 +148,7 @@ def read_lessons(options: TrainingOptions, rng: np.random.Generator) -> Lessons:
 def starting_network(
     options: TrainingOptions, clips: Sequence[SpeechClip], looks: Looks
 ) -> LandmarkNetwork:
-    """Return the network as training finds it: as it was trained before, or its bases set alone."""
+    """Return the initial network: from earlier weights, or with only its bases set."""
     if options.weights:
         state, sizes = load_checkpoint(options.weights)
         network = LandmarkNetwork(LandmarkNetworkConfig.from_sizes(sizes))
@@ -192,7 +192,7 @@ def step(
 
 
 def validate(session: Session[Trainee], held_out: HeldOut, terms: dict[str, float]) -> None:
-    """Score the averaged weights, note the scores, and keep what is the best so far."""
+    """Score the averaged weights, record the scores, and keep the best so far."""
     score = score_held_out(session.average.network, held_out)
     session.record(terms | score.columns())
     keep_best(session, {"speech": score.correlation, "emotion": score.accuracy})
@@ -202,7 +202,7 @@ def validate(session: Session[Trainee], held_out: HeldOut, terms: dict[str, floa
 
 
 def keep_best(session: Session[Trainee], scores: dict[str, float]) -> None:
-    """Write each path of the network as it was when it scored best: the two share no weights."""
+    """Write each path of the network with its best score: the two share no weights."""
     path = session.folder / CHECKPOINT
     network = session.average.network
     kept = load_checkpoint(path)[0] if session.best else network.state_dict()
@@ -217,7 +217,7 @@ def keep_best(session: Session[Trainee], scores: dict[str, float]) -> None:
 
 
 def finish(session: Session[Trainee], held_out: HeldOut, terms: dict[str, float]) -> Score:
-    """Judge what the run ended with, and write what the weights that are kept score."""
+    """Score the final weights, and write the scores of the weights that are kept."""
     if terms:
         validate(session, held_out, terms)
     kept = LandmarkNetwork(session.network.network.config)

@@ -1,4 +1,4 @@
-"""How well stage one follows speech it has not heard, beside the portrait that does not move."""
+"""Validation of stage one: how well it follows unseen speech, compared with a static portrait."""
 
 import math
 from collections import defaultdict
@@ -32,7 +32,7 @@ SHEET_CLIPS = 6
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Clips and recordings of people not trained on."""
+    """Clips and recordings of held-out people."""
 
     clips: Sequence[SpeechClip]
     recordings: Sequence[EmotionalClip]
@@ -43,11 +43,11 @@ class LipScores:
     """Means over clips.
 
     Attributes:
-        clips: how many.
+        clips: number of clips.
         correlation: Pearson's r between generated and real opening of the lips.
         in_step: share of clips where it peaks within one frame of lag 0.
-        distance: M-LMD against that of the portrait that stays as in the first frame.
-        amplitude: deviation of the opening, generated over real, median of clips.
+        distance: M-LMD divided by that of the static portrait.
+        amplitude: standard deviation of the opening, generated divided by real, median of clips.
     """
 
     clips: int
@@ -66,9 +66,9 @@ class LipScores:
 
 @dataclass(frozen=True)
 class Score:
-    """What people not trained on say of a network: scores of the lips by set, emotions heard.
+    """Scores of a network on held-out people: lips by set, and emotion recognition.
 
-    Where nothing was held out a figure is nan, and every network passes for the best so far.
+    If nothing was held out, a score is nan, and every network counts as the best so far.
     """
 
     lips: dict[str, LipScores]
@@ -87,14 +87,14 @@ class Score:
         return lips | {"emotion_accuracy": self.accuracy}
 
     def rows(self) -> list[str]:
-        """Return a line a set: correlation, in step, M-LMD, amplitude, emotions heard."""
+        """Return one line per set: correlation, in sync, M-LMD, amplitude, emotion accuracy."""
         return [
             f"{name} | {scores.clips} | {scores.row()} | {self.accuracy:.3f}"
             for name, scores in self.lips.items()
         ]
 
     def table(self) -> str:
-        """Return the figures as a Markdown table."""
+        """Return the scores as a Markdown table."""
         lines = [
             "| set | clips | lip r | in step | M-LMD / still | opening / real | emotion heard |",
             "|---|---|---|---|---|---|---|",
@@ -103,13 +103,13 @@ class Score:
 
 
 def score_held_out(network: LandmarkNetwork, held_out: HeldOut) -> Score:
-    """Score a network on everybody held out."""
+    """Score a network on all held-out data."""
     heard = emotion_accuracy(network, held_out.recordings) if held_out.recordings else math.nan
     return Score(score_lips(network, held_out.clips), heard)
 
 
 def draw_sheet(folder: Path, network: LandmarkNetwork, held_out: HeldOut) -> None:
-    """Draw how far the lips of a few clips open over time, generated and real, into sheet.png."""
+    """Plot the lips' opening of some clips over time, generated and real, into sheet.png."""
     curves = []
     for clip in spread(held_out.clips, SHEET_CLIPS):
         still, moved = _faces(speak(network, clip), clip)
@@ -126,7 +126,7 @@ def draw_sheet(folder: Path, network: LandmarkNetwork, held_out: HeldOut) -> Non
 
 @torch.inference_mode()
 def speak(network: LandmarkNetwork, clip: SpeechClip) -> Points:
-    """Return the motion `[T, 79, 2]` that a clip's speech is given."""
+    """Return the generated motion `[T, 79, 2]` of a clip's speech."""
     states = clip.states[None].float().to(network.speech_basis.device)
     motion: Points = network.speech_motion(states)[0].float().cpu().numpy()
     return motion
@@ -150,7 +150,7 @@ def score_lips(network: LandmarkNetwork, clips: Sequence[SpeechClip]) -> dict[st
 
 
 def _faces(generated: Points, clip: SpeechClip) -> tuple[Points, Points]:
-    """Return the clip's own face `[T, 79, 2]` and its first frame moved by the generated motion."""
+    """Return the clip's own face `[T, 79, 2]`, and its first frame with the generated motion."""
     resting = clip.resting.numpy()
     still = resting + clip.motion.float().numpy() * axis_scales(resting)
     portrait = rest_face(still[0])
@@ -171,7 +171,7 @@ def _score(generated: Points, clip: SpeechClip) -> tuple[float, ...]:
 
 @torch.inference_mode()
 def emotion_accuracy(network: LandmarkNetwork, clips: Sequence[EmotionalClip]) -> float:
-    """Return the share of recordings whose likeliest emotion over time is the acted one."""
+    """Return the share of recordings whose most probable emotion over time is the acted one."""
     device = network.speech_basis.device
     heard = [
         network.heard_emotion(
