@@ -1,17 +1,17 @@
 """The Python client and the `amigo` command; imports neither the service nor the workers."""
 
-from amigo.async_client import AsyncAmigoClient
-from amigo.client import AmigoClient
+from amigo.async_client import AsyncClient
+from amigo.client import Client
 from amigo.errors import AmigoError, ApiProblem, ForgedWebhook, JobUnfinished, Unreachable
 from amigo.types import AssetView, JobOptions, JobRequest, JobView
 from amigo.webhooks import WebhookEvent, read_webhook
 
 __all__ = [
-    "AmigoClient",
     "AmigoError",
     "ApiProblem",
     "AssetView",
-    "AsyncAmigoClient",
+    "AsyncClient",
+    "Client",
     "ForgedWebhook",
     "JobOptions",
     "JobRequest",

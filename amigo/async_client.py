@@ -21,8 +21,8 @@ from amigo.types import AssetView, JobOptions, JobRequest, JobView, Source, read
 T = TypeVar("T")
 
 
-class AsyncAmigoClient:
-    """AmigoClient with the same methods as coroutines; use `follow` and `list` with `async for`.
+class AsyncClient:
+    """Client with the same methods as coroutines; use `follow` and `list` with `async for`.
 
     Close it, or use it in an `async with` statement.
     """

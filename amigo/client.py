@@ -24,7 +24,7 @@ TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 T = TypeVar("T")
 
 
-class AmigoClient:
+class Client:
     """Client for one service, given by its base URL; close it, or use it in a `with` statement.
 
     Every method may raise ApiProblem or Unreachable. Temporary errors (429, 502, 503, 504, broken

@@ -9,7 +9,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Self
 
-from amigo.client import AmigoClient
+from amigo.client import Client
 from amigo.types import JobView
 from benchmarks.machine import machine
 from benchmarks.pipeline import EXAMPLES
@@ -46,7 +46,7 @@ def measure_forecast() -> None:
     with (
         TemporaryDirectory() as folder,
         Standalone(Path(folder) / "system", say=lambda _: None) as system,
-        AmigoClient(system.url) as client,
+        Client(system.url) as client,
     ):
         for seconds in LESSONS:
             client.wait(submit(client, speech(Path(folder), seconds)).id)
@@ -63,7 +63,7 @@ def print_row(name: str, errors: Sequence[float]) -> None:
     print(f"| {name} | {median(errors):.0%} | {max(errors):.0%} |")
 
 
-def judge(client: AmigoClient, audio: Path) -> tuple[float, float]:
+def judge(client: Client, audio: Path) -> tuple[float, float]:
     """Return the errors of the ETA at a job's creation and when it is first seen rendering."""
     created = Look.now(submit(client, audio))
     looks = [Look.now(job) for job in client.follow(created.job.id)]
@@ -74,7 +74,7 @@ def judge(client: AmigoClient, audio: Path) -> tuple[float, float]:
     return created.error(last.updated_at), rendering.error(last.updated_at)
 
 
-def submit(client: AmigoClient, audio: Path) -> JobView:
+def submit(client: Client, audio: Path) -> JobView:
     return client.submit(EXAMPLES / "portrait.jpg", audio, consent=True)
 
 

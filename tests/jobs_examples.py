@@ -3,7 +3,7 @@
 from typing import Any
 
 from jobs.job import Failure, HeardEmotion, Job, Options, Result
-from jobs.s3.object_store import video_key
+from jobs.s3.paths import video_key
 
 FAILURE = Failure(code="no_face", message="No face was found.")
 

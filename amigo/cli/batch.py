@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import typer
 from anyio import CapacityLimiter, create_task_group
 
-from amigo.async_client import AsyncAmigoClient
+from amigo.async_client import AsyncClient
 from amigo.cli.output import Bar, complain, describe, failure_sentence, say, tell_json, tell_video
 from amigo.errors import AmigoError
 from amigo.types import JobOptions, JobView, is_address
@@ -69,18 +69,16 @@ class Batch:
         outcomes: dict[int, Outcome] = {}
         limiter = CapacityLimiter(parallel)
 
-        async def fulfil_one(client: AsyncAmigoClient, place: int, pair: Pair) -> None:
+        async def fulfil_one(client: AsyncClient, place: int, pair: Pair) -> None:
             async with limiter:
                 outcomes[place] = Outcome(pair, await self._outcome(client, pair))
 
-        async with AsyncAmigoClient(self.url) as client, create_task_group() as tasks:
+        async with AsyncClient(self.url) as client, create_task_group() as tasks:
             for place, pair in enumerate(pairs):
                 tasks.start_soon(fulfil_one, client, place, pair)
         return [outcomes[place] for place in range(len(pairs))]
 
-    async def _outcome(
-        self, client: AsyncAmigoClient, pair: Pair
-    ) -> JobView | AmigoError | OSError:
+    async def _outcome(self, client: AsyncClient, pair: Pair) -> JobView | AmigoError | OSError:
         bar = self.add_bar(pair.name)
         bar.show("sending", 0.0)
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from amigo.cli.output import describe, progress_bar
-from amigo.client import AmigoClient
+from amigo.client import Client
 from amigo.types import JobView
 from deploy.standalone.system import Standalone
 
@@ -39,7 +39,7 @@ def demonstrate(
     """
     began = time.monotonic()
     say("Starting the system")
-    with Standalone(directory, say=say) as system, AmigoClient(system.url) as client:
+    with Standalone(directory, say=say) as system, Client(system.url) as client:
         started = time.monotonic()
         say(f"Submitting {PORTRAIT.name} and {SPEECH.name} to {system.url}")
         job = client.submit(PORTRAIT, SPEECH, consent=True)

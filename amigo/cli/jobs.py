@@ -41,7 +41,7 @@ from amigo.cli.output import (
     tell_json,
     tell_video,
 )
-from amigo.client import AmigoClient
+from amigo.client import Client
 from amigo.errors import AmigoError
 from amigo.types import JobOptions
 
@@ -120,7 +120,7 @@ def submit(
 @app.command()
 def status(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
     """Show the state of a job."""
-    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+    with complaining(AmigoError), Client(service_url(url)) as client:
         job = client.get(job_id)
     if as_json:
         tell_json(job)
@@ -137,7 +137,7 @@ def wait(
     as_json: Json = False,
 ) -> None:
     """Wait for a job to end; fail unless it has a video."""
-    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+    with complaining(AmigoError), Client(service_url(url)) as client:
         with progress_bar(complaints) as bar:
             job = client.wait(job_id, lambda job: bar.show(describe(job), job.progress), timeout)
         if output and job.has_succeeded:
@@ -166,7 +166,7 @@ def list_jobs(
     as_json: Json = False,
 ) -> None:
     """List your jobs, newest first."""
-    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+    with complaining(AmigoError), Client(service_url(url)) as client:
         found = client.list(
             statuses=statuses or (),
             created_after=after and after.astimezone(),
@@ -185,7 +185,7 @@ def list_jobs(
 @app.command()
 def cancel(job_ids: JobIds, url: Url = None, as_json: Json = False) -> None:
     """Cancel jobs that are queued or processing."""
-    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+    with complaining(AmigoError), Client(service_url(url)) as client:
         for job_id in job_ids:
             job = client.cancel(job_id)
             if as_json:
@@ -197,7 +197,7 @@ def cancel(job_ids: JobIds, url: Url = None, as_json: Json = False) -> None:
 @app.command()
 def delete(job_ids: JobIds, url: Url = None) -> None:
     """Delete jobs in any state, along with their files."""
-    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+    with complaining(AmigoError), Client(service_url(url)) as client:
         for job_id in job_ids:
             client.delete(job_id)
             say(f"{job_id} deleted")
@@ -216,7 +216,7 @@ def download(
     """Download a job's results."""
     if not (output or poster or landmarks):
         raise typer.BadParameter("Nothing to save: use --output, --poster or --landmarks.")
-    with complaining(AmigoError), AmigoClient(service_url(url)) as client:
+    with complaining(AmigoError), Client(service_url(url)) as client:
         if output:
             say(str(client.download_video(job_id, output)))
         if poster:

@@ -1,7 +1,7 @@
 """Files that callers upload straight into the object store, for use in later jobs.
 
-assets/{tenant}/{id}/asset.json the registered asset assets/{tenant}/{id}/{kind} the file, once it
-is uploaded
+assets/{tenant}/{id}/asset.json    the registered asset
+assets/{tenant}/{id}/{kind}        the file, once it is uploaded
 """
 
 from contextlib import suppress

@@ -1,10 +1,4 @@
-"""A job's files: the key layout and an S3 bucket.
-
-jobs/{id}/inputs/portrait deleted once the job has ended jobs/{id}/inputs/audio
-jobs/{id}/inputs/request.json the journal entry: the job as it was queued
-jobs/{id}/attempts/{n}/video.mp4 kept for the winning attempt jobs/{id}/attempts/{n}/poster.jpg
-jobs/{id}/attempts/{n}/landmarks.npz
-"""
+"""An S3 bucket: objects are written, read, listed, deleted, and given to others by URL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.errors import ObjectNotFound, StorageUnavailable
+from jobs.s3.paths import job_of, request_key
 from jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,61 +22,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
-JOBS_PREFIX = "jobs/"
 CHUNK_SIZE = 256 * 1024
 """Chunk size for reading from the object store, in bytes."""
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
-
-
-def job_prefix(job_id: str) -> str:
-    """Return the prefix of all objects of a job."""
-    return f"{JOBS_PREFIX}{job_id}/"
-
-
-def inputs_prefix(job_id: str) -> str:
-    """Return the prefix of a job's inputs: portrait, audio and request."""
-    return f"{job_prefix(job_id)}inputs/"
-
-
-def portrait_key(job_id: str) -> str:
-    """Return the key of the portrait."""
-    return f"{inputs_prefix(job_id)}portrait"
-
-
-def audio_key(job_id: str) -> str:
-    """Return the key of the driving audio."""
-    return f"{inputs_prefix(job_id)}audio"
-
-
-def request_key(job_id: str) -> str:
-    """Return the key of the journal entry, the queued job as JSON."""
-    return f"{inputs_prefix(job_id)}request.json"
-
-
-def job_of(key: str) -> str:
-    """Return the id of the job to which an object under `JOBS_PREFIX` belongs."""
-    return key.removeprefix(JOBS_PREFIX).partition("/")[0]
-
-
-def attempt_prefix(job_id: str, attempt: int) -> str:
-    """Return the prefix of one attempt's results."""
-    return f"{job_prefix(job_id)}attempts/{attempt}/"
-
-
-def video_key(job_id: str, attempt: int) -> str:
-    """Return the key of one attempt's video."""
-    return f"{attempt_prefix(job_id, attempt)}video.mp4"
-
-
-def poster_key(job_id: str, attempt: int) -> str:
-    """Return the key of one attempt's poster."""
-    return f"{attempt_prefix(job_id, attempt)}poster.jpg"
-
-
-def landmarks_key(job_id: str, attempt: int) -> str:
-    """Return the key of one attempt's landmarks."""
-    return f"{attempt_prefix(job_id, attempt)}landmarks.npz"
 
 
 @dataclass(frozen=True)

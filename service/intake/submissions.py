@@ -15,7 +15,8 @@ from jobs.errors import JobNotFound, Unavailable
 from jobs.job import IdempotencyKey, Job
 from jobs.queue import JobQueue
 from jobs.s3.assets import Assets
-from jobs.s3.object_store import ObjectStorage, audio_key, job_prefix, portrait_key, request_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key
 from jobs.valkey.job_store import JobStore
 from media.sandbox.decoder import Decoder
 from service.caller import Caller

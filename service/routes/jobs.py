@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Response, status
 
 from jobs.errors import InvalidTransition, StorageUnavailable
-from jobs.s3.object_store import inputs_prefix, job_prefix
+from jobs.s3.paths import inputs_prefix, job_prefix
 from jobs.valkey.api_keys import Scope
 from jobs.valkey.listing import Cursor, JobFilter
 from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope

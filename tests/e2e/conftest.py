@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amigo import AmigoClient
+from amigo import Client
 from deploy.standalone.system import Standalone
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -26,8 +26,8 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
 
 
 @pytest.fixture
-def client(system: Standalone) -> Iterator[AmigoClient]:
-    with AmigoClient(system.url) as connected:
+def client(system: Standalone) -> Iterator[Client]:
+    with Client(system.url) as connected:
         yield connected
 
 

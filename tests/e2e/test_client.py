@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from amigo import AmigoClient, AsyncAmigoClient, JobView
+from amigo import AsyncClient, Client, JobView
 from deploy.standalone.supervisor import ManagedProcess
 from deploy.standalone.system import Standalone
 
@@ -18,14 +18,14 @@ def service(system: Standalone) -> ManagedProcess:
 
 
 @pytest.fixture
-def job(client: AmigoClient, portrait: Path, speech: Path) -> Iterator[JobView]:
+def job(client: Client, portrait: Path, speech: Path) -> Iterator[JobView]:
     made = client.submit(portrait, speech, consent=True)
     yield made
     client.delete(made.id)
 
 
 def test_following_a_job_survives_a_restart_of_the_service(
-    client: AmigoClient, service: ManagedProcess, job: JobView
+    client: Client, service: ManagedProcess, job: JobView
 ) -> None:
     first = service.child.pid
     looks = client.follow(job.id, timeout=600)
@@ -37,7 +37,7 @@ def test_following_a_job_survives_a_restart_of_the_service(
 
 
 def test_a_submission_sent_again_finds_its_job(
-    client: AmigoClient, portrait: Path, speech: Path
+    client: Client, portrait: Path, speech: Path
 ) -> None:
     first, second = (
         client.submit(portrait, speech, consent=True, idempotency_key="sent-twice")
@@ -53,7 +53,7 @@ def test_the_awaiting_client_goes_the_whole_way(
     notes = {"test": "whole way"}
 
     async def go() -> list[str]:
-        async with AsyncAmigoClient(system.url) as client:
+        async with AsyncClient(system.url) as client:
             job = await client.submit(
                 portrait, speech, consent=True, metadata={"test": "whole way"}
             )
@@ -101,12 +101,12 @@ class TornStream(httpx.SyncByteStream):
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_broke(
-    client: AmigoClient, system: Standalone, job: JobView, tmp_path: Path
+    client: Client, system: Standalone, job: JobView, tmp_path: Path
 ) -> None:
     client.wait(job.id, timeout=600)
     whole = client.download_video(job.id, tmp_path / "whole.mp4")
     transport = Torn()
-    with AmigoClient(system.url, transport=transport) as tearing:
+    with Client(system.url, transport=transport) as tearing:
         pieced = tearing.download_video(job.id, tmp_path / "pieced.mp4")
     assert transport.ranges == [None, "bytes=1000-"]
     assert pieced.read_bytes() == whole.read_bytes()

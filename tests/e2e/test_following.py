@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amigo import AmigoClient
+from amigo import Client
 from deploy.standalone.system import Standalone
 from tests.event_stream import Told, told
 
@@ -20,7 +20,7 @@ from tests.event_stream import Told, told
 @pytest.fixture(scope="module")
 def events(system: Standalone, portrait: Path, speech: Path) -> tuple[list[Told], list[Told]]:
     """What two callers saw of a job: one stayed connected, one reconnected every third change."""
-    with AmigoClient(system.url) as client:
+    with Client(system.url) as client:
         job = client.submit(portrait, speech, consent=True)
     url = f"{system.url}/v1/jobs/{job.id}/events"
     with ThreadPoolExecutor() as pool:
@@ -79,7 +79,7 @@ def test_what_a_job_left_behind_is_handed_out(
 
 @pytest.mark.usefixtures("events")
 def test_after_the_first_finished_job_the_next_has_an_eta(
-    client: AmigoClient, system: Standalone, portrait: Path, speech: Path
+    client: Client, system: Standalone, portrait: Path, speech: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True)
     document = httpx.get(f"{system.url}/v1/jobs/{job.id}").json()

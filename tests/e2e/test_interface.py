@@ -5,10 +5,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from amigo import AmigoClient
+from amigo import Client
 from deploy.standalone.processes import SeaweedServer
 from deploy.standalone.system import Standalone
-from jobs.s3.object_store import ObjectStorage, job_prefix, video_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import job_prefix, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from service.settings import ServiceSettings
@@ -28,7 +29,7 @@ def objects(system: Standalone, monkeypatch: pytest.MonkeyPatch) -> ObjectStorag
 
 
 def test_a_deleted_job_leaves_no_objects(
-    client: AmigoClient, objects: ObjectStorage, portrait: Path, speech: Path
+    client: Client, objects: ObjectStorage, portrait: Path, speech: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True)
     assert client.wait(job.id, timeout=600).has_succeeded

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from jobs.job import Result
-from jobs.s3.object_store import ObjectStorage, landmarks_key, poster_key, video_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import landmarks_key, poster_key, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from service.settings import ServiceSettings

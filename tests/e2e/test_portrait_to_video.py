@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amigo import AmigoClient, ApiProblem, JobView
+from amigo import ApiProblem, Client, JobView
 from deploy.standalone.system import Standalone
 from media.audio import num_frames, read_waveform
 from media.video import read_frames
@@ -24,14 +24,14 @@ MOUTH_BOX = (slice(300, 440), slice(160, 352))
 
 @pytest.fixture(scope="module")
 def finished(system: Standalone, portrait: Path, example_speech: Path) -> JobView:
-    with AmigoClient(system.url) as client:
+    with Client(system.url) as client:
         job = client.submit(portrait, example_speech, consent=True)
         return client.wait(job.id, timeout=600)
 
 
 @pytest.fixture(scope="module")
 def video(system: Standalone, finished: JobView, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with AmigoClient(system.url) as client:
+    with Client(system.url) as client:
         return client.download_video(finished.id, tmp_path_factory.mktemp("video") / "out.mp4")
 
 
@@ -77,7 +77,7 @@ def test_the_mouth_moves_more_than_the_background(video: Path) -> None:
 
 
 def test_the_lips_of_the_video_do_what_was_generated_from_the_speech(
-    client: AmigoClient, finished: JobView, video: Path, detector: LandmarkDetector, tmp_path: Path
+    client: Client, finished: JobView, video: Path, detector: LandmarkDetector, tmp_path: Path
 ) -> None:
     with np.load(client.download_landmarks(finished.id, tmp_path / "landmarks.npz")) as file:
         generated = lip_opening(file["landmarks"])
@@ -95,7 +95,7 @@ def test_the_video_is_served_in_ranges(system: Standalone, finished: JobView, vi
 
 
 def test_the_whole_portrait_speaks_and_has_a_poster_and_landmarks(
-    client: AmigoClient, portrait: Path, speech: Path, tmp_path: Path
+    client: Client, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True, compose="full")
     assert client.wait(job.id, timeout=600).status == "succeeded"
@@ -116,7 +116,7 @@ def test_the_whole_portrait_speaks_and_has_a_poster_and_landmarks(
 
 
 def test_a_picture_without_a_face_ends_as_a_failed_job_that_says_so(
-    client: AmigoClient, speech: Path, tmp_path: Path
+    client: Client, speech: Path, tmp_path: Path
 ) -> None:
     picture = tmp_path / "wall.png"
     Image.new("RGB", (512, 512), (180, 170, 160)).save(picture)
@@ -127,7 +127,7 @@ def test_a_picture_without_a_face_ends_as_a_failed_job_that_says_so(
 
 
 def test_a_picture_cut_short_is_refused_at_once(
-    client: AmigoClient, portrait: Path, speech: Path, tmp_path: Path
+    client: Client, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     picture = tmp_path / "half.jpg"
     picture.write_bytes(portrait.read_bytes()[: portrait.stat().st_size // 2])
@@ -137,7 +137,7 @@ def test_a_picture_cut_short_is_refused_at_once(
 
 
 def test_a_job_outlives_its_worker(
-    system: Standalone, client: AmigoClient, portrait: Path, example_speech: Path
+    system: Standalone, client: Client, portrait: Path, example_speech: Path
 ) -> None:
     worker = next(process for process in system.processes if process.program.name == "worker")
     first = worker.child.pid

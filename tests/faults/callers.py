@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from amigo import AmigoClient, AmigoError, ApiProblem, JobView
+from amigo import AmigoError, ApiProblem, Client, JobView
 from amigo.calls import IDEMPOTENCY_KEY
 from tests.faults.history import (
     Answered,
@@ -101,7 +101,7 @@ class Post:
 
 
 class Callers:
-    """Any number of callers, each in its own thread, with the retries of `AmigoClient`."""
+    """Any number of callers, each in its own thread, with the retries of `Client`."""
 
     def __init__(
         self,
@@ -118,10 +118,10 @@ class Callers:
         self._webhook = webhook
         self._threads = ThreadPoolExecutor(MOST_CALLERS, "caller")
 
-    def client(self, *, patient: bool = True) -> AmigoClient:
+    def client(self, *, patient: bool = True) -> Client:
         """Return a client whose POSTs are recorded; a patient one knows that the service exists."""
         recorder = Recorder(self._history(), self._urls)
-        client = AmigoClient(self._urls[0], api_key=self._api_key, transport=recorder)
+        client = Client(self._urls[0], api_key=self._api_key, transport=recorder)
         client._retries.has_answered = patient
         return client
 
@@ -179,9 +179,7 @@ class Callers:
                 if not future.done():
                     future.set_exception(error)
 
-    def _submit(
-        self, client: AmigoClient, key: str, seconds: float, options: dict[str, Any]
-    ) -> str:
+    def _submit(self, client: Client, key: str, seconds: float, options: dict[str, Any]) -> str:
         portrait = self._folder / "portrait.png"
         speech = self._folder / f"speech-{seconds:g}.wav"
         try:
@@ -191,7 +189,7 @@ class Callers:
             raise
         return job.id
 
-    def _follow(self, client: AmigoClient, job_id: str) -> JobView:
+    def _follow(self, client: Client, job_id: str) -> JobView:
         history = self._history()
         try:
             for job in client.follow(job_id):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from jobs.job import Job, JobStatus, Result
-from jobs.s3.object_store import landmarks_key, poster_key, video_key
+from jobs.s3.paths import landmarks_key, poster_key, video_key
 from tests.faults.history import (
     LOSE,
     Answered,

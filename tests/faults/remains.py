@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from jobs.job import Job, JobStatus
-from jobs.s3.object_store import attempt_prefix, inputs_prefix, job_of, request_key
+from jobs.s3.paths import attempt_prefix, inputs_prefix, job_of, request_key
 from tests.faults.evidence import ACCEPTED, Evidence, kept_keys, made_keys
 from tests.faults.history import Answered, Posted
 

@@ -10,7 +10,8 @@ from av.error import FFmpegError
 from redis import Redis
 
 from jobs.job import Job, JobStatus, Priority
-from jobs.s3.object_store import JOBS_PREFIX, ObjectStorage
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import JOBS_PREFIX
 from jobs.settings import Settings
 from jobs.valkey.connection import connect, translated_errors
 from jobs.valkey.idempotency import Holder

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from deploy.standalone.child import Program
 from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.errors import JobNotFound, Unavailable
-from jobs.s3.object_store import JOBS_PREFIX, ObjectStorage, job_of, job_prefix, request_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import JOBS_PREFIX, job_of, job_prefix, request_key
 from jobs.settings import Settings
 from jobs.valkey.api_keys import ApiKeyStore, Quota
 from jobs.valkey.connection import connect, translated_errors

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage, utc_now, workers_lost
-from jobs.s3.object_store import audio_key, landmarks_key, poster_key, request_key, video_key
+from jobs.s3.paths import audio_key, landmarks_key, poster_key, request_key, video_key
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
 from tests.faults.checker import CHECKS, find_violations

@@ -9,7 +9,8 @@ import pytest
 
 from jobs.job import Job, JobStatus, Options
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.object_store import ObjectStorage, inputs_prefix
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import inputs_prefix
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from tests.processes import Running, running

@@ -23,14 +23,8 @@ from jobs.job import WORKER_LOST, Job, JobStatus
 from jobs.queue import JobQueue
 from jobs.s3.api_key_backup import ApiKeyBackup
 from jobs.s3.assets import Assets
-from jobs.s3.object_store import (
-    JOBS_PREFIX,
-    ObjectStorage,
-    attempt_prefix,
-    job_of,
-    job_prefix,
-    request_key,
-)
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import JOBS_PREFIX, attempt_prefix, job_of, job_prefix, request_key
 from jobs.valkey.job_store import JobStore
 
 logger = logging.getLogger(__name__)

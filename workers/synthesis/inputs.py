@@ -8,7 +8,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from jobs.errors import ObjectNotFound
 from jobs.job import Failure, Job
-from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import audio_key, portrait_key
 from workers.safe_http import Outbound, OutboundError, UrlUnreachable
 from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.settings import WorkerSettings

@@ -21,14 +21,8 @@ from jobs.errors import (
 )
 from jobs.job import Failure, HeardEmotion, Job, Options, Result, Stage
 from jobs.queue import JobQueue
-from jobs.s3.object_store import (
-    ObjectStorage,
-    attempt_prefix,
-    inputs_prefix,
-    landmarks_key,
-    poster_key,
-    video_key,
-)
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import attempt_prefix, inputs_prefix, landmarks_key, poster_key, video_key
 from jobs.valkey.job_store import JobStore
 from media.audio import FRAME_RATE, SAMPLE_RATE
 from media.emotions import Emotion

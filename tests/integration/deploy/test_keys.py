@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from amigo import AmigoClient, ApiProblem
+from amigo import ApiProblem, Client
 from deploy.standalone.system import Standalone
 from tests.integration.deploy.standalone.test_system import PIPELINE, START_SECONDS
 from tests.media import babble, recording
@@ -45,17 +45,17 @@ def test_a_key_made_beside_the_system_gets_a_video_for_its_tenant_alone(
     picture, speech = tmp_path / "portrait.jpg", tmp_path / "speech.wav"
     picture.write_bytes(portrait())
     speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
-    with AmigoClient(system.url, api_key=new_key(tmp_path / "system", "acme")) as client:
+    with Client(system.url, api_key=new_key(tmp_path / "system", "acme")) as client:
         job = client.submit(picture, speech, consent=True)
         assert client.wait(job.id, timeout=START_SECONDS).has_succeeded
         video = client.download_video(job.id, tmp_path / "out.mp4")
     assert video.read_bytes()[4:8] == b"ftyp"
     with (
-        AmigoClient(system.url, api_key=new_key(tmp_path / "system", "globex")) as stranger,
+        Client(system.url, api_key=new_key(tmp_path / "system", "globex")) as stranger,
         pytest.raises(ApiProblem) as refusal,
     ):
         stranger.get(job.id)
     assert refusal.value.code == "job_not_found"
-    with AmigoClient(system.url) as nobody, pytest.raises(ApiProblem) as refusal:
+    with Client(system.url) as nobody, pytest.raises(ApiProblem) as refusal:
         nobody.get(job.id)
     assert refusal.value.code == "key_missing"

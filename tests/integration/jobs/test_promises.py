@@ -22,7 +22,8 @@ from redis import Redis
 from jobs.errors import IdempotencyKeyTaken, InvalidTransition, JobNotFound, StaleAttempt
 from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.object_store import JOBS_PREFIX, ObjectStorage, inputs_prefix, job_prefix, request_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import JOBS_PREFIX, inputs_prefix, job_prefix, request_key
 from jobs.settings import Settings
 from jobs.valkey.connection import score
 from jobs.valkey.job_store import JobStore

@@ -8,7 +8,8 @@ import pytest
 from fastapi.routing import APIRoute
 
 from jobs.job import Job
-from jobs.s3.object_store import ObjectStorage, video_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import video_key
 from jobs.settings import Settings
 from jobs.valkey.api_keys import Scope
 from jobs.valkey.job_store import JobStore

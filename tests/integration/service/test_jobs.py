@@ -9,7 +9,8 @@ import pytest
 from jobs.errors import StorageUnavailable
 from jobs.job import Job
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.object_store import ObjectStorage, video_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import video_key
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus, WebhookOutbox
 from service.dependencies import Components

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from jobs.job import Stage
-from jobs.s3.object_store import ObjectStorage, video_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from service.settings import ServiceSettings

@@ -10,7 +10,8 @@ from redis import Redis
 
 from jobs.job import JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
-from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key, request_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import audio_key, portrait_key, request_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from service.dependencies import Components

@@ -17,7 +17,8 @@ from PIL import Image
 from deploy.standalone.processes import free_port
 from jobs.job import Job, Options, Priority
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key, request_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import audio_key, portrait_key, request_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from tests.media import babble, recording

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.job import MAX_ATTEMPTS, JobStatus, Priority
-from jobs.s3.object_store import landmarks_key, poster_key, video_key
+from jobs.s3.paths import landmarks_key, poster_key, video_key
 from jobs.settings import Settings
 from tests.integration.workers.conftest import Client, RunningWorker, worker_environment
 from tests.integration.workers.pipelines import BATCH_FRAMES, FAULTY, NO_FACE, POISON, SLOW

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.standalone.processes import free_port
 from jobs.job import JobStatus
-from jobs.s3.object_store import poster_key, video_key
+from jobs.s3.paths import poster_key, video_key
 from media.provenance import Provenance
 from media.video import encode_video
 from tests.integration.workers.conftest import Client, StartWorker

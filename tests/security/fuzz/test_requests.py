@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from jobs.job import utc_now
-from jobs.s3.object_store import video_key
+from jobs.s3.paths import video_key
 from service.intake.requests import FIELDS
 from service.settings import ServiceSettings
 from tests.jobs_examples import new_job, result_of

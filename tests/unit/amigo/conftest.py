@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from amigo import AmigoClient, AsyncAmigoClient
+from amigo import AsyncClient, Client
 from tests.unit.amigo.answers import Service
 from tests.unit.amigo.clock import Clock
 
@@ -39,13 +39,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture(params=["sync", "async"])
 def connect(request: pytest.FixtureRequest, clock: Clock) -> Connect:
-    """Returns a client of a service: AmigoClient, then AsyncAmigoClient made blocking."""
+    """Returns a client of a service: Client, then AsyncClient made blocking."""
 
     def connected(service: Service, **settings: Any) -> Any:
         transport = Unread(service)
         if request.param == "sync":
-            return AmigoClient("http://amigo", transport=transport, **settings)
-        return Awaited(AsyncAmigoClient("http://amigo", transport=transport, **settings))
+            return Client("http://amigo", transport=transport, **settings)
+        return Awaited(AsyncClient("http://amigo", transport=transport, **settings))
 
     return connected
 
@@ -66,7 +66,7 @@ class Unread(httpx.BaseTransport, httpx.AsyncBaseTransport):
 class Awaited:
     """The asynchronous client with a blocking interface: each call runs to its end."""
 
-    def __init__(self, client: AsyncAmigoClient) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

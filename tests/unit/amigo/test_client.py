@@ -189,10 +189,10 @@ def test_a_service_that_went_away_is_waited_for(connect: Connect, clock: Clock) 
 
 
 def test_an_address_that_is_none_is_not_tried_again(clock: Clock) -> None:
-    from amigo import AmigoClient
+    from amigo import Client
 
     with pytest.raises(Unreachable, match="Could not connect"):
-        AmigoClient("localhost").get("job_1")
+        Client("localhost").get("job_1")
     assert not clock.pauses
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from amigo import AmigoClient, JobView
+from amigo import Client, JobView
 from deploy.standalone import binaries
 from deploy.standalone.errors import AlreadyRunning, DeployError, ProgramMissing
 from deploy.standalone.installation import Installation
@@ -63,7 +63,7 @@ def make_video(url: str, folder: Path) -> JobView:
     picture, speech = folder / "portrait.jpg", folder / "speech.wav"
     picture.write_bytes(portrait())
     speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
-    with AmigoClient(url) as client:
+    with Client(url) as client:
         job = client.submit(picture, speech, consent=True)
         return client.wait(job.id, timeout=START_SECONDS)
 
@@ -71,7 +71,7 @@ def make_video(url: str, folder: Path) -> JobView:
 def test_a_posted_job_becomes_a_video(system: Standalone, tmp_path: Path) -> None:
     job = make_video(system.url, tmp_path)
     assert job.has_succeeded, job.failure
-    with AmigoClient(system.url) as client:
+    with Client(system.url) as client:
         path = client.download_video(job.id, tmp_path / "out.mp4")
     assert path.read_bytes()[4:8] == b"ftyp"
 
@@ -172,7 +172,7 @@ def test_a_killed_supervisor_leaves_no_process_and_all_data(tmp_path: Path) -> N
         process.kill()
     wait_for(lambda: not any(living(group) for group in groups))
     wait_for(lambda: is_unlocked(directory))  # by the guard, which then ends too
-    with Standalone(directory) as again, AmigoClient(again.url) as client:
+    with Standalone(directory) as again, Client(again.url) as client:
         assert client.get(job.id) == job
         assert client.download_video(job.id, tmp_path / "out.mp4").stat().st_size > 0
 

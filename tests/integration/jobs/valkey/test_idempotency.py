@@ -9,7 +9,8 @@ from redis import Redis
 from jobs.errors import IdempotencyKeyTaken, JobNotFound
 from jobs.job import IdempotencyKey, Job
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.object_store import ObjectStorage, request_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import request_key
 from jobs.settings import Settings
 from jobs.valkey import idempotency
 from jobs.valkey.idempotency import KEPT, holder_key

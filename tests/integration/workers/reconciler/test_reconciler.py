@@ -15,7 +15,8 @@ from jobs.errors import (
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
 from jobs.s3.assets import Assets
-from jobs.s3.object_store import ObjectStorage, audio_key, portrait_key, request_key, video_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import audio_key, portrait_key, request_key, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import JOURNAL_READ, SPENT, record_key

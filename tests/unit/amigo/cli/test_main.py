@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from amigo import AmigoClient, AsyncAmigoClient
+from amigo import AsyncClient, Client
 from amigo.cli import batch, doctor, jobs, main, options
 from amigo.cli.doctor import Finding
 from amigo.types import EmotionChoice as OfferedEmotion
@@ -38,7 +38,7 @@ def amigo(runner: CliRunner, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> A
 
     def run(service: Service, *arguments: object) -> Result:
         transport = httpx.MockTransport(service)
-        for module, client in ((jobs, AmigoClient), (batch, AsyncAmigoClient)):
+        for module, client in ((jobs, Client), (batch, AsyncClient)):
             connected = partial(client, transport=transport)
             monkeypatch.setattr(module, client.__name__, connected)
         return runner.invoke(main.app, [str(argument) for argument in arguments])

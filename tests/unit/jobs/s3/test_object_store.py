@@ -1,40 +1,38 @@
 import pytest
 
-from jobs.s3 import object_store
+from jobs.s3 import paths
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
 
 
 def test_every_key_of_a_job_lies_under_its_prefix() -> None:
     keys = [
-        object_store.portrait_key("job_a"),
-        object_store.audio_key("job_a"),
-        object_store.request_key("job_a"),
-        object_store.video_key("job_a", 1),
-        object_store.poster_key("job_a", 1),
-        object_store.landmarks_key("job_a", 1),
+        paths.portrait_key("job_a"),
+        paths.audio_key("job_a"),
+        paths.request_key("job_a"),
+        paths.video_key("job_a", 1),
+        paths.poster_key("job_a", 1),
+        paths.landmarks_key("job_a", 1),
     ]
     assert len(set(keys)) == len(keys)
-    assert all(key.startswith(object_store.job_prefix("job_a")) for key in keys)
+    assert all(key.startswith(paths.job_prefix("job_a")) for key in keys)
 
 
 def test_what_the_caller_gave_lies_apart_from_what_attempts_made() -> None:
-    inputs = object_store.inputs_prefix("job_a")
-    assert object_store.request_key("job_a").startswith(inputs)
-    for key in (object_store.video_key, object_store.poster_key, object_store.landmarks_key):
+    inputs = paths.inputs_prefix("job_a")
+    assert paths.request_key("job_a").startswith(inputs)
+    for key in (paths.video_key, paths.poster_key, paths.landmarks_key):
         assert not key("job_a", 1).startswith(inputs)
-        assert key("job_a", 1).startswith(object_store.attempt_prefix("job_a", 1))
+        assert key("job_a", 1).startswith(paths.attempt_prefix("job_a", 1))
 
 
 def test_attempts_do_not_share_a_prefix() -> None:
-    assert not object_store.video_key("job_a", 11).startswith(
-        object_store.attempt_prefix("job_a", 1)
-    )
+    assert not paths.video_key("job_a", 11).startswith(paths.attempt_prefix("job_a", 1))
 
 
 def test_every_key_tells_whose_it_is() -> None:
-    assert object_store.job_of(object_store.request_key("job_a")) == "job_a"
-    assert object_store.job_of(object_store.video_key("job_a", 1)) == "job_a"
+    assert paths.job_of(paths.request_key("job_a")) == "job_a"
+    assert paths.job_of(paths.video_key("job_a", 1)) == "job_a"
 
 
 def test_a_prefix_that_could_match_other_jobs_is_not_deleted() -> None:

@@ -10,7 +10,7 @@ from jobs.assets import Asset, AssetKind
 from jobs.errors import StoreUnavailable
 from jobs.job import Job, Options, Priority
 from jobs.s3.assets import record_key
-from jobs.s3.object_store import audio_key, portrait_key, request_key
+from jobs.s3.paths import audio_key, portrait_key, request_key
 from service.problems import ProblemType
 from tests.jobs_examples import FAILURE
 from tests.service_examples import portrait, speech, upload

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from jobs.consent import STATEMENT, VERSION
 from jobs.job import Job, JobStatus, Options, Stage
-from jobs.s3.object_store import audio_key, portrait_key, request_key
+from jobs.s3.paths import audio_key, portrait_key, request_key
 from service.problems import ProblemType
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.service_examples import portrait, speech, upload

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from jobs.job import Job
-from jobs.s3.object_store import video_key
+from jobs.s3.paths import video_key
 from service.problems import ProblemType
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.unit.service.assertions import assert_problem

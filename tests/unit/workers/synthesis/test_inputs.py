@@ -4,7 +4,7 @@ import pytest
 
 from jobs.errors import ObjectNotFound, StorageUnavailable
 from jobs.job import Job
-from jobs.s3.object_store import audio_key, portrait_key
+from jobs.s3.paths import audio_key, portrait_key
 from jobs.urls import UrlRules
 from tests.jobs_examples import new_job
 from tests.unit.workers.fakes import FakeStorage
