@@ -1,8 +1,10 @@
 """Errors raised by the client.
 
-AmigoError ├── ApiProblem the service responded with an error (RFC 9457) ├── Unreachable no service
-responded ├── JobUnfinished the job did not end in time └── ForgedWebhook a webhook has no valid
-signature, or is too old
+AmigoError
+├── ApiProblem       the service responded with an error (RFC 9457)
+├── Unreachable      no service responded
+├── JobUnfinished    the job did not end in time
+└── ForgedWebhook    a webhook has no valid signature, or is too old
 """
 
 from collections.abc import Mapping

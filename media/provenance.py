@@ -27,8 +27,9 @@ _NAMESPACES = {
 class Provenance:
     """The statement of one file.
 
-    created_at: time of creation, with its zone; None to omit it. job_id: id of the job; None to
-    omit it. weights: digest of the networks' weights; None to omit it.
+    created_at: time of creation, with its zone; None to omit it.
+    job_id: id of the job; None to omit it.
+    weights: digest of the networks' weights; None to omit it.
     """
 
     created_at: datetime | None = None

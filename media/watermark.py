@@ -26,7 +26,8 @@ Points = NDArray[np.float32]
 class Watermark:
     """A badge at its position, the same in every frame.
 
-    badge: `[h, w, 4]` RGB and opacity, 0-255. left, top: position of the badge in the frames, px.
+    badge: `[h, w, 4]` RGB and opacity, 0-255.
+    left, top: position of the badge in the frames, px.
     """
 
     badge: Pixels

@@ -6,9 +6,11 @@ The connection goes to the address that was checked, so later DNS responses have
 host's name stays in the `Host` header, and the certificate must match it. Proxies and credentials
 from the environment are not used.
 
-OutboundError ├── UrlNotFollowed the URL is not allowed, or leads to an address that is not ├──
-UrlUnreachable no response, or an unsuccessful one ├── UrlTooLarge the file exceeds the size limit
-└── UrlTimeout the request exceeded its time limit
+OutboundError
+├── UrlNotFollowed    the URL is not allowed, or leads to an address that is not
+├── UrlUnreachable    no response, or an unsuccessful one
+├── UrlTooLarge       the file exceeds the size limit
+└── UrlTimeout        the request exceeded its time limit
 """
 
 import asyncio

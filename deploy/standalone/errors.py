@@ -1,7 +1,9 @@
 """Errors that keep the system from running on this machine.
 
-DeployError ├── ProgramMissing a program is not installed ├── StartFailed a program ended before it
-was ready, or was not ready in time └── AlreadyRunning another supervisor uses the same directory
+DeployError
+├── ProgramMissing    a program is not installed
+├── StartFailed       a program ended before it was ready, or was not ready in time
+└── AlreadyRunning    another supervisor uses the same directory
 """
 
 from pathlib import Path

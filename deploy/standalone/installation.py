@@ -1,8 +1,9 @@
 """The directory of a standalone system: its lock, secrets, ports and status file.
 
-lock held by the supervisor, and by its guard until nothing is running any more installation.json
-secrets and ports, mode 600, kept between runs standalone.json the URL of the system and its
-supervisor, while it is running logs/ valkey/ seaweedfs/
+lock               held by the supervisor, and by its guard until nothing is running any more
+installation.json  secrets and ports, mode 600, kept between runs
+standalone.json    the URL of the system and its supervisor, while it is running
+logs/ valkey/ seaweedfs/
 """
 
 import fcntl

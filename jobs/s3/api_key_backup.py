@@ -1,6 +1,6 @@
 """Backups of the API keys in the object store, in case Valkey loses its data.
 
-keys/{id}.json an API key as stored in Valkey: the digest of its token, never the token
+keys/{id}.json    an API key as stored in Valkey: the digest of its token, never the token
 """
 
 import logging

@@ -15,9 +15,10 @@ from media.provenance import Provenance
 class LandmarkTrack:
     """One row per frame.
 
-    landmarks: `[T, 79, 2]` pixels of the video. emotions: `[T, 8]` probabilities of the detected
-    emotions, in the order of EMOTIONS. size: the video's width and height, px. compose: whether the
-    video shows a square around the face or the whole portrait.
+    landmarks: `[T, 79, 2]` pixels of the video.
+    emotions: `[T, 8]` probabilities of the detected emotions, in the order of EMOTIONS.
+    size: the video's width and height, px.
+    compose: whether the video shows a square around the face or the whole portrait.
     """
 
     landmarks: NDArray[np.float32]

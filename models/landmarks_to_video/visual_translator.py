@@ -122,9 +122,11 @@ class MotionNet(nn.Module):
 class PortraitFeatures:
     """A prepared portrait, on the translator's device.
 
-    image: `[1, 3, S, S]` float32 in 0-1, S 256 or 512. thumbnail: `[1, 3, 64, 64]`. landmarks: `[1,
-    79, 2]` px of a 256 px crop, whatever S. teeth: `[1, 2, 4, 64, 128]` its own, or others that fit
-    (`models.dentition`). palette: the colours of a portrait with a single hue, or None.
+    image: `[1, 3, S, S]` float32 in 0-1, S 256 or 512.
+    thumbnail: `[1, 3, 64, 64]`.
+    landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
+    teeth: `[1, 2, 4, 64, 128]` its own, or others that fit (`models.dentition`).
+    palette: the colours of a portrait with a single hue, or None.
     """
 
     image: Tensor
@@ -161,8 +163,9 @@ class Layer:
 class Rendering:
     """Rendered frames and the intermediate results.
 
-    frames: `[B, 3, S, S]` float32, 0-1, S that of the portrait. flow: `[B, 2, 64, 64]` backward
-    flow, px of a 256 px crop, whatever S. layers: one per painter, from bottom to top.
+    frames: `[B, 3, S, S]` float32, 0-1, S that of the portrait.
+    flow: `[B, 2, 64, 64]` backward flow, px of a 256 px crop, whatever S.
+    layers: one per painter, from bottom to top.
     """
 
     frames: Tensor
