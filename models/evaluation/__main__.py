@@ -20,6 +20,7 @@ from models.evaluation.report import Provenance, write_report
 from models.evaluation.scoring_networks import ScoringNetworks
 from models.evaluation.stage_one import (
     LandmarkScore,
+    articulation_table,
     emotion_tables,
     held_out_recordings,
     landmark_table,
@@ -92,6 +93,7 @@ def evaluate(
         identity_table(
             score_identity(pipeline, speaking, scorers.identity, videos) if scorers.identity else []
         ),
+        articulation_table(pipeline.generator, heard),
         *emotion_tables(pipeline.generator, heard),
     ]
     pictures = draw(pipeline, options.out, speaking, pairs, landmarks)

@@ -1,6 +1,6 @@
 """Stage one measured: do the landmarks follow the speech, and is its emotion heard?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from media.audio import read_waveform
-from media.emotions import EMOTIONS
+from media.emotions import EMOTIONS, Emotion
 from models.corpus.alignment import RIGID, align
 from models.corpus.clips import read_landmarks
 from models.corpus.manifest import largest_set
@@ -18,18 +18,20 @@ from models.evaluation.held_out import HeldOutClip
 from models.evaluation.report import Row, Table
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmarks import MOUTH
-from models.face.retargeting import retarget_landmarks
+from models.face.retargeting import lip_gaps, retarget_landmarks
 from models.metrics.baselines import mean_motion, move_portrait, static_portrait
 from models.metrics.definitions import (
     FACE,
     LipFigures,
     accuracy,
+    brow_spread,
     compare_lips,
     confusion,
     jerk,
     landmark_distance,
     lip_opening,
     mean_recall,
+    mouth_spread,
     velocity_distance,
 )
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
@@ -58,6 +60,8 @@ class LandmarkScore:
     velocity: float
     rigid_jerk: float
     lip_jerk: float
+    brows: float
+    mouth_moves: float
     opening: Points
 
 
@@ -119,8 +123,19 @@ def _score(clip: HeldOutClip, method: str, still: Points, moving: Points) -> Lan
         velocity=velocity_distance(still, real, FACE),
         rigid_jerk=jerk(moving, RIGID),
         lip_jerk=jerk(moving, MOUTH),
+        brows=_ratio(brow_spread(still), brow_spread(real)),
+        mouth_moves=_ratio(mouth_spread(still), mouth_spread(real)),
         opening=opening,
     )
+
+
+def _ratio(generated: float, real: float) -> float:
+    """Return generated over real; nan where the real one does not move."""
+    return generated / real if real > 0.0 else float("nan")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
 
 
 def landmark_table(scores: Sequence[LandmarkScore]) -> Table:
@@ -140,6 +155,8 @@ def landmark_table(scores: Sequence[LandmarkScore]) -> Table:
                 "M-LMD px": float(np.mean([s.mouth for s in group])),
                 "F-LMD px": float(np.mean([s.face for s in group])),
                 "LVD px": float(np.mean([s.velocity for s in group])),
+                "brows move / real": float(np.mean([s.brows for s in group])),
+                "mouth moves / real": float(np.mean([s.mouth_moves for s in group])),
                 "jerk rigid": float(np.mean([s.rigid_jerk for s in group])),
                 "jerk lips": float(np.mean([s.lip_jerk for s in group])),
             }
@@ -154,6 +171,41 @@ def landmark_table(scores: Sequence[LandmarkScore]) -> Table:
 def held_out_recordings(data: Path) -> list[Recording]:
     """Return the recordings of the speakers that training keeps out."""
     return [recording for recording in list_recordings(data) if recording.held_out]
+
+
+def articulation_table(generator: LandmarkGenerator, recordings: Sequence[Recording]) -> Table:
+    """Measure how far lips open in acted speech over the same speaker's neutral speech."""
+    strong = [r for r in recordings if r.strength in (0.0, 1.0)]
+    spreads: dict[tuple[str, Emotion, str], list[float]] = {}
+    for recording in tqdm(strong, desc="articulation"):
+        waveform = read_waveform(recording.path)
+        for way, emotion in (("heard", None), ("asked for", recording.emotion)):
+            motion = generator.generate(waveform, emotion=emotion)
+            opening = lip_gaps(motion.displacement).mean(axis=1)
+            key = (recording.speaker, recording.emotion, way)
+            spreads.setdefault(key, []).append(float(opening.std()))
+    ways = ("heard", "asked for")
+    rows = [_articulation_row(spreads, emotion, ways) for emotion in EMOTIONS]
+    note = "Deviation of the opening, strong intensity over neutral; mean over speakers kept out."
+    return Table("Opening of the lips in acted speech", note, [row for row in rows if row])
+
+
+def _articulation_row(
+    spreads: Mapping[tuple[str, Emotion, str], list[float]], emotion: Emotion, ways: Sequence[str]
+) -> Row:
+    plain = Emotion.NEUTRAL
+    speakers = {speaker for speaker, acted, _ in spreads if acted is emotion}
+    speakers &= {speaker for speaker, acted, _ in spreads if acted is plain}
+    if not speakers:
+        return {}
+    row: Row = {"acted": str(emotion), "speakers": len(speakers)}
+    for way in ways:
+        ratios = [
+            _ratio(_mean(spreads[speaker, emotion, way]), _mean(spreads[speaker, plain, way]))
+            for speaker in speakers
+        ]
+        row[f"{way}, over neutral"] = float(np.mean(ratios))
+    return row
 
 
 def emotion_tables(generator: LandmarkGenerator, recordings: Sequence[Recording]) -> list[Table]:

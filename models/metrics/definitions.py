@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from media.emotions import EMOTIONS, Emotion
-from models.face.landmarks import MOUTH, interocular
+from models.face.landmarks import BROWS, MOUTH, interocular
 from models.face.retargeting import LOWER_INNER, UPPER_INNER
 
 Array = NDArray[np.float32]
@@ -49,6 +49,17 @@ class LipFigures:
     def in_step(self) -> bool:
         """Whether r peaks within a frame of lag 0; what does not move is never in step."""
         return self.peak > 0 and abs(self.lag) <= IN_STEP
+
+
+def brow_spread(faces: Array) -> float:
+    """Return the mean deviation over time of the height of brow points, heads held still."""
+    return float(faces[:, BROWS, 1].std(axis=0).mean())
+
+
+def mouth_spread(faces: Array) -> float:
+    """Return the mean deviation over time of the mouth's points about their mean places."""
+    away = faces[:, MOUTH] - faces[:, MOUTH].mean(axis=0)
+    return float(np.sqrt(np.square(away).sum(axis=-1).mean(axis=0)).mean())
 
 
 def compare_lips(generated: Array, real: Array) -> LipFigures:

@@ -19,7 +19,7 @@ from models.speech_to_landmarks.action_unit_flow import (
     ActionUnitFlowConfig,
     Performance,
 )
-from models.speech_to_landmarks.vocal_effort import EFFORT, QUICK, vocal_effort
+from models.speech_to_landmarks.vocal_effort import vocal_effort
 
 FILE = "facial_action.safetensors"
 STRONGEST = 4.5
@@ -30,6 +30,8 @@ LEAST_GAIN, MOST_GAIN = 0.7, 2.2
 WIDEST = 0.45
 """Inter-ocular units: an opening that no gain passes."""
 SIDES = 2
+DYNAMICS = 2
+"""Last channels of effort: deviations of pitch and loudness, which no microphone colours."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class FacialAction(nn.Module):
             parts the lips.
         spreads: `[8, 14]` deviation of each unit's movement at full strength of each emotion.
         opening: `[79, 2]` how a face moves when its lips open by one inter-ocular unit.
-        gain: `[8 + 5 + 1]` of articulation: weights of emotion, of the voice's effort, and a bias.
+        gain: `[8 + 2 + 1]` of articulation: weights of emotion, of the voice's dynamics, a bias.
     """
 
     basis: Tensor
@@ -89,7 +91,7 @@ class FacialAction(nn.Module):
         self.register_buffer("looks", torch.zeros(config.people, emotions, *points))
         self.register_buffer("spreads", torch.ones(emotions, units))
         self.register_buffer("opening", torch.zeros(points))
-        self.register_buffer("gain", torch.zeros(emotions + EFFORT - QUICK + 1))
+        self.register_buffer("gain", torch.zeros(emotions + DYNAMICS + 1))
 
     @classmethod
     def load(cls, device: torch.device | str) -> Self:
@@ -167,8 +169,8 @@ class FacialAction(nn.Module):
 
 
 def gain_features(flow: ActionUnitFlow, effort: Tensor, emotion: Tensor) -> Tensor:
-    """Return `[..., 14]` what the gain of articulation is linear in: emotion, effort, one."""
-    manner = ((effort - flow.effort_mean) / flow.effort_scale)[..., QUICK:].clamp(-2.5, 2.5)
+    """Return `[..., 11]` what the gain of articulation is linear in: emotion, dynamics, one."""
+    manner = ((effort - flow.effort_mean) / flow.effort_scale)[..., -DYNAMICS:].clamp(-2.5, 2.5)
     return torch.cat([emotion.clamp(max=1.5), manner, torch.ones_like(manner[..., :1])], dim=-1)
 
 

@@ -20,6 +20,7 @@ import torch
 from models.face.resting_face import FILE as RESTING_FACE
 from models.landmarks_to_video.visual_translator import CHECKPOINT as TRANSLATOR
 from models.manifest import MANIFEST, WEIGHTS, sha256_of
+from models.speech_to_landmarks.facial_action import FILE as FACIAL_ACTION
 from models.speech_to_landmarks.voice_activity import CHECKPOINT as VOICE_ACTIVITY
 from models.training.common.compute import Compute, open_compute
 from models.training.common.session import STATE
@@ -104,7 +105,7 @@ def train_all(recipe: Recipe, compute: Compute) -> None:
         compute,
     )
     if compute.leads:
-        given = [WEIGHTS / SPEECH_ENCODER, WEIGHTS / VOICE_ACTIVITY]
+        given = [WEIGHTS / name for name in (SPEECH_ENCODER, VOICE_ACTIVITY, FACIAL_ACTION)]
         gather(recipe.weights, [*given, landmarks / LANDMARKS, video / TRANSLATOR])
 
 

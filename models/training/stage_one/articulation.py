@@ -120,7 +120,7 @@ def _plain_spread(clips: Sequence[UnitMeans], spreads: dict[str, float]) -> dict
 
 
 def fit_articulation(flow: ActionUnitFlow, articulation: Articulation) -> Tensor:
-    """Return weights `[14]` of the logarithm of the gain, by ridge regression.
+    """Return weights `[11]` of the logarithm of the gain, by ridge regression.
 
     The bias is such that neutral speech opens as far as it did.
     """

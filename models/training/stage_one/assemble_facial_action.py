@@ -32,6 +32,7 @@ from models.training.stage_one.action_units import (
 )
 from models.training.stage_one.articulation import fit_articulation, read_articulation
 from models.training.stage_one.calibrate_action_units import (
+    REGIONS,
     basis,
     calibrate,
     match_spread,
@@ -77,7 +78,7 @@ def assemble(data: Path, cache: Path, flow: Path, speech: Path) -> tuple[FacialA
     means = read_unit_means(data)
     action = FacialAction(FacialActionConfig(ActionUnitFlowConfig(**trained["sizes"]), PEOPLE))
     action.flow.load_state_dict(trained["flow"])
-    action.spreads.copy_(trained["spreads"])
+    action.spreads.copy_(beyond_speech(trained["spreads"]))
     scales = match_spread(data, calibrate(data, means), read_unit_tracks(data))
     action.basis.copy_(basis(data, scales))
     looks = Expressions(data / "landmarks" / "ict68.npz")
@@ -116,6 +117,18 @@ def clear_levels(means: Sequence[UnitMeans], basis: Tensor, looks: Expressions) 
         clearest = likeness.argsort(descending=True)[:PEOPLE]
         table[:, EMOTIONS.index(emotion)] = rows[clearest]
     return table
+
+
+def beyond_speech(spreads: Tensor) -> Tensor:
+    """Return spreads `[8, 14]` whose mouth units keep what an emotion adds to neutral speech.
+
+    Speech motion moves the mouth already; neutral movement on top would be counted twice.
+    """
+    beyond = spreads.clone()
+    mouth = [PERFORMED.index(unit) for unit in REGIONS["mouth"][0]]
+    power = spreads[:, mouth].square()
+    beyond[:, mouth] = (power - power[EMOTIONS.index(Emotion.NEUTRAL)]).clamp(min=0.0).sqrt()
+    return beyond
 
 
 def top_up(levels: Tensor, basis: Tensor, looks: Expressions) -> Tensor:
