@@ -39,7 +39,7 @@ def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor) -> Tensor:
     powers = torch.stack(apart, dim=1)[..., None] ** torch.arange(len(apart), device=places.device)
     with torch.autocast(places.device.type, enabled=False):
         factors = torch.linalg.solve(powers.float(), heights.float())
-    result = factors[:, -1:].expand_as(wanted)
+    result: Tensor = factors[:, -1:].expand_as(wanted)
     for k in range(len(apart) - 2, -1, -1):
         result = torch.addcmul(factors[:, k : k + 1], result, wanted)
     return result
@@ -48,5 +48,4 @@ def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor) -> Tensor:
 def to_upright(vectors: Tensor, across: Tensor) -> Tensor:
     """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
     down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
-    axes = torch.stack([across, down], dim=-1)
-    return vectors @ axes
+    return vectors @ torch.stack([across, down], dim=-1)

@@ -91,8 +91,9 @@ def move_lids(
     """
     parted = keep_slits(source, target)
     halves = []
-    for eye, columns in enumerate(zip(*(t.chunk(2, dim=3) for t in (colour, mask)), strict=True)):
-        width = columns[0].shape[3]
+    columns = zip(colour.chunk(2, dim=3), mask.chunk(2, dim=3), strict=True)
+    for eye, (half_colour, half_mask) in enumerate(columns):
+        width = half_colour.shape[3]
         corner = origin + origin.new_tensor([eye * EYES.width // 2, 0])
         cells = pixel_grid(scale * EYES.height, width, 1 / scale).to(target).reshape(1, -1, 2)
         cells = cells + corner[:, None].to(target)
@@ -102,7 +103,8 @@ def move_lids(
         slit, opening = (Eye.of(face, eye, place, centre) for face in (parted, target))
         skin = _lid(warped, slit, opening, across, origin, cells, scale)
         ball = _eyeball(image, source, target, cells, eye, shift, scale)
-        halves.append(_with_eye(*columns, slit, opening, skin, ball, _shown(source, eye), scale))
+        shown = _shown(source, eye)
+        halves.append(_with_eye(half_colour, half_mask, slit, opening, skin, ball, shown, scale))
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
 
