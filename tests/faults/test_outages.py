@@ -56,6 +56,12 @@ def post_once(system: FaultySystem) -> httpx.Response:
     return httpx.post(url, files=files, data={"consent": "true"}, timeout=PATIENCE)
 
 
+@pytest.fixture(autouse=True)
+def open_gateway(gateway: Gateway) -> None:
+    """Open the gateway, whatever the test before left."""
+    gateway.mood = Mood.OPEN
+
+
 def fail(system: FaultySystem, gateway: Gateway, mood: Mood) -> None:
     gateway.mood = mood
     system.history.record(Faulted(mood, S3))
@@ -103,10 +109,10 @@ def test_a_worker_waits_out_a_short_object_store_outage(
     trap = system.arm(CHILD_1, moment)
     post = system.post()
     system.await_strike(trap, moment)
-    tried = log(system, "worker-1").count("Retrying in")
+    tried = log(system, "worker-1").count("Retrying ")
     fail(system, gateway, mood)
     trap.release()
-    wait_for(lambda: log(system, "worker-1").count("Retrying in") > tried)
+    wait_for(lambda: log(system, "worker-1").count("Retrying ") > tried)
     heal(system, gateway)
 
     (job_id,) = accepted(post)

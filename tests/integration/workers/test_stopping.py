@@ -73,7 +73,7 @@ def test_while_waiting_for_an_unavailable_object_store(
 ) -> None:
     worker = start_worker(AMIGO_S3_ENDPOINT_URL=closed, AMIGO_SHUTDOWN_SECONDS="0.2")
     job_id = client.post()
-    worker.wait_for_log("Retrying in", 2)
+    worker.wait_for_log("Retrying ", 2)
     assert_handed_back(worker, client, job_id)
 
 
