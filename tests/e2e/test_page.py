@@ -55,7 +55,7 @@ def test_a_visitor_gets_a_video_that_plays(page: Page, portrait: Path, speech: P
     page.wait_for_selector("#result:not([hidden])", timeout=600_000)
     page.eval_on_selector("#video", PLAY_A_LITTLE)
     width, seconds = page.eval_on_selector("#video", "v => [v.videoWidth, v.duration]")
-    assert width == 256
+    assert width == 512
     assert seconds == pytest.approx(SECONDS_OF_SPEECH, abs=0.1)
 
 
