@@ -18,16 +18,18 @@ from PIL import Image
 from torch import Tensor
 
 from models.checkpoints import save_checkpoint
-from models.corpus.clips import LANDMARK_SCALE
+from models.corpus.clips import LANDMARK_SCALE, mouth_opening
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import (
     TEETH_HEIGHT,
     TEETH_WIDTH,
     read_teeth,
+    tooth_area,
     tooth_likeness,
 )
 from models.landmarks_to_video.face_regions import MOUTH, face_frame
 from models.landmarks_to_video.visual_translator import VisualTranslator
+from models.training.stage_two.face_frames import held_out_people
 
 PEOPLE = ("l0792", "l0795", "l0800", "l0763", "l0779", "l0714", "l0782", "l0769")
 """Of the London set (DeBruine and Jones, CC BY 4.0): sharp, whole rows, bites just open."""
@@ -56,6 +58,10 @@ LOWER_TEETH: dict[str, tuple[int, int, list[tuple[int, int]]]] = {
 column between the incisors, the row of their edges, and the teeth's outline as traced by hand.
 """
 # fmt: on
+PARTED, PLAIN_TEETH = 4.0, 400.0
+"""Inner-lip distance, px, and texels of teeth from which a portrait tells the enamel's colour."""
+GREY = 0.03
+"""Mean spread of the channels below which a portrait is grey."""
 SIDE_LIGHT = 0.3
 """Brightness beside the brightest tooth of those far back."""
 BOW = 11
@@ -80,6 +86,37 @@ def fit(data: Path, translator: VisualTranslator) -> VisualTranslator:
         translator.dentitions.maps[row, 4:] = lower_row(*_face(data, name), tracing)
         translator.dentitions.widths[row] = mouth_width(neutral)
     return translator
+
+
+@torch.no_grad()
+def fit_enamel(data: Path, translator: VisualTranslator) -> int:
+    """Fit how enamel's colour follows the skin, by least squares; returns how many portraits told.
+
+    Log colour over the root of the skin's brightness is linear in the `complexion`.
+    """
+    archive = np.load(data / "landmarks" / "portraits.npz")
+    held_out = held_out_people(archive.files)
+    seen, colours = [], []
+    for name in archive.files:
+        if name.split("_")[0] in held_out or mouth_opening(archive[name] / LANDMARK_SCALE) < PARTED:
+            continue
+        image, landmarks = _face(data, name)
+        teeth, colour = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2)
+        skin = complexion(image, landmarks, torch.zeros(1, 2), MOUTH, scale=2)
+        if float(tooth_area(teeth, colour, skin)) > PLAIN_TEETH and not _is_grey(image):
+            seen.append(skin[0])
+            colours.append(colour[0].log() - skin[0, 0] / 2)
+    known = torch.cat([torch.stack(seen), torch.ones(len(seen), 1)], dim=1)
+    ridge = torch.diag(torch.tensor([1.0] * (known.shape[1] - 1) + [0.0]))
+    factors = torch.linalg.solve(known.T @ known + ridge, known.T @ torch.stack(colours))
+    enamel = translator.mouth.inside.enamel
+    enamel.weight.copy_(factors[:-1].T)
+    enamel.bias.copy_(factors[-1])
+    return len(seen)
+
+
+def _is_grey(image: Tensor) -> bool:
+    return bool((image.amax(dim=1) - image.amin(dim=1)).mean() < GREY)
 
 
 def _face(data: Path, name: str) -> tuple[Tensor, Tensor]:
@@ -167,6 +204,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     translator = fit(options.data, VisualTranslator.load(torch.device("cpu"), options.weights))
+    print(f"enamel's colour from {fit_enamel(options.data, translator)} portraits")
     save_checkpoint(options.out, translator.state_dict(), translator.config)
 
 
