@@ -198,7 +198,7 @@ def _articulation_row(
     speakers &= {speaker for speaker, acted, _ in spreads if acted is plain}
     if not speakers:
         return {}
-    row: Row = {"acted": str(emotion), "speakers": len(speakers)}
+    row: dict[str, str | int | float | None] = {"acted": str(emotion), "speakers": len(speakers)}
     for way in ways:
         ratios = [
             _ratio(_mean(spreads[speaker, emotion, way]), _mean(spreads[speaker, plain, way]))
