@@ -4,6 +4,8 @@ A photograph's teeth are kept as two maps, one fixed to the skull (below the nos
 the jaw (above the chin). Teeth do not deform: whatever lips do, they uncover the same maps.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -142,7 +144,7 @@ TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
 """A tooth is this much less red than the lips, and at least this bright beside the brightest."""
 ENAMEL_LIGHT = 0.6
 """The brightest is at least this bright beside the skin, or what shows is a cavity."""
-EDGES_BELOW_LIPS = (0.055, 0.02)
+EDGES_BELOW_LIPS = (0.055, -0.02)
 """Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
 is the median of 60 smiles beside the same people's neutral faces.
 """
@@ -162,20 +164,33 @@ class Dentitions(nn.Module):
         self.register_buffer("maps", torch.zeros(count, TEETH_CHANNELS, TEETH_HEIGHT, TEETH_WIDTH))
         self.register_buffer("widths", torch.zeros(count))
 
-    def of(self, image: Tensor, landmarks: Tensor, scale: int = 1) -> Tensor:
+    def of(
+        self,
+        image: Tensor,
+        landmarks: Tensor,
+        scale: int,
+        enamel_colour: Callable[[Tensor], Tensor],
+    ) -> Tensor:
         """Return maps `[1, 2, 4, 64, 128]`: a portrait's own teeth, or those that suit it best.
+
+        What a portrait hides of its own teeth is filled with borrowed ones.
 
         Args:
             image: `[1, 3, scale * 256, scale * 256]`, 0-1.
             landmarks: `[1, 79, 2]` px of a 256 px crop.
             scale: 1 or 2.
+            enamel_colour: the colour `[1, 3]` in which maps of 1 are shown to a complexion.
         """
+        lent = self.borrowed(landmarks)
         corner = landmarks.new_zeros(1, 2)
         own, colour = read_teeth(image, landmarks, corner, scale)
         skin = complexion(image, landmarks, corner, MOUTH, scale)
-        if float(tooth_area(own, colour, skin)) > TOOTH_AREA:
-            return own
-        return self.borrowed(landmarks)
+        if float(tooth_area(own, colour, skin)) <= TOOTH_AREA:
+            return lent
+        visible = own[:, :, 3:]
+        mixed = torch.lerp(lent[:, :, :3], own[:, :, :3], visible)
+        tinted = mixed * (colour / enamel_colour(skin))[:, None, :, None, None]
+        return torch.cat([tinted, torch.maximum(visible, lent[:, :, 3:])], dim=2)
 
     def borrowed(self, landmarks: Tensor) -> Tensor:
         """Return the maps of a mouth as wide, hung where the face `[1, 79, 2]` has its teeth."""

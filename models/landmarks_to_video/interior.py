@@ -24,8 +24,10 @@ CORRECTIONS = 6
 """Logits of lower and upper teeth, log of their light, and colour to add."""
 KEPT = 0.2
 """Log ratio of two openings within which the portrait's own interior is kept."""
-CLOSED = 0.5
+CLOSED = 1.0
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
+LOWER_TEETH = 0.35
+"""Opacity of lower teeth: they stand in the shade, and in full they look like a second row."""
 RIM = 2.0
 """Pixels around the opening over which the painter may still paint upon the lips."""
 
@@ -63,7 +65,7 @@ class Opening:
         from_corner = torch.minimum(x - corners[:, :1], corners[:, 1:] - x)
         depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
         maps = (y - upper, lower - y, x / distance[:, None], lower - upper)
-        parted = (mean_height(landmarks[:, MOUTH.polygons[0]]) - CLOSED).clamp(0, 1)
+        parted = ((mean_height(landmarks[:, MOUTH.polygons[0]]) - CLOSED) / 1.5).clamp(0, 1)
         inside = (scale * depth + 0.5).clamp(0, 1) * parted[:, None]
         below, above, sideways, tall, within = (
             m.reshape(-1, 1, height, width) for m in (*maps, inside)
@@ -95,16 +97,22 @@ class Interior(nn.Module):
         brightness = skin[:, :1].exp()
         cavity, tongue = (brightness * self.flesh(skin).exp())[..., None, None].chunk(2, dim=1)
         colour = cavity + _tongue(opening) * (tongue - cavity)
-        enamel = (brightness.sqrt() * self.enamel(skin).exp())[..., None, None]
+        enamel = self.enamel_colour(skin)[..., None, None]
         light = corrections[:, 2:3].clamp(-2, 1).exp()
         for row, shade in ((1, _light_on_lower(opening)), (0, _light_on_upper(opening))):
             shown, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
             opacity = visible * torch.sigmoid(4 + corrections[:, row : row + 1])
+            opacity = opacity * ((opening.height - (3 if row else 1.5)) / 2).clamp(0, 1)
             if row:
-                opacity = opacity * ((opening.height - 4) / 3).clamp(0, 1)
+                opacity = LOWER_TEETH * opacity
             colour = colour + opacity * (shade * light * enamel * shown - colour)
         corrected: Tensor = colour + corrections[:, 3:]
         return corrected
+
+    def enamel_colour(self, skin: Tensor) -> Tensor:
+        """Return the colour of enamel `[B, 3]`, 0-1, that suits a skin `[B, COMPLEXION]`."""
+        colour: Tensor = (skin[:, :1] / 2).exp() * self.enamel(skin).exp()
+        return colour
 
 
 def kept_share(source: Tensor, target: Tensor) -> Tensor:
@@ -126,7 +134,7 @@ def _tongue(opening: Opening) -> Tensor:
 
 def _light_on_upper(opening: Opening) -> Tensor:
     """Darker under the lip, and the further back the teeth stand."""
-    under_lip = 1 - 0.3 * torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
+    under_lip = 0.88 - 0.3 * torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
     return under_lip * _sides(opening)
 
 
@@ -134,7 +142,7 @@ def _light_on_lower(opening: Opening) -> Tensor:
     """Darker above the lip and in the shade of what is above."""
     above_lip = 1 - 0.35 * torch.exp(-opening.above_lower.clamp_min(0) / 1.5)
     in_the_open = 0.35 + 0.65 * torch.sigmoid((opening.below_upper - 5) / 2)
-    return 0.9 * above_lip * in_the_open * _sides(opening)
+    return 0.8 * above_lip * in_the_open * _sides(opening)
 
 
 def _sides(opening: Opening) -> Tensor:

@@ -29,6 +29,8 @@ COVER = 1.0
 """Px around the warp's slit that a closing lid covers."""
 RIM = 1.0
 """Px at the lids' edges that are not taken for the eyeball."""
+NARROW, WIDE, FADE = 0.75, 1.3, 0.25
+"""Openings beside the portrait's from which on the lids are moved; how fast that fades in."""
 AROUND = 2.5
 """Px around an eye over which the painter may paint upon the skin."""
 
@@ -103,7 +105,7 @@ def move_lids(
         slit, opening = (Eye.of(face, eye, place, centre) for face in (parted, target))
         skin = _lid(warped, slit, opening, across, origin, cells, scale)
         ball = _eyeball(image, source, target, cells, eye, shift, scale)
-        shown = _shown(source, eye)
+        shown = _moved(source, target, eye)
         halves.append(_with_eye(half_colour, half_mask, slit, opening, skin, ball, shown, scale))
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
@@ -122,19 +124,35 @@ def _with_eye(
     """Lay eyeball and lid into one half of a window, and keep paint near the eye."""
     depth = slit.depth()
     inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
-    covered = (scale * (depth + COVER) + 0.5).clamp(0, 1)
+    covered = (scale * (depth + COVER) + 0.5).clamp(0, 1) * _narrowed(slit, opening)
     where = (torch.maximum(covered, inside) * shown[:, None]).reshape(mask.shape)
     new = torch.lerp(skin, ball, inside[:, None]).reshape(colour.shape)
-    near = torch.exp(depth.clamp_max(0) / AROUND).reshape(mask.shape)
+    near = torch.exp(depth.clamp_max(0) / AROUND)
+    near = torch.lerp(torch.ones_like(near), near, shown[:, None]).reshape(mask.shape)
     kept = 1 - (1 - mask) * near
     return torch.lerp(colour, new, where), kept * (1 - where)
 
 
-def _shown(source: Tensor, eye: int) -> Tensor:
-    """Return `[B]` in 0-1: whether the portrait has this eye open."""
-    gap = (source[:, LOWER[eye][1:3]] - source[:, UPPER[eye][1:3]]).norm(dim=-1).mean(dim=1)
-    share: Tensor = ((gap - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
-    return share
+def _narrowed(slit: Eye, opening: Eye) -> Tensor:
+    """Return `[B, M]` in 0-1: whether the warp left a slit wider than the lids shall be."""
+    return (slit.lower - slit.upper - (opening.lower - opening.upper)).clamp(0, 1)
+
+
+def _moved(source: Tensor, target: Tensor, eye: int) -> Tensor:
+    """Return `[B]` in 0-1: whether an eye that the portrait has open is narrower or wider now.
+
+    In between, the warp and the painter do well, and keep every lash.
+    """
+    own, wanted = (
+        (face[:, LOWER[eye][1:3]] - face[:, UPPER[eye][1:3]]).norm(dim=-1).mean(dim=1)
+        for face in (source, target)
+    )
+    shown = ((own - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
+    ratio = wanted / own.clamp_min(0.5)
+    narrower = ((NARROW - ratio) / FADE).clamp(0, 1)
+    wider = ((ratio - WIDE) / FADE).clamp(0, 1)
+    moved: Tensor = shown * torch.maximum(narrower, wider)
+    return moved
 
 
 def _lid(

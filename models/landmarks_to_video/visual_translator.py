@@ -215,7 +215,7 @@ class VisualTranslator(nn.Module):
             image=image,
             thumbnail=F.avg_pool2d(image, MOTION_STRIDE * scale),
             landmarks=points,
-            teeth=self.dentitions.of(image, points, scale),
+            teeth=self.dentitions.of(image, points, scale, self.mouth.inside.enamel_colour),
             palette=read_palette(image),
         )
 

@@ -73,10 +73,14 @@ def test_a_closed_portrait_is_given_teeth_at_its_own_lips() -> None:
     dentitions = Dentitions(1)
     dentitions.maps[0, :4, 20:32] = 1
     image = torch.full((1, 3, 256, 256), 0.5)
-    given = [dentitions.of(image, face(0) + torch.tensor([0.0, down])) for down in (0, 40)]
+    given = [
+        dentitions.of(image, face(0) + torch.tensor([0.0, down]), 1, torch.exp) for down in (0, 40)
+    ]
     torch.testing.assert_close(given[0], given[1])
     lower = face(0)
     lower[:, 48:68, 1] += 3
-    rows = [teeth[0, 0, 3].sum(dim=1) for teeth in (given[0], dentitions.of(image, lower))]
+    rows = [
+        teeth[0, 0, 3].sum(dim=1) for teeth in (given[0], dentitions.of(image, lower, 1, torch.exp))
+    ]
     edges = [int((row > 64).nonzero()[-1]) for row in rows]
     assert edges[1] - edges[0] in (5, 6)

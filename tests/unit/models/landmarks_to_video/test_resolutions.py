@@ -54,7 +54,7 @@ def test_both_resolutions_show_the_same_moving_face(translator: VisualTranslator
     shrunk = cv2.resize(big, (256, 256), interpolation=cv2.INTER_AREA).astype(int)
     difference = np.abs(shrunk - small)
     assert np.abs(small.astype(int) - face_picture()).max() > 20
-    assert difference.mean() < 1
+    assert difference.mean() < 1.5
 
 
 def test_a_face_at_rest_keeps_its_512_px_untouched(translator: VisualTranslator) -> None:
