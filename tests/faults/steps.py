@@ -118,29 +118,31 @@ class Steps:
     def _wrapped(self, step: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            strike = self._due(step, (*args, *kwargs.values()))
-            strike("before")
+            about = (*args, *kwargs.values())
+            self._pass(step, "before", about)
             result = function(*args, **kwargs)
-            strike("after")
+            self._pass(step, "after", about)
             return result
 
         @functools.wraps(function)
         async def run_async(*args: Any, **kwargs: Any) -> Any:
-            strike = self._due(step, (*args, *kwargs.values()))
-            strike("before")
+            about = (*args, *kwargs.values())
+            self._pass(step, "before", about)
             result = await function(*args, **kwargs)
-            strike("after")
+            self._pass(step, "after", about)
             return result
 
         return run_async if inspect.iscoroutinefunction(function) else run
 
-    def _due(self, step: str, args: tuple[Any, ...]) -> Callable[[When], None]:
-        """Count a call, and return the strike if it is armed for this call."""
+    def _pass(self, step: str, when: When, args: tuple[Any, ...]) -> None:
+        """Count a moment of a call, and strike if it is the armed one.
+
+        A call that raises has no moment after it: a broker asked in vain is asked again.
+        """
         for trap in self._traps:
             armed = trap.read()
-            if armed and self._is_meant(*armed, step, args):
-                return functools.partial(self._strike, trap, armed[1])
-        return lambda when: None
+            if armed and armed[1].when == when and self._is_meant(*armed, step, args):
+                trap.spring(armed[1].deed, self._name)
 
     def _is_meant(self, arming: str, strike: Strike, step: str, args: tuple[Any, ...]) -> bool:
         if strike.step != step or not _is_about(strike.about, args):
@@ -148,10 +150,6 @@ class Steps:
         with self._lock:
             self._calls[arming] += 1
             return self._calls[arming] == strike.call
-
-    def _strike(self, trap: Trap, strike: Strike, when: When) -> None:
-        if when == strike.when:
-            trap.spring(strike.deed, self._name)
 
 
 def _is_about(text: str, args: tuple[Any, ...]) -> bool:
