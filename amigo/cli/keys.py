@@ -83,7 +83,8 @@ def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
     with _complaining():
         keys = ApiKeyStore.connect(_settings(directory)).all()
     table = Table("id", "tenant", "name", "scopes", "limits", "made", "state", box=None)
-    table.columns[0].no_wrap = True
+    for column in (table.columns[0], table.columns[2]):  # an id and a name are copied whole
+        column.no_wrap = True
     for key in keys:
         table.add_row(*_row(key))
     console.print(table)

@@ -43,12 +43,12 @@ def test_the_right_id_with_a_wrong_secret_opens_nothing(keys: ApiKeyStore) -> No
     swapped = f"amigo_{token_id(token)}_{other.removeprefix(f'amigo_{token_id(other)}_')}"
     changed = token[:-1] + ("A" if token[-1] != "A" else "B")
     for forged in (swapped, changed):
-        with pytest.raises(KeyInvalid, match=r"^No such key is known\.$"):
+        with pytest.raises(KeyInvalid, match=r"^The API key is unknown\.$"):
             keys.verify(forged)
 
 
 def test_a_key_that_was_never_made_is_told_like_a_wrong_secret(keys: ApiKeyStore) -> None:
-    with pytest.raises(KeyInvalid, match=r"^No such key is known\.$"):
+    with pytest.raises(KeyInvalid, match=r"^The API key is unknown\.$"):
         keys.verify(f"amigo_{'0' * 16}_{'a' * 43}")
 
 
