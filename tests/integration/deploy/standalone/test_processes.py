@@ -85,6 +85,8 @@ def test_a_taken_port_is_told_with_the_words_of_the_program(tmp_path: Path) -> N
         taken.bind((LOOPBACK, port))
         taken.listen()
         program = ValkeyServer(tmp_path, port).program()
-        with pytest.raises(StartFailed, match=r"(?s)Valkey exited with.*valkey.log.*bind") as failure:
+        with pytest.raises(
+            StartFailed, match=r"(?s)Valkey exited with.*valkey.log.*bind"
+        ) as failure:
             Child(program).__enter__()
     assert str(program.log) in str(failure.value)
