@@ -67,10 +67,16 @@ class Connection(HttpToolsProtocol):
         """Process received data, within the limits."""
         if self._is_between_requests and self._deadline is None:
             self._expect_headers()
-        self._got_nowhere += len(data)
-        super().data_received(data)
-        if self._got_nowhere > MAX_HEADER_BYTES and not self.transport.is_closing():
-            self._refuse(_headers_too_large())
+        # In pieces, because the limit must not depend on how many bytes arrive at once.
+        for start in range(0, len(data), MAX_HEADER_BYTES):
+            piece = data[start : start + MAX_HEADER_BYTES]
+            self._got_nowhere += len(piece)
+            super().data_received(piece)
+            if self.transport.is_closing():
+                break
+            if self._got_nowhere > MAX_HEADER_BYTES:
+                self._refuse(_headers_too_large())
+                break
 
     def on_headers_complete(self) -> None:
         """Start handling the request, and wait for the rest of its body."""

@@ -31,6 +31,11 @@ class ServiceMetrics:
             buckets=_LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self.in_progress = Gauge(
+            "amigo_http_requests_in_progress",
+            "HTTP requests being served, this one included.",
+            registry=self.registry,
+        )
         followers = Gauge(
             "amigo_followers", "Callers waiting for a job to change.", registry=self.registry
         )

@@ -48,7 +48,8 @@ class Observation:
         started = time.perf_counter()
         answer = _Answer(send, request_id(scope))
         try:
-            await self.app(scope, receive, answer.send)
+            with self.metrics.in_progress.track_inprogress():
+                await self.app(scope, receive, answer.send)
         except Exception:
             logger.exception(
                 "A request failed with an unexpected error", extra={"fields": _describe(scope)}

@@ -40,6 +40,11 @@ class RunningService:
         except httpx.TransportError:
             return False
 
+    def is_receiving(self) -> bool:
+        """Return whether it is serving a request besides this one."""
+        metrics = httpx.get(f"{self.url}/metrics").text
+        return "amigo_http_requests_in_progress 2.0" in metrics
+
     def is_closed(self) -> bool:
         """Return whether it has stopped accepting connections."""
         try:
@@ -91,6 +96,8 @@ def test_an_upload_in_progress_becomes_a_job(
 
     def halves() -> Iterator[bytes]:
         yield content[: len(content) // 2]
+        # A connection whose request was not read yet is closed at once.
+        wait_for(service.is_receiving)
         service.process.send_signal(signal.SIGTERM)
         wait_for(service.is_closed)
         yield content[len(content) // 2 :]
@@ -116,6 +123,8 @@ def test_an_upload_that_takes_too_long_leaves_nothing(
 
     def half() -> Iterator[bytes]:
         yield content[: len(content) // 2]
+        # A connection whose request was not read yet is closed at once.
+        wait_for(service.is_receiving)
         service.process.send_signal(signal.SIGTERM)
         service.process.wait(PATIENCE)
 
