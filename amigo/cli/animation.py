@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amigo.cli.output import Bar
-from media.audio import FRAME_RATE, SAMPLES_PER_FRAME, read_waveform
-from media.picture import read_portrait
+from media.audio import FRAME_RATE, SAMPLES_PER_FRAME
 from media.provenance import Provenance
+from media.sandbox.decoder import Decoder
 from media.video import encode_video
 from models.animation import Animation
 from models.face.given_landmarks import GivenLandmarks, LandmarksUnusable
@@ -41,6 +41,7 @@ def animate(
     Raises:
         LandmarksUnusable: the landmarks cannot drive a portrait.
         MediaError: the portrait or the sound cannot be used.
+        DecoderUnavailable: files cannot be decoded on this machine.
         CheckpointError: a weights file is missing or damaged.
     """
     bar.show("reading", 0.0)
@@ -48,14 +49,15 @@ def animate(
     options = SynthesisOptions(
         compose=_composition(given, choices.compose), resolution=choices.resolution
     )
-    image = read_portrait(portrait)
-    waveform = _sound(audio, len(given.landmarks))
+    with Decoder() as decoder:
+        image = decoder.portrait(portrait.read_bytes())
+        heard = decoder.waveform(audio.read_bytes()) if audio else None
     bar.show("loading", 0.0)
     pipeline = TalkingFacePipeline.load(choices.device)
     animation = pipeline.animate(image, given.landmarks, options, given.size)
-    output.parent.mkdir(parents=True, exist_ok=True)
     provenance = Provenance.now(weights=weights_digest())
-    encode_video(output, _counted(animation, bar), waveform, provenance=provenance)
+    sound = _fitted(heard, len(given.landmarks))
+    encode_video(output, _counted(animation, bar), sound, provenance=provenance)
     bar.show("done", 1.0)
     return animation.num_frames / FRAME_RATE
 
@@ -74,11 +76,11 @@ def _composition(given: GivenLandmarks, wanted: Composition | None) -> Compositi
     return given.compose or wanted or "crop"
 
 
-def _sound(audio: Path | None, frames: int) -> NDArray[np.float32]:
-    """Return sound `[N]` at 16 kHz with the exact length of the given number of frames."""
+def _fitted(heard: NDArray[np.float32] | None, frames: int) -> NDArray[np.float32]:
+    """Return sound `[N]` at 16 kHz, cut or extended to the exact length of the frames."""
     waveform = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
-    if audio:
-        heard = read_waveform(audio)[: len(waveform)]
+    if heard is not None:
+        heard = heard[: len(waveform)]
         waveform[: len(heard)] = heard
     return waveform
 

@@ -9,6 +9,7 @@ import typer
 from anyio import CapacityLimiter, create_task_group
 
 from amigo.async_client import AsyncClient
+from amigo.cli.destinations import check_destinations
 from amigo.cli.output import Bar, complain, describe, failure_sentence, say, tell_json, tell_video
 from amigo.errors import AmigoError
 from amigo.types import JobOptions, JobView, is_address
@@ -101,8 +102,9 @@ def paired(
     """Return the pairs given on a command line, each with a path for its video.
 
     Raises:
-        typer.BadParameter: arguments do not form pairs, a file does not exist, or the path is
-            ambiguous.
+        typer.BadParameter: arguments do not form pairs, a file does not exist, or a path is
+            ambiguous or would overwrite an input.
+        OSError: a video cannot be written to its directory.
     """
     if len(inputs) % 2:
         raise typer.BadParameter(f"{inputs[-1]} has no matching audio.")
@@ -115,7 +117,10 @@ def paired(
     if output and len(sources) > 1:
         raise typer.BadParameter("Use --output-dir for several videos.")
     pairs = [Pair(portrait, audio, output) for portrait, audio in sources]
-    return [_placed(pair, output_dir, pairs[:place]) for place, pair in enumerate(pairs)]
+    pairs = [_placed(pair, output_dir, pairs[:place]) for place, pair in enumerate(pairs)]
+    files = [Path(given) for given in inputs if not is_address(given)]
+    check_destinations([pair.output for pair in pairs], files)
+    return pairs
 
 
 def _placed(pair: Pair, directory: Path | None, before: Sequence[Pair]) -> Pair:

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amigo.cli.output import Bar
-from media.audio import FRAME_RATE, read_waveform
+from media.audio import FRAME_RATE
 from media.emotions import EMOTIONS
-from media.picture import read_portrait
+from media.files import written_whole
 from media.provenance import Provenance
+from media.sandbox.decoder import Decoder
 from media.video import encode_video
 from media.watermark import Watermark
 from models.manifest import weights_digest
@@ -37,6 +38,11 @@ class Generation:
         return {**self.steps, **self.synthesis.timings}
 
     @property
+    def notices(self) -> tuple[str, ...]:
+        """Codes of notices about the inputs."""
+        return self.synthesis.notices
+
+    @property
     def duration(self) -> float:
         """Length of the video in seconds."""
         return self.synthesis.num_frames / FRAME_RATE
@@ -52,20 +58,20 @@ class Generation:
             "num_frames": self.synthesis.num_frames,
             "frame_rate": FRAME_RATE,
             "duration": self.duration,
-            "notices": self.synthesis.notices,
+            "notices": self.notices,
             "emotion": heard.emotion,
             "probabilities": heard.probabilities,
             "emotions": [str(emotion) for emotion in EMOTIONS],
             "probabilities_by_frame": np.round(heard.over_time.astype(float), 4).tolist(),
             "timings": self.timings,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(report, indent=1) + "\n")
+        with written_whole(path) as partial:
+            partial.write_text(json.dumps(report, indent=1) + "\n")
 
     def save_landmarks(self, path: Path) -> None:
         """Write the landmarks in pixels of the video, in the format of `LandmarkTrack`."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.synthesis.track.to_npz(self.provenance))
+        with written_whole(path) as partial:
+            partial.write_bytes(self.synthesis.track.to_npz(self.provenance))
 
 
 def generate(
@@ -82,18 +88,19 @@ def generate(
 
     Raises:
         MediaError: the portrait or the speech clip cannot be used.
+        DecoderUnavailable: files cannot be decoded on this machine.
         CheckpointError: a weights file is missing or damaged.
     """
     steps: dict[str, float] = {}
     bar.show("reading", 0.0)
-    with _timed(steps, "read_inputs"):
-        image, waveform = read_portrait(portrait), read_waveform(audio)
+    with _timed(steps, "read_inputs"), Decoder() as decoder:
+        image = decoder.portrait(portrait.read_bytes())
+        waveform = decoder.waveform(audio.read_bytes())
     bar.show("loading", 0.0)
     with _timed(steps, "load_pipeline"):
         pipeline = TalkingFacePipeline.load(device)
     bar.show("listening", 0.0)
     synthesis = pipeline(image, waveform, options)
-    output.parent.mkdir(parents=True, exist_ok=True)
     provenance = Provenance.now(weights=weights_digest())
     with _timed(steps, "render_and_encode"):
         frames = _counted(synthesis, bar)

@@ -9,6 +9,7 @@ import anyio
 import typer
 
 from amigo.cli.batch import Batch, paired
+from amigo.cli.destinations import check_destinations
 from amigo.cli.options import (
     Blink,
     Compose,
@@ -108,7 +109,8 @@ def submit(
         "webhook_url": webhook_url,
         "metadata": parsed_metadata(metadata) or None,
     }
-    pairs = paired(inputs, output, output_dir, wait)
+    with complaining():
+        pairs = paired(inputs, output, output_dir, wait)
     with complaining(AmigoError), progress_bars(complaints) as add_bar:
         batch = Batch(service_url(url), consent, options, add_bar)
         outcomes = anyio.run(batch.fulfil, pairs, parallel)
@@ -138,6 +140,7 @@ def wait(
 ) -> None:
     """Wait for a job to end; fail unless it has a video."""
     with complaining(AmigoError), Client(service_url(url)) as client:
+        check_destinations([output])
         with progress_bar(complaints) as bar:
             job = client.wait(job_id, lambda job: bar.show(describe(job), job.progress), timeout)
         if output and job.has_succeeded:
@@ -217,6 +220,7 @@ def download(
     if not (output or poster or landmarks):
         raise typer.BadParameter("Nothing to save: use --output, --poster or --landmarks.")
     with complaining(AmigoError), Client(service_url(url)) as client:
+        check_destinations([output, poster, landmarks])
         if output:
             say(str(client.download_video(job_id, output)))
         if poster:

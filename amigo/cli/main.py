@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from amigo.cli import jobs, keys
+from amigo.cli.destinations import check_destinations
 from amigo.cli.options import (
     DEFAULT_DIRECTORY,
     Blink,
@@ -26,6 +27,7 @@ from amigo.cli.output import (
     progress_bar,
     require_success,
     say,
+    tell_notices,
     tell_video,
     timings_table,
 )
@@ -89,13 +91,16 @@ def generate(
     ] = None,
 ) -> None:
     """Generate a video in this process, without a service."""
+    with complaining():
+        check_destinations([output, landmarks, report], inputs=[portrait, audio])
     from amigo.cli.generation import generate
     from media.emotions import Emotion
-    from media.errors import MediaError
+    from media.errors import DecoderUnavailable, MediaError
     from models.checkpoints import CheckpointError
     from models.options import SynthesisOptions
 
-    with complaining(MediaError, CheckpointError), progress_bar(console) as bar:
+    wrong = (MediaError, DecoderUnavailable, CheckpointError)
+    with complaining(*wrong), progress_bar(console) as bar:
         options = SynthesisOptions(
             emotion=None if emotion == "auto" else Emotion(emotion),
             intensity=intensity,
@@ -107,12 +112,13 @@ def generate(
             seed=seed,
         )
         generation = generate(portrait, audio, output, options, device, bar, mark=mark)
-    if landmarks:
-        generation.save_landmarks(landmarks)
-    if report:
-        generation.save_report(report)
+        if landmarks:
+            generation.save_landmarks(landmarks)
+        if report:
+            generation.save_report(report)
     heard = generation.synthesis.heard
     say(f"{output}: {generation.duration:.1f} s, detected emotion: {heard.emotion}")
+    tell_notices(generation.notices)
     console.print(timings_table(generation.timings))
 
 
@@ -133,12 +139,14 @@ def animate(
     device: Device = "cpu",
 ) -> None:
     """Render a portrait with given landmarks, such as those saved by `generate --landmarks`."""
+    with complaining():
+        check_destinations([output], inputs=[portrait, landmarks, audio])
     from amigo.cli.animation import Choices, animate
-    from media.errors import MediaError
+    from media.errors import DecoderUnavailable, MediaError
     from models.checkpoints import CheckpointError
     from models.face.given_landmarks import LandmarksUnusable
 
-    wrong = (LandmarksUnusable, MediaError, CheckpointError)
+    wrong = (LandmarksUnusable, MediaError, DecoderUnavailable, CheckpointError)
     with complaining(*wrong), progress_bar(console) as bar:
         choices = Choices(compose, resolution, device)
         duration = animate(portrait, landmarks, output, audio, choices, bar)

@@ -27,7 +27,12 @@ def tell_video(path: object, job: JobView) -> None:
     """Print the path of the video and the detected emotion."""
     heard = f", detected emotion: {job.emotion.emotion}" if job.emotion else ""
     say(f"{path}: {job.duration or 0:.1f} s{heard}")
-    for notice in job.notices:
+    tell_notices(job.notices)
+
+
+def tell_notices(notices: Iterable[str]) -> None:
+    """Print the codes of notices, one per line."""
+    for notice in notices:
         say(f"Notice: {notice}")
 
 

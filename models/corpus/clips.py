@@ -8,6 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from media.files import ffmpeg_name
 from models.face.landmarks import (
     LOWER_LIDS,
     UPPER_LIDS,
@@ -34,7 +35,7 @@ def eye_opening(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def read_clip(path: Path) -> NDArray[np.uint8]:
     """Decode a clip to `[T, 256, 256, 3]` RGB."""
-    with av.open(str(path)) as container:
+    with av.open(ffmpeg_name(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from media.audio import FRAME_RATE, SAMPLE_RATE, read_waveform
 from media.errors import AudioError, AudioSilent, NoAudioStream
+from media.files import ffmpeg_name
 from media.video import to_picture
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason, Rejected
@@ -21,7 +22,7 @@ def read_footage(path: Path) -> Iterator[NDArray[np.uint8]]:
         Rejected: the file contains no pictures, or damaged ones.
     """
     try:
-        with av.open(str(path)) as container:
+        with av.open(ffmpeg_name(path)) as container:
             if not container.streams.video:
                 raise Rejected(Reason.UNREADABLE, "the file contains no pictures")
             yield from _nearest(container.decode(video=0))
@@ -86,7 +87,7 @@ def _seconds(frame: av.VideoFrame) -> float:
 
 def _sound_delay(path: Path) -> float:
     """Return the start of a file's sound in seconds after that of the pictures."""
-    with av.open(str(path)) as container:
+    with av.open(ffmpeg_name(path)) as container:
         streams = (*container.streams.audio[:1], *container.streams.video[:1])
         starts = [float((stream.start_time or 0) * (stream.time_base or 0)) for stream in streams]
     return starts[0] - starts[-1]

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames
+from media.files import ffmpeg_name, written_whole
 from media.geometry import crop_square
 from media.video import encode_video
 from models.corpus.source_clips import fit_length
 from models.face.landmarks import CROP_SIZE
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.footage import read_footage, read_speech
-from models.training.preparation.records import Record, written_whole
+from models.training.preparation.records import Record
 from models.training.preparation.tracking import check_length
 
 
@@ -61,7 +62,7 @@ def write_flac(path: Path, waveform: NDArray[np.float32]) -> None:
     samples = np.clip(waveform * 32767, -32768, 32767).round().astype(np.int16)
     frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
     frame.sample_rate = SAMPLE_RATE
-    with av.open(str(path), "w", format="flac") as container:
+    with av.open(ffmpeg_name(path), "w", format="flac") as container:
         stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="mono", format="s16")
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

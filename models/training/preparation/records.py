@@ -1,14 +1,13 @@
 """One small file per take with its progress, from which an interrupted run resumes."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from media.files import written_whole
 from media.geometry import Square
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason
@@ -104,15 +103,3 @@ class Records:
 
     def _path(self, name: str, suffix: str) -> Path:
         return self.folder / f"{name}.{suffix}"
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path, which replaces `path` only on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

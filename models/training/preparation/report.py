@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from media.audio import FRAME_RATE
+from media.files import written_whole
 from models.training.preparation.lip_lag import LAGS
-from models.training.preparation.records import Outcome, written_whole
+from models.training.preparation.records import Outcome
 from models.training.preparation.splitting import TRAIN, VAL
 
 COLUMNS = ("take", "person", "split", "reason", "detail", "frames", "lag", "correlation")

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from media.files import written_whole
 from models.training.preparation.corpora.takes import Corpus
-from models.training.preparation.records import Outcome, Records, written_whole
+from models.training.preparation.records import Outcome, Records
 from models.training.preparation.splitting import TRAIN, VAL
 
 MANIFEST = ("file", "set", "split", "identity", "emotion", "audio", "frames", "licence")

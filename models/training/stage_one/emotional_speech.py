@@ -19,12 +19,12 @@ from torch import Tensor
 
 from media.audio import read_waveform
 from media.emotions import EMOTIONS, Emotion
+from media.files import written_whole
 from models.corpus.recordings import HELD_OUT_SPEAKERS, list_recordings
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
 from models.speech_to_landmarks.landmark_generator import framed_prosody
 from models.speech_to_landmarks.speech_encoder import STATES_PER_FRAME
 from models.training.common.augmentation import change_speed, disturb
-from models.training.preparation.records import written_whole
 from models.training.stage_one.speech_input import INPUTS, Input, SpeechInput, open_speech_input
 
 PLAIN_SHARE = 0.06

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME
 from media.emotions import Emotion
+from media.files import written_whole
 from models.corpus.audio_lag import LAGS_FILE, measure_lags
 from models.corpus.source_clips import SourceClip, fit_length, read_clips, shift
 from models.speech_to_landmarks.speech_encoder import SpeechEncoder
 from models.training.common.augmentation import change_speed, disturb
-from models.training.preparation.records import written_whole
 from models.training.stage_one.emotional_speech import (
     EmotionalClip,
     neutral_recording,

@@ -76,6 +76,20 @@ def test_the_index_comes_first_so_that_playing_starts_while_it_loads(tmp_path: P
     assert file.index(b"moov") < file.index(b"mdat")
 
 
+def test_a_player_that_ignores_edit_lists_keeps_lips_and_sound_together(tmp_path: Path) -> None:
+    encode_video(tmp_path / "o.mp4", [grey(30)], babble(1.2))
+    options = {"ignore_editlist": "1"}
+    with av.open(tmp_path / "o.mp4", options=options) as container:
+        first = next(container.demux(video=0))
+        assert first.pts is not None
+        picture = float(first.pts * first.time_base)
+    with av.open(tmp_path / "o.mp4", options=options) as container:
+        sound = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])[::3]
+    delay = np.correlate(sound, babble(1.2), "full").argmax() - len(babble(1.2)) + 1
+    assert 0 < delay / SAMPLE_RATE < 0.04
+    assert abs(delay / SAMPLE_RATE - picture) <= 0.04
+
+
 def test_picture_and_sound_are_interleaved(tmp_path: Path) -> None:
     encode_video(tmp_path / "o.mp4", [grey(750, side=16)], babble(30))
     with av.open(tmp_path / "o.mp4") as container:

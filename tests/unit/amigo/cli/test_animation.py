@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from amigo.cli import main
 from models.options import SynthesisOptions
+from tests.decoders import DirectDecoder
 from tests.media import babble, recording
 from tests.service_examples import portrait as picture
 
@@ -49,6 +50,7 @@ class GreyPipeline:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("amigo.cli.animation.TalkingFacePipeline", GreyPipeline)
+    monkeypatch.setattr("amigo.cli.animation.Decoder", DirectDecoder)
     (tmp_path / "face.jpg").write_bytes(picture())
     return tmp_path
 

@@ -18,6 +18,7 @@ from models.checkpoints import CheckpointError
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 from models.pipeline import HeardEmotions
+from tests.decoders import DirectDecoder
 from tests.media import babble, recording
 from tests.service_examples import portrait as picture
 
@@ -64,6 +65,7 @@ class GreyPipeline:
 @pytest.fixture
 def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("amigo.cli.generation.TalkingFacePipeline", GreyPipeline)
+    monkeypatch.setattr("amigo.cli.generation.Decoder", DirectDecoder)
     face, speech = tmp_path / "face.jpg", tmp_path / "speech.wav"
     face.write_bytes(picture())
     speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
@@ -151,3 +153,55 @@ def test_an_output_that_cannot_be_written_is_told(inputs: list[str], tmp_path: P
     result = generate(*inputs, "-o", str(tmp_path / "file" / "v.mp4"))
     assert result.code == 1
     assert result.err.startswith("Error: ")
+
+
+@pytest.mark.parametrize("name", ["10:30.mp4", "tcp:host:9.mp4", "%d ?#.mp4", "-.mp4", "x" * 255])
+def test_any_legal_name_is_a_file(
+    inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = generate(*inputs, f"--output={name}")
+    assert result.code == 0, result.err
+    assert {path.name for path in tmp_path.iterdir()} == {"face.jpg", "speech.wav", name}
+    assert b"ftyp" in (tmp_path / name).read_bytes()[:16]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError])
+def test_a_video_that_stood_there_survives_whatever_ends_the_next(
+    inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def failing(_: GreySynthesis) -> Iterator[NDArray[np.uint8]]:
+        yield np.full((5, 64, 64, 3), 128, np.uint8)
+        raise error
+
+    monkeypatch.setattr(GreySynthesis, "frames", failing)
+    (tmp_path / "v.mp4").write_bytes(b"the last one")
+    assert generate(*inputs, "-o", str(tmp_path / "v.mp4")).code != 0
+    assert (tmp_path / "v.mp4").read_bytes() == b"the last one"
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("option", ["--output", "--report", "--landmarks"])
+@pytest.mark.parametrize("taken", ["face.jpg", "link.jpg", "speech.wav"])
+def test_an_output_that_names_an_input_is_refused_before_the_work_begins(
+    inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, taken: str
+) -> None:
+    monkeypatch.setattr(GreyPipeline, "load", None)
+    (tmp_path / "link.jpg").symlink_to(inputs[0])
+    before = [Path(path).read_bytes() for path in inputs]
+    places = {"--output": str(tmp_path / "v.mp4"), option: str(tmp_path / taken)}
+    result = generate(*inputs, *(part for place in places.items() for part in place))
+    assert result.code == 2
+    assert "would overwrite an input" in " ".join(result.err.replace("│", " ").split())
+    assert [Path(path).read_bytes() for path in inputs] == before
+
+
+def test_two_outputs_of_one_name_are_refused(inputs: list[str], tmp_path: Path) -> None:
+    place = str(tmp_path / "v.mp4")
+    result = generate(*inputs, "-o", place, "--report", place)
+    assert result.code == 2
+    assert "Two outputs" in result.err
+
+
+def test_notices_are_printed(inputs: list[str], tmp_path: Path) -> None:
+    assert "Notice: grey\n" in generate(*inputs, "-o", str(tmp_path / "v.mp4")).out

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from media.geometry import Square
-from models.training.preparation.records import Record, Records, written_whole
+from models.training.preparation.records import Record, Records
 from models.training.preparation.rejection import Reason
 
 
@@ -27,12 +27,3 @@ def test_landmarks_come_back_in_64ths_of_a_pixel(tmp_path: Path) -> None:
     landmarks = np.array([[[1.5, -2.25], [10_000, -10_000]]], np.float32)
     records.write_landmarks("a", landmarks)
     np.testing.assert_array_equal(records.read_landmarks("a"), [[[96, -144], [32_767, -32_768]]])
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
-    target = tmp_path / "a.txt"
-    target.write_text("old")
-    with pytest.raises(UnicodeEncodeError), written_whole(target) as partial:
-        partial.write_text("half of it \udc80", encoding="ascii")
-    assert target.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [target]
