@@ -21,7 +21,8 @@ from benchmarks.wire import Wire, get, post
 from deploy.standalone.child import Child, Program
 from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_port
 from deploy.standalone.system import answers
-from jobs.job import Job, Options
+from jobs.job import Job
+from jobs.options import Options
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field
 
-from jobs.job import Value, utc_now
+from jobs.values import Value, utc_now
 
 ASSETS_PREFIX = "assets/"
 

@@ -9,7 +9,8 @@ from itertools import combinations
 from statistics import median
 from typing import Self
 
-from jobs.job import Job, JobStatus, Options
+from jobs.job import Job, JobStatus
+from jobs.options import Options
 
 RUNS_KEPT = 50
 """Number of recent jobs on which a forecast is based."""

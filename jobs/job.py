@@ -1,14 +1,16 @@
-"""The job: frozen values and state transitions, no I/O."""
+"""The job and its state transitions: frozen values, no I/O."""
 
 import secrets
-from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
-from typing import Annotated, Any, Literal, Self
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
-from jobs.consent import STATEMENT, Consent
+from jobs.consent import Consent
 from jobs.errors import InvalidTransition, StaleAttempt
+from jobs.options import Metadata, Options
+from jobs.values import Failure, IdempotencyKey, Result, Value, utc_now
 
 MAX_ATTEMPTS = 3
 
@@ -20,32 +22,6 @@ MAX_OUTAGES = 50
 
 MOST_ATTEMPTS = 1000
 """Upper limit for the attempt count of any record, including attempts returned to the queue."""
-
-EmotionChoice = Literal[
-    "auto",
-    "neutral",
-    "happiness",
-    "sadness",
-    "anger",
-    "fear",
-    "disgust",
-    "surprise",
-    "contempt",
-]
-
-MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
-Metadata = Annotated[
-    dict[MetadataName, Annotated[str, Field(max_length=500)]],
-    Field(max_length=16, json_schema_extra={"additionalProperties": False}),
-]
-"""The caller's metadata: at most 16 names, each with a text of up to 500 characters."""
-
-
-class Value(BaseModel):
-    """A frozen value; changes return a copy."""
-
-    # Error messages about a damaged record must not quote it: callers' URLs contain signatures.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class JobStatus(StrEnum):
@@ -71,13 +47,6 @@ class Priority(StrEnum):
     LOW = "low"
 
 
-class Resolution(IntEnum):
-    """Side of the rendered face in pixels."""
-
-    COARSE = 256
-    FINE = 512
-
-
 class Stage(StrEnum):
     """Current stage of a job that is processing."""
 
@@ -85,83 +54,6 @@ class Stage(StrEnum):
     LISTENING = "listening"
     RENDERING = "rendering"
     STORING = "storing"
-
-
-def _as_whole_number(value: object) -> object:
-    # JSON has a single number type: 7.0 equals 7.
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-class Options(Value):
-    """The caller's options for the video."""
-
-    emotion: EmotionChoice = Field(
-        "auto", description="The displayed emotion; auto uses the one detected in the speech."
-    )
-    intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
-        1.0, description="Strength of the emotion: 0 is none, 1 as detected, 2 twice as strong."
-    )
-    pose: Literal["natural", "still"] = Field(
-        "natural", description="Gentle head motion, or a still head."
-    )
-    blink: bool = Field(True, description="Whether to add eye blinks.")
-    eyes: Literal["open", "as_is"] = Field(
-        "open", description="Open the eyes of a portrait caught in a blink, or keep them shut."
-    )
-    compose: Literal["crop", "full"] = Field(
-        "crop", description="Crop to a square around the face, or render the whole portrait."
-    )
-    resolution: Annotated[Resolution, BeforeValidator(_as_whole_number)] = Field(
-        Resolution.FINE,
-        description="Side of the rendered square around the face, in pixels.",
-    )
-    seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
-        0, description="Seed for head motion and blinks; same inputs and seed, same motion."
-    )
-    mark: bool = Field(False, description="Whether to show a small AI badge in a corner.")
-    consent: Literal[True] = Field(description=f"The caller affirms: {STATEMENT}")
-
-
-class Failure(Value):
-    """Why a job failed: a stable code and a message."""
-
-    code: str
-    message: str
-
-
-class HeardEmotion(Value):
-    """The emotion detected in the whole speech clip."""
-
-    emotion: str
-    probabilities: dict[str, float]
-
-
-class Result(Value):
-    """The result of the successful attempt."""
-
-    video_key: str
-    poster_key: str | None = Field(None, description="Poster of the video, a JPEG of one frame.")
-    landmarks_key: str | None = Field(None, description="The landmarks of all frames, as npz.")
-    width: int | None = Field(None, gt=0, description="Of the video, in pixels.")
-    height: int | None = Field(None, gt=0, description="Of the video, in pixels.")
-    num_frames: int = Field(gt=0)
-    duration: float = Field(gt=0, description="Seconds.")
-    emotion: HeardEmotion
-    timings: dict[str, float] = Field(description="Duration of each step in seconds.")
-
-
-class IdempotencyKey(Value):
-    """Distinguishes a repeated request from a new one."""
-
-    key: str = Field(description="The key chosen by the caller.")
-    fingerprint: str = Field(
-        pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the request, in hexadecimal."
-    )
-
-
-def utc_now() -> datetime:
-    """Return the current time in UTC."""
-    return datetime.now(UTC)
 
 
 class Job(Value):
@@ -185,7 +77,7 @@ class Job(Value):
     priority: Priority = Priority.NORMAL
     options: Options
     consent: Consent | None = Field(None, description="None in records older than this field.")
-    metadata: Metadata = {}
+    metadata: Metadata = Field({})
     portrait_url: str | None = Field(
         None, description="URL to fetch from; None if the input is stored."
     )

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from jobs.job import Failure, HeardEmotion, Job, Options, Result
+from jobs.job import Job
+from jobs.options import Options
 from jobs.s3.paths import video_key
+from jobs.values import Failure, HeardEmotion, Result
 
 FAILURE = Failure(code="no_face", message="No face was found.")
 

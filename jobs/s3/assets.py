@@ -9,8 +9,8 @@ from datetime import datetime
 
 from jobs.assets import ASSETS_PREFIX, KEPT, Asset, AssetKind, asset_prefix
 from jobs.errors import AssetNotFound, AssetNotUploaded, ObjectNotFound
-from jobs.job import utc_now
 from jobs.s3.object_store import ObjectStorage, PresignedPut
+from jobs.values import utc_now
 
 UPLOAD_SECONDS = 3600
 """How long after its registration the upload may start."""

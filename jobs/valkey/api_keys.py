@@ -19,9 +19,9 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.errors import KeyInvalid, KeyNotFound
-from jobs.job import Value
 from jobs.settings import Settings
 from jobs.valkey.connection import clock_time, connect, read_clock, transact, translated_errors
+from jobs.values import Value
 
 KEYS = "amigo:keys"
 

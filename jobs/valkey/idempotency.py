@@ -16,8 +16,9 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobs.errors import IdempotencyKeyTaken
-from jobs.job import Job, Value
+from jobs.job import Job
 from jobs.valkey.connection import transact, translated_errors
+from jobs.values import Value
 
 RESERVED = timedelta(seconds=60)
 """How long a request owns its reservation before another request may take over."""

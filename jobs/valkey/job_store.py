@@ -1,20 +1,18 @@
-"""The records in Valkey, under the keys of `layout`, with one transaction per change."""
+"""The jobs in Valkey: one transaction per change, and the questions callers ask."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self, cast
 
-from pydantic import ValidationError
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.errors import InvalidTransition, JobNotFound, RecordUnreadable, StaleAttempt
-from jobs.eta import RUNS_KEPT, Estimate, Run
-from jobs.job import Failure, Job, JobStatus, Priority, Result, Stage
+from jobs.errors import InvalidTransition
+from jobs.eta import Estimate
+from jobs.job import Job, JobStatus, Priority, Stage
 from jobs.settings import Settings
-from jobs.valkey import idempotency, quotas, webhook_outbox
+from jobs.valkey import idempotency, quotas
 from jobs.valkey.api_keys import Quota
 from jobs.valkey.connection import (
     clock_time,
@@ -25,9 +23,6 @@ from jobs.valkey.connection import (
     translated_errors,
 )
 from jobs.valkey.keys import (
-    CHANGES,
-    JOURNAL_READ,
-    LEADER,
     OUTBOX,
     RUNS,
     SPENT,
@@ -36,39 +31,14 @@ from jobs.valkey.keys import (
     index_key,
     queue_key,
     record_key,
-    tenant_key,
 )
 from jobs.valkey.listing import Cursor, JobFilter, Page, read_page
-
-logger = logging.getLogger(__name__)
-
-DISPATCH_GRACE = timedelta(seconds=5)
-"""How long the sender of a job has to dispatch it before the reconciler does."""
+from jobs.valkey.maintenance import Maintenance
+from jobs.valkey.records import BATCH, RecordWriter, read, read_held, read_known
+from jobs.values import Failure, Result
 
 REDISPATCH_AFTER = timedelta(seconds=60)
 """Minimum time after which a sent message without a claim counts as lost."""
-
-MAX_EVENTS = 200
-"""Approximate number of events kept per job; the oldest are dropped first."""
-
-EVENTS_KEPT = timedelta(hours=1)
-"""How long a job's events are kept after its end; they are much larger than its record."""
-
-PAUSE_GROWTH = 6
-"""Factor by which the delay between attempts grows."""
-
-LONGEST_PAUSE = timedelta(minutes=5)
-
-GONE_KEPT = timedelta(hours=1)
-"""How long the id of a deleted job whose leftovers are cleared cannot be accepted again: longer
-than anyone who has read its journal entry takes to restore it.
-"""
-
-ONE_SECOND = 1_000_000
-"""In microseconds, like the scores."""
-
-BATCH = 1000
-"""Maximum number of jobs in one listing."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +50,11 @@ class Event:
 
 
 class JobStore:
-    """The records, leases and indexes. Every method may raise StoreUnavailable.
+    """The jobs with their leases and events. Every method may raise StoreUnavailable.
 
     Safe to share between threads. A method that takes an attempt raises StaleAttempt, and changes
-    nothing, if that attempt is not processing the job or the job was deleted.
+    nothing, if that attempt is not processing the job or the job was deleted. The
+    reconciler also uses `maintenance`.
     """
 
     def __init__(self, client: Redis, lease: float, retry_pause: float) -> None:
@@ -96,7 +67,8 @@ class JobStore:
         """
         self._client = client
         self._lease = timedelta(seconds=lease)
-        self._retry_pause = timedelta(seconds=retry_pause)
+        self._writer = RecordWriter(self._lease, timedelta(seconds=retry_pause))
+        self.maintenance = Maintenance(client, self._lease)
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:
@@ -124,7 +96,7 @@ class JobStore:
                 quotas.require_quota(pipe, job.key_id, quota, now)
             pipe.multi()
             if is_new:
-                self._write(pipe, None, job, now)
+                self._writer.write(pipe, None, job, now)
                 idempotency.confirm(pipe, job)
             if is_new and quota is not None:
                 quotas.count_made(pipe, job.key_id, now)
@@ -158,7 +130,7 @@ class JobStore:
             JobNotFound: there is no job with this id.
         """
         with translated_errors():
-            return _read(self._client, job_id)
+            return read(self._client, job_id)
 
     def page(self, tenant: str, wanted: JobFilter, limit: int, start: Cursor | None) -> Page:
         """Return a tenant's next jobs after a cursor, newest first."""
@@ -183,7 +155,7 @@ class JobStore:
         """Renew the lease of an attempt."""
 
         def extend(pipe: Pipeline) -> None:
-            _read_held(pipe, job_id).require_attempt(attempt)
+            read_held(pipe, job_id).require_attempt(attempt)
             lease_end = read_clock(pipe) + self._lease
             pipe.multi()
             pipe.zadd(index_key(JobStatus.PROCESSING), {job_id: score(lease_end)})
@@ -230,7 +202,7 @@ class JobStore:
         """
 
         def take(pipe: Pipeline) -> Job:
-            job = _read_held(pipe, job_id)
+            job = read_held(pipe, job_id)
             job.require_attempt(attempt)
             lease_end = pipe.zscore(index_key(JobStatus.PROCESSING), job_id) or 0
             if lease_end > score(read_clock(pipe)):
@@ -256,17 +228,9 @@ class JobStore:
         """
 
         def forget(pipe: Pipeline) -> None:
-            job, now = _read(pipe, job_id), read_clock(pipe)
+            job, now = read(pipe, job_id), read_clock(pipe)
             pipe.multi()
-            pipe.delete(record_key(job_id), events_key(job_id))
-            pipe.zrem(index_key(job.status), job_id)
-            pipe.zrem(queue_key(job.priority), job_id)
-            pipe.zrem(tenant_key(job.tenant), job_id)
-            pipe.zrem(OUTBOX, job_id)
-            quotas.forget(pipe, job)
-            webhook_outbox.forget(pipe, job_id)
-            pipe.publish(CHANGES, job_id)
-            self._mark_spent(pipe, job_id, now)
+            self._writer.erase(pipe, job, now)
 
         transact(self._client, forget, record_key(job_id))
 
@@ -293,7 +257,7 @@ class JobStore:
             pipe.time()
             *ranks, ids, runs, time = pipe.execute()
         position = _position(ranks)
-        processing = () if position is None else tuple(self._known(ids))
+        processing = () if position is None else tuple(read_known(self._client, ids))
         return Estimate(position, processing, tuple(runs), clock_time(*time))
 
     def counts(self) -> dict[JobStatus, int]:
@@ -302,10 +266,6 @@ class JobStore:
             for status in JobStatus:
                 pipe.zcard(index_key(status))
             return dict(zip(JobStatus, pipe.execute(), strict=True))
-
-    def undispatched(self) -> list[str]:
-        """Return the queued jobs whose message is due: never sent, or sent without a claim."""
-        return self._ids_until(OUTBOX, self.now())
 
     def mark_dispatched(self, job_id: str) -> None:
         """Record that a queued job's message was sent; a job no longer queued is not an error.
@@ -322,72 +282,6 @@ class JobStore:
             due = now + max(waited, REDISPATCH_AFTER)
             self._client.zadd(OUTBOX, {job_id: score(due)}, xx=True)
 
-    def expired_leases(self) -> list[Job]:
-        """Return the jobs whose lease has expired."""
-        return self._known(self._ids_until(index_key(JobStatus.PROCESSING), self.now()))
-
-    def shorten_leases(self) -> int:
-        """Limit all leases to the length of one that starts now; return how many were longer.
-
-        They are longer if the store's clock was set back; live workers renew theirs soon.
-        """
-        index, latest = index_key(JobStatus.PROCESSING), score(self.now() + self._lease)
-        with translated_errors():
-            # A lease renewed a moment ago may end slightly later without a clock change.
-            answer = self._client.zrange(index, latest + ONE_SECOND, "+inf", byscore=True)
-            if late := cast("list[str]", answer):
-                self._client.zadd(index, dict.fromkeys(late, latest), xx=True, lt=True)
-        return len(late)
-
-    def spent(self) -> list[str]:
-        """Return the ended and deleted jobs whose objects are no longer needed or written."""
-        return self._ids_until(SPENT, self.now())
-
-    def mark_cleared(self, job_id: str) -> None:
-        """Record that a job's leftovers are cleared, unless it was deleted meanwhile.
-
-        A reader of its journal entry may still be about to restore it. Deleting an ended job
-        schedules it again, because its video is now a leftover.
-        """
-
-        def strike(pipe: Pipeline) -> None:
-            is_due = (pipe.zscore(SPENT, job_id) or 0) <= score(read_clock(pipe))
-            pipe.multi()
-            if is_due:
-                pipe.zrem(SPENT, job_id)
-                pipe.set(gone_key(job_id), "1", px=GONE_KEPT)
-
-        transact(self._client, strike, SPENT)
-
-    def ended_before(self, when: datetime) -> list[str]:
-        """Return the jobs that ended before a time on the store's clock."""
-        finals = [status for status in JobStatus if status.is_final]
-        return [job_id for final in finals for job_id in self._ids_until(index_key(final), when)]
-
-    def lead(self, name: str, seconds: float) -> bool:
-        """Return whether `name` is the leading reconciler for the next seconds; each call extends
-        it.
-        """
-
-        def take(pipe: Pipeline) -> bool:
-            leader = pipe.get(LEADER)
-            pipe.multi()
-            if leader in (None, name):
-                pipe.set(LEADER, name, px=round(seconds * 1000))
-            return leader in (None, name)
-
-        return transact(self._client, take, LEADER)
-
-    def is_journal_read(self) -> bool:
-        """Return whether the journal was read recently and the store has not been lost since."""
-        with translated_errors():
-            return bool(self._client.exists(JOURNAL_READ))
-
-    def mark_journal_read(self, seconds: float) -> None:
-        """Record that the journal need not be read for the given number of seconds."""
-        with translated_errors():
-            self._client.set(JOURNAL_READ, "1", px=round(seconds * 1000))
-
     def now(self) -> datetime:
         """Return the time on the store's clock."""
         with translated_errors():
@@ -398,25 +292,17 @@ class JobStore:
         with translated_errors():
             self._client.ping()
 
-    def _known(self, job_ids: list[str]) -> list[Job]:
-        """Return the jobs with these ids that exist and can be read."""
-        if not job_ids:
-            return []
-        with translated_errors():
-            records = self._client.mget([record_key(job_id) for job_id in job_ids])
-        return [job for record in records if record and (job := _parse_or_tell(record))]
-
     def _change(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
         return transact(
             self._client,
-            lambda pipe: self._move(pipe, _read(pipe, job_id), move),
+            lambda pipe: self._move(pipe, read(pipe, job_id), move),
             record_key(job_id),
         )
 
     def _change_held(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
         return transact(
             self._client,
-            lambda pipe: self._move(pipe, _read_held(pipe, job_id), move),
+            lambda pipe: self._move(pipe, read_held(pipe, job_id), move),
             record_key(job_id),
         )
 
@@ -425,53 +311,8 @@ class JobStore:
         moved = move(job, now)
         pipe.multi()
         if moved is not job:
-            self._write(pipe, job, moved, now)
+            self._writer.write(pipe, job, moved, now)
         return moved
-
-    def _write(self, pipe: Pipeline, before: Job | None, after: Job, now: datetime) -> None:
-        """Queue the commands that move every key from one state of a job to the next."""
-        job_id, record = after.id, after.model_dump_json()
-        pipe.set(record_key(job_id), record)
-        pipe.xadd(events_key(job_id), {"job": record}, maxlen=MAX_EVENTS)
-        holds_lease = after.status is JobStatus.PROCESSING
-        moment = now + self._lease if holds_lease else now
-        pipe.zadd(index_key(after.status), {job_id: score(moment)})
-        if before and before.status is not after.status:
-            pipe.zrem(index_key(before.status), job_id)
-        if after.status is JobStatus.QUEUED:
-            pipe.zadd(queue_key(after.priority), {job_id: score(now)})
-            pipe.zadd(OUTBOX, {job_id: score(now + self._wait(after))})
-        else:
-            pipe.zrem(queue_key(after.priority), job_id)
-            pipe.zrem(OUTBOX, job_id)
-        if before is None:
-            pipe.zadd(tenant_key(after.tenant), {job_id: score(after.created_at)})
-        quotas.count_change(pipe, before, after)
-        webhook_outbox.enqueue(pipe, after, now)
-        pipe.publish(CHANGES, job_id)
-        if run := Run.of(after):
-            pipe.lpush(RUNS, str(run))
-            pipe.ltrim(RUNS, 0, RUNS_KEPT - 1)
-        if after.status.is_final:
-            pipe.expire(events_key(job_id), EVENTS_KEPT)
-            self._mark_spent(pipe, job_id, now)
-
-    def _wait(self, job: Job) -> timedelta:
-        """Return the delay until the message of a job that was just queued is due."""
-        if not job.setbacks:
-            return DISPATCH_GRACE
-        # Beyond 8, any delay exceeds the maximum, and soon the range of a timedelta.
-        factor = float(PAUSE_GROWTH ** min(job.setbacks - 1, 8))
-        return min(self._retry_pause * factor, LONGEST_PAUSE)
-
-    def _mark_spent(self, pipe: Pipeline, job_id: str, now: datetime) -> None:
-        # A worker may still be processing it; after one lease it has noticed or is dead.
-        pipe.zadd(SPENT, {job_id: score(now + self._lease)})
-
-    def _ids_until(self, index: str, when: datetime) -> list[str]:
-        with translated_errors():
-            ids = self._client.zrange(index, "-inf", score(when), byscore=True, offset=0, num=BATCH)
-        return cast("list[str]", ids)
 
 
 def _position(ranks: list[int | None]) -> int | None:
@@ -487,33 +328,3 @@ def _position(ranks: list[int | None]) -> int | None:
 def _events(entries: object) -> list[Event]:
     stream = cast("list[tuple[str, dict[str, str]]]", entries)
     return [Event(id, Job.model_validate_json(fields["job"])) for id, fields in stream]
-
-
-def _read(client: Redis, job_id: str) -> Job:
-    record = client.get(record_key(job_id))
-    if record is None:
-        raise JobNotFound(f"There is no job with the id {job_id}.")
-    return _parse(record)
-
-
-def _parse(record: str | bytes) -> Job:
-    try:
-        return Job.model_validate_json(record)
-    except ValidationError as error:
-        raise RecordUnreadable(f"A record cannot be read: {error}") from error
-
-
-def _parse_or_tell(record: str | bytes) -> Job | None:
-    """Return the job, or log that its record cannot be read and return None."""
-    try:
-        return _parse(record)
-    except RecordUnreadable:
-        logger.exception("Skipping a job")
-        return None
-
-
-def _read_held(client: Redis, job_id: str) -> Job:
-    try:
-        return _read(client, job_id)
-    except JobNotFound as error:
-        raise StaleAttempt(f"Job {job_id} was deleted while a worker was processing it.") from error

@@ -14,7 +14,7 @@ from pydantic import Field
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.job import Job, Value
+from jobs.job import Job
 from jobs.settings import Settings
 from jobs.valkey.connection import (
     clock_time,
@@ -24,6 +24,7 @@ from jobs.valkey.connection import (
     transact,
     translated_errors,
 )
+from jobs.values import Value
 
 WEBHOOKS = "amigo:webhooks"
 

@@ -8,10 +8,12 @@ from pydantic import BaseModel, JsonValue
 from jobs.assets import Asset, AssetKind
 from jobs.consent import STATEMENT, Consent
 from jobs.eta import Estimate, Run
-from jobs.job import HeardEmotion, Job, Options, Result, Stage
+from jobs.job import Job, Stage
+from jobs.options import Options
 from jobs.s3.object_store import PresignedPut
 from jobs.valkey.listing import Cursor
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
+from jobs.values import HeardEmotion, Result
 from service.documents.schemas import (
     AssetDocument,
     BatchDocument,

@@ -8,9 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.assets import Asset, AssetKind
 from jobs.eta import Estimate
-from jobs.job import Failure, HeardEmotion, Job, JobStatus, Metadata, Options, Priority, Stage
+from jobs.job import Job, JobStatus, Priority, Stage
+from jobs.options import Metadata, Options
 from jobs.s3.object_store import PresignedPut
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
+from jobs.values import Failure, HeardEmotion
 from service.problems import ProblemType
 
 

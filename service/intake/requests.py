@@ -9,8 +9,10 @@ from pydantic_core import ErrorDetails, to_json
 
 from jobs.consent import STATEMENT
 from jobs.errors import UrlRefused
-from jobs.job import Metadata, Options, Priority, Value
+from jobs.job import Priority
+from jobs.options import Metadata, Options
 from jobs.urls import MAX_LENGTH, UrlRules
+from jobs.values import Value
 from service.problems import Problem, ProblemType
 
 InputName = Literal["portrait", "audio"]

@@ -12,12 +12,13 @@ from starlette.requests import ClientDisconnect
 
 from jobs.assets import AssetKind
 from jobs.errors import JobNotFound, Unavailable
-from jobs.job import IdempotencyKey, Job
+from jobs.job import Job
 from jobs.queue import JobQueue
 from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key
 from jobs.valkey.job_store import JobStore
+from jobs.values import IdempotencyKey
 from media.sandbox.decoder import Decoder
 from service.caller import Caller
 from service.intake.idempotency import KeyInProgress, find_earlier, in_progress

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Query, Response
 from starlette.responses import StreamingResponse
 
-from jobs.job import Job, JobStatus, Result
+from jobs.job import Job, JobStatus
 from jobs.valkey.api_keys import Scope
+from jobs.values import Result
 from service.auth import OwnJob, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import Responses, problem_responses, response_headers

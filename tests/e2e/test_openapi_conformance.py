@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.job import Result
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import landmarks_key, poster_key, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
+from jobs.values import Result
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
 from tests.jobs_examples import new_job, result_of

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from jobs.job import Job, JobStatus, Result
+from jobs.job import Job, JobStatus
 from jobs.s3.paths import landmarks_key, poster_key, video_key
+from jobs.values import Result
 from tests.faults.history import (
     LOSE,
     Answered,

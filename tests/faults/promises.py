@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from jobs.job import JobStatus, workers_lost
-from jobs.valkey.job_store import MAX_EVENTS
+from jobs.valkey.records import MAX_EVENTS
 from tests.faults.evidence import FINAL, Evidence, kept_keys, made_keys
 
 MOVES = {

@@ -66,11 +66,11 @@ RECONCILER = (
     "workers.reconciler.reconciler:Reconciler._read_journal",
     "workers.reconciler.reconciler:Reconciler._restore",
     "jobs.valkey.job_store:JobStore.accept",
-    "jobs.valkey.job_store:JobStore.mark_journal_read",
+    "jobs.valkey.maintenance:Maintenance.mark_journal_read",
     "jobs.valkey.job_store:JobStore.delete",
     "workers.reconciler.reconciler:Reconciler._clear_job",
     "jobs.s3.object_store:ObjectStorage.delete_prefix",
-    "jobs.valkey.job_store:JobStore.mark_cleared",
+    "jobs.valkey.maintenance:Maintenance.mark_cleared",
 )
 WEBHOOKS = (
     "workers.webhooks.sender:WebhookSender.deliver",
@@ -86,7 +86,7 @@ STEPS = {
 """The steps of each program; those of a worker's child are CHILD."""
 
 WAITS = {
-    "jobs.valkey.job_store:DISPATCH_GRACE": timedelta(seconds=1),
+    "jobs.valkey.records:DISPATCH_GRACE": timedelta(seconds=1),
     "jobs.valkey.job_store:REDISPATCH_AFTER": timedelta(seconds=2),
     "jobs.valkey.idempotency:RESERVED": timedelta(seconds=4),
     "workers.reconciler.reconciler:JOURNAL_GRACE": timedelta(seconds=4),

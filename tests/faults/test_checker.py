@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage, utc_now, workers_lost
+from jobs.job import Job, JobStatus, Priority, Stage, workers_lost
 from jobs.s3.paths import audio_key, landmarks_key, poster_key, request_key, video_key
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
+from jobs.values import IdempotencyKey, utc_now
 from tests.faults.checker import CHECKS, find_violations
 from tests.faults.history import (
     LOSE,

@@ -110,7 +110,7 @@ def test_a_leader_frozen_before_clearing_a_job_deletes_no_video(system: FaultySy
     frozen = await_the_frozen(system, traps, strike)
     second = system.post()
     accepted(second)
-    wait_for(lambda: not system.store.spent())
+    wait_for(lambda: not system.store.maintenance.spent())
     system.thaw(frozen)
 
     system.check(first, second)

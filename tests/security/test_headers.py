@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
 from jobs.errors import KeyInvalid
-from jobs.job import utc_now
 from jobs.valkey.api_keys import ApiKey
+from jobs.values import utc_now
 from service.app import create_app
 from service.middleware.security_headers import HEADERS
 from service.settings import ServiceSettings

@@ -22,12 +22,13 @@ from deploy.standalone.child import Child, Program
 from deploy.standalone.installation import Installation
 from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.assets import Asset
-from jobs.job import Job, Value
+from jobs.job import Job
 from jobs.queue import JobQueue, create_celery
 from jobs.settings import Settings
 from jobs.valkey.api_keys import KEYS, ApiKey, ApiKeyStore
 from jobs.valkey.keys import OUTBOX, record_key
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery
+from jobs.values import Value
 from service.settings import ServiceSettings
 from tests.jobs_examples import new_job
 from tests.processes import Running, RunningService, running, running_service

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.job import Job, JobStatus, Options
+from jobs.job import Job, JobStatus
+from jobs.options import Options
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import inputs_prefix

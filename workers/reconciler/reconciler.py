@@ -78,6 +78,7 @@ class Reconciler:
         keys: ApiKeyBackup | None = None,
     ) -> None:
         self._store = store
+        self._maintenance = store.maintenance
         self._storage = storage
         self._assets = Assets(storage)
         self._queue = queue
@@ -99,13 +100,13 @@ class Reconciler:
             raise
 
     def _put_right(self) -> Tally:
-        if not self._store.lead(self._name, LEADERSHIP):
+        if not self._maintenance.lead(self._name, LEADERSHIP):
             return Tally()
         taken = self._take_back()
         codes = [job.failure.code for job in taken if job.failure]
         dispatched = self._dispatch()
         deleted = self._delete()
-        restored, swept = (0, 0) if self._store.is_journal_read() else self._read_journal()
+        restored, swept = (0, 0) if self._maintenance.is_journal_read() else self._read_journal()
         return Tally(
             requeued=len(taken) - len(codes),
             failed=len(codes),
@@ -123,12 +124,12 @@ class Reconciler:
         After an outage of the store, this waits one round, so that live workers can renew their
         leases.
         """
-        self._store.shorten_leases()
+        self._maintenance.shorten_leases()
         if self._was_store_silent:
             self._was_store_silent = False
             return []
         taken = []
-        for job in self._store.expired_leases():
+        for job in self._maintenance.expired_leases():
             # The worker responded after all, or the job ended: nothing to repair.
             with suppress(InvalidTransition):
                 after = self._store.requeue_expired(job.id, job.attempt)
@@ -139,7 +140,7 @@ class Reconciler:
         return taken
 
     def _dispatch(self) -> int:
-        job_ids = self._store.undispatched()
+        job_ids = self._maintenance.undispatched()
         for job_id in job_ids:
             with _if_there(job_id):
                 self._queue.dispatch(job_id, self._store.get(job_id).priority)
@@ -148,7 +149,7 @@ class Reconciler:
 
     def _delete(self) -> int:
         """Delete jobs past their retention; their objects are cleared like other leftovers."""
-        job_ids = self._store.ended_before(self._store.now() - self._retention)
+        job_ids = self._maintenance.ended_before(self._store.now() - self._retention)
         for job_id in job_ids:
             with _if_there(job_id):
                 self._store.delete(job_id)
@@ -174,7 +175,7 @@ class Reconciler:
                 self._storage.delete_prefix(job_prefix(job_id))
                 swept += 1
         swept += self._assets.sweep(now)
-        self._store.mark_journal_read(again)
+        self._maintenance.mark_journal_read(again)
         swept += self._storage.abort_uploads(now - self._retention)
         return restored, swept
 
@@ -210,10 +211,10 @@ class Reconciler:
         detected in time.
         """
         end, cleared = time.monotonic() + CLEARING, 0
-        for job_id in self._store.spent():
+        for job_id in self._maintenance.spent():
             with _if_there(job_id):
                 self._clear_job(job_id)
-                self._store.mark_cleared(job_id)
+                self._maintenance.mark_cleared(job_id)
                 cleared += 1
             if time.monotonic() > end:
                 break

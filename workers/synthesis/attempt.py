@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.errors import JobsError, StaleAttempt, StoreUnavailable, Unavailable
-from jobs.job import Failure, Job, Result, Stage, attempts_used_up
+from jobs.job import Job, Stage, attempts_used_up
 from jobs.queue import JobQueue
 from jobs.valkey.job_store import JobStore
+from jobs.values import Failure, Result
 from workers.synthesis.metrics import FAILURES, FRAMES_RENDERED, STAGE_SECONDS, STAGE_TIMEOUTS
 from workers.synthesis.retry_policy import RetryPolicy
 

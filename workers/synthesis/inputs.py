@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from jobs.errors import ObjectNotFound
-from jobs.job import Failure, Job
+from jobs.job import Job
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import audio_key, portrait_key
+from jobs.values import Failure
 from workers.safe_http import Outbound, OutboundError, UrlUnreachable
 from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.settings import WorkerSettings

@@ -19,11 +19,13 @@ from jobs.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from jobs.job import Failure, HeardEmotion, Job, Options, Result, Stage
+from jobs.job import Job, Stage
+from jobs.options import Options
 from jobs.queue import JobQueue
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import attempt_prefix, inputs_prefix, landmarks_key, poster_key, video_key
 from jobs.valkey.job_store import JobStore
+from jobs.values import Failure, HeardEmotion, Result
 from media.audio import FRAME_RATE, SAMPLE_RATE
 from media.emotions import Emotion
 from media.errors import MediaError

@@ -23,9 +23,10 @@ from typing import Self
 from standardwebhooks import Webhook
 
 from jobs.errors import JobNotFound, Unavailable
-from jobs.job import Job, utc_now
+from jobs.job import Job
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus, WebhookOutbox
+from jobs.values import utc_now
 from workers.safe_http import Outbound, OutboundError, Reply, UrlNotFollowed
 from workers.webhooks.metrics import DeliveryMetrics
 from workers.webhooks.settings import WebhookSettings

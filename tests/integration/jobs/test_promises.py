@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from redis import Redis
 
 from jobs.errors import IdempotencyKeyTaken, InvalidTransition, JobNotFound, StaleAttempt
-from jobs.job import IdempotencyKey, Job, JobStatus, Priority, Stage
+from jobs.job import Job, JobStatus, Priority, Stage
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import JOBS_PREFIX, inputs_prefix, job_prefix, request_key
@@ -29,6 +29,7 @@ from jobs.valkey.connection import score
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import LEADER, OUTBOX, SPENT, index_key, queue_key, tenant_key
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
+from jobs.values import IdempotencyKey
 from tests.jobs_examples import FAILURE, new_job, result_of
 from workers.reconciler.reconciler import Reconciler
 
@@ -185,7 +186,7 @@ class Promises(RuleBasedStateMachine):
             job = self.expected[job_id]
             self.keep(job.lose(job.attempt, job.updated_at))
         self.spent -= spent
-        assert not self.store.undispatched()
+        assert not self.store.maintenance.undispatched()
 
     @rule()
     def lose_all_data(self) -> None:

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from deploy.standalone.processes import free_port
-from jobs.job import Job, Options, Priority
+from jobs.job import Job, Priority
+from jobs.options import Options
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import audio_key, portrait_key, request_key

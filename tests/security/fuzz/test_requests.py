@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from jobs.job import utc_now
 from jobs.s3.paths import video_key
+from jobs.values import utc_now
 from service.intake.requests import FIELDS
 from service.settings import ServiceSettings
 from tests.jobs_examples import new_job, result_of

@@ -14,9 +14,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.errors import CursorInvalid, UrlRefused
-from jobs.job import utc_now
 from jobs.urls import UrlRules, is_public
 from jobs.valkey.listing import Cursor
+from jobs.values import utc_now
 from service.problems import Problem
 from service.reading.conditional import (
     ByteRange,

@@ -6,7 +6,9 @@ from typer.testing import CliRunner
 
 from amigo.cli import main
 from jobs.consent import STATEMENT, STATEMENTS, VERSION, Consent
-from jobs.job import Job, Options, utc_now
+from jobs.job import Job
+from jobs.options import Options
+from jobs.values import utc_now
 from tests.jobs_examples import new_job
 
 ROOT = Path(__file__).parents[3]

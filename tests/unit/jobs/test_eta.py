@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.eta import Estimate, Pace, Run, kind_of
-from jobs.job import Job, Options, Stage
+from jobs.job import Job, Stage
+from jobs.options import Options
 from tests.jobs_examples import new_job, result_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,7 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from jobs.errors import InvalidTransition, StaleAttempt
-from jobs.job import MAX_ATTEMPTS, MAX_OUTAGES, Job, JobStatus, Options, Priority, Stage
+from jobs.job import MAX_ATTEMPTS, MAX_OUTAGES, Job, JobStatus, Priority, Stage
+from jobs.options import Options
 from tests.jobs_examples import FAILURE, new_job, result_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -19,13 +19,14 @@ from jobs.errors import (
     StoreUnavailable,
 )
 from jobs.eta import Estimate
-from jobs.job import Job, JobStatus, Priority, utc_now
+from jobs.job import Job, JobStatus, Priority
 from jobs.queue import JobQueue
 from jobs.s3.object_store import ObjectStorage, PresignedPut
 from jobs.valkey.api_keys import Quota
 from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.job_store import Event, JobStore
+from jobs.values import utc_now
 from media.sandbox.decoder import Decoder
 from service.app import create_app
 from service.dependencies import Components

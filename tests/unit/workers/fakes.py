@@ -16,11 +16,12 @@ from jobs.errors import (
     StorageUnavailable,
     StoreUnavailable,
 )
-from jobs.job import Failure, Job, Priority, Result, Stage, utc_now
+from jobs.job import Job, Priority, Stage
 from jobs.queue import JobQueue
 from jobs.s3.object_store import ObjectStorage
 from jobs.valkey.api_keys import Quota
 from jobs.valkey.job_store import JobStore
+from jobs.values import Failure, Result, utc_now
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 

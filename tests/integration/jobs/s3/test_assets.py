@@ -5,9 +5,9 @@ import pytest
 
 from jobs.assets import KEPT, Asset, AssetKind
 from jobs.errors import AssetNotFound, AssetNotUploaded
-from jobs.job import utc_now
 from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage, PresignedPut
+from jobs.values import utc_now
 
 PICTURE = b"a picture"
 

@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from jobs.errors import IdempotencyKeyTaken, JobNotFound
-from jobs.job import IdempotencyKey, Job
+from jobs.job import Job
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import request_key
@@ -15,6 +15,7 @@ from jobs.settings import Settings
 from jobs.valkey import idempotency
 from jobs.valkey.idempotency import KEPT, holder_key
 from jobs.valkey.job_store import JobStore
+from jobs.values import IdempotencyKey
 from tests.jobs_examples import new_job
 from tests.waiting import wait_for
 from workers.reconciler.reconciler import Reconciler

@@ -11,8 +11,9 @@ from jobs.eta import RUNS_KEPT, Run
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
 from jobs.settings import Settings
 from jobs.valkey.connection import clock_time, score
-from jobs.valkey.job_store import DISPATCH_GRACE, JobStore
+from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import CHANGES, OUTBOX, SPENT, events_key, index_key
+from jobs.valkey.records import DISPATCH_GRACE
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
 
@@ -199,21 +200,21 @@ def test_the_last_attempt_given_up_fails_the_job(store: JobStore, job: Job) -> N
         store.claim(job.id)
         given_up = store.requeue(job.id, attempt)
     assert given_up.status is JobStatus.FAILED
-    assert store.undispatched() == []
+    assert store.maintenance.undispatched() == []
 
 
 def test_a_lease_from_before_the_clock_was_set_back_ends_as_soon_as_any(
     store: JobStore, job: Job, valkey_url: str
 ) -> None:
     store.claim(job.id)
-    assert store.shorten_leases() == 0
+    assert store.maintenance.shorten_leases() == 0
     index = index_key(JobStatus.PROCESSING)
     with Redis.from_url(valkey_url) as client:
         client.zadd(index, {job.id: score(store.now() + timedelta(hours=1))})
-        assert store.shorten_leases() == 1
+        assert store.maintenance.shorten_leases() == 1
         end = clock_time(0, int(client.zscore(index, job.id) or 0))
     assert end <= store.now() + timedelta(seconds=Settings().lease_seconds)
-    assert store.shorten_leases() == 0
+    assert store.maintenance.shorten_leases() == 0
 
 
 def test_saying_twice_why_a_job_failed_is_saying_it_once(store: JobStore, job: Job) -> None:
@@ -243,14 +244,14 @@ def test_a_lease_runs_out_unless_it_is_renewed(valkey_url: str) -> None:
     job = new_job()
     store.accept(job)
     store.claim(job.id)
-    assert wait_for(store.expired_leases)[0].id == job.id
+    assert wait_for(store.maintenance.expired_leases)[0].id == job.id
     store.renew(job.id, 1)
-    assert store.expired_leases() == []
+    assert store.maintenance.expired_leases() == []
     with pytest.raises(InvalidTransition, match="renewed"):
         store.requeue_expired(job.id, 1)
-    wait_for(store.expired_leases)
+    wait_for(store.maintenance.expired_leases)
     store.advance(job.id, 1, Stage.RENDERING, 0.1)
-    assert store.expired_leases() == []
+    assert store.maintenance.expired_leases() == []
 
 
 def test_an_ended_job_has_no_lease(hasty_store: JobStore) -> None:
@@ -258,7 +259,7 @@ def test_an_ended_job_has_no_lease(hasty_store: JobStore) -> None:
     hasty_store.accept(job)
     hasty_store.claim(job.id)
     hasty_store.fail(job.id, 1, FAILURE)
-    assert hasty_store.expired_leases() == []
+    assert hasty_store.maintenance.expired_leases() == []
 
 
 def test_the_queue_is_first_come_first_served(store: JobStore) -> None:
@@ -354,18 +355,18 @@ def test_the_counts_follow_the_jobs(store: JobStore) -> None:
 
 
 def test_a_new_job_is_left_to_its_submitter_to_dispatch(store: JobStore, job: Job) -> None:
-    assert store.undispatched() == []
+    assert store.maintenance.undispatched() == []
 
 
 def test_a_job_whose_submitter_died_is_undispatched(
     store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.valkey.job_store.DISPATCH_GRACE", timedelta(0))
+    monkeypatch.setattr("jobs.valkey.records.DISPATCH_GRACE", timedelta(0))
     job = new_job()
     store.accept(job)
-    assert store.undispatched() == [job.id]
+    assert store.maintenance.undispatched() == [job.id]
     store.mark_dispatched(job.id)
-    assert store.undispatched() == []
+    assert store.maintenance.undispatched() == []
 
 
 def test_a_message_that_is_never_heard_is_due_again(
@@ -373,7 +374,7 @@ def test_a_message_that_is_never_heard_is_due_again(
 ) -> None:
     monkeypatch.setattr("jobs.valkey.job_store.REDISPATCH_AFTER", timedelta(0))
     store.mark_dispatched(job.id)
-    assert wait_for(store.undispatched) == [job.id]
+    assert wait_for(store.maintenance.undispatched) == [job.id]
 
 
 def test_the_message_of_a_job_that_waited_long_is_given_as_long_again(
@@ -410,7 +411,7 @@ def test_marking_a_job_dispatched_while_it_is_claimed_does_not_queue_it(
         )
     waited_for = store.now() + (store.now() - jobs[0].created_at)
     wait_for(lambda: store.now() > waited_for)
-    assert store.undispatched() == []
+    assert store.maintenance.undispatched() == []
 
 
 def test_ended_jobs_are_found_by_the_time_they_ended(store: JobStore) -> None:
@@ -421,8 +422,8 @@ def test_ended_jobs_are_found_by_the_time_they_ended(store: JobStore) -> None:
     store.fail(early.id, 1, FAILURE)
     between = store.now()
     store.finish(late.id, 1, result_of(late.id, 1))
-    assert store.ended_before(between) == [early.id]
-    assert set(store.ended_before(store.now())) == {early.id, late.id}
+    assert store.maintenance.ended_before(between) == [early.id]
+    assert set(store.maintenance.ended_before(store.now())) == {early.id, late.id}
 
 
 @pytest.mark.parametrize("end", ["accept", "claim", "fail"])
@@ -436,23 +437,23 @@ def test_a_deleted_job_leaves_only_its_objects_to_clear(hasty_store: JobStore, e
     store.delete(job.id)
     assert set(store.counts().values()) == {0}
     assert store.events(job.id) == []
-    assert store.undispatched() == []
-    assert store.expired_leases() == []
-    assert wait_for(store.spent) == [job.id]
-    store.mark_cleared(job.id)
-    assert store.spent() == []
+    assert store.maintenance.undispatched() == []
+    assert store.maintenance.expired_leases() == []
+    assert wait_for(store.maintenance.spent) == [job.id]
+    store.maintenance.mark_cleared(job.id)
+    assert store.maintenance.spent() == []
 
 
 def test_an_ended_job_is_spent_once_no_worker_can_hold_it(store: JobStore, job: Job) -> None:
     store.cancel(job.id)
-    assert store.spent() == []
+    assert store.maintenance.spent() == []
 
 
 def test_a_job_deleted_while_it_was_cleared_stays_to_be_cleared(
     store: JobStore, job: Job, valkey_url: str
 ) -> None:
     store.delete(job.id)
-    store.mark_cleared(job.id)
+    store.maintenance.mark_cleared(job.id)
     with Redis.from_url(valkey_url, decode_responses=True) as client:
         assert client.zrange(SPENT, 0, -1) == [job.id]
 
@@ -472,21 +473,21 @@ def test_the_events_go_some_time_after_the_end(store: JobStore, job: Job, valkey
 
 
 def test_one_leads_until_its_time_is_over(store: JobStore) -> None:
-    assert store.lead("one", 60)
-    assert not store.lead("two", 60)
-    assert store.lead("one", 0.05)
-    assert wait_for(lambda: store.lead("two", 60))
-    assert not store.lead("one", 60)
+    assert store.maintenance.lead("one", 60)
+    assert not store.maintenance.lead("two", 60)
+    assert store.maintenance.lead("one", 0.05)
+    assert wait_for(lambda: store.maintenance.lead("two", 60))
+    assert not store.maintenance.lead("one", 60)
 
 
 def test_of_many_that_would_lead_one_does(store: JobStore) -> None:
     names = [str(n) for n in range(8)]
-    outcomes = all_at_once(*[lambda name=name: store.lead(name, 60) for name in names])
+    outcomes = all_at_once(*[lambda name=name: store.maintenance.lead(name, 60) for name in names])
     assert outcomes.count(True) == 1
 
 
 def test_the_journal_wants_reading_again_after_a_while(store: JobStore) -> None:
-    assert not store.is_journal_read()
-    store.mark_journal_read(0.05)
-    assert store.is_journal_read()
-    wait_for(lambda: not store.is_journal_read())
+    assert not store.maintenance.is_journal_read()
+    store.maintenance.mark_journal_read(0.05)
+    assert store.maintenance.is_journal_read()
+    wait_for(lambda: not store.maintenance.is_journal_read())

@@ -10,12 +10,14 @@ from redis import Redis
 from deploy.standalone.child import Child
 from deploy.standalone.processes import ValkeyServer
 from jobs.errors import StoreUnavailable
-from jobs.job import IdempotencyKey, Stage
+from jobs.job import Stage
 from jobs.settings import Settings
 from jobs.valkey.api_keys import Quota
 from jobs.valkey.connection import ANSWER_TIMEOUT
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.listing import JobFilter
+from jobs.valkey.maintenance import Maintenance
+from jobs.values import IdempotencyKey
 from tests.jobs_examples import FAILURE, new_job, result_of
 
 
@@ -40,7 +42,7 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "fail": lambda store: store.fail("job_a", 1, FAILURE),
     "requeue": lambda store: store.requeue("job_a", 1),
     "postpone": lambda store: store.postpone("job_a", 1),
-    "shorten_leases": lambda store: store.shorten_leases(),
+    "shorten_leases": lambda store: store.maintenance.shorten_leases(),
     "hand_back": lambda store: store.hand_back("job_a", 1),
     "requeue_expired": lambda store: store.requeue_expired("job_a", 1),
     "cancel": lambda store: store.cancel("job_a"),
@@ -49,22 +51,23 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "latest_event": lambda store: store.latest_event("job_a"),
     "estimate": lambda store: store.estimate("job_a"),
     "counts": lambda store: store.counts(),
-    "undispatched": lambda store: store.undispatched(),
+    "undispatched": lambda store: store.maintenance.undispatched(),
     "mark_dispatched": lambda store: store.mark_dispatched("job_a"),
-    "expired_leases": lambda store: store.expired_leases(),
-    "spent": lambda store: store.spent(),
-    "mark_cleared": lambda store: store.mark_cleared("job_a"),
-    "ended_before": lambda store: store.ended_before(new_job().created_at),
-    "lead": lambda store: store.lead("one", 1),
-    "is_journal_read": lambda store: store.is_journal_read(),
-    "mark_journal_read": lambda store: store.mark_journal_read(1),
+    "expired_leases": lambda store: store.maintenance.expired_leases(),
+    "spent": lambda store: store.maintenance.spent(),
+    "mark_cleared": lambda store: store.maintenance.mark_cleared("job_a"),
+    "ended_before": lambda store: store.maintenance.ended_before(new_job().created_at),
+    "lead": lambda store: store.maintenance.lead("one", 1),
+    "is_journal_read": lambda store: store.maintenance.is_journal_read(),
+    "mark_journal_read": lambda store: store.maintenance.mark_journal_read(1),
     "now": lambda store: store.now(),
     "ping": lambda store: store.ping(),
 }
 
 
 def test_every_method_is_called_here() -> None:
-    public = {name for name in vars(JobStore) if not name.startswith("_")}
+    names = {*vars(JobStore), *vars(Maintenance)}
+    public = {name for name in names if not name.startswith("_")}
     assert public - {"connect"} == set(CALLS)
 
 

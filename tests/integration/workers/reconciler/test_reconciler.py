@@ -122,7 +122,7 @@ def test_a_worker_is_not_taken_for_dead_because_the_store_was_silent(
         raise StoreUnavailable("Valkey does not answer.")
 
     with monkeypatch.context() as outage:
-        outage.setattr(hasty_store, "lead", be_silent)
+        outage.setattr(hasty_store.maintenance, "lead", be_silent)
         with pytest.raises(StoreUnavailable):
             reconciler.run_once()
     assert reconciler.run_once().requeued == 0
@@ -161,7 +161,7 @@ def test_a_job_that_was_accepted_but_never_dispatched_is_dispatched(
     messages: Callable[[], int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("jobs.valkey.job_store.DISPATCH_GRACE", timedelta(0))
+    monkeypatch.setattr("jobs.valkey.records.DISPATCH_GRACE", timedelta(0))
     submit(hasty_store, storage)
     assert reconciler.run_once() == Tally(dispatched=1)
     assert messages() == 1
@@ -175,7 +175,7 @@ def test_a_job_is_dispatched_to_the_queue_of_its_priority(
     valkey_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("jobs.valkey.job_store.DISPATCH_GRACE", timedelta(0))
+    monkeypatch.setattr("jobs.valkey.records.DISPATCH_GRACE", timedelta(0))
     for priority in Priority:
         hasty_store.accept(new_job(priority=priority))
     reconciler.run_once()
@@ -198,7 +198,7 @@ def test_a_job_whose_message_was_lost_is_dispatched_again(
     hasty_store.mark_dispatched(job.id)
     with Redis.from_url(valkey_url) as client:
         client.delete(NORMAL_QUEUE)  # as if a worker died between taking and recording it
-    wait_for(hasty_store.undispatched)
+    wait_for(hasty_store.maintenance.undispatched)
     assert reconciler.run_once().dispatched == 1
     assert messages() == 1
 
@@ -206,12 +206,12 @@ def test_a_job_whose_message_was_lost_is_dispatched_again(
 def test_a_dead_broker_leaves_the_job_to_the_next_run(
     hasty_store: JobStore, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.valkey.job_store.DISPATCH_GRACE", timedelta(0))
+    monkeypatch.setattr("jobs.valkey.records.DISPATCH_GRACE", timedelta(0))
     dead = JobQueue(create_celery(Settings(valkey_url="redis://127.0.0.1:1/0")))
     job = submit(hasty_store, storage)
     with pytest.raises(QueueUnavailable):
         Reconciler(hasty_store, storage, dead, timedelta(hours=1)).run_once()
-    assert hasty_store.undispatched() == [job.id]
+    assert hasty_store.maintenance.undispatched() == [job.id]
 
 
 def test_a_dead_object_store_keeps_no_job_from_being_queued_again(
@@ -235,7 +235,7 @@ def test_of_a_succeeded_job_only_the_video_that_won_is_kept(
         if attempt == 1:
             hasty_store.requeue(job.id, attempt)
     hasty_store.finish(job.id, 2, result_of(job.id, 2))
-    wait_for(hasty_store.spent)
+    wait_for(hasty_store.maintenance.spent)
     assert reconciler.run_once() == Tally(cleared=1)
     assert keys(storage) == [video_key(job.id, 2)]
     assert reconciler.run_once() == Tally()
@@ -250,7 +250,7 @@ def test_a_canceled_job_leaves_only_its_record(
         hasty_store.claim(job.id)
         storage.put(video_key(job.id, 1), b"video", "video/mp4")
     hasty_store.cancel(job.id)
-    wait_for(hasty_store.spent)
+    wait_for(hasty_store.maintenance.spent)
     assert reconciler.run_once() == Tally(cleared=1)
     assert keys(storage) == []
     assert hasty_store.get(job.id).status is JobStatus.CANCELED
@@ -261,7 +261,7 @@ def test_the_objects_of_a_deleted_job_are_deleted(
 ) -> None:
     job, other = submit(hasty_store, storage), submit(hasty_store, storage)
     hasty_store.delete(job.id)
-    wait_for(hasty_store.spent)
+    wait_for(hasty_store.maintenance.spent)
     reconciler.run_once()
     assert len(keys(storage)) == 3
     assert all(other.id in key for key in keys(storage))
@@ -294,7 +294,7 @@ def test_jobs_lost_by_the_store_are_restored_from_the_journal(
     lost = [submit(hasty_store, storage) for _ in range(2)]
     ended = submit(hasty_store, storage)
     hasty_store.cancel(ended.id)
-    wait_for(hasty_store.spent)
+    wait_for(hasty_store.maintenance.spent)
     reconciler.run_once()
     lose_all_data(valkey_url)
     assert reconciler.run_once().restored == 2
@@ -322,7 +322,7 @@ def test_a_worker_from_before_the_loss_changes_nothing_after_it(
     storage.put(video_key(job.id, before), b"stale", "video/mp4")
     storage.put(video_key(job.id, after), b"video", "video/mp4")
     hasty_store.finish(job.id, after, result_of(job.id, after))
-    wait_for(hasty_store.spent)
+    wait_for(hasty_store.maintenance.spent)
     reconciler.run_once()
     assert keys(storage) == [video_key(job.id, after)]
 
@@ -415,7 +415,7 @@ def test_a_deleted_job_is_not_restored_by_who_read_its_entry_before_it_was_clear
     entry = Job.model_validate_json(storage.get(request_key(job.id)))
     hasty_store.delete(job.id)
     wait_for(lambda: reconciler.run_once().cleared == 1)
-    assert hasty_store.spent() == []
+    assert hasty_store.maintenance.spent() == []
     assert not hasty_store.accept(entry)
 
 
@@ -428,7 +428,7 @@ def test_a_round_that_has_cleared_for_long_leaves_the_rest_to_the_next(
     monkeypatch.setattr("workers.reconciler.reconciler.CLEARING", -1)
     for _ in range(2):
         hasty_store.delete(submit(hasty_store, storage).id)
-    wait_for(lambda: len(hasty_store.spent()) == 2)
+    wait_for(lambda: len(hasty_store.maintenance.spent()) == 2)
     assert [reconciler.run_once().cleared for _ in range(3)] == [1, 1, 0]
 
 
@@ -467,7 +467,7 @@ def test_an_unreadable_record_delays_no_other_job(
     caplog: pytest.LogCaptureFixture,
     state: str,
 ) -> None:
-    monkeypatch.setattr("jobs.valkey.job_store.DISPATCH_GRACE", timedelta(0))
+    monkeypatch.setattr("jobs.valkey.records.DISPATCH_GRACE", timedelta(0))
     damaged, other = submit(hasty_store, storage), submit(hasty_store, storage)
     if state == "processing":
         hasty_store.claim(damaged.id)
@@ -505,6 +505,6 @@ def test_assets_past_their_day_are_swept(
     assert reconciler.run_once() == Tally()
     monkeypatch.setattr("jobs.s3.assets.KEPT", timedelta(seconds=-60))
     assert reconciler.run_once() == Tally(), "it was looked at already"
-    monkeypatch.setattr(store, "is_journal_read", lambda: False)
+    monkeypatch.setattr(store.maintenance, "is_journal_read", lambda: False)
     assert reconciler.run_once() == Tally(swept=1)
     assert list(storage.objects("assets/")) == []

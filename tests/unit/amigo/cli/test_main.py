@@ -16,7 +16,7 @@ from amigo import AsyncClient, Client
 from amigo.cli import batch, doctor, jobs, main, options
 from amigo.cli.doctor import Finding
 from amigo.types import EmotionChoice as OfferedEmotion
-from jobs.job import EmotionChoice
+from jobs.options import EmotionChoice
 from tests.unit.amigo.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
 from tests.unit.amigo.clock import Clock
 

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from starlette.testclient import TestClient
 
-from jobs.job import Options
+from jobs.options import Options
 from service.app import create_app
 from service.intake.requests import JobRequest
 from service.problems import MEDIA_TYPE, ProblemType

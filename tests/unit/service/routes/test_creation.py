@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from jobs.assets import Asset, AssetKind
 from jobs.errors import StoreUnavailable
-from jobs.job import Job, Options, Priority
+from jobs.job import Job, Priority
+from jobs.options import Options
 from jobs.s3.assets import record_key
 from jobs.s3.paths import audio_key, portrait_key, request_key
 from service.problems import ProblemType

@@ -6,7 +6,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from jobs.consent import STATEMENT, VERSION
-from jobs.job import Job, JobStatus, Options, Stage
+from jobs.job import Job, JobStatus, Stage
+from jobs.options import Options
 from jobs.s3.paths import audio_key, portrait_key, request_key
 from service.problems import ProblemType
 from tests.jobs_examples import FAILURE, new_job, result_of

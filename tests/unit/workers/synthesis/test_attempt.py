@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from jobs.errors import StoreUnavailable
-from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Stage
+from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
+from jobs.options import Options
 from tests.unit.workers.fakes import FakeQueue, FakeStore
 from tests.waiting import wait_for
 from workers.synthesis.attempt import Attempt, AttemptEnded

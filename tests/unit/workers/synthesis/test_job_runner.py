@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from prometheus_client import REGISTRY
 
-from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Options, Stage
+from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
+from jobs.options import Options
 from jobs.s3.paths import audio_key, landmarks_key, portrait_key, poster_key, request_key, video_key
 from media.emotions import Emotion
 from media.errors import NoFace

@@ -1,0 +1,70 @@
+"""What callers choose: the options of a video, and their own metadata."""
+
+from enum import IntEnum
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from jobs.consent import STATEMENT
+from jobs.values import Value
+
+EmotionChoice = Literal[
+    "auto",
+    "neutral",
+    "happiness",
+    "sadness",
+    "anger",
+    "fear",
+    "disgust",
+    "surprise",
+    "contempt",
+]
+
+MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+Metadata = Annotated[
+    dict[MetadataName, Annotated[str, Field(max_length=500)]],
+    Field(max_length=16, json_schema_extra={"additionalProperties": False}),
+]
+"""The caller's metadata: at most 16 names, each with a text of up to 500 characters."""
+
+
+class Resolution(IntEnum):
+    """Side of the rendered face in pixels."""
+
+    COARSE = 256
+    FINE = 512
+
+
+def _as_whole_number(value: object) -> object:
+    # JSON has a single number type: 7.0 equals 7.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class Options(Value):
+    """The caller's options for the video."""
+
+    emotion: EmotionChoice = Field(
+        "auto", description="The displayed emotion; auto uses the one detected in the speech."
+    )
+    intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
+        1.0, description="Strength of the emotion: 0 is none, 1 as detected, 2 twice as strong."
+    )
+    pose: Literal["natural", "still"] = Field(
+        "natural", description="Gentle head motion, or a still head."
+    )
+    blink: bool = Field(True, description="Whether to add eye blinks.")
+    eyes: Literal["open", "as_is"] = Field(
+        "open", description="Open the eyes of a portrait caught in a blink, or keep them shut."
+    )
+    compose: Literal["crop", "full"] = Field(
+        "crop", description="Crop to a square around the face, or render the whole portrait."
+    )
+    resolution: Annotated[Resolution, BeforeValidator(_as_whole_number)] = Field(
+        Resolution.FINE,
+        description="Side of the rendered square around the face, in pixels.",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
+        0, description="Seed for head motion and blinks; same inputs and seed, same motion."
+    )
+    mark: bool = Field(False, description="Whether to show a small AI badge in a corner.")
+    consent: Literal[True] = Field(description=f"The caller affirms: {STATEMENT}")
