@@ -193,15 +193,20 @@ class Dentitions(nn.Module):
         return torch.cat([tinted, torch.maximum(visible, lent[:, :, 3:])], dim=2)
 
     def borrowed(self, landmarks: Tensor) -> Tensor:
-        """Return the maps of a mouth as wide, hung where the face `[1, 79, 2]` has its teeth."""
+        """Return maps `[B, 2, 4, 64, 128]` of mouths as wide as those of faces `[B, 79, 2]`.
+
+        They hang where each face has its teeth.
+        """
         distance, across = face_frame(landmarks)
         width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance
-        chosen = self.maps[(self.widths - width).abs().argmin()]
+        chosen = self.maps[(self.widths - width[:, None]).abs().argmin(dim=1)]
         lips = landmarks[:, [62, 66]] - landmarks[:, MOUTH.anchors]
-        heights = _turn(lips / distance, across)[0, :, 1]
+        heights = _turn(lips / distance[:, None, None], across)[..., 1]
         edges = heights + heights.new_tensor(EDGES_BELOW_LIPS)
         shifts = (edges - edges.new_tensor(TEETH_CENTRES)[:, 1]) / TEETH_REACH[1]
-        return _moved_down(chosen.reshape(2, 4, TEETH_HEIGHT, TEETH_WIDTH), shifts)[None]
+        shape = (2, 4, TEETH_HEIGHT, TEETH_WIDTH)
+        maps = chosen.reshape(-1, *shape[1:])
+        return _moved_down(maps, shifts.flatten()).reshape(-1, *shape)
 
 
 def _moved_down(maps: Tensor, shifts: Tensor) -> Tensor:

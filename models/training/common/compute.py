@@ -80,6 +80,7 @@ class Compute:
 def open_compute(device: str, threads: int = 1) -> Iterator[Compute]:
     """Provide the requested device, "cpu" or "cuda"; under torchrun, one per process."""
     torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = True
     if not distributed.is_torchelastic_launched():
         yield Compute(torch.device(device))
         return

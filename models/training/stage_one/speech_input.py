@@ -39,6 +39,6 @@ class MelInput:
         return standard.T[: 4 * frames].reshape(STATES_PER_FRAME * frames, -1)
 
 
-def open_speech_input(name: Input) -> SpeechInput:
-    """Return the speech input with this name."""
-    return MelInput() if name == "mel" else SpeechEncoder.load("cpu")
+def open_speech_input(name: Input, device: str = "cpu") -> SpeechInput:
+    """Return the speech input with this name; Whisper's encoder runs on the device."""
+    return MelInput() if name == "mel" else SpeechEncoder.load(device)

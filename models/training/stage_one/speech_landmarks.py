@@ -8,7 +8,10 @@ docs/training.md.
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -66,34 +69,72 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--variants", type=int, default=3, help="disturbed copies")
     parser.add_argument("--speech", choices=INPUTS, default="whisper")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that disturb speech")
+    parser.add_argument("--lips-only", action="store_true", help="leave out plain_speech.pt")
     parser.add_argument(
         "--lags", type=Path, help="lags.json of another cache, instead of new estimates"
     )
     options = parser.parse_args()
-    prepare(options.data, options.out, options.variants, options.speech, options.lags)
+    prepare(
+        options.data,
+        options.out,
+        options.variants,
+        speech=options.speech,
+        known_lags=options.lags,
+        device=options.device,
+        workers=options.workers,
+        lips_only=options.lips_only,
+    )
 
 
 def prepare(
-    data: Path, out: Path, variants: int, speech: Input = "whisper", known_lags: Path | None = None
+    data: Path,
+    out: Path,
+    variants: int,
+    *,
+    speech: Input = "whisper",
+    known_lags: Path | None = None,
+    device: str = "cpu",
+    workers: int = 1,
+    lips_only: bool = False,
 ) -> None:
     """Write lags.json, the clips unchanged and joined in augmented `variants`, and plain speech.
 
-    Each file is written atomically, plain_speech.pt last.
+    Each file is written atomically, plain_speech.pt last. `workers` processes share the variants.
     """
     out.mkdir(parents=True, exist_ok=True)
     clips = list(read_clips(data))
     lags = read_or_measure_lags(clips, known_lags)
     (out / LAGS_FILE).write_text(json.dumps(lags, indent=1))
     clips = [shift(clip, lags[clip.name]) for clip in clips]
-    encoder = open_speech_input(speech)
-    save_clips(out / "clean.pt", encode_alone(clips, encoder))
     train = [clip for clip in clips if clip.split == "train"]
-    for seed in range(variants):
-        encoded = encode_joined(train, encoder, np.random.default_rng(seed))
-        save_clips(out / f"joined_{seed}.pt", encoded)
-    plain = [clip for clip in train if clip.emotion in ("", Emotion.NEUTRAL)]
-    neutral = neutral_recordings(plain, encoder, np.random.default_rng(0))
-    save_recordings(out / PLAIN_SPEECH, neutral)
+    _write_variants(out, train, variants, speech, device, workers)
+    encoder = open_speech_input(speech, device)
+    save_clips(out / "clean.pt", encode_alone(clips, encoder))
+    if not lips_only:
+        plain = [clip for clip in train if clip.emotion in ("", Emotion.NEUTRAL)]
+        neutral = neutral_recordings(plain, encoder, np.random.default_rng(0))
+        save_recordings(out / PLAIN_SPEECH, neutral)
+
+
+def _write_variants(
+    out: Path, clips: Sequence[SourceClip], variants: int, speech: Input, device: str, workers: int
+) -> None:
+    write = partial(_write_variant, out, clips, speech, device)
+    if workers == 1:
+        list(map(write, range(variants)))
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        list(pool.map(write, range(variants)))
+
+
+def _write_variant(
+    out: Path, clips: Sequence[SourceClip], speech: Input, device: str, seed: int
+) -> None:
+    encoder = open_speech_input(speech, device)
+    encoded = encode_joined(clips, encoder, np.random.default_rng(seed))
+    save_clips(out / f"joined_{seed}.pt", encoded)
 
 
 def save_clips(path: Path, clips: Sequence[SpeechClip]) -> None:
@@ -203,7 +244,7 @@ def _speech_clip(clip: SourceClip, states: Tensor, motion: Array) -> SpeechClip:
         set=clip.set,
         split=clip.split,
         person=clip.person,
-        states=states.half(),
+        states=states.cpu().half(),
         motion=torch.from_numpy(motion).half(),
         resting=torch.from_numpy(clip.aligned.resting),
     )

@@ -1,10 +1,13 @@
 """The discriminator of painted mouths, a small patch network, and its losses."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.landmarks_to_video.face_regions import MOUTH, region_geometry
+from models.landmarks_to_video.warping import upsample_flow
 from models.training.common.compute import Compute, mixed_precision
 from models.training.stage_two.face_pairs import PairBatch
 
@@ -77,6 +80,8 @@ class Critic:
         """
         geometry = region_geometry(pairs.window.target, MOUTH, pairs.window.origin)
         maps = geometry[:, : PatchDiscriminator.LANDMARK_CHANNELS]
+        if pairs.window.scale > 1:
+            maps = upsample_flow(maps, pairs.window.scale)
         area = F.avg_pool2d(weight, 4)
         loss = self._learn(pixels.detach(), pairs.wanted, maps, area)
         self.discriminator.requires_grad_(False)
@@ -87,6 +92,18 @@ class Critic:
         score = (scores * area).sum() / area.sum()
         verdict = FEATURE_WEIGHT * feature_distance(features, expected) - score
         return {"adversarial": _with_pull(verdict, pixels, share), "critic": loss}
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs."""
+        return {
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Resume from what `state` returned."""
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
     def _learn(self, painted: Tensor, filmed: Tensor, maps: Tensor, area: Tensor) -> Tensor:
         with mixed_precision(self.device):

@@ -87,7 +87,8 @@ def open_face_frames(data: Path, cache: Path, scale: int = 1) -> FaceFrames:
         _build(data, cache, scale)
     table = np.load(cache / "table.npz")
     names = tuple(json.loads((cache / "sets.json").read_text()))
-    images = np.load(cache / "images.npy", mmap_mode="r")
+    # Copied on write, because torch does not take arrays that cannot be written.
+    images = np.load(cache / "images.npy", mmap_mode="c")
     return FaceFrames(images, table["landmarks"], table["clips"], table["sets"], names)
 
 
@@ -105,6 +106,7 @@ def _training_rows(data: Path, scale: int) -> list[dict[str, str]]:
         for row in rows
         if row["split"] == "train"
         and row["file"].startswith("clips/")
+        and row["frames"] != "0"
         and row["identity"] not in HELD_OUT_TALKERS
         and (scale == 1 or row["set"] in FINE_SETS)
     ]
@@ -213,6 +215,12 @@ def _open_stills(
         for stem, (path, points) in faces.items()
         if mouth_opening(points) > STILL_MIN_OPENING
     ]
+
+
+def stills_to_train_on(data: Path, scale: int) -> frozenset[Path]:
+    """Return the pictures of a scale from which training frames are made."""
+    stills = _open_stills(data, scale)
+    return frozenset(path for still, _, others in stills for path in (still, *dict(others)))
 
 
 def held_out_people(stems: Iterable[str]) -> frozenset[str]:

@@ -102,6 +102,10 @@ class PairSampler:
         self.dentitions = (dentitions or Dentitions(1)).to(device)
         self.rng = rng
         self.device = device
+        # A GPU holds all frames of the sets we know; a CPU maps them from the cache.
+        self.images = torch.from_numpy(faces.images)
+        if device.type == "cuda":
+            self.images = self.images.to(device)
         self.openings = mouth_opening(faces.landmarks)
         self.lids = eye_opening(faces.landmarks)
         starts = np.flatnonzero(np.diff(faces.clips, prepend=-1))
@@ -148,7 +152,7 @@ class PairSampler:
             return None, torch.zeros(len(wanted), device=self.device)
         own, colour = read_teeth(wanted, target, origin, self.faces.scale)
         skin = complexion(wanted, target, origin, MOUTH, self.faces.scale)
-        lent = torch.cat([self.dentitions.borrowed(face[None]) for face in source])
+        lent = self.dentitions.borrowed(source)
         chance = torch.from_numpy(self.rng.random(len(wanted)) < LENT).to(self.device)
         borrowed = (chance | (tooth_area(own, colour, skin) < TOOTH_AREA)).float()
         own = torch.cat([own[:, :, :3] * self._exposure(len(own)), own[:, :, 3:]], dim=2)
@@ -162,7 +166,7 @@ class PairSampler:
     def whole_pairs(self, count: int) -> FacePairBatch:
         """Draw `count` pairs of whole faces."""
         draw = self._draw(count)
-        corner = torch.zeros(count, 2, dtype=torch.long)
+        corner = torch.zeros(count, 2, dtype=torch.long, device=self.device)
         pictures = [self._cut(draw, side, corner, CROP_SIZE, CROP_SIZE) for side in (0, 1)]
         landmarks = [self._jitter(self._landmarks(draw, side)) for side in (0, 1)]
         return FacePairBatch(*pictures, *landmarks)
@@ -225,19 +229,17 @@ class PairSampler:
 
     def _cut(self, draw: Draw, side: int, origin: Tensor, height: int, width: int) -> Tensor:
         """Return `[B, 3, scale * height, scale * width]` in 0-1, each channel through its curve."""
-        scale = self.faces.scale
-        width, height = scale * width, scale * height
-        windows = np.empty((len(draw.rows), 3, height, width), np.float32)
-        places = zip(draw.rows[:, side], draw.mirrored, draw.curves, origin.tolist(), strict=True)
-        for i, (row, mirror, curve, (x, y)) in enumerate(places):
-            x, y = scale * x, scale * y
-            left = scale * CROP_SIZE - x - width if mirror else x
-            window = self.faces.images[row, y : y + height, left : left + width]
-            if mirror:
-                window = window[:, ::-1]
-            for channel in range(3):
-                np.take(curve[channel], window[..., channel], out=windows[i, channel], mode="clip")
-        return torch.from_numpy(windows).to(self.device)
+        scale, device = self.faces.scale, self.device
+        rows = torch.from_numpy(draw.rows[:, side]).to(self.images.device)
+        mirrored = torch.from_numpy(draw.mirrored).to(device)[:, None]
+        x = scale * origin[:, :1] + torch.arange(scale * width, device=device)
+        y = scale * origin[:, 1:] + torch.arange(scale * height, device=device)
+        x = torch.where(mirrored, scale * CROP_SIZE - 1 - x, x)
+        x, y = x.to(rows.device), y.to(rows.device)
+        windows = self.images[rows[:, None, None], y[:, :, None], x[:, None, :]].to(device)
+        levels = windows.permute(0, 3, 1, 2).flatten(2).long()
+        curves = torch.from_numpy(draw.curves).to(device)
+        return curves.gather(2, levels).unflatten(2, (scale * height, scale * width))
 
     def _colour_curves(self, count: int) -> NDArray[np.float32]:
         """Draw `[B, 3, 256]` tone curves, for more skin tones and lighting than in the footage."""

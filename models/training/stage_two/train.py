@@ -17,11 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models.checkpoints import save_checkpoint
-from models.corpus.manifest import largest_set
+from models.corpus.manifest import clip_rows, largest_set
 from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.visual_translator import (
-    CHECKPOINT,
     RESOLUTIONS,
     TranslatorConfig,
     VisualTranslator,
@@ -90,11 +88,12 @@ def run(trainer: Trainer, samplers: Sequence[PairSampler]) -> None:
     if compute.leads:
         trainer.save()
         _write_curve(options.out, progress, terms)
-        print(_look(trainer, thoroughly=True))
+        if any(clip_rows(options.data, "val")):
+            print(_look(trainer, thoroughly=True))
 
 
 def _look(trainer: Trainer, thoroughly: bool = False) -> str:
-    """Draw the sheet, write the averaged weights, and score a third of the pairs, or all.
+    """Draw the sheet, and score a third of the pairs, or all.
 
     Returns the table, which includes the baselines at the end.
     """
@@ -104,7 +103,6 @@ def _look(trainer: Trainer, thoroughly: bool = False) -> str:
     render = validation.translator_renderer(trainer.average)
     sheet = validation.sample_sheet(pairs[:: max(1, len(pairs) // 8)][:8], render)
     sheet.save(options.out / "sheet.png")
-    save_checkpoint(options.out / CHECKPOINT, trainer.average.state_dict(), trainer.average.config)
     methods = (validation.baselines() if thoroughly else {}) | {"network": render}
     judged = pairs if thoroughly else pairs[::3]
     table = validation.as_table({m: validation.score(judged, r) for m, r in methods.items()})
@@ -144,12 +142,10 @@ def main() -> None:
     )
     parser.add_argument("--weights", type=Path, help="trained weights to start from")
     parser.add_argument("--learning-rate", type=float, default=Options.learning_rate)
-    parser.add_argument(
-        "--adversarial-from",
-        type=float,
-        default=Options.adversarial_from,
-        help="share of the run after which the discriminator is used for the mouth",
-    )
+    parser.add_argument("--perceptual", type=float, default=Options.perceptual)
+    parser.add_argument("--adversarial", type=float, default=Options.adversarial)
+    parser.add_argument("--adversarial-from", type=float, default=Options.adversarial_from)
+    parser.add_argument("--save-minutes", type=float, default=Options.save_minutes)
     parser.add_argument("--parts", nargs="+", choices=PART_SHARES, default=list(PART_SHARES))
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument(

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.checkpoints import save_checkpoint
 from models.landmarks_to_video.face_regions import EYES, MOUTH
 from models.landmarks_to_video.painter import Painting
-from models.landmarks_to_video.visual_translator import VisualTranslator
+from models.landmarks_to_video.visual_translator import CHECKPOINT, VisualTranslator
 from models.training.common.compute import Compute, mixed_precision
 from models.training.stage_two.discriminator import Critic
 from models.training.stage_two.face_pairs import PairBatch, PairSampler
@@ -28,15 +29,18 @@ PART_SHARES = {"mouth": 6, "eyes": 4, "motion": 1}
 REGIONS = {"mouth": MOUTH, "eyes": EYES}
 FINAL_LEARNING_RATE = 1e-5
 EMA_DECAY = 0.999
-PERCEPTUAL_WEIGHT, PERCEPTUAL_EVERY = 0.15, 2
 ADVERSARIAL_RAMP = 0.05
-ADVERSARIAL_SHARE = 2.0
-"""Mean gradient of the discriminator on a pixel, relative to that of a plain L1 loss."""
 
 
 @dataclass
 class Options:
-    """The arguments of a run; `minutes` counts training time over all resumed runs."""
+    """The arguments of a run.
+
+    minutes: training time over all resumed runs.
+    perceptual: weight of the perceptual loss.
+    adversarial: mean gradient of the discriminator on a pixel, beside that of a plain L1 loss.
+    adversarial_from: share of the run after which the discriminator is used for the mouth.
+    """
 
     data: Path
     out: Path
@@ -46,6 +50,8 @@ class Options:
     vgg: Path | None = None
     weights: Path | None = None
     learning_rate: float = 1e-3
+    perceptual: float = 0.15
+    adversarial: float = 2.0
     adversarial_from: float = 0.4
     parts: tuple[str, ...] = tuple(PART_SHARES)
     batch: int = 8
@@ -67,7 +73,8 @@ class Progress:
 class Trainer:
     """The translator, its averaged copy, one optimizer per part, and the losses.
 
-    `joined` are the parts for training calls, distributed or alone.
+    `joined` are the parts for training calls, distributed or alone; `critics` judge mouths of each
+    scale, whose patches differ.
     """
 
     def __init__(
@@ -86,7 +93,7 @@ class Trainer:
             )
             for part in options.parts
         }
-        self.critic = Critic(self.compute)
+        self.critics = {scale: Critic(self.compute) for scale in (1, 2)}
         self.perceptual = PerceptualLoss.load(options.vgg).to(device) if options.vgg else None
         self.progress = Progress(dict.fromkeys(options.parts, 0))
 
@@ -123,14 +130,14 @@ class Trainer:
         core, around = region_masks(window.target, REGIONS[part], window.origin, window.scale)
         painting, pairs = _comparable(painting, pairs, core)
         terms = pixel_losses(painting, pairs.wanted, core, around)
-        if self.perceptual and self.progress.steps[part] % PERCEPTUAL_EVERY == 0:
+        if self.perceptual:
             weight = emphasis(core, around)
             with mixed_precision(self.compute.device):
                 distance = self.perceptual(painting.pixels, pairs.wanted, weight)
-            terms["perceptual"] = PERCEPTUAL_WEIGHT * distance
-        share = ADVERSARIAL_SHARE * self._adversarial_ramp()
+            terms["perceptual"] = self.options.perceptual * distance
+        share = self.options.adversarial * self._adversarial_ramp()
         if part == "mouth" and share > 0:
-            terms |= self.critic.judge(painting.pixels, pairs, 0.05 + around, share)
+            terms |= self.critics[window.scale].judge(painting.pixels, pairs, 0.05 + around, share)
         return terms
 
     def _adversarial_ramp(self) -> float:
@@ -145,17 +152,18 @@ class Trainer:
         return min(self.progress.seconds / (60 * self.options.minutes), 1.0)
 
     def save(self) -> None:
-        """Write everything needed to resume."""
+        """Write the averaged weights, and everything needed to resume."""
+        out = self.options.out
+        save_checkpoint(out / CHECKPOINT, self.average.state_dict(), self.average.config)
         state = {
             "translator": self.translator.state_dict(),
             "average": self.average.state_dict(),
-            "discriminator": self.critic.discriminator.state_dict(),
-            "discriminator_optimizer": self.critic.optimizer.state_dict(),
+            "critics": {scale: critic.state() for scale, critic in self.critics.items()},
             "optimizers": {part: o.state_dict() for part, o in self.optimizers.items()},
             "steps": self.progress.steps,
             "seconds": self.progress.seconds,
         }
-        path = self.options.out / "state.pt"
+        path = out / "state.pt"
         torch.save(state, path.with_suffix(".new"))
         path.with_suffix(".new").replace(path)
 
@@ -166,8 +174,8 @@ class Trainer:
         )
         self.translator.load_state_dict(state["translator"])
         self.average.load_state_dict(state["average"])
-        self.critic.discriminator.load_state_dict(state["discriminator"])
-        self.critic.optimizer.load_state_dict(state["discriminator_optimizer"])
+        for scale, critic in self.critics.items():
+            critic.restore(state["critics"][scale])
         for part, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][part])
         self.progress = Progress(state["steps"], state["seconds"])

@@ -103,7 +103,7 @@ def test_a_mouth_without_teeth_of_its_own_borrows_some() -> None:
     dentitions = Dentitions(1)
     dentitions.maps[:, 3] = 1
     faces = talking_faces()
-    flesh = np.broadcast_to(np.array([130, 70, 60], np.uint8), faces.images.shape)
+    flesh = np.tile(np.array([130, 70, 60], np.uint8), (*faces.images.shape[:3], 1))
     bare = replace(faces, images=flesh)
     drawn = PairSampler(bare, np.random.default_rng(0), dentitions=dentitions)
     batch = drawn.window_pairs(4, MOUTH)

@@ -61,9 +61,9 @@ def test_the_discriminator_joins_late_and_learns(tmp_path: Path, sampler: PairSa
     trainer = tiny_trainer(tmp_path)
     assert "adversarial" not in trainer.step("mouth", [sampler])
     trainer.options.adversarial_from = -1.0
-    before = next(trainer.critic.discriminator.parameters()).clone()
+    before = next(trainer.critics[1].discriminator.parameters()).clone()
     assert "adversarial" in trainer.step("mouth", [sampler])
-    assert not next(trainer.critic.discriminator.parameters()).equal(before)
+    assert not next(trainer.critics[1].discriminator.parameters()).equal(before)
 
 
 def test_the_average_lags_behind() -> None:
