@@ -48,4 +48,5 @@ def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor) -> Tensor:
 def to_upright(vectors: Tensor, across: Tensor) -> Tensor:
     """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
     down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
-    return vectors @ torch.stack([across, down], dim=-1)
+    # Not a matrix product: autocast would round places to bfloat16.
+    return torch.stack([(vectors * axis[:, None]).sum(-1) for axis in (across, down)], dim=-1)

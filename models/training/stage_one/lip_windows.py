@@ -132,7 +132,7 @@ def silent_clip(waveform: NDArray[np.float32], encoder: SpeechInput) -> SpeechCl
         set="silence",
         split="train",
         person="nobody",
-        states=encoder.encode(waveform).half(),
+        states=encoder.encode(waveform).cpu().half(),
         motion=torch.zeros(num_frames(waveform), NUM_LANDMARKS, 2).half(),
         resting=torch.zeros(NUM_LANDMARKS, 2),
     )
