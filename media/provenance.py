@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Self
+from uuid import UUID
 from xml.sax.saxutils import escape
 
 MODEL = "AMIGO"
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """A real picture and a real voice, combined by trained networks."""
 
+_XMP_BOX = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
 _NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "dc": "http://purl.org/dc/elements/1.1/",
@@ -81,6 +84,13 @@ class Provenance:
             f'<rdf:Description rdf:about="">{members}</rdf:Description>'
             '</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
         ).encode()
+
+    def append_to(self, path: Path) -> None:
+        """Append the XMP packet to an MP4, in the box of Adobe's XMP Specification, Part 3."""
+        packet = self.xmp()
+        size = 4 + 4 + len(_XMP_BOX.bytes) + len(packet)
+        with path.open("ab") as file:
+            file.write(size.to_bytes(4, "big") + b"uuid" + _XMP_BOX.bytes + packet)
 
     def _properties(self) -> Iterator[tuple[str, str]]:
         yield "Iptc4xmpExt:DigitalSourceType", SOURCE_TYPE

@@ -1,10 +1,9 @@
 """Reads and writes videos: encodes frames and speech as an MP4 for browsers, and decodes frames."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from uuid import UUID
 
 import av
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from media.audio import FRAME_RATE, SAMPLE_RATE
 from media.files import ffmpeg_name, written_whole
 from media.provenance import Provenance
+from media.stream import AnyPacket, SegmentedVideo
 
 PLAYERS_AUDIO_RATE = 48_000
 """Samples per second in a file, as expected by players."""
@@ -27,7 +27,6 @@ _VIDEO_THREADS = 4
 # Without these flags, FFmpeg's fast paths darken a picture by one to two levels of 255 each way.
 _TO_VIDEO = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
 _TO_RGB = _TO_VIDEO | Interpolation.FULL_CHR_H_INT
-_XMP_BOX = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
 
 
 def encode_video(
@@ -37,6 +36,7 @@ def encode_video(
     frame_rate: int = FRAME_RATE,
     audio_rate: int = PLAYERS_AUDIO_RATE,
     provenance: Provenance | None = Provenance(),  # noqa: B008 (frozen)
+    segments: SegmentedVideo | None = None,
 ) -> None:
     """Write RGB frame batches `[B, H, W, 3]` and a 16 kHz waveform `[N]` as an MP4.
 
@@ -45,6 +45,8 @@ def encode_video(
     on the way: memory does not grow with the length. The file contains all frames, and sound as
     long as the waveform; an odd last row or column of pixels is dropped. The same input gives the
     same bytes. On any error, an existing file stays as it was.
+
+    The same packets also go into `segments`, if given, as they are encoded.
 
     The file carries the statement given by `provenance`; None is for footage of real people, which
     has no statement.
@@ -62,9 +64,12 @@ def encode_video(
             container.metadata.update(provenance.tags if provenance else {})
             video = _add_video(container, first.shape, frame_rate)
             sound = _add_sound(container, audio_rate)
-            _encode(container, video, sound, chain([first], pictures), waveform)
+            write = _writer(container, segments, provenance)
+            _encode(write, video, sound, chain([first], pictures), waveform)
+        if segments:
+            segments.finish()
         if provenance:
-            _append_xmp(partial, provenance.xmp())
+            provenance.append_to(partial)
 
 
 def read_frames(path: Path) -> Iterator[NDArray[np.uint8]]:
@@ -80,8 +85,25 @@ def to_picture(frame: av.VideoFrame) -> NDArray[np.uint8]:
     return picture.astype(np.uint8, copy=False)
 
 
+def _writer(
+    container: OutputContainer, segments: SegmentedVideo | None, provenance: Provenance | None
+) -> Callable[[list[AnyPacket]], None]:
+    """Return what writes encoded packets to the file and to the segments."""
+    if segments is None:
+        return container.mux
+    container.start_encoding()
+    segments.start(container, provenance)
+
+    def write(packets: list[AnyPacket]) -> None:
+        for packet in packets:
+            segments.write(packet)
+            container.mux(packet)
+
+    return write
+
+
 def _encode(
-    container: OutputContainer,
+    write: Callable[[list[AnyPacket]], None],
     video: av.VideoStream,
     sound: av.AudioStream,
     pictures: Iterable[NDArray[np.uint8]],
@@ -91,22 +113,15 @@ def _encode(
     speech = _audio_frames(waveform, sound.rate)
     written = 0.0
     for index, picture in enumerate(pictures):
-        container.mux(video.encode(_video_frame(picture)))
+        write(video.encode(_video_frame(picture)))
         # The sound so far, so that the file interleaves both and the muxer buffers neither.
         while written < (index + 1) / frame_rate and (piece := next(speech, None)):
-            container.mux(sound.encode(piece))
+            write(sound.encode(piece))
             written += piece.samples / sound.rate
-    container.mux(video.encode(None))
+    write(video.encode(None))
     for piece in speech:
-        container.mux(sound.encode(piece))
-    container.mux(sound.encode(None))
-
-
-def _append_xmp(path: Path, packet: bytes) -> None:
-    """Insert an XMP packet at the place defined by Adobe's XMP Specification, Part 3."""
-    size = 4 + 4 + len(_XMP_BOX.bytes) + len(packet)
-    with path.open("ab") as file:
-        file.write(size.to_bytes(4, "big") + b"uuid" + _XMP_BOX.bytes + packet)
+        write(sound.encode(piece))
+    write(sound.encode(None))
 
 
 def _add_sound(container: OutputContainer, audio_rate: int) -> av.AudioStream:

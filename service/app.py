@@ -21,10 +21,17 @@ from service.middleware.cross_origin import allow_origins
 from service.middleware.observation import Observation
 from service.middleware.security_headers import SecurityHeaders
 from service.rate_limits import RateLimitHeaders
-from service.routes import assets, creation, events, health, jobs, pages, problems, results
+from service.routes import assets, creation, events, health, jobs, pages, problems, results, stream
 from service.settings import ServiceSettings
 
-GUARDED = (creation.router, jobs.router, events.router, results.router, assets.router)
+GUARDED = (
+    creation.router,
+    jobs.router,
+    events.router,
+    results.router,
+    stream.router,
+    assets.router,
+)
 """Routes for callers, which check the API key before anything else."""
 
 PUBLIC = (health.router, problems.router, pages.router)

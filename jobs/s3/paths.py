@@ -6,6 +6,7 @@ jobs/{id}/inputs/request.json        the journal entry: the job as it was queued
 jobs/{id}/attempts/{n}/video.mp4     kept for the winning attempt
 jobs/{id}/attempts/{n}/poster.jpg
 jobs/{id}/attempts/{n}/landmarks.npz
+jobs/{id}/attempts/{n}/stream/…      the same video in segments, stored as they are encoded
 """
 
 JOBS_PREFIX = "jobs/"
@@ -59,3 +60,8 @@ def poster_key(job_id: str, attempt: int) -> str:
 def landmarks_key(job_id: str, attempt: int) -> str:
     """Return the key of one attempt's landmarks."""
     return f"{attempt_prefix(job_id, attempt)}landmarks.npz"
+
+
+def stream_prefix(job_id: str, attempt: int) -> str:
+    """Return the prefix of one attempt's segments and their playlists."""
+    return f"{attempt_prefix(job_id, attempt)}stream/"

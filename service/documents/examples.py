@@ -131,6 +131,8 @@ PARAMETERS: dict[str, JsonValue] = {
     "download": True,
     "redirect": False,
     "format": "npz",
+    "attempt": 1,
+    "file": "media.m3u8",
 }
 """An example value of each parameter, by name."""
 

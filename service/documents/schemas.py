@@ -50,6 +50,7 @@ class Links(BaseModel):
     self: str
     events: str = Field(description="Event stream of the job's changes.")
     cancel: str | None = Field(description="POST here to cancel.")
+    stream: str | None = Field(description="The video while it is made (HLS).")
     video: str | None = Field(description="The video.")
     poster: str | None = Field(description="The poster.")
     landmarks: str | None = Field(description="The landmarks of all frames.")
@@ -62,6 +63,7 @@ class Links(BaseModel):
             self=path,
             events=f"{path}/events",
             cancel=None if job.status.is_final else f"{path}/cancel",
+            stream=f"{path}/stream" if job.status is JobStatus.PROCESSING else None,
             video=f"{path}/video" if result else None,
             poster=f"{path}/poster" if result and result.poster_key else None,
             landmarks=f"{path}/landmarks" if result and result.landmarks_key else None,

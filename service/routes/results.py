@@ -26,7 +26,7 @@ NPZ = "application/x-npz"
 _BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
-def _responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
+def file_responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
     """Return the documented responses of a file; `whole` has the schemas of documents."""
     content = dict.fromkeys(media_types, _BYTES)
     return {
@@ -70,11 +70,11 @@ def _responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
     "/video",
     summary="Download the video",
     response_class=StreamingResponse,
-    responses=_responses("video/mp4"),
+    responses=file_responses("video/mp4"),
 )
 def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Response:
     """Return the MP4 file. A request for multiple ranges returns the complete video."""
-    key = _result(job).video_key
+    key = require_result(job).video_key
     return answer_file(job.id, StoredFile(components.storage, key, ".mp4", "video/mp4"), wish)
 
 
@@ -83,11 +83,11 @@ def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Respon
     "/poster",
     summary="Download the poster",
     response_class=StreamingResponse,
-    responses=_responses("image/jpeg"),
+    responses=file_responses("image/jpeg"),
 )
 def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Response:
     """Return a JPEG of one frame, to show before playback."""
-    key = _present(_result(job).poster_key)
+    key = _present(require_result(job).poster_key)
     return answer_file(job.id, StoredFile(components.storage, key, ".jpg", "image/jpeg"), wish)
 
 
@@ -96,7 +96,7 @@ def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Respo
     "/landmarks",
     summary="Download the landmarks of all frames",
     response_class=StreamingResponse,
-    responses=_responses(JSON, NPZ, **{JSON: {"schema": FrameLandmarks.model_json_schema()}}),
+    responses=file_responses(JSON, NPZ, **{JSON: {"schema": FrameLandmarks.model_json_schema()}}),
 )
 def read_landmarks(
     job: OwnJob,
@@ -111,7 +111,7 @@ def read_landmarks(
 
     JSON, or NumPy's npz for `?format=npz` or `Accept: application/x-npz`.
     """
-    key = _present(_result(job).landmarks_key)
+    key = _present(require_result(job).landmarks_key)
     wants_npz = format == "npz" or (format is None and NPZ in accept)
     arrays = StoredFile(components.storage, key, ".npz", NPZ)
     file = arrays if wants_npz else LandmarksDocument(components.storage, key)
@@ -120,7 +120,7 @@ def read_landmarks(
     return answer
 
 
-def _result(job: Job) -> Result:
+def require_result(job: Job) -> Result:
     """Return the job's result.
 
     Raises:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from jobs.job import Job, JobStatus
-from jobs.s3.paths import landmarks_key, poster_key, video_key
+from jobs.s3.paths import landmarks_key, poster_key, stream_prefix, video_key
 from jobs.values import Result
 from tests.faults.history import (
     LOSE,
@@ -76,9 +76,10 @@ class Evidence:
         return any(look.status in FINAL for look in self.seen[job_id])
 
 
-def kept_keys(job: Job) -> set[str]:
-    """Return the keys of the objects that a job's last attempt may leave."""
-    return {name(job.id, job.attempt) for name in (video_key, poster_key, landmarks_key)}
+def is_kept(key: str, job: Job) -> bool:
+    """Return whether a job's last attempt may leave the object."""
+    results = (name(job.id, job.attempt) for name in (video_key, poster_key, landmarks_key))
+    return key in results or key.startswith(stream_prefix(job.id, job.attempt))
 
 
 def made_keys(result: Result) -> list[str]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from jobs.job import JobStatus, workers_lost
 from jobs.valkey.records import MAX_EVENTS
-from tests.faults.evidence import FINAL, Evidence, kept_keys, made_keys
+from tests.faults.evidence import FINAL, Evidence, is_kept, made_keys
 
 MOVES = {
     JobStatus.QUEUED: {JobStatus.PROCESSING, JobStatus.CANCELED},
@@ -99,7 +99,7 @@ def results_are_the_winners(evidence: Evidence) -> Iterator[tuple[str, str]]:
         if (job.failure is not None) != (job.status is JobStatus.FAILED):
             yield job_id, f"is {job.status}, its failure {job.failure}"
         for key in made_keys(job.result) if job.result else ():
-            if key not in kept_keys(job):
+            if not is_kept(key, job):
                 yield job_id, f"won in attempt {job.attempt} with {key}"
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from jobs.job import Job, JobStatus
 from jobs.s3.paths import attempt_prefix, inputs_prefix, job_of, request_key
-from tests.faults.evidence import ACCEPTED, Evidence, kept_keys, made_keys
+from tests.faults.evidence import ACCEPTED, Evidence, is_kept, made_keys
 from tests.faults.history import Answered, Posted
 
 Place = TypeVar("Place", bound=Hashable)
@@ -116,7 +116,7 @@ def _waits_for_its_retention(job_id: str, evidence: Evidence) -> bool:
 def _is_needed(key: str, job: Job) -> bool:
     if not job.status.is_final:
         return key.startswith((inputs_prefix(job.id), attempt_prefix(job.id, job.attempt)))
-    return job.status is JobStatus.SUCCEEDED and key in kept_keys(job)
+    return job.status is JobStatus.SUCCEEDED and is_kept(key, job)
 
 
 def _ids(jobs: Iterable[Job], place: Callable[[Job], Place]) -> dict[Place, set[str]]:

@@ -79,7 +79,8 @@ def test_the_walk_knows_the_routes() -> None:
 def test_every_route_binds_browsers_whatever_the_method(
     http: TestClient, backstage: Backstage, path: str
 ) -> None:
-    filled = path.replace("{job_id}", "job_x").replace("{code}", "job_not_found")
+    names = {"job_id": "job_x", "code": "job_not_found", "attempt": 1, "file": "media.m3u8"}
+    filled = path.format(**names)
     assert "{" not in filled
     ended = new_job().cancel(utc_now()).model_copy(update={"id": "job_x"})
     backstage.store.jobs["job_x"] = ended

@@ -267,7 +267,8 @@ def has_ended(stage: Stage, http: httpx.Client, job: str) -> bool:
 
 def look_at_all(stage: Stage, http: httpx.Client, job: str) -> None:
     """Request everything about a job, and an asset; both lead to the object store."""
-    for path in ("", "/events", "/video", "/poster", "/landmarks", "/video?redirect=false"):
+    files = ("/video", "/poster", "/landmarks", "/video?redirect=false", "/stream/1/init.mp4")
+    for path in ("", "/events", "/stream", *files):
         with http.stream("GET", job + path) as answer:
             answer.read()
             stage.hear(answer)

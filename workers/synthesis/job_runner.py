@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,15 @@ from jobs.job import Job, Stage
 from jobs.options import Options
 from jobs.queue import JobQueue
 from jobs.s3.object_store import ObjectStorage
-from jobs.s3.paths import attempt_prefix, inputs_prefix, landmarks_key, poster_key, video_key
+from jobs.s3.paths import (
+    attempt_prefix,
+    inputs_prefix,
+    job_prefix,
+    landmarks_key,
+    poster_key,
+    stream_prefix,
+    video_key,
+)
 from jobs.valkey.job_store import JobStore
 from jobs.values import Failure, HeardEmotion, Result
 from media.audio import FRAME_RATE, SAMPLE_RATE
@@ -38,6 +46,7 @@ from models.manifest import weights_digest
 from models.options import SynthesisOptions
 from workers.synthesis.attempt import Attempt, AttemptEnded
 from workers.synthesis.inputs import InputNotFetched, Inputs
+from workers.synthesis.live_stream import LiveStream
 from workers.synthesis.metrics import FAILURES, JOB_SECONDS, JOBS, Outcome
 from workers.synthesis.pipeline import Pipeline, Synthesis
 from workers.synthesis.retry_policy import RetryPolicy
@@ -153,17 +162,37 @@ class JobRunner:
         attempt.allow(Stage.LISTENING, limit)
         synthesis = self.pipeline(image, waveform, synthesis_options(job.options))
 
-        with TemporaryDirectory(dir=self.directory.scratch) as folder:
+        with self._scratch() as folder, self._live_stream(job, folder) as stream:
             attempt.enter(Stage.RENDERING, limit)
-            video = Path(folder) / "video.mp4"
+            video = folder / "video.mp4"
             frames = attempt.follow(self._frames(job, synthesis), synthesis.num_frames)
             provenance = Provenance.now(job.id, weights=weights_digest())
-            encode_video(video, frames, waveform, provenance=provenance)
+            encode_video(
+                video,
+                frames,
+                waveform,
+                provenance=provenance,
+                segments=stream.segments if stream else None,
+            )
 
             attempt.enter(Stage.STORING, self.settings.storing_seconds)
+            if stream:
+                stream.finish()
             result = self._store_result(job, video, synthesis, provenance)
             attempt.succeed(result, self._notices(job, synthesis))
         self._delete(inputs_prefix(job.id))
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        with TemporaryDirectory(dir=self.directory.scratch) as folder:
+            yield Path(folder)
+
+    def _live_stream(self, job: Job, folder: Path) -> AbstractContextManager[LiveStream | None]:
+        """Return where the segments go, or None: what must be signed is only served whole."""
+        if self.signer is not None:
+            return nullcontext()
+        prefix = stream_prefix(job.id, job.attempt)
+        return LiveStream(folder, prefix, self.storage, self.retries)
 
     def _frames(self, job: Job, synthesis: Synthesis) -> Iterator[NDArray[np.uint8]]:
         """Return the frames in batches, with the watermark if the caller or the operator asks for
@@ -204,24 +233,30 @@ class JobRunner:
             return Outcome.HANDED_BACK
         logger.info("job=%s failed with %s: %s", job.id, job.failure.code, job.failure.message)
         FAILURES.labels(job.failure.code).inc()
-        self._delete(inputs_prefix(job.id))
+        self._delete(job_prefix(job.id))
         return Outcome.FAILED
 
     def _discard(self, attempt: Attempt) -> None:
-        """Remove all objects of an attempt that lost its job.
+        """Remove the objects of an attempt that lost its job.
 
-        The inputs stay if there is no record: a store that lost its data needs them to restore the
+        Its segments stay until the job has ended, so that whoever watches them sees them end. The
+        inputs stay if there is no record: a store that lost its data needs them to restore the
         job. The reconciler clears those of a deleted job.
         """
-        job = attempt.job
-        self._delete(attempt_prefix(job.id, job.attempt))
-        with suppress(JobNotFound):
-            if self.retries.call(lambda: self.store.get(job.id)).status.is_final:
-                self._delete(inputs_prefix(job.id))
-
-    def _delete(self, prefix: str) -> None:
+        job, segments = attempt.job, stream_prefix(attempt.job.id, attempt.job.attempt)
+        self._delete(attempt_prefix(job.id, job.attempt), keep=segments)
         try:
-            self.storage.delete_prefix(prefix)
+            has_ended = self.retries.call(lambda: self.store.get(job.id)).status.is_final
+        except JobNotFound:
+            self._delete(segments)
+            return
+        if has_ended:
+            self._delete(segments)
+            self._delete(inputs_prefix(job.id))
+
+    def _delete(self, prefix: str, keep: str | None = None) -> None:
+        try:
+            self.storage.delete_prefix(prefix, keep)
         except StorageUnavailable as unavailable:
             logger.warning("%s is left to the reconciler to delete: %s", prefix, unavailable)
 

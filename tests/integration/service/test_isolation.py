@@ -46,6 +46,10 @@ def guarded(guarded_service: Guarded, settings: Settings) -> Guarded:
     return guarded_service
 
 
+def path_of(path: str, job_id: str) -> str:
+    return path.format(job_id=job_id, attempt=1, file="media.m3u8")
+
+
 def queued(store: JobStore, tenant: str) -> Job:
     job = new_job(tenant=tenant)
     store.accept(job)
@@ -66,7 +70,7 @@ def test_every_route_of_version_one_is_guarded() -> None:
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_no_route_responds_without_a_valid_key(guarded: Guarded, method: str, path: str) -> None:
-    url = path.format(job_id="job_x")
+    url = path_of(path, "job_x")
     missing = guarded.live.http.request(method, url, **UNREADABLE)
     assert missing.status_code == 401
     assert missing.headers["www-authenticate"] == 'Bearer realm="amigo"'
@@ -85,7 +89,7 @@ def test_another_tenants_job_is_not_found(
     jobs = [queued(store, "acme"), succeeded(store, storage, "acme"), queued(store, "local")]
     stranger = guarded.key("globex")
     for job_id in (*(job.id for job in jobs), "job_that_never_was"):
-        answer = guarded.live.http.request(method, path.format(job_id=job_id), headers=stranger)
+        answer = guarded.live.http.request(method, path_of(path, job_id), headers=stranger)
         assert answer.status_code == 404
         if method != "HEAD":
             assert answer.json()["code"] == "job_not_found"
@@ -99,7 +103,7 @@ def test_its_own_tenants_job_is_there(
 ) -> None:
     job = succeeded(store, storage, "acme")
     with guarded.live.http.stream(
-        method, path.format(job_id=job.id), headers=guarded.key("acme")
+        method, path_of(path, job.id), headers=guarded.key("acme")
     ) as answer:
         answer.read()
     if answer.status_code == 404:
@@ -117,7 +121,7 @@ def test_a_key_does_only_what_its_scopes_say(
         else (Scope.JOBS_WRITE, Scope.JOBS_READ)
     )
     answer = guarded.live.http.request(
-        method, path.format(job_id=job.id), headers=guarded.key("acme", frozenset({other}))
+        method, path_of(path, job.id), headers=guarded.key("acme", frozenset({other}))
     )
     assert answer.status_code == 403
     assert f'scope="{needed}"' in answer.headers["www-authenticate"]

@@ -143,7 +143,8 @@ class FakeStorage(ObjectStorage):
 
     def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
         self._answer("delete_prefix")
-        for key in [key for key in self.contents if key.startswith(prefix)]:
+        found = [key for key in self.contents if key.startswith(prefix)]
+        for key in [key for key in found if keep is None or not key.startswith(keep)]:
             del self.contents[key]
 
     def _answer(self, method: str) -> None:

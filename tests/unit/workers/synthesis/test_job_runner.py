@@ -14,10 +14,19 @@ from prometheus_client import REGISTRY
 
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
 from jobs.options import Options
-from jobs.s3.paths import audio_key, landmarks_key, portrait_key, poster_key, request_key, video_key
+from jobs.s3.paths import (
+    audio_key,
+    landmarks_key,
+    portrait_key,
+    poster_key,
+    request_key,
+    stream_prefix,
+    video_key,
+)
 from media.emotions import Emotion
 from media.errors import NoFace
 from media.provenance import Provenance
+from media.stream import END, listed_segments
 from models.manifest import weights_digest
 from models.options import SynthesisOptions
 from tests.decoders import DirectDecoder
@@ -56,6 +65,12 @@ class Floor:
     @property
     def objects(self) -> set[str]:
         return set(self.storage.contents)
+
+    def streamed(self, attempt: int = 1) -> list[str]:
+        """Return the names of an attempt's segments and playlists."""
+        prefix = stream_prefix(self.job_id, attempt)
+        found = [key for key in self.objects if key.startswith(prefix)]
+        return sorted(key.removeprefix(prefix) for key in found)
 
     @property
     def inputs(self) -> set[str]:
@@ -137,7 +152,10 @@ def test_only_what_the_attempt_made_outlives_the_job(floor: Floor) -> None:
 
     keys = (video_key, poster_key, landmarks_key)
     video, poster, landmarks = (key(floor.job_id, 1) for key in keys)
-    assert floor.objects == {video, poster, landmarks}
+    segments = ["00000.m4s", "00001.m4s", "index.m3u8", "init.mp4", "media.m3u8"]
+    assert floor.streamed() == segments
+    prefix = stream_prefix(floor.job_id, 1)
+    assert floor.objects == {video, poster, landmarks, *(prefix + name for name in segments)}
     assert b"ftyp" in floor.storage.contents[video][:16]
     with Image.open(BytesIO(floor.storage.contents[poster])) as picture:
         assert (picture.format, picture.size) == ("JPEG", (64, 64))
@@ -239,6 +257,7 @@ def test_with_a_certificate_video_and_poster_are_signed(floor: Floor) -> None:
     made = floor.storage.contents
     assert authority.judge(made[video_key(floor.job_id, 1)], MP4) == "Trusted"
     assert authority.judge(made[poster_key(floor.job_id, 1)], JPEG) == "Trusted"
+    assert floor.streamed() == [], "segments cannot be signed"
 
 
 def test_a_service_that_tells_no_time_is_waited_for_and_not_held_against_the_job(
@@ -425,6 +444,55 @@ def test_a_canceled_job_ends_between_two_batches_and_leaves_nothing(
     assert batches == [0, 1, 2]
     assert floor.job.status is JobStatus.CANCELED
     assert floor.objects == set()
+
+
+def test_segments_are_stored_while_the_rest_is_rendered(floor: Floor) -> None:
+    floor.storage.put(audio_key(floor.job_id), recording(babble(6), "wav", "pcm_s16le"), "")
+    seen: list[list[str]] = []
+
+    def before_batch(number: int) -> None:
+        if number == 25:
+            wait_for(lambda: "index.m3u8" in floor.streamed())
+            seen.append(floor.streamed())
+
+    floor.pipeline.before_batch = before_batch
+
+    assert floor.run() is Outcome.SUCCEEDED
+    assert "00000.m4s" in seen[0]
+    assert "00005.m4s" not in seen[0]
+    playlist = floor.storage.contents[f"{stream_prefix(floor.job_id, 1)}media.m3u8"].decode()
+    assert listed_segments(playlist) == [f"{number:05}.m4s" for number in range(6)]
+    assert playlist.endswith(END)
+
+
+def test_an_object_store_that_is_down_for_a_while_delays_the_segments_only(floor: Floor) -> None:
+    floor.storage.outages.of("put", 2)
+
+    assert floor.run() is Outcome.SUCCEEDED
+    assert floor.streamed() == [
+        "00000.m4s",
+        "00001.m4s",
+        "index.m3u8",
+        "init.mp4",
+        "media.m3u8",
+    ]
+
+
+def test_a_lost_attempts_segments_stay_until_the_job_has_ended(floor: Floor) -> None:
+    floor.storage.put(audio_key(floor.job_id), recording(babble(6), "wav", "pcm_s16le"), "")
+
+    def lose(number: int) -> None:
+        if number == 25:
+            wait_for(lambda: "index.m3u8" in floor.streamed())
+            floor.store.requeue(floor.job_id, 1)
+
+    floor.pipeline.before_batch = lose
+
+    assert floor.run() is Outcome.DROPPED
+    assert "index.m3u8" in floor.streamed()
+    floor.pipeline.begin = lambda: floor.store.cancel(floor.job_id)
+    assert floor.run() is Outcome.DROPPED
+    assert floor.streamed(2) == []
 
 
 def test_a_job_lost_to_another_attempt_is_dropped_and_the_others_objects_stay(

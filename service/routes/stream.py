@@ -1,0 +1,123 @@
+"""A video watched while it is made: HLS with fragmented MP4 segments (RFC 8216)."""
+
+from pathlib import PurePath
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from starlette.responses import RedirectResponse, StreamingResponse
+
+from jobs.errors import ObjectNotFound
+from jobs.job import Job, JobStatus
+from jobs.s3.paths import stream_prefix
+from jobs.valkey.api_keys import Scope
+from media.stream import MASTER, MEDIA, PLAYLIST_TYPE, SEGMENT_TYPE, ended
+from service.auth import OwnJob, require_scope
+from service.dependencies import AppComponents, Components
+from service.documents.openapi import problem_responses, response_headers
+from service.documents.schemas import job_path
+from service.problems import Problem, ProblemType
+from service.reading.files import AsWished, StoredFile, answer_file
+from service.routes.results import file_responses, require_result
+
+router = APIRouter(
+    prefix="/v1/jobs/{job_id}/stream", tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)]
+)
+
+_NOT_YET = "The first second of the video is not encoded yet."
+
+
+@router.head("", include_in_schema=False)
+@router.get(
+    "",
+    summary="Watch the video while it is made",
+    status_code=307,
+    response_class=RedirectResponse,
+    responses={
+        307: {
+            "description": "The playlist of the current attempt.",
+            **response_headers(Location="The path of a multivariant playlist (HLS)."),
+        },
+        **problem_responses(
+            ProblemType.JOB_NOT_FOUND,
+            ProblemType.RESULT_NOT_FOUND,
+            ProblemType.VIDEO_NOT_READY,
+            ProblemType.JOB_FAILED,
+            ProblemType.JOB_CANCELED,
+            ProblemType.INVALID_REQUEST,
+            ProblemType.STORE_UNAVAILABLE,
+            ProblemType.STORAGE_UNAVAILABLE,
+        ),
+    },
+)
+def watch_job(job: OwnJob, components: AppComponents) -> RedirectResponse:
+    """Redirect to the playlist of the attempt that is being made, or that succeeded.
+
+    Each attempt has a stream of its own. One that is lost ends; ask again for that of the next.
+    """
+    if job.status not in (JobStatus.PROCESSING, JobStatus.SUCCEEDED):
+        require_result(job)
+    _require_begun(job, components)
+    path = f"{job_path(job.id)}/stream/{job.attempt}/{MASTER}"
+    return RedirectResponse(path, 307, {"Cache-Control": "no-store"})
+
+
+@router.head("/{attempt}/{file}", include_in_schema=False)
+@router.get(
+    "/{attempt}/{file}",
+    summary="Get a playlist or a segment of the stream",
+    response_class=StreamingResponse,
+    responses=file_responses(PLAYLIST_TYPE, SEGMENT_TYPE),
+)
+def read_stream_file(
+    job: OwnJob,
+    attempt: Annotated[int, Path(ge=1, description="The number of the attempt.")],
+    file: Annotated[
+        str,
+        Path(
+            pattern=r"^(index\.m3u8|media\.m3u8|init\.mp4|[0-9]{5}\.m4s)$",
+            description="`index.m3u8`, or the name of a file in a playlist.",
+        ),
+    ],
+    wish: AsWished,
+    components: AppComponents,
+) -> Response:
+    """Return a file of one attempt's stream.
+
+    `media.m3u8` grows by about a second at a time and ends with the attempt, whether it succeeds or
+    not. The other files never change.
+    """
+    if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
+        require_result(job)
+    key = stream_prefix(job.id, attempt) + file
+    if file == MEDIA:
+        return _answer_playlist(
+            components.storage.get(key).decode(), is_ended=not _is_made(job, attempt)
+        )
+    name = PurePath(file)
+    media_type = PLAYLIST_TYPE if name.suffix == ".m3u8" else SEGMENT_TYPE
+    stored = StoredFile(components.storage, key, name.suffix, media_type)
+    return answer_file(f"{job.id}-{attempt}-{name.stem}", stored, wish)
+
+
+def _answer_playlist(playlist: str, *, is_ended: bool) -> Response:
+    text = ended(playlist) if is_ended else playlist
+    return Response(text, headers={"Cache-Control": "no-store"}, media_type=PLAYLIST_TYPE)
+
+
+def _is_made(job: Job, attempt: int) -> bool:
+    return job.status is JobStatus.PROCESSING and job.attempt == attempt
+
+
+def _require_begun(job: Job, components: Components) -> None:
+    """Check that a player finds something.
+
+    Raises:
+        Problem: the first segment is not stored yet.
+    """
+    try:
+        components.storage.size(stream_prefix(job.id, job.attempt) + MASTER)
+    except ObjectNotFound:
+        if job.status is JobStatus.SUCCEEDED:
+            raise
+        wait = {"Retry-After": str(components.settings.poll_seconds)}
+        raise Problem(ProblemType.VIDEO_NOT_READY, _NOT_YET, headers=wait) from None

@@ -1,0 +1,80 @@
+"""The segments of a video, read by FFmpeg's HLS demuxer."""
+
+import re
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from media.audio import FRAME_RATE
+from media.provenance import Provenance
+from media.stream import END, INIT, MASTER, MEDIA, SegmentedVideo, ended, listed_segments
+from media.video import encode_video, read_frames
+from tests.media import babble
+
+SECONDS = 4
+
+
+def pictures(count: int = SECONDS * FRAME_RATE) -> list[NDArray[np.uint8]]:
+    """Return frames in batches of five; the grey level rises with time."""
+    levels = np.linspace(20, 235, count, dtype=np.uint8)
+    frames = np.broadcast_to(levels[:, None, None, None], (count, 64, 64, 3))
+    return np.split(frames, range(5, count, 5))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "100% stream: of 10:30"
+    path.mkdir()
+    return path
+
+
+def encode(folder: Path, provenance: Provenance | None = None) -> list[str]:
+    """Encode a video with segments; return the playlists as they grew."""
+    seen: list[str] = []
+    with SegmentedVideo(folder, lambda: seen.append((folder / MEDIA).read_text())) as segments:
+        encode_video(
+            folder.parent / "o.mp4",
+            pictures(),
+            babble(SECONDS),
+            provenance=provenance,
+            segments=segments,
+        )
+    return seen
+
+
+def test_the_playlist_grows_by_a_second_at_a_time_and_ends(folder: Path) -> None:
+    seen = encode(folder)
+    assert [len(listed_segments(text)) for text in seen] == list(range(1, SECONDS + 1))
+    assert [text.endswith(END) for text in seen] == [False] * (SECONDS - 1) + [True]
+    durations = re.findall(r"#EXTINF:([\d.]+)", seen[-1])
+    assert [float(each) for each in durations] == pytest.approx([1.0] * SECONDS, abs=0.1)
+
+
+def test_a_player_of_hls_shows_what_the_file_shows(folder: Path) -> None:
+    encode(folder)
+    streamed = np.stack(list(read_frames(folder / MASTER)))
+    np.testing.assert_array_equal(streamed, np.stack(list(read_frames(folder.parent / "o.mp4"))))
+    with av.open(folder / MASTER) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) >= SECONDS * 48_000
+
+
+def test_the_file_is_the_same_with_and_without_segments(folder: Path) -> None:
+    encode(folder)
+    plain = folder.parent / "plain.mp4"
+    encode_video(plain, pictures(), babble(SECONDS), provenance=None)
+    assert plain.read_bytes() == (folder.parent / "o.mp4").read_bytes()
+
+
+def test_the_start_of_every_segment_states_that_it_is_synthetic(folder: Path) -> None:
+    provenance = Provenance(job_id="job_1")
+    encode(folder, provenance)
+    start = (folder / INIT).read_bytes()
+    assert start.count(provenance.xmp()) == 1
+
+
+def test_a_playlist_cut_short_ends_once() -> None:
+    text = "#EXTM3U\n#EXTINF:1.0,\n00000.m4s\n"
+    assert ended(ended(text)) == ended(text) == text + END
