@@ -51,7 +51,7 @@ class Retries:
         """
         return {
             "stop": self._is_enough if call.may_repeat else stop_after_attempt(1),
-            "retry": retry_if_exception(may_pass),
+            "retry": retry_if_exception(lambda error: may_pass(error, call)),
             "wait": _pause,
             "reraise": True,
         }
@@ -61,10 +61,14 @@ class Retries:
         return state.attempt_number >= attempts
 
 
-def may_pass(error: BaseException) -> bool:
-    """Whether a retry of the same call may succeed."""
+def may_pass(error: BaseException, call: Call) -> bool:
+    """Whether a retry of the same call may succeed.
+
+    A read is repeated after any error of the server: the next process may be a healthy one.
+    """
     if isinstance(error, ApiProblem):
         passing = error.status in PASSING_STATUS or error.code == PASSING_CODE
+        passing = passing or (call.method == "GET" and error.status >= 500)
         return passing and (error.retry_after or 0) <= LONGEST_PAUSE
     return isinstance(error, Unreachable) and error.may_pass
 

@@ -70,6 +70,7 @@ class ProblemType(Enum):
     STORAGE_UNAVAILABLE = 503, "The object store is unavailable"
     DECODER_UNAVAILABLE = 503, "The decoder is unavailable"
     NOT_READY = 503, "The service is not ready"
+    SHUTTING_DOWN = 503, "The service is shutting down"
 
     def __init__(self, status: int, title: str) -> None:
         self.status = status

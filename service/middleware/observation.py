@@ -1,5 +1,6 @@
 """Gives every request an id, counts and times it, logs it, and turns crashes into problems."""
 
+import asyncio
 import logging
 import time
 import uuid
@@ -50,6 +51,11 @@ class Observation:
         try:
             with self.metrics.in_progress.track_inprogress():
                 await self.app(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            # The server cancels what is still running when its time to shut down is over.
+            if not answer.status:
+                await _tell_shutdown(scope, receive, answer)
+            raise
         except Exception:
             logger.exception(
                 "A request failed with an unexpected error", extra={"fields": _describe(scope)}
@@ -88,6 +94,15 @@ class _Answer:
 async def _tell_crash(scope: Scope, receive: Receive, answer: _Answer) -> None:
     problem = Problem(
         ProblemType.INTERNAL_ERROR, "The request was valid but could not be completed."
+    )
+    await problem_response(problem, request_id(scope))(scope, receive, answer.send)
+
+
+async def _tell_shutdown(scope: Scope, receive: Receive, answer: _Answer) -> None:
+    problem = Problem(
+        ProblemType.SHUTTING_DOWN,
+        "The service is shutting down before the request could be completed; please repeat it.",
+        headers={"Retry-After": "1"},
     )
     await problem_response(problem, request_id(scope))(scope, receive, answer.send)
 

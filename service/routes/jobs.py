@@ -1,5 +1,6 @@
 """Jobs: list, get, cancel, delete."""
 
+import logging
 from contextlib import suppress
 from typing import Annotated
 
@@ -18,6 +19,8 @@ from service.reading.conditional import is_unchanged
 from service.reading.filters import METADATA_PARAMETER, read_filter
 from service.reading.preferences import MAX_WAIT
 from service.routes.presenter import describe, document_tag
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -138,12 +141,22 @@ def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
     response_description="The job was deleted.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
+    responses={
+        202: {"description": "The job was deleted; its files are deleted as soon as possible."},
+        **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
+    },
 )
-def delete_job(job: OwnJob, components: AppComponents) -> None:
+def delete_job(job: OwnJob, components: AppComponents) -> Response:
     """Delete the job in any state, along with its files."""
     components.store.delete(job.id)
     # The reconciler clears what remains, including what a worker still adds; but there is no need
     # to wait.
-    with suppress(StorageUnavailable):
+    try:
         components.storage.delete_prefix(job_prefix(job.id))
+    except StorageUnavailable as unavailable:
+        logger.warning(
+            "The files of a deleted job are left to the reconciler",
+            extra={"fields": {"job_id": job.id, "reason": str(unavailable)}},
+        )
+        return Response(status_code=status.HTTP_202_ACCEPTED)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)

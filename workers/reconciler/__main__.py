@@ -40,6 +40,7 @@ def run_rounds(
             metrics.add(tally)
             if tally != Tally():
                 logger.info("%s", tally)
+        metrics.set_undeleted(reconciler.undeleted)
         stop.wait(interval)
 
 

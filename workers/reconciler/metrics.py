@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from workers.reconciler.reconciler import Tally
 
@@ -27,6 +27,11 @@ class ReconcilerMetrics:
             ("repair",),
             registry=self.registry,
         )
+        self._undeleted = Gauge(
+            "amigo_reconciler_undeleted_jobs",
+            "Ended and deleted jobs whose files the object store did not delete in the last round.",
+            registry=self.registry,
+        )
         for end in ("done", "cut_short"):
             self._rounds.labels(end)
         self.add(Tally())
@@ -39,6 +44,10 @@ class ReconcilerMetrics:
         """Count the actions of a round."""
         for repair, count in asdict(tally).items():
             self._repairs.labels(repair).inc(count)
+
+    def set_undeleted(self, jobs: int) -> None:
+        """Set the number of jobs whose files could not be deleted."""
+        self._undeleted.set(jobs)
 
     def serve(self, host: str, port: int) -> None:
         """Serve /metrics from a thread."""

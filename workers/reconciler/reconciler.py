@@ -17,6 +17,7 @@ from jobs.errors import (
     JobNotFound,
     ObjectNotFound,
     RecordUnreadable,
+    StorageUnavailable,
     StoreUnavailable,
 )
 from jobs.job import WORKER_LOST, Job, JobStatus
@@ -67,7 +68,12 @@ class Reconciler:
 
     Any number of reconcilers may run. One leads and the others wait, which only saves work: each
     step is a compare-and-set or idempotent, so two leaders at once would do no harm.
+
+    Attributes:
+        undeleted: jobs whose objects the object store did not delete in the last round.
     """
+
+    undeleted = 0
 
     def __init__(
         self,
@@ -209,15 +215,22 @@ class Reconciler:
 
         If the object store is slow, the rest waits for the next round, so that lost workers are
         detected in time.
+
+        Raises:
+            StorageUnavailable: it refused to delete some; the next round tries again.
         """
         end, cleared = time.monotonic() + CLEARING, 0
+        refusals: list[StorageUnavailable] = []
         for job_id in self._maintenance.spent():
-            with _if_there(job_id):
+            with _if_there(job_id), _noted(refusals):
                 self._clear_job(job_id)
                 self._maintenance.mark_cleared(job_id)
                 cleared += 1
             if time.monotonic() > end:
                 break
+        self.undeleted = len(refusals)
+        if refusals:
+            raise refusals[-1]
         return cleared
 
     def _clear_job(self, job_id: str) -> None:
@@ -245,3 +258,12 @@ def _if_there(job_id: str) -> Iterator[None]:
         return
     except RecordUnreadable:
         logger.exception("job=%s is skipped", job_id)
+
+
+@contextmanager
+def _noted(refusals: list[StorageUnavailable]) -> Iterator[None]:
+    """Note that the object store deletes nothing of one job; it may delete those of others."""
+    try:
+        yield
+    except StorageUnavailable as refusal:
+        refusals.append(refusal)

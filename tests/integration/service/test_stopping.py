@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import httpx
@@ -149,3 +150,34 @@ def test_followers_are_let_go_and_the_process_ends(
         service.process.send_signal(signal.SIGTERM)
         list(news)  # to its end: a truncated response is an error
     assert service.process.wait(PATIENCE) == STOPPED
+
+
+@pytest.mark.parametrize("shutdown_seconds", [1])
+def test_a_held_poll_is_told_to_come_back_when_the_store_answers_no_more(
+    service: RunningService, store: JobStore, valkey_url: str
+) -> None:
+    job = new_job()
+    store.accept(job)
+    with ThreadPoolExecutor(1) as follower:
+        url = f"{service.url}/v1/jobs/{job.id}?wait=30"
+        answer = follower.submit(httpx.get, url, timeout=PATIENCE)
+        wait_for(service.is_receiving)
+        with frozen(valkey_url):
+            service.process.send_signal(signal.SIGTERM)
+            told = answer.result(PATIENCE)
+            service.process.wait(PATIENCE)
+    assert told.status_code == 503
+    assert told.json()["code"] in ("shutting_down", "store_unavailable")
+    assert int(told.headers["retry-after"]) >= 1
+
+
+@contextmanager
+def frozen(valkey_url: str) -> Iterator[None]:
+    """Stop the Valkey process within the context."""
+    with Redis.from_url(valkey_url) as client:
+        process_id = client.info("server")["process_id"]
+    os.kill(process_id, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process_id, signal.SIGCONT)

@@ -294,6 +294,7 @@ def test_a_job_that_changes_all_the_time_is_looked_at_once_a_second(
 
 def test_wait_survives_a_restart_of_the_service(connect: Connect) -> None:
     outage = [REFUSED, REFUSED, problem(503, "not_ready", "Soon."), httpx.ReadError("lost")]
+    outage.append(httpx.Response(500, text="Internal Server Error"))
     service = Service(get=[JOB, *outage, SUCCEEDED])
     assert connect(service).wait("job_1").has_succeeded
 

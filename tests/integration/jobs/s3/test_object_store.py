@@ -1,6 +1,10 @@
 import socket
 import time
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from urllib.parse import urlsplit
@@ -12,6 +16,7 @@ from pydantic import SecretStr
 from jobs.errors import ObjectNotFound, StorageUnavailable
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
+from tests.servers import Answer, LocalServer, content, serving
 from tests.waiting import wait_for
 
 KEY = "jobs/job_a/inputs/portrait"
@@ -210,3 +215,44 @@ def test_the_endpoint_is_asked_by_path_not_by_host_name(storage: ObjectStorage) 
     parts = urlsplit(storage.presigned_url(KEY, 60))
     assert parts.hostname == "127.0.0.1"
     assert parts.path == f"/amigo/{KEY}"
+
+
+def test_a_strict_server_deletes(storage: ObjectStorage, s3_settings: Settings) -> None:
+    storage.put(KEY, b"face", "image/png")
+    with serving(content(b"")) as proxy:
+        proxy.answer = strict(proxy, s3_settings.s3_endpoint_url)
+        through = s3_settings.model_copy(update={"s3_endpoint_url": proxy.url})
+        ObjectStorage.connect(through).delete_prefix("jobs/job_a/")
+        deletion = proxy.asked[-1]
+    assert deletion.headers["content-md5"] == b64encode(md5(deletion.body).digest()).decode()
+    assert "x-amz-checksum-crc32" not in deletion.headers
+    assert not list(storage.objects("jobs/job_a/"))
+
+
+def test_what_the_server_keeps_is_not_called_deleted(s3_settings: Settings) -> None:
+    listing = b"<ListBucketResult><Contents><Key>jobs/job_a/x</Key><Size>1</Size></Contents>"
+    kept = b"<Error><Key>jobs/job_a/x</Key><Message>Locked.</Message></Error>"
+    answers = iter(
+        [listing + b"</ListBucketResult>", b"<DeleteResult>" + kept + b"</DeleteResult>"]
+    )
+    with serving(lambda handler: content(next(answers))(handler)) as server:
+        through = s3_settings.model_copy(update={"s3_endpoint_url": server.url})
+        with pytest.raises(StorageUnavailable, match="1 objects were not deleted: jobs/job_a/x"):
+            ObjectStorage.connect(through).delete_prefix("jobs/job_a/")
+
+
+def strict(proxy: LocalServer, endpoint_url: str) -> Answer:
+    """Forward requests to an S3 server, but refuse a DeleteObjects without Content-MD5."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if handler.command == "POST" and "Content-MD5" not in handler.headers:
+            content(b"<Error><Code>MissingContentMD5</Code></Error>", 400)(handler)
+            return
+        upstream = HTTPConnection(urlsplit(endpoint_url).netloc)
+        body, headers = proxy.asked[-1].body, dict(handler.headers)
+        upstream.request(handler.command, handler.path, body, headers)
+        response = upstream.getresponse()
+        content(response.read(), response.status)(handler)
+        upstream.close()
+
+    return answer

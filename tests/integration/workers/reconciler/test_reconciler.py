@@ -16,7 +16,7 @@ from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
 from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage
-from jobs.s3.paths import audio_key, portrait_key, request_key, video_key
+from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import JOURNAL_READ, SPENT, record_key
@@ -223,6 +223,33 @@ def test_a_dead_object_store_keeps_no_job_from_being_queued_again(
     with pytest.raises(StorageUnavailable):
         Reconciler(hasty_store, dead, queue, timedelta(hours=1)).run_once()
     assert hasty_store.get(job.id).status is JobStatus.QUEUED
+
+
+def test_one_job_whose_files_stay_keeps_no_other_from_being_cleared(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jobs = [submit(hasty_store, storage) for _ in range(3)]
+    for job in jobs:
+        hasty_store.delete(job.id)
+    locked, delete = job_prefix(jobs[0].id), storage.delete_prefix
+
+    def refuse(prefix: str, keep: str | None = None) -> None:
+        if prefix == locked:
+            raise StorageUnavailable("It is locked.")
+        delete(prefix, keep)
+
+    monkeypatch.setattr(storage, "delete_prefix", refuse)
+    wait_for(lambda: len(hasty_store.maintenance.spent()) == 3)
+    with pytest.raises(StorageUnavailable, match="locked"):
+        reconciler.run_once()
+    assert reconciler.undeleted == 1
+    assert {key.split("/")[1] for key in keys(storage)} == {jobs[0].id}
+    monkeypatch.undo()
+    reconciler.run_once()
+    assert (reconciler.undeleted, keys(storage)) == (0, [])
 
 
 def test_of_a_succeeded_job_only_the_video_that_won_is_kept(

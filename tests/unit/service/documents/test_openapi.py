@@ -20,6 +20,7 @@ OUTSIDE = {
     ProblemType.METHOD_NOT_ALLOWED,
     ProblemType.REPEATED_PART,
     ProblemType.HEADERS_TOO_LARGE,
+    ProblemType.SHUTTING_DOWN,
 }
 """Problems of requests for which the document has no entry."""
 

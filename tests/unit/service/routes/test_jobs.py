@@ -324,7 +324,7 @@ def test_a_job_is_forgotten_though_its_files_cannot_be_deleted_yet(
 ) -> None:
     path = in_store(backstage, new_job())
     backstage.storage.is_down = True
-    assert http.delete(path).status_code == 204
+    assert http.delete(path).status_code == 202
     assert_problem(http.get(path), ProblemType.JOB_NOT_FOUND)
 
 

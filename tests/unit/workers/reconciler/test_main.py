@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from jobs.errors import StoreUnavailable
+from jobs.errors import StorageUnavailable, StoreUnavailable
 from workers.reconciler.__main__ import run_rounds
 from workers.reconciler.metrics import ReconcilerMetrics
 from workers.reconciler.reconciler import Reconciler, Tally
@@ -52,6 +52,12 @@ def test_rounds_and_repairs_are_counted() -> None:
     assert (count("rounds", end="done"), count("rounds", end="cut_short")) == (2, 1)
     repairs = [count("repairs", repair=name) for name in ("requeued", "failed", "lost", "restored")]
     assert repairs == [3, 1, 1, 0]
+
+
+def test_jobs_whose_files_were_not_deleted_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeReconciler, "undeleted", 2)
+    metrics = run([StorageUnavailable("2 objects were not deleted.")])
+    assert metrics.registry.get_sample_value("amigo_reconciler_undeleted_jobs") == 2
 
 
 def test_any_other_error_ends_it() -> None:
