@@ -52,6 +52,7 @@ def create_worker(settings: WorkerSettings) -> Celery:
     """Return the Celery app of a worker's parent process."""
     celery = create_celery(settings)
     celery.conf.include = ["workers.synthesis.tasks"]
+    celery.conf.broker_transport = "workers.synthesis.broker:Transport"
     directory = RunDirectory(settings.run_directory)
     celery.steps["consumer"].add(patient_consumer(directory))
     heartbeat_sent.connect(lambda **_: directory.beat("parent"), weak=False)

@@ -45,6 +45,9 @@ STAGE_TIMEOUTS = Counter(
     "Attempts that ended because a stage exceeded its time limit.",
     ["stage"],
 )
+UNREADABLE_MESSAGES = Counter(
+    "amigo_worker_unreadable_messages", "Messages that were set aside because they cannot be read."
+)
 FRAMES_RENDERED = Counter("amigo_worker_frames_rendered", "Video frames rendered.")
 
 for outcome in Outcome:

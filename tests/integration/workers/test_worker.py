@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from redis import Redis
 
-from jobs.job import JobStatus
+from jobs.job import JobStatus, Priority
+from jobs.queue import queue_name
 from tests.integration.workers.conftest import PIPELINES, Client, StartWorker
 from tests.integration.workers.pipelines import (
     DEAF,
@@ -31,6 +33,39 @@ def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
     assert job.status is JobStatus.SUCCEEDED
     assert job.attempt == 2
     assert reconciler.terminate() == 0
+
+
+NORMAL_QUEUE = queue_name(Priority.NORMAL)
+UNREADABLE_MESSAGES = (
+    "",
+    "{",
+    "null",
+    "[1]",
+    "{}",
+    '{"properties": {}}',
+    '{"body": "é", "properties": {"delivery_tag": "a", "body_encoding": "base64"}}',
+    '{"body": "W10=", "properties": {"delivery_tag": "b"}, "headers": null}',
+    b"\xff\xfe",
+)
+
+
+def test_unreadable_messages_are_set_aside_and_the_worker_goes_on(
+    start_worker: StartWorker, client: Client, valkey_url: str
+) -> None:
+    worker = start_worker()
+    worker.wait_loaded()
+    with Redis.from_url(valkey_url) as valkey:
+        for message in UNREADABLE_MESSAGES:
+            valkey.lpush(NORMAL_QUEUE, message)
+        client.queue.dispatch("job_unknown")  # readable, but of no job
+        job = client.wait_final(client.post())
+        kept = valkey.lrange("amigo.unreadable", 0, -1)
+
+    assert job.status is JobStatus.SUCCEEDED
+    assert len(kept) == len(UNREADABLE_MESSAGES)
+    assert b"[1]" in kept
+    assert worker.metric("amigo_worker_unreadable_messages_total") == len(UNREADABLE_MESSAGES)
+    assert worker.terminate() == 0
 
 
 @pytest.mark.parametrize("seed", [HUNG, DEAF], ids=["hung", "deaf"])
