@@ -2,8 +2,13 @@
 # Two images from one file:
 #   docker build --target service -t amigo-service .   HTTP service, reconciler and webhooks, without torch
 #   docker build --target worker  -t amigo-worker .    worker with CUDA torch and the weights
+# A worker without CUDA, at a fraction of the size:
+#   docker build --target worker --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu -t amigo-worker:cpu .
+# Pin the base by its digest in production: --build-arg PYTHON_IMAGE=python@sha256:…
 
-FROM python:3.11-slim-bookworm AS base
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+# hadolint ignore=DL3006
+FROM ${PYTHON_IMAGE} AS base
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
@@ -24,11 +29,13 @@ FROM requirements AS service-requirements
 RUN --mount=type=cache,target=/root/.cache/pip pip install '.[service]'
 
 FROM requirements AS worker-requirements
+# An additional package index; of equal versions, pip takes the one with the local label, 2.13.0+cpu.
+ARG TORCH_INDEX=
 # MediaPipe's declared requirements would install an outdated numpy: pyproject.toml lists the packages
 # that it actually needs.
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install '.[worker]' && pip install --no-deps mediapipe==0.10.21
+    PIP_EXTRA_INDEX_URL=$TORCH_INDEX pip install '.[worker]' && pip install --no-deps mediapipe==0.10.21
 
 FROM base AS service
 COPY --from=service-requirements /opt/venv /opt/venv

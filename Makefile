@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 RENDER := tests/integration/models/test_choices.py::test_a_full_composition_is_the_portrait_outside_the_face
 
 .DEFAULT_GOAL := help
-.PHONY: help docs demo serve test test-quick faults chaos fuzz test-gpu check audit lock locked format bench evaluate data-given clean
+.PHONY: help docs dashboards demo serve test test-quick faults chaos fuzz containers test-gpu check audit lock locked format bench evaluate data-given clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -51,6 +51,9 @@ fuzz: $(VENV)/dev.stamp  ## fuzz every parser with damaged files and requests: m
 	@$(BIN)/pytest tests/security -m thorough
 	@$(BIN)/python -m tests.security.fuzz --minutes $(or $(MINUTES),10)
 
+containers: $(VENV)/dev.stamp  ## build both images, run the system from them with docker or podman, and check it
+	@$(BIN)/pytest tests/containers -m "" -s
+
 test-gpu: $(VENV)/dev.stamp  ## run the tests that need a CUDA device
 	@$(BIN)/pytest tests/gpu
 
@@ -76,6 +79,9 @@ locked:  ## install all packages except torch, with verified digests
 
 docs: $(VENV)/dev.stamp  ## write docs/settings.md from the settings classes
 	@$(BIN)/python -m docs.generate_settings
+
+dashboards: $(VENV)/dev.stamp  ## write Grafana's dashboards from their code
+	@$(BIN)/python -m deploy.grafana
 
 format: $(VENV)/dev.stamp  ## format the code and apply ruff's fixes
 	@$(BIN)/ruff check --fix .

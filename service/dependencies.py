@@ -38,12 +38,12 @@ class Components:
     @classmethod
     def connect(cls, settings: ServiceSettings) -> Self:
         """Create the real components, without connecting to any of them."""
-        return cls.wire(
-            settings,
-            JobStore.connect(settings),
-            ObjectStorage.connect(settings),
-            JobQueue(create_celery(settings)),
+        storage = ObjectStorage.connect(settings)
+        components = cls.wire(
+            settings, JobStore.connect(settings), storage, JobQueue(create_celery(settings))
         )
+        storage.measure(components.metrics.storage)
+        return components
 
     @classmethod
     def wire(

@@ -1,12 +1,13 @@
-"""Prometheus metrics of the service: requests by route, jobs by status."""
+"""Prometheus metrics of the service: requests by route, jobs by status, the queues."""
 
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from jobs.errors import StoreUnavailable
+from jobs.metrics import Build, StorageMetrics
 from jobs.valkey.job_store import JobStore
 from service.reading.watching import JobWatcher
 
@@ -40,7 +41,9 @@ class ServiceMetrics:
             "amigo_followers", "Callers waiting for a job to change.", registry=self.registry
         )
         followers.set_function(lambda: watcher.num_followers)
-        self.registry.register(_JobCounts(store))
+        self.registry.register(_Jobs(store))
+        self.storage = StorageMetrics(self.registry)
+        self.registry.register(Build("service"))
         ProcessCollector(registry=self.registry)
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -49,14 +52,14 @@ class ServiceMetrics:
         self._latency.labels(method, route).observe(seconds)
 
 
-class _JobCounts(Collector):
+class _Jobs(Collector):
     """Queries the store at each scrape, so that every process reports the same."""
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the jobs by status, or only that the store is unavailable."""
+    def collect(self) -> Iterator[Metric]:
+        """Yield the jobs and the queues, or only that the store is unavailable."""
         store_up = GaugeMetricFamily(
             "amigo_store_up", "1 if the job store responded to the scrape, else 0."
         )
@@ -65,13 +68,19 @@ class _JobCounts(Collector):
             "Jobs by status. Scale workers on queued plus processing.",
             labels=("status",),
         )
+        oldest = GaugeMetricFamily(
+            "amigo_queue_oldest_seconds",
+            "How long the oldest queued job of a priority has waited; 0 if none is queued.",
+            labels=("priority",),
+        )
         try:
-            counts = self._store.counts()
+            counts, waits = self._store.counts(), self._store.longest_waits()
         except StoreUnavailable:
             store_up.add_metric((), 0)
         else:
             store_up.add_metric((), 1)
             for status, count in counts.items():
                 jobs.add_metric((status.value,), count)
-        yield store_up
-        yield jobs
+            for priority, wait in waits.items():
+                oldest.add_metric((priority.value,), wait.total_seconds())
+        yield from (store_up, jobs, oldest)

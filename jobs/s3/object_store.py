@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from jobs.errors import ObjectNotFound, StorageUnavailable
+from jobs.metrics import StorageMetrics
 from jobs.s3.paths import job_of, request_key
 from jobs.settings import Settings
 
@@ -68,6 +69,10 @@ class ObjectStorage:
             settings.s3_bucket,
             _create_client(settings, public_url) if public_url else None,
         )
+
+    def measure(self, metrics: StorageMetrics) -> None:
+        """Observe all requests to the object store from now on."""
+        metrics.watch(self._client)
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> None:
         """Store bytes or a file under a key, replacing an existing object."""

@@ -267,6 +267,20 @@ class JobStore:
                 pipe.zcard(index_key(status))
             return dict(zip(JobStatus, pipe.execute(), strict=True))
 
+    def longest_waits(self) -> dict[Priority, timedelta]:
+        """Return how long the oldest queued job of each priority has waited; zero if none is."""
+        with translated_errors(), self._client.pipeline() as pipe:
+            for priority in Priority:
+                pipe.zrange(queue_key(priority), 0, 0, withscores=True)
+            pipe.time()
+            *oldest, time = pipe.execute()
+        now = score(clock_time(*time))
+        waits = (max(0, now - found[0][1]) if found else 0 for found in oldest)
+        return {
+            priority: timedelta(microseconds=wait)
+            for priority, wait in zip(Priority, waits, strict=True)
+        }
+
     def mark_dispatched(self, job_id: str) -> None:
         """Record that a queued job's message was sent; a job no longer queued is not an error.
 

@@ -59,6 +59,7 @@ def main() -> None:
         ApiKeyBackup(ApiKeyStore.connect(settings), storage),
     )
     metrics = ReconcilerMetrics()
+    storage.measure(metrics.storage)
     if settings.reconciler_metrics_port:
         metrics.serve(settings.reconciler_metrics_host, settings.reconciler_metrics_port)
     stop = threading.Event()

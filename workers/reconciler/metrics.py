@@ -5,6 +5,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
+from jobs.metrics import Build, StorageMetrics
 from workers.reconciler.reconciler import Tally
 
 Round = Literal["done", "cut_short"]
@@ -32,6 +33,8 @@ class ReconcilerMetrics:
             "Ended and deleted jobs whose files the object store did not delete in the last round.",
             registry=self.registry,
         )
+        self.storage = StorageMetrics(self.registry)
+        self.registry.register(Build("reconciler"))
         for end in ("done", "cut_short"):
             self._rounds.labels(end)
         self.add(Tally())

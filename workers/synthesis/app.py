@@ -27,6 +27,7 @@ from workers.safe_http import Outbound
 from workers.synthesis.health import is_child_ready, start_pulse
 from workers.synthesis.inputs import Inputs
 from workers.synthesis.job_runner import JobRunner
+from workers.synthesis.metrics import STORAGE
 from workers.synthesis.pipeline import load_pipeline
 from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.run_directory import RunDirectory
@@ -80,6 +81,7 @@ def patient_consumer(directory: RunDirectory) -> type[StartStopStep]:
 def create_job_runner(settings: WorkerSettings, celery: Celery) -> JobRunner:
     """Return the job runner with its pipeline loaded and warmed up."""
     storage, retries = ObjectStorage.connect(settings), RetryPolicy(settings.retry_max_seconds)
+    storage.measure(STORAGE)
     return JobRunner(
         store=JobStore.connect(settings),
         storage=storage,

@@ -47,7 +47,14 @@ from models.options import SynthesisOptions
 from workers.synthesis.attempt import Attempt, AttemptEnded
 from workers.synthesis.inputs import InputNotFetched, Inputs
 from workers.synthesis.live_stream import LiveStream
-from workers.synthesis.metrics import FAILURES, JOB_SECONDS, JOBS, Outcome
+from workers.synthesis.metrics import (
+    FAILURES,
+    JOB_SECONDS,
+    JOBS,
+    Outcome,
+    count_claim,
+    count_success,
+)
 from workers.synthesis.pipeline import Pipeline, Synthesis
 from workers.synthesis.retry_policy import RetryPolicy
 from workers.synthesis.run_directory import RunDirectory
@@ -96,6 +103,7 @@ class JobRunner:
             logger.info("job=%s not claimed: %s", job_id, refusal)
             JOBS.labels(Outcome.NOT_TAKEN).inc()
             return Outcome.NOT_TAKEN
+        count_claim(job)
         began = time.monotonic()
         with self._attempt(job) as attempt:
             outcome = self._work(attempt)
@@ -179,7 +187,7 @@ class JobRunner:
             if stream:
                 stream.finish()
             result = self._store_result(job, video, synthesis, provenance)
-            attempt.succeed(result, self._notices(job, synthesis))
+            count_success(attempt.succeed(result, self._notices(job, synthesis)), result)
         self._delete(inputs_prefix(job.id))
 
     @contextmanager

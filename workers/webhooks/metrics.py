@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from jobs.errors import StoreUnavailable
+from jobs.metrics import Build
 from jobs.valkey.webhook_outbox import DeliveryStatus, WebhookOutbox
 
 BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
@@ -32,6 +33,7 @@ class DeliveryMetrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self.registry.register(Build("webhooks"))
         for outcome in OUTCOMES:
             self._attempts.labels(outcome)
         self.registry.register(_Backlog(outbox))

@@ -99,6 +99,10 @@ class FakeStore(JobStore):
         counts = Counter(job.status for job in self.jobs.values())
         return {status: counts[status] for status in JobStatus}
 
+    def longest_waits(self) -> dict[Priority, timedelta]:
+        self.ping()
+        return dict.fromkeys(Priority, timedelta())
+
     def mark_dispatched(self, job_id: str) -> None:
         self.ping()
         self.dispatched.append(job_id)

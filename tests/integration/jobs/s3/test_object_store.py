@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from jobs.errors import ObjectNotFound, StorageUnavailable
+from jobs.metrics import StorageMetrics
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
 from tests.servers import Answer, LocalServer, content, serving
@@ -256,3 +258,26 @@ def strict(proxy: LocalServer, endpoint_url: str) -> Answer:
         upstream.close()
 
     return answer
+
+
+def test_requests_are_counted_by_operation_and_outcome(s3_settings: Settings) -> None:
+    def count(operation: str, outcome: str) -> float | None:
+        labels = {"operation": operation, "outcome": outcome}
+        return registry.get_sample_value("amigo_s3_request_seconds_count", labels)
+
+    registry = CollectorRegistry()
+    metrics = StorageMetrics(registry)
+    storage = ObjectStorage.connect(s3_settings)
+    storage.measure(metrics)
+    storage.put(KEY, b"bytes", "text/plain")
+    with pytest.raises(ObjectNotFound):
+        storage.get("jobs/none")
+    gone = ObjectStorage.connect(
+        s3_settings.model_copy(update={"s3_endpoint_url": "http://127.0.0.1:1"})
+    )
+    gone.measure(metrics)
+    with pytest.raises(StorageUnavailable):
+        gone.put(KEY, b"bytes", "text/plain")
+    assert count("PutObject", "ok") == 1
+    assert count("GetObject", "refused") == 1
+    assert count("PutObject", "failed") == 1

@@ -8,7 +8,7 @@ from redis import Redis
 
 from jobs.errors import InvalidTransition, JobNotFound, JobsError, StaleAttempt
 from jobs.eta import RUNS_KEPT, Run
-from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
+from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority, Stage
 from jobs.settings import Settings
 from jobs.valkey.connection import clock_time, score
 from jobs.valkey.job_store import JobStore
@@ -352,6 +352,19 @@ def test_the_counts_follow_the_jobs(store: JobStore) -> None:
         JobStatus.FAILED: 1,
         JobStatus.CANCELED: 1,
     }
+
+
+def test_the_longest_wait_is_that_of_the_oldest_queued_job(store: JobStore) -> None:
+    assert store.longest_waits() == dict.fromkeys(Priority, timedelta())
+    first, second = new_job(), new_job()
+    for job in (first, second):
+        store.accept(job)
+    waits = store.longest_waits()
+    assert waits[Priority.NORMAL] > waits[Priority.HIGH] == timedelta()
+    store.claim(first.id)
+    assert store.longest_waits()[Priority.NORMAL] <= store.now() - store.get(second.id).updated_at
+    store.claim(second.id)
+    assert store.longest_waits() == dict.fromkeys(Priority, timedelta())
 
 
 def test_a_new_job_is_left_to_its_submitter_to_dispatch(store: JobStore, job: Job) -> None:

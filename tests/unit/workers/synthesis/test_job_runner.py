@@ -229,6 +229,19 @@ def test_a_mark_is_on_every_video_if_the_operator_says_so(floor: Floor) -> None:
     assert floor.job.notices == ("face_far_from_camera", MARKED)
 
 
+def test_a_success_is_counted_with_its_wait_and_its_speed(floor: Floor) -> None:
+    names = ("job_wait_seconds_count", "turnaround_ratio_count", "real_time_factor_count")
+    labels = {"job_wait_seconds_count": {"priority": "normal"}}
+    before = [metric(f"amigo_worker_{name}", **labels.get(name, {})) for name in names]
+    speech = metric("amigo_worker_speech_seconds_total")
+    floor.run()
+    after = [metric(f"amigo_worker_{name}", **labels.get(name, {})) for name in names]
+    assert after == [count + 1 for count in before]
+    assert floor.job.result is not None
+    spoken = metric("amigo_worker_speech_seconds_total") - speech
+    assert spoken == pytest.approx(floor.job.result.duration)
+
+
 def test_without_a_wish_there_is_no_mark(floor: Floor) -> None:
     assert floor.run() is Outcome.SUCCEEDED
 
