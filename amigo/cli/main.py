@@ -1,6 +1,7 @@
 """The `amigo` command."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,8 @@ from amigo.cli.options import (
     PoseChoice,
     ResolutionChoice,
     Seed,
+    Url,
+    service_url,
 )
 from amigo.cli.output import (
     complain,
@@ -59,13 +62,30 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port of the service; a free one by default.")
     ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of workers.")] = 1,
 ) -> None:
     """Run the whole system on this machine until interrupted."""
     from deploy.standalone.errors import DeployError
     from deploy.standalone.system import serve
 
     with complaining(DeployError):
-        serve(directory, port=port, say=say)
+        serve(directory, port=port, workers=workers, say=say)
+
+
+@app.command()
+def workers(
+    count: Annotated[int, typer.Argument(min=0, help="Number of workers.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+) -> None:
+    """Change the number of workers of the system that runs on this machine.
+
+    A worker that is removed returns its job to the queue.
+    """
+    from deploy.standalone.errors import DeployError
+    from deploy.standalone.installation import Installation
+
+    with complaining(DeployError):
+        Installation(directory).request_workers(count)
 
 
 @app.command()
@@ -175,6 +195,34 @@ def demo(
             }
         )
     )
+
+
+@app.command()
+def top(
+    url: Url = None,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="URL of the metrics of a worker or another process; repeatable. By default, those "
+            "of the system that runs on this machine."
+        ),
+    ] = None,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two updates.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Print one interval and end.")] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+) -> None:
+    """Show queue, workers, rates and failures of a running system, until interrupted."""
+    from rich.live import Live
+
+    from amigo.cli.top import metrics_urls, screen, watch
+
+    changes = watch(metrics_urls(service_url(url, directory), metrics or [], directory), interval)
+    if once:
+        console.print(screen(next(changes)))
+        return
+    with suppress(KeyboardInterrupt), Live(console=console, auto_refresh=False) as live:
+        for change in changes:
+            live.update(screen(change), refresh=True)
 
 
 @app.command()

@@ -29,6 +29,7 @@ class Program:
         start_seconds: time limit for becoming ready.
         stop_signal: the signal that asks it to stop.
         stop_seconds: time limit for stopping, after which it is killed.
+        pool: whether it is one of several like it, whose number may change while the system runs.
         litter: files it may leave behind, removed before its start and after its end.
     """
 
@@ -40,6 +41,7 @@ class Program:
     start_seconds: float = 30.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
+    pool: bool = False
     litter: tuple[Path, ...] = ()
 
 

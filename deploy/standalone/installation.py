@@ -2,6 +2,7 @@
 
 lock               held by the supervisor, and by its guard until nothing is running any more
 installation.json  secrets and ports, mode 600, kept between runs
+workers            the number of workers that `amigo workers` has requested
 standalone.json    the URL of the system and its supervisor, while it is running
 logs/ valkey/ seaweedfs/
 """
@@ -31,6 +32,7 @@ from deploy.standalone.processes import (
 LOCK = "lock"
 KEPT = "installation.json"
 STATUS = "standalone.json"
+WORKERS = "workers"
 
 
 class Ports(BaseModel):
@@ -163,6 +165,27 @@ class Installation:
     def clear_status(self) -> None:
         """Publish that no system is running here."""
         (self.directory / STATUS).unlink(missing_ok=True)
+
+    def request_workers(self, count: int) -> None:
+        """Ask the system running here for another number of workers.
+
+        Raises:
+            DeployError: no system is running here.
+        """
+        if not (self.directory / STATUS).exists():
+            raise DeployError(f"No system is running in {self.directory}.")
+        write_private(self.directory / WORKERS, str(count))
+
+    def requested_workers(self) -> int | None:
+        """Return the requested number of workers; None if there was no request."""
+        try:
+            return int((self.directory / WORKERS).read_text())
+        except FileNotFoundError:
+            return None
+
+    def clear_request(self) -> None:
+        """Forget a request made to an earlier run."""
+        (self.directory / WORKERS).unlink(missing_ok=True)
 
     def _take(self, descriptor: int) -> None:
         try:

