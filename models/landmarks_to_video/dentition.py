@@ -53,6 +53,8 @@ TEETH_CHANNELS = 8
 TEETH_CENTRES = ((0.0, 0.36), (0.0, -0.70))
 TEETH_REACH = (0.48, 0.27)
 """Middles and half sizes of the maps from nose and chin, in inter-ocular distances."""
+SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
+"""How far towards the lips' corners there are teeth; the share of a row that is never widened."""
 LIP_SHADE = 1.0
 """Pixels at the lips' edge that are not taken for the mouth's inside."""
 WHITEST = 12.0
@@ -71,10 +73,14 @@ def place_teeth(
     cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
     cells = cells + origin[:, None].to(landmarks)
     distance, across = face_frame(landmarks)
+    lips = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1) / distance
+    corners = SHOWN_SHARE * lips / 2 / TEETH_REACH[0]
     placed = []
     for row, anchor in enumerate(region.anchors):
         offset = _turn((cells - landmarks[:, None, anchor]) / distance[:, None, None], across)
         place = (offset - offset.new_tensor(TEETH_CENTRES[row])) / offset.new_tensor(TEETH_REACH)
+        sideways = _narrowed(place[..., 0], _seen_width(teeth[:, row]), corners)
+        place = torch.stack([sideways, place[..., 1]], dim=-1)
         placed.append(
             F.grid_sample(
                 teeth[:, row],
@@ -84,6 +90,26 @@ def place_teeth(
             )
         )
     return torch.cat(placed, dim=1)
+
+
+def _seen_width(teeth: Tensor) -> Tensor:
+    """Return `[B]`: how far from the middle a map `[B, 4, 64, 128]` has teeth, in half widths."""
+    columns = teeth[:, 3].amax(dim=1)
+    from_middle = torch.linspace(-1, 1, columns.shape[1]).to(columns).abs()
+    return ((columns > 0.5) * from_middle).amax(dim=1)
+
+
+def _narrowed(x: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
+    """Return where to look for teeth at `x` `[B, M]`, so that what is seen fills what is wanted.
+
+    A smile bares more than the picture that the teeth are from. The front teeth keep their width,
+    those at the sides are widened.
+    """
+    front = FRONT_SHARE * seen
+    rate = (seen - front) / (wanted - front).clamp_min(1e-3)
+    sides = (x.abs() - front[:, None]).clamp_min(0)
+    wide = (wanted > seen)[:, None]
+    return torch.where(wide, x.sign() * (x.abs() - sides * (1 - rate[:, None])), x)
 
 
 def read_teeth(

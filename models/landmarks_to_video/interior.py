@@ -134,7 +134,7 @@ def _tongue(opening: Opening) -> Tensor:
 
 def _light_on_upper(opening: Opening) -> Tensor:
     """Darker under the lip, and the further back the teeth stand."""
-    under_lip = 0.88 - 0.3 * torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
+    under_lip = 1.02 - 0.34 * torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
     return under_lip * _sides(opening)
 
 
@@ -146,4 +146,4 @@ def _light_on_lower(opening: Opening) -> Tensor:
 
 
 def _sides(opening: Opening) -> Tensor:
-    return 1 - 0.3 * (opening.sideways / 0.42).square().clamp(0, 1)
+    return 1 - 0.2 * (opening.sideways / 0.42).square().clamp(0, 1)
