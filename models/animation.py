@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
@@ -14,8 +14,10 @@ from models.face.portrait import Portrait
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.visual_translator import PortraitFeatures, VisualTranslator
 from models.options import SynthesisOptions
+from models.side_by_side import Workforce, in_order
 
-BATCH_FRAMES = 8
+FIRST_FRAMES, BATCH_FRAMES = 4, 8
+"""Frames in the first batch, small because somebody may be waiting for it, and in every other."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Animation:
     """A video being generated: what is known before the first frame, and the frames themselves.
 
     `landmarks` is `[T, 79, 2]` in crop units. `timings` contains seconds by step and is complete
-    once `frames` is consumed.
+    once `frames` is consumed; `render` is the time for which frames were waited for.
     """
 
     portrait: Portrait
@@ -95,24 +97,30 @@ class Animation:
         return self.framing.place(self.landmarks)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
-        """Yield `[B, H, W, 3]` RGB batches in order, rendering each on demand."""
+        """Yield `[B, H, W, 3]` RGB batches in order, rendering a few ahead in threads."""
         with timed(self.timings, "encode_portrait"):
             crop = self.portrait.cut(self.framing.detail)
             features = self.translator.prepare(crop, self.portrait.landmarks)
-        for start in range(0, self.num_frames, BATCH_FRAMES):
-            yield self._draw(features, self.landmarks[start : start + BATCH_FRAMES])
+        batches = np.split(self.landmarks, range(FIRST_FRAMES, self.num_frames, BATCH_FRAMES))
+        with closing(
+            in_order(
+                lambda batch: self._draw(features, batch),
+                batches,
+                Workforce.on(features.image.device),
+            )
+        ) as drawn:
+            for _ in batches:
+                with timed(self.timings, "render"):
+                    frames = next(drawn)
+                yield frames
 
     def _draw(
         self, features: PortraitFeatures, landmarks: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
         """Render a batch `[B, H, W, 3]` for landmarks `[B, 79, 2]`, crop units."""
         if self.framing.composer is None:
-            with timed(self.timings, "render"):
-                return self.translator.render(features, landmarks)
-        with timed(self.timings, "render"):
-            rendering = self.translator.animate(features, landmarks)
-        with timed(self.timings, "compose"):
-            return self.framing.composer.compose(rendering)
+            return self.translator.render(features, landmarks)
+        return self.framing.composer.compose(self.translator.animate(features, landmarks))
 
 
 def _composer(portrait: Portrait, options: SynthesisOptions) -> Composer | None:

@@ -19,11 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from media.geometry import Square, crop_square, rotation
 from models.face.landmarks import CROP_SIZE
-from models.landmarks_to_video.visual_translator import Layer, Rendering
+from models.landmarks_to_video.rendering import Layer, Map, Paint, Pixels, Rendering, maps
 from models.landmarks_to_video.warping import FLOW_STRIDE
 
 MAX_SIDE = 1920
@@ -34,29 +33,6 @@ PICTURE_RIM = 12
 """Pixels of the crop over which the motion fades out towards the picture's edge."""
 MARGIN = 1 / 16
 """How far a close-up can read beyond its frame, in multiples of its side."""
-
-Pixels = NDArray[np.uint8]
-Map = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Paint:
-    """What a painter laid over one frame, at the frame's resolution.
-
-    window: its rows and columns within the composed region.
-    shift: `[h, w, 2]` what it adds to the places that are read, px.
-    colour: `[h, w, 4]` RGB multiplied by its opacity, and the opacity, 0-1.
-    """
-
-    window: tuple[slice, slice]
-    shift: Map
-    colour: Map
-
-    def over(self, pixels: Pixels) -> Pixels:
-        """Return `[h, w, 3]` with the paint upon it."""
-        mixed = pixels * (1 - self.colour[..., 3:]) + 255 * self.colour[..., :3]
-        painted: Pixels = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
-        return painted
 
 
 @dataclass(frozen=True)
@@ -142,10 +118,10 @@ class Composer:
     def compose(self, rendering: Rendering) -> Pixels:
         """Return `[B, H, W, 3]` RGB frames; outside the crop, they are the picture itself."""
         frames = np.repeat(self._picture[None], len(rendering.flow), axis=0)
-        margin, detail = self._canvas.margin, rendering.frames.shape[-1] / CROP_SIZE
+        margin, detail = self._canvas.margin, rendering.scale
         rows, columns = _moved(self._rows, -margin), _moved(self._columns, -margin)
         layers = [self._enlarged(layer, detail) for layer in rendering.layers]
-        for frame, flow in zip(frames, _maps(rendering.flow), strict=True):
+        for frame, flow in zip(frames, maps(rendering.flow), strict=True):
             frame[rows, columns] = self._face(flow, [next(layer) for layer in layers])
         return frames
 
@@ -179,8 +155,8 @@ class Composer:
 
     def _enlarged(self, layer: Layer, detail: float) -> Iterator[Paint]:
         """Yield a painter's layer frame by frame, enlarged and turned as the crop is."""
-        shifts = _maps(layer.shift * (self._canvas.box.side / CROP_SIZE))
-        colours = _maps(torch.cat([layer.colour, layer.opacity], dim=1))
+        shifts = maps(layer.shift * (self._canvas.box.side / CROP_SIZE))
+        colours = maps(torch.cat([layer.colour, layer.opacity], dim=1))
         for origin, shift, colour in zip(layer.origin.tolist(), shifts, colours, strict=True):
             height, width = (length / detail for length in shift.shape[:2])
             corners = self._canvas.box.to_picture(_CORNERS * (width, height) + origin, CROP_SIZE)
@@ -263,8 +239,3 @@ def _smooth_step(depth: NDArray[np.floating]) -> NDArray[np.floating]:
     """Smoothstep: 0 below 0, 1 above 1."""
     ramp = np.clip(depth, 0, 1)
     return np.asarray(ramp**2 * (3 - 2 * ramp))
-
-
-def _maps(tensor: Tensor) -> Map:
-    """Return `[B, C, h, w]` as contiguous `[B, h, w, C]`."""
-    return np.ascontiguousarray(tensor.float().permute(0, 2, 3, 1).cpu().numpy())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.landmarks_to_video.complexion import complexion
+from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import MOUTH, Region, face_frame, signed_distance
 from models.landmarks_to_video.warping import pixel_grid, sample
 
@@ -77,7 +78,7 @@ def place_teeth(
     corners = SHOWN_SHARE * lips / 2 / TEETH_REACH[0]
     placed = []
     for row, anchor in enumerate(region.anchors):
-        offset = _turn((cells - landmarks[:, None, anchor]) / distance[:, None, None], across)
+        offset = to_upright((cells - landmarks[:, None, anchor]) / distance[:, None, None], across)
         place = (offset - offset.new_tensor(TEETH_CENTRES[row])) / offset.new_tensor(TEETH_REACH)
         sideways = _narrowed(place[..., 0], _seen_width(teeth[:, row]), corners)
         place = torch.stack([sideways, place[..., 1]], dim=-1)
@@ -157,13 +158,6 @@ def enamel(teeth: Tensor) -> Tensor:
     return colour.clamp_min(0.05)
 
 
-def _turn(vectors: Tensor, across: Tensor) -> Tensor:
-    """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
-    x = (vectors * across[:, None]).sum(-1)
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
-    return torch.stack([x, (vectors * down[:, None]).sum(-1)], dim=-1)
-
-
 TOOTH_AREA = 200.0
 """Texels of the upper map that must look like teeth before a portrait is said to show its own."""
 TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
@@ -227,7 +221,7 @@ class Dentitions(nn.Module):
         width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance
         chosen = self.maps[(self.widths - width[:, None]).abs().argmin(dim=1)]
         lips = landmarks[:, [62, 66]] - landmarks[:, MOUTH.anchors]
-        heights = _turn(lips / distance[:, None, None], across)[..., 1]
+        heights = to_upright(lips / distance[:, None, None], across)[..., 1]
         edges = heights + heights.new_tensor(EDGES_BELOW_LIPS)
         shifts = (edges - edges.new_tensor(TEETH_CENTRES)[:, 1]) / TEETH_REACH[1]
         shape = (2, 4, TEETH_HEIGHT, TEETH_WIDTH)

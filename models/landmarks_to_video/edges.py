@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from models.landmarks_to_video.warping import planes
+
 MIN_APART, FLAT = 0.1, 0.3
 """Shares of half the mouth's width: what landmarks of an edge are taken to lie apart at least, lest
 the curve swing; how far it bends before its corners become round.
@@ -47,6 +49,7 @@ def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor) -> Tensor:
 
 def to_upright(vectors: Tensor, across: Tensor) -> Tensor:
     """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
     # Not a matrix product: autocast would round places to bfloat16.
-    return torch.stack([(vectors * axis[:, None]).sum(-1) for axis in (across, down)], dim=-1)
+    x, y = vectors.unbind(dim=-1)
+    along_x, along_y = across[:, None].unbind(dim=-1)
+    return planes(x * along_x + y * along_y, y * along_x - x * along_y)

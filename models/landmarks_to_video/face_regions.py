@@ -1,12 +1,14 @@
 """The windows of a face that a warp cannot make, mouth and eyes, as landmarks describe them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from models.face.landmarks import CROP_SIZE
-from models.landmarks_to_video.warping import pixel_grid, upsample_flow
+from models.landmarks_to_video.edges import to_upright
+from models.landmarks_to_video.warping import FLOW_STRIDE, pixel_grid, upsample_flow
 
 STRIDE = 8
 """Windows start at multiples of this number of pixels, so that a moving one keeps the painter's
@@ -90,7 +92,7 @@ def region_shape(landmarks: Tensor, region: Region) -> Tensor:
     distance, across = face_frame(landmarks)
     points = landmarks[:, region.points]
     centred = (points - points.mean(dim=1, keepdim=True)) / distance[:, None, None]
-    return _rotate(centred, across).flatten(1)
+    return to_upright(centred, across).flatten(1)
 
 
 def region_geometry(landmarks: Tensor, region: Region, origin: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ def region_geometry(landmarks: Tensor, region: Region, origin: Tensor) -> Tensor
     openings = torch.stack([torch.tanh(d / r) for d in distances for r in (NEAR, FAR)], dim=1)
     interocular, across = face_frame(landmarks)
     places = [
-        _rotate((cells - landmarks[:, None, anchor]) / interocular[:, None, None], across)
+        to_upright((cells - landmarks[:, None, anchor]) / interocular[:, None, None], across)
         for anchor in region.anchors
     ]
     place = torch.cat(places, dim=-1).transpose(1, 2)
@@ -123,17 +125,15 @@ def signed_distance(points: Tensor, polygon: Tensor) -> Tensor:
 
     In the unit of the input; positive inside the polygon, negative outside.
     """
-    start = polygon[:, None]
-    edge = polygon.roll(-1, dims=1)[:, None] - start
-    offset = points[:, :, None] - start
-    along = (offset * edge).sum(-1) / edge.square().sum(-1).clamp_min(1e-6)
-    nearest = offset - edge * along.clamp(0, 1)[..., None]
-    distance = nearest.square().sum(-1).amin(dim=2).sqrt()
-    above = offset[..., 1] >= 0
-    above_end = offset[..., 1] - edge[..., 1] >= 0
-    side = edge[..., 0] * offset[..., 1] - edge[..., 1] * offset[..., 0]
-    crossing = (above != above_end) & ((side > 0) == (edge[..., 1] < 0))
-    inside = crossing.sum(dim=2) % 2 == 1
+    edge_x, edge_y = (polygon.roll(-1, dims=1) - polygon)[..., None].unbind(dim=2)
+    x, y = (points[:, None, :, axis] - polygon[:, :, None, axis] for axis in (0, 1))
+    length = (edge_x.square() + edge_y.square()).clamp_min(1e-6)
+    along = ((x * edge_x + y * edge_y) / length).clamp(0, 1)
+    squared = (x - edge_x * along).square() + (y - edge_y * along).square()
+    distance = squared.amin(dim=1).sqrt()
+    crosses = (y >= 0) != (y - edge_y >= 0)
+    crossing = crosses & ((edge_x * y > edge_y * x) == (edge_y < 0))
+    inside = crossing.sum(dim=1) % 2 == 1
     return torch.where(inside, distance, -distance)
 
 
@@ -153,10 +153,13 @@ def share_seen(source: Tensor, target: Tensor, region: Region) -> Tensor:
     return ((shown - CLOSED_HEIGHT) / enough).clamp(0, 1)
 
 
+@lru_cache(maxsize=16)
+@torch.inference_mode(mode=False)  # a cached tensor must be usable in training, too
 def feather(region: Region, margin: int = 8, scale: int = 1) -> Tensor:
     """Return `[1, height, width]` weights: 0 on the window's edge, 1 from `margin` px inside.
 
     At `scale` pixels of the picture for each of the crop, the window has that many times the size.
+    The result is shared: do not change it.
     """
     ramps = []
     for length in (scale * region.height, scale * region.width):
@@ -164,6 +167,16 @@ def feather(region: Region, margin: int = 8, scale: int = 1) -> Tensor:
         depth = torch.minimum(edge, length - 1 - edge) / (scale * margin)
         ramps.append(depth.clamp(0, 1).square() * (3 - 2 * depth.clamp(0, 1)))
     return (ramps[0][:, None] * ramps[1][None, :])[None]
+
+
+def window_flow(flow: Tensor, origin: Tensor, region: Region) -> Tensor:
+    """Cut a region's window at `origin` `[B, 2]`, px, out of a flow `[B, 2, 64, 64]`.
+
+    Returns:
+        `[B, 2, height / 4, width / 4]`.
+    """
+    nodes = region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
+    return cut(flow, origin // FLOW_STRIDE, *nodes)
 
 
 def cut(image: Tensor, origin: Tensor, height: int, width: int) -> Tensor:
@@ -198,10 +211,3 @@ def opening_mask(
     )
     coarse = distance.reshape(-1, 1, height, width)
     return (upsample_flow(coarse, GEOMETRY_STRIDE * scale) + grow + 0.5).clamp(0, 1)
-
-
-def _rotate(vectors: Tensor, across: Tensor) -> Tensor:
-    """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
-    x = (vectors * across[:, None]).sum(-1)
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
-    return torch.stack([x, (vectors * down[:, None]).sum(-1)], dim=-1)

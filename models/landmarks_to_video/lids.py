@@ -75,7 +75,7 @@ def move_lids(
     origin: Tensor,
     scale: int,
 ) -> tuple[Tensor, Tensor]:
-    """Put eyeballs and lids into a painted eyes' window.
+    """Put eyeballs and lids into the painted eyes' windows in which a lid moves far enough.
 
     Args:
         colour: `[B, 3, h, w]` the painter's, 0-1.
@@ -91,6 +91,38 @@ def move_lids(
     Returns:
         Colour and mask.
     """
+    shown = torch.stack([_moved(source, target, eye) for eye in (0, 1)])
+    rows = shown.amax(dim=0).nonzero()[:, 0]
+    if not len(rows):
+        return colour, mask
+    moved = _lids_moved(
+        shown[:, rows],
+        colour[rows],
+        mask[rows],
+        warped[rows],
+        image[rows],
+        source[rows],
+        target[rows],
+        shift[rows],
+        origin[rows],
+        scale,
+    )
+    return colour.index_copy(0, rows, moved[0]), mask.index_copy(0, rows, moved[1])
+
+
+def _lids_moved(
+    shown: Tensor,
+    colour: Tensor,
+    mask: Tensor,
+    warped: Tensor,
+    image: Tensor,
+    source: Tensor,
+    target: Tensor,
+    shift: Tensor,
+    origin: Tensor,
+    scale: int,
+) -> tuple[Tensor, Tensor]:
+    """Return the windows with lids and eyeballs, as far as each eye shows them: `[2, B]` in 0-1."""
     parted = keep_slits(source, target)
     halves = []
     columns = zip(colour.chunk(2, dim=3), mask.chunk(2, dim=3), strict=True)
@@ -105,8 +137,9 @@ def move_lids(
         slit, opening = (Eye.of(face, eye, place, centre) for face in (parted, target))
         skin = _lid(warped, slit, opening, across, origin, cells, scale)
         ball = _eyeball(image, source, target, cells, eye, shift, scale)
-        shown = _moved(source, target, eye)
-        halves.append(_with_eye(half_colour, half_mask, slit, opening, skin, ball, shown, scale))
+        halves.append(
+            _with_eye(half_colour, half_mask, slit, opening, skin, ball, shown[eye], scale)
+        )
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from models.landmarks_to_video.face_regions import (
     MOUTH,
-    cut,
     face_frame,
     feather,
     mean_height,
+    window_flow,
     window_origin,
 )
 from models.landmarks_to_video.warping import (
@@ -136,7 +136,7 @@ def cover_mouth(
     upright = _Upright.of(target)
     shown, wanted = lip_lines(source), _meet(lip_lines(target), upright)
     cells = _cells(origin, scale)
-    more = window_flow(residual, origin, scale)
+    more = upsample_flow(window_flow(residual, origin, MOUTH), FLOW_STRIDE * scale)
     upper, lower = (
         cells + (flow + more).permute(0, 2, 3, 1)
         for flow in _lip_flows(source, target, shown, wanted, origin, scale)
@@ -158,12 +158,6 @@ def cover_mouth(
     weight = weight * lips_close(source, target)[:, None, None, None]
     shift = (places - cells).permute(0, 3, 1, 2)
     return Cover(origin, places, shift, opacity * blended, opacity, weight)
-
-
-def window_flow(flow: Tensor, origin: Tensor, scale: int = 1) -> Tensor:
-    """Return a flow `[B, 2, 64, 64]` over the mouth's window, `[B, 2, h, w]`."""
-    height, width = MOUTH.height // FLOW_STRIDE, MOUTH.width // FLOW_STRIDE
-    return upsample_flow(cut(flow, origin // FLOW_STRIDE, height, width), FLOW_STRIDE * scale)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ class Window:
     origin: `[B, 2]` left and top of the window in the wanted frame, px.
     teeth: `[B, 2, 4, 64, 128]` the person's upper and lower teeth (`models.dentition`), or None.
     scale: 1 or 2.
+    skin: `[B, COMPLEXION]` of the region, if it is known already.
     """
 
     image: Tensor
@@ -82,6 +83,34 @@ class Window:
     origin: Tensor
     teeth: Tensor | None = None
     scale: int = 1
+    skin: Tensor | None = None
+
+    def complexion(self, region: Region) -> Tensor:
+        """Return the colours `[B, COMPLEXION]` of the portrait around a region."""
+        if self.skin is not None:
+            return self.skin
+        return complexion(self.image, self.source, self.shift, region, self.scale)
+
+    def places(self) -> Tensor:
+        """Return where in the image the pixels of the warped window lie, `[B, h, w, 2]` px."""
+        places = flow_coordinates(
+            upsample_flow(self.flow, FLOW_STRIDE * self.scale), 1 / self.scale
+        )
+        return places + (self.origin - self.shift).to(places)[:, None, None]
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What a painter adds to a warped window, float32; h and w are `scale` times the region's.
+
+    colour: `[B, 3, h, w]` about 0-1.
+    mask: `[B, 1, h, w]` 0-1, the share of the warp that is seen; the colour is the rest.
+    flow: `[B, 2, h, w]` refinement of the warp, px.
+    """
+
+    colour: Tensor
+    mask: Tensor
+    flow: Tensor
 
 
 @dataclass(frozen=True)
@@ -150,17 +179,21 @@ class Painter(nn.Module):
 
     def forward(self, window: Window) -> Painting:
         """Paint the window; untrained, it is the warp, with an unseen interior in the dark."""
+        paint = self.paint(window)
+        places = window.places() + paint.flow.permute(0, 2, 3, 1)
+        warp = sample(window.image, places, window.scale)
+        pixels = paint.mask * warp + (1 - paint.mask) * paint.colour
+        return Painting(pixels, warp, paint.colour, paint.mask, paint.flow)
+
+    def paint(self, window: Window) -> Paint:
+        """Return what is laid over the warped window, without the warp itself."""
         scale = window.scale
-        flow = upsample_flow(window.flow, FLOW_STRIDE * scale)
-        coordinates = flow_coordinates(flow, 1 / scale)
-        coordinates = coordinates + (window.origin - window.shift).to(coordinates)[:, None, None]
-        warped = sample(window.image, coordinates, scale)
+        warped = sample(window.image, window.places(), scale)
         geometry = region_geometry(window.target, self.region, window.origin)
-        skin = complexion(window.image, window.source, window.shift, self.region, scale)
+        skin = window.complexion(self.region)
         teeth = self._teeth(window, scale)
         half, fine = self._trunk(window, warped, geometry, skin, teeth)
         paint, corrections = self._heads(half, warped, geometry, teeth, scale)
-        warp = sample(window.image, coordinates + fine.permute(0, 2, 3, 1), scale)
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
         if teeth is not None and corrections is not None:
@@ -179,7 +212,7 @@ class Painter(nn.Module):
                 window.origin,
                 scale,
             )
-        return Painting(mask * warp + (1 - mask) * colour, warp, colour, mask, fine)
+        return Paint(colour, mask, fine)
 
     def _teeth(self, window: Window, scale: int) -> Tensor | None:
         """Return the person's teeth `[B, 8, h, w]` where they lie in the window."""
@@ -233,7 +266,7 @@ class Painter(nn.Module):
         paint = self.head(half)
         if self.region.unseen:
             paint = torch.cat([paint, self.corrections(half)], dim=1)
-        paint = F.pixel_shuffle(paint, 2).float()
+        paint = F.pixel_shuffle(paint.contiguous(), 2).float()
         if scale > 1:
             paint = upsample_flow(paint, scale) + self.fine(half, warped, geometry, teeth)
         return paint[:, :4], paint[:, 4:] if self.region.unseen else None
@@ -281,7 +314,7 @@ class FineHead(nn.Module):
             teeth: `[B, 8, 2h, 2w]`, or None.
         """
         openings = upsample_flow(geometry[:, : self.OPENINGS], GEOMETRY_STRIDE)
-        trunk = F.pixel_shuffle(self.enlarge(half), 2)
+        trunk = F.pixel_shuffle(self.enlarge(half).contiguous(), 2)
         seen = [trunk, F.pixel_unshuffle(warped * 2 - 1, 2), openings]
         wanted = self.stem.in_channels - self.FROM_TRUNK - 12 - self.OPENINGS
         if teeth is not None:
@@ -290,7 +323,7 @@ class FineHead(nn.Module):
             seen.append(openings.new_zeros(len(half), wanted, *openings.shape[-2:]))
         wide = F.silu(self.stem(torch.cat(seen, dim=1)))
         wide = wide + self.middle(F.silu(self.norm(wide)))
-        return F.pixel_shuffle(self.out(F.silu(self.norm(wide))), 2).float()
+        return F.pixel_shuffle(self.out(F.silu(self.norm(wide))).contiguous(), 2).float()
 
 
 class AnchoredTextures(nn.Module):

@@ -21,20 +21,22 @@ from torch.nn import functional as F
 
 from models.checkpoints import load_checkpoint
 from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS
+from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import Dentitions
 from models.landmarks_to_video.face_regions import (
     EYES,
     MOUTH,
+    REGIONS,
     Region,
-    cut,
     feather,
-    paste,
+    window_flow,
     window_origin,
 )
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, silence
-from models.landmarks_to_video.lip_closing import Cover, cover_mouth, lips_close, window_flow
+from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
-from models.landmarks_to_video.painter import Painter, PainterConfig, Painting, Window
+from models.landmarks_to_video.painter import Painter, PainterConfig, Window
+from models.landmarks_to_video.rendering import Layer, Rendering, draw_on_cpu, draw_on_device
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,
@@ -113,7 +115,7 @@ class MotionNet(nn.Module):
         wide = self.stem(torch.cat([thumbnail, warped, prior / FLOW_UNIT], dim=1))
         deep = self.down(F.silu(wide))
         pose = self.pose(torch.cat([source, target], dim=1).flatten(1) / CROP_SIZE - 0.5)
-        deep = self.middle(deep, pose[:, :, None, None].expand_as(deep))
+        deep = self.middle(deep, pose[:, :, None, None])
         residual: Tensor = self.out(F.silu(wide + self.up(deep))).float() * MOTION_UNIT
         return residual
 
@@ -122,17 +124,21 @@ class MotionNet(nn.Module):
 class PortraitFeatures:
     """A prepared portrait, on the translator's device.
 
-    image: `[1, 3, S, S]` float32 in 0-1, S 256 or 512.
+    crop: `[S, S, 3]` RGB, S 256 or 512.
+    image: `[1, 3, S, S]` the same, float32 in 0-1.
     thumbnail: `[1, 3, 64, 64]`.
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
     teeth: `[1, 2, 4, 64, 128]` its own, or others that fit (`models.dentition`).
+    skins: `[1, COMPLEXION]` the colours around mouth and eyes.
     palette: the colours of a portrait with a single hue, or None.
     """
 
+    crop: NDArray[np.uint8]
     image: Tensor
     thumbnail: Tensor
     landmarks: Tensor
     teeth: Tensor
+    skins: dict[Region, Tensor]
     palette: Palette | None = None
 
     @property
@@ -140,37 +146,14 @@ class PortraitFeatures:
         """Pixels of the image for each pixel of a 256 px crop: 1 or 2."""
         return self.image.shape[-1] // CROP_SIZE
 
-
-@dataclass(frozen=True)
-class Layer:
-    """What one painter laid over the warped portrait, and where.
-
-    Of a frame of S px, h and w are S / 256 times the window's size.
-
-    origin: `[B, 2]` left and top of its window, whole px of a 256 px crop.
-    shift: `[B, 2, h, w]` what it adds to the flow beneath, px of a 256 px crop.
-    colour: `[B, 3, h, w]` new colour, 0-1, already multiplied by its opacity.
-    opacity: `[B, 1, h, w]` 0-1; what is left over, the warp shows through.
-    """
-
-    origin: Tensor
-    shift: Tensor
-    colour: Tensor
-    opacity: Tensor
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """Rendered frames and the intermediate results.
-
-    frames: `[B, 3, S, S]` float32, 0-1, S that of the portrait.
-    flow: `[B, 2, 64, 64]` backward flow, px of a 256 px crop, whatever S.
-    layers: one per painter, from bottom to top.
-    """
-
-    frames: Tensor
-    flow: Tensor
-    layers: tuple[Layer, ...]
+    def window(self, region: Region, flow: Tensor, target: Tensor, origin: Tensor) -> Window:
+        """Return the window of a region that a painter paints under landmarks `[B, 79, 2]`."""
+        image, source, teeth, skin = (
+            shared.expand(len(target), *shared.shape[1:])
+            for shared in (self.image, self.landmarks, self.teeth, self.skins[region])
+        )
+        shift = torch.zeros_like(origin)
+        return Window(image, shift, flow, source, target, origin, teeth, self.scale, skin)
 
 
 class VisualTranslator(nn.Module):
@@ -211,11 +194,14 @@ class VisualTranslator(nn.Module):
         image = torch.from_numpy(np.array(crop)).to(device).permute(2, 0, 1)[None].float() / 255
         points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)[None]
         scale = len(crop) // CROP_SIZE
+        corner = points.new_zeros(1, 2)
         return PortraitFeatures(
+            crop=np.ascontiguousarray(crop),
             image=image,
             thumbnail=F.avg_pool2d(image, MOTION_STRIDE * scale),
             landmarks=points,
             teeth=self.dentitions.of(image, points, scale, self.mouth.inside.enamel_colour),
+            skins={r: complexion(image, points, corner, r, scale) for r in REGIONS},
             palette=read_palette(image),
         )
 
@@ -224,9 +210,10 @@ class VisualTranslator(nn.Module):
         self, features: PortraitFeatures, landmarks: NDArray[np.float32]
     ) -> NDArray[np.uint8]:
         """Render `[B, S, S, 3]` RGB frames under landmarks `[B, 79, 2]`, px of a 256 px crop."""
-        frames = self.animate(features, landmarks).frames
-        pixels = (frames * 255).round().byte().permute(0, 2, 3, 1)
-        return np.ascontiguousarray(pixels.cpu().numpy())
+        rendering = self.animate(features, landmarks)
+        if features.image.device.type == "cpu":
+            return draw_on_cpu(features.crop, rendering)
+        return draw_on_device(features.image, rendering).cpu().numpy()
 
     @torch.inference_mode()
     def animate(self, features: PortraitFeatures, landmarks: NDArray[np.float32]) -> Rendering:
@@ -239,27 +226,23 @@ class VisualTranslator(nn.Module):
 
     def forward(self, features: PortraitFeatures, landmarks: Tensor) -> Rendering:
         """Render the portrait under landmarks `[B, 79, 2]` px."""
-        batch, scale = len(landmarks), features.scale
-        image = features.image.expand(batch, -1, -1, -1)
-        source = features.landmarks.expand(batch, -1, -1)
+        source = features.landmarks.expand(len(landmarks), -1, -1)
         prior = spline_flow(source, landmarks)
-        flow = prior + self._residual(features, prior, source, landmarks)
-        places = flow_coordinates(upsample_flow(flow, FLOW_STRIDE * scale), 1 / scale)
-        frame = sample(image, places, scale)
-        layers = []
-        for painter in (self.mouth, self.eyes):
-            frame, layer = _paint_window(painter, frame, features, prior, flow, landmarks)
-            layers.append(layer)
-        frame, layers[0] = _close_lips(frame, layers[0], flow, prior, features, landmarks)
-        return Rendering(frame.clamp(0, 1), flow, tuple(layers))
+        residual = self._residual(features, prior, source, landmarks)
+        mouth, eyes = (
+            _painted(painter, features, prior, residual, landmarks)
+            for painter in (self.mouth, self.eyes)
+        )
+        mouth = _with_lips_closed(mouth, features, prior, residual, landmarks)
+        return Rendering(prior + residual, (mouth, eyes), features.scale)
 
     def _residual(
         self, features: PortraitFeatures, prior: Tensor, source: Tensor, target: Tensor
     ) -> Tensor:
         """Return the motion network's flow `[B, 2, 64, 64]`, zero for a face at rest."""
         thumbnail = features.thumbnail.expand(len(target), -1, -1, -1)
-        residual = upsample_flow(self.motion(thumbnail, prior, source, target), 2)
-        return residual * _unrest(source, target)[:, None, None, None]
+        flow = upsample_flow(self.motion(thumbnail, prior, source, target), 2)
+        return flow * _unrest(source, target)[:, None, None, None]
 
 
 def computes_bfloat16(device: torch.device) -> bool:
@@ -269,84 +252,46 @@ def computes_bfloat16(device: torch.device) -> bool:
     return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
-def _paint_window(
-    painter: Painter,
-    frame: Tensor,
-    features: PortraitFeatures,
-    prior: Tensor,
-    whole: Tensor,
-    target: Tensor,
-) -> tuple[Tensor, Layer]:
-    """Paint a region over the warped frame, feathered, the less the nearer to rest it is.
+def _painted(
+    painter: Painter, features: PortraitFeatures, prior: Tensor, residual: Tensor, target: Tensor
+) -> Layer:
+    """Paint a region, feathered, the less the nearer to rest it is.
 
-    A painter refines the prior alone: its layer takes back what the whole flow adds to that.
+    A painter refines the prior alone: its layer takes back what the residual flow adds to that.
     """
     region, batch, scale = painter.region, len(target), features.scale
-    image, source, teeth = (
-        t.expand(batch, *t.shape[1:]) for t in (features.image, features.landmarks, features.teeth)
-    )
     origin = window_origin(target, region)
-    flow = cut(
-        prior, origin // FLOW_STRIDE, region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
-    )
-    window = Window(image, torch.zeros_like(origin), flow, source, target, origin, teeth, scale)
-    painting: Painting = painter(window)
-    colour = features.palette.tint(painting.colour) if features.palette else painting.colour
-    weight = feather(region, scale=scale).to(frame) * _unrest(source, target, region).reshape(
-        -1, 1, 1, 1
-    )
-    opacity = weight * (1 - painting.mask)
-    nodes = region.height // FLOW_STRIDE, region.width // FLOW_STRIDE
-    residual = upsample_flow(cut(whole - prior, origin // FLOW_STRIDE, *nodes), FLOW_STRIDE * scale)
-    shift = weight * (painting.flow - residual)
-    layer = Layer(origin, shift, opacity * colour, opacity)
-    return _laid_over(frame, layer, painting, weight, scale), layer
+    window = features.window(region, window_flow(prior, origin, region), target, origin)
+    paint = painter.paint(window)
+    colour = features.palette.tint(paint.colour) if features.palette else paint.colour
+    unrest = _unrest(features.landmarks, target, region).reshape(batch, 1, 1, 1)
+    weight = feather(region, scale=scale).to(colour) * unrest
+    opacity = weight * (1 - paint.mask)
+    beneath = upsample_flow(window_flow(residual, origin, region), FLOW_STRIDE * scale)
+    return Layer(origin, weight * (paint.flow - beneath), opacity * colour, opacity)
 
 
-def _laid_over(
-    frame: Tensor, layer: Layer, painting: Painting, weight: Tensor, scale: int
-) -> Tensor:
-    """Return the frame with the painter's warp and, upon it, its colour."""
-    origin = layer.origin * scale
-    warped = cut(frame, origin, *weight.shape[-2:])
-    pixels = warped * (1 - weight) + weight * painting.mask * painting.warp + layer.colour
-    return paste(frame, pixels, origin)
-
-
-def _close_lips(
-    frame: Tensor,
-    layer: Layer,
-    flow: Tensor,
-    prior: Tensor,
-    features: PortraitFeatures,
-    target: Tensor,
-) -> tuple[Tensor, Layer]:
-    """Cover what an open portrait shows where lips close, and change the mouth's layer alike."""
+def _with_lips_closed(
+    layer: Layer, features: PortraitFeatures, prior: Tensor, residual: Tensor, target: Tensor
+) -> Layer:
+    """Return the mouth's layer with what an open portrait shows covered where lips close."""
     rows = lips_close(features.landmarks, target).nonzero()[:, 0]
     if not len(rows):
-        return frame, layer
+        return layer
     image = features.image.expand(len(rows), -1, -1, -1)
     source = features.landmarks.expand(len(rows), -1, -1)
-    cover = cover_mouth(image, source, target[rows], (flow - prior)[rows], features.scale)
-    return _covered(frame, layer, cover, image, flow, rows)
-
-
-def _covered(
-    frame: Tensor, layer: Layer, cover: Cover, image: Tensor, flow: Tensor, rows: Tensor
-) -> tuple[Tensor, Layer]:
-    """Lay a cover over some rows of the frames `[B, 3, S, S]`, and under their colours."""
-    scale = frame.shape[-1] // CROP_SIZE
-    origin, size = cover.origin * scale, cover.weight.shape[-2:]
-    beneath = window_flow(flow[rows], cover.origin, scale)
-    shift = torch.lerp(layer.shift[rows], cover.shift - beneath, cover.weight)
-    pixels = sample(image, cover.places, scale) * (1 - cover.opacity) + cover.colour
-    pixels = torch.lerp(cut(frame[rows], origin, *size), pixels, cover.weight)
-    frame = frame.index_copy(0, rows, paste(frame[rows], pixels, origin))
-    changed = [(layer.shift, shift)] + [
-        (old, torch.lerp(old[rows], new, cover.weight))
-        for old, new in ((layer.colour, cover.colour), (layer.opacity, cover.opacity))
-    ]
-    return frame, Layer(layer.origin, *(old.index_copy(0, rows, new) for old, new in changed))
+    cover = cover_mouth(image, source, target[rows], residual[rows], features.scale)
+    flow = window_flow((prior + residual)[rows], cover.origin, MOUTH)
+    beneath = upsample_flow(flow, FLOW_STRIDE * features.scale)
+    changes = (
+        (layer.shift, cover.shift - beneath),
+        (layer.colour, cover.colour),
+        (layer.opacity, cover.opacity),
+    )
+    covered = (
+        old.index_copy(0, rows, torch.lerp(old[rows], new, cover.weight)) for old, new in changes
+    )
+    return Layer(layer.origin, *covered)
 
 
 def _unrest(source: Tensor, target: Tensor, region: Region | None = None) -> Tensor:

@@ -10,12 +10,8 @@ from media.geometry import Square, crop_square, rotation
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.face_regions import MOUTH
 from models.landmarks_to_video.painter import PainterConfig
-from models.landmarks_to_video.visual_translator import (
-    Layer,
-    Rendering,
-    TranslatorConfig,
-    VisualTranslator,
-)
+from models.landmarks_to_video.rendering import Layer, Rendering
+from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from tests.unit.models.faces import face_landmarks, face_picture
 
 BOX = Square(60, 40, 320)
@@ -31,7 +27,7 @@ def picture(height: int = 480, width: int = 440) -> NDArray[np.uint8]:
 def rendering(flow: tuple[float, float] = AT_REST, *layers: Layer, frames: int = 1) -> Rendering:
     """Return a rendering whose every place reads `flow` px aside."""
     everywhere = torch.tensor(flow).reshape(1, 2, 1, 1).expand(frames, 2, 64, 64)
-    return Rendering(torch.zeros(frames, 3, 256, 256), everywhere, layers)
+    return Rendering(everywhere, layers)
 
 
 def layer(
@@ -159,7 +155,7 @@ def test_finer_layers_cover_the_same_window() -> None:
             for map_ in (coarse.layers[0].shift, coarse.layers[0].colour, coarse.layers[0].opacity)
         ),
     )
-    twice = Rendering(torch.zeros(1, 3, 512, 512), coarse.flow, (fine,))
+    twice = Rendering(coarse.flow, (fine,), scale=2)
     apart = np.abs(composed(picture(), BOX, coarse) - composed(picture(), BOX, twice))
     assert apart.max(axis=-1)[116:144, 186:234].max() <= 1
     assert (apart.max(axis=-1) > 1).sum() <= 2 * (30 + 50) + 4

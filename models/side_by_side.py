@@ -1,0 +1,60 @@
+"""Batches of frames rendered side by side.
+
+A face's windows are small: two threads that share a batch mostly wait for each other, two threads
+with a batch each do not. Video is encoded meanwhile, since the encoder needs no Python.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import torch
+
+MOST_THREADS = 4
+"""Batches at the same time: each takes memory, and more would queue for Python's own lock."""
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """How many batches are rendered at the same time, and with how many threads of torch each."""
+
+    threads: int
+    threads_each: int
+
+    @classmethod
+    def on(cls, device: torch.device) -> Self:
+        """Return that of a device: a GPU takes one batch at a time, a CPU shares its threads."""
+        available = torch.get_num_threads()
+        threads = min(available, MOST_THREADS) if device.type == "cpu" else 1
+        return cls(threads, max(1, available // threads))
+
+
+def in_order(
+    work: Callable[[Given], Made], pieces: Iterable[Given], workforce: Workforce
+) -> Generator[Made, None, None]:
+    """Yield what `work` makes of each piece, in order, with at most one made ahead per thread.
+
+    An error of a piece is raised in its turn. When the iterator is closed, work that has begun is
+    waited for, and the rest is dropped.
+    """
+    pool = ThreadPoolExecutor(
+        workforce.threads,
+        thread_name_prefix="render",
+        initializer=torch.set_num_threads,
+        initargs=(workforce.threads_each,),
+    )
+    coming: deque[Future[Made]] = deque()
+    try:
+        for piece in pieces:
+            coming.append(pool.submit(work, piece))
+            if len(coming) > workforce.threads:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
