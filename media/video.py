@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from av.container import OutputContainer
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation
@@ -20,13 +21,16 @@ PLAYERS_AUDIO_RATE = 48_000
 """Samples per second in a file, as expected by players."""
 _AUDIO_BITS_PER_SAMPLE = 8 / 3
 # Pictures that wait for later ones (B-frames) would delay the video's start, by 80 ms in players
-# that ignore edit lists; without them, AAC's 21 ms are left.
-_VIDEO_OPTIONS = {"crf": "16", "preset": "fast", "bf": "0"}
+# that ignore edit lists; without them, AAC's 21 ms are left. The faster preset takes half of the
+# time at the same size, for 1 dB.
+_VIDEO_OPTIONS = {"crf": "15", "preset": "veryfast", "bf": "0"}
 _VIDEO_THREADS = 4
 """Fixed, because x264's output depends on its number of threads."""
-# Without these flags, FFmpeg's fast paths darken a picture by one to two levels of 255 each way.
-_TO_VIDEO = Interpolation.BILINEAR | Interpolation.ACCURATE_RND
-_TO_RGB = _TO_VIDEO | Interpolation.FULL_CHR_H_INT
+# Without these flags, FFmpeg's fast paths darken a picture by one to two levels of 255.
+_TO_RGB = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+_TO_LUMA = np.array([[0.1826, 0.6142, 0.0620, 16]])
+_TO_CHROMA = np.array([[-0.1006, -0.3386, 0.4392, 128], [0.4392, -0.3989, -0.0403, 128]])
+"""From RGB, 0-255, to BT.709 of limited range (ITU-R BT.709-6, item 3): gains and an offset."""
 
 
 def encode_video(
@@ -149,15 +153,12 @@ def _add_video(
 
 def _video_frame(picture: NDArray[np.uint8]) -> av.VideoFrame:
     """Convert RGB `[H, W, 3]` to limited-range BT.709, the colour space in the file's tags."""
-    height, width = picture.shape[:2]
-    even = np.ascontiguousarray(picture[: height // 2 * 2, : width // 2 * 2])
-    return av.VideoFrame.from_ndarray(even, format="rgb24").reformat(
-        format="yuv420p",
-        dst_colorspace=Colorspace.ITU709,
-        dst_color_range=ColorRange.MPEG,
-        src_color_range=ColorRange.JPEG,
-        interpolation=_TO_VIDEO,
-    )
+    height, width = (length // 2 * 2 for length in picture.shape[:2])
+    even = picture[:height, :width]
+    halved = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    planes = [cv2.transform(even, _TO_LUMA), *cv2.split(cv2.transform(halved, _TO_CHROMA))]
+    pixels = np.concatenate([np.ravel(plane) for plane in planes])
+    return av.VideoFrame.from_ndarray(pixels.reshape(-1, width), format="yuv420p")
 
 
 def _audio_frames(waveform: NDArray[np.float32], rate: int) -> Iterator[av.AudioFrame]:
