@@ -1,7 +1,8 @@
 """Addresses of components, secrets and durations; read once at startup and passed down."""
 
+import sys
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -112,9 +113,26 @@ class Settings(BaseSettings):
         return self
 
 
+S = TypeVar("S", bound=Settings)
+
+
+def read_settings(settings: type[S]) -> S:
+    """Return a process's settings, or end the process with a sentence for each invalid one."""
+    try:
+        return settings()
+    except ValidationError as error:
+        sys.exit("\n".join(flaws(error)))
+
+
 def flaws(error: ValidationError) -> list[str]:
-    """Return one sentence per invalid setting, without the values, which may be secrets."""
-    return [
-        ": ".join([*map(str, flaw["loc"]), flaw["msg"].removeprefix("Value error, ")])
-        for flaw in error.errors()
-    ]
+    """Return one sentence per invalid setting, with the name of its variable and without the
+    values, which may be secrets.
+    """
+    return [_flaw(flaw["loc"], flaw["msg"]) for flaw in error.errors()]
+
+
+def _flaw(place: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not place:
+        return message  # a rule about several settings, which names them
+    return f"AMIGO_{str(place[0]).upper()}: {message}."

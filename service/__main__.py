@@ -3,9 +3,7 @@
 import sys
 from contextlib import suppress
 
-from pydantic import ValidationError
-
-from jobs.settings import flaws
+from jobs.settings import read_settings
 from service.app import create_app
 from service.http_server import Server
 from service.logging import configure_logging
@@ -14,10 +12,7 @@ from service.settings import ServiceSettings
 
 def main() -> None:
     """Serve until asked to stop; requests in progress may complete."""
-    try:
-        settings = ServiceSettings()
-    except ValidationError as error:
-        sys.exit("\n".join(flaws(error)))
+    settings = read_settings(ServiceSettings)
     configure_logging(settings.log_level)
     server = Server(create_app(settings), settings)
     with suppress(KeyboardInterrupt):

@@ -11,6 +11,7 @@ from jobs.errors import Unavailable
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.api_key_backup import ApiKeyBackup
 from jobs.s3.object_store import ObjectStorage
+from jobs.settings import read_settings
 from jobs.valkey.api_keys import ApiKeyStore
 from jobs.valkey.job_store import JobStore
 from workers.reconciler.metrics import ReconcilerMetrics
@@ -49,7 +50,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    settings = ReconcilerSettings()
+    settings = read_settings(ReconcilerSettings)
     storage = ObjectStorage.connect(settings)
     reconciler = Reconciler(
         JobStore.connect(settings),

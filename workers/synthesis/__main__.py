@@ -10,6 +10,7 @@ import sys
 
 from billiard.process import current_process
 
+from jobs.settings import read_settings
 from workers.synthesis.run_directory import RunDirectory, RunDirectoryTaken
 from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import ManifestSigner, SignerRefused
@@ -22,7 +23,7 @@ ARGUMENTS = (
 
 def main() -> None:
     """Run until asked to stop; the exit status is 1 if the worker cannot process any job."""
-    settings = WorkerSettings()
+    settings = read_settings(WorkerSettings)
     directory = RunDirectory(settings.run_directory)
     try:
         with directory.taken():

@@ -24,6 +24,7 @@ from standardwebhooks import Webhook
 
 from jobs.errors import JobNotFound, Unavailable
 from jobs.job import Job
+from jobs.settings import read_settings
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus, WebhookOutbox
 from jobs.values import utc_now
@@ -258,7 +259,7 @@ def main() -> None:
     )
     # It logs complete URLs, which may contain callers' tokens.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    asyncio.run(deliver_until_told(WebhookSettings()))
+    asyncio.run(deliver_until_told(read_settings(WebhookSettings)))
 
 
 if __name__ == "__main__":

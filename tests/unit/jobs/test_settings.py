@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from jobs.settings import Settings
+from jobs.settings import Settings, read_settings
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,3 +43,19 @@ def test_an_address_that_is_no_valkey_is_refused() -> None:
 
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("AMIGO_VALKEY_URL", "http://valkey"),
+        ("AMIGO_LEASE_SECONDS", "soon"),
+        ("AMIGO_ENVIRONMENT", "staging"),
+    ],
+)
+def test_an_invalid_setting_ends_the_process_with_the_name_of_its_variable(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit, match=f"^{variable}: .+\\.$"):
+        read_settings(Settings)

@@ -68,7 +68,8 @@ def test_a_flaw_is_told_without_the_value() -> None:
     with pytest.raises(ValidationError) as refusal:
         ServiceSettings(key_secret=SecretStr("too short"), listen_port=70_000)
     told = " ".join(flaws(refusal.value))
-    assert "key_secret" in told
+    assert "AMIGO_KEY_SECRET: " in told
+    assert "AMIGO_LISTEN_PORT: Input should be less than or equal to 65535." in told
     assert "too short" not in told + str(refusal.value)
 
 
