@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.gpu import KnownFace
 from media.audio import SAMPLE_RATE, read_waveform
 from media.picture import read_portrait
+from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
+from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -23,7 +26,11 @@ pytestmark = pytest.mark.skipif(
 def synthesize(device: str, options: SynthesisOptions) -> Synthesis:
     waveform = read_waveform(EXAMPLES / "speech.wav")[: 2 * SAMPLE_RATE]
     image = read_portrait(EXAMPLES / "portrait.jpg")
-    return TalkingFacePipeline.load(device)(image, waveform, options)
+    place = torch.device(device)
+    pipeline = TalkingFacePipeline(
+        KnownFace(), LandmarkGenerator.load(place), VisualTranslator.load(place)
+    )
+    return pipeline(image, waveform, options)
 
 
 @pytest.mark.parametrize("compose", ["crop", "full"])
