@@ -20,6 +20,7 @@ from benchmarks.machine import machine
 from media.audio import SAMPLE_RATE, read_waveform
 from media.picture import read_portrait
 from media.video import encode_video
+from models.face.landmarks import LandmarkDetector
 from models.face.portrait import Portrait, crop_portrait
 from models.face.retargeting import retarget_landmarks
 from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
@@ -33,8 +34,11 @@ SIDE_BY_SIDE = (1, 2, 4)
 REPEATS = 5
 
 
-class KnownFace:
-    """Finds the example's face where a detector found it before."""
+class KnownFace(LandmarkDetector):
+    """Finds the example's face where a detector found it before; needs no MediaPipe."""
+
+    def __init__(self) -> None:
+        """Load nothing."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return the landmarks `[79, 2]` of the example portrait, whatever the picture."""

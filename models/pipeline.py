@@ -14,7 +14,7 @@ from models.face.given_landmarks import check_place, checked
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmark_track import LandmarkTrack
 from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
-from models.face.portrait import Detector, crop_portrait
+from models.face.portrait import crop_portrait
 from models.face.retargeting import retarget_landmarks
 from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
 from models.options import SynthesisOptions
@@ -58,7 +58,7 @@ class TalkingFacePipeline:
 
     def __init__(
         self,
-        detector: Detector,
+        detector: LandmarkDetector,
         generator: LandmarkGenerator,
         translator: VisualTranslator,
     ) -> None:
