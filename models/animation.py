@@ -14,10 +14,10 @@ from models.face.portrait import Portrait
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.visual_translator import PortraitFeatures, VisualTranslator
 from models.options import SynthesisOptions
-from models.side_by_side import Workforce, in_order
+from models.side_by_side import Workforce, batch_frames, in_order
 
-FIRST_FRAMES, BATCH_FRAMES = 4, 8
-"""Frames in the first batch, small because somebody may be waiting for it, and in every other."""
+FIRST_FRAMES = 4
+"""Frames in the first batch, small because somebody may be waiting for it."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,14 @@ class Animation:
         with timed(self.timings, "encode_portrait"):
             crop = self.portrait.cut(self.framing.detail)
             features = self.translator.prepare(crop, self.portrait.landmarks)
-        batches = np.split(self.landmarks, range(FIRST_FRAMES, self.num_frames, BATCH_FRAMES))
+        device = features.image.device
+        size = batch_frames(device)
+        batches = np.split(self.landmarks, range(FIRST_FRAMES, self.num_frames, size))
         with closing(
             in_order(
                 lambda batch: self._draw(features, batch),
                 batches,
-                Workforce.on(features.image.device),
+                Workforce.on(device),
             )
         ) as drawn:
             for _ in batches:

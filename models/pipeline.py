@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from media.audio import SAMPLES_PER_FRAME
 from media.emotions import EMOTIONS
-from models.animation import BATCH_FRAMES, Animation, Framing, timed
+from models.animation import Animation, Framing, timed
 from models.face.given_landmarks import check_place, checked
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmark_track import LandmarkTrack
@@ -18,6 +18,7 @@ from models.face.portrait import crop_portrait
 from models.face.retargeting import retarget_landmarks
 from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
 from models.options import SynthesisOptions
+from models.side_by_side import batch_frames
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 
 
@@ -159,4 +160,5 @@ class TalkingFacePipeline:
         points = np.stack([ticks[::2], np.roll(ticks, 1)[1::2]], axis=1)
         for size in RESOLUTIONS:
             features = self.translator.prepare(np.zeros((size, size, 3), np.uint8), points)
-            self.translator.render(features, np.repeat(points[None] + 1, BATCH_FRAMES, axis=0))
+            count = batch_frames(features.image.device)
+            self.translator.render(features, np.repeat(points[None] + 1, count, axis=0))

@@ -15,8 +15,16 @@ import torch
 MOST_THREADS = 4
 """Batches at the same time: each takes memory, and more would queue for Python's own lock."""
 
+BATCH_FRAMES, GPU_BATCH_FRAMES = 8, 64
+"""Frames in a batch: a GPU waits for each of a batch's many small steps, however large it is."""
+
 Given = TypeVar("Given")
 Made = TypeVar("Made")
+
+
+def batch_frames(device: torch.device) -> int:
+    """Return how many frames a device renders in one batch."""
+    return BATCH_FRAMES if device.type == "cpu" else GPU_BATCH_FRAMES
 
 
 @dataclass(frozen=True)
