@@ -38,7 +38,7 @@ class Program:
     log: Path
     is_ready: Callable[[], bool]
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
-    start_seconds: float = 30.0
+    start_seconds: float = 120.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
     pool: bool = False
