@@ -34,7 +34,19 @@ PROCESSES: dict[str, type[Settings]] = {
     "webhooks": WebhookSettings,
 }
 
-pytestmark = pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")
+
+def has_kustomize() -> bool:
+    """Return whether there is a kubectl of 1.24 or newer, which states its kustomize."""
+    if not shutil.which("kubectl"):
+        return False
+    command = ("kubectl", "version", "--client", "-o", "json")
+    return (
+        "kustomizeVersion"
+        in subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    )
+
+
+pytestmark = pytest.mark.skipif(not has_kustomize(), reason="needs kubectl 1.24 or newer")
 
 Resource = dict[str, Any]
 
