@@ -4,9 +4,9 @@ import sys
 from contextlib import suppress
 
 from jobs.settings import read_settings
+from media.logging import configure_logging
 from service.app import create_app
 from service.http_server import Server
-from service.logging import configure_logging
 from service.settings import ServiceSettings
 
 

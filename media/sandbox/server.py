@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from media.audio import read_waveform
 from media.errors import MediaError
+from media.logging import configure_logging
 from media.picture import read_portrait
 from media.sandbox.confinement import LIMITS, Limits, confine, limit, system_call_filter
 from media.sandbox.messages import (
@@ -170,7 +171,7 @@ def answer(channel: socket.socket, decoders: Mapping[Medium, Decode]) -> None:
 
 def serve(decoders: Mapping[Medium, Decode] = DECODERS, limits: Limits = LIMITS) -> None:
     """Serve the decoder at the other end of standard input."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure_logging()
     # A service or a worker that is asked to stop may still have files to decode.
     for stopping in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(stopping, signal.SIG_IGN)

@@ -14,6 +14,7 @@ from jobs.s3.object_store import ObjectStorage
 from jobs.settings import read_settings
 from jobs.valkey.api_keys import ApiKeyStore
 from jobs.valkey.job_store import JobStore
+from media.logging import configure_logging
 from workers.reconciler.metrics import ReconcilerMetrics
 from workers.reconciler.reconciler import Reconciler, Tally
 from workers.reconciler.settings import ReconcilerSettings
@@ -33,8 +34,8 @@ def run_rounds(
     while not stop.is_set():
         try:
             tally = reconciler.run_once()
-        except Unavailable as silent:
-            logger.warning("The round was interrupted: %s", silent)
+        except Unavailable as error:
+            logger.warning("The round was interrupted: %s", error)
             metrics.end_round("cut_short")
         else:
             metrics.end_round("done")
@@ -47,10 +48,8 @@ def run_rounds(
 
 def main() -> None:
     """Run the reconciler until SIGTERM or SIGINT."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     settings = read_settings(ReconcilerSettings)
+    configure_logging()
     storage = ObjectStorage.connect(settings)
     reconciler = Reconciler(
         JobStore.connect(settings),
@@ -66,7 +65,6 @@ def main() -> None:
     stop = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
-    logger.info("Reconciling every %g s.", settings.reconciler_seconds)
     run_rounds(reconciler, metrics, settings.reconciler_seconds, stop)
 
 

@@ -22,6 +22,7 @@ from celery.signals import heartbeat_sent, setup_logging, worker_process_init, w
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.object_store import ObjectStorage
 from jobs.valkey.job_store import JobStore
+from media.logging import configure_logging
 from media.sandbox.decoder import Decoder
 from workers.safe_http import Outbound
 from workers.synthesis.health import is_child_ready, start_pulse
@@ -40,13 +41,9 @@ _job_runner: JobRunner | None = None
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]
-def configure_logging(**_: object) -> None:
-    """Log to stderr, one line per event, instead of using Celery's logging."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # It logs complete URLs, which may contain callers' signatures.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+def replace_celery_logging(**_: object) -> None:
+    """Log like every other process, instead of using Celery's logging."""
+    configure_logging()
 
 
 def create_worker(settings: WorkerSettings) -> Celery:

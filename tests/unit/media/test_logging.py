@@ -1,7 +1,7 @@
 import json
 import logging
 
-from service.logging import JsonFormatter
+from media.logging import JsonFormatter
 
 
 def record(message: str, **more: object) -> logging.LogRecord:
