@@ -2,8 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
-# Test processes; tests/conftest.py decides which tests share one.
-TEST_PROCESSES ?= 2
+# Test processes, two per core: most tests wait for others. tests/conftest.py decides which tests share one.
+TEST_PROCESSES ?= 4
 TEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 # The tests start hundreds of processes; each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -43,6 +43,7 @@ test-quick: $(VENV)/dev.stamp  ## run the unit tests and one render, for the dai
 
 faults: $(VENV)/dev.stamp  ## kill every process at every step of a job and check the guarantees
 	@$(BIN)/pytest tests/faults -m ""
+	@$(BIN)/pytest tests/integration -m thorough
 
 chaos: $(VENV)/dev.stamp  ## inject random faults under load and check the guarantees: make chaos [MINUTES=10] [SEED=1]
 	@$(BIN)/python -m tests.faults.chaos --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)

@@ -24,8 +24,11 @@ TESTS = Path(__file__).parent
 # The tests and their processes share few cores; more threads would only spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-SHARED_FOLDERS = ("e2e",)
-"""Folders whose tests share one running system; a second process would start a second one."""
+SHARED_SYSTEMS = (
+    ("tests/e2e/",),
+    ("tests/faults/test_messages.py", "tests/faults/test_silence.py", "tests/faults/test_steps.py"),
+)
+"""Tests that share one running system; a second process would start a second one."""
 
 SLOWEST_FIRST = ("e2e", "faults", "security", "integration")
 """Slowest folders, run first so that the short tests fill the end of the run."""
@@ -37,12 +40,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class GroupScheduling(LoadScopeScheduling):
-    """Keeps the tests of a module, or of a shared folder, in one process."""
+    """Keeps the tests of a module, or of a shared system, in one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0]
-        folder = module.split("/")[1]
-        return folder if folder in SHARED_FOLDERS else module
+        for modules in SHARED_SYSTEMS:
+            if nodeid.startswith(modules):
+                return modules[0]
+        return nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
@@ -110,8 +114,8 @@ def s3_settings(s3: SeaweedServer) -> Settings:
     """Settings for an empty bucket, without Valkey."""
     settings = s3_at(s3)
     storage = ObjectStorage.connect(settings)
-    for prefix in ("jobs/", "assets/", "keys/"):
-        storage.delete_prefix(prefix)
+    for folder in {stored.key.partition("/")[0] for stored in storage.objects("")}:
+        storage.delete_prefix(f"{folder}/")
     return settings
 
 

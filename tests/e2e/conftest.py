@@ -10,7 +10,7 @@ from amigo import Client
 from deploy.standalone.system import Standalone
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SECONDS_OF_SPEECH = 2
+SECONDS_OF_SPEECH = 1
 
 
 @pytest.fixture(scope="package")
@@ -43,7 +43,7 @@ def example_speech() -> Path:
 
 @pytest.fixture(scope="session")
 def speech(example_speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first two seconds of the example, for tests that do not look at the pictures."""
+    """The first second of the example, for tests that do not look at the pictures."""
     path = tmp_path_factory.mktemp("speech") / "short.wav"
     with wave.open(str(example_speech)) as whole, wave.open(str(path), "wb") as part:
         part.setparams(whole.getparams())

@@ -19,7 +19,7 @@ def service(system: Standalone) -> ManagedProcess:
 
 @pytest.fixture
 def job(client: Client, portrait: Path, speech: Path) -> Iterator[JobView]:
-    made = client.submit(portrait, speech, consent=True)
+    made = client.submit(portrait, speech, consent=True, resolution=256)
     yield made
     client.delete(made.id)
 
@@ -55,7 +55,7 @@ def test_the_awaiting_client_goes_the_whole_way(
     async def go() -> list[str]:
         async with AsyncClient(system.url) as client:
             job = await client.submit(
-                portrait, speech, consent=True, metadata={"test": "whole way"}
+                portrait, speech, consent=True, metadata={"test": "whole way"}, resolution=256
             )
             ended = await client.wait(job.id, timeout=600)
             assert ended.has_succeeded, ended.failure

@@ -21,7 +21,7 @@ from tests.event_stream import Told, told
 def events(system: Standalone, portrait: Path, speech: Path) -> tuple[list[Told], list[Told]]:
     """What two callers saw of a job: one stayed connected, one reconnected every third change."""
     with Client(system.url) as client:
-        job = client.submit(portrait, speech, consent=True)
+        job = client.submit(portrait, speech, consent=True, resolution=256)
     url = f"{system.url}/v1/jobs/{job.id}/events"
     with ThreadPoolExecutor() as pool:
         steady, restless = pool.submit(list, follow(url)), pool.submit(follow_in_parts, url)
@@ -81,7 +81,7 @@ def test_what_a_job_left_behind_is_handed_out(
 def test_after_the_first_finished_job_the_next_has_an_eta(
     client: Client, system: Standalone, portrait: Path, speech: Path
 ) -> None:
-    job = client.submit(portrait, speech, consent=True)
+    job = client.submit(portrait, speech, consent=True, resolution=256)
     document = httpx.get(f"{system.url}/v1/jobs/{job.id}").json()
     assert 0 < document["eta_seconds"] < 300
     assert datetime.fromisoformat(document["eta"]) > datetime.now(UTC)

@@ -31,7 +31,7 @@ def objects(system: Standalone, monkeypatch: pytest.MonkeyPatch) -> ObjectStorag
 def test_a_deleted_job_leaves_no_objects(
     client: Client, objects: ObjectStorage, portrait: Path, speech: Path
 ) -> None:
-    job = client.submit(portrait, speech, consent=True)
+    job = client.submit(portrait, speech, consent=True, resolution=256)
     assert client.wait(job.id, timeout=600).has_succeeded
     assert list(objects.objects(job_prefix(job.id)))
     client.delete(job.id)

@@ -110,6 +110,7 @@ def test_a_job_by_url_becomes_a_video_and_sends_a_webhook(
         audio_url=f"{site.url}/speech.wav",
         webhook_url=f"{site.url}/hook",
         metadata={"order": "4711"},
+        resolution=256,
     )
     job = ended(api, job_id)
     assert job["status"] == "succeeded", job["failure"]

@@ -97,7 +97,7 @@ def test_the_video_is_served_in_ranges(system: Standalone, finished: JobView, vi
 def test_the_whole_portrait_speaks_and_has_a_poster_and_landmarks(
     client: Client, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
-    job = client.submit(portrait, speech, consent=True, compose="full")
+    job = client.submit(portrait, speech, consent=True, compose="full", resolution=256)
     assert client.wait(job.id, timeout=600).status == "succeeded"
 
     video = client.download_video(job.id, tmp_path / "video.mp4")
@@ -141,7 +141,7 @@ def test_a_job_outlives_its_worker(
 ) -> None:
     worker = next(process for process in system.processes if process.program.name == "worker")
     first = worker.child.pid
-    job = client.submit(portrait, example_speech, consent=True)
+    job = client.submit(portrait, example_speech, consent=True, resolution=256)
     wait_for(lambda: client.get(job.id).stage == "rendering", 600)
     worker.child.bury()
     ended = client.wait(job.id, timeout=600)

@@ -1,4 +1,4 @@
-"""One system per module, and its statistics at the end."""
+"""One system for all modules that need no other, and its statistics at the end."""
 
 from collections.abc import Generator, Iterator
 
@@ -13,11 +13,11 @@ TOLD = (PromiseBroken, NotAtRest)
 TALLY = pytest.StashKey[Tally]()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def running_system(
     tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[FaultySystem]:
-    """A system with two workers and API keys, for all tests of a module."""
+    """A system with two workers and API keys."""
     folder = tmp_path_factory.mktemp("system")
     with FaultySystem(folder, workers=2, keys=True) as system:
         yield system
@@ -28,7 +28,7 @@ def running_system(
 
 @pytest.fixture
 def system(running_system: FaultySystem) -> FaultySystem:
-    """The module's system, repaired, without jobs and with a new history."""
+    """The running system, repaired, without jobs and with a new history."""
     running_system.heal()
     running_system.begin_chapter()
     return running_system

@@ -14,7 +14,7 @@ from tests.faults.system import VALKEY, FaultySystem
 from tests.integration.workers.pipelines import SLOW
 from tests.waiting import PATIENCE
 
-pytestmark = needs_faketime
+pytestmark = [needs_faketime, pytest.mark.thorough]
 
 HOUR = 3600.0
 TEN_MINUTES = 600.0
@@ -46,7 +46,7 @@ def step(system: FaultySystem, clock: Clock, seconds: float) -> None:
     "seconds",
     [
         pytest.param(HOUR, id="forward"),
-        pytest.param(-HOUR, id="backward", marks=pytest.mark.thorough),
+        pytest.param(-HOUR, id="backward"),
     ],
 )
 def test_jobs_end_once_when_valkeys_clock_jumps(
@@ -65,7 +65,6 @@ def test_jobs_end_once_when_valkeys_clock_jumps(
     system.check(*posts)
 
 
-@pytest.mark.thorough
 def test_a_child_that_is_killed_after_the_clock_went_back_is_missed_at_once(
     system: FaultySystem, clock: Clock
 ) -> None:
@@ -82,7 +81,6 @@ def test_a_child_that_is_killed_after_the_clock_went_back_is_missed_at_once(
     assert system.check(post).jobs[job_id].attempt == 2
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("offset", [TEN_MINUTES, -TEN_MINUTES], ids=["ahead", "behind"])
 def test_workers_and_services_work_with_wrong_clocks(
     system: FaultySystem, tmp_path: Path, offset: float

@@ -10,6 +10,8 @@ from tests.faults.observing import accepted
 from tests.faults.system import FaultySystem
 from tests.integration.workers.pipelines import POISON, SLOW
 
+pytestmark = pytest.mark.thorough
+
 ROLLED = ("service-1", "worker-1", "reconciler-1", "webhooks-1", "service-2", "worker-2")
 
 
@@ -19,7 +21,6 @@ def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyS
         yield system
 
 
-@pytest.mark.thorough
 def test_a_rolling_restart_under_load_loses_no_job_and_no_attempt(system: FaultySystem) -> None:
     posts = []
     for name in ROLLED:
@@ -35,7 +36,6 @@ def test_a_rolling_restart_under_load_loses_no_job_and_no_attempt(system: Faulty
     assert not list(system.history.each(GivenUp))
 
 
-@pytest.mark.thorough
 def test_a_job_that_always_kills_its_worker_fails_without_affecting_others(
     system: FaultySystem,
 ) -> None:

@@ -1,4 +1,4 @@
-"""One service for all attacks of a module, and statistics of the attacks."""
+"""One service for all attacks that a process makes."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ def listener() -> Iterator[Listener]:
         yield listener
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def target(
     valkey: ValkeyServer,
     s3: SeaweedServer,

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 
 def demo(directory: Path, output: Path, pipeline: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -27,6 +29,7 @@ def test_the_demo_saves_a_video_and_stops_what_it_started(tmp_path: Path) -> Non
     assert not (tmp_path / "system" / "standalone.json").exists()
 
 
+@pytest.mark.thorough
 def test_a_pipeline_that_cannot_be_loaded_is_told_with_the_reason(tmp_path: Path) -> None:
     result = demo(tmp_path / "system", tmp_path / "demo.mp4", "broken")
     assert result.returncode == 1

@@ -68,6 +68,7 @@ def test_while_the_object_store_hangs(
     assert_handed_back(worker, client, job_id)
 
 
+@pytest.mark.thorough
 def test_while_waiting_for_an_unavailable_object_store(
     start_worker: StartWorker, client: Client, closed: str
 ) -> None:
@@ -94,7 +95,7 @@ def test_while_no_thread_of_the_child_can_run(start_worker: StartWorker, client:
     assert "does not run any of its threads" in worker.log
 
 
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.thorough)])
 def test_while_the_pipeline_is_loaded(
     start_worker: StartWorker, client: Client, times: int
 ) -> None:

@@ -20,6 +20,7 @@ from tests.waiting import PATIENCE, wait_for
 from workers.synthesis.run_directory import SHARED_MEMORY
 
 
+@pytest.mark.thorough
 def test_a_job_whose_child_is_killed_is_finished_by_the_next_attempt(
     start_worker: StartWorker, client: Client
 ) -> None:
@@ -99,6 +100,7 @@ def test_sigterm_lets_a_job_finish_that_is_quick_enough(
     assert client.store.get(job_id).attempt == 1
 
 
+@pytest.mark.thorough
 def test_sigterm_hands_a_long_job_to_the_next_worker(
     start_worker: StartWorker, client: Client
 ) -> None:

@@ -119,7 +119,14 @@ def test_a_second_system_on_the_same_directory_is_refused(
     assert f"kill {os.getpid()}" in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", ["service", "Valkey", "worker"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Valkey",
+        pytest.param("service", marks=pytest.mark.thorough),
+        pytest.param("worker", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_killed_program_comes_back_where_it_was(
     system: Standalone, tmp_path: Path, name: str
 ) -> None:
@@ -177,7 +184,9 @@ def test_a_killed_supervisor_leaves_no_process_and_all_data(tmp_path: Path) -> N
         assert client.download_video(job.id, tmp_path / "out.mp4").stat().st_size > 0
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "ending", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)]
+)
 def test_a_signal_stops_everything_in_good_order(tmp_path: Path, ending: signal.Signals) -> None:
     directory = tmp_path / "system"
     with serve(directory) as process:

@@ -66,7 +66,7 @@ def test_every_answer_is_as_documented(
             f"{guarded.live.http.base_url}/openapi.json",
         ],
         cwd=tmp_path,
-        env={**os.environ, "AMIGO_API_KEY": token, "PYTHONPATH": str(FOLDER.parents[1])},
+        env={**os.environ, "AMIGO_API_KEY": token, "PYTHONPATH": str(FOLDER.parents[2])},
         capture_output=True,
         text=True,
         timeout=240,
