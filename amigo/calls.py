@@ -263,4 +263,4 @@ def _read(view: type[View], answer: httpx.Response) -> View:
 def _outcome(entry: BatchEntryView) -> JobView | ApiProblem:
     if entry.job:
         return entry.job
-    return ApiProblem.told(entry.status, entry.problem or {})
+    return ApiProblem.from_document(entry.status, entry.problem or {})

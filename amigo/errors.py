@@ -50,7 +50,7 @@ class ApiProblem(AmigoError):
         """Return the problem given by an error response."""
         retry_after = _retry_after(response.headers)
         try:
-            return cls.told(response.status_code, response.json(), retry_after)
+            return cls.from_document(response.status_code, response.json(), retry_after)
         except (
             ValueError,
             KeyError,
@@ -61,7 +61,7 @@ class ApiProblem(AmigoError):
             return cls(response.status_code, "http_error", sentence, retry_after)
 
     @classmethod
-    def told(
+    def from_document(
         cls, status: int, document: Mapping[str, Any], retry_after: float | None = None
     ) -> Self:
         """Return the problem given by a problem details document.

@@ -17,7 +17,7 @@ from amigo.errors import ApiProblem, Unreachable
 ATTEMPTS = 9
 """Maximum number of tries: enough for an outage of half a minute."""
 
-ATTEMPTS_AT_A_STRANGER = 3
+ATTEMPTS_BEFORE_A_RESPONSE = 3
 """The same if the service has never responded: the URL may be wrong."""
 
 LONGEST_PAUSE = 120.0
@@ -57,7 +57,7 @@ class Retries:
         }
 
     def _is_enough(self, state: RetryCallState) -> bool:
-        attempts = ATTEMPTS if self.has_answered else ATTEMPTS_AT_A_STRANGER
+        attempts = ATTEMPTS if self.has_answered else ATTEMPTS_BEFORE_A_RESPONSE
         return state.attempt_number >= attempts
 
 

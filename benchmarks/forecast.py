@@ -36,7 +36,7 @@ class Look:
     def error(self, end: datetime) -> float:
         """Return the error of the ETA relative to the actual remaining time."""
         if self.job.eta_seconds is None:
-            raise RuntimeError(f"Job {self.job.id} tells no ETA.")
+            raise RuntimeError(f"Job {self.job.id} has no ETA.")
         left = (end - self.at).total_seconds()
         return abs(self.job.eta_seconds - left) / left
 
@@ -55,8 +55,8 @@ def measure_forecast() -> None:
     print(f"\n{machine('cpu')}; {len(JUDGED)} jobs after {len(LESSONS)} to learn from\n")
     print("| ETA | median error, of the time really left | largest |")
     print("|---|---|---|")
-    print_row("told at creation", at_creation)
-    print_row("told at first sight of rendering", at_rendering)
+    print_row("ETA at creation", at_creation)
+    print_row("ETA when rendering starts", at_rendering)
 
 
 def print_row(name: str, errors: Sequence[float]) -> None:

@@ -138,7 +138,8 @@ def own_job(job_id: JobId, caller: CallerDep, components: AppComponents) -> Job:
     """Return the job given in the path.
 
     Raises:
-        JobNotFound: there is none, or it belongs to another tenant; callers cannot tell which.
+        JobNotFound: there is none, or it belongs to another tenant; callers cannot distinguish
+            these.
     """
     job = components.store.get(job_id)
     if job.tenant != caller.tenant:

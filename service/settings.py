@@ -61,7 +61,7 @@ class ServiceSettings(Settings):
         return tuple(origin.strip() for origin in origins.split(",") if origin.strip())
 
     @model_validator(mode="after")
-    def _refuse_what_lets_strangers_in(self) -> Self:
+    def _refuse_open_access(self) -> Self:
         if self.authentication == "open" and not is_loopback(self.listen_host):
             raise ValueError(
                 f"AMIGO_LISTEN_HOST={self.listen_host} exposes every job to other machines "

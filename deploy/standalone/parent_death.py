@@ -2,8 +2,8 @@
 
 Two small programs, run by file name so that they start within milliseconds:
 
-    lifeline.py run PARENT COMMAND...   becomes COMMAND, killed by Linux when PARENT dies
-    lifeline.py guard                   kills the registered process groups when its input ends
+    parent_death.py run PARENT COMMAND...   becomes COMMAND, killed by Linux when PARENT dies
+    parent_death.py guard                   kills the registered process groups when its input ends
 
 The first protects a program from its first instruction on, on Linux only. The second also covers
 the program's own children, on every POSIX system: its input is a pipe that only the supervisor

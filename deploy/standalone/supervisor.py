@@ -23,7 +23,7 @@ class ManagedProcess:
         self.is_ready = False
         self.restarts = 0
         self._say = say
-        self._deaths = 0  # consecutive
+        self._failures = 0  # consecutive
         self._started = 0.0
         self._due: float | None = None
         self._left_since: float | None = None
@@ -50,30 +50,30 @@ class ManagedProcess:
     def tend(self) -> bool:
         """Do what the program needs now; return whether anything changed."""
         if self._due is not None:
-            return self._revive()
+            return self._restart_when_due()
         if not self.child.is_running:
-            news = f"{self.program.name} {self.child.how_it_ended()} ({self.program.log})."
-            return self._grieve(news)
+            reason = f"{self.program.name} {self.child.how_it_ended()} ({self.program.log})."
+            return self._schedule_restart(reason)
         if not self.is_ready:
             try:
                 self.check()
             except StartFailed as error:
-                return self._grieve(str(error))
+                return self._schedule_restart(str(error))
             return self.is_ready
         if self._age > STABLE_SECONDS:
-            self._deaths = 0
+            self._failures = 0
         return False
 
-    def _grieve(self, news: str) -> bool:
+    def _schedule_restart(self, reason: str) -> bool:
         self.child.bury()
         self.is_ready = False
-        delay = min(FIRST_DELAY * 2**self._deaths, LONGEST_DELAY)
-        self._deaths += 1
+        delay = min(FIRST_DELAY * 2**self._failures, LONGEST_DELAY)
+        self._failures += 1
         self._due = time.monotonic() + delay
-        self._say(f"  {news}\n  Restarting {self.program.name} in {delay:.1f} s.")
+        self._say(f"  {reason}\n  Restarting {self.program.name} in {delay:.1f} s.")
         return True
 
-    def _revive(self) -> bool:
+    def _restart_when_due(self) -> bool:
         if self._due is None or time.monotonic() < self._due:
             return False
         self.start()

@@ -30,7 +30,7 @@ from deploy.standalone.processes import (
     free_port,
 )
 from deploy.standalone.supervisor import ManagedProcess, Supervisor
-from workers.synthesis.health import silent_processes
+from workers.synthesis.health import unresponsive_processes
 from workers.synthesis.run_directory import RunDirectory
 
 DEFAULT_DIRECTORY = Path("var")
@@ -177,7 +177,7 @@ class Standalone:
             name=name,
             command=(sys.executable, "-m", "workers.synthesis"),
             log=self._log(name),
-            is_ready=lambda: not silent_processes(directory),
+            is_ready=lambda: not unresponsive_processes(directory),
             env={
                 **environment,
                 "AMIGO_RUN_DIRECTORY": str(directory.path),

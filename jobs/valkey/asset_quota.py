@@ -18,7 +18,7 @@ from jobs.settings import MEGABYTE, Settings
 from jobs.valkey.connection import connect, read_clock, score, transact, translated_errors
 
 LEAST_BYTES = MEGABYTE // 10
-"""Minimum size counted per asset, so that nobody can register millions of them."""
+"""Minimum size counted per asset, so that millions of them cannot be registered."""
 
 
 def assets_key(tenant: str) -> str:

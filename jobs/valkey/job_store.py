@@ -23,9 +23,9 @@ from jobs.valkey.connection import (
     translated_errors,
 )
 from jobs.valkey.keys import (
+    CLEANUPS,
     OUTBOX,
     RUNS,
-    SPENT,
     events_key,
     gone_key,
     index_key,
@@ -88,7 +88,7 @@ class JobStore:
 
         def insert(pipe: Pipeline) -> bool:
             is_there = pipe.exists(record_key(job.id), gone_key(job.id))
-            is_new = not is_there and pipe.zscore(SPENT, job.id) is None
+            is_new = not is_there and pipe.zscore(CLEANUPS, job.id) is None
             now = read_clock(pipe)
             if is_new:
                 idempotency.require_held(pipe, job)

@@ -9,8 +9,8 @@
     amigo:tenant:{tenant}:jobs  sorted set: a tenant's ids by the time they were created
     amigo:runs                  list: durations of recent jobs, newest first
     amigo:outbox                sorted set: queued ids by the time their message is due (again)
-    amigo:spent                 sorted set: ended and deleted ids by the time their leftovers
-                                may be cleared
+    amigo:cleanups              sorted set: ended and deleted ids by the time their leftovers
+                                may be deleted
     amigo:job:{id}:gone         exists for an hour after all leftovers of a job were cleared
     amigo:leader                the leading reconciler
     amigo:journal:read          exists while the journal need not be read
@@ -25,7 +25,7 @@ from jobs.job import JobStatus, Priority
 
 RUNS = "amigo:runs"
 OUTBOX = "amigo:outbox"
-SPENT = "amigo:spent"
+CLEANUPS = "amigo:cleanups"
 LEADER = "amigo:leader"
 JOURNAL_READ = "amigo:journal:read"
 CHANGES = "amigo:changes"

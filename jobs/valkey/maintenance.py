@@ -8,7 +8,7 @@ from redis.client import Pipeline
 
 from jobs.job import Job, JobStatus
 from jobs.valkey.connection import read_clock, score, transact, translated_errors
-from jobs.valkey.keys import JOURNAL_READ, LEADER, OUTBOX, SPENT, gone_key, index_key
+from jobs.valkey.keys import CLEANUPS, JOURNAL_READ, LEADER, OUTBOX, gone_key, index_key
 from jobs.valkey.records import BATCH, read_known
 
 GONE_KEPT = timedelta(hours=1)
@@ -50,9 +50,9 @@ class Maintenance:
                 self._client.zadd(index, dict.fromkeys(late, latest), xx=True, lt=True)
         return len(late)
 
-    def spent(self) -> list[str]:
+    def cleanups_due(self) -> list[str]:
         """Return the ended and deleted jobs whose objects are no longer needed or written."""
-        return self._ids_until(SPENT, self._now())
+        return self._ids_until(CLEANUPS, self._now())
 
     def mark_cleared(self, job_id: str) -> None:
         """Record that a job's leftovers are cleared, unless it was deleted meanwhile.
@@ -62,13 +62,13 @@ class Maintenance:
         """
 
         def strike(pipe: Pipeline) -> None:
-            is_due = (pipe.zscore(SPENT, job_id) or 0) <= score(read_clock(pipe))
+            is_due = (pipe.zscore(CLEANUPS, job_id) or 0) <= score(read_clock(pipe))
             pipe.multi()
             if is_due:
-                pipe.zrem(SPENT, job_id)
+                pipe.zrem(CLEANUPS, job_id)
                 pipe.set(gone_key(job_id), "1", px=GONE_KEPT)
 
-        transact(self._client, strike, SPENT)
+        transact(self._client, strike, CLEANUPS)
 
     def ended_before(self, when: datetime) -> list[str]:
         """Return the jobs that ended before a time on the store's clock."""

@@ -14,9 +14,9 @@ from jobs.valkey import quotas, webhook_outbox
 from jobs.valkey.connection import score, translated_errors
 from jobs.valkey.keys import (
     CHANGES,
+    CLEANUPS,
     OUTBOX,
     RUNS,
-    SPENT,
     events_key,
     index_key,
     queue_key,
@@ -77,7 +77,7 @@ class RecordWriter:
             pipe.ltrim(RUNS, 0, RUNS_KEPT - 1)
         if after.status.is_final:
             pipe.expire(events_key(job_id), EVENTS_KEPT)
-            self._mark_spent(pipe, job_id, now)
+            self._schedule_cleanup(pipe, job_id, now)
 
     def erase(self, pipe: Pipeline, job: Job, now: datetime) -> None:
         """Queue the commands that delete a job; its objects become leftovers."""
@@ -89,7 +89,7 @@ class RecordWriter:
         quotas.forget(pipe, job)
         webhook_outbox.forget(pipe, job.id)
         pipe.publish(CHANGES, job.id)
-        self._mark_spent(pipe, job.id, now)
+        self._schedule_cleanup(pipe, job.id, now)
 
     def _wait(self, job: Job) -> timedelta:
         """Return the delay until the message of a job that was just queued is due."""
@@ -99,9 +99,9 @@ class RecordWriter:
         factor = float(PAUSE_GROWTH ** min(job.setbacks - 1, 8))
         return min(self._retry_pause * factor, LONGEST_PAUSE)
 
-    def _mark_spent(self, pipe: Pipeline, job_id: str, now: datetime) -> None:
+    def _schedule_cleanup(self, pipe: Pipeline, job_id: str, now: datetime) -> None:
         # A worker may still be processing it; after one lease it has noticed or is dead.
-        pipe.zadd(SPENT, {job_id: score(now + self._lease)})
+        pipe.zadd(CLEANUPS, {job_id: score(now + self._lease)})
 
 
 def read(client: Redis, job_id: str) -> Job:

@@ -180,15 +180,15 @@ class _Server:
             )
             unless_started.pop_all()
 
-    def fork(self, patience: float) -> tuple[socket.socket, socket.socket]:
+    def fork(self, timeout: float) -> tuple[socket.socket, socket.socket]:
         """Return the channel to a new process and the socket that reports its exit status.
 
-        Both raise TimeoutError after `patience` seconds without data.
+        Both raise TimeoutError after `timeout` seconds without data.
         """
         channel, its_channel = socket.socketpair()
         ending, its_ending = socket.socketpair()
-        channel.settimeout(patience)
-        ending.settimeout(patience)
+        channel.settimeout(timeout)
+        ending.settimeout(timeout)
         with its_channel, its_ending, ExitStack() as unless_sent:
             unless_sent.enter_context(channel)
             unless_sent.enter_context(ending)
@@ -221,10 +221,10 @@ def _converse(
 
 
 def _receive_ending(ending: socket.socket) -> int:
-    told = ending.recv(ENDING.size)
-    if not told:
+    received = ending.recv(ENDING.size)
+    if not received:
         raise EOFError("The server exited.")
-    code: int = ENDING.unpack(told)[0]
+    code: int = ENDING.unpack(received)[0]
     return code
 
 

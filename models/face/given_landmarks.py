@@ -26,8 +26,8 @@ class GivenLandmarks:
 
     Attributes:
         landmarks: `[T, 79, 2]` float32, pixels of a video at 25 frames a second.
-        size: that video's width and height; None where the file does not tell.
-        compose: what that video shows; None where the file does not tell.
+        size: that video's width and height; None if the file does not say.
+        compose: what that video shows; None if the file does not say.
     """
 
     landmarks: NDArray[np.float32]

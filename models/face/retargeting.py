@@ -100,7 +100,7 @@ def retarget_landmarks(
 ) -> Points:
     """Return the portrait's landmarks `[79, 2]` put in motion: `[T, 79, 2]` float32, in its pixels.
 
-    Motion starts from the portrait's own resting face: what it says or shows is let go first, so
+    Motion starts from the portrait's own resting face: what it says or shows is removed first, so
     that an emotion is reached and not added to another.
 
     Args:
@@ -130,7 +130,7 @@ def axis_scales(resting: Points) -> Points:
 
 
 def rest_face(face: Points) -> Points:
-    """Return a face `[79, 2]` in the normal form at rest: lips closed, brows and lids let go."""
+    """Return a face `[79, 2]` in the normal form at rest: lips closed, brows and lids relaxed."""
     near = part_crossed_lids(part_crossed_lips((face + way_to_rest(face))[None]))[0]
     return close_mouth(near)
 

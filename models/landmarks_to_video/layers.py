@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def silence(layer: nn.Conv2d, deviation: float = 0.0) -> None:
+def zero_init(layer: nn.Conv2d, deviation: float = 0.0) -> None:
     """Initialize a convolution with zeros, or with small weights."""
     nn.init.normal_(layer.weight, std=deviation)
     if layer.bias is not None:
@@ -37,8 +37,8 @@ class FeatureAdaptiveBlock(nn.Module):
         self.modulation = nn.Conv2d(landmark_channels, 2 * channels, 1)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        silence(self.modulation)
-        silence(self.conv2)
+        zero_init(self.modulation)
+        zero_init(self.conv2)
 
     def forward(self, x: Tensor, landmark_features: Tensor) -> Tensor:
         """Transform `[B, C, H, W]` under `[B, L, H, W]`."""

@@ -24,7 +24,7 @@ from models.landmarks_to_video.layers import (
     FeatureAdaptiveStack,
     PixelNorm,
     Upsample,
-    silence,
+    zero_init,
 )
 from models.landmarks_to_video.lids import move_lids
 from models.landmarks_to_video.warping import (
@@ -165,8 +165,8 @@ class Painter(nn.Module):
         self.head = nn.Conv2d(half, 16, 3, padding=1)
         self.flow_head = nn.Conv2d(quarter, 2, 3, padding=1)
         self.fine = FineHead(half, config.fine_width, region.unseen)
-        silence(self.head, 1e-3)
-        silence(self.flow_head, 1e-3)
+        zero_init(self.head, 1e-3)
+        zero_init(self.flow_head, 1e-3)
         nn.init.zeros_(self.complexion.weight)
         nn.init.zeros_(self.complexion.bias)
         if region.unseen:
@@ -174,8 +174,8 @@ class Painter(nn.Module):
             self.teeth_stem = nn.Conv2d(4 * TEETH_CHANNELS, half, 3, padding=1, bias=False)
             self.corrections = nn.Conv2d(half, 4 * CORRECTIONS, 3, padding=1)
             self.inside = Interior()
-            silence(self.teeth_stem)
-            silence(self.corrections)
+            zero_init(self.teeth_stem)
+            zero_init(self.corrections)
 
     def forward(self, window: Window) -> Painting:
         """Paint the window; untrained, it is the warp, with an unseen interior in the dark."""
@@ -300,7 +300,7 @@ class FineHead(nn.Module):
         self.middle = nn.Conv2d(width, width, 3, padding=1)
         self.norm = PixelNorm()
         self.out = nn.Conv2d(width, 4 * (4 + CORRECTIONS if unseen else 4), 3, padding=1)
-        silence(self.out)
+        zero_init(self.out)
 
     def forward(
         self, half: Tensor, warped: Tensor, geometry: Tensor, teeth: Tensor | None

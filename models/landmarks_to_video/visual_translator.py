@@ -32,7 +32,7 @@ from models.landmarks_to_video.face_regions import (
     window_flow,
     window_origin,
 )
-from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, silence
+from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
 from models.landmarks_to_video.painter import Painter, PainterConfig, Window
@@ -98,7 +98,7 @@ class MotionNet(nn.Module):
         self.middle = FeatureAdaptiveStack(2 * width, 2 * width, 2)
         self.up = Upsample(2 * width, width)
         self.out = nn.Conv2d(width, 2, 3, padding=1)
-        silence(self.out)
+        zero_init(self.out)
 
     def forward(self, thumbnail: Tensor, prior: Tensor, source: Tensor, target: Tensor) -> Tensor:
         """Return the residual flow `[B, 2, 32, 32]`, px.

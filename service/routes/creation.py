@@ -29,7 +29,7 @@ from service.intake.submissions import Submitted
 from service.intake.uploads import JSON, Upload, receive_upload, require_type
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.preferences import preferred_wait
-from service.routes.presenter import describe, describe_accepted, describe_past
+from service.routes.descriptions import describe, describe_accepted, describe_past
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -21,7 +21,7 @@ from service.documents.openapi import Responses, problem_responses
 from service.documents.schemas import JobDocument
 from service.problems import ProblemType
 from service.reading.watching import REREAD_SECONDS
-from service.routes.presenter import describe, describe_past
+from service.routes.descriptions import describe, describe_past
 
 router = APIRouter(tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)])
 
@@ -83,11 +83,11 @@ async def follow_job(
     """
     known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
     follower = _Follower(components, job.id, caller.key_id, known)
-    news = await components.watcher.read(follower.news)
-    if follower.has_seen_the_end and not news:
+    frames = await components.watcher.read(follower.new_frames)
+    if follower.has_seen_the_end and not frames:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     return StreamingResponse(
-        _stream(follower, news),
+        _stream(follower, frames),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         media_type="text/event-stream",
     )
@@ -112,7 +112,7 @@ class _Follower:
     has_seen_the_end: bool = field(default=False, init=False)
     _key_seen_at: float = field(default_factory=monotonic, init=False)
 
-    def news(self) -> list[bytes]:
+    def new_frames(self) -> list[bytes]:
         """Return the events to send now; queries the store and blocks.
 
         Raises:
@@ -191,7 +191,7 @@ async def _stream(follower: _Follower, frames: list[bytes]) -> AsyncIterator[byt
                 return
             await changes.wait(REREAD_SECONDS)
             try:
-                frames = await watcher.read(follower.news)
+                frames = await watcher.read(follower.new_frames)
             except (JobNotFound, KeyInvalid):
                 return
             except StoreUnavailable:
@@ -199,5 +199,5 @@ async def _stream(follower: _Follower, frames: list[bytes]) -> AsyncIterator[byt
                 frames = []
 
 
-def _heartbeat(silence: float) -> list[bytes]:
-    return [KEEPALIVE_COMMENT] if silence >= HEARTBEAT_SECONDS else []
+def _heartbeat(idle_seconds: float) -> list[bytes]:
+    return [KEEPALIVE_COMMENT] if idle_seconds >= HEARTBEAT_SECONDS else []

@@ -18,7 +18,7 @@ from service.problems import Problem, ProblemType
 from service.reading.conditional import is_unchanged
 from service.reading.filters import METADATA_PARAMETER, read_filter
 from service.reading.preferences import MAX_WAIT
-from service.routes.presenter import describe, document_tag
+from service.routes.descriptions import describe, document_tag
 
 logger = logging.getLogger(__name__)
 

@@ -55,7 +55,7 @@ def indexes_agree(evidence: Evidence) -> Iterator[tuple[str, str]]:
         "those under way of", snapshot.active, _ids(with_key, lambda j: j.key_id or "")
     )
     yield from _compare("the", {"outbox": snapshot.outbox}, _ids(queued, lambda _: "outbox"))
-    for job_id in snapshot.spent.intersection(unfinished):
+    for job_id in snapshot.cleanups.intersection(unfinished):
         yield job_id, "is to be swept and has not ended"
 
 

@@ -16,7 +16,7 @@ from jobs.settings import Settings
 from jobs.valkey.connection import connect, translated_errors
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.job_store import JobStore
-from jobs.valkey.keys import OUTBOX, SPENT, index_key, queue_key
+from jobs.valkey.keys import CLEANUPS, OUTBOX, index_key, queue_key
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery
 
 RECORDS = "amigo:job:"
@@ -34,7 +34,7 @@ class Snapshot:
     queues: Mapping[Priority, frozenset[str]] = field(default_factory=dict)
     tenants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     outbox: frozenset[str] = frozenset()
-    spent: frozenset[str] = frozenset()
+    cleanups: frozenset[str] = frozenset()
     active: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Unfinished jobs, by API key."""
     webhooks_due: frozenset[str] = frozenset()
@@ -78,7 +78,7 @@ class _Reader:
                 for name in self._after("amigo:tenant:")
             },
             outbox=self._sorted_set(OUTBOX),
-            spent=self._sorted_set(SPENT),
+            cleanups=self._sorted_set(CLEANUPS),
             active={
                 name.removesuffix(":active"): frozenset(
                     cast("set[str]", self.client.smembers(f"amigo:key:{name}"))

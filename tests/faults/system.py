@@ -22,7 +22,7 @@ from jobs.settings import Settings
 from jobs.valkey.api_keys import ApiKeyStore, Quota
 from jobs.valkey.connection import connect, translated_errors
 from jobs.valkey.job_store import JobStore
-from jobs.valkey.keys import SPENT
+from jobs.valkey.keys import CLEANUPS
 from jobs.valkey.webhook_outbox import WEBHOOKS
 from tests.faults import programs
 from tests.faults.callers import MOST_CALLERS, Callers, Post
@@ -240,7 +240,7 @@ class FaultySystem(Fleet):
             lost = self._num_to_restore()
             counts = self.store.counts()
             with connect(self.settings.valkey_url) as client, translated_errors():
-                spent, webhooks = client.zcard(SPENT), client.zcard(WEBHOOKS)
+                spent, webhooks = client.zcard(CLEANUPS), client.zcard(WEBHOOKS)
         except Unavailable as silent:
             return [str(silent)]
         waiting: dict[str, int] = {"to sweep": spent, "to tell": webhooks, "to restore": lost}

@@ -211,7 +211,7 @@ BAD_STORIES: tuple[tuple[str, tuple[Event, ...], Snapshot], ...] = (
     ),
     ("indexes_agree", GOOD_HISTORY, replace(GOOD_SNAPSHOT, outbox=frozenset({ID}))),
     ("indexes_agree", GOOD_HISTORY, replace(GOOD_SNAPSHOT, active={"key": frozenset({ID})})),
-    ("indexes_agree", GOOD_HISTORY, with_job(SECOND, spent=frozenset({ID}))),
+    ("indexes_agree", GOOD_HISTORY, with_job(SECOND, cleanups=frozenset({ID}))),
     ("refusals_leave_nothing", (Posted(KEY), Answered(KEY, 503)), GOOD_SNAPSHOT),
     (
         "one_key_makes_one_job",

@@ -16,6 +16,8 @@ from tests.faults.traps import Strike, Trap
 from tests.integration.workers.pipelines import SLOW
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.thorough
+
 RECONCILERS = ("reconciler-1", "reconciler-2")
 
 
@@ -42,7 +44,6 @@ def await_the_frozen(system: FaultySystem, traps: list[Trap], strike: Strike) ->
     return frozen.name
 
 
-@pytest.mark.thorough
 def test_one_leads_and_another_takes_over_when_it_is_killed(system: FaultySystem) -> None:
     with Redis.from_url(system.valkey.url) as client:
         leader = wait_for(lambda: client.get(LEADER))
@@ -58,8 +59,8 @@ def test_one_leads_and_another_takes_over_when_it_is_killed(system: FaultySystem
     "step",
     [
         "JobStore.requeue_expired",
-        pytest.param("Reconciler._dispatch", marks=pytest.mark.thorough),
-        pytest.param("JobQueue.dispatch", marks=pytest.mark.thorough),
+        "Reconciler._dispatch",
+        "JobQueue.dispatch",
     ],
 )
 def test_a_leader_frozen_beyond_its_leadership_takes_no_job_from_its_owner(
@@ -78,7 +79,6 @@ def test_a_leader_frozen_beyond_its_leadership_takes_no_job_from_its_owner(
     assert (job.status, job.attempt) == (JobStatus.SUCCEEDED, 2)
 
 
-@pytest.mark.thorough
 def test_a_leader_frozen_while_a_worker_resumes_leaves_it_its_job(
     system: FaultySystem,
 ) -> None:
@@ -101,7 +101,6 @@ def test_a_leader_frozen_while_a_worker_resumes_leaves_it_its_job(
     assert system.check(post).jobs[job_id].attempt == 1
 
 
-@pytest.mark.thorough
 def test_a_leader_frozen_before_clearing_a_job_deletes_no_video(system: FaultySystem) -> None:
     traps, strike = freeze_whoever_comes_to(system, "ObjectStorage.delete_prefix")
     first = system.post()
@@ -110,14 +109,13 @@ def test_a_leader_frozen_before_clearing_a_job_deletes_no_video(system: FaultySy
     frozen = await_the_frozen(system, traps, strike)
     second = system.post()
     accepted(second)
-    wait_for(lambda: not system.store.maintenance.spent())
+    wait_for(lambda: not system.store.maintenance.cleanups_due())
     system.thaw(frozen)
 
     system.check(first, second)
     assert f"attempts/{1}/video.mp4" in objects(system, job_id)
 
 
-@pytest.mark.thorough
 def test_two_simultaneous_leaders_do_no_harm(system: FaultySystem) -> None:
     posts = [system.post(seed=SLOW) for _ in range(6)]
     job_ids = accepted(*posts)

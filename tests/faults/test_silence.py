@@ -63,7 +63,7 @@ def test_a_worker_resumed_after_its_job_was_deleted_leaves_nothing(
     silent = holder(system, job_id)
     system.freeze(f"{silent}{CHILD}")
     system.callers.delete(job_id)
-    wait_for(lambda: not system.store.maintenance.spent() and not objects(system, job_id))
+    wait_for(lambda: not system.store.maintenance.cleanups_due() and not objects(system, job_id))
     system.thaw(f"{silent}{CHILD}")
 
     later = system.post()

@@ -91,7 +91,7 @@ class Reconciler:
         self._retention = retention
         self._keys = keys
         self._name = secrets.token_hex(8)
-        self._was_store_silent = False
+        self._was_store_unavailable = False
 
     def run_once(self) -> Tally:
         """Run one round, most urgent steps first, then those that need the object store.
@@ -102,7 +102,7 @@ class Reconciler:
         try:
             return self._put_right()
         except StoreUnavailable:
-            self._was_store_silent = True
+            self._was_store_unavailable = True
             raise
 
     def _put_right(self) -> Tally:
@@ -131,8 +131,8 @@ class Reconciler:
         leases.
         """
         self._maintenance.shorten_leases()
-        if self._was_store_silent:
-            self._was_store_silent = False
+        if self._was_store_unavailable:
+            self._was_store_unavailable = False
             return []
         taken = []
         for job in self._maintenance.expired_leases():
@@ -221,7 +221,7 @@ class Reconciler:
         """
         end, cleared = time.monotonic() + CLEARING, 0
         refusals: list[StorageUnavailable] = []
-        for job_id in self._maintenance.spent():
+        for job_id in self._maintenance.cleanups_due():
             with _if_there(job_id), _noted(refusals):
                 self._clear_job(job_id)
                 self._maintenance.mark_cleared(job_id)

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 PULSE_INTERVAL = 5.0
 """Maximum seconds between two heartbeats of the child; the parent's are Celery's, every 2 s."""
-LONGEST_SILENCE = 60.0
+LONGEST_HEARTBEAT_AGE = 60.0
 """Seconds without a heartbeat after which a process counts as dead. A longer outage of Valkey also
 stops the parent's heartbeats.
 """
@@ -38,17 +38,17 @@ class Watch:
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
         self._seen: float | None = None
-        self._silent_looks = 0
+        self._missed_looks = 0
 
     def look(self) -> None:
         """Kill the child after too many checks without a heartbeat; another one replaces it."""
         pid, beat = self._directory.last_beat("child")
         if pid is None or beat != self._seen or not is_running_child(pid):
-            self._seen, self._silent_looks = beat, 0
+            self._seen, self._missed_looks = beat, 0
             return
-        self._silent_looks += 1
-        if self._silent_looks >= LOOKS:
-            self._silent_looks = 0
+        self._missed_looks += 1
+        if self._missed_looks >= LOOKS:
+            self._missed_looks = 0
             logger.error("Child %d does not run any of its threads; killing it.", pid)
             os.kill(pid, signal.SIGKILL)
 
@@ -87,16 +87,18 @@ def _repeat(name: str, action: Callable[[], None], interval: float) -> None:
     threading.Thread(target=run, name=name, daemon=True).start()
 
 
-def silent_processes(directory: RunDirectory) -> list[Process]:
+def unresponsive_processes(directory: RunDirectory) -> list[Process]:
     """Return the processes of a worker without a recent heartbeat."""
-    return [p for p in get_args(Process) if directory.silence(p) > LONGEST_SILENCE]
+    return [p for p in get_args(Process) if directory.heartbeat_age(p) > LONGEST_HEARTBEAT_AGE]
 
 
 def main() -> None:
     """Report the processes without a recent heartbeat, if any, and exit accordingly."""
     directory = RunDirectory(WorkerSettings().run_directory)
-    silent = silent_processes(directory)
-    sys.exit(f"No sign of life: {', '.join(silent)} ({directory.path})." if silent else 0)
+    unresponsive = unresponsive_processes(directory)
+    sys.exit(
+        f"No recent heartbeat: {', '.join(unresponsive)} ({directory.path})." if unresponsive else 0
+    )
 
 
 if __name__ == "__main__":

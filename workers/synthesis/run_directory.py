@@ -91,7 +91,7 @@ class RunDirectory:
         except (FileNotFoundError, ValueError):  # never, or just now
             return None, 0.0
 
-    def silence(self, process: Process) -> float:
+    def heartbeat_age(self, process: Process) -> float:
         """Return the seconds since a process's last heartbeat; infinite if there is none."""
         try:
             return time.time() - (self.path / process).stat().st_mtime

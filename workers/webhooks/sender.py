@@ -28,6 +28,7 @@ from jobs.settings import read_settings
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus, WebhookOutbox
 from jobs.values import utc_now
+from media.logging import configure_logging
 from workers.safe_http import Outbound, OutboundError, Reply, UrlNotFollowed
 from workers.webhooks.metrics import DeliveryMetrics
 from workers.webhooks.settings import WebhookSettings
@@ -106,8 +107,8 @@ class WebhookSender:
         lease = timedelta(seconds=self.settings.webhook_seconds) + LEASE_MARGIN
         try:
             return await asyncio.to_thread(self.outbox.claim, count, lease) if count else []
-        except Unavailable as silent:
-            logger.warning("Webhooks cannot be delivered at the moment: %s", silent)
+        except Unavailable as error:
+            logger.warning("Webhooks cannot be delivered at the moment: %s", error)
             return []
 
     async def deliver(self, job_id: str) -> None:
@@ -131,8 +132,8 @@ class WebhookSender:
             await asyncio.to_thread(self.outbox.record, job_id, after, pause)
         except JobNotFound:
             logger.info("job=%s was deleted before its webhook was delivered", job_id)
-        except Unavailable as silent:
-            logger.warning("job=%s the delivery could not be recorded: %s", job_id, silent)
+        except Unavailable as error:
+            logger.warning("job=%s the delivery could not be recorded: %s", job_id, error)
         except Exception:
             logger.exception("job=%s the delivery ended with an unexpected error", job_id)
 
@@ -163,7 +164,7 @@ class WebhookSender:
         return await self._failed(job, attempt, reason, wish)
 
     async def _post(self, job: Job, url: str) -> Reply:
-        body = news(job)
+        body = event_body(job)
         message_id, now = f"msg_{job.id.removeprefix('job_')}", utc_now()
         signer = Webhook(self.settings.webhook_secret.get_secret_value())
         headers = {
@@ -186,17 +187,17 @@ class WebhookSender:
         return Delivery(status=DeliveryStatus.RETRYING, attempts=attempt, reason=reason), pause
 
 
-def news(job: Job) -> str:
+def event_body(job: Job) -> str:
     """Return the body that reports a job's end; the same in every attempt.
 
     `data` uses the names of the job's document, as far as they apply to an ended job.
     """
     document = job.model_dump(mode="json")
     result = document.pop("result") or {}
-    told = ("id", "status", "priority", "metadata", "created_at", "updated_at", "options")
+    always = ("id", "status", "priority", "metadata", "created_at", "updated_at", "options")
     made = ("emotion", "duration", "num_frames", "width", "height")
     data = {
-        **{name: document[name] for name in (*told, "notices", "failure")},
+        **{name: document[name] for name in (*always, "notices", "failure")},
         **{name: result.get(name) for name in made},
     }
     event = {"type": f"job.{job.status}", "timestamp": document["updated_at"], "data": data}
@@ -254,11 +255,7 @@ async def deliver_until_told(settings: WebhookSettings) -> None:
 
 def main() -> None:
     """Deliver until asked to stop."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # It logs complete URLs, which may contain callers' tokens.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    configure_logging()
     asyncio.run(deliver_until_told(read_settings(WebhookSettings)))
 
 

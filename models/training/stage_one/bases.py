@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.corpus.alignment import align
 from models.face.landmarks import NUM_LANDMARKS
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork
-from models.training.stage_one.head_motion import measure_head_motion
 from models.training.stage_one.speech_landmarks import SpeechClip
 from models.training.stage_one.trainee import Looks
+
+Array = NDArray[np.float32]
 
 
 def set_bases(network: LandmarkNetwork, clips: Sequence[SpeechClip], looks: Looks) -> None:
@@ -40,3 +42,16 @@ def set_head_motion(network: LandmarkNetwork, landmarks: Path) -> None:
     mixing, tempo = measure_head_motion(poses)
     network.pose_mixing.copy_(torch.from_numpy(mixing))
     network.pose_tempo.copy_(torch.from_numpy(tempo))
+
+
+def measure_head_motion(poses: Sequence[Array]) -> tuple[Array, Array]:
+    """Return a factor `[6, 6]` of the covariance of head motion and each channel's tempo `[6]`.
+
+    Poses are `[T, 6]`, one per clip. Noise smoothed by a Gaussian of s frames has a velocity of 1 /
+    (sqrt(2) s) of its deviation; the tempo is the s that gives the measured velocity.
+    """
+    centred = np.concatenate([pose - pose.mean(0) for pose in poses])
+    velocity = np.concatenate([np.diff(pose, axis=0) for pose in poses])
+    mixing = np.linalg.cholesky(np.cov(centred.T) + 1e-10 * np.eye(centred.shape[1]))
+    tempo = centred.std(0) / (np.sqrt(2.0) * velocity.std(0))
+    return mixing.astype(np.float32), tempo.astype(np.float32)

@@ -27,7 +27,7 @@ from jobs.s3.paths import JOBS_PREFIX, inputs_prefix, job_prefix, request_key
 from jobs.settings import Settings
 from jobs.valkey.connection import score
 from jobs.valkey.job_store import JobStore
-from jobs.valkey.keys import LEADER, OUTBOX, SPENT, index_key, queue_key, tenant_key
+from jobs.valkey.keys import CLEANUPS, LEADER, OUTBOX, index_key, queue_key, tenant_key
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
 from jobs.values import IdempotencyKey
 from tests.jobs_examples import FAILURE, new_job, result_of
@@ -166,7 +166,7 @@ class Promises(RuleBasedStateMachine):
     @rule(hours=st.sampled_from([-1, 1]))
     def step_the_clock(self, hours: int) -> None:
         """Shift all due times, which is equivalent to changing the store's clock."""
-        for index in (index_key(JobStatus.PROCESSING), OUTBOX, SPENT, WEBHOOKS):
+        for index in (index_key(JobStatus.PROCESSING), OUTBOX, CLEANUPS, WEBHOOKS):
             for job_id in self.ids_in(index):
                 self.client.zincrby(index, -hours * HOUR, job_id)
 
@@ -180,7 +180,7 @@ class Promises(RuleBasedStateMachine):
     @rule(number=st.sampled_from([0, 1]))
     def reconcile(self, number: int) -> None:
         self.client.delete(LEADER)  # the other no longer leads, or so this one believes
-        lost, spent = self.due(index_key(JobStatus.PROCESSING)), self.due(SPENT)
+        lost, spent = self.due(index_key(JobStatus.PROCESSING)), self.due(CLEANUPS)
         self.reconcilers[number].run_once()
         for job_id in lost:
             job = self.expected[job_id]
@@ -262,7 +262,7 @@ class Promises(RuleBasedStateMachine):
             waiting = {id for id in self.waiting() if self.expected[id].priority is priority}
             assert set(self.client.zrange(queue_key(priority), 0, -1)) == waiting
         assert set(self.client.zrange(tenant_key("local"), 0, -1)) == set(self.expected)
-        assert self.ids_in(SPENT) == self.spent
+        assert self.ids_in(CLEANUPS) == self.spent
 
     @invariant()
     def every_end_that_was_not_told_is_to_be_told(self) -> None:

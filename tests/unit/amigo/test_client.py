@@ -12,7 +12,7 @@ import pytest
 
 from amigo import ApiProblem, JobRequest, JobUnfinished, JobView, Unreachable
 from amigo.calls import LONG_POLL_SECONDS
-from amigo.retries import ATTEMPTS, ATTEMPTS_AT_A_STRANGER
+from amigo.retries import ATTEMPTS, ATTEMPTS_BEFORE_A_RESPONSE
 from tests.unit.amigo.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
 from tests.unit.amigo.clock import Clock
 from tests.unit.amigo.conftest import Connect
@@ -173,7 +173,7 @@ def test_a_service_that_never_answered_is_given_up_soon(connect: Connect, clock:
     service = Service(get=[REFUSED])
     with pytest.raises(Unreachable, match="Could not connect to http://amigo: refused"):
         connect(service).get("job_1")
-    assert len(service.requests) == ATTEMPTS_AT_A_STRANGER
+    assert len(service.requests) == ATTEMPTS_BEFORE_A_RESPONSE
     assert sum(clock.pauses) < 2
 
 

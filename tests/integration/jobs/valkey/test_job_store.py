@@ -12,7 +12,7 @@ from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority, Stage
 from jobs.settings import Settings
 from jobs.valkey.connection import clock_time, score
 from jobs.valkey.job_store import JobStore
-from jobs.valkey.keys import CHANGES, OUTBOX, SPENT, events_key, index_key
+from jobs.valkey.keys import CHANGES, CLEANUPS, OUTBOX, events_key, index_key
 from jobs.valkey.records import DISPATCH_GRACE
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
@@ -452,14 +452,14 @@ def test_a_deleted_job_leaves_only_its_objects_to_clear(hasty_store: JobStore, e
     assert store.events(job.id) == []
     assert store.maintenance.undispatched() == []
     assert store.maintenance.expired_leases() == []
-    assert wait_for(store.maintenance.spent) == [job.id]
+    assert wait_for(store.maintenance.cleanups_due) == [job.id]
     store.maintenance.mark_cleared(job.id)
-    assert store.maintenance.spent() == []
+    assert store.maintenance.cleanups_due() == []
 
 
 def test_an_ended_job_is_spent_once_no_worker_can_hold_it(store: JobStore, job: Job) -> None:
     store.cancel(job.id)
-    assert store.maintenance.spent() == []
+    assert store.maintenance.cleanups_due() == []
 
 
 def test_a_job_deleted_while_it_was_cleared_stays_to_be_cleared(
@@ -468,7 +468,7 @@ def test_a_job_deleted_while_it_was_cleared_stays_to_be_cleared(
     store.delete(job.id)
     store.maintenance.mark_cleared(job.id)
     with Redis.from_url(valkey_url, decode_responses=True) as client:
-        assert client.zrange(SPENT, 0, -1) == [job.id]
+        assert client.zrange(CLEANUPS, 0, -1) == [job.id]
 
 
 def test_a_deleted_job_is_not_accepted_again(store: JobStore, job: Job) -> None:

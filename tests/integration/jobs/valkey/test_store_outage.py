@@ -54,7 +54,7 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "undispatched": lambda store: store.maintenance.undispatched(),
     "mark_dispatched": lambda store: store.mark_dispatched("job_a"),
     "expired_leases": lambda store: store.maintenance.expired_leases(),
-    "spent": lambda store: store.maintenance.spent(),
+    "cleanups_due": lambda store: store.maintenance.cleanups_due(),
     "mark_cleared": lambda store: store.maintenance.mark_cleared("job_a"),
     "ended_before": lambda store: store.maintenance.ended_before(new_job().created_at),
     "lead": lambda store: store.maintenance.lead("one", 1),

@@ -19,7 +19,7 @@ from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
-from jobs.valkey.keys import JOURNAL_READ, SPENT, record_key
+from jobs.valkey.keys import CLEANUPS, JOURNAL_READ, record_key
 from jobs.valkey.webhook_outbox import WebhookOutbox
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
@@ -262,7 +262,7 @@ def test_of_a_succeeded_job_only_the_video_that_won_is_kept(
         if attempt == 1:
             hasty_store.requeue(job.id, attempt)
     hasty_store.finish(job.id, 2, result_of(job.id, 2))
-    wait_for(hasty_store.maintenance.spent)
+    wait_for(hasty_store.maintenance.cleanups_due)
     assert reconciler.run_once() == Tally(cleared=1)
     assert keys(storage) == [video_key(job.id, 2)]
     assert reconciler.run_once() == Tally()
@@ -277,7 +277,7 @@ def test_a_canceled_job_leaves_only_its_record(
         hasty_store.claim(job.id)
         storage.put(video_key(job.id, 1), b"video", "video/mp4")
     hasty_store.cancel(job.id)
-    wait_for(hasty_store.maintenance.spent)
+    wait_for(hasty_store.maintenance.cleanups_due)
     assert reconciler.run_once() == Tally(cleared=1)
     assert keys(storage) == []
     assert hasty_store.get(job.id).status is JobStatus.CANCELED
@@ -288,7 +288,7 @@ def test_the_objects_of_a_deleted_job_are_deleted(
 ) -> None:
     job, other = submit(hasty_store, storage), submit(hasty_store, storage)
     hasty_store.delete(job.id)
-    wait_for(hasty_store.maintenance.spent)
+    wait_for(hasty_store.maintenance.cleanups_due)
     reconciler.run_once()
     assert len(keys(storage)) == 3
     assert all(other.id in key for key in keys(storage))
@@ -321,7 +321,7 @@ def test_jobs_lost_by_the_store_are_restored_from_the_journal(
     lost = [submit(hasty_store, storage) for _ in range(2)]
     ended = submit(hasty_store, storage)
     hasty_store.cancel(ended.id)
-    wait_for(hasty_store.maintenance.spent)
+    wait_for(hasty_store.maintenance.cleanups_due)
     reconciler.run_once()
     lose_all_data(valkey_url)
     assert reconciler.run_once().restored == 2
@@ -349,7 +349,7 @@ def test_a_worker_from_before_the_loss_changes_nothing_after_it(
     storage.put(video_key(job.id, before), b"stale", "video/mp4")
     storage.put(video_key(job.id, after), b"video", "video/mp4")
     hasty_store.finish(job.id, after, result_of(job.id, after))
-    wait_for(hasty_store.maintenance.spent)
+    wait_for(hasty_store.maintenance.cleanups_due)
     reconciler.run_once()
     assert keys(storage) == [video_key(job.id, after)]
 
@@ -400,7 +400,7 @@ def test_a_reconciler_that_slept_over_a_loss_clears_nothing_of_a_restored_job(
     job = submit(hasty_store, storage)
     before = keys(storage)
     with Redis.from_url(valkey_url) as client:
-        client.zadd(SPENT, {job.id: 1})  # as it read it before
+        client.zadd(CLEANUPS, {job.id: 1})  # as it read it before
     assert reconciler.run_once() == Tally(cleared=1)
     assert keys(storage) == before
 
@@ -442,7 +442,7 @@ def test_a_deleted_job_is_not_restored_by_who_read_its_entry_before_it_was_clear
     entry = Job.model_validate_json(storage.get(request_key(job.id)))
     hasty_store.delete(job.id)
     wait_for(lambda: reconciler.run_once().cleared == 1)
-    assert hasty_store.maintenance.spent() == []
+    assert hasty_store.maintenance.cleanups_due() == []
     assert not hasty_store.accept(entry)
 
 
@@ -455,7 +455,7 @@ def test_a_round_that_has_cleared_for_long_leaves_the_rest_to_the_next(
     monkeypatch.setattr("workers.reconciler.reconciler.CLEARING", -1)
     for _ in range(2):
         hasty_store.delete(submit(hasty_store, storage).id)
-    wait_for(lambda: len(hasty_store.maintenance.spent()) == 2)
+    wait_for(lambda: len(hasty_store.maintenance.cleanups_due()) == 2)
     assert [reconciler.run_once().cleared for _ in range(3)] == [1, 1, 0]
 
 

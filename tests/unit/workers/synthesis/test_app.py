@@ -32,7 +32,7 @@ def test_a_parent_told_to_stop_asks_its_child_to(directory: RunDirectory) -> Non
 def test_celerys_heartbeat_is_the_parents(directory: RunDirectory) -> None:
     create_worker(WorkerSettings(run_directory=directory.path))
     heartbeat_sent.send(sender=None)
-    assert directory.silence("parent") < 10
+    assert directory.heartbeat_age("parent") < 10
 
 
 def test_there_is_no_synthesizer_outside_a_pools_child() -> None:

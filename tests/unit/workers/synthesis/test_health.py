@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from workers.synthesis.health import (
-    LONGEST_SILENCE,
+    LONGEST_HEARTBEAT_AGE,
     LOOKS,
     Watch,
     is_running_child,
     main,
-    silent_processes,
     start_pulse,
+    unresponsive_processes,
 )
 from workers.synthesis.run_directory import RunDirectory
 
@@ -32,7 +32,7 @@ def test_a_worker_that_starts_is_not_yet_healthy(directory: RunDirectory) -> Non
     directory.beat("parent")
     with pytest.raises(SystemExit) as ending:
         main()
-    assert str(ending.value).startswith("No sign of life: child")
+    assert str(ending.value).startswith("No recent heartbeat: child")
 
 
 def test_a_worker_is_healthy_when_both_processes_are_heard(directory: RunDirectory) -> None:
@@ -46,9 +46,9 @@ def test_a_worker_is_healthy_when_both_processes_are_heard(directory: RunDirecto
 def test_a_process_that_fell_silent_is_named(directory: RunDirectory) -> None:
     directory.beat("parent")
     directory.beat("child")
-    past = time.time() - LONGEST_SILENCE - 1
+    past = time.time() - LONGEST_HEARTBEAT_AGE - 1
     os.utime(directory.path / "parent", (past, past))
-    assert silent_processes(directory) == ["parent"]
+    assert unresponsive_processes(directory) == ["parent"]
 
 
 def test_the_pulse_beats_at_once() -> None:

@@ -48,15 +48,15 @@ def test_only_its_owner_may_look_inside(directory: RunDirectory) -> None:
 
 
 def test_a_process_that_never_beat_has_been_silent_for_ever(directory: RunDirectory) -> None:
-    assert directory.silence("child") == float("inf")
+    assert directory.heartbeat_age("child") == float("inf")
 
 
 def test_silence_begins_with_the_last_beat(directory: RunDirectory) -> None:
     directory.beat("parent")
-    assert directory.silence("parent") < 5
+    assert directory.heartbeat_age("parent") < 5
     past = time.time() - 100
     os.utime(directory.path / "parent", (past, past))
-    assert 100 <= directory.silence("parent") < 105
+    assert 100 <= directory.heartbeat_age("parent") < 105
 
 
 def test_a_worker_that_was_not_asked_to_stop_does_not_stop(directory: RunDirectory) -> None:

@@ -7,7 +7,7 @@ from pydantic import SecretStr, ValidationError
 
 from jobs.job import Job
 from tests.jobs_examples import FAILURE, new_job, result_of
-from workers.webhooks.sender import LONGEST_PAUSE, news, pause_after, wished_pause
+from workers.webhooks.sender import LONGEST_PAUSE, event_body, pause_after, wished_pause
 from workers.webhooks.settings import WebhookSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ def processing() -> Job:
 
 def test_success_is_told_with_what_was_made_and_heard() -> None:
     job = processing()
-    told = json.loads(news(job.succeed(1, result_of(job.id, 1), ("several_faces",), NOW)))
+    told = json.loads(event_body(job.succeed(1, result_of(job.id, 1), ("several_faces",), NOW)))
     assert told["type"] == "job.succeeded"
     assert told["timestamp"] == "2026-11-22T12:00:00Z"
     data = told["data"]
@@ -37,19 +37,19 @@ def test_success_is_told_with_what_was_made_and_heard() -> None:
 
 
 def test_failure_is_told_with_its_reason() -> None:
-    told = json.loads(news(processing().fail(1, FAILURE, NOW)))
+    told = json.loads(event_body(processing().fail(1, FAILURE, NOW)))
     assert told["type"] == "job.failed"
     assert told["data"]["failure"] == FAILURE.model_dump()
     assert told["data"]["emotion"] is None
 
 
 def test_cancellation_is_told() -> None:
-    assert json.loads(news(processing().cancel(NOW)))["type"] == "job.canceled"
+    assert json.loads(event_body(processing().cancel(NOW)))["type"] == "job.canceled"
 
 
 def test_neither_keys_nor_the_caller_s_urls_are_told() -> None:
     job = processing()
-    told = news(job.succeed(1, result_of(job.id, 1), (), NOW))
+    told = event_body(job.succeed(1, result_of(job.id, 1), (), NOW))
     assert "secret" not in told
     assert "video.mp4" not in told
 
