@@ -15,7 +15,7 @@ import csv
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +71,8 @@ def main() -> None:
     running.add_argument("--variants", type=int, default=12, help="disturbed copies of the speech")
     running.add_argument("--vgg", type=Path)
     values = vars(parser.parse_args())
-    {"pack": pack, "run": run}[values.pop("command")](**values)
+    functions: dict[str, Callable[..., None]] = {"pack": pack, "run": run}
+    functions[values.pop("command")](**values)
 
 
 def pack(data: Path, out: Path, part_mebibytes: float, lags: Path | None = None) -> None:

@@ -239,7 +239,7 @@ class PairSampler:
         windows = self.images[rows[:, None, None], y[:, :, None], x[:, None, :]].to(device)
         levels = windows.permute(0, 3, 1, 2).flatten(2).long()
         curves = torch.from_numpy(draw.curves).to(device)
-        return curves.gather(2, levels).unflatten(2, (scale * height, scale * width))
+        return curves.gather(2, levels).reshape(-1, 3, scale * height, scale * width)
 
     def _colour_curves(self, count: int) -> NDArray[np.float32]:
         """Draw `[B, 3, 256]` tone curves, for more skin tones and lighting than in the footage."""
