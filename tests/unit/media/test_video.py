@@ -91,7 +91,7 @@ def test_a_player_that_ignores_edit_lists_keeps_lips_and_sound_together(tmp_path
 
 
 def test_picture_and_sound_are_interleaved(tmp_path: Path) -> None:
-    encode_video(tmp_path / "o.mp4", [grey(750, side=16)], babble(30))
+    encode_video(tmp_path / "o.mp4", [grey(250, side=16)], babble(10))
     with av.open(tmp_path / "o.mp4") as container:
         places: dict[str, list[int]] = {"video": [], "audio": []}
         for packet in container.demux():

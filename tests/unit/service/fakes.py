@@ -146,7 +146,8 @@ class FakeStorage(ObjectStorage):
     def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         stop = self.size(key) if end is None else end + 1
         content = self.contents[key][start:stop]
-        return iter([content[i : i + 7] for i in range(0, len(content), 7)])
+        chunk = 7 + len(content) // 20
+        return iter([content[i : i + chunk] for i in range(0, len(content), chunk)])
 
     def presigned_url(
         self, key: str, seconds: int, *, content_type: str = "", disposition: str = ""
