@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 # Test processes, two per core: most tests wait for others. tests/conftest.py decides which tests share one.
 TEST_PROCESSES ?= 4
-TEST := $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
+TEST = $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 # The tests start hundreds of processes; each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -38,6 +38,7 @@ serve: $(VENV)/standalone.stamp  ## run the whole system on this machine and pri
 test: $(VENV)/dev.stamp  ## run all tests; tests that need missing tools are skipped and listed
 	@$(TEST)
 
+test-quick: TEST_PROCESSES := auto
 test-quick: $(VENV)/dev.stamp  ## run the unit tests and one render, for the daily loop
 	@$(TEST) tests/unit "$(RENDER)"
 
