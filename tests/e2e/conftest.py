@@ -20,7 +20,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
             "AMIGO_LOCAL_URLS", "true"
         )  # URLs for fetching and webhooks in tests are on loopback
         patch.setenv("AMIGO_WEBHOOK_PAUSE_SECONDS", "0.2")
-        patch.setenv("AMIGO_WEBHOOK_HOURS", str(30 / 3600))  # a day would be too long for a test
+        patch.setenv("AMIGO_WEBHOOK_HOURS", str(15 / 3600))  # a day would be too long for a test
         with Standalone(tmp_path_factory.mktemp("amigo")) as running:
             yield running
 

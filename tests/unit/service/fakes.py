@@ -26,6 +26,7 @@ from jobs.valkey.api_keys import Quota
 from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.job_store import Event, JobStore
+from jobs.valkey.listing import Cursor, JobFilter, Page
 from jobs.values import utc_now
 from media.sandbox.decoder import Decoder
 from service.app import create_app
@@ -73,6 +74,11 @@ class FakeStore(JobStore):
         if job_id not in self.jobs:
             raise JobNotFound(job_id)
         return self.jobs[job_id]
+
+    def page(self, tenant: str, wanted: JobFilter, limit: int, start: Cursor | None) -> Page:
+        self.ping()
+        own = [job for job in self.jobs.values() if job.tenant == tenant and wanted.passes(job)]
+        return Page(own[::-1][:limit], next_cursor=None)
 
     def cancel(self, job_id: str) -> Job:
         self.jobs[job_id] = self.get(job_id).cancel(utc_now())
