@@ -242,7 +242,7 @@ def test_one_job_whose_files_stay_keeps_no_other_from_being_cleared(
         delete(prefix, keep)
 
     monkeypatch.setattr(storage, "delete_prefix", refuse)
-    wait_for(lambda: len(hasty_store.maintenance.spent()) == 3)
+    wait_for(lambda: len(hasty_store.maintenance.cleanups_due()) == 3)
     with pytest.raises(StorageUnavailable, match="locked"):
         reconciler.run_once()
     assert reconciler.undeleted == 1
