@@ -51,6 +51,7 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "latest_event": lambda store: store.latest_event("job_a"),
     "estimate": lambda store: store.estimate("job_a"),
     "counts": lambda store: store.counts(),
+    "longest_waits": lambda store: store.longest_waits(),
     "undispatched": lambda store: store.maintenance.undispatched(),
     "mark_dispatched": lambda store: store.mark_dispatched("job_a"),
     "expired_leases": lambda store: store.maintenance.expired_leases(),
