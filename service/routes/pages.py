@@ -1,4 +1,4 @@
-"""The web pages: one to create a video, one with the API documentation."""
+"""The web pages: to create videos, to watch over the service, and the API documentation."""
 
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,22 @@ _PAGE_POLICY = (
     "media-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'"
 )
+_DEVICES = {"Permissions-Policy": "camera=(self), geolocation=(), microphone=(self)"}
+
 # Swagger UI embeds its images as data URLs.
 _DOCS_POLICY = _PAGE_POLICY.replace("img-src 'self'", "img-src 'self' data:")
 
 
 @router.get("/")
 async def read_page() -> FileResponse:
-    """Return the page that creates a video."""
-    return _page("index.html", _PAGE_POLICY)
+    """Return the page that creates a video, from files, the camera or the microphone."""
+    return _page("index.html", _PAGE_POLICY, **_DEVICES)
+
+
+@router.get("/ops")
+async def read_ops() -> FileResponse:
+    """Return the page that shows the state of the service to its operators."""
+    return _page("ops.html", _PAGE_POLICY)
 
 
 @router.get("/docs")
@@ -48,6 +56,6 @@ class _Assets(StaticFiles):
         return answer
 
 
-def _page(name: str, policy: str) -> FileResponse:
-    headers = {"Content-Security-Policy": policy, **_MAY_BE_KEPT}
+def _page(name: str, policy: str, **more: str) -> FileResponse:
+    headers = {"Content-Security-Policy": policy, **_MAY_BE_KEPT, **more}
     return FileResponse(WEB / name, headers=headers, media_type="text/html")

@@ -1,9 +1,12 @@
 """A video watched while it is made: HLS with fragmented MP4 segments (RFC 8216)."""
 
+import asyncio
+import time
 from pathlib import PurePath
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from anyio import to_thread
+from fastapi import APIRouter, Path, Query, Response
 from starlette.responses import RedirectResponse, StreamingResponse
 
 from jobs.errors import ObjectNotFound
@@ -11,17 +14,21 @@ from jobs.job import Job, JobStatus
 from jobs.s3.paths import stream_prefix
 from jobs.valkey.api_keys import Scope
 from media.stream import MASTER, MEDIA, PLAYLIST_TYPE, SEGMENT_TYPE, ended
-from service.auth import OwnJob, require_scope
+from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import problem_responses, response_headers
 from service.documents.schemas import job_path
 from service.problems import Problem, ProblemType
 from service.reading.files import AsWished, StoredFile, answer_file
+from service.reading.preferences import MAX_WAIT
 from service.routes.results import file_responses, require_result
 
 router = APIRouter(
     prefix="/v1/jobs/{job_id}/stream", tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)]
 )
+
+LOOK_SECONDS = 0.3
+"""Seconds between two looks for the start of a stream."""
 
 _NOT_YET = "The first second of the video is not encoded yet."
 
@@ -49,11 +56,34 @@ _NOT_YET = "The first second of the video is not encoded yet."
         ),
     },
 )
-def watch_job(job: OwnJob, components: AppComponents) -> RedirectResponse:
+async def watch_job(
+    job_id: JobId,
+    caller: CallerDep,
+    components: AppComponents,
+    wait: Annotated[
+        int,
+        Query(ge=0, le=MAX_WAIT, description="Maximum number of seconds to wait for the start."),
+    ] = 0,
+) -> RedirectResponse:
     """Redirect to the playlist of the attempt that is being made, or that succeeded.
 
     Each attempt has a stream of its own. One that is lost ends; ask again for that of the next.
     """
+
+    def look() -> RedirectResponse:
+        return _playlist_of(own_job(job_id, caller, components), components)
+
+    end = time.monotonic() + wait
+    while True:
+        try:
+            return await to_thread.run_sync(look)
+        except Problem as problem:
+            if problem.type is not ProblemType.VIDEO_NOT_READY or time.monotonic() >= end:
+                raise
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _playlist_of(job: Job, components: Components) -> RedirectResponse:
     if job.status not in (JobStatus.PROCESSING, JobStatus.SUCCEEDED):
         require_result(job)
     _require_begun(job, components)

@@ -1,139 +1,171 @@
-// Submits the form as a job, follows the job, and shows its video.
+// Submits the form as a job, shows the job that the address names, and lists earlier ones.
 
-import { Problem, ask, follow } from "/web/jobs.js";
-import { addressOf } from "/web/key.js";
+import { offer } from "/web/emotions.js";
+import { refresh } from "/web/history.js";
+import { language, speak, t } from "/web/i18n.js";
+import { setUp } from "/web/inputs.js";
+import { Problem, ask, upload } from "/web/jobs.js";
+import { askForKey, hasKey } from "/web/key.js";
+import * as view from "/web/view.js";
 
-const STAGES = {
-  fetching: "Fetching the files",
-  listening: "Analyzing the speech",
-  rendering: "Rendering the frames",
-  storing: "Storing the video",
-};
-
-const NOTICES = {
-  several_faces: "The portrait shows several faces. The largest one was used.",
-  face_on_its_side: "The face lies on its side. If the portrait should be upright, rotate it first.",
-  visible_mark: "The operator of this service marks every video as AI.",
-};
+const MEGABYTE = 2 ** 20;
+const LIMITS = { portrait: 20, audio: 50, seconds: 300 };
 
 const find = (id) => document.getElementById(id);
 const form = find("form");
-let cancelPath = null;
-let doneAt = null;
+let uploading = null;
+let attempt = { key: null, send: null };
 
-function preview(input, element) {
-  input.addEventListener("change", () => {
-    URL.revokeObjectURL(element.src);
-    const [file] = input.files;
-    element.hidden = !file;
-    if (file) element.src = URL.createObjectURL(file);
-    input.closest(".drop").classList.toggle("filled", Boolean(file));
-  });
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function refuse(message, input = null) {
+  find("refused").textContent = message;
+  find("refused").hidden = !message;
+  for (const each of [form.portrait, form.audio]) each.removeAttribute("aria-invalid");
+  if (!input) return;
+  input.setAttribute("aria-invalid", "true");
+  input.focus();
 }
 
-function takeDrops(label) {
-  const input = label.querySelector("input");
-  for (const type of ["dragover", "dragleave", "drop"]) {
-    label.addEventListener(type, (event) => {
-      event.preventDefault();
-      label.classList.toggle("over", type === "dragover");
-      if (type === "drop" && event.dataTransfer.files.length) {
-        input.files = event.dataTransfer.files;
-        input.dispatchEvent(new Event("change"));
-      }
-    });
-  }
-}
-
-function showWork(job) {
-  find("work").hidden = false;
-  cancelPath = job?.links.cancel ?? null;
-  find("cancel").hidden = cancelPath === null;
-  doneAt = job?.eta_seconds == null ? null : performance.now() + 1000 * job.eta_seconds;
-  showTimeLeft();
-  const bar = find("progress");
-  if (job?.status === "processing") {
-    const percent = Math.round(100 * job.progress);
-    bar.value = job.progress;
-    say(`${STAGES[job.stage]} · ${percent} %`);
-  } else {
-    bar.removeAttribute("value");
-    say(job ? `Waiting, number ${job.queue_position ?? "?"} in the queue` : "Uploading the files");
-  }
-}
-
-function showTimeLeft() {
-  const seconds = Math.max(1, Math.round((doneAt - performance.now()) / 1000));
-  const time = seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
-  find("eta").textContent = doneAt === null ? "" : `About ${time} left`;
-}
-
-function say(text) {
-  if (find("stage").textContent !== text) find("stage").textContent = text;
-}
-
-async function showEnd(job) {
-  find("work").hidden = true;
-  if (job.status === "canceled") throw new Problem("Canceled.");
-  if (job.status === "failed") throw new Problem(job.failure.message);
-  URL.revokeObjectURL(find("video").src);
-  find("video").src = find("download").href = await addressOf(ours(job.links.video));
-  find("video").poster = job.links.poster ? await addressOf(ours(job.links.poster)) : "";
-  find("download").download = `${job.id}.mp4`;
-  find("heard").textContent = `Detected emotion: ${job.emotion.emotion}`;
-  find("probabilities").replaceChildren(...Object.entries(job.emotion.probabilities).flatMap(bar));
-  find("notices").replaceChildren(...job.notices.map(notice));
-  find("result").hidden = false;
-  find("result").focus();
-}
-
-// The content security policy only allows the page's own origin, so avoid redirects to the object store.
-const ours = (path) => `${path}?redirect=false`;
-
-function bar([emotion, probability]) {
-  const meter = element("meter", { value: probability, textContent: probability.toFixed(2) });
-  meter.setAttribute("aria-label", `${emotion}: ${Math.round(100 * probability)} percent`);
-  const value = element("dd", {});
-  value.append(meter);
-  return [element("dt", { textContent: emotion }), value];
-}
-
-const notice = (code) => element("li", { textContent: NOTICES[code] ?? code });
-
-const element = (name, properties) => Object.assign(document.createElement(name), properties);
-
-function showProblem(error) {
-  find("work").hidden = true;
-  find("problem").textContent = error.message;
-  find("problem").hidden = false;
+// What can be seen before anything is uploaded: size, length, and whether a picture opens.
+function check(name, file, element) {
+  refuse("");
+  if (!file) return;
+  const limit = LIMITS[name];
+  if (file.size > limit * MEGABYTE)
+    refuse(t("too_large", { name: file.name, size: Math.ceil(file.size / MEGABYTE), limit }), form[name]);
+  if (name === "portrait")
+    element.onerror = () => refuse(t("not_a_picture", { name: file.name }), form.portrait);
+  else
+    element.onloadedmetadata = () => {
+      const seconds = element.duration;
+      if (Number.isFinite(seconds) && seconds > LIMITS.seconds)
+        refuse(t("too_long", { seconds: Math.round(seconds), limit: LIMITS.seconds }), form.audio);
+    };
 }
 
 async function submit(event) {
   event.preventDefault();
-  const button = form.querySelector("button");
+  refuse("");
+  view.setNothingAside();
+  await send(new FormData(form));
+}
+
+// Each click is one request, however often it has to be sent.
+async function send(data) {
+  attempt = { key: newKey(), send: () => deliver(data) };
+  await attempt.send();
+}
+
+async function deliver(data) {
+  const button = form.querySelector("[type=submit]");
   button.disabled = true;
-  find("problem").hidden = find("result").hidden = true;
+  let job = null;
+  uploading = view.begin(data.get("portrait").size ? URL.createObjectURL(data.get("portrait")) : "");
+  view.showUpload(0);
+  find("job").scrollIntoView({ block: "start" });
+  find("job").focus({ preventScroll: true });
   try {
-    showWork(null);
-    let job = await ask("/v1/jobs", { method: "POST", body: new FormData(form) });
-    for await (job of follow(job)) if (job.links.cancel) showWork(job);
-    await showEnd(job);
+    await ask("/v1/jobs?limit=1"); // asks for the API key before anything is uploaded
+    find("change-key").hidden = !hasKey();
+    job = await upload(data, attempt.key, view.showUpload, uploading.signal);
+    uploading = null;
+    find("again").hidden = false;
+    history.pushState(null, "", `#${job.id}`);
+    button.disabled = false;
+    refresh(forget);
+    await view.show(job, find("video").poster);
+    refresh(forget);
   } catch (error) {
-    showProblem(error);
+    if (error.name === "AbortError") return;
+    view.showProblem(error);
+    find("retry").hidden = job !== null || !["no_connection", "bad_answer"].includes(error.code);
+    mark(error.code);
     if (!(error instanceof Problem)) throw error;
   } finally {
+    uploading = null;
     button.disabled = false;
   }
 }
 
-preview(form.portrait, find("portrait-preview"));
-preview(form.audio, find("audio-preview"));
-document.querySelectorAll(".drop").forEach(takeDrops);
+// Leads to the field that the service refused.
+function mark(code) {
+  if (/^portrait|no_face/.test(code)) refuse(find("problem").textContent, form.portrait);
+  if (/^(audio|no_audio)/.test(code)) refuse(find("problem").textContent, form.audio);
+}
+
+// Shows the job in the address: after a click, a reload, or the back button.
+async function openAddress() {
+  const id = location.hash.slice(1);
+  if (!id.startsWith("job_")) return (find("job").hidden = true);
+  if (view.current()?.id === id) return;
+  view.setNothingAside();
+  find("again").hidden = true;
+  try {
+    const job = await ask(`/v1/jobs/${id}`);
+    find("job").hidden = false;
+    find("job").focus();
+    await view.show(job);
+    refresh(forget);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    view.begin();
+    find("stage").textContent = "";
+    view.showProblem(error);
+  }
+}
+
+function forget(id) {
+  if (view.current()?.id !== id) return;
+  view.begin();
+  history.replaceState(null, "", location.pathname);
+  find("job").hidden = true;
+}
+
+async function again() {
+  const data = new FormData(form);
+  data.set("emotion", find("again-emotion").value);
+  view.setAside();
+  await send(data);
+}
+
+async function cancel() {
+  if (uploading) return uploading.abort();
+  try {
+    await ask(view.current().links.cancel, { method: "POST" });
+  } catch (error) {
+    view.showProblem(error);
+  }
+}
+
+async function copy() {
+  await navigator.clipboard.writeText(location.href);
+  find("copy").textContent = t("copied");
+}
+
+async function changeLanguage(chosen) {
+  await speak(chosen);
+  find("language").value = language;
+  offer(find("emotions"));
+  for (const image of document.querySelectorAll("[data-alt]")) image.alt = t(image.dataset.alt);
+  view.describe();
+}
+
+form.addEventListener("submit", submit);
 form.intensity.addEventListener("input", () => {
   find("intensity-value").value = Number(form.intensity.value).toFixed(1);
 });
-form.addEventListener("submit", submit);
-setInterval(showTimeLeft, 1000);
-find("cancel").addEventListener("click", () => {
-  ask(cancelPath, { method: "POST" }).catch(showProblem);
-});
+find("cancel").addEventListener("click", cancel);
+find("retry").addEventListener("click", () => attempt.send());
+find("again-go").addEventListener("click", again);
+find("copy").addEventListener("click", () => copy().catch(() => {}));
+find("language").addEventListener("change", ({ target }) => changeLanguage(target.value).then(() => refresh(forget)));
+find("change-key").addEventListener("click", () => askForKey().then((given) => given && refresh(forget)));
+window.addEventListener("hashchange", openAddress);
+window.addEventListener("popstate", openAddress);
+
+await changeLanguage();
+setUp(check, refuse);
+find("change-key").hidden = !hasKey();
+openAddress();
+refresh(forget);

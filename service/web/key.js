@@ -4,35 +4,41 @@ const NAME = "amigo-key";
 const dialog = document.getElementById("key-dialog");
 const field = document.getElementById("key");
 
-// Like fetch, with the API key. Returns the 401 response if the user cancels the dialog.
-export async function fetchWithKey(path, init = {}) {
+export const hasKey = () => Boolean(sessionStorage.getItem(NAME));
+
+// Like fetch, with the API key. Returns the 401 response if the user cancels the dialog, or at once
+// if `quiet`.
+export async function fetchWithKey(path, { quiet, ...init } = {}) {
   for (;;) {
     const answer = await fetch(path, { ...init, headers: { ...init.headers, ...authorization() } });
-    if (answer.status !== 401) return answer;
+    if (answer.status !== 401 || quiet) return answer;
     const { code, detail } = await answer.clone().json();
-    const key = await askForKey(code === "key_missing" ? "" : detail);
-    if (!key) return answer;
-    sessionStorage.setItem(NAME, key);
+    if (!(await askForKey(code === "key_missing" ? "" : detail))) return answer;
   }
 }
 
 // Returns a URL that an element can load. Elements cannot send an API key.
 export async function addressOf(path) {
-  if (!sessionStorage.getItem(NAME)) return path;
+  if (!hasKey()) return path;
   return URL.createObjectURL(await (await fetchWithKey(path)).blob());
 }
 
-function authorization() {
+export function authorization() {
   const key = sessionStorage.getItem(NAME);
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
-function askForKey(reason) {
+// Returns whether the user gave a key.
+export function askForKey(reason = "") {
   document.getElementById("key-reason").textContent = reason;
   field.value = dialog.returnValue = "";
   if (!dialog.open) dialog.showModal();
   return new Promise((resolve) => {
-    const end = () => resolve(dialog.returnValue === "give" ? field.value.trim() : "");
+    const end = () => {
+      const key = dialog.returnValue === "give" ? field.value.trim() : "";
+      if (key) sessionStorage.setItem(NAME, key);
+      resolve(Boolean(key));
+    };
     dialog.addEventListener("close", end, { once: true });
   });
 }

@@ -1,24 +1,32 @@
-"""The web page of a service with API keys, in a real browser, without a worker."""
+"""The web page in a real browser, without a worker: the tests play the worker's part."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from jobs.job import Stage
 from jobs.s3.object_store import ObjectStorage
-from jobs.s3.paths import video_key
+from jobs.s3.paths import landmarks_key, stream_prefix, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
+from media.stream import SegmentedVideo, media_playlist
+from media.video import encode_video
+from models.face.landmark_track import LandmarkTrack
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
 from tests.jobs_examples import FAILURE, new_job, result_of
+from tests.media import babble
 from tests.service_examples import portrait, speech
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 60_000
+DEVICES = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+SEND = "#form button[type=submit]"
 
 pytestmark = [
     pytest.mark.skipif(
@@ -39,25 +47,46 @@ def guarded(guarded_service: Guarded, settings: Settings) -> Guarded:
     return guarded_service
 
 
-@pytest.fixture
-def page(guarded: Guarded) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-background-networking", *DEVICES],
         )
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.goto(f"http://127.0.0.1:{guarded.live.port}")
-        yield page
+        yield browser
         browser.close()
 
 
-def send(page: Page, folder: Path) -> None:
+@pytest.fixture
+def page(guarded: Guarded, browser: Browser) -> Iterator[Page]:
+    """The page, of a visitor without a key."""
+    page = browser.new_page(permissions=["camera", "microphone"])
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if "Policy" in line.text else None)
+    page.goto(f"http://127.0.0.1:{guarded.live.port}")
+    page.wait_for_selector("#emotions input")
+    yield page
+    page.close()
+    assert not faults
+
+
+@pytest.fixture
+def known(page: Page, guarded: Guarded) -> Page:
+    """The page, of a visitor who gave a key."""
+    _, token = guarded.keys.create("acme")
+    page.evaluate("key => sessionStorage.setItem('amigo-key', key)", token)
+    return page
+
+
+def fill(page: Page, folder: Path) -> None:
     for name, data in (("portrait", portrait()), ("audio", speech())):
         (folder / name).write_bytes(data)
         page.set_input_files(f"input[name={name}]", folder / name)
     page.check("input[name=consent]")
-    page.click("#form button[type=submit]")
 
 
 def give_key(page: Page, token: str) -> None:
@@ -66,17 +95,30 @@ def give_key(page: Page, token: str) -> None:
     page.click("#key-dialog button[value=give]")
 
 
-def test_a_visitor_is_asked_for_a_key_until_it_is_a_good_one(
+def the_job(storage: ObjectStorage) -> str:
+    return next(storage.objects("jobs/")).key.split("/")[1]
+
+
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert not found.violations_count, found.generate_report()
+
+
+def test_a_visitor_is_asked_for_a_key_before_anything_is_uploaded_until_it_is_a_good_one(
     page: Page, guarded: Guarded, store: JobStore, storage: ObjectStorage, tmp_path: Path
 ) -> None:
     key, token = guarded.keys.create("acme")
-    send(page, tmp_path)
+    fill(page, tmp_path)
+    page.click(SEND)
     give_key(page, "wrong")
     page.locator("#key-reason", has_text="form of an API key").wait_for()
+    assert_accessible(page)
+    assert list(storage.objects("jobs/")) == []
     give_key(page, token)
     page.locator("#stage", has_text="number 1").wait_for()
-    job_id = next(storage.objects("jobs/")).key.split("/")[1]
+    job_id = the_job(storage)
     assert store.get(job_id).key_id == key.id
+    assert page.url.endswith(f"#{job_id}")
     store.claim(job_id)
     storage.put(video_key(job_id, 1), b"mp4", "video/mp4")
     store.finish(job_id, 1, result_of(job_id, 1))
@@ -85,32 +127,156 @@ def test_a_visitor_is_asked_for_a_key_until_it_is_a_good_one(
 
 
 def test_a_visitor_sees_place_progress_and_time_left_also_when_the_connection_is_lost(
-    page: Page, guarded: Guarded, store: JobStore, storage: ObjectStorage, tmp_path: Path
+    known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
 ) -> None:
     earlier, waiting = new_job(), new_job()
     for job in (earlier, waiting):
         store.accept(job)
     store.claim(earlier.id)
     store.finish(earlier.id, 1, result_of(earlier.id, 1))
-    _, token = guarded.keys.create("acme")
-    page.route("**/events", lambda route: route.abort(), times=2)
-    send(page, tmp_path)
-    give_key(page, token)
-    page.locator("#stage", has_text="number 2").wait_for()
-    page.locator("#eta", has_text="About 1 s left").wait_for()
-    job_id = next(storage.objects("jobs/")).key.split("/")[1]
+    known.route("**/events", lambda route: route.abort(), times=2)
+    fill(known, tmp_path)
+    known.click(SEND)
+    known.locator("#stage", has_text="number 2").wait_for()
+    known.locator("#eta", has_text="About 1 s left").wait_for()
+    assert_accessible(known)
+    job_id = the_job(storage)
     store.claim(job_id)
-    page.locator("#stage", has_text="Fetching the files").wait_for()
-    store.advance(job_id, 1, Stage.RENDERING, 0.42)
-    page.locator("#stage", has_text="42 %").wait_for()
+    known.locator("#stage", has_text="Fetching the files").wait_for()
+    store.advance(job_id, 1, Stage.LISTENING, 0.42)
+    known.locator("#stage", has_text="42 %").wait_for()
+    assert known.title() == "42 % · AMIGO"
+    expect(known.locator("#progress")).to_be_in_viewport()
     store.fail(job_id, 1, FAILURE)
-    page.locator("#problem", has_text=FAILURE.message).wait_for()
+    known.locator("#problem", has_text=FAILURE.message).wait_for()
+    assert_accessible(known)
 
 
 def test_a_visitor_without_a_key_is_told_that_one_is_needed(page: Page, tmp_path: Path) -> None:
-    send(page, tmp_path)
+    fill(page, tmp_path)
+    page.click(SEND)
     page.wait_for_selector("#key-dialog[open]")
     page.click("#key-dialog button[value=keep]")
-    problem = page.wait_for_selector("#problem:not([hidden])")
-    assert problem is not None
-    assert "Authorization: Bearer" in problem.inner_text()
+    expect(page.locator("#problem")).to_contain_text("Authorization: Bearer")
+
+
+def test_a_visitor_begins_without_files_in_any_language(page: Page) -> None:
+    assert_accessible(page)
+    page.click("#portraits button >> nth=1")
+    page.click("#clips button >> nth=0")
+    names = "form => [form.portrait.files[0]?.name, form.audio.files[0]?.name]"
+    page.wait_for_function("() => form.portrait.files.length && form.audio.files.length")
+    assert page.eval_on_selector("#form", names) == ["sam.jpg", "hello.m4a"]
+    page.eval_on_selector(
+        "body",
+        """body => {
+            const dataTransfer = new DataTransfer();
+            for (const [name, type] of [["a.png", "image/png"], ["b.wav", "audio/wav"]])
+                dataTransfer.items.add(new File(["x"], name, { type }));
+            body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+        }""",
+    )
+    assert page.eval_on_selector("#form", names) == ["a.png", "b.wav"]
+    expect(page.locator("#refused")).to_contain_text("cannot be opened as a picture")
+    page.click("#camera")
+    page.wait_for_function("() => document.getElementById('viewfinder').videoWidth > 0")
+    page.click("#camera")
+    page.click("#record")
+    page.wait_for_function("() => document.getElementById('level').value > 0")
+    page.click("#record")
+    page.wait_for_function("() => form.audio.files[0].name.startsWith('recording')")
+    assert page.eval_on_selector("#form", names) == ["camera.jpg", "recording.webm"]
+
+    page.select_option("#language", "ar")
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.emulate_media(color_scheme="dark")
+    assert_accessible(page)
+    page.reload()
+    expect(page.locator("#create")).to_have_text("إنشاء فيديو")
+
+
+def test_a_video_plays_while_it_is_made_and_is_there_after_a_reload(
+    known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    job = new_job(tenant="acme")
+    store.accept(job)
+    store.claim(job.id)
+    store.advance(job.id, 1, Stage.RENDERING, 0.3)
+    made = put_segments(storage, job.id, tmp_path)
+    known.goto(f"{known.url}#{job.id}")
+    known.wait_for_function("() => document.getElementById('video').currentTime > 0.2")
+    expect(known.locator("#work")).to_be_visible()
+
+    storage.put(video_key(job.id, 1), made, "video/mp4")
+    track = LandmarkTrack(
+        np.full((50, 79, 2), 9, np.float32), np.eye(8, dtype=np.float32)[[1] * 50], (64, 64)
+    )
+    storage.put(landmarks_key(job.id, 1), track.to_npz(), "application/x-npz")
+    store.finish(job.id, 1, result_of(job.id, 1, landmarks_key=landmarks_key(job.id, 1)))
+    expect(known.locator("#made")).to_have_text("Made as heard: happiness, 90 % sure.")
+    expect(known.locator("#legend")).to_have_text("happiness")
+    known.check("#show-points")
+    expect(known.locator("#points")).to_be_visible()
+    assert_accessible(known)
+
+    known.reload()
+    known.wait_for_selector("#result:not([hidden])")
+    known.click("#jobs button")
+    expect(known.locator("#history")).to_be_hidden()
+    expect(known.locator("#job")).to_be_hidden()
+    known.goto(f"{known.url}#{job.id}")
+    expect(known.locator("#problem")).to_contain_text("expired or was deleted")
+
+
+def put_segments(storage: ObjectStorage, job_id: str, folder: Path) -> bytes:
+    """Store two seconds of a stream; return the video."""
+    frames = [np.full((50, 64, 64, 3), 120, np.uint8)]
+    (folder / "stream").mkdir()
+    with SegmentedVideo(folder / "stream") as segments:
+        encode_video(folder / "video.mp4", frames, babble(2.0), segments=segments)
+    for path in segments.folder.iterdir():
+        is_list = path.name == "media.m3u8"
+        data = media_playlist(segments.folder).encode() if is_list else path.read_bytes()
+        storage.put(stream_prefix(job_id, 1) + path.name, data, "")
+    return (folder / "video.mp4").read_bytes()
+
+
+def test_a_request_that_failed_on_its_way_is_sent_again_as_the_same_request(
+    known: Page, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    keys: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) > 1:
+            return route.continue_()
+        return route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+
+    known.route("**/v1/jobs", fail_once)
+    fill(known, tmp_path)
+    known.click(SEND)
+    expect(known.locator("#problem")).to_contain_text("HTTP 502")
+    known.click("#retry")
+    known.locator("#stage", has_text="number 1").wait_for()
+    assert keys[0] == keys[1]
+    known.click("#cancel")
+    expect(known.locator("#stage")).to_have_text("Canceled")
+
+
+def test_an_operator_sees_what_waits_and_what_failed(
+    known: Page, guarded: Guarded, store: JobStore
+) -> None:
+    failed, waiting = new_job(tenant="acme"), new_job(tenant="acme")
+    store.accept(failed)
+    store.claim(failed.id)
+    store.fail(failed.id, 1, FAILURE)
+    store.accept(waiting)
+    known.goto(f"http://127.0.0.1:{guarded.live.port}/ops")
+    expect(known.locator("#failures")).to_contain_text("no_face")
+    expect(known.locator("#active")).to_contain_text("waiting, number 1")
+    expect(known.locator("#figures div").first).to_have_text("Waiting1")
+    assert_accessible(known)

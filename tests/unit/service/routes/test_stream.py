@@ -82,6 +82,18 @@ def test_a_player_may_come_too_early(backstage: Backstage, http: TestClient) -> 
     assert answer.headers["retry-after"] == "1"
 
 
+def test_a_player_may_wait_for_the_first_second(
+    backstage: Backstage, http: TestClient, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    playlist = backstage.storage.contents.pop(f"{stream_prefix(job.id, 2)}index.m3u8")
+
+    async def arrive(_: float) -> None:
+        backstage.storage.contents[f"{stream_prefix(job.id, 2)}index.m3u8"] = playlist
+
+    monkeypatch.setattr("service.routes.stream.asyncio.sleep", arrive)
+    assert http.get(f"{stream(job)}?wait=30").text == playlist.decode()
+
+
 @pytest.mark.parametrize("path", ["", "/2/media.m3u8", "/2/00000.m4s"])
 def test_a_job_that_ended_without_a_video_has_no_stream(
     backstage: Backstage, http: TestClient, job: Job, path: str

@@ -1,0 +1,187 @@
+// Shows one job: its progress, its stream, its video, and what was heard in it.
+
+import { bars, clearBand, drawBand, drawPoints, options } from "/web/emotions.js";
+import { t } from "/web/i18n.js";
+import { Problem, ask, follow } from "/web/jobs.js";
+import { addressOf } from "/web/key.js";
+import { play } from "/web/stream.js";
+
+const find = (id) => document.getElementById(id);
+const video = find("video");
+const MINUTE = 90;
+
+let shown = null;
+let watching = new AbortController();
+let doneAt = null;
+let track = null;
+let earlier = null;
+
+export const current = () => shown;
+
+// The content security policy only allows the page's own origin: no redirects to the object store.
+const ours = (path) => `${path}?redirect=false`;
+
+// Empties the view for another job, and stops following the one before.
+export function begin(poster = "") {
+  watching.abort();
+  watching = new AbortController();
+  shown = track = doneAt = null;
+  video.removeAttribute("src");
+  video.load();
+  video.poster = poster;
+  for (const id of ["result", "problem", "retry", "points", "cancel"]) find(id).hidden = true;
+  clearBand(find("band"), find("legend"));
+  find("show-points").checked = false;
+  say("");
+  find("again-note").textContent = "";
+  find("job").hidden = find("work").hidden = false;
+  return watching;
+}
+
+export function showUpload(share) {
+  find("progress").value = share;
+  find("eta").textContent = "";
+  find("cancel").hidden = false;
+  say(t("uploading", { percent: Math.round(100 * share) }));
+}
+
+// Follows the job until it has ended, and shows its video. Returns the job as it ended.
+export async function show(job, poster) {
+  const { signal } = begin(poster ?? (job.links.poster ? await addressOf(ours(job.links.poster)) : ""));
+  const onLost = (isLost) => (find("again-note").textContent = isLost ? t("connection_lost") : attemptNote(shown));
+  const streaming = new AbortController();
+  signal.addEventListener("abort", () => streaming.abort());
+  let attempt = null;
+  for await (job of follow(job, signal, onLost)) {
+    if (signal.aborted) return job;
+    shown = job;
+    if (job.links.cancel) showWork(job);
+    if (job.links.stream && job.stage === "rendering" && attempt !== job.attempt) {
+      attempt = job.attempt;
+      play(video, job.links.stream, streaming.signal).catch((error) => {
+        if (!streaming.signal.aborted) console.info("The stream ended early.", error);
+      });
+    }
+  }
+  if (signal.aborted) return job;
+  streaming.abort();
+  find("work").hidden = true;
+  document.title = t("title");
+  if (job.status !== "succeeded") {
+    say(t(job.status), true);
+    if (job.failure) showProblem(new Problem(t("problem", { detail: job.failure.message })));
+    return job;
+  }
+  await showResult(job);
+  return job;
+}
+
+function showWork(job) {
+  find("cancel").hidden = false;
+  doneAt = job.eta_seconds == null ? null : performance.now() + 1000 * job.eta_seconds;
+  showTimeLeft();
+  const bar = find("progress");
+  find("again-note").textContent = attemptNote(job);
+  if (job.status === "processing") {
+    bar.value = job.progress;
+    const percent = Math.round(100 * job.progress);
+    say(`${t(job.stage)} · ${percent} %`);
+    document.title = `${percent} % · AMIGO`;
+    announce(t(job.stage));
+  } else {
+    bar.removeAttribute("value");
+    say(t("queued", { place: job.queue_position ?? "?" }));
+    announce(t("waiting"));
+  }
+}
+
+const attemptNote = (job) => (job?.attempt > 1 && job.links.cancel ? t("second_attempt", { count: job.attempt }) : "");
+
+export function showTimeLeft() {
+  if (doneAt === null) return (find("eta").textContent = "");
+  const seconds = Math.round((doneAt - performance.now()) / 1000);
+  if (seconds < -2) find("eta").textContent = t("longer");
+  else if (seconds < MINUTE) find("eta").textContent = t("left_seconds", { count: Math.max(1, seconds) });
+  else find("eta").textContent = t("left_minutes", { count: Math.round(seconds / 60) });
+}
+
+// Only what is announced is read out: a stage once, not each percent.
+function announce(text) {
+  if (find("announcement").textContent !== text) find("announcement").textContent = text;
+}
+
+function say(text, isEnd = false) {
+  if (find("stage").textContent !== text) find("stage").textContent = text;
+  if (isEnd) announce(text);
+}
+
+async function showResult(job) {
+  say(t("succeeded"), true);
+  await swapIn(await addressOf(ours(job.links.video)));
+  video.poster = job.links.poster ? await addressOf(ours(job.links.poster)) : "";
+  find("download").href = video.src;
+  find("download").download = `${job.id}.mp4`;
+  describe(job);
+  find("result").hidden = false;
+  if (!job.links.landmarks) return;
+  track = await ask(ours(job.links.landmarks));
+  if (shown === job) drawBand(find("band"), find("legend"), track, video);
+}
+
+// Replaces the stream by the file where it stands.
+async function swapIn(address) {
+  const { currentTime, paused, ended } = video;
+  const isPlaying = video.currentSrc && !paused && !ended;
+  video.src = address;
+  if (currentTime && !ended) video.currentTime = currentTime;
+  if (isPlaying) video.play().catch(() => {});
+}
+
+// Writes what depends on the language.
+export function describe(job = shown) {
+  if (!job?.emotion) return;
+  say(t("succeeded"));
+  find("made").textContent = sentence(job);
+  find("probabilities").replaceChildren(...bars(job.emotion.probabilities));
+  find("notices").replaceChildren(...job.notices.map((code) =>
+    Object.assign(document.createElement("li"), { textContent: t(code) })));
+  find("again-emotion").replaceChildren(...options());
+  if (earlier) find("earlier-name").textContent = sentence(earlier);
+}
+
+function sentence({ emotion: { emotion, probabilities }, options: { emotion: made } }) {
+  const values = { heard: t(emotion), percent: Math.round(100 * probabilities[emotion]), made: t(made) };
+  return t(made === "auto" ? "made_as_heard" : "made_other", values);
+}
+
+export function showProblem(error) {
+  find("job").hidden = false;
+  find("work").hidden = true;
+  find("problem").textContent = error.message;
+  find("problem").hidden = false;
+}
+
+// Moves the shown video to the side, so that the next one can be compared with it.
+export function setAside() {
+  earlier = shown;
+  find("earlier-video").src = video.src;
+  find("earlier-video").poster = video.poster;
+  find("earlier-name").textContent = sentence(earlier);
+  find("earlier").hidden = find("both").hidden = false;
+}
+
+export function setNothingAside() {
+  earlier = null;
+  find("earlier").hidden = find("both").hidden = true;
+}
+
+find("show-points").addEventListener("change", ({ target }) => {
+  if (track) drawPoints(find("points"), track, video, () => target.checked && !find("result").hidden);
+});
+find("both").addEventListener("click", () => {
+  for (const each of [video, find("earlier-video")]) {
+    each.currentTime = 0;
+    each.play();
+  }
+});
+setInterval(showTimeLeft, 1000);
