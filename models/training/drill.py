@@ -103,9 +103,10 @@ def pack(data: Path, out: Path, part_mebibytes: float, lags: Path | None = None)
 
 def _items(data: Path) -> Iterator[Item]:
     """Yield the files to carry, the most useful to stage two first."""
-    for path in sorted(stills_to_train_on(data, scale=2)):
-        yield Item(str(path.relative_to(data)))
-    yield Item("landmarks/portraits.npz")
+    portraits = sorted(stills_to_train_on(data, scale=2))
+    yield from (Item(str(path.relative_to(data))) for path in portraits)
+    if portraits:
+        yield Item("landmarks/portraits.npz")
     rows = [row for row in clip_rows(data, "train") if split_of(row) == "train"]
     rows.sort(key=lambda row: (row["set"] not in FINE_SETS, row["set"]))
     counted = dict.fromkeys(SEEN_OF_EACH, 0)
@@ -146,7 +147,7 @@ def _write_manifest(data: Path, part: Path, unseen: Collection[str]) -> None:
     """Write the manifest of the training clips, without the people who are held out."""
     rows = [row for row in clip_rows(data, "train") if split_of(row) == "train"]
     with (part / "manifest.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys())
+        writer = csv.DictWriter(file, dict.fromkeys([*rows[0], "frames"]))
         writer.writeheader()
         writer.writerows(
             {**row, **({"frames": 0} if row["file"] in unseen else {})} for row in rows

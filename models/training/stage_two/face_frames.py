@@ -106,7 +106,7 @@ def _training_rows(data: Path, scale: int) -> list[dict[str, str]]:
         for row in rows
         if row["split"] == "train"
         and row["file"].startswith("clips/")
-        and row["frames"] != "0"
+        and row.get("frames") != "0"
         and row["identity"] not in HELD_OUT_TALKERS
         and (scale == 1 or row["set"] in FINE_SETS)
     ]
