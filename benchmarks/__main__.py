@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.forecast import measure_forecast
 from benchmarks.http_floor import measure_http_floor
-from benchmarks.pipeline import measure_pipeline
+from benchmarks.pipeline import measure_pipeline, measure_start
 
 
 def main() -> None:
@@ -16,10 +16,12 @@ def main() -> None:
     arguments.add_argument("--only", choices=("pipeline", "http", "eta"))
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments.add_argument("--compose", choices=("crop", "full"), default="crop")
-    arguments.add_argument("--resolution", type=int, choices=(256, 512), default=512)
+    arguments.add_argument("--resolution", type=int, choices=(256, 512), nargs="+")
     chosen = arguments.parse_args()
     if chosen.only in (None, "pipeline"):
-        measure_pipeline(chosen.device, chosen.compose, chosen.resolution)
+        for resolution in chosen.resolution or (256, 512):
+            measure_pipeline(chosen.device, chosen.compose, resolution)
+        measure_start()
     if chosen.only in (None, "http"):
         asyncio.run(measure_http_floor())
     if chosen.only in (None, "eta"):

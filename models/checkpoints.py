@@ -13,11 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.manifest import MANIFEST, sha256_of
-
-
-class CheckpointError(RuntimeError):
-    """A weights file is missing, damaged or different from the manifest."""
+from models.manifest import MANIFEST, CheckpointError, sha256_of
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Tensor], config: Any) -> None:

@@ -9,6 +9,10 @@ WEIGHTS = Path(__file__).parent / "weights"
 MANIFEST = "manifest.json"
 
 
+class CheckpointError(RuntimeError):
+    """A weights file is missing, damaged or different from the manifest."""
+
+
 def sha256_of(path: Path) -> str:
     """Return the file's digest in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

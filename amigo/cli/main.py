@@ -113,14 +113,16 @@ def generate(
     """Generate a video in this process, without a service."""
     with complaining():
         check_destinations([output, landmarks, report], inputs=[portrait, audio])
-    from amigo.cli.generation import generate
     from media.emotions import Emotion
     from media.errors import DecoderUnavailable, MediaError
-    from models.checkpoints import CheckpointError
+    from models.manifest import CheckpointError
     from models.options import SynthesisOptions
 
     wrong = (MediaError, DecoderUnavailable, CheckpointError)
     with complaining(*wrong), progress_bar(console) as bar:
+        bar.show("starting", 0.0)
+        from amigo.cli.generation import generate  # takes seconds: it imports torch
+
         options = SynthesisOptions(
             emotion=None if emotion == "auto" else Emotion(emotion),
             intensity=intensity,
@@ -163,8 +165,8 @@ def animate(
         check_destinations([output], inputs=[portrait, landmarks, audio])
     from amigo.cli.animation import Choices, animate
     from media.errors import DecoderUnavailable, MediaError
-    from models.checkpoints import CheckpointError
     from models.face.given_landmarks import LandmarksUnusable
+    from models.manifest import CheckpointError
 
     wrong = (LandmarksUnusable, MediaError, DecoderUnavailable, CheckpointError)
     with complaining(*wrong), progress_bar(console) as bar:

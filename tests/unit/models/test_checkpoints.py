@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
-from models.manifest import MANIFEST, WEIGHTS, sha256_of
+from models.checkpoints import load_checkpoint, save_checkpoint
+from models.manifest import MANIFEST, WEIGHTS, CheckpointError, sha256_of
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from amigo.cli import main
-from models.checkpoints import CheckpointError
 from models.face.landmark_track import LandmarkTrack
+from models.manifest import CheckpointError
 from models.options import SynthesisOptions
 from models.pipeline import HeardEmotions
 from tests.decoders import DirectDecoder

@@ -6,7 +6,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.checkpoints import CheckpointError, save_checkpoint
+from models.checkpoints import save_checkpoint
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
 from models.landmarks_to_video.painter import PainterConfig
 from models.landmarks_to_video.visual_translator import (
@@ -14,6 +14,7 @@ from models.landmarks_to_video.visual_translator import (
     TranslatorConfig,
     VisualTranslator,
 )
+from models.manifest import CheckpointError
 from tests.unit.models.faces import face_landmarks, face_picture
 
 TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
