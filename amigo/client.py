@@ -62,7 +62,7 @@ class Client:
         """Submit a portrait and a speech clip and return the queued job.
 
         Args:
-            portrait: a JPEG, PNG or WEBP picture that shows a face.
+            portrait: a JPEG, PNG, WEBP, HEIC or AVIF picture that shows a face.
             audio: a recording of speech.
             consent: that you have the right to animate this face and voice.
             idempotency_key: your own key for this request; repeated within a day, it returns the

@@ -1,8 +1,9 @@
 """Reads speech from recordings: any common format to one waveform (mono float32, 16 kHz)."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 
 import av
@@ -10,13 +11,25 @@ import numpy as np
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from media.channels import SILENCE_PEAK, ChannelStatistics, mixing_weights
+from media.containers import (
+    ACCEPTED_AUDIO,
+    recognize,
+    repaired,
+    sample_entries,
+    unsupported,
+    without_id3,
+)
 from media.errors import (
+    AudioError,
     AudioSilent,
     AudioTooLong,
     AudioTooShort,
     AudioUnreadable,
     NoAudioStream,
 )
+from media.formats import CODECS
+from media.notices import Notice
 
 SAMPLE_RATE = 16_000
 FRAME_RATE = 25
@@ -24,38 +37,46 @@ FRAME_RATE = 25
 SAMPLES_PER_FRAME = SAMPLE_RATE // FRAME_RATE
 MIN_DURATION = 0.2
 """Seconds; about the length of a syllable."""
-SILENCE_PEAK = 1e-3
-"""Peak (of full scale 1.0) below which a recording counts as silent: -60 dB."""
 
-ACCEPTED_AUDIO = "a WAV, MP3, FLAC, OGG, M4A, MP4 or WEBM file"
-
-# (offset, magic bytes, FFmpeg's demuxer). An upload's name and declared type are ignored.
-_SIGNATURES = (
-    (8, b"WAVE", "wav"),
-    (0, b"fLaC", "flac"),
-    (0, b"OggS", "ogg"),
-    (4, b"ftyp", "mov"),
-    (0, b"\x1aE\xdf\xa3", "matroska"),
-    (0, b"ID3", "mp3"),
-    *((0, bytes((0xFF, second)), "mp3") for second in (0xFB, 0xFA, 0xF3, 0xF2, 0xE3, 0xE2)),
-)
 _DECODERS = (
     *("aac", "alac", "flac", "mp3", "mp3float", "opus", "libopus", "vorbis", "libvorbis"),
     *("adpcm_ima_wav", "adpcm_ms", "pcm_alaw", "pcm_mulaw", "pcm_u8", "pcm_s16be", "pcm_s16le"),
     *("pcm_s24be", "pcm_s24le", "pcm_s32be", "pcm_s32le", "pcm_f32be", "pcm_f32le"),
     *("pcm_f64be", "pcm_f64le"),
 )
+_WITHOUT_SIGNATURE = "mp3,aac"
+"""FFmpeg's demuxers of formats that are recognized by their frames alone."""
 # Outside this range, the header is damaged or meant to inflate the resampled sound.
 _SOURCE_RATES = range(4_000, 384_001)
+_MAX_CHANNELS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """A decoded recording.
+
+    Attributes:
+        waveform: `[N]`, mono float32 in [-1, 1] at 16 kHz.
+        notices: which track or channel was used, if it was not the obvious one.
+    """
+
+    waveform: NDArray[np.float32]
+    notices: tuple[Notice, ...] = ()
 
 
 def read_waveform(source: bytes | Path, max_duration: float = 300.0) -> NDArray[np.float32]:
+    """Decode a recording like `read_speech`, to its waveform `[N]` alone."""
+    return read_speech(source, max_duration).waveform
+
+
+def read_speech(source: bytes | Path, max_duration: float = 300.0) -> Speech:
     """Decode a recording to a waveform `[N]`, mono float32 in [-1, 1] at 16 kHz.
 
-    Of a video, the audio track is used. A truncated file is judged by the part that can be decoded,
-    and damaged packets are skipped as long as most are intact. Decoding stops soon after
-    `max_duration` seconds. A recording louder than full scale is scaled down as a whole, not
-    clipped.
+    The speech may be on any channel and on any track: used is the default track, or else the first
+    that is decodable and not silent; and of its channels, those that are audible. A truncated file
+    is judged by the part that can be decoded, and damaged packets are skipped as long as most are
+    intact. Decoding stops soon after `max_duration` seconds. A recording louder than full scale is
+    scaled down as a whole, not clipped.
 
     Args:
         source: the file's content, or the path of a file named by this program.
@@ -66,19 +87,14 @@ def read_waveform(source: bytes | Path, max_duration: float = 300.0) -> NDArray[
         NoAudioStream: a video without audio.
         AudioTooShort, AudioTooLong, AudioSilent: decoded, but not usable.
     """
-    try:
-        with _open_container(source) as container:
-            waveform = _join(_decode(container), max_duration)
-    except MemoryError:
-        raise
-    except av.FFmpegError as error:
-        raise AudioUnreadable(
-            f"The recording is damaged and could not be decoded ({error.strerror}); accepted: "
-            f"{ACCEPTED_AUDIO}."
-        ) from error
-    _check(waveform)
-    loudest: np.float32 = np.abs(waveform).max()
-    return waveform / max(loudest, np.float32(1))
+    file = without_id3(source if isinstance(source, bytes) else source.read_bytes())
+    demuxer = recognize(file)
+    parts = _read_parts(repaired(file, demuxer), demuxer, max_duration)
+    waveform = np.concatenate([part.waveform for part in parts])
+    _check(waveform, max_duration)
+    notices = {notice: None for part in parts for notice in part.notices}
+    loudest = max(float(np.abs(waveform).max()), 1.0)
+    return Speech((waveform / loudest).astype(np.float32, copy=False), tuple(notices))
 
 
 def num_frames(waveform: NDArray[np.float32]) -> int:
@@ -86,42 +102,130 @@ def num_frames(waveform: NDArray[np.float32]) -> int:
     return max(1, round(len(waveform) / SAMPLES_PER_FRAME))
 
 
-def _open_container(source: bytes | Path) -> InputContainer:
+def _read_parts(parts: Iterable[bytes], demuxer: str | None, max_duration: float) -> list[Speech]:
+    """Decode the parts of a recording; those that are silent or unreadable are left out.
+
+    Raises:
+        AudioError: why the first one is unusable, if all are.
+    """
+    decoded: list[Speech] = []
+    refusals: list[AudioError] = []
+    for part in parts:
+        try:
+            decoded.append(_read_part(part, demuxer, max_duration))
+        except (AudioSilent, AudioUnreadable) as refusal:
+            refusals.append(refusal)
+    if refusals and not decoded:
+        raise refusals[0]
+    return decoded
+
+
+def _read_part(file: bytes, demuxer: str | None, max_duration: float) -> Speech:
+    try:
+        return _choose_track(file, demuxer, max_duration).speech(file, demuxer)
+    except MemoryError:
+        raise
+    except av.FFmpegError as error:
+        if demuxer is None:
+            raise unsupported(file) from error
+        raise AudioUnreadable(
+            f"The recording is damaged and could not be decoded; accepted: an intact "
+            f"{ACCEPTED_AUDIO.removeprefix('a ')}."
+        ) from error
+
+
+def _open_container(file: bytes, demuxer: str | None) -> InputContainer:
     """Open with the one demuxer given by the magic bytes, so that no other format is probed."""
-    demuxer = _sniff(source)
     options = {
         "protocol_whitelist": "file",
-        "format_whitelist": demuxer,
+        "format_whitelist": demuxer or _WITHOUT_SIGNATURE,
         "codec_whitelist": ",".join(_DECODERS),
     }
-    # A BytesIO has no name, and a path gets a protocol: FFmpeg opens whatever a name suggests.
-    file = BytesIO(source) if isinstance(source, bytes) else f"file:{source}"
-    return av.open(file, mode="r", format=demuxer, options=options, metadata_errors="replace")
+    # A BytesIO has no name: FFmpeg opens whatever a name suggests.
+    return av.open(
+        BytesIO(file), mode="r", format=demuxer, options=options, metadata_errors="replace"
+    )
 
 
-def _sniff(source: bytes | Path) -> str:
-    if isinstance(source, bytes):
-        head = source[:16]
-    else:
-        with source.open("rb") as file:
-            head = file.read(16)
-    for offset, magic, demuxer in _SIGNATURES:
-        if head[offset:].startswith(magic):
-            return demuxer
-    given = "is empty" if not head else "has an unsupported format, whatever its name says"
-    raise AudioUnreadable(f"The recording {given}; accepted: {ACCEPTED_AUDIO}.")
+@dataclass(frozen=True)
+class _Track:
+    """An audio track that was decoded once, and the weights of its channels by their number."""
+
+    number: int
+    weights: dict[int, NDArray[np.float32]]
+    is_obvious: bool
+
+    def speech(self, file: bytes, demuxer: str | None) -> Speech:
+        """Decode the track again, now mixed to one channel."""
+        with _open_container(file, demuxer) as container:
+            frames = _decode(container, container.streams.audio[self.number])
+            pieces = list(_resample(_mixed(frames, self.weights)))
+        waveform = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+        notices = [] if self.is_obvious else [Notice.ANOTHER_TRACK_USED]
+        if any(len(w) > 1 and np.count_nonzero(w) == 1 for w in self.weights.values()):
+            notices.append(Notice.ONE_CHANNEL_USED)
+        return Speech(waveform, tuple(notices))
 
 
-def _decode(container: InputContainer) -> Iterator[av.AudioFrame]:
-    """Yield the first audio stream's decoded frames, skipping damaged packets."""
-    if not container.streams.audio:
+def _choose_track(file: bytes, demuxer: str | None, max_duration: float) -> _Track:
+    """Return the first track that is decodable and not silent, default tracks first."""
+    with _open_container(file, demuxer) as container:
+        default = av.stream.Disposition.default
+        is_default = [bool(s.disposition & default) for s in container.streams.audio]
+    if not is_default:
         raise NoAudioStream(f"The file contains no audio; accepted: {ACCEPTED_AUDIO} with speech.")
-    stream = container.streams.audio[0]
-    if stream.codec_context is None or stream.codec_context.name not in _DECODERS:
-        raise AudioUnreadable(
-            "The recording uses an unsupported codec; accepted: AAC, ALAC, FLAC, MP3, Opus, "
-            "Vorbis and PCM."
+    refusals: list[AudioError] = []
+    for number in sorted(range(len(is_default)), key=lambda number: not is_default[number]):
+        try:
+            weights = _listen(file, demuxer, number, max_duration)
+        except (AudioUnreadable, AudioSilent) as refusal:
+            refusals.append(refusal)
+        else:
+            return _Track(number, weights, is_obvious=not refusals)
+    silent = [refusal for refusal in refusals if isinstance(refusal, AudioSilent)]
+    raise (silent or refusals)[0]
+
+
+def _listen(
+    file: bytes, demuxer: str | None, number: int, max_duration: float
+) -> dict[int, NDArray[np.float32]]:
+    """Decode a track to find out which channels hold the speech."""
+    found: dict[int, ChannelStatistics] = {}
+    seconds = 0.0
+    with _open_container(file, demuxer) as container:
+        stream = container.streams.audio[number]
+        _check_codec(stream, file)
+        for frame in _decode(container, stream):
+            planes = _planes(frame)
+            if not np.isfinite(planes).all():
+                raise AudioUnreadable("The recording contains samples that are not finite numbers.")
+            found.setdefault(len(planes), ChannelStatistics(len(planes))).add(planes)
+            seconds += planes.shape[1] / frame.sample_rate
+            # A little more than allowed: the resampled length decides.
+            if seconds > max_duration + 1:
+                raise _too_long(max_duration)
+    if found and all(statistics.is_silent for statistics in found.values()):
+        raise AudioSilent(
+            f"The recording is silent (its peak is below {SILENCE_PEAK:g} of full scale)."
         )
+    return {count: mixing_weights(each.covariance) for count, each in found.items()}
+
+
+def _check_codec(stream: av.AudioStream, file: bytes) -> None:
+    context = stream.codec_context
+    if context is not None and context.name in _DECODERS:
+        return
+    # FFmpeg does not know the newest codecs at all; a MOV names them.
+    unknown = (CODECS[tag] for tag in sample_entries(file) if tag in CODECS)
+    name = CODECS.get(context.name, context.name) if context else next(unknown, None)
+    given = f"the codec {name}, which is not supported" if name else "an unsupported codec"
+    raise AudioUnreadable(
+        f"The recording uses {given}; accepted: AAC, ALAC, FLAC, MP3, Opus, Vorbis and PCM."
+    )
+
+
+def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """Yield a track's decoded frames, skipping damaged packets."""
     # The sandbox for untrusted files does not allow threads.
     stream.codec_context.thread_count = 1
     whole = damaged = 0
@@ -132,7 +236,9 @@ def _decode(container: InputContainer) -> Iterator[av.AudioFrame]:
             damaged += 1
             continue
         whole += bool(frames)
-        yield from frames
+        for frame in frames:
+            _check_frame(frame)
+            yield frame
     if damaged > whole:
         raise AudioUnreadable(
             f"{damaged} of the recording's {damaged + whole} packets are damaged; accepted: "
@@ -140,38 +246,65 @@ def _decode(container: InputContainer) -> Iterator[av.AudioFrame]:
         )
 
 
-def _join(frames: Iterable[av.AudioFrame], max_duration: float) -> NDArray[np.float32]:
-    pieces: list[NDArray[np.float32]] = []
-    room = round(max_duration * SAMPLE_RATE)
-    for piece in _resample(frames):
-        pieces.append(piece)
-        room -= len(piece)
-        if room < 0:
-            raise AudioTooLong(
-                f"The recording is longer than {max_duration:g} s; {MIN_DURATION:g} to "
-                f"{max_duration:g} s are accepted."
-            )
-    return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+def _check_frame(frame: av.AudioFrame) -> None:
+    if frame.sample_rate not in _SOURCE_RATES:
+        raise AudioUnreadable(
+            f"The recording has {frame.sample_rate} samples per second; {_SOURCE_RATES[0]} to "
+            f"{_SOURCE_RATES[-1]} are accepted."
+        )
+    if frame.layout.nb_channels > _MAX_CHANNELS:
+        raise AudioUnreadable(
+            f"The recording has {frame.layout.nb_channels} channels; up to {_MAX_CHANNELS} are "
+            "accepted."
+        )
 
 
-def _resample(frames: Iterable[av.AudioFrame]) -> Iterator[NDArray[np.float32]]:
-    """Convert frames of any rate and layout, even if they change, into 16 kHz mono chunks."""
-    for setup, run in groupby(frames, lambda f: (f.sample_rate, f.layout.name, f.format.name)):
-        if setup[0] not in _SOURCE_RATES:
-            raise AudioUnreadable(
-                f"The recording has {setup[0]} samples per second; {_SOURCE_RATES[0]} to "
-                f"{_SOURCE_RATES[-1]} are accepted."
-            )
+def _planes(frame: av.AudioFrame) -> NDArray[np.float32]:
+    """Return a frame's samples `[C, N]`, full scale 1.0."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        return ((samples.astype(np.float32) - 128) / 128).astype(np.float32)
+    if samples.dtype.kind == "i":
+        full_scale = 2.0 ** (8 * samples.dtype.itemsize - 1)
+        return np.asarray(samples / full_scale, np.float32)
+    with np.errstate(over="ignore"):
+        return samples.astype(np.float32)
+
+
+def _mixed(
+    frames: Iterator[av.AudioFrame], weights: dict[int, NDArray[np.float32]]
+) -> Iterator[av.AudioFrame]:
+    """Mix each frame to one channel."""
+    for frame in frames:
+        planes = _planes(frame)
+        used = weights[len(planes)] != 0
+        mono = weights[len(planes)][used] @ planes[used]
+        mixed = av.AudioFrame.from_ndarray(mono[None], format="flt", layout="mono")
+        mixed.sample_rate = frame.sample_rate
+        yield mixed
+
+
+def _resample(frames: Iterator[av.AudioFrame]) -> Iterator[NDArray[np.float32]]:
+    """Convert mono frames of any rate, even if it changes, into 16 kHz chunks `[N]`."""
+    for _, run in groupby(frames, lambda frame: frame.sample_rate):
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-        for frame in chain(run, (None,)):
-            if frame is not None:
-                # Timestamps in damaged files jump; the resampler would fill the gaps with silence.
-                frame.pts = None
+        for frame in (*run, None):
             yield from (piece.to_ndarray()[0] for piece in resampler.resample(frame))
 
 
-def _check(waveform: NDArray[np.float32]) -> None:
+def _too_long(max_duration: float) -> AudioTooLong:
+    return AudioTooLong(
+        f"The recording is longer than {max_duration:g} s; {MIN_DURATION:g} to "
+        f"{max_duration:g} s are accepted."
+    )
+
+
+def _check(waveform: NDArray[np.float32], max_duration: float) -> None:
     duration = len(waveform) / SAMPLE_RATE
+    if len(waveform) > round(max_duration * SAMPLE_RATE):
+        raise _too_long(max_duration)
     if duration < MIN_DURATION:
         raise AudioTooShort(
             f"The recording is {duration:.2f} s long; at least {MIN_DURATION:g} s are required."

@@ -1,10 +1,7 @@
 """A decoder for tests that are not about decoding."""
 
-import numpy as np
-from numpy.typing import NDArray
-
-from media.audio import SAMPLE_RATE, read_waveform
-from media.picture import read_portrait
+from media.audio import SAMPLE_RATE, Speech, read_speech
+from media.picture import Picture, read_picture
 from media.sandbox.decoder import Decoder
 
 
@@ -14,14 +11,14 @@ class DirectDecoder(Decoder):
     def start(self) -> None:
         pass
 
-    def portrait(self, file: bytes) -> NDArray[np.uint8]:
-        return read_portrait(file)
+    def portrait(self, file: bytes) -> Picture:
+        return read_picture(file)
 
     def check_portrait(self, file: bytes) -> None:
         self.portrait(file)
 
     def duration(self, file: bytes, max_duration: float = 300.0) -> float:
-        return len(self.waveform(file, max_duration)) / SAMPLE_RATE
+        return len(self.speech(file, max_duration).waveform) / SAMPLE_RATE
 
-    def waveform(self, file: bytes, max_duration: float = 300.0) -> NDArray[np.float32]:
-        return read_waveform(file, max_duration)
+    def speech(self, file: bytes, max_duration: float = 300.0) -> Speech:
+        return read_speech(file, max_duration)

@@ -50,11 +50,11 @@ def animate(
         compose=_composition(given, choices.compose), resolution=choices.resolution
     )
     with Decoder() as decoder:
-        image = decoder.portrait(portrait.read_bytes())
-        heard = decoder.waveform(audio.read_bytes()) if audio else None
+        picture = decoder.portrait(portrait.read_bytes())
+        heard = decoder.speech(audio.read_bytes()).waveform if audio else None
     bar.show("loading", 0.0)
     pipeline = TalkingFacePipeline.load(choices.device)
-    animation = pipeline.animate(image, given.landmarks, options, given.size)
+    animation = pipeline.animate(picture.pixels, given.landmarks, options, given.size)
     provenance = Provenance.now(weights=weights_digest())
     sound = _fitted(heard, len(given.landmarks))
     encode_video(output, _counted(animation, bar), sound, provenance=provenance)

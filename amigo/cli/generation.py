@@ -25,22 +25,18 @@ from models.pipeline import Synthesis, TalkingFacePipeline
 
 @dataclass
 class Generation:
-    """A video generated in this process, with the duration of each step."""
+    """A video generated in this process, with the notices and the duration of each step."""
 
     synthesis: Synthesis
     options: SynthesisOptions
     provenance: Provenance
+    notices: tuple[str, ...] = ()
     steps: dict[str, float] = field(default_factory=dict)
 
     @property
     def timings(self) -> dict[str, float]:
         """Seconds by step, including those of the pipeline."""
         return {**self.steps, **self.synthesis.timings}
-
-    @property
-    def notices(self) -> tuple[str, ...]:
-        """Codes of notices about the inputs."""
-        return self.synthesis.notices
 
     @property
     def duration(self) -> float:
@@ -94,21 +90,22 @@ def generate(
     steps: dict[str, float] = {}
     bar.show("reading", 0.0)
     with _timed(steps, "read_inputs"), Decoder() as decoder:
-        image = decoder.portrait(portrait.read_bytes())
-        waveform = decoder.waveform(audio.read_bytes())
+        picture = decoder.portrait(portrait.read_bytes())
+        speech = decoder.speech(audio.read_bytes())
     bar.show("loading", 0.0)
     with _timed(steps, "load_pipeline"):
         pipeline = TalkingFacePipeline.load(device)
     bar.show("listening", 0.0)
-    synthesis = pipeline(image, waveform, options)
+    synthesis = pipeline(picture.pixels, speech.waveform, options)
     provenance = Provenance.now(weights=weights_digest())
     with _timed(steps, "render_and_encode"):
         frames = _counted(synthesis, bar)
         if mark:
             frames = Watermark.beside(synthesis.track.landmarks, synthesis.size).over(frames)
-        encode_video(output, frames, waveform, provenance=provenance)
+        encode_video(output, frames, speech.waveform, provenance=provenance)
     bar.show("done", 1.0)
-    return Generation(synthesis, options, provenance, steps)
+    notices = (*picture.notices, *speech.notices, *synthesis.notices)
+    return Generation(synthesis, options, provenance, notices, steps)
 
 
 def _counted(synthesis: Synthesis, bar: Bar) -> Iterator[NDArray[np.uint8]]:

@@ -13,11 +13,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
-from media.audio import SAMPLE_RATE
+from media.audio import SAMPLE_RATE, Speech
 from media.errors import DecoderUnavailable
+from media.picture import Picture
 from media.sandbox.confinement import LIMITS, Limits
 from media.sandbox.messages import (
     ENDING,
@@ -28,7 +26,7 @@ from media.sandbox.messages import (
     receive_image,
     receive_image_size,
     receive_length,
-    receive_waveform,
+    receive_speech,
 )
 from media.sandbox.outcome import Decoded, interpret
 
@@ -58,8 +56,8 @@ class Decoder:
         self._lock = threading.Lock()
         self._server: _Server | None = None
 
-    def portrait(self, file: bytes) -> NDArray[np.uint8]:
-        """Decode a picture like `media.picture.read_portrait`: upright RGB `[H, W, 3]`.
+    def portrait(self, file: bytes) -> Picture:
+        """Decode a picture like `media.picture.read_picture`.
 
         Raises:
             PortraitError: it cannot be decoded within the limits.
@@ -67,8 +65,8 @@ class Decoder:
         """
         return self._decode(Request(Medium.PORTRAIT, file), receive_image)
 
-    def waveform(self, file: bytes, max_duration: float = 300.0) -> NDArray[np.float32]:
-        """Decode a recording like `media.audio.read_waveform`, to a waveform `[N]`.
+    def speech(self, file: bytes, max_duration: float = 300.0) -> Speech:
+        """Decode a recording like `media.audio.read_speech`.
 
         Args:
             file: in any accepted format.
@@ -80,7 +78,7 @@ class Decoder:
         """
         return self._decode(
             Request(Medium.AUDIO, file, max_duration),
-            lambda stream: receive_waveform(stream, max_duration),
+            lambda stream: receive_speech(stream, max_duration),
         )
 
     def check_portrait(self, file: bytes) -> None:
@@ -92,10 +90,10 @@ class Decoder:
         self._decode(Request(Medium.PORTRAIT, file, is_check=True), receive_image_size)
 
     def duration(self, file: bytes, max_duration: float = 300.0) -> float:
-        """Decode a recording like `waveform`, but return only its duration in seconds.
+        """Decode a recording like `speech`, but return only its duration in seconds.
 
         Raises:
-            AudioError, DecoderUnavailable: as `waveform`.
+            AudioError, DecoderUnavailable: as `speech`.
         """
         request = Request(Medium.AUDIO, file, max_duration, is_check=True)
         length = self._decode(request, lambda stream: receive_length(stream, max_duration))

@@ -1,9 +1,11 @@
 """The protocol between a decoder and its decoding processes: plain bytes, all validated.
 
     request   medium, is_check, max_duration, bytes    then the file
-    answer    PIXELS   height, width                   then uint8 [H, W, 3], unless it is a check
-              SAMPLES  count, 0                        then float32 [N], unless it is a check
-              REFUSAL  bytes of code, of sentence      then both, in ASCII
+    answer    PIXELS   height, width, notices          then uint8 [H, W, 3], unless it is a check
+              SAMPLES  count, 0, notices               then float32 [N], unless it is a check
+              REFUSAL  bytes of code, of sentence, 0   then both, in ASCII
+
+Notices are a set: one bit for each, in the order of `Notice`.
 
 The responding process has parsed untrusted data. Nothing it sends is unpickled, trusted in its
 size, or passed on before it was validated.
@@ -18,8 +20,9 @@ from struct import Struct
 import numpy as np
 from numpy.typing import NDArray
 
-from media.audio import SAMPLE_RATE
-from media.picture import MAX_PIXELS, MIN_SIDE
+from media.audio import SAMPLE_RATE, Speech
+from media.notices import Notice
+from media.picture import MAX_PIXELS, MIN_SIDE, Picture
 
 MAX_TEXT = 1_000
 """Maximum number of bytes of an error's code and of its message."""
@@ -35,7 +38,7 @@ OVERDUE = 1_000
 """The process exceeded its time limit and was killed."""
 
 _REQUEST = Struct("!B?dQ")
-_ANSWER = Struct("!BII")
+_ANSWER = Struct("!BIIB")
 
 
 class Medium(IntEnum):
@@ -94,7 +97,7 @@ class Refusal:
             text.encode("ascii", "backslashreplace")[:MAX_TEXT]
             for text in (self.code, self.sentence)
         )
-        channel.sendall(_ANSWER.pack(Tag.REFUSAL, len(code), len(sentence)) + code + sentence)
+        channel.sendall(_ANSWER.pack(Tag.REFUSAL, len(code), len(sentence), 0) + code + sentence)
 
 
 def receive_request(stream: BufferedReader) -> Request:
@@ -103,17 +106,19 @@ def receive_request(stream: BufferedReader) -> Request:
     return Request(Medium(medium), stream.read(size), max_duration, is_check)
 
 
-def send_size(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
-    """Send the size of a picture, uint8 `[H, W, 3]`, or of a waveform, float32 `[N]`."""
-    if array.dtype == np.uint8:
-        channel.sendall(_ANSWER.pack(Tag.PIXELS, *array.shape[:2]))
+def send_size(channel: socket, decoded: Picture | Speech) -> None:
+    """Send the size of a picture or of a waveform, and the notices."""
+    flags = sum(1 << place for place, notice in enumerate(Notice) if notice in decoded.notices)
+    if isinstance(decoded, Picture):
+        channel.sendall(_ANSWER.pack(Tag.PIXELS, *decoded.pixels.shape[:2], flags))
     else:
-        channel.sendall(_ANSWER.pack(Tag.SAMPLES, len(array), 0))
+        channel.sendall(_ANSWER.pack(Tag.SAMPLES, len(decoded.waveform), 0, flags))
 
 
-def send_array(channel: socket, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
-    """Send size and data of a picture, uint8 `[H, W, 3]`, or of a waveform, float32 `[N]`."""
-    send_size(channel, array)
+def send_decoded(channel: socket, decoded: Picture | Speech) -> None:
+    """Send a picture or a waveform: its size, the notices and its data."""
+    send_size(channel, decoded)
+    array = decoded.pixels if isinstance(decoded, Picture) else decoded.waveform
     channel.sendall(np.ascontiguousarray(array).data.cast("B"))
 
 
@@ -123,26 +128,23 @@ def receive_image_size(stream: BufferedReader) -> tuple[int, int] | Refusal:
     Raises:
         AnswerGarbled.
     """
-    tag, height, width = _receive_header(stream)
-    if tag is Tag.REFUSAL:
-        return _receive_refusal(stream, height, width)
-    if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
-        raise AnswerGarbled(f"Expected a picture, got {tag.name} of {height} x {width}.")
-    return height, width
+    found = _receive_image_size(stream)
+    return found if isinstance(found, Refusal) else found[:2]
 
 
-def receive_image(stream: BufferedReader) -> NDArray[np.uint8] | Refusal:
-    """Receive a decoded picture `[H, W, 3]`, or an error.
+def receive_image(stream: BufferedReader) -> Picture | Refusal:
+    """Receive a decoded picture, or an error.
 
     Raises:
         AnswerGarbled.
     """
-    size = receive_image_size(stream)
-    if isinstance(size, Refusal):
-        return size
-    image = np.empty((*size, 3), np.uint8)
+    found = _receive_image_size(stream)
+    if isinstance(found, Refusal):
+        return found
+    height, width, notices = found
+    image = np.empty((height, width, 3), np.uint8)
     _receive_into(stream, image)
-    return image
+    return Picture(image, notices)
 
 
 def receive_length(stream: BufferedReader, max_duration: float) -> int | Refusal:
@@ -151,36 +153,58 @@ def receive_length(stream: BufferedReader, max_duration: float) -> int | Refusal
     Raises:
         AnswerGarbled.
     """
-    tag, count, rest = _receive_header(stream)
-    if tag is Tag.REFUSAL:
-        return _receive_refusal(stream, count, rest)
-    if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
-        raise AnswerGarbled(f"Expected a waveform, got {tag.name} of {count}.")
-    return count
+    found = _receive_length(stream, max_duration)
+    return found if isinstance(found, Refusal) else found[0]
 
 
-def receive_waveform(stream: BufferedReader, max_duration: float) -> NDArray[np.float32] | Refusal:
-    """Receive a waveform `[N]` of at most `max_duration` seconds, or an error.
+def receive_speech(stream: BufferedReader, max_duration: float) -> Speech | Refusal:
+    """Receive a decoded recording of at most `max_duration` seconds, or an error.
 
     Raises:
         AnswerGarbled.
     """
-    count = receive_length(stream, max_duration)
-    if isinstance(count, Refusal):
-        return count
+    found = _receive_length(stream, max_duration)
+    if isinstance(found, Refusal):
+        return found
+    count, notices = found
     waveform = np.empty(count, np.float32)
     _receive_into(stream, waveform)
     # Also False for NaN.
     if not np.abs(waveform).max() <= 1:
         raise AnswerGarbled("Samples exceed full scale.")
-    return waveform
+    return Speech(waveform, notices)
 
 
-def _receive_header(stream: BufferedReader) -> tuple[Tag, int, int]:
-    tag, first, second = _ANSWER.unpack(_receive(stream, _ANSWER.size))
+def _receive_image_size(
+    stream: BufferedReader,
+) -> tuple[int, int, tuple[Notice, ...]] | Refusal:
+    tag, height, width, notices = _receive_header(stream)
+    if tag is Tag.REFUSAL:
+        return _receive_refusal(stream, height, width)
+    if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
+        raise AnswerGarbled(f"Expected a picture, got {tag.name} of {height} x {width}.")
+    return height, width, notices
+
+
+def _receive_length(
+    stream: BufferedReader, max_duration: float
+) -> tuple[int, tuple[Notice, ...]] | Refusal:
+    tag, count, rest, notices = _receive_header(stream)
+    if tag is Tag.REFUSAL:
+        return _receive_refusal(stream, count, rest)
+    if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
+        raise AnswerGarbled(f"Expected a waveform, got {tag.name} of {count}.")
+    return count, notices
+
+
+def _receive_header(stream: BufferedReader) -> tuple[Tag, int, int, tuple[Notice, ...]]:
+    tag, first, second, flags = _ANSWER.unpack(_receive(stream, _ANSWER.size))
     if tag not in set(Tag):
         raise AnswerGarbled(f"The tag {tag} is unknown.")
-    return Tag(tag), first, second
+    if flags >> len(Notice):
+        raise AnswerGarbled(f"The notices {flags:b} are unknown.")
+    notices = tuple(notice for place, notice in enumerate(Notice) if flags >> place & 1)
+    return Tag(tag), first, second, notices
 
 
 def _receive_refusal(stream: BufferedReader, *sizes: int) -> Refusal:

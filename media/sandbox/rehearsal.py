@@ -1,16 +1,33 @@
 """Small files of every format, decoded in advance."""
 
+from base64 import b64decode
 from io import BytesIO
 from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from media.audio import SAMPLE_RATE, read_waveform
 from media.picture import read_portrait
 
 _ORIENTATION_TAG, _ON_ITS_SIDE = 0x0112, 6
+# 64 x 64 pixels each; encoding them here would start threads, which the sandbox does not allow.
+HEIC = b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAVZtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAA"
+    "AAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABegABAAAAAAAAABgAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABo"
+    "dmMxAAAAAA5waXRtAAAAAAABAAAA1mlwcnAAAAC3aXBjbwAAAHhodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEA"
+    "GEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQArQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbqSSmubgIaDAgAAAMAyAAA"
+    "AwAIQGIAAQAHRAHBcrAiQAAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAAABBwaXhpAAAAAAMI"
+    "CAgAAAAXaXBtYQAAAAAAAAABAAEEgQIDBAAAACBtZGF0AAAAFCgBrxmA93yFN//zJl/jwv1AV4tH"
+)
+AVIF = b64decode(
+    "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUIAAADrbWV0YQAAAAAAAAAhaGRscgAAAAAAAAAAcGljdAAAAAAA"
+    "AAAAAAAAAAAAAAAOcGl0bQAAAAAAAQAAAB5pbG9jAAAAAEQAAAEAAQAAAAEAAAETAAAAKQAAAChpaW5mAAAAAAABAAAA"
+    "GmluZmUCAAAAAAEAAGF2MDFDb2xvcgAAAABqaXBycAAAAEtpcGNvAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAQcGl4aQAA"
+    "AAADCAgIAAAADGF2MUOBAAwAAAAAE2NvbHJuY2x4AAEADQAGgAAAABdpcG1hAAAAAAAAAAEAAQQBAoMEAAAAMW1kYXQS"
+    "AAoJGBV//aICGg0IMhocR4eF3dNNNMLAAADPyinHlH5fJL5pu25WgA=="
+)
 _WAV = Struct("<4sI4s4sIHHIIHH4sI")
 
 
@@ -25,14 +42,17 @@ def rehearse() -> None:
     Image.init()
     for format in ("JPEG", "PNG", "WEBP"):
         read_portrait(_picture(format))
+    for encoded in (HEIC, AVIF):
+        read_portrait(encoded)
     read_waveform(_recording(np.arange(SAMPLE_RATE, dtype="<i2")))
 
 
 def _picture(format: str) -> bytes:
     exif = Image.Exif()
     exif[_ORIENTATION_TAG] = _ON_ITS_SIDE
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     file = BytesIO()
-    Image.new("RGB", (64, 64)).save(file, format, exif=exif)
+    Image.new("RGB", (64, 64)).save(file, format, exif=exif, icc_profile=profile)
     return file.getvalue()
 
 

@@ -20,13 +20,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from media.audio import read_waveform
+from media.audio import Speech, read_speech
 from media.errors import MediaError
 from media.logging import configure_logging
-from media.picture import read_portrait
+from media.picture import Picture, read_picture
 from media.sandbox.confinement import LIMITS, Limits, confine, limit, system_call_filter
 from media.sandbox.messages import (
     ENDING,
@@ -37,7 +34,7 @@ from media.sandbox.messages import (
     Refusal,
     Request,
     receive_request,
-    send_array,
+    send_decoded,
     send_size,
 )
 from media.sandbox.rehearsal import rehearse
@@ -47,11 +44,11 @@ logger = logging.getLogger(__name__)
 MAX_DESCRIPTORS = 1_024
 _CHANNEL = 3
 
-Decode = Callable[[Request], NDArray[np.uint8] | NDArray[np.float32]]
+Decode = Callable[[Request], Picture | Speech]
 
 DECODERS: Mapping[Medium, Decode] = {
-    Medium.PORTRAIT: lambda request: read_portrait(request.file),
-    Medium.AUDIO: lambda request: read_waveform(request.file, request.max_duration),
+    Medium.PORTRAIT: lambda request: read_picture(request.file),
+    Medium.AUDIO: lambda request: read_speech(request.file, request.max_duration),
 }
 
 
@@ -165,7 +162,7 @@ def answer(channel: socket.socket, decoders: Mapping[Medium, Decode]) -> None:
     except Exception as error:  # noqa: BLE001
         Refusal(type(error).__name__, repr(error)).send(channel)
     else:
-        send = send_size if request.is_check else send_array
+        send = send_size if request.is_check else send_decoded
         send(channel, decoded)
 
 

@@ -91,8 +91,8 @@ def job_request_body() -> dict[str, Any]:
     request = JobRequest.model_json_schema(ref_template=_COMPONENTS)
     del request["$defs"]
     files = {
-        "portrait": _file("JPEG, PNG or WEBP with one face looking at the camera."),
-        "audio": _file("WAV, MP3, FLAC, OGG, M4A, MP4 or WEBM with speech."),
+        "portrait": _file("JPEG, PNG, WEBP, HEIC or AVIF with one face looking at the camera."),
+        "audio": _file("WAV, MP3, AAC, FLAC, OGG, M4A, MP4, MOV or WEBM with speech."),
     }
     fields = {name: _without_null(schema) for name, schema in request["properties"].items()}
     form = {**request, "properties": {**files, **fields}, **_one_source("")}

@@ -202,7 +202,7 @@ SVG = (
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n(/etc/passwd) (r) file\n"
 PDF = f"%PDF-1.7\n1 0 obj<</OpenAction<</S/URI/URI({URL})>>>>endobj\ntrailer<<>>".encode()
 OTHER_FORMATS = (
-    *("GIF", "BMP", "TIFF", "ICO", "ICNS", "PPM", "TGA", "PCX", "JPEG2000", "AVIF", "DDS", "PDF"),
+    *("GIF", "BMP", "TIFF", "ICO", "ICNS", "PPM", "TGA", "PCX", "JPEG2000", "DDS", "PDF"),
 )
 OTHER_KINDS = {
     "svg_with_an_external_entity": SVG,

@@ -31,12 +31,11 @@ MAX_LENGTH = 10_000
 class Channel(redis.Channel):
     """A channel that survives messages that are not JSON."""
 
-    def _brpop_read(self, **options: Any) -> bool | None:
+    def _brpop_read(self, **options: Any) -> None:
         try:
-            return super()._brpop_read(**options)
+            super()._brpop_read(**options)  # type: ignore[no-untyped-call]
         except json.JSONDecodeError as error:
             self.set_aside(error.doc, error)
-            return True
 
     def set_aside(self, message: str, reason: Exception) -> None:
         """Keep a message for people to look at, and count it."""
@@ -63,7 +62,7 @@ class Transport(redis.Transport):
         except UNUSABLE as reason:
             channel.set_aside(json.dumps(message), reason)
         else:
-            super()._deliver(message, queue)
+            super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
 
 def check(message: Any, channel: Any) -> None:

@@ -164,11 +164,11 @@ class JobRunner:
         portrait, speech = self.inputs.portrait(job), self.inputs.audio(job)
 
         attempt.enter(Stage.LISTENING, self._time_limit(0.0))
-        image = self.decoder.portrait(portrait)
-        waveform = self.decoder.waveform(speech, self.settings.audio_max_seconds)
-        limit = self._time_limit(len(waveform) / SAMPLE_RATE)
+        picture = self.decoder.portrait(portrait)
+        heard = self.decoder.speech(speech, self.settings.audio_max_seconds)
+        limit = self._time_limit(len(heard.waveform) / SAMPLE_RATE)
         attempt.allow(Stage.LISTENING, limit)
-        synthesis = self.pipeline(image, waveform, synthesis_options(job.options))
+        synthesis = self.pipeline(picture.pixels, heard.waveform, synthesis_options(job.options))
 
         with self._scratch() as folder, self._live_stream(job, folder) as stream:
             attempt.enter(Stage.RENDERING, limit)
@@ -178,7 +178,7 @@ class JobRunner:
             encode_video(
                 video,
                 frames,
-                waveform,
+                heard.waveform,
                 provenance=provenance,
                 segments=stream.segments if stream else None,
             )
@@ -187,7 +187,8 @@ class JobRunner:
             if stream:
                 stream.finish()
             result = self._store_result(job, video, synthesis, provenance)
-            count_success(attempt.succeed(result, self._notices(job, synthesis)), result)
+            notices = (*picture.notices, *heard.notices, *self._notices(job, synthesis))
+            count_success(attempt.succeed(result, notices), result)
         self._delete(inputs_prefix(job.id))
 
     @contextmanager

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from media.errors import PortraitTooManyPixels, PortraitTooSmall, PortraitUnreadable
-from media.picture import read_portrait
+from media.notices import Notice
+from media.picture import read_picture, read_portrait
+from media.sandbox.rehearsal import AVIF, HEIC
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "portrait.jpg"
 
@@ -112,7 +114,7 @@ def test_every_colour_mode_becomes_rgb(mode: str, format: str) -> None:
 def test_a_picture_cut_short_is_unreadable(format: str, keep: float) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8))
     file = encoded(noise, format)
-    with pytest.raises(PortraitUnreadable, match="a complete JPEG, PNG or WEBP"):
+    with pytest.raises(PortraitUnreadable, match=r"damaged or .*a complete JPEG, PNG"):
         read_portrait(file[: int(len(file) * keep)])
 
 
@@ -167,3 +169,67 @@ def test_reading_a_portrait_needs_neither_torch_nor_mediapipe() -> None:
         "sys.exit(bool({'torch', 'mediapipe', 'cv2', 'scipy'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", check], check=True, cwd=EXAMPLE.parents[1])
+
+
+def swapped_profile() -> bytes:
+    """Return sRGB's profile with red and blue exchanged."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_an_embedded_colour_profile_is_applied(mode: str) -> None:
+    colours = picture().convert(mode)
+    read = read_picture(encoded(colours, icc_profile=swapped_profile()))
+    expected = np.asarray(colours.convert("RGB"))[..., ::-1]
+    np.testing.assert_allclose(read.pixels, expected, atol=2)
+    assert read.notices == ()
+
+
+def test_an_srgb_profile_changes_nothing() -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    read = read_picture(encoded(picture(), icc_profile=srgb))
+    np.testing.assert_allclose(read.pixels, np.asarray(picture()), atol=1)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "LA", "RGBA"])
+def test_a_broken_profile_is_ignored_with_a_notice(mode: str) -> None:
+    colours = picture().convert(mode)
+    read = read_picture(encoded(colours, icc_profile=b"no profile" * 20))
+    np.testing.assert_array_equal(read.pixels, read_portrait(encoded(colours)))
+    assert read.notices == (Notice.COLOUR_PROFILE_IGNORED,)
+
+
+def test_heic_and_avif_are_read() -> None:
+    for file in (HEIC, AVIF):
+        image = read_portrait(file)
+        assert image.shape == (64, 64, 3)
+        np.testing.assert_allclose(image.mean((0, 1)), (120, 90, 80), atol=4)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP"])
+def test_of_an_animation_that_fades_in_a_clear_picture_is_used(format: str) -> None:
+    steps = [picture().point(lambda level, share=share: int(level * share)) for share in (0.2, 1)]
+    black = Image.new("RGB", steps[0].size)
+    options: dict[str, Any] = {"lossless": True} if format == "WEBP" else {"default_image": True}
+    file = encoded(black, format, save_all=True, append_images=[black, *steps], **options)
+    read = read_picture(file)
+    np.testing.assert_array_equal(read.pixels, np.asarray(picture()))
+    assert read.notices == (Notice.STILL_USED,)
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (encoded(picture(), "GIF"), "is a GIF picture, which is not supported"),
+        (encoded(picture(), "TIFF"), "is a TIFF or camera raw picture"),
+        (encoded(picture(), "BMP"), "is a BMP picture"),
+        (b" <!DOCTYPE html><html>", "is a web page; if it came from an address"),
+        (b"%PDF-1.7", "is a PDF document"),
+        (encoded(picture(), "JPEG")[:300], "is damaged or incomplete"),
+        (b"", "is empty"),
+    ],
+)
+def test_what_was_given_is_named(file: bytes, words: str) -> None:
+    with pytest.raises(PortraitUnreadable, match=words):
+        read_portrait(file)

@@ -2,12 +2,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
 from media.errors import AudioTooDemanding, DecoderUnavailable, PortraitTooDemanding
+from media.picture import Picture
 from service.problems import ProblemType
 from service.settings import ServiceSettings
 from tests.decoders import DirectDecoder
@@ -23,7 +22,7 @@ class FailingDecoder(DirectDecoder):
         super().__init__()
         self._error = error
 
-    def portrait(self, file: bytes) -> NDArray[np.uint8]:
+    def portrait(self, file: bytes) -> Picture:
         raise self._error
 
 

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from media.errors import PortraitUnreadable
+from media.picture import Picture
 from media.sandbox.confinement import MEBIBYTE, Limits
 from media.sandbox.messages import Medium, Request
 from media.sandbox.server import MAX_DESCRIPTORS, serve
@@ -35,11 +35,11 @@ SUCCEEDED = 255
 """The picture's value for a misdeed that succeeded, instead of an error number."""
 
 
-def paint(value: int) -> NDArray[np.uint8]:
-    return np.full((64, 64, 3), value, np.uint8)
+def paint(value: int) -> Picture:
+    return Picture(np.full((64, 64, 3), value, np.uint8))
 
 
-def attempt(request: Request) -> NDArray[np.uint8]:
+def attempt(request: Request) -> Picture:
     """Do what the file says."""
     try:
         value = MISDEEDS[request.file.decode()]()

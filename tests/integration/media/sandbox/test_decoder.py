@@ -16,6 +16,7 @@ from media.audio import SAMPLE_RATE, read_waveform
 from media.errors import AudioTooLong, MediaError
 from media.picture import MAX_PIXELS, read_portrait
 from media.sandbox.decoder import Decoder
+from media.sandbox.rehearsal import AVIF, HEIC
 from tests.media import babble, recording, video
 from tests.processes import children, is_alive
 from tests.waiting import wait_for
@@ -26,6 +27,7 @@ ORIENTATION, ON_ITS_SIDE = 0x0112, 6
 PROGRAM = """
 import os, time
 from media.sandbox.decoder import Decoder
+from media.sandbox.rehearsal import AVIF, HEIC
 decoder = Decoder(module="tests.integration.media.sandbox.misdeeds")
 decoder.portrait(b"count_secrets")
 print(os.getpid(), flush=True)
@@ -35,6 +37,7 @@ decoder.portrait(b"sleep")
 FORGETFUL_PROGRAM = """
 from pathlib import Path
 from media.sandbox.decoder import Decoder
+from media.sandbox.rehearsal import AVIF, HEIC
 decoder = Decoder()
 decoder.portrait(Path("examples/portrait.jpg").read_bytes())
 print(decoder._server._process.pid)
@@ -75,6 +78,8 @@ PICTURES = {
     "animated webp": picture(
         "RGBA", "WEBP", save_all=True, append_images=[Image.new("RGBA", (120, 80))]
     ),
+    "heic": HEIC,
+    "avif": AVIF,
     "example": (EXAMPLES / "portrait.jpg").read_bytes(),
 }
 RECORDINGS = {
@@ -101,7 +106,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_pixels_are_those_of_direct_decoding(decoder: Decoder, name: str) -> None:
-    image = decoder.portrait(PICTURES[name])
+    image = decoder.portrait(PICTURES[name]).pixels
     np.testing.assert_array_equal(image, read_portrait(PICTURES[name]))
     assert image.flags.writeable
     decoder.check_portrait(PICTURES[name])
@@ -109,7 +114,7 @@ def test_pixels_are_those_of_direct_decoding(decoder: Decoder, name: str) -> Non
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_samples_are_those_of_direct_decoding(decoder: Decoder, name: str) -> None:
-    waveform = decoder.waveform(RECORDINGS[name])
+    waveform = decoder.speech(RECORDINGS[name]).waveform
     np.testing.assert_array_equal(waveform, read_waveform(RECORDINGS[name]))
     assert waveform.dtype == np.float32
     assert decoder.duration(RECORDINGS[name]) == len(waveform) / SAMPLE_RATE
@@ -120,7 +125,7 @@ def test_errors_are_those_of_direct_decoding(decoder: Decoder, name: str) -> Non
     pairs: list[tuple[Callable[[bytes], object], Callable[[bytes], object]]] = [
         (decoder.portrait, read_portrait),
         (decoder.check_portrait, read_portrait),
-        (decoder.waveform, read_waveform),
+        (decoder.speech, read_waveform),
         (decoder.duration, read_waveform),
     ]
     for confined, direct in pairs:
@@ -132,9 +137,9 @@ def test_errors_are_those_of_direct_decoding(decoder: Decoder, name: str) -> Non
 
 
 def test_the_longest_duration_is_the_callers_choice(decoder: Decoder) -> None:
-    assert len(decoder.waveform(RECORDINGS["wav"], 1.0)) == SAMPLE_RATE
+    assert len(decoder.speech(RECORDINGS["wav"], 1.0).waveform) == SAMPLE_RATE
     with pytest.raises(AudioTooLong, match=r"longer than 0\.5 s"):
-        decoder.waveform(RECORDINGS["wav"], 0.5)
+        decoder.speech(RECORDINGS["wav"], 0.5)
 
 
 # Of all formats, WebP needs the most memory to decode.
@@ -142,19 +147,19 @@ def test_the_limits_let_the_largest_picture_through(decoder: Decoder) -> None:
     width, height = 10_000, MAX_PIXELS // 10_000
     file = BytesIO()
     Image.new("RGBA", (width, height), (9, 9, 9, 9)).save(file, "WEBP", lossless=True, method=0)
-    assert decoder.portrait(file.getvalue()).shape == (height, width, 3)
+    assert decoder.portrait(file.getvalue()).pixels.shape == (height, width, 3)
 
 
 def test_the_limits_let_the_longest_recording_through(decoder: Decoder) -> None:
     speech = np.resize(babble(10.0, 48_000), 300 * 48_000)
     file = recording(speech, "wav", "pcm_f32le", sample_rate=48_000)
-    assert len(decoder.waveform(file)) == 300 * SAMPLE_RATE
+    assert len(decoder.speech(file).waveform) == 300 * SAMPLE_RATE
 
 
 def test_many_threads_decode_at_the_same_time(decoder: Decoder) -> None:
     pictures = [file for file in PICTURES.values() for _ in range(3)]
     with ThreadPoolExecutor(8) as threads:
-        images = list(threads.map(decoder.portrait, pictures))
+        images = [picture.pixels for picture in threads.map(decoder.portrait, pictures)]
     for image, file in zip(images, pictures, strict=True):
         np.testing.assert_array_equal(image, read_portrait(file))
 
@@ -166,7 +171,7 @@ def test_a_closed_decoder_leaves_no_process_and_starts_another_when_asked() -> N
     [server] = children(os.getpid()) - others
     decoder.close()
     assert not is_alive(server)
-    assert decoder.portrait(PICTURES["jpeg"]).shape == (80, 120, 3)
+    assert decoder.portrait(PICTURES["jpeg"]).pixels.shape == (80, 120, 3)
     decoder.close()
 
 
@@ -198,7 +203,7 @@ def test_losing_the_server_fails_none_of_many_threads(decoder: Decoder) -> None:
         assert decoder._server
         decoder._server._process.kill()
         for image in images:
-            np.testing.assert_array_equal(image.result(), expected)
+            np.testing.assert_array_equal(image.result().pixels, expected)
 
 
 def two_generations(parent: int) -> list[int]:

@@ -47,7 +47,7 @@ def unfiltered_decoder() -> Iterator[Decoder]:
 
 def outcome(decoder: Decoder, misdeed: str) -> int:
     """Return the error number of a misdeed, or its result."""
-    return int(decoder.portrait(misdeed.encode())[0, 0, 0])
+    return int(decoder.portrait(misdeed.encode()).pixels[0, 0, 0])
 
 
 @linux_only

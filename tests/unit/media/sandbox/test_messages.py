@@ -5,7 +5,9 @@ from typing import cast
 import numpy as np
 import pytest
 
-from media.picture import MAX_PIXELS
+from media.audio import Speech
+from media.notices import Notice
+from media.picture import MAX_PIXELS, Picture
 from media.sandbox.messages import (
     AnswerGarbled,
     Medium,
@@ -15,8 +17,8 @@ from media.sandbox.messages import (
     receive_image_size,
     receive_length,
     receive_request,
-    receive_waveform,
-    send_array,
+    receive_speech,
+    send_decoded,
     send_size,
 )
 
@@ -40,7 +42,7 @@ class Wire:
 
 
 def header(tag: int, first: int, second: int) -> bytes:
-    return bytes([tag]) + first.to_bytes(4, "big") + second.to_bytes(4, "big")
+    return bytes([tag]) + first.to_bytes(4, "big") + second.to_bytes(4, "big") + bytes(1)
 
 
 def samples(*values: float) -> bytes:
@@ -56,32 +58,38 @@ def test_a_request_arrives_as_it_was_sent() -> None:
 
 def test_a_check_is_answered_with_the_size_alone() -> None:
     wire = Wire()
-    send_size(wire.channel, np.zeros((64, 96, 3), np.uint8))
+    send_size(wire.channel, Picture(np.zeros((64, 96, 3), np.uint8)))
     assert receive_image_size(wire.stream) == (64, 96)
     wire = Wire()
-    send_size(wire.channel, np.zeros(1_000, np.float32))
+    send_size(wire.channel, Speech(np.zeros(1_000, np.float32)))
     assert receive_length(wire.stream, 1.0) == 1_000
 
 
-def test_a_picture_arrives_as_it_was_sent() -> None:
+def test_a_picture_arrives_as_it_was_sent_with_its_notices() -> None:
     image = np.arange(64 * 96 * 3, dtype=np.uint8).reshape(64, 96, 3)
     wire = Wire()
-    send_array(wire.channel, image)
-    np.testing.assert_array_equal(cast(np.ndarray, receive_image(wire.stream)), image)
+    send_decoded(wire.channel, Picture(image, (Notice.STILL_USED,)))
+    received = receive_image(wire.stream)
+    assert isinstance(received, Picture)
+    np.testing.assert_array_equal(received.pixels, image)
+    assert received.notices == (Notice.STILL_USED,)
 
 
-def test_a_waveform_arrives_as_it_was_sent() -> None:
+def test_a_waveform_arrives_as_it_was_sent_with_its_notices() -> None:
     waveform = np.linspace(-1, 1, 1_000, dtype=np.float32)
     wire = Wire()
-    send_array(wire.channel, waveform)
-    np.testing.assert_array_equal(cast(np.ndarray, receive_waveform(wire.stream, 1.0)), waveform)
+    send_decoded(wire.channel, Speech(waveform, tuple(Notice)))
+    received = receive_speech(wire.stream, 1.0)
+    assert isinstance(received, Speech)
+    np.testing.assert_array_equal(received.waveform, waveform)
+    assert received.notices == tuple(Notice)
 
 
 def test_a_refusal_arrives_in_place_of_either() -> None:
     wire = Wire()
     Refusal("no_face", "Nobody there.").send(wire.channel)
     assert receive_image(wire.stream) == Refusal("no_face", "Nobody there.")
-    assert receive_waveform(wire.stream, 1.0) == Refusal("no_face", "Nobody there.")
+    assert receive_speech(wire.stream, 1.0) == Refusal("no_face", "Nobody there.")
 
 
 def test_a_long_refusal_is_cut() -> None:
@@ -98,6 +106,7 @@ def test_a_long_refusal_is_cut() -> None:
         b"",
         b"\x01",
         header(0, 64, 64),
+        header(1, 64, 64)[:-1] + b"\xff" + bytes(64 * 64 * 3),
         header(4, 64, 64),
         header(2, 64, 0) + bytes(256),
         header(1, 63, 64) + bytes(63 * 64 * 3),
@@ -134,4 +143,4 @@ def test_what_is_no_picture_is_not_taken_for_one(answer: bytes) -> None:
 )
 def test_what_is_no_waveform_of_the_duration_is_not_taken_for_one(answer: bytes) -> None:
     with pytest.raises(AnswerGarbled):
-        receive_waveform(Wire(answer).stream, 1.0)
+        receive_speech(Wire(answer).stream, 1.0)

@@ -14,7 +14,9 @@ class PlainChannel:
     Message = Message
 
     def decode_body(self, body: Any, encoding: str | None) -> Any:
-        return Channel.codecs[encoding].decode(body) if encoding else body
+        if encoding is None:
+            return body
+        return Channel.codecs[encoding].decode(body)  # type: ignore[no-untyped-call]
 
 
 def message(body: Any = ([], {}, {}), **changed: Any) -> dict[str, Any]:
