@@ -12,6 +12,7 @@ RENDER := tests/integration/models/test_choices.py::test_a_full_composition_is_t
 
 .DEFAULT_GOAL := help
 .PHONY: help docs dashboards demo serve test test-quick faults chaos fuzz containers test-gpu check audit lock locked format bench evaluate data-given clean
+.PHONY: help docs demo serve test test-quick faults chaos fuzz test-gpu check audit lock locked client-tools format bench evaluate data-given clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -78,6 +79,20 @@ locked:  ## install all packages except torch, with verified digests
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		-r requirements.lock
+
+client-tools: .tools/stamp  ## install the linters of the OpenAPI document and the client generators that tests use
+
+# Whatever cannot be installed is missing from its tests, which then say so.
+.tools/stamp: tests/e2e/clients/package-lock.json tests/e2e/clients/requirements.txt
+	@mkdir -p .tools
+	@cp tests/e2e/clients/package.json tests/e2e/clients/package-lock.json .tools/
+	@if command -v npm >/dev/null; then npm ci --prefix .tools --ignore-scripts --no-audit --no-fund --silent \
+		|| echo "npm could not install the client tools; their tests are skipped." >&2; fi
+	@$(PYTHON) -m venv .tools/python
+	@.tools/python/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r tests/e2e/clients/requirements.txt \
+		|| echo "pip could not install the client tools; their tests are skipped." >&2
+	@touch $@
 
 docs: $(VENV)/dev.stamp  ## write docs/settings.md from the settings classes
 	@$(BIN)/python -m docs.generate_settings

@@ -182,7 +182,7 @@ def list_jobs(
         "status": list(statuses),
         **({"created_after": created_after.isoformat()} if created_after else {}),
         **({"created_before": created_before.isoformat()} if created_before else {}),
-        **{f"metadata.{name}": value for name, value in metadata.items()},
+        **{f"metadata[{name}]": value for name, value in metadata.items()},
         "limit": page_size,
     }
     cursor: dict[str, str] = {}

@@ -3,27 +3,44 @@
 from enum import IntEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from typing_extensions import TypeAliasType
 
 from jobs.consent import STATEMENT
 from jobs.values import Value
 
-EmotionChoice = Literal[
-    "auto",
-    "neutral",
-    "happiness",
-    "sadness",
-    "anger",
-    "fear",
-    "disgust",
-    "surprise",
-    "contempt",
-]
+# Generated clients name their enums after these types.
+EmotionChoice = TypeAliasType(
+    "EmotionChoice",
+    Literal[
+        "auto",
+        "neutral",
+        "happiness",
+        "sadness",
+        "anger",
+        "fear",
+        "disgust",
+        "surprise",
+        "contempt",
+    ],
+)
+Pose = TypeAliasType("Pose", Literal["natural", "still"])
+Eyes = TypeAliasType("Eyes", Literal["open", "as_is"])
+Composition = TypeAliasType("Composition", Literal["crop", "full"])
 
-MetadataName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+_METADATA_NAME = r"^[A-Za-z0-9_.-]{1,40}$"
+MetadataName = Annotated[str, Field(pattern=_METADATA_NAME)]
 Metadata = Annotated[
     dict[MetadataName, Annotated[str, Field(max_length=500)]],
-    Field(max_length=16, json_schema_extra={"additionalProperties": False}),
+    Field(max_length=16),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": 16,
+            "propertyNames": {"type": "string", "pattern": _METADATA_NAME},
+            "additionalProperties": {"type": "string", "maxLength": 500},
+        }
+    ),
 ]
 """The caller's metadata: at most 16 names, each with a text of up to 500 characters."""
 
@@ -49,14 +66,14 @@ class Options(Value):
     intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
         1.0, description="Strength of the emotion: 0 is none, 1 as detected, 2 twice as strong."
     )
-    pose: Literal["natural", "still"] = Field(
+    pose: Pose = Field(
         "natural", description="Gentle head motion, or a still head."
     )
     blink: bool = Field(True, description="Whether to add eye blinks.")
-    eyes: Literal["open", "as_is"] = Field(
+    eyes: Eyes = Field(
         "open", description="Open the eyes of a portrait caught in a blink, or keep them shut."
     )
-    compose: Literal["crop", "full"] = Field(
+    compose: Composition = Field(
         "crop", description="Crop to a square around the face, or render the whole portrait."
     )
     resolution: Annotated[Resolution, BeforeValidator(_as_whole_number)] = Field(
@@ -67,4 +84,6 @@ class Options(Value):
         0, description="Seed for head motion and blinks; same inputs and seed, same motion."
     )
     mark: bool = Field(False, description="Whether to show a small AI badge in a corner.")
-    consent: Literal[True] = Field(description=f"The caller affirms: {STATEMENT}")
+    consent: Annotated[Literal[True], WithJsonSchema({"type": "boolean"})] = Field(
+        description=f"Must be true. The caller affirms: {STATEMENT}"
+    )

@@ -103,7 +103,7 @@ _CANCELED_DOCUMENT = _document(_PROCESSING.cancel(_NOON + timedelta(seconds=8)))
 _REFUSAL = ProblemDocument.model_validate(
     problem_example(
         ProblemType.CONSENT_REQUIRED,
-        f"The option consent is missing; only true is accepted, which affirms “{STATEMENT}”",
+        f"The option consent is False; only true is accepted, which affirms “{STATEMENT}”",
     )
 )
 
@@ -121,7 +121,7 @@ PARAMETERS: dict[str, JsonValue] = {
     "status": ["queued", "processing"],
     "created_after": "2026-11-22T00:00:00Z",
     "created_before": "2026-11-23T00:00:00Z",
-    "metadata.NAME": "4711",
+    "metadata": {"order": "4711"},
     "Idempotency-Key": "order-4711",
     "prefer": "wait=30",
     "if-none-match": _TAG,
@@ -143,6 +143,8 @@ REQUESTS: dict[str, dict[str, JsonValue]] = {
             "portrait": "the content of portrait.jpg",
             "audio": "the content of speech.wav",
         },
+    },
+    "create_job_from_json": {
         "application/json": {
             **_FIELDS,
             **_URLS,
@@ -151,7 +153,7 @@ REQUESTS: dict[str, dict[str, JsonValue]] = {
         },
     },
     "create_jobs": {
-        "application/json": {"jobs": [{**_FIELDS, **_URLS}, {**_URLS, "emotion": "sadness"}]}
+        "application/json": {"jobs": [{**_FIELDS, **_URLS}, {**_FIELDS, **_URLS, "consent": False}]}
     },
     "announce_asset": {
         "application/json": {"kind": "portrait", "size": 184_320, "content_type": "image/jpeg"}
@@ -159,8 +161,14 @@ REQUESTS: dict[str, dict[str, JsonValue]] = {
 }
 """An example body for each operation that takes one, by content type."""
 
+_CREATED: dict[str, JsonValue] = {
+    "200": _json(_SUCCEEDED_DOCUMENT),
+    "202": _json(_QUEUED_DOCUMENT),
+}
+
 ANSWERS: dict[str, dict[str, JsonValue]] = {
-    "create_job": {"200": _json(_SUCCEEDED_DOCUMENT), "202": _json(_QUEUED_DOCUMENT)},
+    "create_job": _CREATED,
+    "create_job_from_json": _CREATED,
     "create_jobs": {
         "200": _json(
             BatchDocument(

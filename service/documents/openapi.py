@@ -8,10 +8,11 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from service.documents.examples import ANSWERS, PARAMETERS, REQUESTS, problem_example
 from service.documents.schemas import AssetRequest, ProblemDocument
-from service.intake.requests import INPUTS, MAX_BATCH, JobRequest
+from service.intake.requests import MAX_BATCH, JobRequest
 from service.problems import MEDIA_TYPE, ProblemType
 
 TITLE = "AMIGO"
@@ -30,10 +31,23 @@ TAGS = [
 Responses = dict[int | str, dict[str, Any]]
 
 _COMPONENTS = "#/components/schemas/{model}"
+_FORM = "JobForm"
+
+LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+
+_HEADERS = {
+    "X-Request-ID": "Identifies the request in the service's log.",
+    "Cache-Control": "Whether and how the response may be cached.",
+    "RateLimit": "What remains of the limits (draft-ietf-httpapi-ratelimit-headers).",
+    "RateLimit-Policy": "The limits of the API key; absent if it has none.",
+}
+"""Headers that do not depend on the operation; the last two are sent to callers with an API key."""
 
 _PROBLEM_HEADERS = {
     401: {"WWW_Authenticate": "How to send an API key (RFC 6750)."},
     403: {"WWW_Authenticate": "The required scope (RFC 6750)."},
+    405: {"Allow": "The methods of the path."},
+    415: {"Accept": "The accepted content types."},
     416: {"Content_Range": "The size of the file: `bytes */12345`."},
     429: {"Retry_After": "Seconds to wait before retrying the request."},
     503: {"Retry_After": "Seconds to wait before retrying the request."},
@@ -58,12 +72,19 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             description=app.description,
             routes=app.routes,
             tags=TAGS,
+            servers=[{"url": "/", "description": "The service that serves this document."}],
+            license_info=LICENSE,
         )
         schemas = document["components"]["schemas"]
+        document["components"]["headers"] = {
+            name: {"description": description, "schema": {"type": "string"}}
+            for name, description in _HEADERS.items()
+        }
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         for model in (JobRequest, AssetRequest, ProblemDocument):
             schemas.update(_with_parts(model))
+        schemas[_FORM] = _form()
         for operation in _operations(document):
             _complete(operation)
         app.openapi_schema = document
@@ -86,34 +107,72 @@ def response_headers(**descriptions: str) -> dict[str, Any]:
     }
 
 
-def job_request_body() -> dict[str, Any]:
-    """Return the documentation of the body that creates a job, a form or JSON."""
-    request = JobRequest.model_json_schema(ref_template=_COMPONENTS)
-    del request["$defs"]
-    files = {
-        "portrait": _file("JPEG, PNG, WEBP, HEIC or AVIF with one face looking at the camera."),
-        "audio": _file("WAV, MP3, AAC, FLAC, OGG, M4A, MP4, MOV or WEBM with speech."),
-    }
-    fields = {name: _without_null(schema) for name, schema in request["properties"].items()}
-    form = {**request, "properties": {**files, **fields}, **_one_source("")}
-    body = _body({"multipart/form-data": form, "application/json": _job_request()})
+def job_form_body() -> dict[str, Any]:
+    """Return the documentation of the form that creates a job."""
+    body = _body({"multipart/form-data": {"$ref": _COMPONENTS.format(model=_FORM)}})
     body["requestBody"]["content"]["multipart/form-data"]["encoding"] = {
         "portrait": {"contentType": "image/jpeg, image/png, image/webp"},
         "audio": {"contentType": "audio/*, video/*"},
+        "metadata": {"contentType": "application/json"},
     }
     return body
 
 
+def _form() -> dict[str, Any]:
+    """Return the schema of the form that creates a job.
+
+    Every field is listed in one object, and none excludes another: most generators of clients
+    cannot express that each input is given in exactly one way.
+    """
+    form = JobRequest.model_json_schema(ref_template=_COMPONENTS)
+    del form["$defs"]
+    files = {
+        "portrait": _file("JPEG, PNG, WEBP, HEIC or AVIF with one face looking at the camera."),
+        "audio": _file("WAV, MP3, AAC, FLAC, OGG, M4A, MP4, MOV or WEBM with speech."),
+    }
+    fields = {name: _without_null(schema) for name, schema in form["properties"].items()}
+    return {
+        **form,
+        "title": _FORM,
+        "description": "All fields of a request, with its files.",
+        "properties": {**files, **_optional(fields)},
+    }
+
+
+def _optional(fields: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the fields of a request with their defaults in words.
+
+    Generators of clients take a field with a default for one that is always there, and require it.
+    """
+    return {name: _default_in_words(schema) for name, schema in fields.items()}
+
+
+def _default_in_words(schema: dict[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in schema.items() if key != "default"}
+    default = schema.get("default")
+    if default in (None, {}):
+        return rest
+    words = f"{schema['description']} Default: `{to_json(default).decode()}`."
+    return {**rest, "description": words}
+
+
+def job_json_body() -> dict[str, Any]:
+    """Return the documentation of the JSON body that creates a job."""
+    return _body({"application/json": _reference(JobRequest)})
+
+
 def batch_request_body() -> dict[str, Any]:
     """Return the documentation of the body that creates several jobs."""
-    other = {
-        "type": "object",
+    jobs = {
+        "type": "array",
+        "items": _reference(JobRequest),
+        "minItems": 1,
+        "maxItems": MAX_BATCH,
         "description": "Each request is validated on its own, whatever happens to the others.",
     }
-    request = {"anyOf": [_job_request(), other]}
-    jobs = {"type": "array", "items": request, "minItems": 1, "maxItems": MAX_BATCH}
     schema = {
         "type": "object",
+        "title": "JobBatch",
         "properties": {"jobs": jobs},
         "required": ["jobs"],
         "additionalProperties": False,
@@ -123,21 +182,11 @@ def batch_request_body() -> dict[str, Any]:
 
 def asset_request_body() -> dict[str, Any]:
     """Return the documentation of the body that registers an asset."""
-    return _body({"application/json": {"$ref": _COMPONENTS.format(model=AssetRequest.__name__)}})
+    return _body({"application/json": _reference(AssetRequest)})
 
 
-def _job_request() -> dict[str, Any]:
-    return {"$ref": _COMPONENTS.format(model=JobRequest.__name__)}
-
-
-def _one_source(*also: str) -> dict[str, Any]:
-    """Return the schema rule that each input is given in exactly one way; null does not count."""
-    ways = (*also, "_url", "_asset")
-    return {"allOf": [{"oneOf": [_given(f"{name}{way}") for way in ways]} for name in INPUTS]}
-
-
-def _given(name: str) -> dict[str, Any]:
-    return {"required": [name], "properties": {name: {"type": "string"}}}
+def _reference(model: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": _COMPONENTS.format(model=model.__name__)}
 
 
 def _with_parts(model: type[BaseModel]) -> dict[str, Any]:
@@ -145,7 +194,7 @@ def _with_parts(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema(ref_template=_COMPONENTS)
     parts: dict[str, Any] = schema.pop("$defs", {})
     if model is JobRequest:
-        schema |= _one_source()
+        schema["properties"] = _optional(schema["properties"])
     return {**parts, model.__name__: schema}
 
 
@@ -166,6 +215,13 @@ def _complete(operation: dict[str, Any]) -> None:
         del responses["422"]
     for status, response in problem_responses(ProblemType.INTERNAL_ERROR).items():
         responses[str(status)] = response
+    is_open = not operation.setdefault("security", [])
+    for response in responses.values():
+        headers = list(_HEADERS)[:2] if is_open else _HEADERS
+        response["headers"] = {
+            **{header: {"$ref": f"#/components/headers/{header}"} for header in headers},
+            **response.get("headers", {}),
+        }
     for parameter in operation.get("parameters", ()):
         schema = _without_null(parameter["schema"])
         # A header that can be repeated is documented as a single string.

@@ -45,14 +45,21 @@ class Upload:
 
 
 @asynccontextmanager
-async def receive_upload(request: Request, settings: ServiceSettings) -> AsyncIterator[Upload]:
+async def receive_upload(
+    request: Request, settings: ServiceSettings, *accepted: str
+) -> AsyncIterator[Upload]:
     """Receive a request for a job; its files are open within the context.
+
+    Args:
+        request: the request, with a body of one of the `accepted` content types, FORM or JSON.
+        settings: the limits for its files.
+        accepted: the accepted content types.
 
     Raises:
         Problem: the request is invalid.
         ClientDisconnect: the caller disconnected.
     """
-    if require_type(request, FORM, JSON) == JSON:
+    if require_type(request, *accepted) == JSON:
         values = await receive_object(request, settings.upload_max_seconds)
         yield Upload(read_request(values, settings.url_rules))
         return
@@ -107,6 +114,9 @@ def _file(form: FormData, name: str) -> BinaryIO:
 
 def _value(form: FormData, name: str) -> object:
     text = form[name]
+    if name == "metadata" and isinstance(text, UploadFile):
+        # Generated clients send an object of a form as a part of its own type.
+        return _metadata(text.file.read().decode(errors="replace"))
     if not isinstance(text, str):
         raise Problem(
             ProblemType.NOT_A_TEXT,

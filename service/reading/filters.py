@@ -1,6 +1,7 @@
 """Filters of the job list, given in the query."""
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -10,16 +11,20 @@ from jobs.job import JobStatus
 from jobs.valkey.listing import JobFilter
 from service.problems import Problem, ProblemType
 
-METADATA = "metadata."
-"""Prefix of metadata filters; the rest is the name of the metadata."""
-
 METADATA_PARAMETER: dict[str, Any] = {
-    "name": f"{METADATA}NAME",
+    "name": "metadata",
     "in": "query",
     "required": False,
-    "description": "Only jobs with this metadata value under NAME. Several filters must all match.",
-    "schema": {"type": "string"},
+    "style": "deepObject",
+    "explode": True,
+    "description": (
+        "Only jobs with these metadata values, as `metadata[NAME]=value`. All must match."
+    ),
+    "schema": {"type": "object", "additionalProperties": {"type": "string"}},
 }
+
+_METADATA = re.compile(r"metadata(?:\[(?P<bracketed>.*)\]|\.(?P<dotted>.*))", re.DOTALL)
+"""A metadata filter; `metadata.NAME` is the older spelling."""
 
 _DAY_AND_HOUR = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:.*", re.ASCII)
 
@@ -52,19 +57,20 @@ async def read_filter(
     Raises:
         Problem: there is an unknown filter, which would show the wrong jobs if ignored.
     """
-    for name in request.query_params:
-        if name not in _NAMES and not name.startswith(METADATA):
+    return JobFilter(
+        frozenset(status or ()), created_after, created_before, _metadata(request.query_params)
+    )
+
+
+def _metadata(query: Mapping[str, str]) -> dict[str, str]:
+    """Return the metadata filters of a query; every other name must be known."""
+    wanted: dict[str, str] = {}
+    for name, value in query.items():
+        if match := _METADATA.fullmatch(name):
+            wanted[match["bracketed"] if match["dotted"] is None else match["dotted"]] = value
+        elif name not in _NAMES:
             raise Problem(
                 ProblemType.INVALID_REQUEST,
-                f"Unknown filter {name[:60]!r}; accepted: {', '.join(_NAMES)} and {METADATA}NAME.",
+                f"Unknown filter {name[:60]!r}; accepted: {', '.join(_NAMES)} and metadata[NAME].",
             )
-    return JobFilter(
-        frozenset(status or ()),
-        created_after,
-        created_before,
-        {
-            name.removeprefix(METADATA): value
-            for name, value in request.query_params.items()
-            if name.startswith(METADATA)
-        },
-    )
+    return wanted

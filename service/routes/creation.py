@@ -16,8 +16,10 @@ from service.auth import CallerDep, require_quota, require_scope
 from service.caller import Caller
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import (
+    Responses,
     batch_request_body,
-    job_request_body,
+    job_form_body,
+    job_json_body,
     problem_responses,
     response_headers,
 )
@@ -26,7 +28,7 @@ from service.error_handlers import as_problem
 from service.intake.json_body import receive_object
 from service.intake.requests import read_batch, read_request
 from service.intake.submissions import Submitted
-from service.intake.uploads import JSON, Upload, receive_upload, require_type
+from service.intake.uploads import FORM, JSON, Upload, receive_upload, require_type
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.preferences import preferred_wait
 from service.routes.descriptions import describe, describe_accepted, describe_past
@@ -100,6 +102,31 @@ async def _creation(request: Request, caller: CallerDep, components: AppComponen
 CreationDep = Annotated[Creation, Depends(_creation)]
 
 
+_RESPONSES: Responses = {
+    200: {
+        "model": JobDocument,
+        "description": "The job ended within the time given by `Prefer`.",
+        **response_headers(
+            Location="The job's path.",
+            Idempotent_Replayed="true if an earlier request with this key created the job.",
+            Preference_Applied="The wait that was applied.",
+        ),
+    },
+    202: response_headers(
+        Location="The job's path.",
+        Retry_After="Suggested number of seconds before polling.",
+        Idempotent_Replayed="true if an earlier request with this key created the job.",
+        Preference_Applied="The wait that was applied.",
+    ),
+    **_PROBLEMS,
+}
+
+PreferHeader = Annotated[
+    list[str] | None,
+    Header(description="`wait=N`: respond when the job ends, after N s at the latest."),
+]
+
+
 @router.post(
     "",
     summary="Create a job from a portrait and a speech clip",
@@ -107,33 +134,46 @@ CreationDep = Annotated[Creation, Depends(_creation)]
     dependencies=_MAY_MAKE_JOBS,
     response_model=JobDocument,
     response_description="Accepted. The job is stored and will reach a final state.",
-    responses={
-        200: {
-            "model": JobDocument,
-            "description": "The job ended within the time given by `Prefer`.",
-            **response_headers(Preference_Applied="The wait that was applied."),
-        },
-        202: response_headers(
-            Location="The job's path.",
-            Retry_After="Suggested number of seconds before polling.",
-            Idempotent_Replayed="true if an earlier request with this key created the job.",
-            Preference_Applied="The wait that was applied.",
-        ),
-        **_PROBLEMS,
-    },
-    openapi_extra=job_request_body(),
+    responses=_RESPONSES,
+    openapi_extra=job_form_body(),
 )
 async def create_job(
     creation: CreationDep,
     idempotency_key: IdempotencyKeyHeader = None,
-    prefer: Annotated[
-        list[str] | None,
-        Header(description="`wait=N`: respond when the job ends, after N s at the latest."),
-    ] = None,
+    prefer: PreferHeader = None,
 ) -> Response:
-    """Check and store both inputs, and queue the job."""
+    """Check and store both inputs, and queue the job. Each input is given in exactly one way: as a
+    file, by URL or as an asset.
+
+    A JSON object with the same fields except the files is accepted here, too.
+    """
+    return await _create(creation, idempotency_key, prefer, FORM, JSON)
+
+
+@router.post(
+    "/json",
+    summary="Create a job from URLs and assets",
+    status_code=status.HTTP_202_ACCEPTED,
+    dependencies=_MAY_MAKE_JOBS,
+    response_model=JobDocument,
+    response_description="Accepted. The job is stored and will reach a final state.",
+    responses=_RESPONSES,
+    openapi_extra=job_json_body(),
+)
+async def create_job_from_json(
+    creation: CreationDep,
+    idempotency_key: IdempotencyKeyHeader = None,
+    prefer: PreferHeader = None,
+) -> Response:
+    """Queue the job. Each input is given in exactly one way: by URL or as an asset."""
+    return await _create(creation, idempotency_key, prefer, JSON)
+
+
+async def _create(
+    creation: Creation, idempotency_key: str | None, prefer: list[str] | None, *accepted: str
+) -> Response:
     settings = creation.components.settings
-    async with receive_upload(creation.request, settings) as upload:
+    async with receive_upload(creation.request, settings, *accepted) as upload:
         submitted = await creation.submit(upload, idempotency_key)
     job = submitted.job
     wait = preferred_wait(prefer or ())

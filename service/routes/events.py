@@ -17,7 +17,7 @@ from jobs.valkey.api_keys import Scope
 from jobs.valkey.job_store import Event
 from service.auth import CallerDep, OwnJob, require_scope
 from service.dependencies import AppComponents, Components
-from service.documents.openapi import Responses, problem_responses
+from service.documents.openapi import Responses, problem_responses, response_headers
 from service.documents.schemas import JobDocument
 from service.problems import ProblemType
 from service.reading.watching import REREAD_SECONDS
@@ -39,24 +39,14 @@ AFTER_ALL = "ended"
 
 _EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}|" + AFTER_ALL)
 
-_EVENT = {
-    "type": "object",
-    "properties": {
-        "event": {"const": "job"},
-        "id": {"type": "string", "description": "Absent if only the queue position changed."},
-        "data": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "contentSchema": {"$ref": "#/components/schemas/JobDocument"},
-        },
-    },
-    "required": ["event", "data"],
-}
-
 _RESPONSES: Responses = {
     200: {
-        "description": "Events of type `job` that carry the job's document. The last one is final.",
-        "content": {"text/event-stream": {"itemSchema": _EVENT}},
+        "description": (
+            "Events of type `job`: `id` identifies the change, and is absent if only the queue "
+            "position changed; `data` is the job's document as JSON. The last event is final."
+        ),
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        **response_headers(X_Accel_Buffering="Always `no`: proxies must not delay events."),
     },
     204: {"description": "The job has ended, and `Last-Event-ID` refers to its final state."},
     **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),

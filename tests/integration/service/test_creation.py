@@ -218,7 +218,7 @@ def test_a_list_contains_the_jobs_that_match_all_filters(
     assert listed(status="queued") == [2, 0]
     assert listed(status=["canceled", "failed"]) == [1]
     assert listed(**{"metadata.order.id": "2"}) == [2]
-    assert listed(**{"metadata.order.id": "1"}, status="queued") == []
+    assert listed(**{"metadata[order.id]": "1"}, status="queued") == []
     assert listed(created_after=jobs[0].created_at.isoformat()) == [2, 1]
     assert listed(created_before=jobs[2].created_at.isoformat(), status="queued") == [0]
 

@@ -323,7 +323,7 @@ def test_the_list_goes_on_over_its_pages(connect: Connect) -> None:
     first, second = (request.url.params for request in service.requests)
     assert first.get_list("status") == ["queued", "failed"]
     assert first["created_after"] == "2026-11-22T00:00:00+00:00"
-    assert (first["metadata.scene"], first["limit"]) == ("3", "2")
+    assert (first["metadata[scene]"], first["limit"]) == ("3", "2")
     assert "cursor" not in first
     assert dict(second) == {**dict(first), "cursor": "c&1"}
 

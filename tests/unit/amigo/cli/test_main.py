@@ -181,7 +181,7 @@ def test_list_shows_no_more_than_asked_for(amigo: Amigo) -> None:
     assert "no_face" in result.stdout
     assert len(service.requests) == 1
     asked = service.requests[0].url.params
-    assert (asked["status"], asked["metadata.scene"], asked["limit"]) == ("failed", "3", "2")
+    assert (asked["status"], asked["metadata[scene]"], asked["limit"]) == ("failed", "3", "2")
     assert asked["created_after"].startswith("2026-11-22T12:00:00")
     printed = amigo(Service(list=[page]), "list", "--limit", 2, "--json").stdout.splitlines()
     assert [json.loads(line)["id"] for line in printed] == ["job_1", "job_2"]
@@ -215,7 +215,7 @@ def test_download_saves_what_it_is_asked_for(amigo: Amigo, tmp_path: Path) -> No
 
 
 def test_the_command_offers_the_emotions_of_the_contract() -> None:
-    assert get_args(OfferedEmotion) == get_args(EmotionChoice)
+    assert get_args(OfferedEmotion) == get_args(EmotionChoice.__value__)
 
 
 def test_the_service_that_runs_here_is_found(tmp_path: Path) -> None:

@@ -1,0 +1,2 @@
+/** Requests and documents of the service. Unknown members of newer services are kept. */
+export {};
