@@ -58,7 +58,7 @@ class JobView(View):
 
     `progress` runs from 0 to 1; `duration`, `timings` and `eta_seconds` are in seconds, `width` and
     `height` in pixels. `eta` is None if it cannot be estimated, `expires_at` until the job has
-    ended. `links` are paths.
+    ended. `links` are paths; `video_url` and `poster_url` are absolute, and need no API key.
     """
 
     id: str
@@ -74,6 +74,8 @@ class JobView(View):
     consent: ConsentView | None = None
     webhook: WebhookView | None = None
     created_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
     updated_at: datetime
     expires_at: datetime | None = None
     notices: tuple[str, ...] = ()
@@ -84,6 +86,8 @@ class JobView(View):
     width: int | None = None
     height: int | None = None
     timings: dict[str, float] = {}
+    video_url: str | None = None
+    poster_url: str | None = None
     links: dict[str, str | None] = {}
 
     @property

@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from jobs.settings import Settings
+from jobs.settings import Settings, SigningSettings
 from service.settings import ServiceSettings
 from workers.reconciler.settings import ReconcilerSettings
 from workers.synthesis.settings import WorkerSettings
@@ -19,6 +19,11 @@ PAGE = Path(__file__).with_name("settings.md")
 
 PROCESSES: tuple[tuple[str, str, type[Settings]], ...] = (
     ("Every process", "Shared by all processes below.", Settings),
+    (
+        "Service and webhooks",
+        "Shared by the two processes that sign what leaves the system.",
+        SigningSettings,
+    ),
     ("Service", "`python -m service`", ServiceSettings),
     ("Worker", "`python -m workers.synthesis`", WorkerSettings),
     ("Reconciler", "`python -m workers.reconciler`", ReconcilerSettings),

@@ -66,9 +66,7 @@ class Options(Value):
     intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
         1.0, description="Strength of the emotion: 0 is none, 1 as detected, 2 twice as strong."
     )
-    pose: Pose = Field(
-        "natural", description="Gentle head motion, or a still head."
-    )
+    pose: Pose = Field("natural", description="Gentle head motion, or a still head.")
     blink: bool = Field(True, description="Whether to add eye blinks.")
     eyes: Eyes = Field(
         "open", description="Open the eyes of a portrait caught in a blink, or keep them shut."

@@ -1,6 +1,8 @@
 """Addresses of components, secrets and durations; read once at startup and passed down."""
 
+import binascii
 import sys
+from base64 import b64decode
 from datetime import timedelta
 from typing import Literal, Self, TypeVar
 
@@ -12,6 +14,7 @@ from jobs.urls import UrlRules
 
 MEGABYTE = 1_000_000
 
+DEVELOPMENT_WEBHOOK_SECRET = "whsec_YW1pZ28tZGV2ZWxvcG1lbnQtd2ViaG9vaw=="  # noqa: S105 - as named
 DEVELOPMENT_SECRET = "amigo-development-secret"  # noqa: S105 - production refuses to start with it
 
 
@@ -111,6 +114,50 @@ class Settings(BaseSettings):
         if self.environment == "production" and self.local_urls:
             raise ValueError("AMIGO_LOCAL_URLS must not be set in production.")
         return self
+
+
+class SigningSettings(Settings):
+    """Settings of a process that signs what leaves the system: webhooks and URLs of videos."""
+
+    webhook_secret: SecretStr = Field(
+        SecretStr(DEVELOPMENT_WEBHOOK_SECRET),
+        description="Master secret: `whsec_` followed by 24 to 64 bytes in Base64. Each tenant's "
+        "webhook secret and the signatures of URLs are derived from it.",
+    )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s?#]+[^\s?#/]$",
+        description="URL of the service as clients reach it, for absolute URLs. Unset: taken from "
+        "each request, and webhooks contain no URLs of files.",
+    )
+    signed_url_seconds: int = Field(
+        24 * 3600,
+        gt=0,
+        description="Time for which the URLs of files in a job are valid; they end with the job.",
+    )
+
+    @model_validator(mode="after")
+    def _require_a_good_secret(self) -> Self:
+        secret = self.webhook_secret.get_secret_value()
+        if self.environment == "production" and secret == DEVELOPMENT_WEBHOOK_SECRET:
+            raise ValueError("AMIGO_WEBHOOK_SECRET must be set in production.")
+        if not 24 <= _num_bytes(secret) <= 64:
+            raise ValueError(
+                "AMIGO_WEBHOOK_SECRET must be whsec_ followed by 24 to 64 bytes in Base64. "
+                'Create one with: echo "whsec_$(openssl rand -base64 32)".'
+            )
+        return self
+
+
+def _num_bytes(secret: str) -> int:
+    """Return the number of bytes of a webhook secret; 0 if it is invalid."""
+    prefix, found, encoded = secret.partition("whsec_")
+    if prefix or not found:
+        return 0
+    try:
+        return len(b64decode(encoded, validate=True))
+    except binascii.Error:
+        return 0
 
 
 S = TypeVar("S", bound=Settings)

@@ -21,7 +21,18 @@ from service.middleware.cross_origin import allow_origins
 from service.middleware.observation import Observation
 from service.middleware.security_headers import SecurityHeaders
 from service.rate_limits import RateLimitHeaders
-from service.routes import assets, creation, events, health, jobs, pages, problems, results, stream
+from service.routes import (
+    assets,
+    creation,
+    events,
+    health,
+    jobs,
+    pages,
+    problems,
+    results,
+    stream,
+    tokens,
+)
 from service.settings import ServiceSettings
 
 GUARDED = (
@@ -31,6 +42,7 @@ GUARDED = (
     results.router,
     stream.router,
     assets.router,
+    tokens.router,
 )
 """Routes for callers, which check the API key before anything else."""
 

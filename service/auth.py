@@ -4,13 +4,16 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials, HTTPBearer
 
 from jobs.errors import JobNotFound, KeyInvalid
 from jobs.job import Job
+from jobs.signatures import UrlToken
 from jobs.valkey.api_keys import ApiKey, Scope
+from jobs.values import utc_now
 from service.caller import ANYONE, Caller
 from service.dependencies import AppComponents, Components
+from service.documents.openapi import URL_TOKEN
 from service.middleware.cross_origin import refuse_strange_pages
 from service.middleware.observation import note_key
 from service.problems import Problem, ProblemType
@@ -24,11 +27,18 @@ AUTHORIZATION_PROBLEMS = (
     ProblemType.RATE_LIMITED,
 )
 
+_READS = frozenset({Scope.JOBS_READ})
 _CHALLENGE = 'Bearer realm="amigo"'
 _bearer = HTTPBearer(
     auto_error=False,
     bearerFormat="amigo_…_…",
     description="An API key. A standalone system on its owner's machine requires none.",
+)
+_url_token = APIKeyQuery(
+    name="token",
+    scheme_name=URL_TOKEN,
+    auto_error=False,
+    description="A token from `POST /v1/tokens`, for clients that cannot send headers.",
 )
 
 
@@ -36,6 +46,7 @@ async def require_caller(
     request: Request,
     components: AppComponents,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    url_token: Annotated[str | None, Depends(_url_token)],
 ) -> Caller:
     """Return the caller; called once per request, which counts towards the rate limit.
 
@@ -44,6 +55,8 @@ async def require_caller(
             but a page of another site sent the request.
     """
     settings = components.settings
+    if url_token is not None and credentials is None:
+        return await run_in_threadpool(_admit_url, request, components, url_token)
     if settings.authentication == "open":
         refuse_strange_pages(request, settings.cors_origins)
         return ANYONE
@@ -66,6 +79,28 @@ def _admit(request: Request, components: Components, token: str) -> Caller:
     note_key(request.scope, key.id)
     _count_request(request, key, components.request_limits)
     return Caller.with_key(key)
+
+
+def _admit_url(request: Request, components: Components, text: str) -> Caller:
+    """Return the caller whose token is part of the URL; it can read, and only what it names."""
+    try:
+        token = components.signatures.verify(text, utc_now())
+        _require_covered(token, request)
+        if components.settings.authentication == "open":
+            return Caller(token.tenant, _READS)
+        key = components.keys.require_good(token.key_id or "")
+    except KeyInvalid as error:
+        raise _refusal(ProblemType.KEY_INVALID, str(error)) from error
+    note_key(request.scope, key.id)
+    # Counted apart, so that whoever has a URL cannot use up the limit of the API key.
+    _count_request(request, key, components.request_limits, bucket=f"{key.id}:urls")
+    return Caller(token.tenant, _READS, key.id)
+
+
+def _require_covered(token: UrlToken, request: Request) -> None:
+    reads = request.method in ("GET", "HEAD")
+    if not reads or token.job_id not in (None, request.path_params.get("job_id")):
+        raise KeyInvalid("The token in the URL is not valid for this request.")
 
 
 def require_scope(scope: Scope) -> Any:
@@ -99,11 +134,13 @@ def require_quota(
         components.store.require_quota(caller.key_id, caller.quota)
 
 
-def _count_request(request: Request, key: ApiKey, limits: RequestLimits) -> None:
+def _count_request(
+    request: Request, key: ApiKey, limits: RequestLimits, bucket: str | None = None
+) -> None:
     ceiling = key.quota.requests_a_minute
     if ceiling is None:
         return
-    may_pass, standing = limits.count(key.id, ceiling)
+    may_pass, standing = limits.count(bucket or key.id, ceiling)
     note_standing(request, standing)
     if not may_pass:
         raise Problem(

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.object_store import ObjectStorage
+from jobs.signatures import Signatures
 from jobs.valkey.api_keys import ApiKeyStore
 from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.job_store import JobStore
@@ -32,6 +33,7 @@ class Components:
     watcher: JobWatcher
     webhooks: WebhookOutbox
     keys: ApiKeyStore
+    signatures: Signatures
     request_limits: RequestLimits
     asset_quota: AssetQuota
 
@@ -69,6 +71,7 @@ class Components:
             watcher=watcher,
             webhooks=WebhookOutbox.connect(settings),
             keys=ApiKeyStore.connect(settings),
+            signatures=Signatures(settings.webhook_secret),
             request_limits=RequestLimits.connect(settings),
             asset_quota=asset_quota or AssetQuota.connect(settings),
         )

@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from jobs.settings import DEVELOPMENT_SECRET, MEGABYTE, Settings
+from jobs.settings import DEVELOPMENT_SECRET, MEGABYTE, SigningSettings
 
 
-class ServiceSettings(Settings):
+class ServiceSettings(SigningSettings):
     """Settings of one HTTP process."""
 
     # Not `host` and `port`: Kubernetes sets AMIGO_PORT for a Service named amigo.

@@ -137,12 +137,13 @@ class Standalone:
     def _tiers(self, kept: Kept) -> tuple[tuple[Program, ...], ...]:
         valkey, seaweed = stores(self._installation.directory, kept)
         environment = self._environment(kept)
+        signing = {"AMIGO_WEBHOOK_SECRET": kept.webhook_secret}
         return (
             (valkey.program(), seaweed.program()),
             (
-                self._service({**environment, "AMIGO_KEY_SECRET": kept.key_secret}),
+                self._service({**environment, **signing, "AMIGO_KEY_SECRET": kept.key_secret}),
                 self._reconciler(environment),
-                self._webhooks({**environment, "AMIGO_WEBHOOK_SECRET": kept.webhook_secret}),
+                self._webhooks({**environment, **signing, "AMIGO_PUBLIC_URL": self.url}),
                 *self._workers(environment),
             ),
         )

@@ -134,8 +134,8 @@ class ApiKeyStore:
         _require_flawless(key, now)
         return key
 
-    def require_good(self, key_id: str) -> None:
-        """Check that an API key verified earlier is still valid.
+    def require_good(self, key_id: str) -> ApiKey:
+        """Return an API key verified earlier if it is still valid.
 
         Raises:
             KeyInvalid: it has expired or was revoked.
@@ -144,6 +144,7 @@ class ApiKeyStore:
         if key is None:
             raise KeyInvalid("The API key is unknown.")
         _require_flawless(key, now)
+        return key
 
     def all(self) -> list[ApiKey]:
         """Return all API keys including revoked ones, oldest first."""

@@ -7,10 +7,13 @@ from pydantic import BaseModel, JsonValue
 
 from jobs.assets import Asset, AssetKind
 from jobs.consent import STATEMENT, Consent
+from jobs.documents import JobDocument
 from jobs.eta import Estimate, Run
 from jobs.job import Job, Stage
 from jobs.options import Options
 from jobs.s3.object_store import PresignedPut
+from jobs.settings import SigningSettings
+from jobs.signatures import SignedUrls
 from jobs.valkey.listing import Cursor
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
 from jobs.values import HeardEmotion, Result
@@ -18,12 +21,12 @@ from service.documents.schemas import (
     AssetDocument,
     BatchDocument,
     BatchResult,
-    JobDocument,
     JobPage,
     Liveness,
     ProblemDocument,
     ProblemTypeDocument,
     Readiness,
+    TokenDocument,
 )
 from service.problems import Problem, ProblemType, problem_document
 
@@ -65,6 +68,7 @@ _SUCCEEDED = _PROCESSING.succeed(
     (),
     _NOON + timedelta(seconds=12),
 )
+_URLS_SIGNED = SignedUrls.of(SigningSettings(public_url="https://amigo.example.com"))
 _RUNS = (str(Run(4.0, 10.0)), str(Run(8.0, 18.0)))
 
 _FIELDS: dict[str, JsonValue] = {"consent": True, "emotion": "happiness", "seed": 7}
@@ -91,7 +95,7 @@ def problem_example(problem_type: ProblemType, detail: str | None = None) -> dic
 def _document(
     job: Job, estimate: Estimate | None = None, delivery: Delivery | None = None
 ) -> JobDocument:
-    return JobDocument.of(job, _RETENTION, estimate, delivery)
+    return JobDocument.of(job, _RETENTION, estimate, delivery, _URLS_SIGNED, _NOON)
 
 
 _QUEUED_DOCUMENT = _document(_QUEUED, Estimate(1, (), _RUNS, _QUEUED.updated_at))
@@ -158,6 +162,7 @@ REQUESTS: dict[str, dict[str, JsonValue]] = {
     "announce_asset": {
         "application/json": {"kind": "portrait", "size": 184_320, "content_type": "image/jpeg"}
     },
+    "create_token": {"application/json": {"job_id": _JOB_ID, "seconds": 600}},
 }
 """An example body for each operation that takes one, by content type."""
 
@@ -211,6 +216,15 @@ ANSWERS: dict[str, dict[str, JsonValue]] = {
                     url="https://objects.example.com/amigo/assets/acme/…?X-Amz-Signature=…",
                     headers={"Content-Type": "image/jpeg", "Content-Length": "184320"},
                 ),
+            )
+        )
+    },
+    "create_token": {
+        "201": _json(
+            TokenDocument(
+                token="eyJ0ZW5hbnQiOi….MEUCIQD…",  # noqa: S106 - an example
+                job_id=_JOB_ID,
+                expires_at=_NOON + timedelta(minutes=10),
             )
         )
     },

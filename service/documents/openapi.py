@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from service.documents.examples import ANSWERS, PARAMETERS, REQUESTS, problem_example
-from service.documents.schemas import AssetRequest, ProblemDocument
+from service.documents.schemas import AssetRequest, ProblemDocument, TokenRequest
 from service.intake.requests import MAX_BATCH, JobRequest
 from service.problems import MEDIA_TYPE, ProblemType
 
@@ -29,6 +29,9 @@ TAGS = [
 ]
 
 Responses = dict[int | str, dict[str, Any]]
+
+URL_TOKEN = "UrlToken"  # noqa: S105 - a name
+"""Name of the security scheme for tokens in URLs."""
 
 _COMPONENTS = "#/components/schemas/{model}"
 _FORM = "JobForm"
@@ -82,11 +85,11 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         }
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for model in (JobRequest, AssetRequest, ProblemDocument):
+        for model in (JobRequest, AssetRequest, TokenRequest, ProblemDocument):
             schemas.update(_with_parts(model))
         schemas[_FORM] = _form()
-        for operation in _operations(document):
-            _complete(operation)
+        for method, operation in _operations(document):
+            _complete(method, operation)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -185,6 +188,11 @@ def asset_request_body() -> dict[str, Any]:
     return _body({"application/json": _reference(AssetRequest)})
 
 
+def token_request_body() -> dict[str, Any]:
+    """Return the documentation of the body that creates a token."""
+    return _body({"application/json": _reference(TokenRequest)})
+
+
 def _reference(model: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _COMPONENTS.format(model=model.__name__)}
 
@@ -203,12 +211,12 @@ def _body(schemas: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in document["paths"].values():
-        yield from path.values()
+        yield from path.items()
 
 
-def _complete(operation: dict[str, Any]) -> None:
+def _complete(method: str, operation: dict[str, Any]) -> None:
     """Add the examples and what all operations have in common."""
     name, responses = operation["operationId"], operation["responses"]
     if responses.get("422", {}).get("description") == "Validation Error":
@@ -216,6 +224,8 @@ def _complete(operation: dict[str, Any]) -> None:
     for status, response in problem_responses(ProblemType.INTERNAL_ERROR).items():
         responses[str(status)] = response
     is_open = not operation.setdefault("security", [])
+    if method != "get":  # a token in a URL only reads
+        operation["security"] = [each for each in operation["security"] if URL_TOKEN not in each]
     for response in responses.values():
         headers = list(_HEADERS)[:2] if is_open else _HEADERS
         response["headers"] = {

@@ -31,6 +31,9 @@ class SecurityHeaders:
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if b"token=" in scope.get("query_string", b""):
+                    # The URL alone gives access, so it works in pages of any site.
+                    headers["Cross-Origin-Resource-Policy"] = "cross-origin"
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

@@ -37,7 +37,7 @@ def _no_timestamp(text: str) -> str:
 
 Time = Annotated[AwareDatetime, BeforeValidator(_no_timestamp)]
 
-_NAMES = ("status", "created_after", "created_before", "limit", "cursor")
+_NAMES = ("status", "created_after", "created_before", "limit", "cursor", "token")
 
 
 async def read_filter(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response, status
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
+from jobs.documents import JobDocument, job_path
 from jobs.errors import JobNotFound, JobsError, StoreUnavailable
 from jobs.job import Job
 from jobs.valkey.api_keys import Scope
@@ -23,7 +24,7 @@ from service.documents.openapi import (
     problem_responses,
     response_headers,
 )
-from service.documents.schemas import BatchDocument, JobDocument, job_path
+from service.documents.schemas import BatchDocument
 from service.error_handlers import as_problem
 from service.intake.json_body import receive_object
 from service.intake.requests import read_batch, read_request
@@ -31,7 +32,7 @@ from service.intake.submissions import Submitted
 from service.intake.uploads import FORM, JSON, Upload, receive_upload, require_type
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.preferences import preferred_wait
-from service.routes.descriptions import describe, describe_accepted, describe_past
+from service.routes.descriptions import JobPresenter, Presenter
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -71,6 +72,7 @@ class Creation:
     request: Request
     caller: Caller
     components: Components
+    presenter: Presenter
 
     async def submit(self, upload: Upload, key: str | None) -> Submitted:
         """Return the job for the upload, see `Submissions.submit`."""
@@ -84,19 +86,21 @@ class Creation:
             try:
                 return await self.components.watcher.read_until(
                     job.id,
-                    lambda: describe(self.components.store.get(job.id), self.components),
+                    lambda: self.presenter.describe(self.components.store.get(job.id)),
                     lambda document: document.status.is_final,
                     wait,
                 )
             except JobNotFound:
-                return describe_past(job, self.components)  # the job was deleted meanwhile
+                return self.presenter.describe_past(job)  # the job was deleted meanwhile
             except StoreUnavailable:
                 pass  # once the job is accepted, the response must not be an error
-        return await to_thread.run_sync(describe_accepted, job, self.components)
+        return await to_thread.run_sync(self.presenter.describe_accepted, job)
 
 
-async def _creation(request: Request, caller: CallerDep, components: AppComponents) -> Creation:
-    return Creation(request, caller, components)
+async def _creation(
+    request: Request, caller: CallerDep, components: AppComponents, presenter: JobPresenter
+) -> Creation:
+    return Creation(request, caller, components, presenter)
 
 
 CreationDep = Annotated[Creation, Depends(_creation)]

@@ -1,45 +1,66 @@
 """The document of a job: its record, and what else the store knows about it."""
 
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from jobs.documents import JobDocument
 from jobs.errors import StoreUnavailable
 from jobs.job import Job
-from service.dependencies import Components
-from service.documents.schemas import JobDocument
+from jobs.signatures import SignedUrls
+from service.dependencies import AppComponents, Components
 from service.reading.conditional import weak_entity_tag
 
 
-def describe(job: Job, components: Components) -> JobDocument:
-    """Return the job's document.
+@dataclass(frozen=True)
+class Presenter:
+    """Describes jobs to the sender of one request, whose URL of the service the documents use."""
 
-    Raises:
-        StoreUnavailable: the store does not respond.
-    """
-    ended = job.status.is_final
-    return JobDocument.of(
-        job,
-        components.settings.retention,
-        estimate=None if ended else components.store.estimate(job.id),
-        delivery=components.webhooks.delivery(job.id) if ended and job.webhook_url else None,
-    )
+    components: Components
+    urls: SignedUrls
+
+    def describe(self, job: Job) -> JobDocument:
+        """Return the job's document.
+
+        Raises:
+            StoreUnavailable: the store does not respond.
+        """
+        ended, components = job.status.is_final, self.components
+        return JobDocument.of(
+            job,
+            components.settings.retention,
+            estimate=None if ended else components.store.estimate(job.id),
+            delivery=components.webhooks.delivery(job.id) if ended and job.webhook_url else None,
+            urls=self.urls,
+        )
+
+    def describe_accepted(self, job: Job) -> JobDocument:
+        """Return the document of a new job; without its queue position if the store is unavailable.
+
+        Once a job is accepted, the response must not be an error.
+        """
+        try:
+            return self.describe(job)
+        except StoreUnavailable:
+            return self.describe_past(job)
+
+    def describe_past(self, job: Job) -> JobDocument:
+        """Return the document of a job's earlier state, without its queue position and without the
+        store.
+        """
+        return JobDocument.of(job, self.components.settings.retention, urls=self.urls)
 
 
-def describe_accepted(job: Job, components: Components) -> JobDocument:
-    """Return the document of a new job; without its queue position if the store is unavailable.
-
-    Once a job is accepted, the response must not be an error.
-    """
-    try:
-        return describe(job, components)
-    except StoreUnavailable:
-        return describe_past(job, components)
+async def _presenter(request: Request, components: AppComponents) -> Presenter:
+    base_url = str(request.base_url).rstrip("/")
+    return Presenter(components, SignedUrls.of(components.settings, base_url))
 
 
-def describe_past(job: Job, components: Components) -> JobDocument:
-    """Return the document of a job's earlier state, without its queue position and without the
-    store.
-    """
-    return JobDocument.of(job, components.settings.retention)
+JobPresenter = Annotated[Presenter, Depends(_presenter)]
 
 
 def document_tag(document: JobDocument) -> str:
-    """Return the entity tag of a document, excluding the ETA, which changes with time alone."""
-    return weak_entity_tag(document.model_dump_json(exclude={"eta", "eta_seconds"}).encode())
+    """Return the entity tag of a document, excluding what changes with time alone."""
+    exclude = {"eta", "eta_seconds", "video_url", "poster_url"}
+    return weak_entity_tag(document.model_dump_json(exclude=exclude).encode())

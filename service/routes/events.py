@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Response, status
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
 
+from jobs.documents import JobDocument
 from jobs.errors import JobNotFound, KeyInvalid, StoreUnavailable
 from jobs.job import Job
 from jobs.valkey.api_keys import Scope
@@ -18,10 +19,9 @@ from jobs.valkey.job_store import Event
 from service.auth import CallerDep, OwnJob, require_scope
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import Responses, problem_responses, response_headers
-from service.documents.schemas import JobDocument
 from service.problems import ProblemType
 from service.reading.watching import REREAD_SECONDS
-from service.routes.descriptions import describe, describe_past
+from service.routes.descriptions import JobPresenter, Presenter
 
 router = APIRouter(tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)])
 
@@ -63,6 +63,7 @@ async def follow_job(
     job: OwnJob,
     caller: CallerDep,
     components: AppComponents,
+    presenter: JobPresenter,
     last_event_id: Annotated[
         str | None, Header(description="The last `id` received; only later events are sent.")
     ] = None,
@@ -72,7 +73,7 @@ async def follow_job(
     Events with an `id` report a change; events without one report a new queue position.
     """
     known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
-    follower = _Follower(components, job.id, caller.key_id, known)
+    follower = _Follower(components, presenter, job.id, caller.key_id, known)
     frames = await components.watcher.read(follower.new_frames)
     if follower.has_seen_the_end and not frames:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
@@ -95,6 +96,7 @@ class _Follower:
     """
 
     components: Components
+    presenter: Presenter
     job_id: str
     key_id: str | None
     known: str | None
@@ -135,7 +137,7 @@ class _Follower:
         *past, latest = events
         self.known, self.has_seen_the_end = latest.id, latest.job.status.is_final
         return [
-            *(_frame(describe_past(event.job, self.components), event.id) for event in past),
+            *(_frame(self.presenter.describe_past(event.job), event.id) for event in past),
             self._tell(latest.job, latest.id),
         ]
 
@@ -148,7 +150,7 @@ class _Follower:
 
     def _tell_place(self, job: Job) -> list[bytes]:
         """Return the job again if its queue position has changed since it was last sent."""
-        document = describe(job, self.components)
+        document = self.presenter.describe(job)
         # Without a position, it has just been claimed, which is reported by an event.
         if document.queue_position in (None, self.place):
             return []
@@ -156,7 +158,7 @@ class _Follower:
         return [_frame(document, None)]
 
     def _tell(self, job: Job, event_id: str) -> bytes:
-        document = describe(job, self.components)
+        document = self.presenter.describe(job)
         self.place = document.queue_position
         return _frame(document, event_id)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response, status
 
+from jobs.documents import JobDocument
 from jobs.errors import InvalidTransition, StorageUnavailable
 from jobs.s3.paths import inputs_prefix, job_prefix
 from jobs.valkey.api_keys import Scope
@@ -13,12 +14,12 @@ from jobs.valkey.listing import Cursor, JobFilter
 from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import problem_responses, response_headers
-from service.documents.schemas import JobDocument, JobPage
+from service.documents.schemas import JobPage
 from service.problems import Problem, ProblemType
 from service.reading.conditional import is_unchanged
 from service.reading.filters import METADATA_PARAMETER, read_filter
 from service.reading.preferences import MAX_WAIT
-from service.routes.descriptions import describe, document_tag
+from service.routes.descriptions import JobPresenter, document_tag
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 def list_jobs(
     caller: CallerDep,
     components: AppComponents,
+    presenter: JobPresenter,
     wanted: Annotated[JobFilter, Depends(read_filter)],
     limit: Annotated[int, Query(ge=1, le=100, description="Maximum number of jobs per page.")] = 20,
     cursor: Annotated[
@@ -54,7 +56,7 @@ def list_jobs(
     start = Cursor.parse(cursor) if cursor is not None else None
     page = components.store.page(caller.tenant, wanted, limit, start)
     return JobPage(
-        jobs=[describe(job, components) for job in page.jobs],
+        jobs=[presenter.describe(job) for job in page.jobs],
         next_cursor=str(page.next_cursor) if page.next_cursor else None,
     )
 
@@ -82,6 +84,7 @@ async def read_job(
     job_id: JobId,
     caller: CallerDep,
     components: AppComponents,
+    presenter: JobPresenter,
     wait: Annotated[
         int, Query(ge=0, le=MAX_WAIT, description="Maximum number of seconds to wait for a change.")
     ] = 0,
@@ -94,7 +97,7 @@ async def read_job(
     known = if_none_match
 
     def look() -> JobDocument:
-        return describe(own_job(job_id, caller, components), components)
+        return presenter.describe(own_job(job_id, caller, components))
 
     def is_due(document: JobDocument) -> bool:
         nonlocal known
@@ -120,7 +123,7 @@ async def read_job(
         ProblemType.JOB_NOT_FOUND, ProblemType.JOB_ENDED, ProblemType.STORE_UNAVAILABLE
     ),
 )
-def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
+def cancel_job(job: OwnJob, components: AppComponents, presenter: JobPresenter) -> JobDocument:
     """Cancel a job that is queued or processing. Its files are deleted soon after."""
     try:
         canceled = components.store.cancel(job.id)
@@ -132,7 +135,7 @@ def cancel_job(job: OwnJob, components: AppComponents) -> JobDocument:
     # it.
     with suppress(StorageUnavailable):
         components.storage.delete_prefix(inputs_prefix(job.id))
-    return describe(canceled, components)
+    return presenter.describe(canceled)
 
 
 @router.delete(

@@ -25,9 +25,9 @@ from amigo import ApiProblem
 from deploy.standalone.child import Child, Program
 from deploy.standalone.processes import free_port
 from deploy.standalone.system import Standalone, answers
+from jobs.documents import JobDocument
 from jobs.settings import Settings
 from jobs.valkey.api_keys import ApiKeyStore
-from service.documents.schemas import JobDocument
 from service.intake.requests import JobRequest
 from tests.e2e.test_page import CHROMIUM
 from tests.waiting import wait_for

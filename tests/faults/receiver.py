@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler
 
 from amigo.errors import ForgedWebhook
 from amigo.webhooks import read_webhook
+from jobs.settings import DEVELOPMENT_WEBHOOK_SECRET
 from tests.faults.history import Forged, History, Told
 from tests.servers import LocalServer, content, serving
-from workers.webhooks.settings import DEVELOPMENT_WEBHOOK_SECRET
 
 SIGNATURE = "webhook-signature"
 

@@ -1,0 +1,179 @@
+"""The job's JSON document, as callers read it over HTTP and receive it in webhooks."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field
+
+from jobs.eta import Estimate
+from jobs.job import Job, JobStatus, Priority, Stage
+from jobs.options import Metadata, Options
+from jobs.signatures import SignedUrls
+from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
+from jobs.values import Failure, HeardEmotion, utc_now
+
+
+class WebhookDocument(BaseModel):
+    """State of the webhook notification."""
+
+    url: str = Field(description="The URL without its query, which may contain a secret.")
+    status: DeliveryStatus
+    attempts: int = Field(description="Number of delivery attempts.")
+    reason: str | None = Field(description="Why the last attempt failed; null if it did not.")
+
+
+class ConsentDocument(BaseModel):
+    """The caller's affirmation of consent."""
+
+    affirmed_at: datetime
+    version: str = Field(description="Version of the statement.")
+    statement: str = Field(description="Text of the statement.")
+    key_id: str | None = Field(
+        description="The API key that affirmed it; null if none was required."
+    )
+
+    @classmethod
+    def of(cls, job: Job) -> Self | None:
+        """Return the affirmation of the job's caller; None in records older than this field."""
+        if job.consent is None:
+            return None
+        told = job.consent.model_dump()
+        return cls(**told, statement=job.consent.statement, key_id=job.key_id)
+
+
+class Links(BaseModel):
+    """Related paths; null if not available in the job's state."""
+
+    self: str
+    events: str = Field(description="Event stream of the job's changes.")
+    cancel: str | None = Field(description="POST here to cancel.")
+    stream: str | None = Field(description="The video while it is made (HLS).")
+    video: str | None = Field(description="The video.")
+    poster: str | None = Field(description="The poster.")
+    landmarks: str | None = Field(description="The landmarks of all frames.")
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """Return the paths available in the job's state."""
+        path, result = job_path(job.id), job.result
+        return cls(
+            self=path,
+            events=f"{path}/events",
+            cancel=None if job.status.is_final else f"{path}/cancel",
+            stream=f"{path}/stream" if job.status is JobStatus.PROCESSING else None,
+            video=f"{path}/video" if result else None,
+            poster=f"{path}/poster" if result and result.poster_key else None,
+            landmarks=f"{path}/landmarks" if result and result.landmarks_key else None,
+        )
+
+
+class JobDocument(BaseModel):
+    """A job as seen by its caller."""
+
+    id: str
+    status: JobStatus
+    stage: Stage | None = Field(
+        description="The current step of the worker; null unless processing."
+    )
+    progress: Annotated[float, Field(ge=0, le=1)]
+    attempt: int = Field(description="Number of attempts started.")
+    priority: Priority
+    queue_position: int | None = Field(description="1 is next; null unless queued.")
+    eta: datetime | None = Field(
+        description=(
+            "Estimated time of completion, based on recent jobs; null if the job has ended or no "
+            "job has finished yet."
+        )
+    )
+    eta_seconds: float | None = Field(description="Estimated remaining seconds.")
+    created_at: datetime
+    started_at: datetime | None = Field(description="Start of the latest attempt; null before any.")
+    completed_at: datetime | None = Field(description="When the job ended; null until then.")
+    updated_at: datetime
+    expires_at: datetime | None = Field(
+        description="When the job and its files are deleted; null until it has ended."
+    )
+    options: Options
+    consent: ConsentDocument | None = Field(
+        description="The affirmed consent; null in records older than this field."
+    )
+    metadata: Metadata = Field(description="The caller's metadata.")
+    notices: tuple[str, ...] = Field(
+        description="Codes of changes to the inputs or the video, such as `several_faces`."
+    )
+    failure: Failure | None = Field(description="Why the job failed; null otherwise.")
+    emotion: HeardEmotion | None = Field(description="The detected emotion; null until finished.")
+    duration: float | None = Field(description="Length of the video in seconds.")
+    num_frames: int | None = Field(description="Number of frames in the video.")
+    width: int | None = Field(description="Of the video, in pixels.")
+    height: int | None = Field(description="Of the video, in pixels.")
+    timings: dict[str, float] = Field(description="Duration of each step in seconds.")
+    webhook: WebhookDocument | None = Field(description="Null without a `webhook_url`.")
+    video_url: str | None = Field(
+        description=(
+            "Absolute URL that plays the video without an API key, for a day; null until the job "
+            "has succeeded."
+        )
+    )
+    poster_url: str | None = Field(description="The same for the poster.")
+    links: Links
+
+    @classmethod
+    def of(
+        cls,
+        job: Job,
+        retention: timedelta,
+        estimate: Estimate | None = None,
+        delivery: Delivery | None = None,
+        urls: SignedUrls | None = None,
+        now: datetime | None = None,
+    ) -> Self:
+        """Return the document of a job.
+
+        Args:
+            job: the job.
+            retention: how long it is kept after its end.
+            estimate: its position and ETA.
+            delivery: the state of its webhook.
+            urls: what signs the URLs of its files; None leaves them out.
+            now: the time from which these URLs are valid; by default the current time.
+        """
+        result = job.result
+        moment = now or utc_now()
+        video = job.result and job.result.video_key
+        poster = job.result and job.result.poster_key
+        eta = estimate and estimate.eta(job)
+        return cls(
+            **job.model_dump(exclude={"result", "attempt", "consent"}),
+            started_at=job.claimed_at,
+            completed_at=job.updated_at if job.status.is_final else None,
+            attempt=job.attempts_begun,
+            consent=ConsentDocument.of(job),
+            queue_position=estimate and estimate.position,
+            eta=eta and eta.replace(microsecond=0),
+            eta_seconds=eta and estimate and round((eta - estimate.now).total_seconds(), 1),
+            expires_at=job.updated_at + retention if job.status.is_final else None,
+            emotion=result and result.emotion,
+            duration=result and result.duration,
+            num_frames=result and result.num_frames,
+            width=result and result.width,
+            height=result and result.height,
+            timings=result.timings if result else {},
+            webhook=_webhook(job, delivery or Delivery()),
+            video_url=urls.url(job, "video", moment) if urls and video else None,
+            poster_url=urls.url(job, "poster", moment) if urls and poster else None,
+            links=Links.of(job),
+        )
+
+
+def _webhook(job: Job, delivery: Delivery) -> WebhookDocument | None:
+    if job.webhook_url is None:
+        return None
+    url = urlsplit(job.webhook_url)._replace(query="", fragment="").geturl()
+    return WebhookDocument(url=url, **delivery.model_dump())
+
+
+def job_path(job_id: str) -> str:
+    """Return the path of a job."""
+    return f"/v1/jobs/{job_id}"
