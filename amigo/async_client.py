@@ -16,7 +16,15 @@ from amigo.calls import Call, Dialogue, Ended, Story, advance
 from amigo.client import DEFAULT_URL, TIMEOUT, known_api_key
 from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
 from amigo.retries import Retries
-from amigo.types import AssetView, JobOptions, JobRequest, JobView, Source, read_file
+from amigo.types import (
+    AssetView,
+    JobOptions,
+    JobRequest,
+    JobView,
+    Source,
+    WebhookSecretView,
+    read_file,
+)
 
 T = TypeVar("T")
 
@@ -110,6 +118,14 @@ class AsyncClient:
     async def delete(self, job_id: str) -> None:
         """Delete the job in any state, along with its files."""
         await self._hold(calls.delete(job_id))
+
+    async def webhook_secret(self) -> WebhookSecretView:
+        """Return the secrets with which your webhooks are signed."""
+        return await self._hold(calls.webhook_secret())
+
+    async def rotate_webhook_secret(self) -> WebhookSecretView:
+        """Begin a new webhook secret; the previous one remains valid for a day."""
+        return await self._hold(calls.rotate_webhook_secret())
 
     async def download_video(self, job_id: str, path: Path) -> Path:
         """Save the video, completely or not at all, and return its path."""

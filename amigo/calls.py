@@ -20,7 +20,16 @@ from pydantic import BaseModel, ValidationError
 
 from amigo.downloads import PartialFile
 from amigo.errors import AmigoError, ApiProblem, JobUnfinished, Unreachable
-from amigo.types import AssetView, BatchEntryView, BatchView, File, JobRequest, JobView, PageView
+from amigo.types import (
+    AssetView,
+    BatchEntryView,
+    BatchView,
+    File,
+    JobRequest,
+    JobView,
+    PageView,
+    WebhookSecretView,
+)
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -243,6 +252,16 @@ def upload_asset(kind: str, file: File) -> Dialogue[AssetView]:
     upload = asset.upload
     yield Call(upload.method, upload.url, headers=upload.headers, content=content)
     return asset
+
+
+def webhook_secret() -> Dialogue[WebhookSecretView]:
+    """Get the valid webhook secrets."""
+    return _read(WebhookSecretView, (yield Call("GET", "/v1/webhooks/secret")))
+
+
+def rotate_webhook_secret() -> Dialogue[WebhookSecretView]:
+    """Begin a new webhook secret."""
+    return _read(WebhookSecretView, (yield Call("POST", "/v1/webhooks/secret/rotate")))
 
 
 def _once(idempotency_key: str | None) -> dict[str, str]:

@@ -15,7 +15,15 @@ from amigo import calls
 from amigo.calls import Call, Dialogue, Ended, Story, advance
 from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
 from amigo.retries import Retries
-from amigo.types import AssetView, JobOptions, JobRequest, JobView, Source, read_file
+from amigo.types import (
+    AssetView,
+    JobOptions,
+    JobRequest,
+    JobView,
+    Source,
+    WebhookSecretView,
+    read_file,
+)
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 API_KEY_VARIABLE = "AMIGO_API_KEY"
@@ -159,6 +167,14 @@ class Client:
     def delete(self, job_id: str) -> None:
         """Delete the job in any state, along with its files."""
         self._hold(calls.delete(job_id))
+
+    def webhook_secret(self) -> WebhookSecretView:
+        """Return the secrets with which your webhooks are signed."""
+        return self._hold(calls.webhook_secret())
+
+    def rotate_webhook_secret(self) -> WebhookSecretView:
+        """Begin a new webhook secret; the previous one remains valid for a day."""
+        return self._hold(calls.rotate_webhook_secret())
 
     def download_video(self, job_id: str, path: Path) -> Path:
         """Save the video, completely or not at all, and return its path."""

@@ -1,7 +1,7 @@
 """Request and response types of the service: requests, jobs, pages of jobs, assets."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -51,6 +51,14 @@ class WebhookView(View):
     status: str
     attempts: int = 0
     reason: str | None = None
+
+
+class WebhookSecretView(View):
+    """The secrets with which webhooks are signed; the previous one, if any, until it expires."""
+
+    secret: str
+    previous_secret: str | None = None
+    previous_expires_at: datetime | None = None
 
 
 class JobView(View):
@@ -177,6 +185,7 @@ class JobOptions(TypedDict, total=False):
     mark: bool | None
     priority: Priority | None
     webhook_url: str | None
+    webhook_events: Sequence[str] | None
     metadata: dict[str, str] | None
 
 

@@ -71,7 +71,8 @@ def default_of(name: str, field: FieldInfo) -> str:
 
 def rows(settings: type[Settings]) -> Iterator[str]:
     """Yield a row a setting that a process does not share with the others."""
-    inherited = Settings.model_fields if settings is not Settings else {}
+    bases = [base for base in settings.__mro__[1:] if issubclass(base, Settings)]
+    inherited = bases[0].model_fields if bases else {}
     for name, field in settings.model_fields.items():
         if name not in inherited:
             cells = default_of(name, field), unit_of(name), accepted(field), field.description

@@ -1,7 +1,7 @@
 """The job's JSON document, as callers read it over HTTP and receive it in webhooks."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
@@ -11,7 +11,7 @@ from jobs.job import Job, JobStatus, Priority, Stage
 from jobs.options import Metadata, Options
 from jobs.signatures import SignedUrls
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
-from jobs.values import Failure, HeardEmotion, utc_now
+from jobs.values import Failure, HeardEmotion, WebhookEventType, utc_now
 
 
 class WebhookDocument(BaseModel):
@@ -21,6 +21,14 @@ class WebhookDocument(BaseModel):
     status: DeliveryStatus
     attempts: int = Field(description="Number of delivery attempts.")
     reason: str | None = Field(description="Why the last attempt failed; null if it did not.")
+    events: tuple[WebhookEventType, ...] = Field(description="Events it is notified of.")
+
+    @classmethod
+    def of(cls, job: Job, delivery: Delivery) -> Self:
+        """Return the state of a job's webhook."""
+        url = urlsplit(job.webhook_url or "")._replace(query="", fragment="").geturl()
+        events = job.webhook_events or tuple(WebhookEventType)
+        return cls(url=url, events=events, **delivery.model_dump())
 
 
 class ConsentDocument(BaseModel):
@@ -145,7 +153,7 @@ class JobDocument(BaseModel):
         poster = job.result and job.result.poster_key
         eta = estimate and estimate.eta(job)
         return cls(
-            **job.model_dump(exclude={"result", "attempt", "consent"}),
+            **job.model_dump(exclude={"result", "attempt", "consent", "webhook_events"}),
             started_at=job.claimed_at,
             completed_at=job.updated_at if job.status.is_final else None,
             attempt=job.attempts_begun,
@@ -160,18 +168,21 @@ class JobDocument(BaseModel):
             width=result and result.width,
             height=result and result.height,
             timings=result.timings if result else {},
-            webhook=_webhook(job, delivery or Delivery()),
+            webhook=WebhookDocument.of(job, delivery or Delivery()) if job.webhook_url else None,
             video_url=urls.url(job, "video", moment) if urls and video else None,
             poster_url=urls.url(job, "poster", moment) if urls and poster else None,
             links=Links.of(job),
         )
 
 
-def _webhook(job: Job, delivery: Delivery) -> WebhookDocument | None:
-    if job.webhook_url is None:
-        return None
-    url = urlsplit(job.webhook_url)._replace(query="", fragment="").geturl()
-    return WebhookDocument(url=url, **delivery.model_dump())
+class WebhookEvent(BaseModel):
+    """The body of a webhook."""
+
+    type: WebhookEventType | Literal["webhook.test"] = Field(
+        description="`webhook.test` has a made-up job, and was requested with `/v1/webhooks/tests`."
+    )
+    timestamp: datetime = Field(description="When the job ended.")
+    data: JobDocument
 
 
 def job_path(job_id: str) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field
 from jobs.consent import Consent
 from jobs.errors import InvalidTransition, StaleAttempt
 from jobs.options import Metadata, Options
-from jobs.values import Failure, IdempotencyKey, Result, Value, utc_now
+from jobs.values import Failure, IdempotencyKey, Result, Value, WebhookEventType, utc_now
 
 MAX_ATTEMPTS = 3
 
@@ -86,6 +86,9 @@ class Job(Value):
     )
     audio_seconds: float | None = Field(None, gt=0, description="None until the input was checked.")
     webhook_url: str | None = Field(None, description="URL to notify when the job ends.")
+    webhook_events: tuple[WebhookEventType, ...] = Field(
+        (), description="Events to notify it of; empty means all."
+    )
     idempotency: IdempotencyKey | None = None
     created_at: datetime
     updated_at: datetime

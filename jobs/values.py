@@ -1,6 +1,7 @@
 """Frozen values: what a job carries besides its options, and their common base."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -47,6 +48,14 @@ class IdempotencyKey(Value):
     fingerprint: str = Field(
         pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the request, in hexadecimal."
     )
+
+
+class WebhookEventType(StrEnum):
+    """Events of which a job's webhook can be notified."""
+
+    SUCCEEDED = "job.succeeded"
+    FAILED = "job.failed"
+    CANCELED = "job.canceled"
 
 
 def utc_now() -> datetime:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 
 from service.auth import AUTHORIZATION_PROBLEMS, require_caller
 from service.dependencies import Components
@@ -32,6 +33,7 @@ from service.routes import (
     results,
     stream,
     tokens,
+    webhooks,
 )
 from service.settings import ServiceSettings
 
@@ -43,6 +45,7 @@ GUARDED = (
     stream.router,
     assets.router,
     tokens.router,
+    webhooks.router,
 )
 """Routes for callers, which check the API key before anything else."""
 
@@ -71,6 +74,9 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
         )
     for router in PUBLIC:
         app.include_router(router)
+    # The framework would do it at the first request, and not safely for several at once.
+    list(iter_route_contexts(app.routes))
+    app.webhooks.include_router(webhooks.sent)
     pages.mount_assets(app)
     install_error_handlers(
         app, [route for router in (*GUARDED, *PUBLIC) for route in router.routes]

@@ -12,6 +12,7 @@ from jobs.valkey.api_keys import ApiKeyStore
 from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import WebhookOutbox
+from jobs.valkey.webhook_secrets import WebhookSecrets
 from media.sandbox.decoder import Decoder
 from service.intake.submissions import Submissions
 from service.metrics import ServiceMetrics
@@ -34,6 +35,7 @@ class Components:
     webhooks: WebhookOutbox
     keys: ApiKeyStore
     signatures: Signatures
+    webhook_secrets: WebhookSecrets
     request_limits: RequestLimits
     asset_quota: AssetQuota
 
@@ -72,6 +74,7 @@ class Components:
             webhooks=WebhookOutbox.connect(settings),
             keys=ApiKeyStore.connect(settings),
             signatures=Signatures(settings.webhook_secret),
+            webhook_secrets=WebhookSecrets.connect(settings),
             request_limits=RequestLimits.connect(settings),
             asset_quota=asset_quota or AssetQuota.connect(settings),
         )

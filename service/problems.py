@@ -31,6 +31,7 @@ class ProblemType(Enum):
     JOB_ENDED = 409, "The job has already ended"
     JOB_FAILED = 409, "The job failed, so there is no video"
     JOB_CANCELED = 409, "The job was canceled, so there is no video"
+    NO_NOTIFICATION = 409, "There is no notification to deliver"
     VIDEO_NOT_READY = 409, "The video is not ready"
     ASSET_NOT_UPLOADED = 409, "The asset has not been uploaded"
     IDEMPOTENCY_IN_PROGRESS = 409, "A request with this Idempotency-Key is in progress"

@@ -2,6 +2,7 @@
 
     amigo:webhooks            sorted set: ids of ended jobs by the time their webhook is due (again)
     amigo:job:{id}:webhook    state of the delivery; deleted with the job
+    amigo:webhook-test:{id}   the made-up job of a test notification, for a day
 
 The store writes both in the transaction that ends a job, so no notification is lost.
 """
@@ -53,16 +54,33 @@ def delivery_key(job_id: str) -> str:
 
 
 def enqueue(pipe: Pipeline, job: Job, now: datetime) -> None:
-    """Queue the commands that make the webhook of an ended job due, if it has one."""
-    if job.status.is_final and job.webhook_url is not None:
-        pipe.set(delivery_key(job.id), Delivery().model_dump_json())
-        pipe.zadd(WEBHOOKS, {job.id: score(now)})
+    """Queue the commands that make the webhook of an ended job due, if it is to be notified."""
+    is_wanted = not job.webhook_events or f"job.{job.status}" in job.webhook_events
+    if job.status.is_final and job.webhook_url is not None and is_wanted:
+        _make_due(pipe, job.id, now)
+
+
+def _make_due(pipe: Pipeline, job_id: str, now: datetime, kept: timedelta | None = None) -> None:
+    pipe.set(delivery_key(job_id), Delivery().model_dump_json(), px=kept)
+    pipe.zadd(WEBHOOKS, {job_id: score(now)})
 
 
 def forget(pipe: Pipeline, job_id: str) -> None:
     """Queue the commands that remove the webhook of a deleted job."""
     pipe.delete(delivery_key(job_id))
     pipe.zrem(WEBHOOKS, job_id)
+
+
+TEST_PREFIX = "test_"
+"""Start of the ids of test notifications."""
+
+TESTS_KEPT = timedelta(days=1)
+"""How long a test notification and its state are kept."""
+
+
+def test_key(test_id: str) -> str:
+    """Return the key of a test notification."""
+    return f"amigo:webhook-test:{test_id}"
 
 
 class WebhookOutbox:
@@ -93,6 +111,27 @@ class WebhookOutbox:
 
         return transact(self._client, take, WEBHOOKS)
 
+    def deliver_again(self, job_id: str) -> None:
+        """Make the webhook of an ended job due again, whether it was delivered or given up."""
+        with translated_errors(), self._client.pipeline() as pipe:
+            now = read_clock(self._client)
+            _make_due(pipe, job_id, now)
+            pipe.execute()
+
+    def send_test(self, job: Job) -> None:
+        """Make a test notification due: that of a made-up, ended job which is stored only here."""
+        with translated_errors(), self._client.pipeline() as pipe:
+            now = read_clock(self._client)
+            pipe.set(test_key(job.id), job.model_dump_json(), px=TESTS_KEPT)
+            _make_due(pipe, job.id, now, TESTS_KEPT)
+            pipe.execute()
+
+    def test(self, test_id: str) -> Job | None:
+        """Return the made-up job of a test notification; None if there is none."""
+        with translated_errors():
+            record = self._client.get(test_key(test_id))
+        return None if record is None else Job.model_validate_json(record)
+
     def backlog(self) -> tuple[int, timedelta]:
         """Return the number of pending webhooks, and how long the oldest has been due."""
         with translated_errors(), self._client.pipeline(transaction=False) as pipe:
@@ -113,7 +152,7 @@ class WebhookOutbox:
         """Record a delivery, due again after a delay or never (None); ignored for a deleted job."""
         with translated_errors(), self._client.pipeline() as pipe:
             due = score(read_clock(self._client) + (pause or timedelta()))
-            pipe.set(delivery_key(job_id), delivery.model_dump_json(), xx=True)
+            pipe.set(delivery_key(job_id), delivery.model_dump_json(), xx=True, keepttl=True)
             if pause is None:
                 pipe.zrem(WEBHOOKS, job_id)
             else:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, JsonValue
 
 from jobs.assets import Asset, AssetKind
 from jobs.consent import STATEMENT, Consent
-from jobs.documents import JobDocument
+from jobs.documents import JobDocument, WebhookDocument, WebhookEvent
 from jobs.eta import Estimate, Run
 from jobs.job import Job, Stage
 from jobs.options import Options
@@ -16,7 +16,7 @@ from jobs.settings import SigningSettings
 from jobs.signatures import SignedUrls
 from jobs.valkey.listing import Cursor
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
-from jobs.values import HeardEmotion, Result
+from jobs.values import HeardEmotion, Result, WebhookEventType
 from service.documents.schemas import (
     AssetDocument,
     BatchDocument,
@@ -27,6 +27,8 @@ from service.documents.schemas import (
     ProblemTypeDocument,
     Readiness,
     TokenDocument,
+    WebhookSecretDocument,
+    WebhookTestDocument,
 )
 from service.problems import Problem, ProblemType, problem_document
 
@@ -116,8 +118,27 @@ def _json(document: BaseModel) -> Any:
     return document.model_dump(mode="json")
 
 
+WEBHOOK: JsonValue = _json(
+    WebhookEvent(
+        type=WebhookEventType.SUCCEEDED,
+        timestamp=_SUCCEEDED.updated_at,
+        data=_document(_SUCCEEDED),
+    )
+)
+"""An example notification."""
+
+_SECRETS = WebhookSecretDocument(
+    secret="whsec_…",  # noqa: S106 - an example
+    previous_secret=None,
+    previous_expires_at=None,
+)
+_TEST = WebhookTestDocument(
+    id="test_q4Jx0cVYbL1mZ8sW2nTfRg", webhook=WebhookDocument.of(_SUCCEEDED, Delivery())
+)
+
 PARAMETERS: dict[str, JsonValue] = {
     "job_id": _JOB_ID,
+    "test_id": "test_q4Jx0cVYbL1mZ8sW2nTfRg",
     "code": "audio_too_short",
     "wait": 30,
     "limit": 50,
@@ -162,6 +183,7 @@ REQUESTS: dict[str, dict[str, JsonValue]] = {
     "announce_asset": {
         "application/json": {"kind": "portrait", "size": 184_320, "content_type": "image/jpeg"}
     },
+    "send_test_webhook": {"application/json": {"url": _WEBHOOK}},
     "create_token": {"application/json": {"job_id": _JOB_ID, "seconds": 600}},
 }
 """An example body for each operation that takes one, by content type."""
@@ -228,6 +250,11 @@ ANSWERS: dict[str, dict[str, JsonValue]] = {
             )
         )
     },
+    "read_webhook_secret": {"200": _json(_SECRETS)},
+    "rotate_webhook_secret": {"200": _json(_SECRETS)},
+    "send_test_webhook": {"202": _json(_TEST)},
+    "read_test_webhook": {"200": _json(_TEST)},
+    "redeliver_webhook": {"202": _json(_SUCCEEDED_DOCUMENT)},
     "read_liveness": {"200": _json(Liveness())},
     "read_readiness": {"200": _json(Readiness(store=True, storage=True))},
     "read_metrics": {

@@ -10,8 +10,19 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from service.documents.examples import ANSWERS, PARAMETERS, REQUESTS, problem_example
-from service.documents.schemas import AssetRequest, ProblemDocument, TokenRequest
+from service.documents.examples import (
+    ANSWERS,
+    PARAMETERS,
+    REQUESTS,
+    WEBHOOK,
+    problem_example,
+)
+from service.documents.schemas import (
+    AssetRequest,
+    ProblemDocument,
+    TokenRequest,
+    WebhookTestRequest,
+)
 from service.intake.requests import MAX_BATCH, JobRequest
 from service.problems import MEDIA_TYPE, ProblemType
 
@@ -25,6 +36,7 @@ POST both files to `/v1/jobs`, follow `Location` until `status` is `succeeded`, 
 TAGS = [
     {"name": "jobs", "description": "Create, follow and download videos."},
     {"name": "assets", "description": "Upload files once and use them in several jobs."},
+    {"name": "webhooks", "description": "Be notified of the end of your jobs."},
     {"name": "operations", "description": "Health, metrics and documentation."},
 ]
 
@@ -74,6 +86,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             version=app.version,
             description=app.description,
             routes=app.routes,
+            webhooks=app.webhooks.routes,
             tags=TAGS,
             servers=[{"url": "/", "description": "The service that serves this document."}],
             license_info=LICENSE,
@@ -85,11 +98,12 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         }
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for model in (JobRequest, AssetRequest, TokenRequest, ProblemDocument):
+        for model in (JobRequest, AssetRequest, TokenRequest, WebhookTestRequest, ProblemDocument):
             schemas.update(_with_parts(model))
         schemas[_FORM] = _form()
         for method, operation in _operations(document):
             _complete(method, operation)
+        _complete_webhooks(document)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -193,6 +207,11 @@ def token_request_body() -> dict[str, Any]:
     return _body({"application/json": _reference(TokenRequest)})
 
 
+def webhook_test_body() -> dict[str, Any]:
+    """Return the documentation of the body that sends a test notification."""
+    return _body({"application/json": _reference(WebhookTestRequest)})
+
+
 def _reference(model: type[BaseModel]) -> dict[str, Any]:
     return {"$ref": _COMPONENTS.format(model=model.__name__)}
 
@@ -242,6 +261,14 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         operation["requestBody"]["content"][media_type]["example"] = example
     for status, example in ANSWERS.get(name, {}).items():
         next(iter(responses[status]["content"].values()))["example"] = example
+
+
+def _complete_webhooks(document: dict[str, Any]) -> None:
+    for webhook in document["webhooks"].values():
+        operation = webhook["post"]
+        operation["responses"].pop("422", None)
+        operation |= {"tags": ["webhooks"], "security": []}
+        operation["requestBody"]["content"]["application/json"]["example"] = WEBHOOK
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.assets import Asset, AssetKind
-from jobs.documents import JobDocument
+from jobs.documents import JobDocument, WebhookDocument
 from jobs.s3.object_store import PresignedPut
+from jobs.valkey.webhook_secrets import TenantSecrets
 from service.problems import ProblemType
 
 
@@ -49,6 +50,42 @@ class AssetDocument(BaseModel):
             kind=asset.kind,
             expires_at=asset.expires_at,
             upload=UploadDocument(method=upload.method, url=upload.url, headers=upload.headers),
+        )
+
+
+class WebhookTestRequest(BaseModel):
+    """A test notification to be sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(
+        description="Where to send it.", json_schema_extra={"format": "uri", "maxLength": 2048}
+    )
+
+
+class WebhookTestDocument(BaseModel):
+    """A test notification and the state of its delivery."""
+
+    id: str
+    webhook: WebhookDocument
+
+
+class WebhookSecretDocument(BaseModel):
+    """The secrets with which your webhooks are signed (Standard Webhooks)."""
+
+    secret: str = Field(description="The current secret, `whsec_…`.")
+    previous_secret: str | None = Field(
+        description="Signs, too, for a day after a rotation; null otherwise."
+    )
+    previous_expires_at: datetime | None = Field(description="When it ceases to.")
+
+    @classmethod
+    def of(cls, secrets: TenantSecrets) -> Self:
+        """Return the document of a tenant's secrets."""
+        return cls(
+            secret=secrets.current,
+            previous_secret=secrets.previous,
+            previous_expires_at=secrets.previous_expires_at,
         )
 
 

@@ -1,12 +1,18 @@
 """Receives a complete JSON object, or reports what is wrong with it."""
 
 import asyncio
-from typing import Any
+from typing import Any, TypeVar
 
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.requests import Request
 
+from service.intake.content_types import JSON, require_type
 from service.problems import Problem, ProblemType
+from service.settings import ServiceSettings
+
+Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BYTES = 2_000_000
 """Maximum size of a JSON body: enough for a hundred jobs with all options."""
@@ -39,6 +45,26 @@ async def receive_object(request: Request, max_seconds: float) -> dict[str, Any]
             "The body is valid JSON but not an object; a JSON object is required.",
         )
     return value
+
+
+async def receive_document(
+    request: Request, model: type[Model], settings: ServiceSettings
+) -> Model:
+    """Receive a JSON object and return it validated.
+
+    Call it after the API key was checked; the framework would read the body before.
+
+    Raises:
+        Problem: the body is not a JSON object.
+        RequestValidationError: the object does not match the model.
+        ClientDisconnect: the caller disconnected.
+    """
+    require_type(request, JSON)
+    values = await receive_object(request, settings.upload_max_seconds)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
 
 
 async def _receive(request: Request) -> bytes:

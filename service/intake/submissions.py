@@ -139,7 +139,14 @@ class Submissions:
             key_id=caller.key_id,
             idempotency=key,
             **asked.model_dump(
-                include={"priority", "metadata", "webhook_url", "portrait_url", "audio_url"}
+                include={
+                    "priority",
+                    "metadata",
+                    "webhook_url",
+                    "webhook_events",
+                    "portrait_url",
+                    "audio_url",
+                }
             ),
         )
 

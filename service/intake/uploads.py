@@ -11,6 +11,7 @@ from fastapi import Request
 from pydantic_core import from_json
 from starlette.datastructures import FormData, UploadFile
 
+from service.intake.content_types import JSON, require_type
 from service.intake.json_body import receive_object
 from service.intake.multipart import receive_form
 from service.intake.requests import (
@@ -25,9 +26,6 @@ from service.intake.requests import (
 )
 from service.problems import Problem, ProblemType
 from service.settings import ServiceSettings
-
-FORM = "multipart/form-data"
-JSON = "application/json"
 
 _CHUNK = 1 << 20
 
@@ -70,23 +68,6 @@ async def receive_upload(
         files = {name: _file(form, name) for name in INPUTS if name in form}
         values = {name: _value(form, name) for name in FIELDS if name in form}
         yield Upload(read_request(values, settings.url_rules, files), files)
-
-
-def require_type(request: Request, *accepted: str) -> str:
-    """Return the content type of the body.
-
-    Raises:
-        Problem: the content type is not accepted.
-    """
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given not in accepted:
-        raise Problem(
-            ProblemType.UNSUPPORTED_MEDIA_TYPE,
-            f"The content type is {quote(given) if given else 'missing'}; accepted: "
-            f"{' or '.join(accepted)}.",
-            headers={"Accept": ", ".join(accepted)},
-        )
-    return given
 
 
 def _refuse_repeated(form: FormData) -> None:

@@ -3,8 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, status
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from jobs.assets import Asset
 from jobs.errors import StorageUnavailable
@@ -14,8 +12,7 @@ from service.auth import CallerDep, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import asset_request_body, problem_responses
 from service.documents.schemas import AssetDocument, AssetRequest
-from service.intake.json_body import receive_object
-from service.intake.uploads import JSON, require_type
+from service.intake.json_body import receive_document
 from service.problems import Problem, ProblemType
 from service.settings import ServiceSettings
 
@@ -23,13 +20,7 @@ router = APIRouter(prefix="/v1/assets", tags=["assets"])
 
 
 async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> AssetRequest:
-    # The framework would read the body before checking the API key.
-    require_type(request, JSON)
-    values = await receive_object(request, components.settings.upload_max_seconds)
-    try:
-        return AssetRequest.model_validate(values)
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+    return await receive_document(request, AssetRequest, components.settings)
 
 
 @router.post(

@@ -26,10 +26,11 @@ from service.documents.openapi import (
 )
 from service.documents.schemas import BatchDocument
 from service.error_handlers import as_problem
+from service.intake.content_types import FORM, JSON, require_type
 from service.intake.json_body import receive_object
 from service.intake.requests import read_batch, read_request
 from service.intake.submissions import Submitted
-from service.intake.uploads import FORM, JSON, Upload, receive_upload, require_type
+from service.intake.uploads import Upload, receive_upload
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.preferences import preferred_wait
 from service.routes.descriptions import JobPresenter, Presenter

@@ -9,6 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Response
 from starlette.responses import RedirectResponse, StreamingResponse
 
+from jobs.documents import job_path
 from jobs.errors import ObjectNotFound
 from jobs.job import Job, JobStatus
 from jobs.s3.paths import stream_prefix
@@ -17,7 +18,6 @@ from media.stream import MASTER, MEDIA, PLAYLIST_TYPE, SEGMENT_TYPE, ended
 from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import problem_responses, response_headers
-from service.documents.schemas import job_path
 from service.problems import Problem, ProblemType
 from service.reading.files import AsWished, StoredFile, answer_file
 from service.reading.preferences import MAX_WAIT

@@ -3,8 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, status
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from jobs.signatures import UrlToken, expiry
 from jobs.valkey.api_keys import Scope
@@ -13,21 +11,14 @@ from service.auth import CallerDep, own_job, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import problem_responses, token_request_body
 from service.documents.schemas import TokenDocument, TokenRequest
-from service.intake.json_body import receive_object
-from service.intake.uploads import JSON, require_type
+from service.intake.json_body import receive_document
 from service.problems import ProblemType
 
 router = APIRouter(prefix="/v1/tokens", tags=["jobs"])
 
 
 async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> TokenRequest:
-    # The framework would read the body before checking the API key.
-    require_type(request, JSON)
-    values = await receive_object(request, components.settings.upload_max_seconds)
-    try:
-        return TokenRequest.model_validate(values)
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
+    return await receive_document(request, TokenRequest, components.settings)
 
 
 @router.post(

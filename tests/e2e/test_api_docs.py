@@ -47,7 +47,6 @@ class Site:
     service: str
     other: str
     key: str
-    webhook_secret: str
     received: list[News]
 
     def snippets(self, language: str) -> Iterator[tuple[int, str]]:
@@ -77,12 +76,11 @@ def site(
 ) -> Iterator[Site]:
     directory = tmp_path_factory.mktemp("keyed")
     received: list[News] = []
-    secret = program_of(system, "webhooks").env["AMIGO_WEBHOOK_SECRET"]
     with (
         keyed_service(system, directory) as (url, key),
         web_server(folder, received) as other,
     ):
-        yield Site(url, other, key, secret, received)
+        yield Site(url, other, key, received)
 
 
 def program_of(system: Standalone, name: str) -> Program:
@@ -161,7 +159,7 @@ def test_its_python_makes_follows_and_fetches_videos(
     printed = capsys.readouterr().out
     for words in ("consent_required", "100%", "canceled", "422 portrait_unreadable"):
         assert words in printed
-    monkeypatch.setenv("AMIGO_WEBHOOK_SECRET", site.webhook_secret)
+    monkeypatch.setenv("WEBHOOK_SECRET", names["secret"])
     body, headers = wait_for(lambda: site.received, 120)[0]
     assert names["on_webhook"](body, headers) == 204
     assert names["on_webhook"](body + b" ", headers) == 401

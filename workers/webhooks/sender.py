@@ -7,7 +7,6 @@ stays the same.
 """
 
 import asyncio
-import json
 import logging
 import random
 import signal
@@ -22,12 +21,15 @@ from typing import Self
 
 from standardwebhooks import Webhook
 
+from jobs.documents import JobDocument, WebhookEvent
 from jobs.errors import JobNotFound, Unavailable
 from jobs.job import Job
 from jobs.settings import read_settings
+from jobs.signatures import SignedUrls
 from jobs.valkey.job_store import JobStore
-from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus, WebhookOutbox
-from jobs.values import utc_now
+from jobs.valkey.webhook_outbox import TEST_PREFIX, Delivery, DeliveryStatus, WebhookOutbox
+from jobs.valkey.webhook_secrets import WebhookSecrets
+from jobs.values import WebhookEventType, utc_now
 from media.logging import configure_logging
 from workers.safe_http import Outbound, OutboundError, Reply, UrlNotFollowed
 from workers.webhooks.metrics import DeliveryMetrics
@@ -71,6 +73,7 @@ class WebhookSender:
 
     store: JobStore
     outbox: WebhookOutbox
+    secrets: WebhookSecrets
     outbound: Outbound
     settings: WebhookSettings
     metrics: DeliveryMetrics
@@ -84,6 +87,7 @@ class WebhookSender:
         return cls(
             JobStore.connect(settings),
             outbox,
+            WebhookSecrets.connect(settings),
             Outbound(settings.url_rules),
             settings,
             DeliveryMetrics(outbox),
@@ -117,7 +121,7 @@ class WebhookSender:
         If it cannot be recorded, the delivery is due again when its lease expires.
         """
         try:
-            job = await asyncio.to_thread(self.store.get, job_id)
+            job = await asyncio.to_thread(self._job, job_id)
             before = await asyncio.to_thread(self.outbox.delivery, job_id)
             if job.webhook_url is None or before is None:
                 return
@@ -136,6 +140,13 @@ class WebhookSender:
             logger.warning("job=%s the delivery could not be recorded: %s", job_id, error)
         except Exception:
             logger.exception("job=%s the delivery ended with an unexpected error", job_id)
+
+    def _job(self, job_id: str) -> Job:
+        if not job_id.startswith(TEST_PREFIX):
+            return self.store.get(job_id)
+        if job := self.outbox.test(job_id):
+            return job
+        raise JobNotFound(f"The test notification {job_id} has expired.")
 
     @contextmanager
     def _turn(self, tenant: str) -> Iterator[bool]:
@@ -164,14 +175,15 @@ class WebhookSender:
         return await self._failed(job, attempt, reason, wish)
 
     async def _post(self, job: Job, url: str) -> Reply:
-        body = event_body(job)
+        body = event_body(job, self.settings)
         message_id, now = f"msg_{job.id.removeprefix('job_')}", utc_now()
-        signer = Webhook(self.settings.webhook_secret.get_secret_value())
+        secrets = await asyncio.to_thread(self.secrets.of, job.tenant)
+        signatures = [Webhook(each).sign(message_id, now, body) for each in secrets.valid]
         headers = {
             "Content-Type": "application/json",
             "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": signer.sign(message_id, now, body),
+            "webhook-signature": " ".join(signatures),
         }
         return await self.outbound.post(url, body.encode(), headers, self.settings.webhook_seconds)
 
@@ -187,21 +199,21 @@ class WebhookSender:
         return Delivery(status=DeliveryStatus.RETRYING, attempts=attempt, reason=reason), pause
 
 
-def event_body(job: Job) -> str:
+def event_body(job: Job, settings: WebhookSettings) -> str:
     """Return the body that reports a job's end; the same in every attempt.
 
-    `data` uses the names of the job's document, as far as they apply to an ended job.
+    `data` is the job's document as `GET` returned it at that moment.
     """
-    document = job.model_dump(mode="json")
-    result = document.pop("result") or {}
-    always = ("id", "status", "priority", "metadata", "created_at", "updated_at", "options")
-    made = ("emotion", "duration", "num_frames", "width", "height")
-    data = {
-        **{name: document[name] for name in (*always, "notices", "failure")},
-        **{name: result.get(name) for name in made},
-    }
-    event = {"type": f"job.{job.status}", "timestamp": document["updated_at"], "data": data}
-    return json.dumps(event, ensure_ascii=False)
+    document = JobDocument.of(
+        job, settings.retention, urls=SignedUrls.of(settings), now=job.updated_at
+    )
+    is_test = job.id.startswith(TEST_PREFIX)
+    event = WebhookEvent(
+        type="webhook.test" if is_test else WebhookEventType(f"job.{job.status}"),
+        timestamp=job.updated_at,
+        data=document,
+    )
+    return event.model_dump_json()
 
 
 def pause_after(attempt: int, first: float) -> timedelta:

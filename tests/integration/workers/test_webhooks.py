@@ -15,6 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from deploy.standalone.processes import free_port
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery, DeliveryStatus, WebhookOutbox
+from jobs.valkey.webhook_secrets import WebhookSecrets
 from tests.integration.workers.test_safe_http import dripping
 from tests.jobs_examples import new_job
 from tests.processes import running
@@ -77,7 +78,7 @@ def test_a_webhook_is_delivered_with_a_valid_signature(
     assert delivery == Delivery(status=DeliveryStatus.DELIVERED, attempts=1)
     (asked,) = receiver.asked
     assert (asked.method, asked.path) == ("POST", "/hook?token=1")
-    secret = webhook_settings.webhook_secret.get_secret_value()
+    secret = WebhookSecrets.connect(webhook_settings).of("local").current
     event = Webhook(secret).verify(asked.body, asked.headers)
     assert event["type"] == "job.canceled"
     assert event["data"]["id"] == job_id
@@ -86,6 +87,40 @@ def test_a_webhook_is_delivered_with_a_valid_signature(
     with pytest.raises(WebhookVerificationError):
         Webhook("whsec_" + "QUJD" * 8).verify(asked.body, asked.headers)
     assert outbox.claim(10, LEASE) == []
+
+
+def test_after_a_rotation_both_secrets_verify_a_webhook(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+) -> None:
+    secrets = WebhookSecrets.connect(webhook_settings)
+    before, after = secrets.of("local"), secrets.rotate("local")
+    assert (after.previous, secrets.of("local")) == (before.current, after)
+    run(webhook_settings, outbox, ended(store, receiver.url), DeliveryStatus.DELIVERED)
+    (asked,) = receiver.asked
+    for secret in (before.current, after.current):
+        assert Webhook(secret).verify(asked.body, asked.headers)
+    latest = secrets.rotate("local")
+    assert before.current not in latest.valid
+    with pytest.raises(WebhookVerificationError):
+        Webhook(latest.current).verify(asked.body, asked.headers)
+    assert secrets.of("other").previous is None
+
+
+def test_a_delivered_webhook_is_sent_again_on_request(
+    store: JobStore,
+    outbox: WebhookOutbox,
+    webhook_settings: WebhookSettings,
+    receiver: LocalServer,
+) -> None:
+    job_id = ended(store, receiver.url)
+    run(webhook_settings, outbox, job_id, DeliveryStatus.DELIVERED)
+    outbox.deliver_again(job_id)
+    run(webhook_settings, outbox, job_id, DeliveryStatus.DELIVERED)
+    first, second = receiver.asked
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
 def test_news_is_tried_again_with_the_same_id_until_it_is_taken(

@@ -27,7 +27,7 @@ def text(name: str) -> str:
 
 def test_no_secret_has_a_default() -> None:
     uses = re.findall(r"\$\{(AMIGO_\w+)(:?[?-])", text("docker-compose.yml"))
-    others = {"AMIGO_PUBLISH", "AMIGO_CORS_ORIGINS", "AMIGO_VISIBLE_MARK"}
+    others = {"AMIGO_PUBLISH", "AMIGO_PUBLIC_URL", "AMIGO_CORS_ORIGINS", "AMIGO_VISIBLE_MARK"}
     assert {name for name, _ in uses} == SECRETS | others
     assert {operator for name, operator in uses if name in SECRETS} == {":?"}
 

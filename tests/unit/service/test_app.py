@@ -107,7 +107,7 @@ def test_a_request_is_logged_on_one_line_without_its_query(
     http: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "service")
-    answer = http.get("/v1/jobs/job_x?token=secret")
+    answer = http.get("/v1/jobs/job_x?note=secret")
     (record,) = (
         record for record in caplog.records if record.name == "service.middleware.observation"
     )

@@ -5,6 +5,7 @@ from statistics import pstdev
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from jobs.documents import JobDocument
 from jobs.job import Job
 from tests.jobs_examples import FAILURE, new_job, result_of
 from workers.webhooks.sender import LONGEST_PAUSE, event_body, pause_after, wished_pause
@@ -12,6 +13,7 @@ from workers.webhooks.settings import WebhookSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 URL = "https://example.com/hook?token=secret"
+SETTINGS = WebhookSettings(public_url="https://amigo.example")
 
 
 def processing() -> Job:
@@ -25,10 +27,12 @@ def processing() -> Job:
 
 def test_success_is_told_with_what_was_made_and_heard() -> None:
     job = processing()
-    told = json.loads(event_body(job.succeed(1, result_of(job.id, 1), ("several_faces",), NOW)))
+    told = json.loads(event_body(job.succeed(1, result_of(job.id, 1), ("several_faces",), NOW), SETTINGS))
     assert told["type"] == "job.succeeded"
     assert told["timestamp"] == "2026-11-22T12:00:00Z"
     data = told["data"]
+    assert data.keys() == JobDocument.model_fields.keys()
+    assert data["video_url"].startswith(f"https://amigo.example/v1/jobs/{job.id}/video?token=")
     assert (data["id"], data["status"]) == (job.id, "succeeded")
     assert (data["duration"], data["num_frames"]) == (1.0, 25)
     assert data["emotion"]["emotion"] == "happiness"
@@ -37,19 +41,19 @@ def test_success_is_told_with_what_was_made_and_heard() -> None:
 
 
 def test_failure_is_told_with_its_reason() -> None:
-    told = json.loads(event_body(processing().fail(1, FAILURE, NOW)))
+    told = json.loads(event_body(processing().fail(1, FAILURE, NOW), SETTINGS))
     assert told["type"] == "job.failed"
     assert told["data"]["failure"] == FAILURE.model_dump()
     assert told["data"]["emotion"] is None
 
 
 def test_cancellation_is_told() -> None:
-    assert json.loads(event_body(processing().cancel(NOW)))["type"] == "job.canceled"
+    assert json.loads(event_body(processing().cancel(NOW), SETTINGS))["type"] == "job.canceled"
 
 
 def test_neither_keys_nor_the_caller_s_urls_are_told() -> None:
     job = processing()
-    told = event_body(job.succeed(1, result_of(job.id, 1), (), NOW))
+    told = event_body(job.succeed(1, result_of(job.id, 1), (), NOW), SETTINGS)
     assert "secret" not in told
     assert "video.mp4" not in told
 
