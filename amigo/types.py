@@ -144,7 +144,11 @@ class AssetView(View):
     id: str
     kind: str
     expires_at: datetime | None = None
-    upload: UploadView
+    size: int | None = None
+    content_type: str | None = None
+    created_at: datetime | None = None
+    is_uploaded: bool = False
+    upload: UploadView | None = None
 
 
 EmotionChoice = Literal[

@@ -18,7 +18,9 @@ from service.documents.openapi import (
 )
 from service.error_handlers import install_error_handlers
 from service.middleware.body_limit import BodyLimit
+from service.middleware.compression import Compression
 from service.middleware.cross_origin import allow_origins
+from service.middleware.head_requests import HeadRequests
 from service.middleware.observation import Observation
 from service.middleware.security_headers import SecurityHeaders
 from service.rate_limits import RateLimitHeaders
@@ -83,6 +85,8 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
     )
     app.openapi = lambda: openapi_document(app)  # type: ignore[method-assign]
     # The middleware added last is the first to see a request.
+    app.add_middleware(Compression)
+    app.add_middleware(HeadRequests)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
     app.add_middleware(RateLimitHeaders)
     app.add_middleware(Observation, metrics=app.state.components.metrics)

@@ -184,3 +184,5 @@ def _accepted_methods(request: Request) -> Iterable[str]:
         path = path or (route.path if match is not Match.NONE else None)
         if path is not None and route.path == path:
             yield from route.methods
+            if "GET" in route.methods:
+                yield "HEAD"

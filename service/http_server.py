@@ -84,10 +84,21 @@ class Connection(HttpToolsProtocol):
         if size > MAX_HEADER_BYTES:
             self._problem = _headers_too_large()
             raise ValueError("The headers are too large.")
+        self._require_one_host()
         super().on_headers_complete()
         self._got_nowhere = 0
         self._is_between_requests = False
         self._wait(self.bounds.body_seconds, self.transport.close)
+
+    def _require_one_host(self) -> None:
+        """Check that the request names one host, as RFC 9112, section 3.2, requires."""
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            self._problem = Problem(
+                ProblemType.MALFORMED_REQUEST,
+                f"The request has {hosts} Host headers; exactly one is required.",
+            )
+            raise ValueError("The host is missing or ambiguous.")
 
     def on_body(self, body: bytes) -> None:
         """Pass on a part of the body."""
@@ -211,6 +222,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 ws="none",
+                timeout_keep_alive=settings.keep_alive_seconds,
                 timeout_graceful_shutdown=settings.shutdown_seconds,
             )
         )

@@ -30,6 +30,12 @@ class ServiceSettings(SigningSettings):
     header_max_seconds: float = Field(
         20.0, gt=0, description="Longest time the request headers may take to arrive."
     )
+    keep_alive_seconds: int = Field(
+        75,
+        gt=0,
+        description="Time for which an idle connection stays open. Longer than that of a proxy "
+        "before the service, which would otherwise send requests into closed connections.",
+    )
     stall_max_seconds: float = Field(
         60.0, gt=0, description="Longest time a client may stop reading a response."
     )
@@ -39,7 +45,11 @@ class ServiceSettings(SigningSettings):
         description="Submissions checked and stored at the same time. Each holds its files in "
         "memory.",
     )
-    poll_seconds: int = Field(1, gt=0, description="Polling interval suggested to clients.")
+    poll_seconds: int = Field(
+        1,
+        gt=0,
+        description="Shortest polling interval suggested to clients.",
+    )
     retry_seconds: int = Field(5, gt=0, description="`Retry-After` of a 503 response.")
     shutdown_seconds: int = Field(
         20, gt=0, description="Time for open requests to finish after SIGTERM."

@@ -68,6 +68,39 @@ class Assets:
                 f"The file of the asset {asset_id} has not been uploaded."
             ) from error
 
+    def get(self, tenant: str, asset_id: str) -> tuple[Asset, bool]:
+        """Return a tenant's asset, and whether its file has been uploaded.
+
+        Raises:
+            AssetNotFound: the tenant has no such asset, or it has expired.
+        """
+        if _is_id(asset_id):
+            found = self._read_all(asset_prefix(tenant, asset_id))
+            if found:
+                return found[0]
+        raise AssetNotFound(f"There is no asset with the id {asset_id[:60]!r}.")
+
+    def of_tenant(self, tenant: str) -> list[tuple[Asset, bool]]:
+        """Return a tenant's assets, newest first, and whether each file has been uploaded."""
+        found = self._read_all(f"{ASSETS_PREFIX}{tenant}/")
+        return sorted(found, key=lambda entry: entry[0].created_at, reverse=True)
+
+    def delete(self, asset: Asset) -> None:
+        """Delete an asset and its file."""
+        self._storage.delete_prefix(asset_prefix(asset.tenant, asset.id))
+
+    def _read_all(self, prefix: str) -> list[tuple[Asset, bool]]:
+        keys = {item.key for item in self._storage.objects(prefix)}
+        now, found = utc_now(), []
+        for key in keys:
+            if not key.endswith("/asset.json"):
+                continue
+            with suppress(ObjectNotFound):  # it was deleted meanwhile
+                asset = Asset.model_validate_json(self._storage.get(key))
+                if asset.expires_at > now:
+                    found.append((asset, asset.key in keys))
+        return found
+
     def sweep(self, now: datetime) -> int:
         """Delete expired assets and return their number."""
         expired = [

@@ -19,6 +19,7 @@ from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
 from jobs.values import HeardEmotion, Result, WebhookEventType
 from service.documents.schemas import (
     AssetDocument,
+    AssetPage,
     BatchDocument,
     BatchResult,
     JobPage,
@@ -136,8 +137,11 @@ _TEST = WebhookTestDocument(
     id="test_q4Jx0cVYbL1mZ8sW2nTfRg", webhook=WebhookDocument.of(_SUCCEEDED, Delivery())
 )
 
+_ASSET_DOCUMENT = AssetDocument.of(_ASSET, is_uploaded=True)
+
 PARAMETERS: dict[str, JsonValue] = {
     "job_id": _JOB_ID,
+    "asset_id": _ASSET.id,
     "test_id": "test_q4Jx0cVYbL1mZ8sW2nTfRg",
     "code": "audio_too_short",
     "wait": 30,
@@ -230,6 +234,8 @@ ANSWERS: dict[str, dict[str, JsonValue]] = {
             "emotion_names": ["neutral", "happiness"],
         }
     },
+    "list_assets": {"200": _json(AssetPage(assets=[_ASSET_DOCUMENT]))},
+    "read_asset": {"200": _json(_ASSET_DOCUMENT)},
     "announce_asset": {
         "201": _json(
             AssetDocument.of(

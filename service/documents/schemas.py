@@ -1,5 +1,6 @@
 """The JSON documents of the API, except for the job's, which webhooks contain too."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
@@ -21,8 +22,9 @@ class AssetRequest(BaseModel):
     size: int = Field(gt=0, description="Size of the file in bytes.")
     content_type: str = Field(
         max_length=100,
-        pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+$",
-        description="Content type of the upload, such as `image/jpeg`.",
+        pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+"
+        r"( ?; ?[A-Za-z0-9.+-]+=([A-Za-z0-9.+-]+|\"[A-Za-z0-9.,+ -]+\"))*$",
+        description="Content type of the upload, such as `audio/webm;codecs=opus`.",
     )
 
 
@@ -39,18 +41,32 @@ class AssetDocument(BaseModel):
 
     id: str
     kind: AssetKind
+    size: int = Field(description="Size of the file in bytes.")
+    content_type: str
+    created_at: datetime
     expires_at: datetime = Field(description="Jobs can refer to the asset until this time.")
-    upload: UploadDocument
+    is_uploaded: bool = Field(description="Whether the file has arrived.")
+    upload: UploadDocument | None = Field(
+        description="How to upload the file; null after the registration."
+    )
 
     @classmethod
-    def of(cls, asset: Asset, upload: PresignedPut) -> Self:
-        """Return the document of a newly registered asset."""
+    def of(
+        cls, asset: Asset, upload: PresignedPut | None = None, *, is_uploaded: bool = False
+    ) -> Self:
+        """Return the document of an asset; a newly registered one has an upload."""
         return cls(
-            id=asset.id,
-            kind=asset.kind,
+            **asset.model_dump(exclude={"tenant"}),
             expires_at=asset.expires_at,
-            upload=UploadDocument(method=upload.method, url=upload.url, headers=upload.headers),
+            is_uploaded=is_uploaded,
+            upload=upload and UploadDocument(**asdict(upload)),
         )
+
+
+class AssetPage(BaseModel):
+    """Your assets, the newest first."""
+
+    assets: list[AssetDocument]
 
 
 class WebhookTestRequest(BaseModel):

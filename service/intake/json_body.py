@@ -17,8 +17,13 @@ Model = TypeVar("Model", bound=BaseModel)
 MAX_BYTES = 2_000_000
 """Maximum size of a JSON body: enough for a hundred jobs with all options."""
 
+MAX_DATA_BYTES = 16_000_000
+"""Maximum size of a JSON body that can contain files as data URLs; it is held in memory."""
 
-async def receive_object(request: Request, max_seconds: float) -> dict[str, Any]:
+
+async def receive_object(
+    request: Request, max_seconds: float, max_bytes: int = MAX_BYTES
+) -> dict[str, Any]:
     """Receive a JSON object within `max_seconds`.
 
     Raises:
@@ -27,7 +32,7 @@ async def receive_object(request: Request, max_seconds: float) -> dict[str, Any]
     """
     try:
         async with asyncio.timeout(max_seconds):
-            body = await _receive(request)
+            body = await _receive(request, max_bytes)
     except TimeoutError as error:
         raise Problem(
             ProblemType.UPLOAD_TIMEOUT,
@@ -67,13 +72,13 @@ async def receive_document(
         raise RequestValidationError(error.errors()) from error
 
 
-async def _receive(request: Request) -> bytes:
+async def _receive(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BYTES:
+        if len(body) > max_bytes:
             raise Problem(
                 ProblemType.BODY_TOO_LARGE,
-                f"The JSON body has more than {MAX_BYTES} bytes, which is the limit.",
+                f"The JSON body has more than {max_bytes} bytes, which is the limit.",
             )
     return bytes(body)

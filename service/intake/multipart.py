@@ -9,6 +9,7 @@ from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from service.intake.requests import refuse_unknown
 from service.problems import Problem, ProblemType
 
 # More than any of our forms needs, but few: the parser rejects forms with more.
@@ -69,6 +70,15 @@ def _require_utf_8(request: Request) -> None:
         )
 
 
+def not_a_file(name: str) -> Problem:
+    """Return the error for a file that was sent without a filename, and so as text."""
+    return Problem(
+        ProblemType.NOT_A_FILE,
+        f"The part {name} was sent as text; send it as a file, with a filename. For text, "
+        f"use {name}_url or {name}_asset.",
+    )
+
+
 class _BoundedFormParser(MultiPartParser):
     """Rejects forms with a file above its limit, which the framework would spool completely.
 
@@ -91,10 +101,19 @@ class _BoundedFormParser(MultiPartParser):
         super().on_part_begin()
         self._size = 0
 
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        # Before its content, so that a large file under a wrong name is not called too large.
+        if self._current_part.file is not None:
+            refuse_unknown([self._current_part.field_name], also=self._max_bytes)
+
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         self._size += end - start
+        name = self._current_part.field_name
         if self._current_part.file is not None:
-            self._require_fitting(self._current_part.field_name)
+            self._require_fitting(name)
+        elif name in self._max_bytes and self._size > _MAX_FIELD_BYTES:
+            raise not_a_file(name)
         super().on_part_data(data, start, end)
 
     def _require_fitting(self, name: str) -> None:

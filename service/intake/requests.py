@@ -110,7 +110,10 @@ FIELDS = tuple(JobRequest.model_fields)
 
 
 def read_request(
-    values: Mapping[str, Any], rules: UrlRules, files: Collection[str] | None = None
+    values: Mapping[str, Any],
+    rules: UrlRules,
+    files: Collection[str] | None = None,
+    data: Collection[str] = (),
 ) -> JobRequest:
     """Return the validated request, with defaults for omitted values.
 
@@ -119,6 +122,7 @@ def read_request(
         rules: which URLs are allowed.
         files: names of the inputs sent as files; None if the request is not a form, so that
             `values` have JSON types.
+        data: names of the inputs that a JSON request contained as data URLs.
 
     Raises:
         Problem: a name or a value is invalid, consent is missing, or an input is not given in
@@ -133,7 +137,7 @@ def read_request(
     except ValidationError as error:
         raise _invalid_options(error.errors()) from error
     for name in INPUTS:
-        _require_one_source(request, name, is_file=name in (files or ()))
+        _require_one_source(request, name, is_file=name in (files or data))
     return request
 
 

@@ -5,15 +5,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fastapi import Request
 from pydantic_core import from_json
 from starlette.datastructures import FormData, UploadFile
 
 from service.intake.content_types import JSON, require_type
-from service.intake.json_body import receive_object
-from service.intake.multipart import receive_form
+from service.intake.data_urls import take_files
+from service.intake.json_body import MAX_DATA_BYTES, receive_object
+from service.intake.multipart import not_a_file, receive_form
 from service.intake.requests import (
     FIELDS,
     INPUTS,
@@ -58,8 +59,8 @@ async def receive_upload(
         ClientDisconnect: the caller disconnected.
     """
     if require_type(request, *accepted) == JSON:
-        values = await receive_object(request, settings.upload_max_seconds)
-        yield Upload(read_request(values, settings.url_rules))
+        values = await receive_object(request, settings.upload_max_seconds, MAX_DATA_BYTES)
+        yield read_json_upload(values, settings)
         return
     max_bytes = {"portrait": settings.portrait_max_bytes, "audio": settings.audio_max_bytes}
     async with receive_form(request, settings.upload_max_seconds, max_bytes) as form:
@@ -68,6 +69,16 @@ async def receive_upload(
         files = {name: _file(form, name) for name in INPUTS if name in form}
         values = {name: _value(form, name) for name in FIELDS if name in form}
         yield Upload(read_request(values, settings.url_rules, files), files)
+
+
+def read_json_upload(values: Mapping[str, Any], settings: ServiceSettings) -> Upload:
+    """Return the request given as JSON, with its data URLs as files.
+
+    Raises:
+        Problem: the request is invalid.
+    """
+    rest, files = take_files(values, settings)
+    return Upload(read_request(rest, settings.url_rules, data=files), files)
 
 
 def _refuse_repeated(form: FormData) -> None:
@@ -83,11 +94,7 @@ def _refuse_repeated(form: FormData) -> None:
 def _file(form: FormData, name: str) -> BinaryIO:
     part = form[name]
     if not isinstance(part, UploadFile):
-        raise Problem(
-            ProblemType.NOT_A_FILE,
-            f"The part {name} was sent as text; send it as a file, with a filename. For text, "
-            f"use {name}_url or {name}_asset.",
-        )
+        raise not_a_file(name)
     if not part.size:
         raise Problem(ProblemType.EMPTY_PART, f"The file {name} is empty.")
     return part.file

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, StreamingResponse
 
 from jobs.s3.object_store import ObjectStorage
 from media.emotions import EMOTIONS
+from service.negotiation import is_head
 from service.problems import Problem, ProblemType
 from service.reading.conditional import (
     ByteRange,
@@ -152,12 +153,18 @@ def _rounded(array: NDArray[np.floating[Any]], decimals: int) -> Any:
 class Wish:
     """The caller's request for a file: byte range, known version, and whether to redirect."""
 
-    method: str
+    is_head: bool
     range: str | None
     if_range: str | None
     if_none_match: str | None
     download: bool
     redirect: bool
+
+
+WHOLE = Wish(
+    is_head=False, range=None, if_range=None, if_none_match=None, download=False, redirect=False
+)
+"""The whole file, from the service itself."""
 
 
 async def _wish(
@@ -176,7 +183,7 @@ async def _wish(
         bool, Query(description="Whether to redirect to the object store, if possible.")
     ] = True,
 ) -> Wish:
-    return Wish(request.method, range, if_range, if_none_match, download, redirect)
+    return Wish(is_head(request.scope), range, if_range, if_none_match, download, redirect)
 
 
 AsWished = Annotated[Wish, Depends(_wish)]
@@ -200,7 +207,7 @@ def answer_file(name: str, file: File, wish: Wish) -> Response:
     if is_unchanged(wish.if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     size = file.size()
-    if wish.method == "HEAD":
+    if wish.is_head:
         headers["Content-Length"] = str(size)
         return Response(headers=headers, media_type=file.media_type)
     url = file.url(headers["Content-Disposition"]) if wish.redirect else None

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, status
+from fastapi import APIRouter, Depends, Path, Request, status
 
 from jobs.assets import Asset
 from jobs.errors import StorageUnavailable
@@ -11,12 +11,18 @@ from jobs.valkey.api_keys import Scope
 from service.auth import CallerDep, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import asset_request_body, problem_responses
-from service.documents.schemas import AssetDocument, AssetRequest
+from service.documents.schemas import AssetDocument, AssetPage, AssetRequest
 from service.intake.json_body import receive_document
 from service.problems import Problem, ProblemType
 from service.settings import ServiceSettings
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
+
+AssetId = Annotated[str, Path(description="The `id` from the asset's document.")]
+
+_ONE_ASSET = problem_responses(
+    ProblemType.ASSET_NOT_FOUND, ProblemType.STORE_UNAVAILABLE, ProblemType.STORAGE_UNAVAILABLE
+)
 
 
 async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> AssetRequest:
@@ -63,6 +69,48 @@ def announce_asset(
         components.asset_quota.give_back(asset)
         raise
     return AssetDocument.of(asset, upload)
+
+
+@router.get(
+    "",
+    summary="List your assets",
+    response_description="All assets that jobs can refer to.",
+    dependencies=[require_scope(Scope.JOBS_READ)],
+    responses=problem_responses(ProblemType.STORE_UNAVAILABLE, ProblemType.STORAGE_UNAVAILABLE),
+)
+def list_assets(caller: CallerDep, components: AppComponents) -> AssetPage:
+    """Return your assets, newest first."""
+    found = Assets(components.storage).of_tenant(caller.tenant)
+    return AssetPage(assets=[AssetDocument.of(asset, is_uploaded=done) for asset, done in found])
+
+
+@router.get(
+    "/{asset_id}",
+    summary="Get an asset",
+    response_description="The asset.",
+    dependencies=[require_scope(Scope.JOBS_READ)],
+    responses=_ONE_ASSET,
+)
+def read_asset(asset_id: AssetId, caller: CallerDep, components: AppComponents) -> AssetDocument:
+    """Return an asset, and whether its file has arrived."""
+    asset, is_uploaded = Assets(components.storage).get(caller.tenant, asset_id)
+    return AssetDocument.of(asset, is_uploaded=is_uploaded)
+
+
+@router.delete(
+    "/{asset_id}",
+    summary="Delete an asset",
+    response_description="The asset was deleted.",
+    dependencies=[require_scope(Scope.JOBS_WRITE)],
+    status_code=status.HTTP_204_NO_CONTENT,
+    responses=_ONE_ASSET,
+)
+def delete_asset(asset_id: AssetId, caller: CallerDep, components: AppComponents) -> None:
+    """Delete an asset and its file, and free its part of the quota. Jobs keep their own copy."""
+    assets = Assets(components.storage)
+    asset, _ = assets.get(caller.tenant, asset_id)
+    assets.delete(asset)
+    components.asset_quota.give_back(asset)
 
 
 def _require_fitting(wanted: AssetRequest, settings: ServiceSettings) -> None:

@@ -27,13 +27,16 @@ from service.documents.openapi import (
 from service.documents.schemas import BatchDocument
 from service.error_handlers import as_problem
 from service.intake.content_types import FORM, JSON, require_type
-from service.intake.json_body import receive_object
-from service.intake.requests import read_batch, read_request
+from service.intake.json_body import MAX_DATA_BYTES, receive_object
+from service.intake.requests import read_batch
 from service.intake.submissions import Submitted
-from service.intake.uploads import Upload, receive_upload
+from service.intake.uploads import Upload, read_json_upload, receive_upload
+from service.negotiation import quality
 from service.problems import Problem, ProblemType, problem_document
+from service.reading.files import WHOLE, StoredFile, answer_file
 from service.reading.preferences import preferred_wait
-from service.routes.descriptions import JobPresenter, Presenter
+from service.routes.descriptions import JobPresenter, Presenter, poll_pause
+from service.routes.results import VIDEO, require_result
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -128,7 +131,10 @@ _RESPONSES: Responses = {
 
 PreferHeader = Annotated[
     list[str] | None,
-    Header(description="`wait=N`: respond when the job ends, after N s at the latest."),
+    Header(
+        description="`wait=N`: respond when the job ends, after N s at the latest; with "
+        "`Accept: video/mp4`, with its video."
+    ),
 ]
 
 
@@ -186,13 +192,36 @@ async def _create(
     has_ended = wait is not None and document.status.is_final
     headers = {"Location": job_path(job.id)}
     if not has_ended:
-        headers["Retry-After"] = str(settings.poll_seconds)
+        headers["Retry-After"] = str(poll_pause(document, settings.poll_seconds))
     if submitted.is_replayed:
         headers["Idempotent-Replayed"] = "true"
     if wait is not None:
         headers["Preference-Applied"] = f"wait={wait}"
+    if has_ended and _wants_video(creation.request):
+        return await to_thread.run_sync(_answer_video, creation, job.id, headers)
     answer = status.HTTP_200_OK if has_ended else status.HTTP_202_ACCEPTED
     return JSONResponse(document.model_dump(mode="json"), answer, headers)
+
+
+def _wants_video(request: Request) -> bool:
+    accepted = request.headers.get("accept", "")
+    return quality(accepted, VIDEO) > quality(accepted, JSON)
+
+
+def _answer_video(creation: Creation, job_id: str, headers: dict[str, str]) -> Response:
+    """Return the video of a job that ended in time, instead of its document.
+
+    Raises:
+        Problem: the job has no video; `Location` is its path.
+    """
+    try:
+        key = require_result(creation.components.store.get(job_id)).video_key
+    except Problem as problem:
+        problem.headers |= headers
+        raise
+    answer = answer_file(job_id, StoredFile(creation.components.storage, key, ".mp4", VIDEO), WHOLE)
+    answer.headers.update(headers)
+    return answer
 
 
 @router.post(
@@ -224,7 +253,7 @@ async def create_jobs(
     """
     require_type(creation.request, JSON)
     settings = creation.components.settings
-    body = await receive_object(creation.request, settings.upload_max_seconds)
+    body = await receive_object(creation.request, settings.upload_max_seconds, MAX_DATA_BYTES)
     results: list[dict[str, Any]] = []
     for number, values in enumerate(read_batch(body)):
         if results and results[-1]["status"] == status.HTTP_503_SERVICE_UNAVAILABLE:
@@ -239,7 +268,7 @@ async def create_jobs(
 async def _outcome(creation: Creation, values: dict[str, Any], key: str | None) -> dict[str, Any]:
     """Return the outcome of one request of a batch: its status, and the job or the problem."""
     try:
-        upload = Upload(read_request(values, creation.components.settings.url_rules))
+        upload = read_json_upload(values, creation.components.settings)
         job = (await creation.submit(upload, key)).job
     except ClientDisconnect:
         raise

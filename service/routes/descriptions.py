@@ -1,5 +1,6 @@
 """The document of a job: its record, and what else the store knows about it."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +12,9 @@ from jobs.job import Job
 from jobs.signatures import SignedUrls
 from service.dependencies import AppComponents, Components
 from service.reading.conditional import weak_entity_tag
+
+LONGEST_POLL_PAUSE = 30
+"""Longest suggested pause between two polls, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,17 @@ class Presenter:
         store.
         """
         return JobDocument.of(job, self.components.settings.retention, urls=self.urls)
+
+
+def poll_pause(document: JobDocument, least: int) -> int:
+    """Return how many seconds to wait before the next poll: a quarter of the remaining time.
+
+    Without an estimate, jobs further back in the queue wait longer. At most LONGEST_POLL_PAUSE.
+    """
+    seconds = document.eta_seconds or 0.0
+    if document.eta_seconds is None:
+        seconds = 4.0 * (document.queue_position or 2)
+    return max(least, min(math.ceil(seconds / 4), LONGEST_POLL_PAUSE))
 
 
 async def _presenter(request: Request, components: AppComponents) -> Presenter:

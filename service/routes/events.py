@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response, status
+from fastapi import APIRouter, Header, Request, Response, status
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
 
@@ -19,6 +19,7 @@ from jobs.valkey.job_store import Event
 from service.auth import CallerDep, OwnJob, require_scope
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import Responses, problem_responses, response_headers
+from service.negotiation import is_head
 from service.problems import ProblemType
 from service.reading.watching import REREAD_SECONDS
 from service.routes.descriptions import JobPresenter, Presenter
@@ -38,6 +39,9 @@ AFTER_ALL = "ended"
 """Id of the final event of a job whose events have expired."""
 
 _EVENT_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}|" + AFTER_ALL)
+
+_MEDIA_TYPE = "text/event-stream"
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 _RESPONSES: Responses = {
     200: {
@@ -60,6 +64,7 @@ _RESPONSES: Responses = {
     responses=_RESPONSES,
 )
 async def follow_job(
+    request: Request,
     job: OwnJob,
     caller: CallerDep,
     components: AppComponents,
@@ -72,6 +77,8 @@ async def follow_job(
 
     Events with an `id` report a change; events without one report a new queue position.
     """
+    if is_head(request.scope):
+        return Response(headers=_HEADERS, media_type=_MEDIA_TYPE)
     known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
     follower = _Follower(components, presenter, job.id, caller.key_id, known)
     frames = await components.watcher.read(follower.new_frames)
@@ -79,8 +86,8 @@ async def follow_job(
         return Response(status_code=status.HTTP_204_NO_CONTENT)
     return StreamingResponse(
         _stream(follower, frames),
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-        media_type="text/event-stream",
+        headers=_HEADERS,
+        media_type=_MEDIA_TYPE,
     )
 
 

@@ -19,7 +19,7 @@ from service.problems import Problem, ProblemType
 from service.reading.conditional import is_unchanged
 from service.reading.filters import METADATA_PARAMETER, read_filter
 from service.reading.preferences import MAX_WAIT
-from service.routes.descriptions import JobPresenter, document_tag
+from service.routes.descriptions import JobPresenter, document_tag, poll_pause
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ async def read_job(
     document = await components.watcher.read_until(job_id, look, is_due, wait)
     headers = {"ETag": document_tag(document), "Cache-Control": "private, no-cache"}
     if not document.status.is_final:
-        headers["Retry-After"] = str(components.settings.poll_seconds)
+        headers["Retry-After"] = str(poll_pause(document, components.settings.poll_seconds))
     if is_unchanged(if_none_match, headers["ETag"]):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
     return Response(document.model_dump_json(), headers=headers, media_type="application/json")

@@ -12,6 +12,7 @@ from service.auth import OwnJob, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import Responses, problem_responses, response_headers
 from service.documents.schemas import FrameLandmarks
+from service.negotiation import quality
 from service.problems import Problem, ProblemType
 from service.reading.files import AsWished, LandmarksDocument, StoredFile, answer_file
 
@@ -20,6 +21,7 @@ router = APIRouter(
 )
 
 JSON = "application/json"
+VIDEO = "video/mp4"
 NPZ = "application/x-npz"
 
 
@@ -65,7 +67,6 @@ def file_responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
     }
 
 
-@router.head("/video", include_in_schema=False)
 @router.get(
     "/video",
     summary="Download the video",
@@ -78,7 +79,6 @@ def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Respon
     return answer_file(job.id, StoredFile(components.storage, key, ".mp4", "video/mp4"), wish)
 
 
-@router.head("/poster", include_in_schema=False)
 @router.get(
     "/poster",
     summary="Download the poster",
@@ -91,7 +91,6 @@ def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Respo
     return answer_file(job.id, StoredFile(components.storage, key, ".jpg", "image/jpeg"), wish)
 
 
-@router.head("/landmarks", include_in_schema=False)
 @router.get(
     "/landmarks",
     summary="Download the landmarks of all frames",
@@ -112,7 +111,7 @@ def read_landmarks(
     JSON, or NumPy's npz for `?format=npz` or `Accept: application/x-npz`.
     """
     key = _present(require_result(job).landmarks_key)
-    wants_npz = format == "npz" or (format is None and NPZ in accept)
+    wants_npz = format == "npz" or (format is None and quality(accept, NPZ) > quality(accept, JSON))
     arrays = StoredFile(components.storage, key, ".npz", NPZ)
     file = arrays if wants_npz else LandmarksDocument(components.storage, key)
     answer = answer_file(job.id, file, wish)

@@ -33,7 +33,6 @@ LOOK_SECONDS = 0.3
 _NOT_YET = "The first second of the video is not encoded yet."
 
 
-@router.head("", include_in_schema=False)
 @router.get(
     "",
     summary="Watch the video while it is made",
@@ -91,7 +90,6 @@ def _playlist_of(job: Job, components: Components) -> RedirectResponse:
     return RedirectResponse(path, 307, {"Cache-Control": "no-store"})
 
 
-@router.head("/{attempt}/{file}", include_in_schema=False)
 @router.get(
     "/{attempt}/{file}",
     summary="Get a playlist or a segment of the stream",

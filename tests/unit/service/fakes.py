@@ -21,7 +21,7 @@ from jobs.errors import (
 from jobs.eta import Estimate
 from jobs.job import Job, JobStatus, Priority
 from jobs.queue import JobQueue
-from jobs.s3.object_store import ObjectStorage, PresignedPut
+from jobs.s3.object_store import ObjectStorage, PresignedPut, StoredObject
 from jobs.valkey.api_keys import Quota
 from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.idempotency import Holder
@@ -154,6 +154,12 @@ class FakeStorage(ObjectStorage):
         content = self.contents[key][start:stop]
         chunk = 7 + len(content) // 20
         return iter([content[i : i + chunk] for i in range(0, len(content), chunk)])
+
+    def objects(self, prefix: str) -> Iterator[StoredObject]:
+        self.ping()
+        for key, content in sorted(self.contents.items()):
+            if key.startswith(prefix):
+                yield StoredObject(key, len(content), utc_now())
 
     def presigned_url(
         self, key: str, seconds: int, *, content_type: str = "", disposition: str = ""

@@ -43,6 +43,16 @@ def test_a_file_sent_as_text_is_named(http: TestClient, name: str) -> None:
     assert_problem(answer, ProblemType.NOT_A_FILE, name, "as text")
 
 
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_a_file_without_a_filename_or_under_a_wrong_name_is_named(
+    http: TestClient, size: int
+) -> None:
+    answer = http.post("/v1/jobs", files=upload(portrait=(None, "x" * size)))
+    assert_problem(answer, ProblemType.NOT_A_FILE, "portrait", "with a filename")
+    answer = http.post("/v1/jobs", files=upload(image=("a.jpg", bytes(size))))
+    assert_problem(answer, ProblemType.UNKNOWN_OPTION, "'image'", "portrait")
+
+
 @pytest.mark.parametrize("name", ["portrait", "audio"])
 @pytest.mark.parametrize("other", ["url", "asset"])
 def test_an_input_given_in_two_ways_is_named(http: TestClient, name: str, other: str) -> None:
@@ -154,7 +164,7 @@ def test_a_body_that_is_no_json_object_is_malformed(
 def test_json_above_its_limit_is_refused(
     http: TestClient, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.intake.json_body.MAX_BYTES", 1_000)
+    monkeypatch.setattr("service.intake.uploads.MAX_DATA_BYTES", 1_000)
     answer = http.post("/v1/jobs", json={"metadata": {"note": "x" * 1_000}})
     assert_problem(answer, ProblemType.BODY_TOO_LARGE, "1000 bytes")
 

@@ -23,6 +23,33 @@ def test_a_file_is_announced(http: TestClient, backstage: Backstage) -> None:
     assert asset["expires_at"] == found.expires_at.isoformat().replace("+00:00", "Z")
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    ["audio/webm;codecs=opus", 'audio/ogg; codecs="opus"', "audio/L16;rate=16000;channels=1"],
+)
+def test_a_content_type_may_have_parameters(http: TestClient, content_type: str) -> None:
+    wanted = {"kind": "audio", "size": 1000, "content_type": content_type}
+    upload = http.post("/v1/assets", json=wanted).json()["upload"]
+    assert upload["headers"]["Content-Type"] == content_type
+
+
+def test_assets_are_listed_read_and_deleted(http: TestClient, backstage: Backstage) -> None:
+    first, second = (http.post("/v1/assets", json=PORTRAIT).json() for _ in range(2))
+    backstage.storage.contents[f"assets/local/{first['id']}/portrait"] = b"picture"
+    backstage.storage.contents["assets/other/asset_x/asset.json"] = b"not read"
+    listed = http.get("/v1/assets").json()["assets"]
+    assert [each["id"] for each in listed] == [second["id"], first["id"]]
+    assert [each["is_uploaded"] for each in listed] == [False, True]
+    path = f"/v1/assets/{first['id']}"
+    read = http.get(path).json()
+    assert (read["size"], read["content_type"], read["upload"]) == (1000, "image/jpeg", None)
+    assert http.delete(path).status_code == 204
+    assert backstage.asset_quota.taken == [second["id"]]
+    for answer in (http.get(path), http.delete(path), http.get("/v1/assets/..")):
+        assert answer.status_code == 404
+    assert_problem(http.get(path), ProblemType.ASSET_NOT_FOUND)
+
+
 @pytest.mark.parametrize(("kind", "max_bytes"), [("portrait", 100_000), ("audio", 200_000)])
 def test_a_file_larger_than_a_job_s_is_refused(http: TestClient, kind: str, max_bytes: int) -> None:
     wanted = {**PORTRAIT, "kind": kind}

@@ -1,0 +1,27 @@
+"""JSON is compressed for callers that accept it."""
+
+import gzip
+
+import pytest
+from starlette.testclient import TestClient
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_compressed"),
+    [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("identity", False)],
+)
+def test_json_is_compressed_as_accepted(
+    http: TestClient, accepted: str, is_compressed: bool
+) -> None:
+    with http.stream("GET", "/problems", headers={"Accept-Encoding": accepted}) as answer:
+        body = b"".join(answer.iter_raw())
+    assert ("Content-Encoding" in answer.headers) is is_compressed
+    assert int(answer.headers["Content-Length"]) == len(body)
+    text = gzip.decompress(body) if is_compressed else body
+    assert b'"job_not_found"' in text
+
+
+def test_a_short_body_stays_as_it_is(http: TestClient) -> None:
+    answer = http.get("/livez", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in answer.headers
+    assert answer.json() == {"alive": True}

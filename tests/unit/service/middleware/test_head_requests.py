@@ -1,0 +1,38 @@
+"""HEAD is answered wherever GET is: the same status and headers, no body."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.settings import ServiceSettings
+from tests.jobs_examples import new_job
+from tests.unit.service.fakes import Backstage
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/livez", "/metrics", "/problems", "/openapi.json", "/web/app.js", "/v1/jobs/{id}"],
+)
+def test_head_has_the_headers_of_get(http: TestClient, backstage: Backstage, path: str) -> None:
+    job = new_job()
+    backstage.store.jobs[job.id] = job
+    head, get = (http.request(method, path.format(id=job.id)) for method in ("HEAD", "GET"))
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"] == get.headers["Content-Type"]
+    assert head.headers.keys() == get.headers.keys()
+
+
+def test_head_of_an_event_stream_ends_at_once(http: TestClient, backstage: Backstage) -> None:
+    job = new_job()
+    backstage.store.jobs[job.id] = job
+    answer = http.head(f"/v1/jobs/{job.id}/events")
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+
+
+def test_head_where_there_is_no_get_is_refused(http: TestClient) -> None:
+    answer = http.head("/v1/jobs/job_x/cancel")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert http.post("/livez").headers["Allow"] == "GET, HEAD"
+
+
+def test_a_connection_stays_open_for_75_s() -> None:
+    assert ServiceSettings().keep_alive_seconds == 75
