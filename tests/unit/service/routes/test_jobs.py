@@ -239,6 +239,7 @@ def test_a_job_tells_its_caller_s_own_notes_and_whom_it_will_tell(
         "status": "pending",
         "attempts": 0,
         "reason": None,
+        "events": ["job.succeeded", "job.failed", "job.canceled"],
     }
 
 
