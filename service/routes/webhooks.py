@@ -97,7 +97,9 @@ def send_test_webhook(
     "/v1/webhooks/tests/{test_id}",
     summary="Get a test notification",
     response_description="The state of its delivery.",
-    responses=problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
+    responses=problem_responses(
+        ProblemType.JOB_NOT_FOUND, ProblemType.INVALID_REQUEST, ProblemType.STORE_UNAVAILABLE
+    ),
 )
 def read_test_webhook(
     test_id: Annotated[str, Path(pattern=r"^test_[A-Za-z0-9_-]{1,60}$", description="Its `id`.")],

@@ -99,7 +99,7 @@ def documents() -> Iterator[HostileRequest]:
         "with_a_raw_newline": b'{"a": "\n"}',
     }.items():
         yield hostile(f"json_{name}", MALFORMED, post_json, body)
-    yield hostile("json_of_3_megabytes", "body_too_large", post_json, b" " * 3_000_000)
+    yield hostile("json_of_17_megabytes", "body_too_large", post_json, b" " * 17_000_000)
     keys = json.dumps({f"k{n}": n for n in range(100_000)}).encode()
     yield hostile("json_of_100000_names", "unknown_option", post_json, keys)
     yield hostile("json_of_a_prototype", "unknown_option", post_json, with_good(__proto__={"a": 1}))
