@@ -69,7 +69,7 @@ def test_every_answer_is_as_documented(
         env={**os.environ, "AMIGO_API_KEY": token, "PYTHONPATH": str(FOLDER.parents[2])},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -44,7 +44,7 @@ def test_an_upload_becomes_a_job_that_is_kept_accepted_and_dispatched(
 
 def test_the_answer_to_an_upload_is_the_job_and_where_to_find_it(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload())
-    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["retry-after"] == "2"
     location = answer.headers["location"]
     assert answer.json()["links"] == {
         "self": location,
@@ -171,7 +171,7 @@ def test_a_processing_job_tells_how_far_it_is(http: TestClient, backstage: Backs
     document = answer.json()
     assert (document["stage"], document["progress"], document["attempt"]) == ("rendering", 0.4, 1)
     assert document["queue_position"] is None
-    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["retry-after"] == "2"
 
 
 def test_a_finished_job_tells_what_was_heard_and_where_the_video_is(
