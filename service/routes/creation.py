@@ -35,7 +35,7 @@ from service.negotiation import quality
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.files import WHOLE, StoredFile, answer_file
 from service.reading.preferences import preferred_wait
-from service.routes.descriptions import JobPresenter, Presenter, poll_pause
+from service.routes.descriptions import Descriptions, JobDescriptions, poll_pause
 from service.routes.results import VIDEO, require_result
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -76,7 +76,7 @@ class Creation:
     request: Request
     caller: Caller
     components: Components
-    presenter: Presenter
+    descriptions: Descriptions
 
     async def submit(self, upload: Upload, key: str | None) -> Submitted:
         """Return the job for the upload, see `Submissions.submit`."""
@@ -90,21 +90,21 @@ class Creation:
             try:
                 return await self.components.watcher.read_until(
                     job.id,
-                    lambda: self.presenter.describe(self.components.store.get(job.id)),
+                    lambda: self.descriptions.describe(self.components.store.get(job.id)),
                     lambda document: document.status.is_final,
                     wait,
                 )
             except JobNotFound:
-                return self.presenter.describe_past(job)  # the job was deleted meanwhile
+                return self.descriptions.describe_past(job)  # the job was deleted meanwhile
             except StoreUnavailable:
                 pass  # once the job is accepted, the response must not be an error
-        return await to_thread.run_sync(self.presenter.describe_accepted, job)
+        return await to_thread.run_sync(self.descriptions.describe_accepted, job)
 
 
 async def _creation(
-    request: Request, caller: CallerDep, components: AppComponents, presenter: JobPresenter
+    request: Request, caller: CallerDep, components: AppComponents, descriptions: JobDescriptions
 ) -> Creation:
-    return Creation(request, caller, components, presenter)
+    return Creation(request, caller, components, descriptions)
 
 
 CreationDep = Annotated[Creation, Depends(_creation)]

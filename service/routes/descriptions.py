@@ -18,7 +18,7 @@ LONGEST_POLL_PAUSE = 30
 
 
 @dataclass(frozen=True)
-class Presenter:
+class Descriptions:
     """Describes jobs to the sender of one request, whose URL of the service the documents use."""
 
     components: Components
@@ -67,12 +67,12 @@ def poll_pause(document: JobDocument, least: int) -> int:
     return max(least, min(math.ceil(seconds / 4), LONGEST_POLL_PAUSE))
 
 
-async def _presenter(request: Request, components: AppComponents) -> Presenter:
+async def _descriptions(request: Request, components: AppComponents) -> Descriptions:
     base_url = str(request.base_url).rstrip("/")
-    return Presenter(components, SignedUrls.of(components.settings, base_url))
+    return Descriptions(components, SignedUrls.of(components.settings, base_url))
 
 
-JobPresenter = Annotated[Presenter, Depends(_presenter)]
+JobDescriptions = Annotated[Descriptions, Depends(_descriptions)]
 
 
 def document_tag(document: JobDocument) -> str:

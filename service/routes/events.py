@@ -22,7 +22,7 @@ from service.documents.openapi import Responses, problem_responses, response_hea
 from service.negotiation import is_head
 from service.problems import ProblemType
 from service.reading.watching import REREAD_SECONDS
-from service.routes.descriptions import JobPresenter, Presenter
+from service.routes.descriptions import Descriptions, JobDescriptions
 
 router = APIRouter(tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)])
 
@@ -68,7 +68,7 @@ async def follow_job(
     job: OwnJob,
     caller: CallerDep,
     components: AppComponents,
-    presenter: JobPresenter,
+    descriptions: JobDescriptions,
     last_event_id: Annotated[
         str | None, Header(description="The last `id` received; only later events are sent.")
     ] = None,
@@ -80,7 +80,7 @@ async def follow_job(
     if is_head(request.scope):
         return Response(headers=_HEADERS, media_type=_MEDIA_TYPE)
     known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
-    follower = _Follower(components, presenter, job.id, caller.key_id, known)
+    follower = _Follower(components, descriptions, job.id, caller.key_id, known)
     frames = await components.watcher.read(follower.new_frames)
     if follower.has_seen_the_end and not frames:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
@@ -103,7 +103,7 @@ class _Follower:
     """
 
     components: Components
-    presenter: Presenter
+    descriptions: Descriptions
     job_id: str
     key_id: str | None
     known: str | None
@@ -144,7 +144,7 @@ class _Follower:
         *past, latest = events
         self.known, self.has_seen_the_end = latest.id, latest.job.status.is_final
         return [
-            *(_frame(self.presenter.describe_past(event.job), event.id) for event in past),
+            *(_frame(self.descriptions.describe_past(event.job), event.id) for event in past),
             self._tell(latest.job, latest.id),
         ]
 
@@ -157,7 +157,7 @@ class _Follower:
 
     def _tell_place(self, job: Job) -> list[bytes]:
         """Return the job again if its queue position has changed since it was last sent."""
-        document = self.presenter.describe(job)
+        document = self.descriptions.describe(job)
         # Without a position, it has just been claimed, which is reported by an event.
         if document.queue_position in (None, self.place):
             return []
@@ -165,7 +165,7 @@ class _Follower:
         return [_frame(document, None)]
 
     def _tell(self, job: Job, event_id: str) -> bytes:
-        document = self.presenter.describe(job)
+        document = self.descriptions.describe(job)
         self.place = document.queue_position
         return _frame(document, event_id)
 

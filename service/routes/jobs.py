@@ -19,7 +19,7 @@ from service.problems import Problem, ProblemType
 from service.reading.conditional import is_unchanged
 from service.reading.filters import METADATA_PARAMETER, read_filter
 from service.reading.preferences import MAX_WAIT
-from service.routes.descriptions import JobPresenter, document_tag, poll_pause
+from service.routes.descriptions import JobDescriptions, document_tag, poll_pause
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 def list_jobs(
     caller: CallerDep,
     components: AppComponents,
-    presenter: JobPresenter,
+    descriptions: JobDescriptions,
     wanted: Annotated[JobFilter, Depends(read_filter)],
     limit: Annotated[int, Query(ge=1, le=100, description="Maximum number of jobs per page.")] = 20,
     cursor: Annotated[
@@ -56,7 +56,7 @@ def list_jobs(
     start = Cursor.parse(cursor) if cursor is not None else None
     page = components.store.page(caller.tenant, wanted, limit, start)
     return JobPage(
-        jobs=[presenter.describe(job) for job in page.jobs],
+        jobs=[descriptions.describe(job) for job in page.jobs],
         next_cursor=str(page.next_cursor) if page.next_cursor else None,
     )
 
@@ -84,7 +84,7 @@ async def read_job(
     job_id: JobId,
     caller: CallerDep,
     components: AppComponents,
-    presenter: JobPresenter,
+    descriptions: JobDescriptions,
     wait: Annotated[
         int, Query(ge=0, le=MAX_WAIT, description="Maximum number of seconds to wait for a change.")
     ] = 0,
@@ -97,7 +97,7 @@ async def read_job(
     known = if_none_match
 
     def look() -> JobDocument:
-        return presenter.describe(own_job(job_id, caller, components))
+        return descriptions.describe(own_job(job_id, caller, components))
 
     def is_due(document: JobDocument) -> bool:
         nonlocal known
@@ -123,7 +123,9 @@ async def read_job(
         ProblemType.JOB_NOT_FOUND, ProblemType.JOB_ENDED, ProblemType.STORE_UNAVAILABLE
     ),
 )
-def cancel_job(job: OwnJob, components: AppComponents, presenter: JobPresenter) -> JobDocument:
+def cancel_job(
+    job: OwnJob, components: AppComponents, descriptions: JobDescriptions
+) -> JobDocument:
     """Cancel a job that is queued or processing. Its files are deleted soon after."""
     try:
         canceled = components.store.cancel(job.id)
@@ -135,7 +137,7 @@ def cancel_job(job: OwnJob, components: AppComponents, presenter: JobPresenter) 
     # it.
     with suppress(StorageUnavailable):
         components.storage.delete_prefix(inputs_prefix(job.id))
-    return presenter.describe(canceled)
+    return descriptions.describe(canceled)
 
 
 @router.delete(

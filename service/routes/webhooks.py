@@ -23,7 +23,7 @@ from service.documents.schemas import (
 from service.intake.json_body import receive_document
 from service.intake.requests import invalid_option
 from service.problems import Problem, ProblemType
-from service.routes.descriptions import JobPresenter
+from service.routes.descriptions import JobDescriptions
 
 # Whoever has the secret can forge notifications, so reading jobs does not suffice.
 router = APIRouter(tags=["webhooks"], dependencies=[require_scope(Scope.JOBS_WRITE)])
@@ -126,7 +126,7 @@ def read_test_webhook(
     ),
 )
 def redeliver_webhook(
-    job: OwnJob, components: AppComponents, presenter: JobPresenter
+    job: OwnJob, components: AppComponents, descriptions: JobDescriptions
 ) -> JobDocument:
     """Send the notification of an ended job again, whether it was delivered or given up. It has the
     same `webhook-id`.
@@ -138,7 +138,7 @@ def redeliver_webhook(
             f"The job {reason}; only an ended job with a webhook_url has a notification.",
         )
     components.webhooks.deliver_again(job.id)
-    return presenter.describe(job)
+    return descriptions.describe(job)
 
 
 @sent.post(

@@ -44,7 +44,7 @@ def test_an_upload_becomes_a_job_that_is_kept_accepted_and_dispatched(
 
 def test_the_answer_to_an_upload_is_the_job_and_where_to_find_it(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload())
-    assert answer.headers["retry-after"] == "2"
+    assert answer.headers["retry-after"] == "1"
     location = answer.headers["location"]
     assert answer.json()["links"] == {
         "self": location,

@@ -27,7 +27,9 @@ def processing() -> Job:
 
 def test_success_is_told_with_what_was_made_and_heard() -> None:
     job = processing()
-    told = json.loads(event_body(job.succeed(1, result_of(job.id, 1), ("several_faces",), NOW), SETTINGS))
+    told = json.loads(
+        event_body(job.succeed(1, result_of(job.id, 1), ("several_faces",), NOW), SETTINGS)
+    )
     assert told["type"] == "job.succeeded"
     assert told["timestamp"] == "2026-11-22T12:00:00Z"
     data = told["data"]

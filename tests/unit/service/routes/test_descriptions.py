@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from jobs.documents import JobDocument
-from service.routes.presenter import LONGEST_POLL_PAUSE, poll_pause
+from service.routes.descriptions import LONGEST_POLL_PAUSE, poll_pause
 from tests.jobs_examples import new_job
 
 
