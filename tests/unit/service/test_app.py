@@ -20,8 +20,8 @@ def test_a_route_that_is_not_there_is_told(http: TestClient) -> None:
 
 def test_a_method_that_is_not_there_is_told_with_those_that_are(http: TestClient) -> None:
     answer = http.put("/v1/jobs/job_x")
-    assert_problem(answer, ProblemType.METHOD_NOT_ALLOWED, "PUT", "DELETE, GET")
-    assert answer.headers["allow"] == "DELETE, GET"
+    assert_problem(answer, ProblemType.METHOD_NOT_ALLOWED, "PUT", "DELETE, GET, HEAD")
+    assert answer.headers["allow"] == "DELETE, GET, HEAD"
     assert http.post("/web/app.js").headers["allow"] == "GET, HEAD"
     assert http.put("/v1/jobs/batch").headers["allow"] == "POST"
 
