@@ -6,13 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     JsonValue,
     ValidationError,
     ValidationInfo,
 )
-from pydantic_core import ErrorDetails, from_json, to_json
+from pydantic_core import ErrorDetails, to_json
 
 from jobs.consent import STATEMENT
 from jobs.errors import UrlRefused
@@ -51,21 +50,12 @@ FollowedUrl = Annotated[str, Field(json_schema_extra=_URL_SCHEMA), AfterValidato
 AssetId = Annotated[str, Field(max_length=60)]
 
 
-def _events(value: object) -> object:
-    """Return a form's text as a list; generated clients send JSON."""
-    if not isinstance(value, str):
-        return value
-    if value.startswith("["):
-        return from_json(value)
-    return [name.strip() for name in value.split(",") if name.strip()]
-
-
 class JobRequest(Options):
     """All fields of a request except its files."""
 
     priority: Priority = Field(Priority.NORMAL, description="Jobs of a higher priority run first.")
     webhook_url: FollowedUrl | None = Field(None, description="URL to notify when the job ends.")
-    webhook_events: Annotated[tuple[WebhookEventType, ...], BeforeValidator(_events)] = Field(
+    webhook_events: tuple[WebhookEventType, ...] = Field(
         (),
         description="Events to notify it of; all if empty. In a form, separated by commas.",
     )

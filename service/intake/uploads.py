@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -29,6 +29,9 @@ from service.problems import Problem, ProblemType
 from service.settings import ServiceSettings
 
 _CHUNK = 1 << 20
+
+_LIST = "webhook_events"
+"""The only option with several values."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def read_json_upload(values: Mapping[str, Any], settings: ServiceSettings) -> Up
 
 
 def _refuse_repeated(form: FormData) -> None:
-    counts = Counter(name for name, _ in form.multi_items())
+    counts = Counter(name for name, _ in form.multi_items() if name != _LIST)
     for name, count in counts.items():
         if count > 1:
             raise Problem(
@@ -101,6 +104,8 @@ def _file(form: FormData, name: str) -> BinaryIO:
 
 
 def _value(form: FormData, name: str) -> object:
+    if name == _LIST:
+        return [each for part in form.getlist(name) for each in _names(str(part))]
     text = form[name]
     if name == "metadata" and isinstance(text, UploadFile):
         # Generated clients send an object of a form as a part of its own type.
@@ -111,6 +116,14 @@ def _value(form: FormData, name: str) -> object:
             f"The option {name} was sent as a file; send it as text, without a filename.",
         )
     return _metadata(text) if name == "metadata" else text
+
+
+def _names(text: str) -> list[object]:
+    """Return a list that is sent as JSON or separated by commas; clients also repeat the part."""
+    if text.startswith("["):
+        with suppress(ValueError):
+            return list(from_json(text))
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _metadata(text: str) -> object:

@@ -238,3 +238,23 @@ def test_a_batch_does_not_try_again_what_is_down(http: TestClient, backstage: Ba
 def test_a_batch_takes_json_alone(http: TestClient) -> None:
     answer = http.post("/v1/jobs/batch", files=upload())
     assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "accepted: application/json")
+
+
+@pytest.mark.parametrize(
+    ("given", "events"),
+    [
+        ("job.failed", ["job.failed"]),
+        ("job.failed, job.canceled", ["job.failed", "job.canceled"]),
+        ('["job.succeeded"]', ["job.succeeded"]),
+        ("", []),
+    ],
+)
+def test_the_events_of_a_webhook_are_a_list_in_a_form_and_in_json(
+    http: TestClient, backstage: Backstage, given: str, events: list[str]
+) -> None:
+    job = made(backstage, http.post("/v1/jobs", files=upload(webhook_events=given)))
+    assert list(job.webhook_events) == events
+    request = {**REQUEST, "webhook_events": events}
+    assert list(made(backstage, http.post("/v1/jobs/json", json=request)).webhook_events) == events
+    refused = http.post("/v1/jobs", files=upload(webhook_events="job.started"))
+    assert_problem(refused, ProblemType.INVALID_OPTION, "webhook_events")
