@@ -67,7 +67,7 @@ class HeicPicture:
 
         They are the first items, all of one size; thumbnails and other layers follow.
         """
-        with av.open(BytesIO(self._content), format="mov", options=_OPTIONS) as container:
+        with av.open(BytesIO(self._content), "r", format="mov", options=_OPTIONS) as container:
             streams = list(container.streams.video)
             first = streams[0].codec_context
             count = ceil(width / first.width) * ceil(height / first.height)
@@ -84,7 +84,8 @@ class HeicPicture:
             found: dict[int, NDArray[np.uint8]] = {}
             for packet in container.demux(same):
                 for frame in packet.decode():
-                    found.setdefault(packet.stream.index, _to_rgb(frame))
+                    if isinstance(frame, av.VideoFrame):
+                        found.setdefault(packet.stream.index, _to_rgb(frame))
             return [found[stream.index] for stream in same]
 
     def _orientation(self) -> tuple[int, int | None]:

@@ -16,7 +16,7 @@ class PlainChannel:
     def decode_body(self, body: Any, encoding: str | None) -> Any:
         if encoding is None:
             return body
-        return Channel.codecs[encoding].decode(body)  # type: ignore[no-untyped-call]
+        return Channel.codecs[encoding].decode(body)
 
 
 def message(body: Any = ([], {}, {}), **changed: Any) -> dict[str, Any]:
