@@ -128,7 +128,7 @@ def job_form_body() -> dict[str, Any]:
     """Return the documentation of the form that creates a job."""
     body = _body({"multipart/form-data": {"$ref": _COMPONENTS.format(model=_FORM)}})
     body["requestBody"]["content"]["multipart/form-data"]["encoding"] = {
-        "portrait": {"contentType": "image/jpeg, image/png, image/webp"},
+        "portrait": {"contentType": "image/jpeg, image/png, image/webp, image/heic, image/avif"},
         "audio": {"contentType": "audio/*, video/*"},
         "metadata": {"contentType": "application/json"},
     }

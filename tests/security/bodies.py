@@ -160,7 +160,7 @@ ADDRESSES = {
     "a_private_network": "https://10.0.0.1/",
     "another_scheme": "file:///etc/passwd",
     "gopher": f"gopher://{ADDRESS}/_GET",
-    "data": "data:image/png;base64,AAAA",
+    "data": "data:image/png,AAAA",
     "a_user": "https://example.org@127.0.0.1/",
     "a_user_and_a_backslash": f"https://example.org\\@{ADDRESS}/",
     "another_port": "https://example.org:22/",
