@@ -11,8 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 RENDER := tests/integration/models/test_choices.py::test_a_full_composition_is_the_portrait_outside_the_face
 
 .DEFAULT_GOAL := help
-.PHONY: help docs dashboards demo serve test test-quick faults chaos fuzz containers test-gpu check audit lock locked format bench evaluate data-given clean
-.PHONY: help docs demo serve test test-quick faults chaos fuzz test-gpu check audit lock locked client-tools format bench evaluate data-given clean
+.PHONY: help docs dashboards demo serve test test-quick faults chaos fuzz containers test-gpu check audit lock locked client-tools format bench evaluate data-given clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
