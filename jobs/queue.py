@@ -89,7 +89,7 @@ def create_celery(settings: Settings) -> Celery:
 
 def _queue(priority: Priority) -> Queue:
     name = queue_name(priority)
-    return Queue(name, routing_key=name)  # type: ignore[no-untyped-call]
+    return Queue(name, routing_key=name)
 
 
 def broker_url(valkey_url: str) -> str:
