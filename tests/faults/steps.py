@@ -44,7 +44,7 @@ CHILD = (
     "workers.synthesis.inputs:Inputs.portrait",
     "workers.synthesis.inputs:Inputs.audio",
     "media.sandbox.decoder:Decoder.portrait",
-    "media.sandbox.decoder:Decoder.waveform",
+    "media.sandbox.decoder:Decoder.speech",
     "tests.integration.workers.pipelines:GreyPipeline.__call__",
     "workers.synthesis.attempt:Attempt._note_rendered",
     "workers.synthesis.job_runner:encode_video",
