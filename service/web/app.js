@@ -35,7 +35,10 @@ function check(name, file, element) {
   if (file.size > limit * MEGABYTE)
     refuse(t("too_large", { name: file.name, size: Math.ceil(file.size / MEGABYTE), limit }), form[name]);
   if (name === "portrait")
-    element.onerror = () => refuse(t("not_a_picture", { name: file.name }), form.portrait);
+    element.onerror = () => {
+      // Few browsers can show what iPhones take; the service reads it.
+      if (!/\.hei[cf]$/i.test(file.name)) refuse(t("not_a_picture", { name: file.name }), form.portrait);
+    };
   else
     element.onloadedmetadata = () => {
       const seconds = element.duration;

@@ -67,4 +67,4 @@ def test_a_visitor_is_told_what_is_wrong_with_a_file(
     send(page, picture, speech)
     problem = page.wait_for_selector("#problem:not([hidden])")
     assert problem is not None
-    assert "JPEG, PNG or WEBP" in problem.inner_text()
+    assert "JPEG, PNG, WEBP, HEIC or AVIF" in problem.inner_text()
