@@ -22,8 +22,9 @@ class AssetRequest(BaseModel):
     size: int = Field(gt=0, description="Size of the file in bytes.")
     content_type: str = Field(
         max_length=100,
+        # Quotes as \x22: openapi-generator writes the pattern between quotes without escaping it.
         pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+"
-        r"( ?; ?[A-Za-z0-9.+-]+=([A-Za-z0-9.+-]+|\"[A-Za-z0-9.,+ -]+\"))*$",
+        r"( ?; ?[A-Za-z0-9.+-]+=([A-Za-z0-9.+-]+|\x22[A-Za-z0-9.,+ -]+\x22))*$",
         description="Content type of the upload, such as `audio/webm;codecs=opus`.",
     )
 

@@ -140,6 +140,7 @@ def test_a_job_tells_how_the_news_of_its_end_was_delivered(
     WebhookOutbox.connect(service_settings).record(job.id, failed, timedelta(minutes=1))
     assert live.http.get(path).json()["webhook"] == {
         "url": "https://example.com/told",
+        "events": ["job.succeeded", "job.failed", "job.canceled"],
         "status": "retrying",
         "attempts": 2,
         "reason": "It answered 500.",
