@@ -19,7 +19,7 @@ from jobs.errors import JobNotFound, Unavailable
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import JOBS_PREFIX, job_of, job_prefix, request_key
 from jobs.settings import Settings
-from jobs.valkey.api_keys import ApiKeyStore, Quota
+from jobs.valkey.api_keys import LOCAL_TENANT, ApiKeyStore, Quota
 from jobs.valkey.connection import connect, translated_errors
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import CLEANUPS
@@ -36,6 +36,8 @@ from tests.faults.traps import Strike, Trap
 from tests.waiting import PATIENCE, wait_for
 
 VALKEY, S3 = "valkey", "s3"
+TENANT = "tenant"
+"""Owner of the jobs of a system that asks for keys."""
 LOG_CHARACTERS = 4000
 
 
@@ -94,7 +96,7 @@ class FaultySystem(Fleet):
         )
         self.store = JobStore.connect(self.settings)
         self.storage = ObjectStorage.connect(self.settings)
-        self.receiver = Receiver(lambda: self.history)
+        self.receiver = Receiver(lambda: self.history, TENANT if keys else LOCAL_TENANT)
         ports = free_ports(services + workers)
         self.urls = tuple(map(programs.service_url, ports[:services]))
         self._programs = (
@@ -268,7 +270,7 @@ class FaultySystem(Fleet):
     def _make_key(self) -> str:
         """Return the token of an API key that permits everything a test needs."""
         quota = Quota(concurrent_jobs=MOST_CALLERS)
-        _, token = ApiKeyStore.connect(self.settings).create("tenant", quota=quota)
+        _, token = ApiKeyStore.connect(self.settings).create(TENANT, quota=quota)
         return token
 
     def _service(self, number: int, port: int) -> Program:
