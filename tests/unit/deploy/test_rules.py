@@ -26,7 +26,9 @@ from workers.webhooks.metrics import DeliveryMetrics
 ROOT = Path(__file__).parents[3]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES = PROMETHEUS / "rules.yml"
-RULES_TEST = Path(__file__).with_name("rules_test.yml")
+RULES_TEST, DAYS_TEST = (
+    Path(__file__).with_name(f"rules_{name}.yml") for name in ("test", "over_days_test")
+)
 
 FROM_PROMETHEUS = {"up"}
 """Metrics that Prometheus itself adds."""
@@ -100,7 +102,7 @@ def test_every_label_of_an_alert_is_exported() -> None:
 
 
 def test_every_alert_has_a_test_and_a_runbook_entry() -> None:
-    tested = re.findall(r"alertname: (\w+)", RULES_TEST.read_text())
+    tested = re.findall(r"alertname: (\w+)", RULES_TEST.read_text() + DAYS_TEST.read_text())
     runbook = (ROOT / "docs" / "operations.md").read_text()
     for alert in alerts():
         assert alert in tested
@@ -112,6 +114,7 @@ def test_every_alert_has_a_test_and_a_runbook_entry() -> None:
     [
         ("promtool", "check", "rules", RULES),
         ("promtool", "test", "rules", RULES_TEST),
+        ("promtool", "test", "rules", DAYS_TEST),
         ("promtool", "check", "config", "--syntax-only", PROMETHEUS / "prometheus.yml"),
         ("amtool", "check-config", PROMETHEUS / "alertmanager.yml"),
     ],
