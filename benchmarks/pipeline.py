@@ -63,8 +63,8 @@ def measure_pipeline(device: str, compose: Literal["crop", "full"], resolution: 
 def measure_start() -> None:
     """Print how long a new process takes until its pipeline is warm."""
     command = [sys.executable, "-c", START]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    steps = dict(zip(("import", "load", "warm up"), json.loads(told), strict=True))
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    steps = dict(zip(("import", "load", "warm up"), json.loads(output), strict=True))
     listed = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in steps.items())
     print(f"\nOnce a process: {listed}; together {sum(steps.values()):.2f} s.")
 

@@ -92,7 +92,7 @@ def _admit_url(request: Request, components: Components, text: str) -> Caller:
     except KeyInvalid as error:
         raise _refusal(ProblemType.KEY_INVALID, str(error)) from error
     note_key(request.scope, key.id)
-    # Counted apart, so that whoever has a URL cannot use up the limit of the API key.
+    # Counted separately: holders of a URL must not use up the API key's limit.
     _count_request(request, key, components.request_limits, bucket=f"{key.id}:urls")
     return Caller(token.tenant, _READS, key.id)
 

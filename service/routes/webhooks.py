@@ -25,7 +25,7 @@ from service.intake.requests import invalid_option
 from service.problems import Problem, ProblemType
 from service.routes.descriptions import JobDescriptions
 
-# Whoever has the secret can forge notifications, so reading jobs does not suffice.
+# The secret lets its holder forge notifications, so it takes more than the right to read jobs.
 router = APIRouter(tags=["webhooks"], dependencies=[require_scope(Scope.JOBS_WRITE)])
 
 sent = APIRouter()

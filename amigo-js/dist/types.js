@@ -1,2 +1,0 @@
-/** Requests and documents of the service. Unknown members of newer services are kept. */
-export {};
