@@ -176,13 +176,17 @@ File = tuple[str, bytes]
 
 
 class JobOptions(TypedDict, total=False):
-    """The options by name; None or an omitted option selects the service's default."""
+    """The options by name; None or an omitted option selects the service's default.
+
+    `face` is "largest", a number counted from the left, or a point "x,y" in pixels.
+    """
 
     emotion: EmotionChoice | None
     intensity: float | None
     pose: Pose | None
     blink: bool | None
     eyes: Eyes | None
+    face: str | None
     compose: Composition | None
     resolution: Resolution | None
     seed: int | None

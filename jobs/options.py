@@ -26,6 +26,8 @@ EmotionChoice = TypeAliasType(
 )
 Pose = TypeAliasType("Pose", Literal["natural", "still"])
 Eyes = TypeAliasType("Eyes", Literal["open", "as_is"])
+Face = Annotated[str, Field(pattern=r"^(largest|[1-9][0-9]?|[0-9]{1,5},[0-9]{1,5})$")]
+"""The largest face, a number counted from the left, or a point in pixels."""
 Composition = TypeAliasType("Composition", Literal["crop", "full"])
 
 _METADATA_NAME = r"^[A-Za-z0-9_.-]{1,40}$"
@@ -70,6 +72,11 @@ class Options(Value):
     blink: bool = Field(True, description="Whether to add eye blinks.")
     eyes: Eyes = Field(
         "open", description="Open the eyes of a portrait caught in a blink, or keep them shut."
+    )
+    face: Face = Field(
+        "largest",
+        description="Of several faces, the one to animate: the largest, a number counted from the "
+        "left (1 is the first), or a point x,y on it, in pixels of the upright picture.",
     )
     compose: Composition = Field(
         "crop", description="Crop to a square around the face, or render the whole portrait."

@@ -7,6 +7,7 @@ MediaError
 │   ├── PortraitTooSmall
 │   ├── PortraitTooDemanding
 │   ├── NoFace
+│   ├── FaceNotFound            the face that the caller chose is not there
 │   ├── FaceTooSmall
 │   ├── FaceCutOff
 │   └── FaceTurnedAway
@@ -69,8 +70,14 @@ class NoFace(PortraitError):
     code = "no_face"
 
 
+class FaceNotFound(PortraitError):
+    """The face that the caller chose is not there."""
+
+    code = "face_not_found"
+
+
 class FaceTooSmall(PortraitError):
-    """The largest face has too few pixels."""
+    """The face has too few pixels."""
 
     code = "face_too_small"
 

@@ -92,7 +92,7 @@ class TalkingFacePipeline:
         """
         timings: dict[str, float] = {}
         with timed(timings, "detect_landmarks"):
-            portrait = crop_portrait(image, self.detector)
+            portrait = crop_portrait(image, self.detector, options.face)
         with timed(timings, "generate_landmarks"):
             motion = self._generate(waveform, options)
             landmarks = retarget_landmarks(portrait.landmarks, motion, eyes=options.eyes)
@@ -118,7 +118,7 @@ class TalkingFacePipeline:
             image: the portrait, RGB.
             landmarks: `[T, 79, 2]` in pixels of the video, as `Synthesis.track` has them. They are
                 rendered as they are: nothing is retargeted to the portrait.
-            options: `compose` and `resolution` count; the others belong to stage one.
+            options: `compose`, `face` and `resolution` count; the others belong to stage one.
             size: width and height of the frames that the landmarks count in; None: the video's own.
 
         Raises:
@@ -128,7 +128,7 @@ class TalkingFacePipeline:
         given = checked(landmarks)
         timings: dict[str, float] = {}
         with timed(timings, "detect_landmarks"):
-            portrait = crop_portrait(image, self.detector)
+            portrait = crop_portrait(image, self.detector, options.face)
         framing = Framing.of(portrait, options)
         if size:
             given = given * (np.array(framing.size) / size).astype(np.float32)

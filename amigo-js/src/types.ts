@@ -13,6 +13,8 @@ export interface JobOptions {
   pose?: "natural" | "still";
   blink?: boolean;
   eyes?: "open" | "as_is";
+  /** "largest", a number counted from the left ("1"), or a point in pixels ("640,210"). */
+  face?: string;
   compose?: "crop" | "full";
   resolution?: 256 | 512;
   seed?: number;

@@ -27,6 +27,7 @@ class Choices:
     """Options of the video; `compose` None means the same as in the landmarks' video."""
 
     compose: Composition | None
+    face: str
     resolution: int
     device: str
 
@@ -47,7 +48,9 @@ def animate(
     bar.show("reading", 0.0)
     given = GivenLandmarks.read(landmarks)
     options = SynthesisOptions(
-        compose=_composition(given, choices.compose), resolution=choices.resolution
+        compose=_composition(given, choices.compose),
+        face=choices.face,
+        resolution=choices.resolution,
     )
     with Decoder() as decoder:
         picture = decoder.portrait(portrait.read_bytes())

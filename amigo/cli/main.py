@@ -15,6 +15,7 @@ from amigo.cli.options import (
     Compose,
     Emotion,
     EyesChoice,
+    Face,
     Intensity,
     Mark,
     PoseChoice,
@@ -98,6 +99,7 @@ def generate(
     pose: PoseChoice = "natural",
     blink: Blink = True,
     eyes: EyesChoice = "open",
+    face: Face = "largest",
     compose: Compose = "crop",
     resolution: ResolutionChoice = 512,
     seed: Seed = 0,
@@ -129,6 +131,7 @@ def generate(
             pose=pose,
             blink=blink,
             eyes=eyes,
+            face=face,
             compose=compose,
             resolution=resolution,
             seed=seed,
@@ -157,6 +160,7 @@ def animate(
         Composition | None,
         typer.Option(help="What the video shows; by default the same as the landmarks' video."),
     ] = None,
+    face: Face = "largest",
     resolution: ResolutionChoice = 512,
     device: Device = "cpu",
 ) -> None:
@@ -170,7 +174,7 @@ def animate(
 
     wrong = (LandmarksUnusable, MediaError, DecoderUnavailable, CheckpointError)
     with complaining(*wrong), progress_bar(console) as bar:
-        choices = Choices(compose, resolution, device)
+        choices = Choices(compose, face, resolution, device)
         duration = animate(portrait, landmarks, output, audio, choices, bar)
     say(f"{output}: {duration:.1f} s")
 

@@ -1,6 +1,7 @@
 """Options shared by several commands of `amigo`."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,16 @@ from amigo.client import DEFAULT_URL
 from amigo.types import Composition, EmotionChoice, Eyes, Pose, Priority, Resolution
 
 DEFAULT_DIRECTORY = Path("var")
+_FACE = re.compile(r"largest|[1-9][0-9]?|[0-9]{1,5},[0-9]{1,5}")
+
+
+def _checked_face(face: str) -> str:
+    if not _FACE.fullmatch(face):
+        raise typer.BadParameter(
+            f"{face!r} is neither largest, nor a number from 1 to 99, nor a point such as 640,210."
+        )
+    return face
+
 
 Url = Annotated[
     str | None,
@@ -33,6 +44,14 @@ PoseChoice = Annotated[Pose, typer.Option(help="Gentle head motion, or a still h
 Blink = Annotated[bool, typer.Option(help="Whether to add eye blinks.")]
 EyesChoice = Annotated[
     Eyes, typer.Option(help="Open the eyes of a portrait caught in a blink, or keep them shut.")
+]
+Face = Annotated[
+    str,
+    typer.Option(
+        metavar="largest|N|X,Y",
+        callback=_checked_face,
+        help="Of several faces, the one to animate: a number from the left, or a point on it.",
+    ),
 ]
 Compose = Annotated[
     Composition, typer.Option(help="Crop to the face, or render the whole portrait.")

@@ -25,6 +25,7 @@ from models.face.landmarks import (
     interocular,
     lean,
 )
+from models.face.selection import LARGEST, select_face
 
 MIN_INTEROCULAR = 24.0
 """Pixels between the eyes' centres; below this, a crop is enlarged more than 2.5 times."""
@@ -69,8 +70,8 @@ class Portrait:
         landmarks: `[79, 2]` in crop units: pixels of a crop of 256 x 256.
         box: position of the crop in the picture; it leans like the head and may extend beyond the
             picture's edges.
-        notices: codes for the caller: SEVERAL_FACES (the largest was used), FACE_ON_ITS_SIDE (the
-            picture may need to be rotated).
+        notices: codes for the caller: SEVERAL_FACES (nobody chose one, so the largest was used),
+            FACE_ON_ITS_SIDE (the picture may need to be rotated).
     """
 
     image: NDArray[np.uint8]
@@ -94,20 +95,20 @@ class Portrait:
         return crop_square(self.image, self.box, size)
 
 
-def crop_portrait(image: NDArray[np.uint8], detector: Detector) -> Portrait:
-    """Find the largest face of an RGB picture `[H, W, 3]` and place its crop.
+def crop_portrait(image: NDArray[np.uint8], detector: Detector, choice: str = LARGEST) -> Portrait:
+    """Find a face of an RGB picture `[H, W, 3]`, chosen as by `select_face`, and place its crop.
 
     The crop is like that of the training clips and rotates with a leaning head, so that the
     networks see every face upright.
 
     Raises:
-        NoFace, FaceTooSmall, FaceCutOff, FaceTurnedAway.
+        NoFace, FaceNotFound, FaceTooSmall, FaceCutOff, FaceTurnedAway.
     """
-    faces = _find_faces(image, detector)
-    face = faces[0]
+    faces = find_faces(image, detector)
+    face = select_face(faces, choice)
     _check_face(face, *image.shape[:2])
     box = _crop_box(face)
-    notices = [SEVERAL_FACES] if len(faces) > 1 else []
+    notices = [SEVERAL_FACES] if len(faces) > 1 and choice == LARGEST else []
     notices += [FACE_ON_ITS_SIDE] if abs(lean(face)) > ON_ITS_SIDE else []
     return Portrait(image, box.to_window(face, CROP_SIZE), box, tuple(notices))
 
@@ -130,10 +131,14 @@ def head_turn(landmarks: NDArray[np.float32]) -> tuple[float, float]:
     return float(np.degrees(yaw)), float(np.degrees(pitch))
 
 
-def _find_faces(image: NDArray[np.uint8], detector: Detector) -> list[NDArray[np.float32]]:
-    """Return the faces `[79, 2]`, largest first, also in rotated pictures.
+def find_faces(image: NDArray[np.uint8], detector: Detector) -> list[NDArray[np.float32]]:
+    """Return the faces `[79, 2]` of a picture `[H, W, 3]`, largest first, also in rotated pictures.
 
-    A head that leans by more than 45 degrees is detected again with the picture rotated.
+    A head that leans by more than 45 degrees is detected again with the picture rotated. Whether a
+    face can be animated is not checked.
+
+    Raises:
+        NoFace, FaceCutOff.
     """
     faces = detector.detect(image)
     if faces and _quarter_turns(faces[0]) == 0:
@@ -182,7 +187,7 @@ def _check_face(face: NDArray[np.float32], height: int, width: int) -> None:
     distance = float(interocular(face))
     if distance < MIN_INTEROCULAR:
         raise FaceTooSmall(
-            f"The largest face has {distance:.0f} pixels between its eyes; at least "
+            f"The face has {distance:.0f} pixels between its eyes; at least "
             f"{MIN_INTEROCULAR:.0f} are required."
         )
     overshoot = np.maximum(-face, face - (width, height)).max(axis=1) / distance

@@ -300,6 +300,7 @@ def synthesis_options(options: Options) -> SynthesisOptions:
         pose=options.pose,
         blink=options.blink,
         eyes=options.eyes,
+        face=options.face,
         compose=options.compose,
         resolution=int(options.resolution),
         seed=options.seed,

@@ -87,6 +87,7 @@ def test_faces_come_largest_first(detector: LandmarkDetector, portrait: NDArray[
     cropped = crop_portrait(picture, detector)
     assert cropped.notices == (SEVERAL_FACES,)
     assert cropped.box.left > 600
+    assert crop_portrait(picture, detector, "1").box.left < 400
 
 
 def test_every_exif_orientation_gives_the_same_crop(detector: LandmarkDetector) -> None:

@@ -251,7 +251,16 @@ def test_options_need_consent() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"intensity": 2.1}, {"intensity": float("nan")}, {"seed": -1}, {"emotion": "joy"}]
+    "wrong",
+    [
+        {"intensity": 2.1},
+        {"intensity": float("nan")},
+        {"seed": -1},
+        {"emotion": "joy"},
+        {"face": "0"},
+        {"face": "1,2,3"},
+        {"face": "left"},
+    ],
 )
 def test_options_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -82,7 +82,17 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
 ) -> None:
     video, landmarks, report = (tmp_path / "out" / n for n in ("v.mp4", "l.npz", "r.json"))
     saved = ["-o", str(video), "--landmarks", str(landmarks), "--report", str(report)]
-    chosen = ["--emotion", "fear", "--pose", "still", "--no-blink", "--compose", "full"]
+    chosen = [
+        "--emotion",
+        "fear",
+        "--pose",
+        "still",
+        "--no-blink",
+        "--compose",
+        "full",
+        "--face",
+        "640,210",
+    ]
     chosen += ["--resolution", "256"]
     result = generate(*inputs, *saved, *chosen)
     assert result.code == 0, result.err
@@ -105,7 +115,7 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
     assert steps <= set(document["timings"])
     (options,) = GreyPipeline.asked
     assert (options.emotion, options.pose, options.blink) == ("fear", "still", False)
-    assert (options.compose, options.resolution) == ("full", 256)
+    assert (options.compose, options.face, options.resolution) == ("full", "640,210", 256)
 
 
 @pytest.mark.parametrize("options", [(), ("--mark",)])
@@ -135,6 +145,15 @@ def test_an_unknown_emotion_is_refused_before_anything_is_loaded(inputs: list[st
     result = generate(*inputs, "-o", "v.mp4", "--emotion", "hunger")
     assert result.code == 2
     assert "'hunger' is not one of" in result.err
+
+
+@pytest.mark.parametrize("face", ["0", "left", "1,2,3", "-1", "100", "3.5,4"])
+def test_a_face_that_is_no_choice_is_refused_before_anything_is_loaded(
+    inputs: list[str], face: str
+) -> None:
+    result = generate(*inputs, "-o", "v.mp4", f"--face={face}")
+    assert result.code == 2
+    assert "neither largest, nor a number" in " ".join(result.err.replace("│", " ").split())
 
 
 def test_weights_that_are_missing_are_told(

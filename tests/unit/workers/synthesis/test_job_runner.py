@@ -109,6 +109,7 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
             intensity=1.5,
             compose="full",
             eyes="as_is",
+            face="2",
             resolution=256,
             seed=7,
         )
@@ -200,6 +201,7 @@ def test_the_pipeline_is_given_the_jobs_options(floor: Floor) -> None:
             intensity=1.5,
             compose="full",
             eyes="as_is",
+            face="2",
             resolution=256,
             seed=7,
         )
