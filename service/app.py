@@ -89,7 +89,7 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
     app.add_middleware(HeadRequests)
     app.add_middleware(BodyLimit, max_bytes=settings.body_max_bytes)
     app.add_middleware(RateLimitHeaders)
-    app.add_middleware(Observation, metrics=app.state.components.metrics)
+    app.add_middleware(Observation)
     allow_origins(app, settings.cors_origins)
     app.add_middleware(SecurityHeaders)
     return app

@@ -33,12 +33,16 @@ def route_template(scope: Scope) -> str:
     return route.path if isinstance(route, APIRoute) else "other"
 
 
+def _metrics(scope: Scope) -> ServiceMetrics:
+    metrics: ServiceMetrics = scope["app"].state.components.metrics
+    return metrics
+
+
 class Observation:
     """ASGI middleware that observes the start and the end of every request."""
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -49,7 +53,7 @@ class Observation:
         started = time.perf_counter()
         answer = _Answer(send, request_id(scope))
         try:
-            with self.metrics.in_progress.track_inprogress():
+            with _metrics(scope).in_progress.track_inprogress():
                 await self.app(scope, receive, answer.send)
         except asyncio.CancelledError:
             # The server cancels what is still running when its time to shut down is over.
@@ -69,7 +73,7 @@ class Observation:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = route_template(scope)
-        self.metrics.observe_request(method, route, status, seconds)
+        _metrics(scope).observe_request(method, route, status, seconds)
         # Probes, scrapes and polling would hide requests that change or break something.
         level = logging.DEBUG if method in ("GET", "HEAD") and status < 400 else logging.INFO
         fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}

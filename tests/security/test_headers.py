@@ -23,6 +23,10 @@ from tests.unit.service.routes.test_results import finished
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 SETTINGS = ServiceSettings(cors_origins=("https://app.example",))
+GUARDED = SETTINGS.model_copy(update={"authentication": "keys"})
+APP = create_app(SETTINGS)
+"""The app of all tests, which give it components of their own."""
+
 PAGE_DEVICES = "camera=(self), geolocation=(), microphone=(self)"
 PRIVATE = ("no-store", "private, no-store", "private, no-cache")
 """Accepted cache directives for a job's data."""
@@ -39,7 +43,7 @@ def paths(routes: list[BaseRoute]) -> Iterator[str]:
             yield from paths(route.original_router.routes)  # type: ignore[attr-defined]
 
 
-PATHS = sorted({*paths(create_app(SETTINGS).routes), "/nowhere", "//", "/v1/jobs/", "/%00"})
+PATHS = sorted({*paths(APP.routes), "/nowhere", "//", "/v1/jobs/", "/%00"})
 
 
 @pytest.fixture
@@ -49,8 +53,8 @@ def backstage() -> Backstage:
 
 @pytest.fixture
 def http(backstage: Backstage) -> Iterator[TestClient]:
-    app = backstage.app(SETTINGS)
-    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as client:
+    APP.state.components = backstage.components(SETTINGS)
+    with TestClient(APP, base_url="http://127.0.0.1", follow_redirects=False) as client:
         yield client
 
 
@@ -100,13 +104,13 @@ def test_every_route_binds_browsers_whatever_the_method(
 def test_every_refusal_of_a_key_binds_browsers(
     backstage: Backstage, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    app = backstage.app(SETTINGS.model_copy(update={"authentication": "keys"}))
+    APP.state.components = backstage.components(GUARDED)
 
     def refuse(_: str) -> ApiKey:
         raise KeyInvalid("The API key is unknown.")
 
-    monkeypatch.setattr(app.state.components.keys, "verify", refuse)
-    with TestClient(app, base_url="http://127.0.0.1", follow_redirects=False) as http:
+    monkeypatch.setattr(APP.state.components.keys, "verify", refuse)
+    with TestClient(APP, base_url="http://127.0.0.1", follow_redirects=False) as http:
         for headers in ({}, {"Authorization": "Bearer x"}):
             answer = http.get(path, headers=headers)
             assert answer.status_code in (401, 404, 405)

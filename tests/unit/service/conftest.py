@@ -1,10 +1,13 @@
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from service.settings import ServiceSettings
 from tests.unit.service.fakes import Backstage
+
+SETTINGS = ServiceSettings(portrait_max_bytes=100_000, audio_max_bytes=200_000, audio_max_seconds=5)
 
 
 @pytest.fixture
@@ -14,11 +17,17 @@ def backstage() -> Backstage:
 
 @pytest.fixture
 def service_settings() -> ServiceSettings:
-    return ServiceSettings(portrait_max_bytes=100_000, audio_max_bytes=200_000, audio_max_seconds=5)
+    return SETTINGS
+
+
+@pytest.fixture(scope="session")
+def shared_app() -> FastAPI:
+    """An app of which each test replaces the components: building it takes longer than a test."""
+    return Backstage().app(SETTINGS)
 
 
 @pytest.fixture
-def http(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[TestClient]:
-    app = backstage.app(service_settings)
-    with TestClient(app, base_url="http://127.0.0.1") as client:
+def http(shared_app: FastAPI, backstage: Backstage) -> Iterator[TestClient]:
+    shared_app.state.components = backstage.components(SETTINGS)
+    with TestClient(shared_app, base_url="http://127.0.0.1") as client:
         yield client

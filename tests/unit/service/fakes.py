@@ -231,7 +231,11 @@ class Backstage:
 
     def app(self, settings: ServiceSettings) -> FastAPI:
         """Return the app with them."""
-        components = Components.wire(
+        return create_app(settings, self.components(settings))
+
+    def components(self, settings: ServiceSettings) -> Components:
+        """Return them, and real ones for the rest."""
+        return Components.wire(
             settings,
             self.store,
             self.storage,
@@ -240,4 +244,3 @@ class Backstage:
             self.decoder,
             self.asset_quota,
         )
-        return create_app(settings, components)
