@@ -26,7 +26,7 @@ RUN python -m venv /opt/venv
 # Every version is pinned by constraints.txt.
 FROM requirements AS service-requirements
 # hadolint ignore=DL3013
-RUN --mount=type=cache,target=/root/.cache/pip pip install '.[service]'
+RUN --mount=type=cache,target=/root/.cache/pip pip install '.[service,tracing]'
 
 FROM requirements AS worker-requirements
 # An additional package index; of equal versions, pip takes the one with the local label, 2.13.0+cpu.
@@ -35,7 +35,7 @@ ARG TORCH_INDEX=
 # that it actually needs.
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
-    PIP_EXTRA_INDEX_URL=$TORCH_INDEX pip install '.[worker]' && pip install --no-deps mediapipe==0.10.21
+    PIP_EXTRA_INDEX_URL=$TORCH_INDEX pip install '.[worker,tracing]' && pip install --no-deps mediapipe==0.10.21
 
 FROM base AS service
 COPY --from=service-requirements /opt/venv /opt/venv

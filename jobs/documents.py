@@ -153,7 +153,9 @@ class JobDocument(BaseModel):
         poster = job.result and job.result.poster_key
         eta = estimate and estimate.eta(job)
         return cls(
-            **job.model_dump(exclude={"result", "attempt", "consent", "webhook_events"}),
+            **job.model_dump(
+                exclude={"result", "attempt", "consent", "webhook_events", "traceparent"}
+            ),
             started_at=job.claimed_at,
             completed_at=job.updated_at if job.status.is_final else None,
             attempt=job.attempts_begun,

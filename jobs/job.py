@@ -90,6 +90,9 @@ class Job(Value):
         (), description="Events to notify it of; empty means all."
     )
     idempotency: IdempotencyKey | None = None
+    traceparent: str | None = Field(
+        None, description="W3C trace context of the request that created the job."
+    )
     created_at: datetime
     updated_at: datetime
     claimed_at: datetime | None = Field(None, description="Start of the latest attempt.")

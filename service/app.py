@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
 
 from service.auth import AUTHORIZATION_PROBLEMS, require_caller
 from service.dependencies import Components
@@ -51,6 +52,9 @@ GUARDED = (
 )
 """Routes for callers, which check the API key before anything else."""
 
+NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own spans contain the query, in which URLs carry tokens; `Observation` makes ours."""
+
 PUBLIC = (health.router, problems.router, pages.router)
 
 
@@ -66,6 +70,7 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
         redirect_slashes=False,
         lifespan=_lifespan,
         generate_unique_id_function=operation_id,
+        telemetry=NO_TELEMETRY,
     )
     app.state.components = components or Components.connect(settings)
     for router in GUARDED:

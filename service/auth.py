@@ -15,7 +15,7 @@ from service.caller import ANYONE, Caller
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import URL_TOKEN
 from service.middleware.cross_origin import refuse_strange_pages
-from service.middleware.observation import note_key
+from service.middleware.observation import note
 from service.problems import Problem, ProblemType
 from service.rate_limits import RequestLimits, note_standing
 
@@ -76,7 +76,7 @@ def _admit(request: Request, components: Components, token: str) -> Caller:
         key = components.keys.verify(token)
     except KeyInvalid as error:
         raise _refusal(ProblemType.KEY_INVALID, str(error), 'error="invalid_token"') from error
-    note_key(request.scope, key.id)
+    note(request.scope, key_id=key.id, tenant=key.tenant)
     _count_request(request, key, components.request_limits)
     return Caller.with_key(key)
 
@@ -91,7 +91,7 @@ def _admit_url(request: Request, components: Components, text: str) -> Caller:
         key = components.keys.require_good(token.key_id or "")
     except KeyInvalid as error:
         raise _refusal(ProblemType.KEY_INVALID, str(error)) from error
-    note_key(request.scope, key.id)
+    note(request.scope, key_id=key.id, tenant=key.tenant)
     # Counted separately: holders of a URL must not use up the API key's limit.
     _count_request(request, key, components.request_limits, bucket=f"{key.id}:urls")
     return Caller(token.tenant, _READS, key.id)

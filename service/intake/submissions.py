@@ -17,6 +17,7 @@ from jobs.queue import JobQueue
 from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key
+from jobs.tracing import current_traceparent
 from jobs.valkey.job_store import JobStore
 from jobs.values import IdempotencyKey
 from media.sandbox.decoder import Decoder
@@ -138,6 +139,7 @@ class Submissions:
             tenant=caller.tenant,
             key_id=caller.key_id,
             idempotency=key,
+            traceparent=current_traceparent(),
             **asked.model_dump(
                 include={
                     "priority",

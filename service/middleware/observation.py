@@ -4,10 +4,17 @@ import asyncio
 import logging
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fastapi.routing import APIRoute
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jobs.tracing import HEADER, TRACER, parent, trace_id
+from media.logging import log_fields
 from service.metrics import ServiceMetrics
 from service.problems import Problem, ProblemType, problem_response
 
@@ -22,9 +29,9 @@ def request_id(scope: Scope) -> str:
     return found
 
 
-def note_key(scope: Scope, key_id: str) -> None:
-    """Add the id of the API key to the request's log line."""
-    scope["state"]["key_id"] = key_id
+def note(scope: Scope, **fields: str) -> None:
+    """Add fields to the request's log line: its API key, its tenant, its job."""
+    scope["state"].setdefault("noted", {}).update(fields)
 
 
 def route_template(scope: Scope) -> str:
@@ -50,6 +57,10 @@ class Observation:
             await self.app(scope, receive, send)
             return
         scope.setdefault("state", {})["request_id"] = str(uuid.uuid4())
+        with _traced(scope):
+            await self._observe(scope, receive, send)
+
+    async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         answer = _Answer(send, request_id(scope))
         try:
@@ -74,6 +85,7 @@ class Observation:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = route_template(scope)
         _metrics(scope).observe_request(method, route, status, seconds)
+        _describe_span(scope, f"{method} {route}", status)
         # Probes, scrapes and polling would hide requests that change or break something.
         level = logging.DEBUG if method in ("GET", "HEAD") and status < 400 else logging.INFO
         fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}
@@ -117,5 +129,34 @@ def _describe(scope: Scope) -> dict[str, object]:
         "request_id": request_id(scope),
         "method": scope["method"],
         "path": scope["path"],
-        **({"key_id": key_id} if (key_id := scope["state"].get("key_id")) else {}),
+        **scope["state"].get("noted", {}),
     }
+
+
+@contextmanager
+def _traced(scope: Scope) -> Iterator[None]:
+    """Make a request of a caller the current span, in the caller's trace if there is one."""
+    if not scope["path"].startswith("/v1/"):
+        yield  # probes, scrapes and pages
+        return
+    context = parent(Headers(scope=scope).get(HEADER))
+    with (
+        TRACER.start_as_current_span(scope["method"], context, kind=SpanKind.SERVER) as span,
+        log_fields(trace_id=trace_id(span)),
+    ):
+        yield
+
+
+def _describe_span(scope: Scope, name: str, status: int) -> None:
+    span = trace.get_current_span()
+    span.update_name(name)
+    span.set_attributes(
+        {
+            "http.request.method": scope["method"],
+            "http.route": route_template(scope),
+            "http.response.status_code": status,
+            "amigo.request_id": request_id(scope),
+        }
+    )
+    if status >= 500:
+        span.set_status(StatusCode.ERROR)

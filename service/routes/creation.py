@@ -31,6 +31,7 @@ from service.intake.json_body import MAX_DATA_BYTES, receive_object
 from service.intake.requests import read_batch
 from service.intake.submissions import Submitted
 from service.intake.uploads import Upload, read_json_upload, receive_upload
+from service.middleware.observation import note
 from service.negotiation import quality
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.files import WHOLE, StoredFile, answer_file
@@ -187,6 +188,7 @@ async def _create(
     async with receive_upload(creation.request, settings, *accepted) as upload:
         submitted = await creation.submit(upload, idempotency_key)
     job = submitted.job
+    note(creation.request.scope, job_id=job.id, tenant=job.tenant)
     wait = preferred_wait(prefer or ())
     document = await creation.describe(job, wait)
     has_ended = wait is not None and document.status.is_final

@@ -11,6 +11,7 @@ import sys
 from billiard.process import current_process
 
 from jobs.settings import read_settings
+from media.logging import configure_logging
 from workers.synthesis.run_directory import RunDirectory, RunDirectoryTaken
 from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import ManifestSigner, SignerRefused
@@ -24,6 +25,7 @@ ARGUMENTS = (
 def main() -> None:
     """Run until asked to stop; the exit status is 1 if the worker cannot process any job."""
     settings = read_settings(WorkerSettings)
+    configure_logging()
     directory = RunDirectory(settings.run_directory)
     try:
         with directory.taken():

@@ -17,10 +17,17 @@ from typing import Any
 
 from celery import Celery, current_app
 from celery.bootsteps import StartStopStep
-from celery.signals import heartbeat_sent, setup_logging, worker_process_init, worker_shutting_down
+from celery.signals import (
+    heartbeat_sent,
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 
 from jobs.queue import JobQueue, create_celery
 from jobs.s3.object_store import ObjectStorage
+from jobs.tracing import start_tracing, stop_tracing
 from jobs.valkey.job_store import JobStore
 from media.logging import configure_logging
 from media.sandbox.decoder import Decoder
@@ -123,6 +130,7 @@ def open_child(**_: object) -> None:
     """Load the pipeline once per child; the worker exits if that fails."""
     global _job_runner
     settings = WorkerSettings()
+    start_tracing("synthesis")
     directory = RunDirectory(settings.run_directory)
     directory.clear_scratch()
     celery = current_app._get_current_object()
@@ -138,3 +146,9 @@ def open_child(**_: object) -> None:
         sys.exit(1)
     start_pulse(partial(directory.beat, "child"), settings.hang_seconds)
     logger.info("The pipeline is loaded; ready for jobs.")
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def close_child(**_: object) -> None:
+    """Send the spans that are left: the child ends without Python's exit handlers."""
+    stop_tracing()

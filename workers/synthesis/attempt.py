@@ -5,16 +5,19 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.trace import INVALID_SPAN, Span
 
 from jobs.errors import JobsError, StaleAttempt, StoreUnavailable, Unavailable
 from jobs.job import Job, Stage, attempts_used_up
 from jobs.queue import JobQueue
+from jobs.tracing import TRACER
 from jobs.valkey.job_store import JobStore
 from jobs.values import Failure, Result
 from workers.synthesis.metrics import FAILURES, FRAMES_RENDERED, STAGE_SECONDS, STAGE_TIMEOUTS
@@ -105,10 +108,14 @@ class Attempt:
         self._position: tuple[Stage, float] | None = None
         self._reported: tuple[Stage, float] | None = None
         self._stage_began = 0.0
+        self._span: Span = INVALID_SPAN
         self._reporting = threading.Lock()
         self._ended: AttemptEnded | None = None
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
+        # In a copy of this context, for the fields of its log lines.
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._keep,), name="lease", daemon=True
+        )
 
     def __str__(self) -> str:
         return f"job={self.job.id} attempt={self.job.attempt}"
@@ -125,6 +132,7 @@ class Attempt:
     ) -> None:
         self._done.set()
         self._thread.join()
+        self._end_span()
 
     @property
     def has_ended(self) -> bool:
@@ -143,6 +151,7 @@ class Attempt:
         self.allow(stage, seconds)
         logger.info("%s stage=%s", self, stage)
         self._stage_began = time.monotonic()
+        self._span = TRACER.start_span(stage)
         self._position = stage, STARTS[stage]
         self._require_held()
         self._call(self._report)
@@ -228,6 +237,11 @@ class Attempt:
             stage, _ = self._position
             STAGE_SECONDS.labels(stage).observe(time.monotonic() - self._stage_began)
         self._position = None
+        self._end_span()
+
+    def _end_span(self) -> None:
+        self._span.end()
+        self._span = INVALID_SPAN
 
     # What the lease's thread does.
 

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
+from opentelemetry.trace import SpanKind
 
 from jobs.errors import (
     InvalidTransition,
@@ -32,11 +33,13 @@ from jobs.s3.paths import (
     stream_prefix,
     video_key,
 )
+from jobs.tracing import job_span, record_queue_span, trace_id
 from jobs.valkey.job_store import JobStore
 from jobs.values import Failure, HeardEmotion, Result
 from media.audio import FRAME_RATE, SAMPLE_RATE
 from media.emotions import Emotion
 from media.errors import MediaError
+from media.logging import log_fields
 from media.poster import make_poster
 from media.provenance import Provenance
 from media.sandbox.decoder import Decoder
@@ -104,6 +107,19 @@ class JobRunner:
             JOBS.labels(Outcome.NOT_TAKEN).inc()
             return Outcome.NOT_TAKEN
         count_claim(job)
+        record_queue_span(job)
+        with (
+            job_span(job, "attempt", SpanKind.CONSUMER, **{"amigo.attempt": job.attempt}) as span,
+            log_fields(
+                job_id=job.id, tenant=job.tenant, attempt=job.attempt, trace_id=trace_id(span)
+            ),
+        ):
+            outcome = self._run_attempt(job)
+            span.set_attribute("amigo.outcome", outcome)
+        return outcome
+
+    def _run_attempt(self, job: Job) -> Outcome:
+        """Work on a claimed job; count, time and log the attempt."""
         began = time.monotonic()
         with self._attempt(job) as attempt:
             outcome = self._work(attempt)

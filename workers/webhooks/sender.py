@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import Self
 
+from opentelemetry.trace import SpanKind
 from standardwebhooks import Webhook
 
 from jobs.documents import JobDocument, WebhookEvent
@@ -26,11 +27,12 @@ from jobs.errors import JobNotFound, Unavailable
 from jobs.job import Job
 from jobs.settings import read_settings
 from jobs.signatures import SignedUrls
+from jobs.tracing import HEADER, current_traceparent, job_span, start_tracing, trace_id
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import TEST_PREFIX, Delivery, DeliveryStatus, WebhookOutbox
 from jobs.valkey.webhook_secrets import WebhookSecrets
 from jobs.values import WebhookEventType, utc_now
-from media.logging import configure_logging
+from media.logging import configure_logging, log_fields
 from workers.safe_http import Outbound, OutboundError, Reply, UrlNotFollowed
 from workers.webhooks.metrics import DeliveryMetrics
 from workers.webhooks.settings import WebhookSettings
@@ -127,10 +129,7 @@ class WebhookSender:
                 return
             with self._turn(job.tenant) as is_granted:
                 if is_granted:
-                    began = monotonic()
-                    after, pause = await self._attempt(job, job.webhook_url, before.attempts + 1)
-                    self.metrics.observe(after.status, monotonic() - began)
-                    logger.info("job=%s webhook %s %s", job_id, after.status, after.reason or "")
+                    after, pause = await self._observed(job, job.webhook_url, before.attempts + 1)
                 else:
                     after, pause = before, ANOTHER_TURN
             await asyncio.to_thread(self.outbox.record, job_id, after, pause)
@@ -157,6 +156,21 @@ class WebhookSender:
             yield is_granted
         finally:
             self.under_way[tenant] -= is_granted
+
+    async def _observed(
+        self, job: Job, url: str, attempt: int
+    ) -> tuple[Delivery, timedelta | None]:
+        """Trace, time and log an attempt."""
+        began = monotonic()
+        with (
+            job_span(job, "webhook", SpanKind.CLIENT, **{"amigo.attempt": attempt}) as span,
+            log_fields(job_id=job.id, tenant=job.tenant, attempt=attempt, trace_id=trace_id(span)),
+        ):
+            after, pause = await self._attempt(job, url, attempt)
+            span.set_attribute("amigo.outcome", after.status)
+            self.metrics.observe(after.status, monotonic() - began)
+            logger.info("job=%s webhook %s %s", job.id, after.status, after.reason or "")
+        return after, pause
 
     async def _attempt(self, job: Job, url: str, attempt: int) -> tuple[Delivery, timedelta | None]:
         """Return the outcome of an attempt, and the delay before the next, or None."""
@@ -185,6 +199,8 @@ class WebhookSender:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signatures),
         }
+        if traceparent := current_traceparent():
+            headers[HEADER] = traceparent
         return await self.outbound.post(url, body.encode(), headers, self.settings.webhook_seconds)
 
     async def _failed(
@@ -268,6 +284,7 @@ async def deliver_until_told(settings: WebhookSettings) -> None:
 def main() -> None:
     """Deliver until asked to stop."""
     configure_logging()
+    start_tracing("webhooks")
     asyncio.run(deliver_until_told(read_settings(WebhookSettings)))
 
 

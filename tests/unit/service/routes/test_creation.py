@@ -94,6 +94,16 @@ def test_json_and_a_form_say_the_same(http: TestClient, backstage: Backstage) ->
         assert job.webhook_url == "https://example.org/hook"
 
 
+def test_a_job_carries_the_trace_of_its_request_if_there_is_one(
+    http: TestClient, backstage: Backstage
+) -> None:
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with_trace = http.post("/v1/jobs", files=upload(), headers={"traceparent": traceparent})
+    assert made(backstage, with_trace).traceparent == traceparent
+    assert "traceparent" not in with_trace.json()
+    assert made(backstage, http.post("/v1/jobs", files=upload())).traceparent is None
+
+
 def test_a_request_sent_again_is_answered_with_its_job(
     http: TestClient, backstage: Backstage
 ) -> None:
