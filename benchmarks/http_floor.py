@@ -19,8 +19,7 @@ from PIL import Image
 from benchmarks.machine import machine, processor_time, resident_memory
 from benchmarks.wire import Wire, get, post
 from deploy.standalone.child import Child, Program
-from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_port
-from deploy.standalone.system import answers
+from deploy.standalone.processes import SeaweedServer, ValkeyServer, answers, free_port
 from jobs.job import Job
 from jobs.options import Options
 from jobs.settings import Settings

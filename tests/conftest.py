@@ -109,14 +109,18 @@ def valkey_url(valkey: ValkeyServer) -> str:
     return valkey.url
 
 
+@pytest.fixture(scope="session")
+def bucket(s3: SeaweedServer) -> ObjectStorage:
+    """The shared bucket, whatever it holds: connecting takes longer than most of its tests."""
+    return ObjectStorage.connect(s3_at(s3))
+
+
 @pytest.fixture
-def s3_settings(s3: SeaweedServer) -> Settings:
+def s3_settings(s3: SeaweedServer, bucket: ObjectStorage) -> Settings:
     """Settings for an empty bucket, without Valkey."""
-    settings = s3_at(s3)
-    storage = ObjectStorage.connect(settings)
-    for folder in {stored.key.partition("/")[0] for stored in storage.objects("")}:
-        storage.delete_prefix(f"{folder}/")
-    return settings
+    for folder in {stored.key.partition("/")[0] for stored in bucket.objects("")}:
+        bucket.delete_prefix(f"{folder}/")
+    return s3_at(s3)
 
 
 @pytest.fixture
@@ -132,6 +136,6 @@ def store(valkey_url: str) -> JobStore:
 
 
 @pytest.fixture
-def storage(s3_settings: Settings) -> ObjectStorage:
+def storage(s3_settings: Settings, bucket: ObjectStorage) -> ObjectStorage:
     """A storage without objects."""
-    return ObjectStorage.connect(s3_settings)
+    return bucket

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
-from deploy.standalone.processes import LOOPBACK, free_port
+from deploy.standalone.processes import LOOPBACK, answers, free_port
 from tests.waiting import PATIENCE, wait_for
 
 
@@ -66,10 +64,7 @@ class RunningService(Running):
 
     def is_alive(self) -> bool:
         assert self.process.poll() is None, self.log
-        try:
-            return httpx.get(f"{self.url}/livez").is_success
-        except httpx.TransportError:
-            return False
+        return answers(f"{self.url}/livez")
 
 
 @contextmanager

@@ -16,9 +16,10 @@ def wait_for(condition: Callable[[], T], seconds: float = PATIENCE) -> T:
     Raises:
         TimeoutError: there was none within the given seconds.
     """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < seconds:
         if value := condition():
             return value
-        time.sleep(0.01)
+        # Soon at first, then less often: looking takes time from what is waited for.
+        time.sleep(min(max(0.01, waited / 10), 0.2))
     raise TimeoutError(f"Not so within {seconds:.0f} s.")

@@ -17,16 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-import httpx
-
 from deploy.standalone.child import Program
 from deploy.standalone.installation import Installation, Kept, Ports
 from deploy.standalone.parent_death import Guard
 from deploy.standalone.processes import (
     LOOPBACK,
-    PROBE_SECONDS,
     SeaweedServer,
     ValkeyServer,
+    answers,
     free_port,
 )
 from deploy.standalone.supervisor import ManagedProcess, Supervisor
@@ -259,14 +257,6 @@ def environment(directory: Path) -> dict[str, str]:
     valkey, seaweed = stores(installation.directory, kept)
     secret = {"AMIGO_KEY_SECRET": kept.key_secret}
     return {**valkey.environment, **seaweed.environment, **secret}
-
-
-def answers(url: str) -> bool:
-    """Return whether a GET succeeds within a second."""
-    try:
-        return httpx.get(url, timeout=PROBE_SECONDS).is_success
-    except httpx.TransportError:
-        return False
 
 
 def serve(

@@ -23,8 +23,8 @@ from playwright.sync_api import sync_playwright
 
 from amigo import ApiProblem
 from deploy.standalone.child import Child, Program
-from deploy.standalone.processes import free_port
-from deploy.standalone.system import Standalone, answers
+from deploy.standalone.processes import answers, free_port
+from deploy.standalone.system import Standalone
 from jobs.documents import JobDocument
 from jobs.settings import Settings
 from jobs.valkey.api_keys import ApiKeyStore

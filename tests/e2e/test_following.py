@@ -7,7 +7,6 @@ from io import BytesIO
 from itertools import islice
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +14,7 @@ from PIL import Image
 from amigo import Client
 from deploy.standalone.system import Standalone
 from tests.event_stream import Told, told
+from tests.loopback import loopback
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def events(system: Standalone, portrait: Path, speech: Path) -> tuple[list[Told]
 def follow(url: str, last: str | None = None) -> Iterator[Told]:
     """Yield the changes after the one with the id `last`."""
     headers = {"Last-Event-ID": last} if last else {}
-    with httpx.stream("GET", url, headers=headers, timeout=600) as answer:
+    with loopback.stream("GET", url, headers=headers) as answer:
         # A new queue position has no id, and is not a change.
         yield from (event for event in told(answer.iter_lines()) if event.id)
 
@@ -62,16 +62,16 @@ def test_a_job_only_moves_forward_and_ends_with_its_video(
     assert progress == sorted(progress)
     assert progress[-1] == 1.0
     assert jobs[-1]["status"] == "succeeded"
-    assert httpx.get(f"{system.url}{jobs[-1]['links']['self']}").json() == jobs[-1]
+    assert loopback.get(f"{system.url}{jobs[-1]['links']['self']}").json() == jobs[-1]
 
 
 def test_what_a_job_left_behind_is_handed_out(
     system: Standalone, events: tuple[list[Told], list[Told]]
 ) -> None:
     job = events[0][-1].job
-    poster = httpx.get(f"{system.url}{job['links']['poster']}")
+    poster = loopback.get(f"{system.url}{job['links']['poster']}")
     assert Image.open(BytesIO(poster.content)).size == (job["width"], job["height"])
-    landmarks = httpx.get(f"{system.url}{job['links']['landmarks']}").json()
+    landmarks = loopback.get(f"{system.url}{job['links']['landmarks']}").json()
     assert np.shape(landmarks["landmarks"]) == (job["num_frames"], 79, 2)
     assert np.shape(landmarks["emotions"]) == (job["num_frames"], 8)
     assert landmarks["frame_rate"] == 25
@@ -82,7 +82,7 @@ def test_after_the_first_finished_job_the_next_has_an_eta(
     client: Client, system: Standalone, portrait: Path, speech: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True, resolution=256)
-    document = httpx.get(f"{system.url}/v1/jobs/{job.id}").json()
+    document = loopback.get(f"{system.url}/v1/jobs/{job.id}").json()
     assert 0 < document["eta_seconds"] < 300
     assert datetime.fromisoformat(document["eta"]) > datetime.now(UTC)
     client.wait(job.id, timeout=600)

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from deploy.standalone.system import Standalone
+from tests.loopback import loopback
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = Path(__file__).parent / "clients"
@@ -55,7 +55,7 @@ def needs(*tools: str) -> None:
 @pytest.fixture(scope="module")
 def document(system: Standalone, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("document") / "openapi.json"
-    path.write_text(json.dumps(httpx.get(f"{system.url}/openapi.json").json()))
+    path.write_text(json.dumps(loopback.get(f"{system.url}/openapi.json").json()))
     return path
 
 

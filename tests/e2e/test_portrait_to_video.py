@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,6 +15,7 @@ from media.video import read_frames
 from models.face.landmarks import LandmarkDetector
 from models.metrics.definitions import lip_opening
 from models.metrics.lip_sync import MIN_OPENING_RANGE, measure_lip_sync
+from tests.loopback import loopback
 from tests.waiting import wait_for
 
 MOUTH_BOX = (slice(300, 440), slice(160, 352))
@@ -87,7 +87,7 @@ def test_the_lips_of_the_video_do_what_was_generated_from_the_speech(
 
 
 def test_the_video_is_served_in_ranges(system: Standalone, finished: JobView, video: Path) -> None:
-    answer = httpx.get(
+    answer = loopback.get(
         f"{system.url}/v1/jobs/{finished.id}/video", headers={"Range": "bytes=100-199"}
     )
     assert answer.status_code == 206

@@ -3,13 +3,12 @@
 import re
 from contextlib import suppress
 
-import httpx
-
 from deploy.standalone.processes import LOOPBACK
 from jobs.errors import JobNotFound
 from jobs.job import Job, JobStatus
 from tests.faults.callers import Post
 from tests.faults.system import FaultySystem
+from tests.loopback import loopback
 from tests.waiting import PATIENCE, wait_for
 
 DROPPED = 'amigo_worker_jobs_total{outcome="dropped"}'
@@ -59,7 +58,7 @@ def holder(system: FaultySystem, job_id: str, attempt: int = 1) -> str:
 def metric(system: FaultySystem, worker: str, line: str) -> float:
     """Return the value of a worker's metric; 0 before it is reported."""
     port = system.program(worker).env["AMIGO_METRICS_PORT"]
-    text = httpx.get(f"http://{LOOPBACK}:{port}/metrics", timeout=PATIENCE).text
+    text = loopback.get(f"http://{LOOPBACK}:{port}/metrics").text
     found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.standalone.child import Program
-from deploy.standalone.processes import LOOPBACK
-from deploy.standalone.system import answers
+from deploy.standalone.processes import LOOPBACK, answers
 from tests.faults.steps import FOLDER_VARIABLE, NAME_VARIABLE
 from workers.synthesis.run_directory import RunDirectory
 

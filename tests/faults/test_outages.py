@@ -20,8 +20,9 @@ from tests.faults.system import S3, VALKEY, FaultySystem
 from tests.faults.traps import Strike
 from tests.integration.workers.conftest import picture
 from tests.integration.workers.pipelines import SLOW
+from tests.loopback import loopback
 from tests.media import babble, recording
-from tests.waiting import PATIENCE, wait_for
+from tests.waiting import wait_for
 
 CHILD_1 = f"worker-1{CHILD}"
 MOODS = [
@@ -53,7 +54,7 @@ def post_once(system: FaultySystem) -> httpx.Response:
     """Submit a job without a key, like a caller that never retries."""
     files = {"portrait": picture(), "audio": recording(babble(1.0), "wav", "pcm_s16le")}
     url = f"{system.urls[0]}{JOBS_PATH}"
-    return httpx.post(url, files=files, data={"consent": "true"}, timeout=PATIENCE)
+    return loopback.post(url, files=files, data={"consent": "true"})
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """Hostile files uploaded straight to the object store are checked like any other."""
 
-import httpx
 import pytest
 
+from tests.loopback import loopback
 from tests.security.hostile import Hostile
 from tests.security.pictures import PICTURES
 from tests.security.recordings import RECORDINGS
@@ -42,7 +42,7 @@ def _upload(target: Target, kind: str, content: bytes) -> str:
     wanted = {"kind": kind, "size": len(content), "content_type": "image/jpeg"}
     announced = target.http.post("/v1/assets", json=wanted).raise_for_status().json()
     upload = announced["upload"]
-    httpx.request(
+    loopback.request(
         upload["method"],
         upload["url"],
         headers=upload["headers"],

@@ -31,6 +31,7 @@ from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery
 from jobs.values import Value
 from service.settings import ServiceSettings
 from tests.jobs_examples import new_job
+from tests.loopback import loopback
 from tests.processes import Running, RunningService, running, running_service
 from tests.servers import LocalServer, content, redirect, serving
 from tests.service_examples import portrait, speech, upload
@@ -216,11 +217,11 @@ def play(stage: Stage, others: LocalServer, stop_valkey: Callable[[], object]) -
     worker.wait_for_log("ValidationError")
     wait_for(lambda: "ValidationError" in reconciler.log)
     for port in ports:
-        stage.hear(httpx.get(f"http://127.0.0.1:{port}/metrics"))
+        stage.hear(loopback.get(f"http://127.0.0.1:{port}/metrics"))
     misconfigure(stage)
     stop_valkey()
     for path in ("/v1/jobs", "/readyz", "/metrics"):
-        stage.hear(httpx.get(service.url + path, headers=bearer, timeout=PATIENCE))
+        stage.hear(loopback.get(service.url + path, headers=bearer))
     sender.wait_for_log("Webhooks cannot be delivered")
     stage.start("workers.reconciler", "without-valkey").wait_for_log("was interrupted")
     worker.wait_for_log("onnection")
@@ -274,7 +275,7 @@ def look_at_all(stage: Stage, http: httpx.Client, job: str) -> None:
             stage.hear(answer)
     wanted = {"kind": "portrait", "size": len(portrait()), "content_type": "image/jpeg"}
     asset = stage.hear(http.post("/v1/assets", json=wanted)).json()
-    assert httpx.put(
+    assert loopback.put(
         asset["upload"]["url"], content=portrait(), headers=asset["upload"]["headers"]
     ).is_success
     for path in ("/", "/docs", "/openapi.json", "/metrics", "/readyz", "/v1/jobs", "/problems"):

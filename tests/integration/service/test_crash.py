@@ -13,12 +13,13 @@ import httpx
 import pytest
 from redis import Redis
 
-from deploy.standalone.processes import free_port
+from deploy.standalone.processes import answers, free_port
 from jobs.settings import Settings
 from jobs.valkey.idempotency import holder_key
 from jobs.valkey.job_store import JobStore
 from tests.integration.service.conftest import LiveService
-from tests.waiting import PATIENCE, wait_for
+from tests.loopback import loopback
+from tests.waiting import wait_for
 
 REQUEST = {
     "portrait_url": "https://example.org/face.jpg",
@@ -49,22 +50,15 @@ def service_process(settings: Settings, s3: str) -> Iterator[tuple[subprocess.Po
     command = [sys.executable, "-m", "service"]
     with subprocess.Popen(command, env={**os.environ, **environment}) as process:
         try:
-            wait_for(lambda: _is_alive(port))
+            wait_for(lambda: answers(f"http://127.0.0.1:{port}/livez"))
             yield process, f"http://127.0.0.1:{port}"
         finally:
             process.kill()
 
 
-def _is_alive(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/livez").is_success
-    except httpx.TransportError:
-        return False
-
-
 def _post_in_vain(address: str) -> None:
     with pytest.raises(httpx.TransportError):
-        httpx.post(f"{address}/v1/jobs", json=REQUEST, headers=KEY, timeout=PATIENCE)
+        loopback.post(f"{address}/v1/jobs", json=REQUEST, headers=KEY)
 
 
 def test_the_key_of_a_request_whose_service_was_killed_is_free_soon(

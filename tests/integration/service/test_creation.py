@@ -23,6 +23,7 @@ from service.settings import ServiceSettings
 from tests.integration.service.callers import guarding
 from tests.integration.service.conftest import LiveService, serving
 from tests.jobs_examples import new_job, result_of
+from tests.loopback import loopback
 from tests.service_examples import Files, upload
 from tests.waiting import wait_for
 
@@ -46,7 +47,7 @@ def post_at_once(services: list[LiveService], files: Files, count: int) -> list[
         port = services[number % len(services)].port
         barrier.wait()
         url = f"http://127.0.0.1:{port}/v1/jobs"
-        return httpx.post(url, files=files, headers=KEY, timeout=60)
+        return loopback.post(url, files=files, headers=KEY)
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(post, range(count)))

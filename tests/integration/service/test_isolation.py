@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.routing import APIRoute
 
@@ -17,6 +16,7 @@ from service.app import GUARDED
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
 from tests.jobs_examples import new_job, result_of
+from tests.loopback import loopback
 from tests.service_examples import portrait, speech, upload
 
 READING = {"GET", "HEAD"}
@@ -166,7 +166,7 @@ def announce(
     wanted = {"kind": kind, "size": len(data), "content_type": "application/octet-stream"}
     asset = guarded.live.http.post("/v1/assets", json=wanted, headers=key).json()
     put = asset["upload"]
-    assert httpx.put(put["url"], content=data, headers=put["headers"]).is_success
+    assert loopback.put(put["url"], content=data, headers=put["headers"]).is_success
     return str(asset["id"])
 
 

@@ -13,13 +13,14 @@ import httpx
 import pytest
 from redis import Redis
 
-from deploy.standalone.processes import free_port
+from deploy.standalone.processes import answers, free_port
 from jobs.job import JobStatus
 from jobs.queue import queue_name
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from tests.jobs_examples import new_job
+from tests.loopback import loopback
 from tests.service_examples import upload
 from tests.waiting import PATIENCE, wait_for
 
@@ -36,20 +37,17 @@ class RunningService:
 
     def is_ready(self) -> bool:
         assert self.process.poll() is None
-        try:
-            return httpx.get(f"{self.url}/readyz").is_success
-        except httpx.TransportError:
-            return False
+        return answers(f"{self.url}/readyz")
 
     def is_receiving(self) -> bool:
         """Return whether it is serving a request besides this one."""
-        metrics = httpx.get(f"{self.url}/metrics").text
+        metrics = loopback.get(f"{self.url}/metrics").text
         return "amigo_http_requests_in_progress 2.0" in metrics
 
     def is_closed(self) -> bool:
         """Return whether it has stopped accepting connections."""
         try:
-            return not httpx.get(f"{self.url}/livez")
+            return not loopback.get(f"{self.url}/livez")
         except httpx.TransportError:
             return True
 
@@ -103,9 +101,7 @@ def test_an_upload_in_progress_becomes_a_job(
         wait_for(service.is_closed)
         yield content[len(content) // 2 :]
 
-    answer = httpx.post(
-        f"{service.url}/v1/jobs", content=halves(), headers=headers, timeout=PATIENCE
-    )
+    answer = loopback.post(f"{service.url}/v1/jobs", content=halves(), headers=headers)
     assert answer.status_code == 202
     assert store.get(answer.json()["id"]).status is JobStatus.QUEUED
     with Redis.from_url(valkey_url) as client:
@@ -130,9 +126,7 @@ def test_an_upload_that_takes_too_long_leaves_nothing(
         service.process.wait(PATIENCE)
 
     with suppress(httpx.TransportError):
-        answer = httpx.post(
-            f"{service.url}/v1/jobs", content=half(), headers=headers, timeout=PATIENCE
-        )
+        answer = loopback.post(f"{service.url}/v1/jobs", content=half(), headers=headers)
         assert not answer.is_success
     assert sum(store.counts().values()) == 0
     assert list(storage.objects("jobs/")) == []
@@ -144,7 +138,7 @@ def test_followers_are_let_go_and_the_process_ends(
     job = new_job()
     store.accept(job)
     url = f"{service.url}/v1/jobs/{job.id}/events"
-    with httpx.stream("GET", url, timeout=PATIENCE) as answer:
+    with loopback.stream("GET", url) as answer:
         news = answer.iter_lines()
         assert next(news)
         service.process.send_signal(signal.SIGTERM)
@@ -160,7 +154,7 @@ def test_a_held_poll_is_told_to_come_back_when_the_store_answers_no_more(
     store.accept(job)
     with ThreadPoolExecutor(1) as follower:
         url = f"{service.url}/v1/jobs/{job.id}?wait=30"
-        answer = follower.submit(httpx.get, url, timeout=PATIENCE)
+        answer = follower.submit(loopback.get, url)
         wait_for(service.is_receiving)
         with frozen(valkey_url):
             service.process.send_signal(signal.SIGTERM)

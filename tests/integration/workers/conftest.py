@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,6 +21,7 @@ from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import audio_key, portrait_key, request_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
+from tests.loopback import loopback
 from tests.media import babble, recording
 from tests.waiting import PATIENCE, wait_for
 from workers.synthesis.run_directory import RunDirectory
@@ -82,7 +82,7 @@ class RunningWorker:
         raise LookupError("The worker has no child.")
 
     def metric(self, line: str) -> float:
-        text = httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
+        text = loopback.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text
         found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
@@ -140,9 +140,9 @@ def start_worker(settings: Settings, tmp_path: Path) -> Iterator[StartWorker]:
 class Client:
     """Submits jobs like the service, and follows them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, storage: ObjectStorage) -> None:
         self.store = JobStore.connect(settings)
-        self.storage = ObjectStorage.connect(settings)
+        self.storage = storage
         self.queue = JobQueue(create_celery(settings))
 
     def post(
@@ -178,5 +178,5 @@ class Client:
 
 
 @pytest.fixture
-def client(settings: Settings) -> Client:
-    return Client(settings)
+def client(settings: Settings, storage: ObjectStorage) -> Client:
+    return Client(settings, storage)

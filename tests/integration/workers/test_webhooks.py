@@ -7,7 +7,6 @@ from pathlib import Path
 from threading import Event
 from time import time
 
-import httpx
 import pytest
 from redis import Redis
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -18,6 +17,7 @@ from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery, DeliveryStatus, Webho
 from jobs.valkey.webhook_secrets import WebhookSecrets
 from tests.integration.workers.test_safe_http import dripping
 from tests.jobs_examples import new_job
+from tests.loopback import loopback
 from tests.processes import running
 from tests.servers import LocalServer, content, redirect, serving
 from tests.waiting import wait_for
@@ -194,7 +194,7 @@ def test_what_became_of_deliveries_is_told_to_prometheus(
     }
 
     def told() -> dict[str, float]:
-        lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+        lines = loopback.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 

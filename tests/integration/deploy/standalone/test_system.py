@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from amigo import Client, JobView
 from deploy.standalone import binaries
 from deploy.standalone.errors import AlreadyRunning, DeployError, ProgramMissing
 from deploy.standalone.installation import Installation
-from deploy.standalone.processes import LOOPBACK
+from deploy.standalone.processes import LOOPBACK, answers
 from deploy.standalone.system import Standalone
 from tests.integration.deploy.standalone.watching import listening_addresses, living
 from tests.media import babble, recording
@@ -134,15 +133,8 @@ def test_a_killed_program_comes_back_where_it_was(
     assert process.child.pid
     os.kill(process.child.pid, signal.SIGKILL)
     wait_for(lambda: process.restarts == 1 and process.is_ready, START_SECONDS)
-    wait_for(lambda: is_ready(system.url), START_SECONDS)
+    wait_for(lambda: answers(f"{system.url}/readyz"), START_SECONDS)
     assert make_video(system.url, tmp_path).has_succeeded
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/readyz").is_success
-    except httpx.TransportError:
-        return False
 
 
 def serve(directory: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -1,6 +1,5 @@
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from jobs.assets import KEPT, Asset, AssetKind
@@ -8,6 +7,7 @@ from jobs.errors import AssetNotFound, AssetNotUploaded
 from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage, PresignedPut
 from jobs.values import utc_now
+from tests.loopback import loopback
 
 PICTURE = b"a picture"
 
@@ -24,7 +24,7 @@ def portrait() -> Asset:
 def send(upload: PresignedPut, body: bytes, **headers: str) -> int:
     """Upload and return the status of the response."""
     given = {"Content-Type": upload.headers["Content-Type"], **headers}
-    return httpx.put(upload.url, content=body, headers=given).status_code
+    return loopback.put(upload.url, content=body, headers=given).status_code
 
 
 def test_an_uploaded_asset_can_be_read(assets: Assets) -> None:
@@ -45,7 +45,7 @@ def test_a_body_of_another_size_is_refused(assets: Assets, body: bytes) -> None:
 def test_a_body_of_unknown_size_is_refused(assets: Assets) -> None:
     asset = portrait()
     upload = assets.announce(asset)
-    answer = httpx.put(
+    answer = loopback.put(
         upload.url,
         content=iter([PICTURE, b"!"]),  # sent in chunks
         headers={"Content-Type": "image/png"},
