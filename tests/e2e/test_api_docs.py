@@ -160,7 +160,7 @@ def test_its_python_makes_follows_and_fetches_videos(
     for words in ("consent_required", "100%", "canceled", "422 portrait_unreadable"):
         assert words in printed
     monkeypatch.setenv("WEBHOOK_SECRET", names["secret"])
-    body, headers = wait_for(lambda: site.received, 120)[0]
+    body, headers = wait_for(lambda: site.received)[0]
     assert names["on_webhook"](body, headers) == 204
     assert names["on_webhook"](body + b" ", headers) == 401
 

@@ -15,10 +15,10 @@ from service.app import create_app
 from service.middleware.security_headers import HEADERS
 from service.settings import ServiceSettings
 from tests.e2e.test_page import CHROMIUM
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import new_job
 from tests.processes import RunningService, running_service
 from tests.service_examples import upload
-from tests.unit.service.fakes import Backstage
 from tests.unit.service.routes.test_results import finished
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")

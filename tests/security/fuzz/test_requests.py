@@ -13,6 +13,7 @@ from jobs.s3.paths import video_key
 from jobs.values import utc_now
 from service.intake.requests import FIELDS
 from service.settings import ServiceSettings
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import new_job, result_of
 from tests.security.bodies import ADDRESSES
 from tests.security.forms import CHARSETS
@@ -20,7 +21,6 @@ from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
 from tests.security.messages import form, good_parts, part
 from tests.unit.service.assertions import Answer
-from tests.unit.service.fakes import Backstage
 
 MAX_CHARACTERS = 5_000
 """Maximum size of a problem."""

@@ -26,10 +26,10 @@ from service.reading.conditional import (
 )
 from service.reading.files import LandmarksDocument
 from service.reading.preferences import MAX_WAIT, preferred_wait
+from tests.fakes.stores import FakeStorage
 from tests.security.bodies import ADDRESSES
 from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
-from tests.unit.service.fakes import FakeStorage
 from workers.safe_http import joined
 from workers.webhooks.sender import LONGEST_PAUSE, wished_pause
 

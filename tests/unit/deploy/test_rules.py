@@ -17,8 +17,8 @@ from jobs.metrics import Build
 from jobs.valkey.webhook_outbox import WebhookOutbox
 from service.metrics import ServiceMetrics
 from service.reading.watching import JobWatcher
-from tests.unit.service.fakes import FakeStore
-from tests.unit.workers.fakes import FakeNvml
+from tests.fakes.nvml import FakeNvml
+from tests.fakes.stores import FakeStore
 from workers.reconciler.metrics import ReconcilerMetrics
 from workers.synthesis.gpu import Gpus
 from workers.webhooks.metrics import DeliveryMetrics

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from service.settings import ServiceSettings
-from tests.unit.service.fakes import Backstage
+from tests.fakes.backstage import Backstage
 
 SETTINGS = ServiceSettings(portrait_max_bytes=100_000, audio_max_bytes=200_000, audio_max_seconds=5)
 

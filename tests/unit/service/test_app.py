@@ -8,9 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.problems import ProblemType
+from tests.fakes.backstage import Backstage
 from tests.service_examples import upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 
 def test_a_route_that_is_not_there_is_told(http: TestClient) -> None:

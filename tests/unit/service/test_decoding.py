@@ -9,10 +9,10 @@ from media.errors import AudioTooDemanding, DecoderUnavailable, PortraitTooDeman
 from media.picture import Picture
 from service.problems import ProblemType
 from service.settings import ServiceSettings
-from tests.decoders import DirectDecoder
+from tests.fakes.backstage import Backstage
+from tests.fakes.decoder import DirectDecoder
 from tests.service_examples import portrait, upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 Serve = Callable[[Exception], TestClient]
 

@@ -1,55 +1,32 @@
-"""`amigo animate` with a pipeline that renders grey."""
+"""`amigo animate` with a pipeline that renders black frames."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from amigo.cli import main
-from models.options import SynthesisOptions
-from tests.decoders import DirectDecoder
+from tests.fakes.decoder import DirectDecoder
+from tests.fakes.pipeline import FakePipeline
 from tests.media import babble, recording
 from tests.service_examples import portrait as picture
 
 FRAMES = 15
 
 
-class GreyAnimation:
-    def __init__(self, num_frames: int) -> None:
-        self.num_frames = num_frames
-
-    def frames(self) -> Iterator[NDArray[np.uint8]]:
-        yield np.full((self.num_frames, 64, 64, 3), 128, np.uint8)
-
-
-class GreyPipeline:
-    asked: list[tuple[SynthesisOptions, tuple[int, int] | None]]
-
-    @classmethod
-    def load(cls, device: str) -> Self:
-        cls.asked = []
-        return cls()
-
-    def animate(
-        self,
-        image: NDArray[np.uint8],
-        landmarks: NDArray[np.float32],
-        options: SynthesisOptions,
-        size: tuple[int, int] | None,
-    ) -> GreyAnimation:
-        self.asked.append((options, size))
-        return GreyAnimation(len(landmarks))
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
+    pipeline = FakePipeline()
+    monkeypatch.setattr("amigo.cli.animation.TalkingFacePipeline", pipeline)
+    return pipeline
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("amigo.cli.animation.TalkingFacePipeline", GreyPipeline)
+def folder(tmp_path: Path, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("amigo.cli.animation.Decoder", DirectDecoder)
     (tmp_path / "face.jpg").write_bytes(picture())
     return tmp_path
@@ -86,13 +63,13 @@ def test_the_sound_is_as_long_as_the_landmarks(folder: Path, seconds: float | No
     assert sound == pytest.approx(0.6, abs=0.05)
 
 
-def test_the_landmarks_say_what_their_video_showed(folder: Path) -> None:
+def test_the_landmarks_say_what_their_video_showed(folder: Path, pipeline: FakePipeline) -> None:
     animate(folder, "--resolution", "256", size=(640, 480), compose="full")
-    ((options, size),) = GreyPipeline.asked
-    assert (options.compose, options.resolution, size) == ("full", 256, (640, 480))
     animate(folder)
-    ((options, size),) = GreyPipeline.asked
-    assert (options.compose, options.resolution, size) == ("crop", 512, None)
+    full, crop = pipeline.options
+    assert (full.compose, full.resolution) == ("full", 256)
+    assert (crop.compose, crop.resolution) == ("crop", 512)
+    assert pipeline.sizes == [(640, 480), None]
 
 
 def test_a_composition_that_is_not_the_landmarks_is_refused(folder: Path) -> None:

@@ -1,11 +1,9 @@
-"""`amigo generate` with a pipeline that renders grey."""
+"""`amigo generate` with a pipeline that renders black frames."""
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Self
 
 import av
 import numpy as np
@@ -14,57 +12,24 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from amigo.cli import main
-from models.face.landmark_track import LandmarkTrack
 from models.manifest import CheckpointError
-from models.options import SynthesisOptions
-from models.pipeline import HeardEmotions
-from tests.decoders import DirectDecoder
+from tests.fakes.decoder import DirectDecoder
+from tests.fakes.pipeline import FakePipeline, FakeSynthesis
 from tests.media import babble, recording
 from tests.service_examples import portrait as picture
 
 FRAMES = 25  # one second
 
 
-@dataclass
-class GreySynthesis:
-    num_frames: int = FRAMES
-    notices: tuple[str, ...] = ("grey",)
-    heard: HeardEmotions = field(
-        default_factory=lambda: HeardEmotions(np.eye(8, dtype=np.float32)[[1] * FRAMES])
-    )
-    track: LandmarkTrack = field(
-        default_factory=lambda: LandmarkTrack(
-            np.zeros((FRAMES, 79, 2), np.float32), np.zeros((FRAMES, 8), np.float32), (64, 64)
-        )
-    )
-    timings: dict[str, float] = field(default_factory=dict)
-    size: tuple[int, int] = (64, 64)
-
-    def frames(self) -> Iterator[NDArray[np.uint8]]:
-        for _ in range(0, FRAMES, 5):
-            yield np.full((5, 64, 64, 3), 128, np.uint8)
-        self.timings["render"] = 0.5
-
-
-class GreyPipeline:
-    asked: list[SynthesisOptions]
-
-    @classmethod
-    def load(cls, device: str) -> Self:
-        pipeline = cls()
-        cls.asked = []
-        return pipeline
-
-    def __call__(
-        self, image: NDArray[np.uint8], waveform: NDArray[np.float32], options: SynthesisOptions
-    ) -> GreySynthesis:
-        self.asked.append(options)
-        return GreySynthesis()
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
+    pipeline = FakePipeline()
+    monkeypatch.setattr("amigo.cli.generation.TalkingFacePipeline", pipeline)
+    return pipeline
 
 
 @pytest.fixture
-def inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("amigo.cli.generation.TalkingFacePipeline", GreyPipeline)
+def inputs(tmp_path: Path, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("amigo.cli.generation.Decoder", DirectDecoder)
     face, speech = tmp_path / "face.jpg", tmp_path / "speech.wav"
     face.write_bytes(picture())
@@ -78,7 +43,7 @@ def generate(*arguments: str) -> SimpleNamespace:
 
 
 def test_the_video_the_landmarks_and_the_report_are_saved(
-    inputs: list[str], tmp_path: Path
+    inputs: list[str], pipeline: FakePipeline, tmp_path: Path
 ) -> None:
     video, landmarks, report = (tmp_path / "out" / n for n in ("v.mp4", "l.npz", "r.json"))
     saved = ["-o", str(video), "--landmarks", str(landmarks), "--report", str(report)]
@@ -109,11 +74,11 @@ def test_the_video_the_landmarks_and_the_report_are_saved(
     assert model in told["comment"]
     assert told["date"] == document["created_at"]
     assert document["emotion"] == "happiness"
-    assert document["notices"] == ["grey"]
+    assert document["notices"] == ["face_far_from_camera"]
     assert np.shape(document["probabilities_by_frame"]) == (FRAMES, len(document["emotions"]))
     steps = {"read_inputs", "load_pipeline", "render_and_encode", "render"}
     assert steps <= set(document["timings"])
-    (options,) = GreyPipeline.asked
+    (options,) = pipeline.options
     assert (options.emotion, options.pose, options.blink) == ("fear", "still", False)
     assert (options.compose, options.face, options.resolution) == ("full", "640,210", 256)
 
@@ -128,9 +93,11 @@ def test_the_mark_is_shown_if_it_is_asked_for(
     assert {bool(frame.max() > 200) for frame in frames} == {bool(options)}
 
 
-def test_auto_leaves_the_emotion_to_the_speech(inputs: list[str], tmp_path: Path) -> None:
+def test_auto_leaves_the_emotion_to_the_speech(
+    inputs: list[str], pipeline: FakePipeline, tmp_path: Path
+) -> None:
     assert generate(*inputs, "-o", str(tmp_path / "v.mp4")).code == 0
-    assert GreyPipeline.asked[0].emotion is None
+    assert pipeline.options[0].emotion is None
 
 
 def test_a_clip_that_cannot_be_used_is_told(inputs: list[str], tmp_path: Path) -> None:
@@ -159,10 +126,10 @@ def test_a_face_that_is_no_choice_is_refused_before_anything_is_loaded(
 def test_weights_that_are_missing_are_told(
     inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(device: str) -> None:
+    def load(_: FakePipeline, device: str) -> None:
         raise CheckpointError("x.safetensors is missing")
 
-    monkeypatch.setattr(GreyPipeline, "load", load)
+    monkeypatch.setattr(FakePipeline, "load", load)
     result = generate(*inputs, "-o", str(tmp_path / "v.mp4"))
     assert (result.code, result.err) == (1, "Error: x.safetensors is missing\n")
 
@@ -189,11 +156,11 @@ def test_any_legal_name_is_a_file(
 def test_a_video_that_stood_there_survives_whatever_ends_the_next(
     inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    def failing(_: GreySynthesis) -> Iterator[NDArray[np.uint8]]:
+    def failing(_: FakeSynthesis) -> Iterator[NDArray[np.uint8]]:
         yield np.full((5, 64, 64, 3), 128, np.uint8)
         raise error
 
-    monkeypatch.setattr(GreySynthesis, "frames", failing)
+    monkeypatch.setattr(FakeSynthesis, "frames", failing)
     (tmp_path / "v.mp4").write_bytes(b"the last one")
     assert generate(*inputs, "-o", str(tmp_path / "v.mp4")).code != 0
     assert (tmp_path / "v.mp4").read_bytes() == b"the last one"
@@ -205,7 +172,7 @@ def test_a_video_that_stood_there_survives_whatever_ends_the_next(
 def test_an_output_that_names_an_input_is_refused_before_the_work_begins(
     inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, taken: str
 ) -> None:
-    monkeypatch.setattr(GreyPipeline, "load", None)
+    monkeypatch.setattr(FakePipeline, "load", None)
     (tmp_path / "link.jpg").symlink_to(inputs[0])
     before = [Path(path).read_bytes() for path in inputs]
     places = {"--output": str(tmp_path / "v.mp4"), option: str(tmp_path / taken)}
@@ -223,4 +190,4 @@ def test_two_outputs_of_one_name_are_refused(inputs: list[str], tmp_path: Path) 
 
 
 def test_notices_are_printed(inputs: list[str], tmp_path: Path) -> None:
-    assert "Notice: grey\n" in generate(*inputs, "-o", str(tmp_path / "v.mp4")).out
+    assert "Notice: face_far_from_camera\n" in generate(*inputs, "-o", str(tmp_path / "v.mp4")).out

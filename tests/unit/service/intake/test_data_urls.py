@@ -7,9 +7,9 @@ from starlette.testclient import TestClient
 
 from jobs.s3.paths import audio_key, portrait_key
 from service.problems import ProblemType
+from tests.fakes.backstage import Backstage
 from tests.service_examples import portrait, speech
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 
 def data(content: bytes, media_type: str = "image/jpeg") -> str:

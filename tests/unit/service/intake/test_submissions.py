@@ -10,9 +10,9 @@ from service.intake.requests import InputName, JobRequest
 from service.intake.submissions import Submissions
 from service.intake.uploads import Upload
 from service.settings import ServiceSettings
-from tests.decoders import DirectDecoder
+from tests.fakes.backstage import Backstage
+from tests.fakes.decoder import DirectDecoder
 from tests.service_examples import portrait, speech
-from tests.unit.service.fakes import Backstage
 
 
 def an_upload() -> Upload:

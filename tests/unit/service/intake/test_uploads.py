@@ -9,11 +9,11 @@ from starlette.types import Message
 
 from service.problems import ProblemType
 from service.settings import ServiceSettings
+from tests.fakes.backstage import Backstage
 from tests.media import video
 from tests.service_examples import Files, portrait, speech, upload
 from tests.unit.service.asgi import exchange
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 
 @pytest.fixture(autouse=True)

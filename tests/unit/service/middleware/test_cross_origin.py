@@ -5,9 +5,9 @@ from starlette.testclient import TestClient
 
 from service.problems import ProblemType
 from service.settings import ServiceSettings
+from tests.fakes.backstage import Backstage
 from tests.service_examples import upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 
 @pytest.mark.parametrize(

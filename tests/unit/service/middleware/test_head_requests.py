@@ -4,8 +4,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.settings import ServiceSettings
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import new_job
-from tests.unit.service.fakes import Backstage
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from service.reading import watching
-from tests.unit.service.fakes import FakeWatcher
+from tests.fakes.backstage import FakeWatcher
 
 LONG = 600.0
 """Seconds; longer than any test."""

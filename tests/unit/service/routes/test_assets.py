@@ -6,8 +6,8 @@ from starlette.testclient import TestClient
 from jobs.assets import AssetKind
 from jobs.s3.assets import Assets
 from service.problems import ProblemType
+from tests.fakes.backstage import Backstage
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 PORTRAIT = {"kind": "portrait", "size": 1000, "content_type": "image/jpeg"}
 

@@ -13,10 +13,10 @@ from jobs.options import Options
 from jobs.s3.assets import record_key
 from jobs.s3.paths import audio_key, portrait_key, request_key
 from service.problems import ProblemType
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import FAILURE
 from tests.service_examples import portrait, speech, upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 FACE, SPEECH = "https://example.org/face.jpg", "https://example.org/speech.wav"
 REQUEST = {"portrait_url": FACE, "audio_url": SPEECH, "consent": True}

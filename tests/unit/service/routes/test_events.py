@@ -11,9 +11,9 @@ from jobs.valkey.job_store import Event
 from service.problems import ProblemType
 from service.routes import events
 from tests.event_stream import told
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import new_job
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

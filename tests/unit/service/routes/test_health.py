@@ -1,9 +1,9 @@
 from starlette.testclient import TestClient
 
 from service.problems import ProblemType
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import new_job
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 
 def samples(http: TestClient) -> dict[str, float]:

@@ -10,10 +10,10 @@ from jobs.job import Job, JobStatus, Stage
 from jobs.options import Options
 from jobs.s3.paths import audio_key, portrait_key, request_key
 from service.problems import ProblemType
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.service_examples import portrait, speech, upload
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -113,7 +113,8 @@ def test_a_refusal_stays_a_refusal_when_nothing_can_be_withdrawn(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.storage.refuses = "audio"
-    backstage.storage.deletes_nothing = backstage.store.is_down = True
+    backstage.storage.outages.of("delete_prefix", 1_000)
+    backstage.store.is_down = True
     answer = http.post("/v1/jobs", files=upload())
     assert_problem(answer, ProblemType.STORAGE_UNAVAILABLE)
 

@@ -10,9 +10,9 @@ from starlette.testclient import TestClient
 from jobs.job import Job
 from jobs.s3.paths import video_key
 from service.problems import ProblemType
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 VIDEO = bytes(range(100))

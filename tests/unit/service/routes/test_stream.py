@@ -9,9 +9,9 @@ from jobs.job import Job
 from jobs.s3.paths import stream_prefix
 from media.stream import END
 from service.problems import ProblemType
+from tests.fakes.backstage import Backstage
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.unit.service.assertions import assert_problem
-from tests.unit.service.fakes import Backstage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLAYLIST = "#EXTM3U\n#EXTINF:1.0,\n00000.m4s\n"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from jobs.errors import StoreUnavailable
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Stage
 from jobs.options import Options
-from tests.unit.workers.fakes import FakeQueue, FakeStore
+from tests.fakes.stores import FakeQueue, FakeStore
 from tests.waiting import wait_for
 from workers.synthesis.attempt import Attempt, AttemptEnded
 from workers.synthesis.retry_policy import RetryPolicy

@@ -3,7 +3,7 @@
 import pynvml
 from prometheus_client import CollectorRegistry, generate_latest
 
-from tests.unit.workers.fakes import FakeNvml
+from tests.fakes.nvml import FakeNvml
 from workers.synthesis.gpu import Gpus
 
 

@@ -6,8 +6,8 @@ from jobs.errors import ObjectNotFound, StorageUnavailable
 from jobs.job import Job
 from jobs.s3.paths import audio_key, portrait_key
 from jobs.urls import UrlRules
+from tests.fakes.stores import FakeStorage
 from tests.jobs_examples import new_job
-from tests.unit.workers.fakes import FakeStorage
 from workers.safe_http import Outbound, OutboundError, UrlTimeout, UrlTooLarge, UrlUnreachable
 from workers.synthesis.inputs import MAX_TRIES, InputNotFetched, Inputs
 from workers.synthesis.retry_policy import RetryPolicy

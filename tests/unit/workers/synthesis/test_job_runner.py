@@ -29,10 +29,11 @@ from media.provenance import Provenance
 from media.stream import END, listed_segments
 from models.manifest import weights_digest
 from models.options import SynthesisOptions
-from tests.decoders import DirectDecoder
+from tests.fakes.decoder import DirectDecoder
+from tests.fakes.pipeline import FakePipeline
+from tests.fakes.stores import FakeQueue, FakeStorage, FakeStore
 from tests.media import babble, recording
 from tests.signing_authority import SigningAuthority
-from tests.unit.workers.fakes import FakePipeline, FakeQueue, FakeStorage, FakeStore
 from tests.waiting import wait_for
 from workers.safe_http import Outbound
 from workers.synthesis.attempt import Attempt

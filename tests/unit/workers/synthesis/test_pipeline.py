@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.pipeline import TalkingFacePipeline
-from tests.unit.workers.fakes import FakePipeline
+from tests.fakes.pipeline import FakePipeline
 from workers.synthesis.pipeline import Pipeline, choose_device, load_pipeline
 from workers.synthesis.settings import WorkerSettings
 

@@ -1,13 +1,9 @@
-"""Fakes that implement the contract of `jobs` in memory, and can fail."""
+"""The job store, the object storage, the queue and the asset quota in memory, which can fail."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-
-from fastapi import FastAPI
 
 from jobs.assets import Asset
 from jobs.errors import (
@@ -15,11 +11,12 @@ from jobs.errors import (
     JobNotFound,
     ObjectNotFound,
     QueueUnavailable,
+    StaleAttempt,
     StorageUnavailable,
     StoreUnavailable,
 )
 from jobs.eta import Estimate
-from jobs.job import Job, JobStatus, Priority
+from jobs.job import Job, JobStatus, Priority, Stage
 from jobs.queue import JobQueue
 from jobs.s3.object_store import ObjectStorage, PresignedPut, StoredObject
 from jobs.valkey.api_keys import Quota
@@ -27,28 +24,48 @@ from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.job_store import Event, JobStore
 from jobs.valkey.listing import Cursor, JobFilter, Page
-from jobs.values import utc_now
-from media.sandbox.decoder import Decoder
-from service.app import create_app
-from service.dependencies import Components
-from service.reading.watching import JobWatcher
-from service.settings import ServiceSettings
-from tests.decoders import DirectDecoder
+from jobs.values import Failure, Result, utc_now
+
+
+class Outages:
+    """How many of the next calls of each method fail."""
+
+    def __init__(self) -> None:
+        self._left: Counter[str] = Counter()
+
+    def of(self, method: str, calls: int) -> None:
+        self._left[method] = calls
+
+    def strikes(self, method: str) -> bool:
+        if self._left[method] <= 0:
+            return False
+        self._left[method] -= 1
+        return True
 
 
 class FakeStore(JobStore):
+    """Jobs in a dictionary, with the same transitions.
+
+    Attributes:
+        history: every change of a job by a worker or a caller.
+        told: the events of each job, which a test gives.
+        is_down: whether every call fails; `outages` makes single ones fail.
+    """
+
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
+        self.history: list[Job] = []
         self.runs: tuple[str, ...] = ()
         self.told: dict[str, list[Event]] = {}
         self.dispatched: list[str] = []
         self.holders: dict[str, Holder] = {}
+        self.outages = Outages()
         self.is_down = False
         self.loses_answer_to_accept = False
         self.goes_down_after_accept = False
 
     def accept(self, job: Job, quota: Quota | None = None) -> bool:
-        self.ping()
+        self._answer("accept")
         is_new = job.id not in self.jobs
         self.jobs.setdefault(job.id, job)
         if job.idempotency:
@@ -59,63 +76,109 @@ class FakeStore(JobStore):
         return is_new
 
     def reserve(self, job: Job) -> Holder | None:
-        self.ping()
+        self._answer("reserve")
         key, mine = _claim(job, is_confirmed=False)
         holder = self.holders.setdefault(key, mine)
         return None if holder == mine else holder
 
     def release(self, job: Job) -> None:
-        self.ping()
+        self._answer("release")
         key, _ = _claim(job, is_confirmed=False)
         del self.holders[key]
 
     def get(self, job_id: str) -> Job:
-        self.ping()
+        self._answer("get")
         if job_id not in self.jobs:
             raise JobNotFound(job_id)
         return self.jobs[job_id]
 
     def page(self, tenant: str, wanted: JobFilter, limit: int, start: Cursor | None) -> Page:
-        self.ping()
+        self._answer("page")
         own = [job for job in self.jobs.values() if job.tenant == tenant and wanted.passes(job)]
         return Page(own[::-1][:limit], next_cursor=None)
 
+    def claim(self, job_id: str) -> Job:
+        self._answer("claim")
+        return self._keep(self.get(job_id).claim(utc_now()))
+
+    def advance(self, job_id: str, attempt: int, stage: Stage, progress: float) -> Job:
+        self._answer("advance")
+        return self._keep(self._held(job_id).advance(attempt, stage, progress, utc_now()))
+
+    def renew(self, job_id: str, attempt: int) -> None:
+        self._answer("renew")
+        self._held(job_id).require_attempt(attempt)
+
+    def finish(
+        self, job_id: str, attempt: int, result: Result, notices: tuple[str, ...] = ()
+    ) -> Job:
+        self._answer("finish")
+        return self._keep(self._held(job_id).succeed(attempt, result, notices, utc_now()))
+
+    def fail(self, job_id: str, attempt: int, failure: Failure) -> Job:
+        self._answer("fail")
+        return self._keep(self._held(job_id).fail(attempt, failure, utc_now()))
+
+    def hand_back(self, job_id: str, attempt: int) -> Job:
+        self._answer("hand_back")
+        return self._keep(self._held(job_id).hand_back(attempt, utc_now()))
+
+    def requeue(self, job_id: str, attempt: int, reason: Failure | None = None) -> Job:
+        self._answer("requeue")
+        return self._keep(self._held(job_id).requeue(attempt, utc_now(), reason))
+
+    def postpone(self, job_id: str, attempt: int) -> Job:
+        self._answer("postpone")
+        return self._keep(self._held(job_id).postpone(attempt, utc_now()))
+
     def cancel(self, job_id: str) -> Job:
-        self.jobs[job_id] = self.get(job_id).cancel(utc_now())
-        return self.jobs[job_id]
+        return self._keep(self.get(job_id).cancel(utc_now()))
 
     def delete(self, job_id: str) -> None:
         del self.jobs[self.get(job_id).id]
 
     def events(self, job_id: str, after: str = "0-0") -> list[Event]:
-        self.ping()
+        self._answer("events")
         return [event for event in self.told.get(job_id, []) if event.id > after]
 
     def latest_event(self, job_id: str) -> Event | None:
         return next(reversed(self.events(job_id)), None)
 
     def estimate(self, job_id: str) -> Estimate:
-        self.ping()
+        self._answer("estimate")
         queued = [job.id for job in self.jobs.values() if job.status is JobStatus.QUEUED]
         position = queued.index(job_id) + 1 if job_id in queued else None
         return Estimate(position, (), self.runs, utc_now())
 
     def counts(self) -> dict[JobStatus, int]:
-        self.ping()
+        self._answer("counts")
         counts = Counter(job.status for job in self.jobs.values())
         return {status: counts[status] for status in JobStatus}
 
     def longest_waits(self) -> dict[Priority, timedelta]:
-        self.ping()
+        self._answer("longest_waits")
         return dict.fromkeys(Priority, timedelta())
 
     def mark_dispatched(self, job_id: str) -> None:
-        self.ping()
+        self._answer("mark_dispatched")
         self.dispatched.append(job_id)
 
     def ping(self) -> None:
-        if self.is_down:
-            raise StoreUnavailable("connection refused")
+        self._answer("ping")
+
+    def _held(self, job_id: str) -> Job:
+        if job_id not in self.jobs:
+            raise StaleAttempt(f"Job {job_id} was deleted while a worker was processing it.")
+        return self.jobs[job_id]
+
+    def _keep(self, job: Job) -> Job:
+        self.jobs[job.id] = job
+        self.history.append(job)
+        return job
+
+    def _answer(self, method: str) -> None:
+        if self.is_down or self.outages.strikes(method):
+            raise StoreUnavailable("Valkey is unavailable.")
 
 
 def _claim(job: Job, *, is_confirmed: bool) -> tuple[str, Holder]:
@@ -126,25 +189,33 @@ def _claim(job: Job, *, is_confirmed: bool) -> tuple[str, Holder]:
 
 
 class FakeStorage(ObjectStorage):
+    """Objects in a dictionary.
+
+    Attributes:
+        is_down: whether every call fails; `outages` makes single ones fail.
+        refuses: the end of the keys that cannot be written.
+    """
+
     def __init__(self) -> None:
         self.is_public = False
         self.contents: dict[str, bytes] = {}
+        self.outages = Outages()
         self.is_down = False
         self.refuses: str | None = None
-        self.deletes_nothing = False
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> None:
-        self.ping()
+        self._answer("put")
         if self.refuses and key.endswith(self.refuses):
             raise StorageUnavailable("disk full")
         self.contents[key] = data if isinstance(data, bytes) else data.read_bytes()
 
     def get(self, key: str) -> bytes:
+        self._answer("get")
         self.size(key)
         return self.contents[key]
 
     def size(self, key: str) -> int:
-        self.ping()
+        self._answer("size")
         if key not in self.contents:
             raise ObjectNotFound(key)
         return len(self.contents[key])
@@ -156,7 +227,7 @@ class FakeStorage(ObjectStorage):
         return iter([content[i : i + chunk] for i in range(0, len(content), chunk)])
 
     def objects(self, prefix: str) -> Iterator[StoredObject]:
-        self.ping()
+        self._answer("objects")
         for key, content in sorted(self.contents.items()):
             if key.startswith(prefix):
                 yield StoredObject(key, len(content), utc_now())
@@ -171,18 +242,36 @@ class FakeStorage(ObjectStorage):
         return PresignedPut(f"https://s3.example/{key}?for={seconds}", headers)
 
     def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
-        self.ping()
-        if self.deletes_nothing:
-            raise StorageUnavailable("access denied")
-        for key in [key for key in self.contents if key.startswith(prefix)]:
+        self._answer("delete_prefix")
+        found = [key for key in self.contents if key.startswith(prefix)]
+        for key in [key for key in found if keep is None or not key.startswith(keep)]:
             del self.contents[key]
 
     def ping(self) -> None:
-        if self.is_down:
-            raise StorageUnavailable("connection refused")
+        self._answer("ping")
+
+    def _answer(self, method: str) -> None:
+        if self.is_down or self.outages.strikes(method):
+            raise StorageUnavailable("The object store did not respond.")
 
 
-class FakeAssetRoom(AssetQuota):
+class FakeQueue(JobQueue):
+    """Messages in a list."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.outages = Outages()
+        self.is_down = False
+
+    def dispatch(self, job_id: str, priority: Priority = Priority.NORMAL) -> None:
+        if self.is_down or self.outages.strikes("dispatch"):
+            raise QueueUnavailable("The broker takes no message.")
+        self.messages.append(job_id)
+
+
+class FakeAssetQuota(AssetQuota):
+    """Counts the assets, and has room for all of them or for none."""
+
     def __init__(self) -> None:
         self.taken: list[str] = []
         self.is_used_up = False
@@ -194,53 +283,3 @@ class FakeAssetRoom(AssetQuota):
 
     def give_back(self, asset: Asset) -> None:
         self.taken.remove(asset.id)
-
-
-class FakeWatcher(JobWatcher):
-    """Only receives what is announced to it."""
-
-    def __init__(self) -> None:
-        super().__init__("unix:///nowhere")
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        yield
-
-
-class FakeQueue(JobQueue):
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-        self.is_down = False
-
-    def dispatch(self, job_id: str, priority: Priority = Priority.NORMAL) -> None:
-        if self.is_down:
-            raise QueueUnavailable("connection refused")
-        self.messages.append(job_id)
-
-
-@dataclass(frozen=True)
-class Backstage:
-    """The components of the app under test."""
-
-    store: FakeStore = field(default_factory=FakeStore)
-    storage: FakeStorage = field(default_factory=FakeStorage)
-    queue: FakeQueue = field(default_factory=FakeQueue)
-    watcher: FakeWatcher = field(default_factory=FakeWatcher)
-    asset_quota: FakeAssetRoom = field(default_factory=FakeAssetRoom)
-    decoder: Decoder = field(default_factory=DirectDecoder)
-
-    def app(self, settings: ServiceSettings) -> FastAPI:
-        """Return the app with them."""
-        return create_app(settings, self.components(settings))
-
-    def components(self, settings: ServiceSettings) -> Components:
-        """Return them, and real ones for the rest."""
-        return Components.wire(
-            settings,
-            self.store,
-            self.storage,
-            self.queue,
-            self.watcher,
-            self.decoder,
-            self.asset_quota,
-        )
