@@ -45,7 +45,14 @@ class Settings(BaseSettings):
     )
     s3_region: str = Field("us-east-1", description="S3 region used in signatures.")
     s3_bucket: str = Field("amigo", description="Bucket for all objects.")
-    s3_access_key: str = Field("amigo", description="S3 access key.")
+    s3_addressing: Literal["path", "virtual"] = Field(
+        "path",
+        description="Where requests name the bucket: in the path, or in the host name (AWS).",
+    )
+    s3_access_key: str = Field(
+        "amigo",
+        description="S3 access key. Empty: AWS's default credentials, such as an IAM role.",
+    )
     s3_secret_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), description="S3 secret key.")
     key_secret: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET),
@@ -94,6 +101,16 @@ class Settings(BaseSettings):
         """Which URLs of callers are allowed."""
         return UrlRules(self.local_urls)
 
+    @field_validator("valkey_url", mode="before")
+    @classmethod
+    def _refuse_sentinel(cls, url: object) -> object:
+        if isinstance(url, str) and "sentinel" in url.partition("://")[0]:
+            raise ValueError(
+                "Sentinel is not supported; give an address that follows the primary, such as a "
+                "Kubernetes Service or a proxy."
+            )
+        return url
+
     @field_validator("valkey_url")
     @classmethod
     def _require_readable(cls, url: str) -> str:
@@ -109,7 +126,10 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _refuse_what_is_for_development(self) -> Self:
         secret = self.s3_secret_key.get_secret_value()
-        if self.environment == "production" and secret == DEVELOPMENT_SECRET:
+        if not self.s3_access_key and secret not in ("", DEVELOPMENT_SECRET):
+            raise ValueError("AMIGO_S3_SECRET_KEY must not be set without AMIGO_S3_ACCESS_KEY.")
+        is_ours = bool(self.s3_access_key) and secret == DEVELOPMENT_SECRET
+        if self.environment == "production" and is_ours:
             raise ValueError("AMIGO_S3_SECRET_KEY must be set in production.")
         if self.environment == "production" and self.local_urls:
             raise ValueError("AMIGO_LOCAL_URLS must not be set in production.")
@@ -182,4 +202,4 @@ def _flaw(place: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ")
     if not place:
         return message  # a rule about several settings, which names them
-    return f"AMIGO_{str(place[0]).upper()}: {message}."
+    return f"AMIGO_{str(place[0]).upper()}: {message.removesuffix('.')}."

@@ -263,19 +263,21 @@ _TRANSFER = TransferConfig(use_threads=False)
 
 
 def _create_client(settings: Settings, endpoint_url: str) -> "S3Client":
+    secret = settings.s3_secret_key.get_secret_value()
     client = boto3.client(
         "s3",
         endpoint_url=endpoint_url,
         region_name=settings.s3_region,
-        aws_access_key_id=settings.s3_access_key,
-        aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
+        # None: boto3 looks for the default credentials, such as an IAM role.
+        aws_access_key_id=settings.s3_access_key or None,
+        aws_secret_access_key=secret if settings.s3_access_key else None,
         config=Config(
             connect_timeout=2,
             read_timeout=10,
             retries={"mode": "standard", "total_max_attempts": 2},
             signature_version="s3v4",
             # Bucket names as host names need a DNS entry each, which few S3 servers have.
-            s3={"addressing_style": "path"},
+            s3={"addressing_style": settings.s3_addressing},
             # Many S3 servers do not support the newer default checksum trailers.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",

@@ -113,6 +113,11 @@ def test_processes_get_variables_that_are_settings(overlay: str, name: str) -> N
     assert set(environment(overlay, name)) <= fields
 
 
+def test_webhooks_and_the_service_know_the_url_of_the_service() -> None:
+    for name in ("service", "webhooks"):
+        assert str(environment("cpu", name)["AMIGO_PUBLIC_URL"]).startswith("https://")
+
+
 @pytest.mark.parametrize("name", PROCESSES)
 def test_processes_accept_their_variables_in_production(
     name: str, monkeypatch: pytest.MonkeyPatch

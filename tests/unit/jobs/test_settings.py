@@ -41,6 +41,21 @@ def test_an_address_that_is_no_valkey_is_refused() -> None:
         Settings(valkey_url="http://127.0.0.1")
 
 
+@pytest.mark.parametrize("scheme", ["sentinel", "redis+sentinel"])
+def test_sentinel_is_refused_with_what_to_do_instead(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMIGO_VALKEY_URL", f"{scheme}://:secret@sentinel:26379/0")
+    with pytest.raises(SystemExit, match=r"^AMIGO_VALKEY_URL: Sentinel is not supported; .+\.$"):
+        read_settings(Settings)
+
+
+def test_without_an_access_key_production_needs_no_secret_key_and_accepts_none() -> None:
+    assert not Settings(environment="production", s3_access_key="").s3_access_key
+    with pytest.raises(ValidationError, match="without AMIGO_S3_ACCESS_KEY"):
+        Settings(s3_access_key="", s3_secret_key=SecretStr("mine"))
+
+
 def test_every_setting_says_what_it_is() -> None:
     assert all(field.description for field in Settings.model_fields.values())
 

@@ -1,3 +1,4 @@
+import json
 import socket
 import time
 from base64 import b64encode
@@ -13,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from deploy.standalone.processes import SeaweedServer
 from jobs.errors import ObjectNotFound, StorageUnavailable
 from jobs.metrics import StorageMetrics
 from jobs.s3.object_store import ObjectStorage
@@ -281,3 +283,21 @@ def test_requests_are_counted_by_operation_and_outcome(s3_settings: Settings) ->
     assert count("PutObject", "ok") == 1
     assert count("GetObject", "refused") == 1
     assert count("PutObject", "failed") == 1
+
+
+def test_without_keys_the_credentials_are_those_of_the_containers_role(
+    s3: SeaweedServer, s3_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    role = {
+        "AccessKeyId": s3.access_key,
+        "SecretAccessKey": s3.secret_key,
+        "Token": "",
+        "Expiration": "2100-01-01T00:00:00Z",
+    }
+    with serving(content(json.dumps(role).encode())) as agent:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{agent.url}/role")
+        keyless = s3_settings.model_copy(update={"s3_access_key": ""})
+        ObjectStorage.connect(keyless).ping()
+        assert [asked.path for asked in agent.asked] == ["/role"]

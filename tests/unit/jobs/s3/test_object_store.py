@@ -45,3 +45,14 @@ def test_a_presigned_url_leads_to_the_public_endpoint() -> None:
     url = ObjectStorage.connect(settings).presigned_url("jobs/job_a/video.mp4", 60)
     assert url.startswith("https://media.example.org/amigo/jobs/job_a/video.mp4?")
     assert "X-Amz-Expires=60" in url
+
+
+def test_on_aws_the_bucket_is_named_by_the_host() -> None:
+    settings = Settings(
+        s3_endpoint_url="https://s3.eu-central-1.amazonaws.com",
+        s3_region="eu-central-1",
+        s3_bucket="faces",
+        s3_addressing="virtual",
+    )
+    url = ObjectStorage.connect(settings).presigned_url("jobs/job_a/video.mp4", 60)
+    assert url.startswith("https://faces.s3.eu-central-1.amazonaws.com/jobs/job_a/video.mp4?")
