@@ -109,8 +109,9 @@ class Standalone:
 
     def scale(self, workers: int) -> None:
         """Change the number of workers; one that is removed returns its job to the queue."""
-        self._num_workers = workers
-        self._supervisor.replace_pool(self._workers(self._environment(self._kept)))
+        programs = self._workers(self._environment(self._kept), workers)
+        self._num_workers = workers  # only now: the supervisor writes the ports of this many
+        self._supervisor.replace_pool(programs)
 
     def __enter__(self) -> Self:
         self.start()
@@ -142,7 +143,7 @@ class Standalone:
                 self._service({**environment, **signing, "AMIGO_KEY_SECRET": kept.key_secret}),
                 self._reconciler(environment),
                 self._webhooks({**environment, **signing, "AMIGO_PUBLIC_URL": self.url}),
-                *self._workers(environment),
+                *self._workers(environment, self._num_workers),
             ),
         )
 
@@ -159,12 +160,12 @@ class Standalone:
             },
         )
 
-    def _workers(self, environment: dict[str, str]) -> tuple[Program, ...]:
-        """Return the wanted number of workers, which share this machine's cores."""
-        if self._num_workers > 1 and "AMIGO_TORCH_THREADS" not in os.environ:
-            threads = max(1, (os.cpu_count() or 1) // self._num_workers)
+    def _workers(self, environment: dict[str, str], count: int) -> tuple[Program, ...]:
+        """Return this many workers, which share this machine's cores."""
+        if count > 1 and "AMIGO_TORCH_THREADS" not in os.environ:
+            threads = max(1, (os.cpu_count() or 1) // count)
             environment = {**environment, "AMIGO_TORCH_THREADS": str(threads)}
-        return tuple(self._worker(environment, number) for number in range(self._num_workers))
+        return tuple(self._worker(environment, number) for number in range(count))
 
     def _worker(self, environment: dict[str, str], number: int) -> Program:
         name = f"worker-{number + 1}" if number else "worker"

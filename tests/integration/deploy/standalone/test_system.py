@@ -17,7 +17,7 @@ from amigo import Client, JobView
 from deploy.standalone import binaries
 from deploy.standalone.errors import AlreadyRunning, DeployError, ProgramMissing
 from deploy.standalone.installation import Installation
-from deploy.standalone.processes import LOOPBACK, answers
+from deploy.standalone.processes import LOOPBACK, answers, free_port
 from deploy.standalone.system import Standalone
 from tests.integration.deploy.standalone.watching import listening_addresses, living
 from tests.media import babble, recording
@@ -244,8 +244,16 @@ def test_a_missing_server_is_told_with_its_wheel(
 
 
 def test_workers_can_be_added_and_removed_while_the_system_runs(
-    system: Standalone, directory: Path, tmp_path: Path
+    system: Standalone, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def port_found_while_the_status_is_written() -> int:
+        system._note(system.processes)
+        return free_port()
+
+    monkeypatch.setattr(
+        "deploy.standalone.system.free_port", port_found_while_the_status_is_written
+    )
+
     def ready() -> set[str]:
         workers = {name: each for name, each in programs().items() if name.startswith("worker")}
         return {name for name, each in workers.items() if each["ready"]}
