@@ -1,8 +1,11 @@
 """Dispatch of jobs to workers, by Celery messages that contain only the job's id."""
 
+from typing import Any
+
 from celery import Celery
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
+from redis.connection import parse_url
 from redis.exceptions import RedisError
 
 from jobs.errors import QueueUnavailable
@@ -38,6 +41,8 @@ def create_celery(settings: Settings) -> Celery:
     celery = Celery("amigo")
     celery.conf.update(
         broker_url=broker_url(settings.valkey_url),
+        # Otherwise, the service would accept any certificate, and workers would not use TLS.
+        broker_use_ssl=tls_options(settings.valkey_url),
         broker_transport_options={
             # Redelivery while the first attempt is still running would only wake workers for
             # nothing.
@@ -97,6 +102,15 @@ def broker_url(valkey_url: str) -> str:
     if not valkey_url.startswith("unix://"):
         return valkey_url
     return valkey_url.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+
+
+def tls_options(valkey_url: str) -> dict[str, Any] | None:
+    """Return how Celery verifies Valkey's certificate: as redis-py does; None without TLS."""
+    if not valkey_url.startswith("rediss://"):
+        return None
+    options = parse_url(valkey_url).items()  # type: ignore[no-untyped-call]
+    given = {name: value for name, value in options if name.startswith("ssl_")}
+    return {"ssl_cert_reqs": "required", **given}
 
 
 class JobQueue:
