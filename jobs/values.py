@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +12,15 @@ class Value(BaseModel):
 
     # Error messages about a damaged record must not quote it: callers' URLs contain signatures.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def read(cls, record: str | bytes) -> Self:
+        """Return a stored value. Fields that only a newer version knows are ignored.
+
+        Raises:
+            ValidationError: the record is damaged.
+        """
+        return cls.model_validate_json(record, extra="ignore")
 
 
 class Failure(Value):

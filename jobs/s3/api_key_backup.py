@@ -46,7 +46,7 @@ class ApiKeyBackup:
 
     def _restore(self, name: str) -> bool:
         try:
-            key = ApiKey.model_validate_json(self._storage.get(name))
+            key = ApiKey.read(self._storage.get(name))
         except ValidationError:
             logger.exception("The backup %s of an API key cannot be read.", name)
             return False

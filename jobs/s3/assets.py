@@ -46,7 +46,7 @@ class Assets:
         if _is_id(asset_id):
             with suppress(ObjectNotFound):
                 record = self._storage.get(record_key(tenant, asset_id))
-                asset = Asset.model_validate_json(record)
+                asset = Asset.read(record)
                 if asset.kind is kind and asset.expires_at > utc_now():
                     return asset
         raise AssetNotFound(f"There is no {kind} asset with the id {asset_id[:60]!r}.")
@@ -96,7 +96,7 @@ class Assets:
             if not key.endswith("/asset.json"):
                 continue
             with suppress(ObjectNotFound):  # it was deleted meanwhile
-                asset = Asset.model_validate_json(self._storage.get(key))
+                asset = Asset.read(self._storage.get(key))
                 if asset.expires_at > now:
                     found.append((asset, asset.key in keys))
         return found

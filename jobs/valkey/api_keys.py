@@ -150,7 +150,7 @@ class ApiKeyStore:
         """Return all API keys including revoked ones, oldest first."""
         with translated_errors():
             records = cast("list[str]", self._client.hvals(KEYS))
-        keys = map(ApiKey.model_validate_json, records)
+        keys = map(ApiKey.read, records)
         return sorted(keys, key=lambda key: (key.created_at, key.id))
 
     def revoke(self, key_id: str) -> ApiKey:
@@ -164,7 +164,7 @@ class ApiKeyStore:
             record = pipe.hget(KEYS, key_id)
             if record is None:
                 raise KeyNotFound(f"There is no API key with the id {key_id}.")
-            key = ApiKey.model_validate_json(cast("str", record))
+            key = ApiKey.read(cast("str", record))
             now = read_clock(pipe)
             revoked = key.model_copy(update={"revoked_at": key.revoked_at or now})
             pipe.multi()
@@ -184,7 +184,7 @@ class ApiKeyStore:
             pipe.hget(KEYS, key_id)
             pipe.time()
             record, clock = pipe.execute()
-        return record and ApiKey.model_validate_json(record), clock_time(*clock)
+        return record and ApiKey.read(record), clock_time(*clock)
 
     def _digest(self, token: str) -> str:
         return hmac.new(self._secret, token.encode(), hashlib.sha256).hexdigest()

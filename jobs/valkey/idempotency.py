@@ -96,4 +96,4 @@ def _claim(job: Job, *, is_confirmed: bool) -> tuple[str, Holder]:
 
 
 def _holder(record: object) -> Holder | None:
-    return None if record is None else Holder.model_validate_json(cast("str", record))
+    return None if record is None else Holder.read(cast("str", record))

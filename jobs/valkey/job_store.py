@@ -341,4 +341,4 @@ def _position(ranks: list[int | None]) -> int | None:
 
 def _events(entries: object) -> list[Event]:
     stream = cast("list[tuple[str, dict[str, str]]]", entries)
-    return [Event(id, Job.model_validate_json(fields["job"])) for id, fields in stream]
+    return [Event(id, Job.read(fields["job"])) for id, fields in stream]

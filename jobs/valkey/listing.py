@@ -106,7 +106,7 @@ def _walk(
     while places := _places(client, index, wanted, start):
         records = client.mget([record_key(place.job_id) for place in places])
         for place, record in zip(places, cast("list[str | None]", records), strict=True):
-            yield place, None if record is None else Job.model_validate_json(record)
+            yield place, None if record is None else Job.read(record)
         start = places[-1]
 
 

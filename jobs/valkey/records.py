@@ -140,7 +140,7 @@ def read_known(client: Redis, job_ids: list[str]) -> list[Job]:
 
 def _parse(record: str | bytes) -> Job:
     try:
-        return Job.model_validate_json(record)
+        return Job.read(record)
     except ValidationError as error:
         raise RecordUnreadable(f"A record cannot be read: {error}") from error
 

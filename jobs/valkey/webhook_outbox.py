@@ -130,7 +130,7 @@ class WebhookOutbox:
         """Return the made-up job of a test notification; None if there is none."""
         with translated_errors():
             record = self._client.get(test_key(test_id))
-        return None if record is None else Job.model_validate_json(record)
+        return None if record is None else Job.read(record)
 
     def backlog(self) -> tuple[int, timedelta]:
         """Return the number of pending webhooks, and how long the oldest has been due."""
@@ -146,7 +146,7 @@ class WebhookOutbox:
         """Return the state of a job's delivery; None before its end, or without a webhook."""
         with translated_errors():
             record = self._client.get(delivery_key(job_id))
-        return None if record is None else Delivery.model_validate_json(record)
+        return None if record is None else Delivery.read(record)
 
     def record(self, job_id: str, delivery: Delivery, pause: timedelta | None = None) -> None:
         """Record a delivery, due again after a delay or never (None); ignored for a deleted job."""

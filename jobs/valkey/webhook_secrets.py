@@ -88,4 +88,4 @@ class WebhookSecrets:
 
 
 def _generation(record: str | None) -> Generation:
-    return Generation() if record is None else Generation.model_validate_json(record)
+    return Generation() if record is None else Generation.read(record)

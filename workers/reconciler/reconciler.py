@@ -197,7 +197,7 @@ class Reconciler:
     def _restore(self, entry: str, now: datetime) -> bool:
         """Accept jobs again that are in the journal but missing from a store that lost its data."""
         try:
-            job = Job.model_validate_json(self._storage.get(entry)).restore(now)
+            job = Job.read(self._storage.get(entry)).restore(now)
         except ObjectNotFound:
             return False  # the job ended during the listing
         except ValidationError:
