@@ -19,7 +19,7 @@ from models.speech_to_landmarks.speech_encoder import SpeechEncoder
 
 Array = NDArray[np.float32]
 
-LAGS = range(-3, 11)
+LAGS = range(-5, 11)
 """Possible lags of the sound, in encoder states of 20 ms."""
 USUAL_LAG, SPREAD = 2.0, 3.0
 """Prior mean and standard deviation of the lags, in states."""

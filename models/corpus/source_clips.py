@@ -1,7 +1,7 @@
 """Clips of speaking faces in the data folder, and the synchronization of their sound."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
 from media.errors import AudioSilent
 from models.corpus.alignment import AlignedClip, align
+from models.corpus.manifest import split_of
 from models.speech_to_landmarks.speech_encoder import STATE_RATE, STATES_PER_FRAME
 
 Array = NDArray[np.float32]
 
-IN_STEP = frozenset({"grid", "grid_speech", "talkvid", "ravdess"})
+IN_STEP = frozenset({"grid", "grid_speech", "ravdess"})
 """Sets recorded with sound and picture in sync."""
-HELD_OUT_PEOPLE = frozenset(
-    f"talkvid_tv{number}" for number in ("03", "08", "14", "19", "24", "30", "36", "42")
-)
-"""Validation people of sets published without a validation split; six of them have sound."""
 PUT_IN_STEP = frozenset({"mead", "crema-d"})
 """Studio recordings synchronized by `models.training.preparation`, person by person."""
 SAMPLES_PER_STATE = SAMPLE_RATE // STATE_RATE
@@ -62,11 +59,6 @@ def read_clips(data: Path) -> Iterator[SourceClip]:
             waveform=fit_length(waveform, len(tracked)),
             aligned=align(tracked),
         )
-
-
-def split_of(row: Mapping[str, str]) -> str:
-    """Return the split of a row of the manifest; held-out people are validation data."""
-    return "val" if row["identity"] in HELD_OUT_PEOPLE else row["split"]
 
 
 def is_in_step(data: Path, name: str) -> bool:

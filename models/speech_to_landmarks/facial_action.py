@@ -55,7 +55,7 @@ class Manner:
     Attributes:
         looks: `[8, 79, 2]` displacement at full strength of each emotion.
         style: `[4]` whose movement.
-        sides: `[2, 14]` how much the left and the right half of the face do of each.
+        sides: `[2, 14]` how much the left and the right half of the face do of each unit.
     """
 
     looks: Tensor
@@ -72,6 +72,8 @@ class FacialAction(nn.Module):
         looks: `[P, 8, 79, 2]` displacement at full strength, as P people show each emotion; none
             parts the lips.
         spreads: `[8, 14]` deviation of each unit's movement at full strength of each emotion.
+        liveliness: `[S, 14]` factor that brings each unit of a style's movement to the deviation
+            of a lively person, so that no seed draws a face that hardly moves.
         opening: `[79, 2]` how a face moves when its lips open by one inter-ocular unit.
         gain: `[8 + 2 + 1]` of articulation: weights of emotion, of the voice's dynamics, a bias.
     """
@@ -79,6 +81,7 @@ class FacialAction(nn.Module):
     basis: Tensor
     looks: Tensor
     spreads: Tensor
+    liveliness: Tensor
     opening: Tensor
     gain: Tensor
 
@@ -90,6 +93,7 @@ class FacialAction(nn.Module):
         self.register_buffer("basis", torch.zeros(SIDES, units, *points))
         self.register_buffer("looks", torch.zeros(config.people, emotions, *points))
         self.register_buffer("spreads", torch.ones(emotions, units))
+        self.register_buffer("liveliness", torch.ones(config.flow.styles, units))
         self.register_buffer("opening", torch.zeros(points))
         self.register_buffer("gain", torch.zeros(emotions + DYNAMICS + 1))
 
@@ -112,11 +116,11 @@ class FacialAction(nn.Module):
         share = torch.from_numpy(rng.uniform(0.0, 0.5, (emotions, 1, 1))).to(self.looks)
         each = torch.arange(emotions)
         looks = (1.0 - share) * self.looks[first, each] + share * self.looks[second, each]
-        style = torch.zeros(self.config.flow.styles)
-        style[int(rng.integers(len(style)))] = 1.0
+        chosen = int(rng.integers(self.config.flow.styles))
+        style = F.one_hot(torch.tensor(chosen), self.config.flow.styles)
         lean = rng.uniform(-UNEVEN, UNEVEN, len(PERFORMED))
-        sides = torch.from_numpy(np.stack([1.0 + lean, 1.0 - lean]))
-        return Manner(looks, style.to(looks), sides.to(looks))
+        sides = torch.from_numpy(np.stack([1.0 + lean, 1.0 - lean])).to(looks)
+        return Manner(looks, style.to(looks), sides * self.liveliness[chosen])
 
     def act(
         self,

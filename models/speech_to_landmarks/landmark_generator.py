@@ -30,6 +30,11 @@ from models.speech_to_landmarks.speech_encoder import (
 )
 from models.speech_to_landmarks.voice_activity import VoiceActivity
 
+EMPHASIS = 1.15
+"""Factor for the speech motion: trained on many mouths, the network draws nearly their mean, which
+moves less than any of them. Set on clips of 22 people who were not trained on: their lips open .64
+(acted) and 1.10 times as far as filmed (talking), without it .55 and .96.
+"""
 HEARD_GAIN = 1.4
 """Factor for a detected emotion: in doubt, the network shows less than was meant."""
 MOST_HEARD = 1.1
@@ -120,7 +125,7 @@ class LandmarkGenerator:
         pieces = []
         for span in windows(states.shape[1] // STATES_PER_FRAME, WINDOW, CONTEXT):
             seen = states[:, STATES_PER_FRAME * span.begin : STATES_PER_FRAME * span.end]
-            motion = self.network.speech_motion(seen)[0]
+            motion = EMPHASIS * self.network.speech_motion(seen)[0]
             pieces.append(motion[span.start - span.begin : span.stop - span.begin])
         return torch.cat(pieces)
 

@@ -21,8 +21,7 @@ from pathlib import Path
 
 import av
 
-from models.corpus.manifest import Row, clip_rows
-from models.corpus.source_clips import split_of
+from models.corpus.manifest import Row, clip_rows, split_of
 from models.landmarks_to_video.visual_translator import CHECKPOINT as TRANSLATOR
 from models.manifest import WEIGHTS
 from models.training.stage_two.face_frames import FINE_SETS, stills_to_train_on

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from media.emotions import Emotion
 from models.corpus.alignment import hold_still
-from models.corpus.source_clips import HELD_OUT_PEOPLE
+from models.corpus.manifest import HELD_OUT_PEOPLE
 from models.face.retargeting import axis_scales, normal_frame
 from models.speech_to_landmarks.action_unit_flow import PERFORMED
 from models.training.stage_one.action_units import (

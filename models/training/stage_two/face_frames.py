@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from models.corpus.clips import LANDMARK_SCALE, mouth_opening, read_clip, read_landmarks
+from models.corpus.manifest import HELD_OUT_PEOPLE
 from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.face_regions import signed_distance
 from models.landmarks_to_video.warping import (
@@ -47,10 +48,6 @@ FINE_SETS = frozenset({"talkvid", "meadx", "ravdess"})
 """Sets whose clips have 512 px; what is prepared here has 256."""
 PORTRAITS = frozenset({"stills", "portraits"})
 """Sets of pictures: each shows its first frame in truth, the others are sources to it."""
-HELD_OUT_TALKERS = frozenset(
-    f"talkvid_tv{n}" for n in ("03", "08", "14", "19", "24", "30", "36", "42")
-)
-"""People of a set that is published without a validation split."""
 HELD_OUT_TENTH = 10
 """Every tenth person of the London set is kept out of training."""
 
@@ -107,7 +104,7 @@ def _training_rows(data: Path, scale: int) -> list[dict[str, str]]:
         if row["split"] == "train"
         and row["file"].startswith("clips/")
         and row.get("frames") != "0"
-        and row["identity"] not in HELD_OUT_TALKERS
+        and row["identity"] not in HELD_OUT_PEOPLE
         and (scale == 1 or row["set"] in FINE_SETS)
     ]
 

@@ -9,6 +9,7 @@ from media.emotions import EMOTIONS, Emotion
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmarks import BROWS
 from models.face.retargeting import lip_gaps
+from models.metrics.definitions import brow_spread
 from models.speech_to_landmarks import landmark_generator
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator, framed_prosody
 from tests.unit.models.tiny_generator import tiny_generator
@@ -97,9 +98,22 @@ def test_a_neutral_face_moves_while_it_speaks(generator: LandmarkGenerator) -> N
     motion = generator.generate(speech(200), emotion=Emotion.NEUTRAL)
     with torch.inference_mode():
         states = generator.encoder.encode(speech(200))[None]
-        spoken = generator.network.speech_motion(states)[0].numpy()
+        spoken = landmark_generator.EMPHASIS * generator.network.speech_motion(states)[0].numpy()
     moved = (motion.displacement - spoken)[:, BROWS]
     assert moved.std(axis=0).mean() > 1e-3
+
+
+def test_a_livelier_style_moves_the_face_more(generator: LandmarkGenerator) -> None:
+    calm, lively = (brows_of(generator, liveliness) for liveliness in (1.0, 2.0))
+    assert brow_spread(lively) > 1.5 * brow_spread(calm)
+
+
+def brows_of(generator: LandmarkGenerator, liveliness: float) -> NDArray[np.float32]:
+    generator.action.liveliness.fill_(liveliness)
+    try:
+        return generator.generate(speech(200), emotion=Emotion.NEUTRAL, pose="still").displacement
+    finally:
+        generator.action.liveliness.fill_(1.0)
 
 
 def test_neutral_asked_for_is_speech_alone(generator: LandmarkGenerator) -> None:

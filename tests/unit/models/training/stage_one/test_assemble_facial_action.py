@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from media.emotions import Emotion
+from models.speech_to_landmarks.action_unit_flow import (
+    PERFORMED,
+    ActionUnitFlow,
+    ActionUnitFlowConfig,
+)
+from models.training.stage_one.action_units import ActedClip, emotion_vector
+from models.training.stage_one.assemble_facial_action import (
+    LIVELY,
+    MOST_ENLIVENED,
+    asked_of,
+    liveliness,
+)
+
+FRAMES = 80
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[ActedClip]:
+    torch.manual_seed(0)
+    return [
+        ActedClip(
+            name=f"clip_{number}",
+            actor=1,
+            units=torch.zeros(FRAMES, len(PERFORMED)),
+            states=torch.randn(2 * FRAMES, 24),
+            effort=torch.randn(FRAMES, 10),
+            emotion=emotion_vector(Emotion.ANGER, 1.0),
+            label=Emotion.ANGER,
+        )
+        for number in range(3)
+    ]
+
+
+@pytest.fixture(scope="module")
+def flow() -> ActionUnitFlow:
+    """Return a flow that hands its noise on, half as large for every second unit."""
+    small = ActionUnitFlowConfig(states=24, content=4, styles=2, width=8, dilations=(1,))
+    flow = ActionUnitFlow(small).eval()
+    flow.mixing.diagonal()[::2] = 0.5
+    flow.mixing.diagonal()[1] = 0.1
+    flow.tempo.fill_(1.0)
+    return flow
+
+
+@torch.no_grad()
+def test_what_hardly_moves_is_enlivened_and_nothing_is_calmed(
+    flow: ActionUnitFlow, clips: list[ActedClip]
+) -> None:
+    factors = liveliness(flow, clips)
+    drawn = torch.stack(
+        [
+            flow.draw(asked_of(clip, torch.tensor([1.0, 0.0])), torch.Generator().manual_seed(n))[0]
+            for n, clip in enumerate(clips)
+        ]
+    )
+    moves = drawn.std(dim=1).mean(dim=0)
+    assert factors.shape == (2, len(PERFORMED))
+    assert (factors >= 1.0).all()
+    assert factors[0, 1] == MOST_ENLIVENED
+    assert torch.allclose((factors[0] * moves)[::2], torch.tensor(LIVELY), atol=1e-5)
+    assert (factors[0, 3::2] == 1.0).all()
