@@ -73,6 +73,17 @@ def trace_id(span: Span) -> str | None:
     return format_trace_id(context.trace_id) if context.is_valid else None
 
 
+def log_fields_of(job: Job) -> dict[str, object]:
+    """Return the fields of log lines about a job."""
+    span = trace.get_current_span(parent(job.traceparent))
+    return {
+        "job_id": job.id,
+        "tenant": job.tenant,
+        "attempt": job.attempt,
+        "trace_id": trace_id(span),
+    }
+
+
 @contextmanager
 def job_span(job: Job, name: str, kind: SpanKind, **attributes: str | int) -> Iterator[Span]:
     """Make a step of a job the current span, in the trace of the job's request."""

@@ -26,7 +26,9 @@ from jobs.s3.api_key_backup import ApiKeyBackup
 from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import JOBS_PREFIX, attempt_prefix, job_of, job_prefix, request_key
+from jobs.tracing import log_fields_of
 from jobs.valkey.job_store import JobStore
+from media.logging import log_fields
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +139,7 @@ class Reconciler:
         taken = []
         for job in self._maintenance.expired_leases():
             # The worker responded after all, or the job ended: nothing to repair.
-            with suppress(InvalidTransition):
+            with suppress(InvalidTransition), log_fields(**log_fields_of(job)):
                 after = self._store.requeue_expired(job.id, job.attempt)
                 logger.warning(
                     "job=%s attempt=%d lost its worker, now %s", job.id, job.attempt, after.status
@@ -252,12 +254,13 @@ def _if_there(job_id: str) -> Iterator[None]:
     """Skip a job that was deleted meanwhile or has an unreadable record, so that others need not
     wait.
     """
-    try:
-        yield
-    except JobNotFound:
-        return
-    except RecordUnreadable:
-        logger.exception("job=%s is skipped", job_id)
+    with log_fields(job_id=job_id):
+        try:
+            yield
+        except JobNotFound:
+            return
+        except RecordUnreadable:
+            logger.exception("job=%s is skipped", job_id)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from jobs.s3.paths import (
     stream_prefix,
     video_key,
 )
-from jobs.tracing import job_span, record_queue_span, trace_id
+from jobs.tracing import job_span, log_fields_of, record_queue_span
 from jobs.valkey.job_store import JobStore
 from jobs.values import Failure, HeardEmotion, Result
 from media.audio import FRAME_RATE, SAMPLE_RATE
@@ -110,9 +110,7 @@ class JobRunner:
         record_queue_span(job)
         with (
             job_span(job, "attempt", SpanKind.CONSUMER, **{"amigo.attempt": job.attempt}) as span,
-            log_fields(
-                job_id=job.id, tenant=job.tenant, attempt=job.attempt, trace_id=trace_id(span)
-            ),
+            log_fields(**log_fields_of(job)),
         ):
             outcome = self._run_attempt(job)
             span.set_attribute("amigo.outcome", outcome)

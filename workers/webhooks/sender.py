@@ -27,7 +27,7 @@ from jobs.errors import JobNotFound, Unavailable
 from jobs.job import Job
 from jobs.settings import read_settings
 from jobs.signatures import SignedUrls
-from jobs.tracing import HEADER, current_traceparent, job_span, start_tracing, trace_id
+from jobs.tracing import HEADER, current_traceparent, job_span, log_fields_of, start_tracing
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import TEST_PREFIX, Delivery, DeliveryStatus, WebhookOutbox
 from jobs.valkey.webhook_secrets import WebhookSecrets
@@ -164,7 +164,7 @@ class WebhookSender:
         began = monotonic()
         with (
             job_span(job, "webhook", SpanKind.CLIENT, **{"amigo.attempt": attempt}) as span,
-            log_fields(job_id=job.id, tenant=job.tenant, attempt=attempt, trace_id=trace_id(span)),
+            log_fields(**{**log_fields_of(job), "attempt": attempt}),
         ):
             after, pause = await self._attempt(job, url, attempt)
             span.set_attribute("amigo.outcome", after.status)

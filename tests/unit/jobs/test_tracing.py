@@ -6,7 +6,7 @@ from opentelemetry.trace import SpanKind
 
 from jobs.job import Job
 from jobs.options import Options
-from jobs.tracing import current_traceparent, job_span, start_tracing, trace_id
+from jobs.tracing import current_traceparent, job_span, log_fields_of, start_tracing, trace_id
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -27,6 +27,11 @@ def test_without_a_valid_context_there_is_no_trace(traceparent: str | None) -> N
     with job_span(job(traceparent), "attempt", SpanKind.CONSUMER) as span:
         assert current_traceparent() is None
         assert trace_id(span) is None
+
+
+def test_log_lines_about_a_job_name_its_trace_if_there_is_one() -> None:
+    assert log_fields_of(job(TRACEPARENT))["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+    assert log_fields_of(job(None))["trace_id"] is None
 
 
 def test_a_collector_without_the_packages_is_reported(
