@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
@@ -20,6 +20,7 @@ from tests.jobs_examples import new_job
 from tests.processes import RunningService, running_service
 from tests.service_examples import upload
 from tests.unit.service.routes.test_results import finished
+from tests.waiting import PATIENCE
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
 SETTINGS = ServiceSettings(cors_origins=("https://app.example",))
@@ -199,25 +200,32 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
         yield service
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
 @pytest.mark.skipif(
     CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
 )
 @pytest.mark.parametrize(("path", "whole"), [("/", "form"), ("/docs", ".opblock-post")])
 def test_a_browser_shows_the_pages_without_breaking_their_policy(
-    service: RunningService, path: str, whole: str
+    service: RunningService, browser: Browser, path: str, whole: str
 ) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.add_init_script(
-            "window.broken = []; addEventListener('securitypolicyviolation',"
-            " violation => broken.push(violation.effectiveDirective))"
-        )
-        page.goto(service.url + path)
-        page.locator(whole).first.click(timeout=120_000)
-        assert page.evaluate("broken") == []
-        # Violations are reported: an inline style.
-        page.evaluate("document.body.innerHTML = '<p style=\"color: red\">'")
-        page.wait_for_function("broken.length > 0")
-        assert set(page.evaluate("broken")) == {"style-src-attr"}
-        browser.close()
+    page = browser.new_page()
+    page.set_default_timeout(1000 * PATIENCE)
+    page.add_init_script(
+        "window.broken = []; addEventListener('securitypolicyviolation',"
+        " violation => broken.push(violation.effectiveDirective))"
+    )
+    page.goto(service.url + path)
+    page.locator(whole).first.click()
+    assert page.evaluate("broken") == []
+    # Violations are reported: an inline style.
+    page.evaluate("document.body.innerHTML = '<p style=\"color: red\">'")
+    page.wait_for_function("broken.length > 0")
+    assert set(page.evaluate("broken")) == {"style-src-attr"}
+    page.close()

@@ -24,7 +24,7 @@ from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_ports
 from jobs.assets import Asset
 from jobs.job import Job
 from jobs.queue import JobQueue, create_celery
-from jobs.settings import Settings
+from jobs.settings import Settings, read_settings
 from jobs.valkey.api_keys import KEYS, ApiKey, ApiKeyStore
 from jobs.valkey.keys import OUTBOX, record_key
 from jobs.valkey.webhook_outbox import WEBHOOKS, Delivery
@@ -36,6 +36,7 @@ from tests.processes import Running, RunningService, running, running_service
 from tests.servers import LocalServer, content, redirect, serving
 from tests.service_examples import portrait, speech, upload
 from tests.waiting import PATIENCE, wait_for
+from workers.reconciler.settings import ReconcilerSettings
 from workers.synthesis.settings import WorkerSettings
 from workers.webhooks.settings import WebhookSettings
 
@@ -48,6 +49,9 @@ WRONG_S3_SECRET = "wrong-s3-secret-90cc"
 URL_SIGNATURE = "url-signature-8e02"
 REDIRECT_SIGNATURE = "redirect-signature-44d1"
 WEBHOOK_TOKEN = "webhook-token-f6b7"
+
+UNREADABLE_URL = f"redis://:{WRONG_PASSWORD}/x@127.0.0.1:6379/0"
+"""A slash in a URL's password must be percent-encoded."""
 
 SECRETS = {
     "Valkey's password": VALKEY_PASSWORD,
@@ -328,11 +332,8 @@ def misconfigure(stage: Stage) -> None:
         with httpx.Client(base_url=service.url, headers=bearer, timeout=PATIENCE) as http:
             answers = [http.get("/readyz"), http.post("/v1/jobs", files=upload())]
             assert {stage.hear(answer).status_code for answer in answers} == {503}
-    for module in ("service", "workers.synthesis", "workers.reconciler", "workers.webhooks"):
-        # A slash in a URL's password must be percent-encoded.
-        url = f"redis://:{WRONG_PASSWORD}/x@127.0.0.1:6379/0"
-        ended = stage.start(module, f"{module}-unreadable", AMIGO_VALKEY_URL=url)
-        assert ended.process.wait(PATIENCE) != 0
+    ended = stage.start("service", "service-unreadable", AMIGO_VALKEY_URL=UNREADABLE_URL)
+    assert ended.process.wait(PATIENCE) != 0
 
 
 def test_the_story_was_played_to_its_end(evidence: Evidence) -> None:
@@ -345,7 +346,7 @@ def test_the_story_was_played_to_its_end(evidence: Evidence) -> None:
     assert '"level": "debug"' in logs["service"]
     for name in ("service", "workers.synthesis", "workers.webhooks", "workers.reconciler"):
         assert "Traceback" in logs[name], name
-        assert "AMIGO_VALKEY_URL" in logs[f"{name}-unreadable"]
+    assert "AMIGO_VALKEY_URL" in logs["service-unreadable"]
     for log in logs.values():
         assert log
     assert len(evidence.presigned) >= 2
@@ -391,6 +392,18 @@ def test_settings_do_not_show_their_secrets(
     assert "s3_bucket" in shown
     for secret in (VALKEY_PASSWORD, S3_SECRET, KEY_SECRET, WEBHOOK_SECRET):
         assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    "kind", [ServiceSettings, WorkerSettings, ReconcilerSettings, WebhookSettings]
+)
+def test_a_process_that_cannot_read_a_secret_does_not_quote_it(
+    kind: type[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMIGO_VALKEY_URL", UNREADABLE_URL)
+    with pytest.raises(SystemExit, match="AMIGO_VALKEY_URL") as told:
+        read_settings(kind)
+    assert WRONG_PASSWORD not in str(told.value)
 
 
 @pytest.mark.parametrize("kind", [Job, ApiKey, Asset, Delivery])

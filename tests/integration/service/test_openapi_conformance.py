@@ -54,8 +54,9 @@ def finished_job(store: JobStore, storage: ObjectStorage) -> Result:
     return result
 
 
+@pytest.mark.parametrize("examples", [3, pytest.param(12, marks=pytest.mark.thorough)])
 def test_every_answer_is_as_documented(
-    guarded: Guarded, finished_job: Result, tmp_path: Path
+    guarded: Guarded, finished_job: Result, tmp_path: Path, examples: int
 ) -> None:
     """Send the examples, edge cases, valid and invalid inputs, and chains of these."""
     token = guarded.key()["Authorization"].removeprefix("Bearer ")
@@ -63,13 +64,13 @@ def test_every_answer_is_as_documented(
     done = subprocess.run(
         [
             *(schemathesis, "--config-file", FOLDER / "schemathesis.toml", "run", "--no-color"),
+            f"--max-examples={examples}",
             f"{guarded.live.http.base_url}/openapi.json",
         ],
         cwd=tmp_path,
         env={**os.environ, "AMIGO_API_KEY": token, "PYTHONPATH": str(FOLDER.parents[2])},
         capture_output=True,
         text=True,
-        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
