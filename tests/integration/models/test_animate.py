@@ -1,6 +1,5 @@
 """The landmarks of a video generate the same video again."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -16,13 +15,6 @@ from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> Iterator[TalkingFacePipeline]:
-    pipeline = TalkingFacePipeline.load()
-    yield pipeline
-    pipeline.detector.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Every option of a video affects its landmarks and its pixels."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,6 @@ SECONDS = 1.6
 MOUTH_CORNERS = [48, 54]
 NOSE = 28
 BLINKING_SEED = 3
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> Iterator[TalkingFacePipeline]:
-    pipeline = TalkingFacePipeline.load()
-    yield pipeline
-    pipeline.detector.close()
 
 
 @pytest.fixture(scope="module")

@@ -14,21 +14,22 @@ def peak_mebibytes():
 """
 
 # Only the renderer is replaced, by grey frames of the same size and number: its memory is that of
-# one batch, and rendering all frames would take minutes.
+# one batch, and rendering all frames would take minutes. Small frames are encoded sooner.
 SCRIPT = """
 import sys
 from pathlib import Path
 import numpy as np
 from media.audio import SAMPLE_RATE, read_waveform
+from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
 from media.picture import read_portrait
 from media.video import encode_video
 
 speech, portrait, video, seconds = sys.argv[1:]
 pipeline = TalkingFacePipeline.load()
-pipeline.translator.render = lambda _, batch: np.full((len(batch), 512, 512, 3), 90, np.uint8)
+pipeline.translator.render = lambda _, batch: np.full((len(batch), 256, 256, 3), 90, np.uint8)
 waveform = np.resize(read_waveform(Path(speech)), int(seconds) * SAMPLE_RATE)
-synthesis = pipeline(read_portrait(Path(portrait)), waveform)
+synthesis = pipeline(read_portrait(Path(portrait)), waveform, SynthesisOptions(resolution=256))
 encode_video(Path(video), synthesis.frames(), waveform)
 print(synthesis.num_frames, peak_mebibytes())
 """

@@ -1,6 +1,5 @@
 """Grey stays grey: neither the networks nor the encoder add colour."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +15,6 @@ from models.pipeline import TalkingFacePipeline
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 BLINKING_SEED = 3
-
-
-@pytest.fixture(scope="module")
-def pipeline() -> Iterator[TalkingFacePipeline]:
-    pipeline = TalkingFacePipeline.load()
-    yield pipeline
-    pipeline.detector.close()
 
 
 def portrait(lean: float = 0.0) -> Image.Image:

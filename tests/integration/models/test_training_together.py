@@ -21,7 +21,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "out").mkdir()
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     company = ["-m", "tests.integration.models.company", str(root / "data"), str(root / "out")]
-    subprocess.run([sys.executable, *torchrun, *company], check=True, timeout=240)
+    subprocess.run([sys.executable, *torchrun, *company], check=True)
     return root / "out"
 
 
