@@ -20,12 +20,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
             "AMIGO_LOCAL_URLS", "true"
         )  # URLs for fetching and webhooks in tests are on loopback
         patch.setenv("AMIGO_WEBHOOK_PAUSE_SECONDS", "0.2")
-        patch.setenv("AMIGO_WEBHOOK_HOURS", str(15 / 3600))  # a day would be too long for a test
         with Standalone(tmp_path_factory.mktemp("amigo")) as running:
             yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def client(system: Standalone) -> Iterator[Client]:
     with Client(system.url) as connected:
         yield connected

@@ -40,6 +40,7 @@ def site(portrait: Path, speech: Path) -> Iterator[LocalServer]:
         "/metadata": redirect("http://169.254.169.254/latest/meta-data/"),
         "/endless.wav": pour,
         "/hook": content(b"", 204),
+        "/gone": content(b"", 410),
     }
     with serving(lambda handler: files.get(handler.path, content(b"", 404))(handler)) as running:
         yield running
@@ -155,19 +156,19 @@ def test_a_webhook_is_retried_after_errors(
     assert len({asked.headers["webhook-id"] for asked in posted(site)}) == 1
 
 
-def test_a_webhook_that_is_never_taken_is_given_up_and_the_job_says_why(
+def test_a_webhook_that_is_not_wanted_is_given_up_and_the_job_says_why(
     api: httpx.Client, site: LocalServer
 ) -> None:
     job_id = make(
         api,
         portrait_url=f"{site.url}/wall.png",
         audio_url=f"{site.url}/speech.wav",
-        webhook_url=f"{site.url}/nobody",
+        webhook_url=f"{site.url}/gone",
     )
     assert ended(api, job_id)["status"] == "failed"
     webhook = told(api, job_id, "disabled")
-    assert webhook["attempts"] == len(posted(site)) > 2
-    assert "404" in webhook["reason"]
+    assert webhook["attempts"] == len(posted(site)) == 1
+    assert "410" in webhook["reason"]
 
 
 def test_a_url_to_a_private_address_is_refused_at_once(api: httpx.Client) -> None:

@@ -33,7 +33,7 @@ def new_key(directory: Path, tenant: str) -> str:
         env=others,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=START_SECONDS,
         check=True,
     )
     return made.stdout.strip()

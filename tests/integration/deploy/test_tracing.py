@@ -15,7 +15,7 @@ from deploy.standalone.system import Standalone
 from tests.media import babble, recording
 from tests.servers import LocalServer, content, serving
 from tests.service_examples import portrait
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -75,7 +75,7 @@ def submit(url: str, webhook_url: str) -> dict[str, Any]:
         files={"portrait": portrait(), "audio": recording(babble(1.0), "wav", "pcm_s16le")},
         data={"consent": "true", "webhook_url": webhook_url},
         headers={"traceparent": f"00-{TRACE}-{CALLER}-01"},
-        timeout=60,
+        timeout=PATIENCE,
     )
     job: dict[str, Any] = response.raise_for_status().json()
     return job

@@ -12,6 +12,7 @@ from jobs.errors import QueueUnavailable
 from jobs.job import Priority
 from jobs.queue import SYNTHESIZE, JobQueue, create_celery, queue_name
 from jobs.settings import Settings
+from tests.waiting import PATIENCE
 
 NORMAL_QUEUE = queue_name(Priority.NORMAL)
 
@@ -28,7 +29,7 @@ def test_a_message_carries_the_id_and_nothing_else(valkey_url: str) -> None:
         celery.connection_for_read() as connection,
         connection.SimpleQueue(NORMAL_QUEUE) as messages,
     ):
-        message = messages.get(timeout=5)
+        message = messages.get(timeout=PATIENCE)
         message.ack()
     assert message.headers["task"] == SYNTHESIZE
     assert message.payload[:2] == [["job_a"], {}]

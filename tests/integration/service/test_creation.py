@@ -25,7 +25,7 @@ from tests.integration.service.conftest import LiveService, serving
 from tests.jobs_examples import new_job, result_of
 from tests.loopback import loopback
 from tests.service_examples import Files, upload
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 FACE, SPEECH = "https://example.org/face.jpg", "https://example.org/speech.wav"
 REQUEST = {"portrait_url": FACE, "audio_url": SPEECH, "consent": True}
@@ -115,7 +115,7 @@ class HeldStorage(ObjectStorage):
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> None:
         self.is_asked.set()
-        assert self.may_go_on.wait(30)
+        assert self.may_go_on.wait(PATIENCE)
         if self.is_full:
             raise StorageUnavailable("disk full")
         super().put(key, data, content_type)

@@ -23,7 +23,7 @@ from service.settings import ServiceSettings
 from tests.event_stream import Told, told
 from tests.integration.service.conftest import LiveService, serving
 from tests.jobs_examples import FAILURE, new_job, result_of
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 NEVER = 3600.0
 """Seconds; longer than any test."""
@@ -88,7 +88,7 @@ def waiting(
     path = f"/v1/jobs/{job_id}?wait=60"
     headers = {"If-None-Match": known} if known else {}
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(live.http.get, path, headers=headers, timeout=90)
+        answer = pool.submit(live.http.get, path, headers=headers)
         wait_for(lambda: live.is_followed(job_id))
         yield answer.result
 
@@ -338,5 +338,5 @@ def test_500_followers_share_a_subscription_and_a_few_connections(
             await writer.wait_closed()
         return endings
 
-    endings = asyncio.run(asyncio.wait_for(follow_all(), 120))
+    endings = asyncio.run(asyncio.wait_for(follow_all(), PATIENCE))
     assert all(b'"status":"canceled"' in ending for ending in endings)

@@ -13,6 +13,7 @@ import trustme
 
 from jobs.urls import UrlRules
 from tests.servers import Answer, LocalServer, content, redirect, serving
+from tests.waiting import PATIENCE
 from workers.safe_http import (
     MAX_REDIRECTS,
     Outbound,
@@ -171,7 +172,7 @@ def test_bytes_without_end_are_cut_off(server: LocalServer) -> None:
     server.answer = pour
     with pytest.raises(UrlTooLarge):
         fetch(server.url, max_bytes=100_000)
-    assert gone.wait(10), "the connection is still open"
+    assert gone.wait(PATIENCE), "the connection is still open"
 
 
 def dripping(head: bytes, drop: bytes, stop: Event) -> Answer:

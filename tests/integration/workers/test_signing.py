@@ -20,6 +20,7 @@ from media.video import encode_video
 from tests.integration.workers.conftest import Client, StartWorker
 from tests.media import babble
 from tests.signing_authority import SigningAuthority
+from tests.waiting import PATIENCE
 from workers.synthesis.settings import WorkerSettings
 from workers.synthesis.signing import JPEG, MP4, ManifestSigner, TimestampUnavailable
 
@@ -90,7 +91,7 @@ def test_a_worker_with_a_certificate_that_cannot_sign_ends_before_it_loads_anyth
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert worker.returncode == 1

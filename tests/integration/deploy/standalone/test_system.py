@@ -22,7 +22,7 @@ from deploy.standalone.system import Standalone
 from tests.integration.deploy.standalone.watching import listening_addresses, living
 from tests.media import babble, recording
 from tests.service_examples import portrait
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
 
@@ -31,7 +31,7 @@ PIPELINE = {
     "AMIGO_DEVICE": "cpu",
     "AMIGO_RECONCILER_SECONDS": "0.5",
 }
-START_SECONDS = 60.0  # for all programs, on a busy machine
+START_SECONDS = PATIENCE  # for all programs
 
 
 @pytest.fixture(scope="module", autouse=True)

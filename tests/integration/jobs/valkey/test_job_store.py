@@ -15,7 +15,7 @@ from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import CHANGES, CLEANUPS, OUTBOX, events_key, index_key
 from jobs.valkey.records import DISPATCH_GRACE
 from tests.jobs_examples import FAILURE, new_job, result_of
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 Word = Callable[[JobStore, str, int], object]
 
@@ -290,14 +290,14 @@ def test_every_change_is_announced(store: JobStore, valkey_url: str) -> None:
     job = new_job()
     with Redis.from_url(valkey_url, decode_responses=True) as client, client.pubsub() as channel:
         channel.subscribe(CHANGES)
-        assert channel.get_message(timeout=10)
+        assert channel.get_message(timeout=PATIENCE)
         for change in (
             store.accept,
             lambda job: store.claim(job.id),
             lambda job: store.delete(job.id),
         ):
             change(job)
-            heard = channel.get_message(timeout=10)
+            heard = channel.get_message(timeout=PATIENCE)
             assert heard
             assert heard["data"] == job.id
 

@@ -7,6 +7,7 @@ import pytest
 
 from service.reading import watching
 from tests.fakes.backstage import FakeWatcher
+from tests.waiting import PATIENCE
 
 LONG = 600.0
 """Seconds; longer than any test."""
@@ -79,7 +80,7 @@ def test_what_happens_while_a_follower_reads_is_not_missed() -> None:
             await changes.wait(LONG)
             await changes.wait(0.01)
 
-    asyncio.run(asyncio.wait_for(wait(), 10))
+    asyncio.run(asyncio.wait_for(wait(), PATIENCE))
 
 
 def test_a_wait_is_over_when_the_job_changes() -> None:
@@ -89,4 +90,4 @@ def test_a_wait_is_over_when_the_job_changes() -> None:
         with watcher.following("job_a") as changes:
             await changes.wait(LONG)
 
-    asyncio.run(asyncio.wait_for(wait(), 10))
+    asyncio.run(asyncio.wait_for(wait(), PATIENCE))
