@@ -1,0 +1,1 @@
+"""How the whole system carries load: arrivals, autoscaling, throughput, the cost of a job."""
