@@ -20,6 +20,7 @@ from benchmarks.machine import machine
 from media.audio import SAMPLE_RATE, read_waveform
 from media.picture import read_portrait
 from media.video import encode_video
+from models.face.covering import CoveringNetwork
 from models.face.landmarks import LandmarkDetector
 from models.face.portrait import Portrait, crop_portrait
 from models.face.retargeting import retarget_landmarks
@@ -116,6 +117,7 @@ def whole_jobs(device: str) -> None:
         KnownFace(),
         LandmarkGenerator.load(torch.device(device)),
         VisualTranslator.load(torch.device(device)),
+        CoveringNetwork.load(),
     )
 
     def job(path: Path, side: int) -> None:

@@ -10,7 +10,8 @@ MediaError
 │   ├── FaceNotFound            the face that the caller chose is not there
 │   ├── FaceTooSmall
 │   ├── FaceCutOff
-│   └── FaceTurnedAway
+│   ├── FaceTurnedAway
+│   └── FaceCovered             by a mask, a microphone, a hand or dark glasses
 └── AudioError
     ├── AudioUnreadable         broken, truncated or not an accepted format
     ├── AudioTooDemanding
@@ -92,6 +93,12 @@ class FaceTurnedAway(PortraitError):
     """The face is turned too far to the side, up or down."""
 
     code = "face_turned_away"
+
+
+class FaceCovered(PortraitError):
+    """Something is before the mouth or the eyes."""
+
+    code = "face_covered"
 
 
 class AudioError(MediaError):

@@ -9,12 +9,14 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.face.landmarks import CROP_SIZE
-from models.face.portrait import Portrait
+from models.face.landmarks import CROP_INTEROCULARS, CROP_SIZE
+from models.face.portrait import MIN_INTEROCULAR, Portrait
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.visual_translator import PortraitFeatures, VisualTranslator
 from models.options import SynthesisOptions
 from models.side_by_side import Workforce, batch_frames, in_order
+
+FACE_SMALL = "face_small"
 
 FIRST_FRAMES = 4
 """Frames in the first batch, small because somebody may be waiting for it."""
@@ -48,6 +50,14 @@ class Framing:
         """
         is_small = self.composer is not None and self.composer.crop_side <= CROP_SIZE
         return min(self.resolution, CROP_SIZE) if is_small else self.resolution
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """FACE_SMALL if a picture was scaled down so far that its face is smaller than accepted."""
+        if self.composer is None:
+            return ()
+        is_small = self.composer.crop_side < MIN_INTEROCULAR * CROP_INTEROCULARS
+        return (FACE_SMALL,) if is_small else ()
 
     def place(self, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Convert landmarks `[..., 79, 2]` from crop units to px of the video."""
@@ -89,7 +99,7 @@ class Animation:
     @property
     def notices(self) -> tuple[str, ...]:
         """Codes of notices for the caller."""
-        return self.portrait.notices
+        return (*self.portrait.notices, *self.framing.notices)
 
     @property
     def placed_landmarks(self) -> NDArray[np.float32]:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from media.audio import SAMPLES_PER_FRAME
 from media.emotions import EMOTIONS
 from models.animation import Animation, Framing, timed
+from models.face.covering import CoveringNetwork
 from models.face.given_landmarks import check_place, checked
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmark_track import LandmarkTrack
 from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
-from models.face.portrait import crop_portrait
+from models.face.portrait import Portrait, crop_portrait
 from models.face.retargeting import retarget_landmarks
 from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
 from models.options import SynthesisOptions
@@ -62,10 +63,12 @@ class TalkingFacePipeline:
         detector: LandmarkDetector,
         generator: LandmarkGenerator,
         translator: VisualTranslator,
+        covering: CoveringNetwork,
     ) -> None:
         self.detector = detector
         self.generator = generator
         self.translator = translator
+        self.covering = covering
 
     @classmethod
     def load(cls, device: str = "cpu") -> Self:
@@ -76,7 +79,10 @@ class TalkingFacePipeline:
         """
         target = torch.device(device)
         return cls(
-            LandmarkDetector(), LandmarkGenerator.load(target), VisualTranslator.load(target)
+            LandmarkDetector(),
+            LandmarkGenerator.load(target),
+            VisualTranslator.load(target),
+            CoveringNetwork.load(),
         )
 
     def __call__(
@@ -92,7 +98,7 @@ class TalkingFacePipeline:
         """
         timings: dict[str, float] = {}
         with timed(timings, "detect_landmarks"):
-            portrait = crop_portrait(image, self.detector, options.face)
+            portrait = self._portrait(image, options)
         with timed(timings, "generate_landmarks"):
             motion = self._generate(waveform, options)
             landmarks = retarget_landmarks(portrait.landmarks, motion, eyes=options.eyes)
@@ -128,7 +134,7 @@ class TalkingFacePipeline:
         given = checked(landmarks)
         timings: dict[str, float] = {}
         with timed(timings, "detect_landmarks"):
-            portrait = crop_portrait(image, self.detector, options.face)
+            portrait = self._portrait(image, options)
         framing = Framing.of(portrait, options)
         if size:
             given = given * (np.array(framing.size) / size).astype(np.float32)
@@ -140,6 +146,11 @@ class TalkingFacePipeline:
             translator=self.translator,
             framing=framing,
         )
+
+    def _portrait(self, image: NDArray[np.uint8], options: SynthesisOptions) -> Portrait:
+        portrait = crop_portrait(image, self.detector, options.face)
+        self.covering.check(portrait.crop)
+        return portrait
 
     def _generate(self, waveform: NDArray[np.float32], options: SynthesisOptions) -> LandmarkMotion:
         return self.generator.generate(

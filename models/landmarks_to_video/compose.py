@@ -12,6 +12,7 @@ turned back; the picture's own pixels are never turned.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil, sqrt
 from typing import Self
 
 import cv2
@@ -27,6 +28,10 @@ from models.landmarks_to_video.warping import FLOW_STRIDE
 
 MAX_SIDE = 1920
 """Maximum of a composed frame's longer side in pixels; larger pictures are scaled down."""
+MAX_MACROBLOCKS = 8704
+"""Blocks of 16 x 16 pixels in a frame that players of H.264 level 4.2 can decode (ITU-T H.264,
+table A-1).
+"""
 RIM = 24
 """Pixels of the crop over which the motion fades out towards its edge."""
 PICTURE_RIM = 12
@@ -52,8 +57,8 @@ class Canvas:
 
     @classmethod
     def whole(cls, image: Pixels, box: Square) -> Self:
-        """Return a whole picture `[H, W, 3]`, scaled to `MAX_SIDE` if it is larger."""
-        scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
+        """Return a whole picture `[H, W, 3]`, scaled down if it is larger than a video can be."""
+        scale = _scale(*image.shape[:2])
         left, top, side = (round(scale * length) for length in box[:3])
         pixels = _fit(image)
         height, width = pixels.shape[:2]
@@ -199,13 +204,22 @@ _CORNERS = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], np.float32)
 
 
 def _fit(image: Pixels) -> Pixels:
-    """Return `[H, W, 3]` with even sides, at most `MAX_SIDE` px long."""
+    """Return `[H, W, 3]` with even sides, of a size that a video can have."""
     height, width = image.shape[:2]
-    scale = MAX_SIDE / max(height, width)
+    scale = _scale(height, width)
     if scale >= 1:
         return image[: height // 2 * 2, : width // 2 * 2]
     size = (max(2, 2 * round(scale * length / 2)) for length in (width, height))
     return np.asarray(Image.fromarray(image).resize(tuple(size), Image.Resampling.LANCZOS))
+
+
+def _scale(height: int, width: int) -> float:
+    """Return the scale, at most 1, at which a picture is neither too long nor too large."""
+    area = MAX_MACROBLOCKS * 16**2
+    scale = min(1.0, MAX_SIDE / max(height, width), sqrt(area / (height * width)))
+    while ceil(scale * height / 16) * ceil(scale * width / 16) > MAX_MACROBLOCKS:
+        scale *= 0.995
+    return scale
 
 
 def _bounds(corners: Map) -> tuple[slice, slice]:

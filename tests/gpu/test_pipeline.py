@@ -10,6 +10,7 @@ import torch
 from benchmarks.gpu import KnownFace
 from media.audio import SAMPLE_RATE, read_waveform
 from media.picture import read_portrait
+from models.face.covering import CoveringNetwork
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline
@@ -28,7 +29,10 @@ def synthesize(device: str, options: SynthesisOptions) -> Synthesis:
     image = read_portrait(EXAMPLES / "portrait.jpg")
     place = torch.device(device)
     pipeline = TalkingFacePipeline(
-        KnownFace(), LandmarkGenerator.load(place), VisualTranslator.load(place)
+        KnownFace(),
+        LandmarkGenerator.load(place),
+        VisualTranslator.load(place),
+        CoveringNetwork.load(),
     )
     return pipeline(image, waveform, options)
 

@@ -79,8 +79,20 @@ class SteadyDetector:
         return talking_face(len(list(frames)))
 
 
+class NothingCovers:
+    """Sees nothing before any face."""
+
+    def check(self, crop: NDArray[np.uint8]) -> None:
+        pass
+
+
 def tiny_pipeline() -> TalkingFacePipeline:
     """Return both stages with tiny random networks."""
     torch.manual_seed(0)
     translator = VisualTranslator(TranslatorConfig(mouth=TINY, eyes=TINY, motion_width=8)).eval()
-    return TalkingFacePipeline(SteadyDetector(), tiny_generator(), translator)  # type: ignore[arg-type]
+    return TalkingFacePipeline(
+        SteadyDetector(),  # type: ignore[arg-type]
+        tiny_generator(),
+        translator,
+        NothingCovers(),  # type: ignore[arg-type]
+    )

@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from media.geometry import Square, crop_square, rotation
+from models.animation import FACE_SMALL, Framing
+from models.face.portrait import Portrait
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.face_regions import MOUTH
 from models.landmarks_to_video.painter import PainterConfig
 from models.landmarks_to_video.rendering import Layer, Rendering
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
+from models.options import SynthesisOptions
 from tests.unit.models.faces import face_landmarks, face_picture
 
 BOX = Square(60, 40, 320)
@@ -204,9 +207,14 @@ def test_a_picture_as_thin_as_a_thread_is_composed_all_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("given", "size"),
-    [((481, 441), (440, 480)), ((1200, 2400), (1920, 960)), ((2403, 1201), (960, 1920))],
+    [
+        ((481, 441), (440, 480)),
+        ((1200, 2400), (1920, 960)),
+        ((2403, 1201), (960, 1920)),
+        ((3000, 3000), (1486, 1486)),
+    ],
 )
-def test_frames_are_even_and_at_most_1920_px_long(
+def test_frames_are_even_and_of_a_size_that_players_decode(
     given: tuple[int, int], size: tuple[int, int]
 ) -> None:
     composer = whole(picture(*given), BOX)
@@ -217,7 +225,7 @@ def test_frames_are_even_and_at_most_1920_px_long(
 def test_landmarks_are_placed_in_the_frame() -> None:
     corners = np.array([[0, 0], [256, 128]], np.float32)
     np.testing.assert_allclose(whole(picture(), BOX).place(corners), [[60, 40], [380, 200]])
-    halved = whole(picture(3840, 3000), Square(600, 400, 1280)).place(corners)
+    halved = whole(picture(3840, 2200), Square(600, 400, 1280)).place(corners)
     np.testing.assert_allclose(halved, [[300, 200], [940, 520]])
 
 
@@ -258,3 +266,12 @@ def test_what_the_painters_left_out_of_the_flow_is_left_out_of_the_composition()
     left, top = 128 - MOUTH.width // 2, 179 - MOUTH.height // 2
     middle = slice(top + 12, top + MOUTH.height - 12), slice(left + 12, left + MOUTH.width - 12)
     assert np.abs(frame - rendered)[middle].mean() < 1
+
+
+def test_a_face_that_is_scaled_down_too_far_is_told() -> None:
+    image = np.zeros((400, 4000, 3), np.uint8)
+    portrait = Portrait(image, face_landmarks(), Square(900, 100, 140))
+    full = SynthesisOptions(compose="full")
+    assert Framing.of(portrait, full).notices == (FACE_SMALL,)
+    assert Framing.of(portrait, SynthesisOptions()).notices == ()
+    assert Framing.of(replace(portrait, image=image[:, :1900]), full).notices == ()
