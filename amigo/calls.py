@@ -28,7 +28,9 @@ from amigo.types import (
     JobRequest,
     JobView,
     PageView,
+    TokenView,
     WebhookSecretView,
+    WebhookTestView,
 )
 
 S = TypeVar("S")
@@ -264,6 +266,29 @@ def webhook_secret() -> Dialogue[WebhookSecretView]:
 def rotate_webhook_secret() -> Dialogue[WebhookSecretView]:
     """Begin a new webhook secret."""
     return _read(WebhookSecretView, (yield Call("POST", "/v1/webhooks/secret/rotate")))
+
+
+def send_test_webhook(url: str) -> Dialogue[WebhookTestView]:
+    """Send a test notification."""
+    answer = yield Call("POST", "/v1/webhooks/tests", json={"url": url})
+    return _read(WebhookTestView, answer)
+
+
+def read_test_webhook(test_id: str) -> Dialogue[WebhookTestView]:
+    """Get the state of a test notification."""
+    answer = yield Call("GET", f"/v1/webhooks/tests/{quote(test_id, safe='')}")
+    return _read(WebhookTestView, answer)
+
+
+def redeliver_webhook(job_id: str) -> Dialogue[JobView]:
+    """Deliver a job's notification again."""
+    return _read(JobView, (yield Call("POST", f"{_path(job_id)}/webhook")))
+
+
+def create_token(job_id: str | None, seconds: int) -> Dialogue[TokenView]:
+    """Create a token that lets a URL read."""
+    wanted = {"job_id": job_id, "seconds": seconds}
+    return _read(TokenView, (yield Call("POST", "/v1/tokens", json=wanted)))
 
 
 def _once(idempotency_key: str | None) -> dict[str, str]:

@@ -21,7 +21,9 @@ from amigo.types import (
     JobRequest,
     JobView,
     Source,
+    TokenView,
     WebhookSecretView,
+    WebhookTestView,
     read_file,
 )
 
@@ -175,6 +177,29 @@ class Client:
     def rotate_webhook_secret(self) -> WebhookSecretView:
         """Begin a new webhook secret; the previous one remains valid for a day."""
         return self._hold(calls.rotate_webhook_secret())
+
+    def send_test_webhook(self, url: str) -> WebhookTestView:
+        """Send a `webhook.test` with a made-up job to a URL."""
+        return self._hold(calls.send_test_webhook(url))
+
+    def read_test_webhook(self, test_id: str) -> WebhookTestView:
+        """Return the state of a test notification's delivery."""
+        return self._hold(calls.read_test_webhook(test_id))
+
+    def redeliver_webhook(self, job_id: str) -> JobView:
+        """Deliver the notification of an ended job again.
+
+        Raises:
+            ApiProblem: `no_notification`, because the job has not ended or has no webhook.
+        """
+        return self._hold(calls.redeliver_webhook(job_id))
+
+    def create_token(self, job_id: str | None = None, seconds: int = 900) -> TokenView:
+        """Return a token for URLs that need no API key, `?token=…`, as in a browser.
+
+        It reads one job, or all of yours, for 60 to 3600 seconds.
+        """
+        return self._hold(calls.create_token(job_id, seconds))
 
     def download_video(self, job_id: str, path: Path) -> Path:
         """Save the video, completely or not at all, and return its path."""

@@ -61,6 +61,21 @@ class WebhookSecretView(View):
     previous_expires_at: datetime | None = None
 
 
+class WebhookTestView(View):
+    """A test notification and the state of its delivery."""
+
+    id: str
+    webhook: WebhookView
+
+
+class TokenView(View):
+    """A token that lets a URL read, `?token=…`: one job, or all of yours if `job_id` is None."""
+
+    token: str
+    job_id: str | None = None
+    expires_at: datetime
+
+
 class JobView(View):
     """State of a job; its results are None until it has succeeded.
 

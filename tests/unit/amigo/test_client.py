@@ -342,6 +342,44 @@ def test_delete_says_nothing(connect: Connect) -> None:
     assert (request.method, request.url.path) == ("DELETE", "/v1/jobs/job_1")
 
 
+def asked_of(service: Service) -> tuple[str, str, Any]:
+    request = service.requests[-1]
+    return request.method, request.url.path, json.loads(request.content or b"null")
+
+
+def test_a_token_is_made_for_one_job_or_for_all(connect: Connect) -> None:
+    token = {"token": "a.b", "job_id": "job_1", "expires_at": "2026-11-23T12:00:00Z"}
+    service = Service(tokens=[token, {**token, "job_id": None}])
+    client = connect(service)
+    assert client.create_token("job_1", seconds=60).token == "a.b"
+    assert asked_of(service) == ("POST", "/v1/tokens", {"job_id": "job_1", "seconds": 60})
+    assert client.create_token().job_id is None
+    assert asked_of(service) == ("POST", "/v1/tokens", {"job_id": None, "seconds": 900})
+
+
+def test_webhooks_are_tried_out_and_delivered_again(connect: Connect) -> None:
+    webhook = {"url": "https://example.com/", "status": "delivered", "attempts": 1}
+    test = {"id": "test_1", "webhook": webhook}
+    service = Service(get=[test, test, {**SUCCEEDED, "webhook": webhook}])
+    client = connect(service)
+    assert client.send_test_webhook("https://example.com/").id == "test_1"
+    assert asked_of(service) == ("POST", "/v1/webhooks/tests", {"url": "https://example.com/"})
+    assert client.read_test_webhook("test_1").webhook.status == "delivered"
+    assert asked_of(service) == ("GET", "/v1/webhooks/tests/test_1", None)
+    assert client.redeliver_webhook("job_1").webhook.attempts == 1
+    assert asked_of(service) == ("POST", "/v1/jobs/job_1/webhook", None)
+
+
+def test_the_secret_of_webhooks_is_read_and_rotated(connect: Connect) -> None:
+    secrets = {"secret": "whsec_b", "previous_secret": "whsec_a", "previous_expires_at": None}
+    service = Service(get=[secrets])
+    client = connect(service)
+    assert client.webhook_secret().secret == "whsec_b"
+    assert asked_of(service) == ("GET", "/v1/webhooks/secret", None)
+    assert client.rotate_webhook_secret().previous_secret == "whsec_a"
+    assert asked_of(service) == ("POST", "/v1/webhooks/secret/rotate", None)
+
+
 class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
     """A truncated body."""
 
