@@ -70,12 +70,20 @@ async def measure_http_floor() -> None:
         print(f"\n{machine('cpu')}; one process each, the load from a third\n")
         print("| HTTP floor | service | bare FastAPI | ratio |")
         print("|---|---|---|---|")
-        polls = [await poll(each) for each in (ours, bare)]
+        polls = [await poll(each, path_of(each)) for each in (ours, bare)]
         print_row("status polls a second", *(len(each.seconds) / POLL_SECONDS for each in polls))
         print_row("processor time of a poll, ms", *(each.work * 1000 for each in polls))
         print_row(
             f"p99 of a poll, {CONNECTIONS} at once, ms", *(p99(each.seconds) for each in polls)
         )
+        tag = await tag_of(ours)
+        unchanged = [await poll(ours, path_of(ours), tag), polls[1]]
+        print_row(
+            "unchanged polls (304) a second", *(len(u.seconds) / POLL_SECONDS for u in unchanged)
+        )
+        print_row("processor time of a 304, ms", *(each.work * 1000 for each in unchanged))
+        lists = [await poll(ours, "/v1/jobs?limit=20"), polls[1]]
+        print_row("lists of 20 a second", *(len(each.seconds) / POLL_SECONDS for each in lists))
         following = [await follow(each) for each in (ours, bare)]
         heard = [each.seconds * 1000 for each in following]
         print_row(f"ms until {FOLLOWERS} followers heard a change", *heard)
@@ -93,10 +101,21 @@ def p99(seconds: list[float]) -> float:
     return quantiles(seconds, n=100)[98] * 1000
 
 
-async def poll(server: Server) -> Polling:
-    """Poll the job over several connections, each time as soon as the response arrives."""
+def path_of(server: Server) -> str:
+    return f"/v1/jobs/{server.job_id}"
+
+
+async def tag_of(server: Server) -> str:
+    """Return the entity tag of the server's job."""
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{server.port}{path_of(server)}")
+    return answer.headers["ETag"]
+
+
+async def poll(server: Server, path: str, tag: str | None = None) -> Polling:
+    """Ask over several connections, each time as soon as the response arrives."""
     worked = processor_time(server.pid)
-    request = get(f"/v1/jobs/{server.job_id}")
+    request = get(path, tag)
     deadline = time.perf_counter() + POLL_SECONDS
 
     async def ask_again_and_again() -> list[float]:
@@ -190,7 +209,8 @@ def service(folder: Path) -> Iterator[Server]:
     ):
         store = JobStore.connect(Settings(valkey_url=valkey.url))
         job = Job.create(Options(consent=True))
-        store.accept(job)
+        for each in (job, *(Job.create(Options(consent=True)) for _ in range(19))):
+            store.accept(each)
         yield Server(port, child.pid or 0, job.id, lambda: asyncio.to_thread(store.claim, job.id))
 
 

@@ -19,6 +19,8 @@ class Wire:
     async def ask(self, request: bytes) -> bytes:
         """Send a request and return the body of its successful response with a known length."""
         head = await self.begin(request)
+        if head[9:12] == b"304":
+            return b""
         length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-l"))
         return await self.reader.readexactly(int(length.partition(b":")[2]))
 
@@ -31,7 +33,7 @@ class Wire:
         self.writer.write(request)
         await self.writer.drain()
         head = await self.reader.readuntil(b"\r\n\r\n")
-        if head[9:10] != b"2":
+        if head[9:10] != b"2" and head[9:12] != b"304":
             raise RuntimeError(head.decode())
         return head
 
@@ -45,8 +47,9 @@ class Wire:
         self.writer.close()
 
 
-def get(path: str) -> bytes:
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+def get(path: str, known: str | None = None) -> bytes:
+    condition = f"If-None-Match: {known}\r\n" if known else ""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{condition}\r\n".encode()
 
 
 def post(path: str, body: bytes = b"", content_type: str = "text/plain") -> bytes:

@@ -151,7 +151,7 @@ class JobDocument(BaseModel):
         moment = now or utc_now()
         video = job.result and job.result.video_key
         poster = job.result and job.result.poster_key
-        eta = estimate and estimate.eta(job)
+        eta, eta_seconds = estimate.remaining(job) if estimate else (None, None)
         return cls(
             **job.model_dump(
                 exclude={"result", "attempt", "consent", "webhook_events", "traceparent"}
@@ -161,8 +161,8 @@ class JobDocument(BaseModel):
             attempt=job.attempts_begun,
             consent=ConsentDocument.of(job),
             queue_position=estimate and estimate.position,
-            eta=eta and eta.replace(microsecond=0),
-            eta_seconds=eta and estimate and round((eta - estimate.now).total_seconds(), 1),
+            eta=eta,
+            eta_seconds=eta_seconds,
             expires_at=job.updated_at + retention if job.status.is_final else None,
             emotion=result and result.emotion,
             duration=result and result.duration,

@@ -115,6 +115,10 @@ class StoreUnavailable(Unavailable):
     """Valkey does not respond."""
 
 
+class StoreReadOnly(StoreUnavailable):
+    """Valkey responds, but refuses writes: it is full, a replica, or cannot save to its disk."""
+
+
 class StorageUnavailable(Unavailable):
     """The object store does not respond."""
 

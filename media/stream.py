@@ -1,5 +1,6 @@
 """A video in segments that can be played while the rest is still being encoded: HLS, RFC 8216."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -20,6 +21,8 @@ PLAYLIST_TYPE, SEGMENT_TYPE = "application/vnd.apple.mpegurl", "video/mp4"
 END = "#EXT-X-ENDLIST\n"
 """Last line of a media playlist that does not grow any more."""
 
+_FILE = re.compile(r"^[^#\n]+$", re.MULTILINE)
+_URI = re.compile(r'(?<=URI=")[^"]+')
 SEGMENT_SECONDS = 1
 _BEGIN = "#EXTM3U\n"
 _FROM_THE_START = "#EXT-X-START:TIME-OFFSET=0\n"
@@ -119,6 +122,12 @@ def listed_segments(playlist: str) -> list[str]:
 def ended(playlist: str) -> str:
     """Return the media playlist with its last line, so that no player waits for more."""
     return playlist if playlist.endswith(END) else playlist + END
+
+
+def with_query(playlist: str, query: str) -> str:
+    """Return a playlist with a query, such as `token=…`, in the URL of each of its files."""
+    tagged = _URI.sub(rf"\g<0>?{query}", playlist)
+    return _FILE.sub(rf"\g<0>?{query}", tagged)
 
 
 def _copy(packet: AnyPacket, stream: Stream) -> AnyPacket:

@@ -32,6 +32,7 @@ from service.routes import (
     health,
     jobs,
     pages,
+    polling,
     problems,
     results,
     stream,
@@ -42,6 +43,7 @@ from service.settings import ServiceSettings
 
 GUARDED = (
     creation.router,
+    polling.router,
     jobs.router,
     events.router,
     results.router,

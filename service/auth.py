@@ -44,31 +44,56 @@ _url_token = APIKeyQuery(
 
 async def require_caller(
     request: Request,
-    components: AppComponents,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     url_token: Annotated[str | None, Depends(_url_token)],
-) -> Caller:
-    """Return the caller; called once per request, which counts towards the rate limit.
+) -> None:
+    """Admit the request's caller, as `admit` does."""
+    await admit(request, credentials, url_token)
+
+
+async def admit_plain(request: Request) -> None:
+    """Admit the caller of a request without a query, as `admit` does."""
+    await admit(request, await _bearer(request), None)
+
+
+async def admit(
+    request: Request, credentials: HTTPAuthorizationCredentials | None, url_token: str | None
+) -> None:
+    """Find out who the caller is, for `caller_of`; called once per request, which counts towards
+    the rate limit.
 
     Raises:
         Problem: the API key is missing, invalid or over its rate limit; or no API key is required,
             but a page of another site sent the request.
     """
+    components: Components = request.app.state.components
     settings = components.settings
     if url_token is not None and credentials is None:
-        return await run_in_threadpool(_admit_url, request, components, url_token)
-    if settings.authentication == "open":
+        caller = await run_in_threadpool(_admit_url, request, components, url_token)
+    elif settings.authentication == "open":
         refuse_strange_pages(request, settings.cors_origins)
-        return ANYONE
-    if credentials is None:
+        caller = ANYONE
+    elif credentials is not None:
+        caller = await run_in_threadpool(_admit, request, components, credentials.credentials)
+    else:
         raise _refusal(
             ProblemType.KEY_MISSING,
             "The request has no API key; the header `Authorization: Bearer amigo_…` is required.",
         )
-    return await run_in_threadpool(_admit, request, components, credentials.credentials)
+    request.state.caller = caller
 
 
-CallerDep = Annotated[Caller, Depends(require_caller)]
+def caller_of(request: Request) -> Caller:
+    """Return the caller of a request that `require_caller` has admitted."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+async def _caller(request: Request) -> Caller:
+    return caller_of(request)
+
+
+CallerDep = Annotated[Caller, Depends(_caller)]
 
 
 def _admit(request: Request, components: Components, token: str) -> Caller:
@@ -106,16 +131,25 @@ def _require_covered(token: UrlToken, request: Request) -> None:
 def require_scope(scope: Scope) -> Any:
     """Return an entry of `dependencies=[…]` for a route that requires this scope."""
 
-    async def check(caller: CallerDep) -> None:
-        if scope not in caller.scopes:
-            given = ", ".join(sorted(caller.scopes)) or "none"
-            raise _refusal(
-                ProblemType.SCOPE_MISSING,
-                f"The API key has the scopes {given}; {scope} is required.",
-                f'error="insufficient_scope", scope="{scope}"',
-            )
+    async def check(request: Request) -> None:
+        check_scope(caller_of(request), scope)
 
     return Depends(check)
+
+
+def check_scope(caller: Caller, scope: Scope) -> None:
+    """Check that a caller has a scope.
+
+    Raises:
+        Problem: it has not.
+    """
+    if scope not in caller.scopes:
+        given = ", ".join(sorted(caller.scopes)) or "none"
+        raise _refusal(
+            ProblemType.SCOPE_MISSING,
+            f"The API key has the scopes {given}; {scope} is required.",
+            f'error="insufficient_scope", scope="{scope}"',
+        )
 
 
 def require_quota(
@@ -162,6 +196,15 @@ _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 async def _known_characters(
     job_id: Annotated[str, Path(description="The `id` from the job's document.")],
 ) -> str:
+    return checked_id(job_id)
+
+
+def checked_id(job_id: str) -> str:
+    """Return an id whose characters are those of ids.
+
+    Raises:
+        JobNotFound: they are not, so there is no such job.
+    """
     # An id becomes part of keys in the store, where a colon would lead elsewhere.
     if not _ID_CHARACTERS.issuperset(job_id):
         raise JobNotFound(f"{job_id!r} is not a valid job id.")
@@ -179,9 +222,18 @@ def own_job(job_id: JobId, caller: CallerDep, components: AppComponents) -> Job:
             these.
     """
     job = components.store.get(job_id)
-    if job.tenant != caller.tenant:
-        raise JobNotFound(f"Job {job_id} does not belong to {caller.tenant}.")
+    require_own(job, caller)
     return job
+
+
+def require_own(job: Job, caller: Caller) -> None:
+    """Check that a job belongs to the caller's tenant.
+
+    Raises:
+        JobNotFound: it does not.
+    """
+    if job.tenant != caller.tenant:
+        raise JobNotFound(f"Job {job.id} does not belong to {caller.tenant}.")
 
 
 OwnJob = Annotated[Job, Depends(own_job)]

@@ -17,6 +17,8 @@ from media.sandbox.decoder import Decoder
 from service.intake.submissions import Submissions
 from service.metrics import ServiceMetrics
 from service.rate_limits import RequestLimits
+from service.reading.batches import ReadingBatches
+from service.reading.serialized import SerializedJobs
 from service.reading.watching import JobWatcher
 from service.settings import ServiceSettings
 
@@ -38,6 +40,8 @@ class Components:
     webhook_secrets: WebhookSecrets
     request_limits: RequestLimits
     asset_quota: AssetQuota
+    serialized: SerializedJobs
+    readings: ReadingBatches
 
     @classmethod
     def connect(cls, settings: ServiceSettings) -> Self:
@@ -77,6 +81,8 @@ class Components:
             webhook_secrets=WebhookSecrets.connect(settings),
             request_limits=RequestLimits.connect(settings),
             asset_quota=asset_quota or AssetQuota.connect(settings),
+            serialized=SerializedJobs(settings),
+            readings=ReadingBatches(store),
         )
 
 

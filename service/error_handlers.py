@@ -22,6 +22,7 @@ from jobs.errors import (
     ObjectNotFound,
     QuotaExceeded,
     StorageUnavailable,
+    StoreReadOnly,
     StoreUnavailable,
     TooManyJobs,
 )
@@ -124,6 +125,12 @@ def _(error: StoreUnavailable, request: Request) -> Problem:
 
 
 @as_problem.register
+def _(error: StoreReadOnly, request: Request) -> Problem:
+    sentence = "The job store can be read, but refuses changes at the moment."
+    return _unavailable(ProblemType.STORE_UNAVAILABLE, error, request, sentence)
+
+
+@as_problem.register
 def _(error: StorageUnavailable, request: Request) -> Problem:
     return _unavailable(ProblemType.STORAGE_UNAVAILABLE, error, request)
 
@@ -164,11 +171,13 @@ def _(error: HTTPException, request: Request) -> Problem:
     return Problem(ProblemType.MALFORMED_REQUEST, str(error.detail), headers=error.headers)
 
 
-def _unavailable(problem_type: ProblemType, error: Exception, request: Request) -> Problem:
+def _unavailable(
+    problem_type: ProblemType, error: Exception, request: Request, sentence: str | None = None
+) -> Problem:
     logger.warning("A component is unavailable", extra={"fields": {"reason": str(error)}})
     return Problem(
         problem_type,
-        f"{problem_type.title}. Retry the request later.",
+        f"{sentence or f'{problem_type.title}.'} Retry the request later.",
         headers={"Retry-After": str(request.app.state.components.settings.retry_seconds)},
     )
 

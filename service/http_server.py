@@ -10,7 +10,7 @@ response. The time a route spends on a request is not limited here.
 import json
 import socket
 from asyncio import TimerHandle, Transport
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import uuid4
@@ -44,6 +44,8 @@ class Connection(HttpToolsProtocol):
     """A connection that is closed if its caller is too slow or sends too much."""
 
     bounds: ClassVar[Bounds]
+    origins: ClassVar[Sequence[str]] = ()
+    """Origins whose pages may read responses."""
 
     _deadline: TimerHandle | None = None
     _stall: TimerHandle | None = None
@@ -163,11 +165,20 @@ class Connection(HttpToolsProtocol):
         """Respond instead of a route, unless it has already started, and close the connection."""
         self._lift_deadline()
         if not self._is_answering():
-            self.transport.write(_answer(problem))
+            self.transport.write(_answer(problem, self._allowed_origin()))
         if self.cycle is not None:
             # Discards a later response of the route.
             self.cycle.disconnected = True
         self.transport.close()
+
+    def _allowed_origin(self) -> dict[str, str]:
+        """Return the headers that let the page that sent the request read the response."""
+        if "*" in self.origins:
+            return {"Access-Control-Allow-Origin": "*"}
+        sent = dict(getattr(self, "headers", ())).get(b"origin", b"").decode("latin-1")
+        if sent not in self.origins:
+            return {}
+        return {"Access-Control-Allow-Origin": sent, "Vary": "Origin"}
 
     def _is_answering(self) -> bool:
         begun = self.cycle is not None and self.cycle.response_started
@@ -178,7 +189,8 @@ def bounded(settings: ServiceSettings) -> type[Connection]:
     """Return a connection class with the limits of these settings."""
     body_seconds = settings.upload_max_seconds + GRACE_SECONDS
     bounds = Bounds(settings.header_max_seconds, body_seconds, settings.stall_max_seconds)
-    return type("BoundedConnection", (Connection,), {"bounds": bounds})
+    members = {"bounds": bounds, "origins": settings.cors_origins}
+    return type("BoundedConnection", (Connection,), members)
 
 
 def _headers_too_large() -> Problem:
@@ -188,12 +200,13 @@ def _headers_too_large() -> Problem:
     )
 
 
-def _answer(problem: Problem) -> bytes:
+def _answer(problem: Problem, origin: dict[str, str]) -> bytes:
     """Return the raw response that reports a problem with an incomplete request."""
     request_id = str(uuid4())
     body = json.dumps(problem_document(problem, request_id)).encode()
     headers = {
         **HEADERS,
+        **origin,
         "Content-Type": MEDIA_TYPE,
         "Content-Length": str(len(body)),
         "Connection": "close",

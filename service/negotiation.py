@@ -1,12 +1,14 @@
 """What a caller accepts, and how much: quality values (RFC 9110, section 12.4.2), and HEAD."""
 
 import re
+from functools import lru_cache
 
 from starlette.types import Scope
 
 _QUALITY = re.compile(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
 
+@lru_cache(maxsize=256)
 def quality(header: str, name: str) -> float:
     """Return how much a header such as `Accept` prefers a media type or a coding, from 0 to 1.
 

@@ -1,5 +1,6 @@
 """Settings of the HTTP service, from `AMIGO_…` environment variables."""
 
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
@@ -92,6 +93,7 @@ class ServiceSettings(SigningSettings):
         return self
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Return whether a host name or address refers to this machine only."""
     try:

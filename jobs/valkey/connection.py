@@ -8,10 +8,10 @@ from typing import TypeVar
 from redis import Redis
 from redis.backoff import ConstantBackoff
 from redis.client import Pipeline
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, WatchError
 from redis.retry import Retry
 
-from jobs.errors import StoreUnavailable
+from jobs.errors import StoreReadOnly, StoreUnavailable
 
 CONNECT_TIMEOUT = 1.0
 """Connection timeout in seconds."""
@@ -21,6 +21,9 @@ ANSWER_TIMEOUT = 2.0
 
 MAX_COLLISIONS = 100
 """Number of times a transaction restarts because its keys were changed."""
+
+_REFUSALS = (ReadOnlyError, OutOfMemoryError)
+_REFUSAL_CODES = ("MISCONF", "NOREPLICAS")  # codes without a class of their own
 
 T = TypeVar("T")
 
@@ -76,8 +79,10 @@ def score(when: datetime) -> int:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Translate all client errors into StoreUnavailable."""
+    """Translate all client errors into StoreUnavailable, or StoreReadOnly among them."""
     try:
         yield
     except RedisError as error:
+        if isinstance(error, _REFUSALS) or any(code in str(error) for code in _REFUSAL_CODES):
+            raise StoreReadOnly(f"Valkey refuses writes: {error}") from error
         raise StoreUnavailable(f"Valkey is unavailable: {error}") from error

@@ -1,6 +1,6 @@
 """The jobs in Valkey: one transaction per change, and the questions callers ask."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self, cast
@@ -8,8 +8,7 @@ from typing import Self, cast
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.errors import InvalidTransition
-from jobs.eta import Estimate
+from jobs.errors import InvalidTransition, JobNotFound
 from jobs.job import Job, JobStatus, Priority, Stage
 from jobs.settings import Settings
 from jobs.valkey import idempotency, quotas
@@ -25,7 +24,7 @@ from jobs.valkey.connection import (
 from jobs.valkey.keys import (
     CLEANUPS,
     OUTBOX,
-    RUNS,
+    PROBE,
     events_key,
     gone_key,
     index_key,
@@ -34,7 +33,8 @@ from jobs.valkey.keys import (
 )
 from jobs.valkey.listing import Cursor, JobFilter, Page, read_page
 from jobs.valkey.maintenance import Maintenance
-from jobs.valkey.records import BATCH, RecordWriter, read, read_held, read_known
+from jobs.valkey.readings import Reading, Readings
+from jobs.valkey.records import RecordWriter, parse_record, read, read_held
 from jobs.values import Failure, Result
 
 REDISPATCH_AFTER = timedelta(seconds=60)
@@ -68,6 +68,7 @@ class JobStore:
         self._client = client
         self._lease = timedelta(seconds=lease)
         self._writer = RecordWriter(self._lease, timedelta(seconds=retry_pause))
+        self._readings = Readings(client)
         self.maintenance = Maintenance(client, self._lease)
 
     @classmethod
@@ -246,19 +247,19 @@ class JobStore:
             answer = self._client.xrevrange(events_key(job_id), count=1)
         return next(iter(_events(answer)), None)
 
-    def estimate(self, job_id: str) -> Estimate:
-        """Return the data for estimating when a job will be done."""
-        with translated_errors(), self._client.pipeline() as pipe:
-            for priority in Priority:
-                pipe.zrank(queue_key(priority), job_id)
-                pipe.zcard(queue_key(priority))
-            pipe.zrange(index_key(JobStatus.PROCESSING), 0, BATCH - 1)
-            pipe.lrange(RUNS, 0, -1)
-            pipe.time()
-            *ranks, ids, runs, time = pipe.execute()
-        position = _position(ranks)
-        processing = () if position is None else tuple(read_known(self._client, ids))
-        return Estimate(position, processing, tuple(runs), clock_time(*time))
+    def reading(self, job_id: str) -> Reading:
+        """Return the job with its queue position and what its ETA is estimated from.
+
+        Raises:
+            JobNotFound: there is no job with this id.
+        """
+        for reading in self.readings([job_id]):
+            return reading
+        raise JobNotFound(f"There is no job with the id {job_id}.")
+
+    def readings(self, job_ids: Sequence[str]) -> list[Reading]:
+        """Return the same for those of several jobs that exist, in one round trip."""
+        return self._readings.read(job_ids)
 
     def counts(self) -> dict[JobStatus, int]:
         """Return the number of jobs in each state."""
@@ -302,9 +303,13 @@ class JobStore:
             return read_clock(self._client)
 
     def ping(self) -> None:
-        """Return if Valkey responds."""
+        """Return if Valkey responds and accepts writes.
+
+        Raises:
+            StoreReadOnly: it only responds.
+        """
         with translated_errors():
-            self._client.ping()
+            self._client.set(PROBE, 1, ex=60)
 
     def _change(self, job_id: str, move: Callable[[Job, datetime], Job]) -> Job:
         return transact(
@@ -329,16 +334,6 @@ class JobStore:
         return moved
 
 
-def _position(ranks: list[int | None]) -> int | None:
-    """Return a job's position, given its rank in each queue and the queues' lengths, in order."""
-    ahead = 0
-    for rank, waiting in zip(ranks[::2], ranks[1::2], strict=True):
-        if rank is not None:
-            return ahead + rank + 1
-        ahead += waiting or 0
-    return None
-
-
 def _events(entries: object) -> list[Event]:
     stream = cast("list[tuple[str, dict[str, str]]]", entries)
-    return [Event(id, Job.read(fields["job"])) for id, fields in stream]
+    return [Event(id, parse_record(fields["job"])) for id, fields in stream]

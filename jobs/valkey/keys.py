@@ -14,6 +14,7 @@
     amigo:job:{id}:gone         exists for an hour after all leftovers of a job were cleared
     amigo:leader                the leading reconciler
     amigo:journal:read          exists while the journal need not be read
+    amigo:probe                 written to find out whether Valkey accepts writes
     amigo:changes               channel: the id of every job that changes or is deleted
 
 Times are microseconds since the epoch on Valkey's own clock; no other clock counts. Further keys
@@ -29,6 +30,7 @@ CLEANUPS = "amigo:cleanups"
 LEADER = "amigo:leader"
 JOURNAL_READ = "amigo:journal:read"
 CHANGES = "amigo:changes"
+PROBE = "amigo:probe"
 
 
 def record_key(job_id: str) -> str:

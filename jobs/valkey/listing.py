@@ -14,6 +14,7 @@ from jobs.errors import CursorInvalid
 from jobs.job import Job, JobStatus
 from jobs.valkey.connection import score, translated_errors
 from jobs.valkey.keys import record_key, tenant_key
+from jobs.valkey.records import parse_record
 
 CHUNK = 100
 """Number of records read at a time."""
@@ -106,7 +107,7 @@ def _walk(
     while places := _places(client, index, wanted, start):
         records = client.mget([record_key(place.job_id) for place in places])
         for place, record in zip(places, cast("list[str | None]", records), strict=True):
-            yield place, None if record is None else Job.read(record)
+            yield place, None if record is None else parse_record(record)
         start = places[-1]
 
 

@@ -1,7 +1,9 @@
 """A job's record and every key that follows it: how they are read and written."""
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from pydantic import ValidationError
 from redis import Redis
@@ -39,6 +41,9 @@ PAUSE_GROWTH = 6
 """Factor by which the delay between attempts grows."""
 
 LONGEST_PAUSE = timedelta(minutes=5)
+
+RECORDS_PARSED = 1000
+"""Number of jobs kept after parsing, some 10 KB each."""
 
 BATCH = 1000
 """Maximum number of jobs in one listing."""
@@ -114,7 +119,7 @@ def read(client: Redis, job_id: str) -> Job:
     record = client.get(record_key(job_id))
     if record is None:
         raise JobNotFound(f"There is no job with the id {job_id}.")
-    return _parse(record)
+    return parse_record(record)
 
 
 def read_held(client: Redis, job_id: str) -> Job:
@@ -135,10 +140,21 @@ def read_known(client: Redis, job_ids: list[str]) -> list[Job]:
         return []
     with translated_errors():
         records = client.mget([record_key(job_id) for job_id in job_ids])
+    return parse_known(records)
+
+
+def parse_known(records: Sequence[str | bytes | None]) -> list[Job]:
+    """Return the jobs of those records that exist and can be read; log the others."""
     return [job for record in records if record and (job := _parse_or_log(record))]
 
 
-def _parse(record: str | bytes) -> Job:
+@lru_cache(maxsize=RECORDS_PARSED)
+def parse_record(record: str | bytes) -> Job:
+    """Return the job of a record; records read again and again are parsed once.
+
+    Raises:
+        RecordUnreadable: it cannot be read.
+    """
     try:
         return Job.read(record)
     except ValidationError as error:
@@ -147,7 +163,7 @@ def _parse(record: str | bytes) -> Job:
 
 def _parse_or_log(record: str | bytes) -> Job | None:
     try:
-        return _parse(record)
+        return parse_record(record)
     except RecordUnreadable:
         logger.exception("Skipping a job")
         return None

@@ -18,6 +18,8 @@ HEADERS = {
 }
 """Headers of every response, unless its route sets them."""
 
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
 
 class SecurityHeaders:
     """ASGI middleware: adds the headers that a route did not set itself."""
@@ -30,12 +32,13 @@ class SecurityHeaders:
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
                 if b"token=" in scope.get("query_string", b""):
                     # The URL alone gives access, so it works in pages of any site.
+                    headers = MutableHeaders(scope=message)
                     headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                given = {name for name, _ in message["headers"]}
+                missing = [header for header in _RAW if header[0] not in given]
+                message = {**message, "headers": [*message["headers"], *missing]}
             await send(message)
 
         await self.app(scope, receive, send_secured)

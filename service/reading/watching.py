@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TypeVar
 
@@ -99,17 +99,21 @@ class JobWatcher:
                 del self._followers[job_id]
 
     async def read_until(
-        self, job_id: str, read: Callable[[], T], is_due: Callable[[T], bool], seconds: float
+        self,
+        job_id: str,
+        read: Callable[[], Awaitable[T]],
+        is_due: Callable[[T], bool],
+        seconds: float,
     ) -> T:
         """Return the first reading of a job that is due; after the given time, the latest one.
 
-        `read` runs in a thread, at once and then after each change of the job.
+        `read` is called at once and then after each change of the job.
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
         with self.following(job_id) as changes:
             while True:
-                reading = await self.read(read)
+                reading = await read()
                 left = deadline - clock()
                 if is_due(reading) or left <= 0 or self.is_stopping:
                     return reading

@@ -87,13 +87,15 @@ class Creation:
 
     async def describe(self, job: Job, wait: int | None) -> JobDocument:
         """Return the document of a new job; with `wait`, as soon as it has ended."""
+        watcher, store = self.components.watcher, self.components.store
+
+        async def look() -> JobDocument:
+            return await watcher.read(lambda: self.descriptions.describe(store.get(job.id)))
+
         if wait:
             try:
-                return await self.components.watcher.read_until(
-                    job.id,
-                    lambda: self.descriptions.describe(self.components.store.get(job.id)),
-                    lambda document: document.status.is_final,
-                    wait,
+                return await watcher.read_until(
+                    job.id, look, lambda document: document.status.is_final, wait
                 )
             except JobNotFound:
                 return self.descriptions.describe_past(job)  # the job was deleted meanwhile
@@ -194,7 +196,9 @@ async def _create(
     has_ended = wait is not None and document.status.is_final
     headers = {"Location": job_path(job.id)}
     if not has_ended:
-        headers["Retry-After"] = str(poll_pause(document, settings.poll_seconds))
+        headers["Retry-After"] = str(
+            poll_pause(document.queue_position, document.eta_seconds, settings.poll_seconds)
+        )
     if submitted.is_replayed:
         headers["Idempotent-Replayed"] = "true"
     if wait is not None:

@@ -1,6 +1,7 @@
 """The document of a job: its record, and what else the store knows about it."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,9 +10,8 @@ from fastapi import Depends, Request
 from jobs.documents import JobDocument
 from jobs.errors import StoreUnavailable
 from jobs.job import Job
-from jobs.signatures import SignedUrls
-from service.dependencies import AppComponents, Components
-from service.reading.conditional import weak_entity_tag
+from jobs.valkey.readings import Reading
+from service.dependencies import Components
 
 LONGEST_POLL_PAUSE = 30
 """Longest suggested pause between two polls, in seconds."""
@@ -22,7 +22,7 @@ class Descriptions:
     """Describes jobs to the sender of one request, whose URL of the service the documents use."""
 
     components: Components
-    urls: SignedUrls
+    base_url: str
 
     def describe(self, job: Job) -> JobDocument:
         """Return the job's document.
@@ -30,14 +30,11 @@ class Descriptions:
         Raises:
             StoreUnavailable: the store does not respond.
         """
-        ended, components = job.status.is_final, self.components
-        return JobDocument.of(
-            job,
-            components.settings.retention,
-            estimate=None if ended else components.store.estimate(job.id),
-            delivery=components.webhooks.delivery(job.id) if ended and job.webhook_url else None,
-            urls=self.urls,
-        )
+        if job.status.is_final and not job.webhook_url:
+            return self.describe_past(job)
+        for reading in self.components.store.readings([job.id]):
+            return self._document(job, reading)
+        return self.describe_past(job)
 
     def describe_accepted(self, job: Job) -> JobDocument:
         """Return the document of a new job; without its queue position if the store is unavailable.
@@ -53,29 +50,43 @@ class Descriptions:
         """Return the document of a job's earlier state, without its queue position and without the
         store.
         """
-        return JobDocument.of(job, self.components.settings.retention, urls=self.urls)
+        return self._document(job, None)
+
+    def serialize(self, reading: Reading) -> bytes:
+        """Return the job's document as JSON."""
+        return self.components.serialized.body(reading, self.base_url)
+
+    def serialize_all(self, readings: Iterable[Reading]) -> bytes:
+        """Return the documents of jobs as a JSON array."""
+        return b"[%b]" % b",".join(map(self.serialize, readings))
+
+    def _document(self, job: Job, reading: Reading | None) -> JobDocument:
+        components = self.components
+        return JobDocument.of(
+            job,
+            components.settings.retention,
+            estimate=reading.estimate if reading else None,
+            delivery=reading.delivery if reading else None,
+            urls=components.serialized.urls(self.base_url),
+        )
 
 
-def poll_pause(document: JobDocument, least: int) -> int:
+def poll_pause(position: int | None, eta_seconds: float | None, least: int) -> int:
     """Return how many seconds to wait before the next poll: a quarter of the remaining time.
 
     Without an estimate, jobs further back in the queue wait longer. At most LONGEST_POLL_PAUSE.
     """
-    seconds = document.eta_seconds or 0.0
-    if document.eta_seconds is None:
-        seconds = 4.0 * (document.queue_position or 2)
+    seconds = 4.0 * (position or 2) if eta_seconds is None else eta_seconds
     return max(least, min(math.ceil(seconds / 4), LONGEST_POLL_PAUSE))
 
 
-async def _descriptions(request: Request, components: AppComponents) -> Descriptions:
-    base_url = str(request.base_url).rstrip("/")
-    return Descriptions(components, SignedUrls.of(components.settings, base_url))
+def describing(request: Request) -> Descriptions:
+    """Return what describes jobs to the sender of a request."""
+    return Descriptions(request.app.state.components, str(request.base_url).rstrip("/"))
+
+
+async def _descriptions(request: Request) -> Descriptions:
+    return describing(request)
 
 
 JobDescriptions = Annotated[Descriptions, Depends(_descriptions)]
-
-
-def document_tag(document: JobDocument) -> str:
-    """Return the entity tag of a document, excluding what changes with time alone."""
-    exclude = {"eta", "eta_seconds", "video_url", "poster_url"}
-    return weak_entity_tag(document.model_dump_json(exclude=exclude).encode())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from jobs.errors import JobsError
+from jobs.errors import JobsError, StoreReadOnly
 from service.dependencies import AppComponents
 from service.documents.openapi import problem_responses
 from service.documents.schemas import Liveness, Readiness
@@ -28,10 +28,9 @@ async def read_liveness() -> Liveness:
 )
 def read_readiness(components: AppComponents) -> Readiness:
     """Return 200 if every component responds, otherwise 503 with the names of those that do not."""
-    readiness = Readiness(
-        store=_answers(components.store.ping), storage=_answers(components.storage.ping)
-    )
-    down = [name for name, answers in readiness if not answers]
+    flaws = {"store": _flaw(components.store.ping), "storage": _flaw(components.storage.ping)}
+    readiness = Readiness(**{name: flaw is None for name, flaw in flaws.items()})
+    down = [f"{name}{flaw}" for name, flaw in flaws.items() if flaw is not None]
     if down:
         raise Problem(
             ProblemType.NOT_READY,
@@ -57,9 +56,12 @@ def read_metrics(components: AppComponents) -> Response:
     )
 
 
-def _answers(ping: Callable[[], None]) -> bool:
+def _flaw(ping: Callable[[], None]) -> str | None:
+    """Return None if a component is available, otherwise what to add to its name."""
     try:
         ping()
+    except StoreReadOnly:
+        return " (refuses writes)"
     except JobsError:
-        return False
-    return True
+        return ""
+    return None

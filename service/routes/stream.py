@@ -4,9 +4,10 @@ import asyncio
 import time
 from pathlib import PurePath
 from typing import Annotated
+from urllib.parse import quote
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import RedirectResponse, StreamingResponse
 
 from jobs.documents import job_path
@@ -14,7 +15,7 @@ from jobs.errors import ObjectNotFound
 from jobs.job import Job, JobStatus
 from jobs.s3.paths import stream_prefix
 from jobs.valkey.api_keys import Scope
-from media.stream import MASTER, MEDIA, PLAYLIST_TYPE, SEGMENT_TYPE, ended
+from media.stream import MASTER, MEDIA, PLAYLIST_TYPE, SEGMENT_TYPE, ended, with_query
 from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import problem_responses, response_headers
@@ -56,6 +57,7 @@ _NOT_YET = "The first second of the video is not encoded yet."
     },
 )
 async def watch_job(
+    request: Request,
     job_id: JobId,
     caller: CallerDep,
     components: AppComponents,
@@ -69,8 +71,10 @@ async def watch_job(
     Each attempt has a stream of its own. One that is lost ends; ask again for that of the next.
     """
 
+    query = _token_query(request)
+
     def look() -> RedirectResponse:
-        return _playlist_of(own_job(job_id, caller, components), components)
+        return _playlist_of(own_job(job_id, caller, components), components, query)
 
     end = time.monotonic() + wait
     while True:
@@ -82,11 +86,11 @@ async def watch_job(
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _playlist_of(job: Job, components: Components) -> RedirectResponse:
+def _playlist_of(job: Job, components: Components, query: str) -> RedirectResponse:
     if job.status not in (JobStatus.PROCESSING, JobStatus.SUCCEEDED):
         require_result(job)
     _require_begun(job, components)
-    path = f"{job_path(job.id)}/stream/{job.attempt}/{MASTER}"
+    path = f"{job_path(job.id)}/stream/{job.attempt}/{MASTER}{query and f'?{query}'}"
     return RedirectResponse(path, 307, {"Cache-Control": "no-store"})
 
 
@@ -97,6 +101,7 @@ def _playlist_of(job: Job, components: Components) -> RedirectResponse:
     responses=file_responses(PLAYLIST_TYPE, SEGMENT_TYPE),
 )
 def read_stream_file(
+    request: Request,
     job: OwnJob,
     attempt: Annotated[int, Path(ge=1, description="The number of the attempt.")],
     file: Annotated[
@@ -117,18 +122,25 @@ def read_stream_file(
     if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
         require_result(job)
     key = stream_prefix(job.id, attempt) + file
-    if file == MEDIA:
-        return _answer_playlist(
-            components.storage.get(key).decode(), is_ended=not _is_made(job, attempt)
-        )
+    query = _token_query(request)
+    if file == MEDIA or (query and file == MASTER):
+        playlist = components.storage.get(key).decode()
+        is_ended = file == MEDIA and not _is_made(job, attempt)
+        return _answer_playlist(ended(playlist) if is_ended else playlist, query)
     name = PurePath(file)
     media_type = PLAYLIST_TYPE if name.suffix == ".m3u8" else SEGMENT_TYPE
     stored = StoredFile(components.storage, key, name.suffix, media_type)
     return answer_file(f"{job.id}-{attempt}-{name.stem}", stored, wish)
 
 
-def _answer_playlist(playlist: str, *, is_ended: bool) -> Response:
-    text = ended(playlist) if is_ended else playlist
+def _token_query(request: Request) -> str:
+    """Return the part of the URL that gives access, if any: players must find it in playlists."""
+    token = request.query_params.get("token")
+    return f"token={quote(token)}" if token else ""
+
+
+def _answer_playlist(playlist: str, query: str) -> Response:
+    text = with_query(playlist, query) if query else playlist
     return Response(text, headers={"Cache-Control": "no-store"}, media_type=PLAYLIST_TYPE)
 
 

@@ -1,7 +1,7 @@
 """The job store, the object storage, the queue and the asset quota in memory, which can fail."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from jobs.errors import (
     QueueUnavailable,
     StaleAttempt,
     StorageUnavailable,
+    StoreReadOnly,
     StoreUnavailable,
 )
 from jobs.eta import Estimate
@@ -24,6 +25,7 @@ from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.job_store import Event, JobStore
 from jobs.valkey.listing import Cursor, JobFilter, Page
+from jobs.valkey.readings import Reading
 from jobs.values import Failure, Result, utc_now
 
 
@@ -60,7 +62,7 @@ class FakeStore(JobStore):
         self.dispatched: list[str] = []
         self.holders: dict[str, Holder] = {}
         self.outages = Outages()
-        self.is_down = False
+        self.is_down = self.is_read_only = False
         self.loses_answer_to_accept = False
         self.goes_down_after_accept = False
 
@@ -144,11 +146,20 @@ class FakeStore(JobStore):
     def latest_event(self, job_id: str) -> Event | None:
         return next(reversed(self.events(job_id)), None)
 
-    def estimate(self, job_id: str) -> Estimate:
-        self._answer("estimate")
+    def readings(self, job_ids: Sequence[str]) -> list[Reading]:
+        self._answer("readings")
         queued = [job.id for job in self.jobs.values() if job.status is JobStatus.QUEUED]
-        position = queued.index(job_id) + 1 if job_id in queued else None
-        return Estimate(position, (), self.runs, utc_now())
+        return [
+            Reading(
+                self.jobs[job_id],
+                self.jobs[job_id].model_dump_json(),
+                Estimate(
+                    queued.index(job_id) + 1 if job_id in queued else None, (), self.runs, utc_now()
+                ),
+            )
+            for job_id in job_ids
+            if job_id in self.jobs
+        ]
 
     def counts(self) -> dict[JobStatus, int]:
         self._answer("counts")
@@ -179,6 +190,8 @@ class FakeStore(JobStore):
     def _answer(self, method: str) -> None:
         if self.is_down or self.outages.strikes(method):
             raise StoreUnavailable("Valkey is unavailable.")
+        if self.is_read_only:
+            raise StoreReadOnly("Valkey refuses writes.")
 
 
 def _claim(job: Job, *, is_confirmed: bool) -> tuple[str, Holder]:

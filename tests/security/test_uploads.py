@@ -37,6 +37,7 @@ ENVIRONMENT = {
     "AMIGO_STALL_MAX_SECONDS": "1",
     "AMIGO_PORTRAIT_MAX_BYTES": str(MAX_PORTRAIT),
     "AMIGO_AUDIO_MAX_BYTES": str(MAX_AUDIO),
+    "AMIGO_CORS_ORIGINS": "https://app.example.com",
 }
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n"
@@ -203,6 +204,20 @@ def test_headers_above_their_limit_are_refused(call: Call, headers: bytes) -> No
     answer = caller.answer()
     assert (answer.status, answer.code) == (431, "headers_too_large")
     assert caller.is_let_go()
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [("https://app.example.com", "https://app.example.com"), ("https://evil.example", None)],
+)
+def test_only_a_page_of_a_listed_origin_reads_why_its_headers_are_refused(
+    call: Call, origin: str, allowed: str | None
+) -> None:
+    caller = call()
+    caller.send(GET + f"Origin: {origin}\r\n".encode() + b"X: 1234567\r\n" * MAX_HEADER_BYTES)
+    answer = caller.answer()
+    assert answer.code == "headers_too_large"
+    assert answer.headers.get("access-control-allow-origin") == allowed
 
 
 def test_a_long_url_counts_as_headers_do(call: Call) -> None:

@@ -179,7 +179,7 @@ def test_a_batch_waits_in_the_queues_of_its_priorities(
     results = answer.json()["results"]
     assert [result["status"] for result in results] == [202, 202, 422, 202]
     jobs = [result["job"]["id"] for result in results if "job" in result]
-    positions = [store.estimate(job_id).position for job_id in jobs]
+    positions = [store.reading(job_id).estimate.position for job_id in jobs]
     assert positions == [2, 1, 3]
     assert messages(service_settings, Priority.LOW) == 2
     assert messages(service_settings, Priority.HIGH) == 1

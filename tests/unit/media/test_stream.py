@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from media.audio import FRAME_RATE
 from media.provenance import Provenance
-from media.stream import END, INIT, MASTER, MEDIA, SegmentedVideo, ended, listed_segments
+from media.stream import (
+    END,
+    INIT,
+    MASTER,
+    MEDIA,
+    SegmentedVideo,
+    ended,
+    listed_segments,
+    with_query,
+)
 from media.video import encode_video, read_frames
 from tests.media import babble
 
@@ -51,6 +60,17 @@ def test_the_playlist_grows_by_a_second_at_a_time_and_ends(folder: Path) -> None
     assert [text.endswith(END) for text in seen] == [False] * (SECONDS - 1) + [True]
     durations = re.findall(r"#EXTINF:([\d.]+)", seen[-1])
     assert [float(each) for each in durations] == pytest.approx([1.0] * SECONDS, abs=0.1)
+
+
+def test_a_query_is_added_to_every_file_of_a_playlist(folder: Path) -> None:
+    encode(folder)
+    for name, files in ((MASTER, 1), (MEDIA, SECONDS + 1)):
+        playlist = (folder / name).read_text()
+        queried = with_query(playlist, "token=a.b%3D")
+        assert queried.replace("?token=a.b%3D", "") == playlist
+        assert queried.count("?token=a.b%3D") == files
+    assert f'URI="{INIT}?token=a.b%3D"' in queried
+    assert "\n00000.m4s?token=a.b%3D\n" in queried
 
 
 def test_a_player_of_hls_shows_what_the_file_shows(folder: Path) -> None:

@@ -9,7 +9,7 @@ from redis import Redis
 
 from deploy.standalone.child import Child
 from deploy.standalone.processes import ValkeyServer
-from jobs.errors import StoreUnavailable
+from jobs.errors import StoreReadOnly, StoreUnavailable
 from jobs.job import Stage
 from jobs.settings import Settings
 from jobs.valkey.api_keys import Quota
@@ -49,7 +49,8 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "delete": lambda store: store.delete("job_a"),
     "events": lambda store: store.events("job_a"),
     "latest_event": lambda store: store.latest_event("job_a"),
-    "estimate": lambda store: store.estimate("job_a"),
+    "reading": lambda store: store.reading("job_a"),
+    "readings": lambda store: store.readings(["job_a"]),
     "counts": lambda store: store.counts(),
     "longest_waits": lambda store: store.longest_waits(),
     "undispatched": lambda store: store.maintenance.undispatched(),
@@ -105,11 +106,38 @@ def test_a_full_valkey_is_unavailable_and_keeps_what_it_has(
     own_store.accept(job)
     with Redis.from_url(server.url) as client:
         client.config_set("maxmemory", "1")
-        with pytest.raises(StoreUnavailable, match="maxmemory"):
-            own_store.accept(other)
-        assert own_store.get(job.id) == job
+        for write in (lambda: own_store.accept(other), own_store.ping):
+            with pytest.raises(StoreReadOnly, match=r"refuses writes: .*maxmemory"):
+                write()
+        assert own_store.get(job.id) == own_store.reading(job.id).job == job
         client.config_set("maxmemory", "0")
     assert own_store.accept(other)
+
+
+@pytest.mark.parametrize(
+    ("setting", "refusing", "normal"),
+    [("min-replicas-to-write", "1", "0"), ("replicaof", "127.0.0.1 1", "no one")],
+    ids=["NOREPLICAS", "READONLY"],
+)
+def test_a_valkey_that_refuses_writes_says_so_and_can_be_read(
+    server: ValkeyServer, own_store: JobStore, setting: str, refusing: str, normal: str
+) -> None:
+    job = new_job()
+    own_store.accept(job)
+    with Redis.from_url(server.url) as client:
+
+        def change(value: str) -> None:
+            words = ("CONFIG", "SET", setting, value)
+            client.execute_command(*(words if "-" in setting else (setting, *value.split())))
+
+        change(refusing)
+        for write in (lambda: own_store.cancel(job.id), own_store.ping):
+            with pytest.raises(StoreReadOnly, match="refuses writes"):
+                write()
+        assert own_store.reading(job.id).job == job
+        change(normal)
+    own_store.ping()
+    assert own_store.cancel(job.id).status.is_final
 
 
 def test_records_outlive_a_kill_of_valkey_and_the_store_reconnects(

@@ -20,7 +20,7 @@ class Readings:
         self.count = 0
         self.on_read = on_read
 
-    def __call__(self) -> int:
+    async def __call__(self) -> int:
         self.count += 1
         self.on_read(self.count)
         return self.count

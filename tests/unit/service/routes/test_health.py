@@ -33,6 +33,13 @@ def test_a_service_that_is_not_ready_names_what_is_down(
     assert_problem(http.get("/readyz"), ProblemType.NOT_READY, "Unavailable: store, storage;")
 
 
+def test_a_store_that_refuses_writes_is_named_so(http: TestClient, backstage: Backstage) -> None:
+    backstage.store.is_read_only = True
+    answer = http.get("/readyz")
+    assert_problem(answer, ProblemType.NOT_READY, "Unavailable: store (refuses writes);")
+    assert answer.json()["components"] == {"store": False, "storage": True}
+
+
 def test_requests_are_counted_by_route_and_status_and_never_by_job(http: TestClient) -> None:
     http.get("/v1/jobs/job_one")
     http.get("/v1/jobs/job_two")

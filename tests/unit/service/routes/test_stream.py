@@ -53,6 +53,15 @@ def test_a_player_is_led_to_the_current_attempt(http: TestClient, job: Job) -> N
     assert segment.headers["content-type"] == "video/mp4"
 
 
+def test_a_token_in_the_url_is_carried_on_to_the_segments(http: TestClient, job: Job) -> None:
+    token = http.post("/v1/tokens", json={"job_id": job.id}).json()["token"]
+    known = {"token": token}
+    assert http.get(stream(job), params=known).text == f"#EXTM3U\nmedia.m3u8?token={token}\n"
+    media = http.get(f"{stream(job)}/2/media.m3u8", params=known).text
+    assert media == PLAYLIST.replace(".m4s", f".m4s?token={token}")
+    assert http.get(f"{stream(job)}/2/00000.m4s", params=known).content == b"segment"
+
+
 def test_only_the_current_attempts_playlist_grows(http: TestClient, job: Job) -> None:
     assert http.get(f"{stream(job)}/2/media.m3u8").text == PLAYLIST
     assert http.get(f"{stream(job)}/1/media.m3u8").text == PLAYLIST + END

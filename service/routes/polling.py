@@ -1,0 +1,130 @@
+"""Get a job: most requests are polls, so a plain one takes a short way through the service."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response, status
+from fastapi.routing import APIRoute
+
+from jobs.documents import JobDocument
+from jobs.valkey.api_keys import Scope
+from jobs.valkey.readings import Reading
+from service.auth import (
+    JobId,
+    admit_plain,
+    caller_of,
+    check_scope,
+    checked_id,
+    require_own,
+    require_scope,
+)
+from service.caller import Caller
+from service.dependencies import Components
+from service.documents.openapi import problem_responses, response_headers
+from service.problems import ProblemType
+from service.reading.conditional import is_unchanged
+from service.reading.preferences import MAX_WAIT
+from service.reading.serialized import job_tag
+from service.routes.descriptions import describing, poll_pause
+
+
+class PollRoute(APIRoute):
+    """A route that answers a request without a query by itself, without the framework's
+    dependencies.
+
+    These cost more than the rest of a poll. A request with a query takes the usual way.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        usual = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await (usual if request.scope["query_string"] else _answer_plain)(request)
+
+        return handle
+
+
+router = APIRouter(tags=["jobs"], route_class=PollRoute)
+
+
+@router.get(
+    "/v1/jobs/{job_id}",
+    summary="Get a job",
+    response_description="The current state of the job.",
+    dependencies=[require_scope(Scope.JOBS_READ)],
+    response_model=JobDocument,
+    responses={
+        200: response_headers(
+            ETag=(
+                "Identifies this version of the document. It does not change if only the ETA does."
+            ),
+            Retry_After="Seconds to wait before polling again; absent once the job has ended.",
+        ),
+        304: {"description": "The job has not changed since the version in `If-None-Match`."},
+        **problem_responses(
+            ProblemType.JOB_NOT_FOUND, ProblemType.INVALID_REQUEST, ProblemType.STORE_UNAVAILABLE
+        ),
+    },
+)
+async def read_job(
+    request: Request,
+    job_id: JobId,
+    wait: Annotated[
+        int, Query(ge=0, le=MAX_WAIT, description="Maximum number of seconds to wait for a change.")
+    ] = 0,
+    if_none_match: Annotated[
+        str | None,
+        Header(description="The `ETag` of the known version; changes are relative to it."),
+    ] = None,
+) -> Response:
+    """Return the job's state and results, now or as soon as they change."""
+    return await _answer(request, job_id, if_none_match, wait)
+
+
+async def _answer_plain(request: Request) -> Response:
+    await admit_plain(request)
+    check_scope(caller_of(request), Scope.JOBS_READ)
+    job_id = checked_id(request.path_params["job_id"])
+    return await _answer(request, job_id, request.headers.get("If-None-Match"))
+
+
+async def _answer(
+    request: Request, job_id: str, if_none_match: str | None, wait: int = 0
+) -> Response:
+    descriptions = describing(request)
+    components = descriptions.components
+    reading = await _read(components, caller_of(request), job_id, if_none_match, wait)
+    headers = {"ETag": job_tag(reading), "Cache-Control": "private, no-cache"}
+    if not reading.job.status.is_final:
+        _, seconds = reading.estimate.remaining(reading.job)
+        least = components.settings.poll_seconds
+        headers["Retry-After"] = str(poll_pause(reading.estimate.position, seconds, least))
+    if is_unchanged(if_none_match, headers["ETag"]):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
+    return Response(descriptions.serialize(reading), headers=headers, media_type="application/json")
+
+
+async def _read(
+    components: Components, caller: Caller, job_id: str, if_none_match: str | None, wait: int
+) -> Reading:
+    """Return the job, at once or after a change.
+
+    Raises:
+        JobNotFound: there is none, or it belongs to another tenant.
+        StoreUnavailable: the store does not respond.
+    """
+    known = if_none_match
+
+    async def look() -> Reading:
+        reading = await components.readings.read(job_id)
+        require_own(reading.job, caller)
+        return reading
+
+    def is_due(reading: Reading) -> bool:
+        nonlocal known
+        # Without a tag, changes are relative to the first read.
+        known = known or job_tag(reading)
+        return reading.job.status.is_final or not is_unchanged(known, job_tag(reading))
+
+    return await (components.watcher.read_until(job_id, look, is_due, wait) if wait else look())
