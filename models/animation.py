@@ -14,12 +14,11 @@ from models.face.portrait import MIN_INTEROCULAR, Portrait
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.visual_translator import PortraitFeatures, VisualTranslator
 from models.options import SynthesisOptions
-from models.side_by_side import Workforce, batch_frames, in_order
+from models.side_by_side import Workforce, batch_frames, batch_starts, in_order
 
 FACE_SMALL = "face_small"
-
-FIRST_FRAMES = 4
-"""Frames in the first batch, small because somebody may be waiting for it."""
+PICTURES_SHARE = 2
+"""How many times fewer frames a batch has where each is a whole picture, of up to 11 MB."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,9 @@ class Animation:
             crop = self.portrait.cut(self.framing.detail)
             features = self.translator.prepare(crop, self.portrait.landmarks)
         device = features.image.device
-        size = batch_frames(device)
-        batches = np.split(self.landmarks, range(FIRST_FRAMES, self.num_frames, size))
+        share = PICTURES_SHARE if self.framing.compose == "full" else 1
+        starts = batch_starts(self.num_frames, batch_frames(device) // share)
+        batches = np.split(self.landmarks, starts)
         with closing(
             in_order(
                 lambda batch: self._draw(features, batch),

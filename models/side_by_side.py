@@ -15,16 +15,34 @@ import torch
 MOST_THREADS = 4
 """Batches at the same time: each takes memory, and more would queue for Python's own lock."""
 
-BATCH_FRAMES, GPU_BATCH_FRAMES = 8, 64
-"""Frames in a batch: a GPU waits for each of a batch's many small steps, however large it is."""
+FIRST_FRAMES = 4
+"""Frames in the first batch, small because somebody may be waiting for it."""
+BATCH_FRAMES, GPU_BATCH_FRAMES = 16, 64
+"""Most frames in a batch: its thousands of small steps take their time however large it is, and a
+GPU waits for each of them.
+"""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
 def batch_frames(device: torch.device) -> int:
-    """Return how many frames a device renders in one batch."""
+    """Return how many frames at most a device renders in one batch."""
     return BATCH_FRAMES if device.type == "cpu" else GPU_BATCH_FRAMES
+
+
+def batch_starts(frames: int, most: int) -> list[int]:
+    """Return where a video's batches begin: each is twice as long as the one before, up to `most`.
+
+    The first, at 0, is left out.
+    """
+    starts, size = [], FIRST_FRAMES
+    start = size
+    while start < frames:
+        starts.append(start)
+        size = min(2 * size, most)
+        start += size
+    return starts
 
 
 @dataclass(frozen=True)

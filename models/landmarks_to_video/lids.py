@@ -34,6 +34,9 @@ NARROW, WIDE, FADE = 0.75, 1.3, 0.25
 AROUND = 2.5
 """Px around an eye over which the painter may paint upon the skin."""
 
+NOTHING = 20.0
+"""Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
+
 
 @dataclass(frozen=True)
 class Eye:
@@ -100,7 +103,7 @@ def move_lids(
         colour[rows],
         mask[rows],
         warped[rows],
-        image[rows],
+        _those(image, rows),
         source[rows],
         target[rows],
         shift[rows],
@@ -108,6 +111,13 @@ def move_lids(
         scale,
     )
     return colour.index_copy(0, rows, moved[0]), mask.index_copy(0, rows, moved[1])
+
+
+def _those(image: Tensor, rows: Tensor) -> Tensor:
+    """Return the pictures of some rows; one that all rows share is not copied."""
+    if image.stride(0) == 0:
+        return image[: len(rows)]
+    return image[rows]
 
 
 def _lids_moved(
@@ -160,7 +170,7 @@ def _with_eye(
     covered = (scale * (depth + COVER) + 0.5).clamp(0, 1) * _narrowed(slit, opening)
     where = (torch.maximum(covered, inside) * shown[:, None]).reshape(mask.shape)
     new = torch.lerp(skin, ball, inside[:, None]).reshape(colour.shape)
-    near = torch.exp(depth.clamp_max(0) / AROUND)
+    near = torch.exp((depth / AROUND).clamp(-NOTHING, 0))
     near = torch.lerp(torch.ones_like(near), near, shown[:, None]).reshape(mask.shape)
     kept = 1 - (1 - mask) * near
     return torch.lerp(colour, new, where), kept * (1 - where)
@@ -204,7 +214,7 @@ def _lid(
     places = cells + (bare - y)[..., None] * down - origin[:, None].to(cells)
     skin = sample(warped, places[:, None], scale)[:, :, 0]
     closed = 1 - ((opening.lower - opening.upper) / 2).clamp(0, 1)
-    line = torch.exp(-((y - opening.lower) / LASH_WIDTH).square()) * closed
+    line = torch.exp(-((y - opening.lower) / LASH_WIDTH).square().clamp_max(NOTHING)) * closed
     taper = (opening.within / 4).clamp(0, 1)
     return skin * (1 - (1 - LASH_LIGHT) * line * taper)[:, None]
 

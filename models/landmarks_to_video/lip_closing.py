@@ -6,20 +6,22 @@ the lips: one knows nothing of the lower inner lip, one nothing of the upper. Wh
 keeps its place on the skull and is covered, as teeth are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
 
+from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import (
     MOUTH,
     face_frame,
     feather,
-    mean_height,
     window_flow,
     window_origin,
 )
+from models.landmarks_to_video.lip_lines import LipLines, line_height, lip_lines
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     keep_slits,
@@ -29,11 +31,6 @@ from models.landmarks_to_video.warping import (
     upsample_flow,
 )
 
-UPPER_SHARES = ((0.64, -0.08, -0.30, 0.04), (0.79, 0.14, -0.19, -0.19), (1.02, 0.19, -0.17, -0.22))
-LOWER_SHARES = ((-0.30, 0.78, 0.21, -0.40), (-0.13, 1.11, 0.07, -0.47), (0.07, 1.18, -0.09, -0.32))
-"""Three points of the inner lip between a corner and its neighbour, from the corner inwards: shares
-of the corner's distance to the upper, lower, middle upper and middle lower inner lip point. Fitted
-to Face Mesh's own points on 662 portraits, which they meet within 0.15 to 0.33 px in the mean."""
 LIP = (2.5, 2.2, 1.4, 0.8, 0.5, 0.5, 0.5, 0.8, 1.4, 2.2, 2.5)
 """Pixels by which the lips' edges are taken from within the lips, where nothing shines through.
 
@@ -51,46 +48,10 @@ SEAM = (1.0, 2.0)
 """Pixels from a lip's edge over which edges are blended and not only moved."""
 INSIDE = 0.7
 """Pixels inside the portrait's lips from which the mouth's inside is read."""
-NODES = 4
-"""Pixels between the nodes on which the lips' flows are computed."""
+NODES = FLOW_STRIDE
+"""Pixels between the nodes on which the lips' flows are computed, as those of the whole crop."""
 NOSE_BASE = 33
 _OTHERS = [*range(60), *range(68, 79)]
-
-
-@dataclass(frozen=True)
-class LipLines:
-    """The inner edges of both lips, `[B, 11, 2]` px each, from the viewer's left corner on."""
-
-    upper: Tensor
-    lower: Tensor
-
-    @property
-    def height(self) -> Tensor:
-        """Mean height `[B]` of the opening between them, px."""
-        return mean_height(torch.cat([self.upper, self.lower[:, 1:-1].flip(1)], dim=1))
-
-
-def lip_lines(landmarks: Tensor) -> LipLines:
-    """Return the lines through the inner lips of `[B, 79, 2]`, denser than the landmarks."""
-    sides = []
-    for shares, left, right, middle in (
-        (UPPER_SHARES, (61, 67), (63, 65), [61, 62, 63]),
-        (LOWER_SHARES, (61, 67), (63, 65), [67, 66, 65]),
-    ):
-        from_left = _between(landmarks, 60, (*left, 62, 66), shares)
-        from_right = _between(landmarks, 64, (*right, 62, 66), shares)
-        ends = landmarks[:, [60]], landmarks[:, [64]]
-        line = [ends[0], from_left, landmarks[:, middle], from_right.flip(1), ends[1]]
-        sides.append(torch.cat(line, dim=1))
-    return LipLines(*sides)
-
-
-def _between(
-    landmarks: Tensor, corner: int, points: tuple[int, ...], shares: tuple[tuple[float, ...], ...]
-) -> Tensor:
-    base = landmarks[:, [corner]]
-    offsets = landmarks[:, list(points)] - base
-    return base + landmarks.new_tensor(shares) @ offsets
 
 
 @dataclass(frozen=True)
@@ -98,15 +59,13 @@ class Cover:
     """How closing lips cover a window of the mouth.
 
     origin: `[B, 2]` its left and top, px of a 256 px crop.
-    places: `[B, h, w, 2]` where in the portrait its pixels lie, px of a 256 px crop.
-    shift: `[B, 2, h, w]` from the pixels to those places, px of a 256 px crop.
+    shift: `[B, 2, h, w]` from its pixels to their places in the portrait, px of a 256 px crop.
     colour: `[B, 3, h, w]` colour of the lips' edges, 0-1, multiplied by its opacity.
     opacity: `[B, 1, h, w]` 0-1.
     weight: `[B, 1, h, w]` 0-1; what is left over stays as it was painted.
     """
 
     origin: Tensor
-    places: Tensor
     shift: Tensor
     colour: Tensor
     opacity: Tensor
@@ -136,28 +95,65 @@ def cover_mouth(
     upright = _Upright.of(target)
     shown, wanted = lip_lines(source), _meet(lip_lines(target), upright)
     cells = _cells(origin, scale)
-    more = upsample_flow(window_flow(residual, origin, MOUTH), FLOW_STRIDE * scale)
-    upper, lower = (
-        cells + (flow + more).permute(0, 2, 3, 1)
-        for flow in _lip_flows(source, target, shown, wanted, origin, scale)
-    )
+    flows = _lip_flows(source, target, shown, wanted, residual, origin, scale)
+    above, below = depths = _depths(cells, wanted, upright)
+    shift = torch.where((below > above)[:, None], flows[1], flows[0])
+    colour, opacity = (shift.new_zeros(len(shift), count, *shift.shape[2:]) for count in (3, 1))
+    rows = _near(depths)
+    cells = cells[:, rows]
     inner = _on_the_skull(cells, source, target, shown)
-    above, below = _depths(cells, wanted, upright)
+    places, colour[:, :, rows], opacity[:, :, rows] = _seam(
+        image,
+        [cells + flow[:, :, rows].permute(0, 2, 3, 1) for flow in flows],
+        inner,
+        [depth[:, rows] for depth in depths],
+        upright,
+        scale,
+    )
+    shift[:, :, rows] = (places - cells).permute(0, 3, 1, 2)
+    weight = feather(MOUTH, scale=scale)[None].to(image)
+    weight = weight * lips_close(source, target)[:, None, None, None]
+    return Cover(origin, shift, colour, opacity, weight)
+
+
+def _near(depths: Sequence[Tensor]) -> slice:
+    """Return the rows of the window that hold the seam or what lies between the lips."""
+    near = torch.maximum(*depths) < SEAM[1]
+    rows = near.any(dim=2).any(dim=0).nonzero()[:, 0].tolist()
+    return slice(rows[0], rows[-1] + 1) if rows else slice(1)
+
+
+def _seam(
+    image: Tensor,
+    lips: Sequence[Tensor],
+    inner: Tensor,
+    depths: Sequence[Tensor],
+    upright: "_Upright",
+    scale: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return places `[B, h, w, 2]`, colour and opacity `[B, 3 and 1, h, w]` of rows of the window.
+
+    Args:
+        image: the portrait.
+        lips: `[B, h, w, 2]` where upper and lower lip take their pixels from, px.
+        inner: the same for what lies between them.
+        depths: `[B, h, w]` how deep in either lip each pixel lies, px.
+        upright: the frame's axes.
+        scale: pixels of the image for each of a 256 px crop.
+    """
+    above, below = depths
     down = upright.down[:, None]
-    upper = upper - (0.5 - above).clamp_min(0)[..., None] * down
-    lower = lower + (0.5 - below).clamp_min(0)[..., None] * down
+    upper = lips[0] - (0.5 - above).clamp_min(0)[..., None] * down
+    lower = lips[1] + (0.5 - below).clamp_min(0)[..., None] * down
     places = torch.where((above > 0)[..., None], upper, inner)
     places = torch.where(((below > 0) & (below > above))[..., None], lower, places)
-    shares = [(depth * scale + 0.5).clamp(0, 1)[:, None] for depth in (above, below)]
+    shares = [(depth * scale + 0.5).clamp(0, 1)[:, None] for depth in depths]
     between = (1 - shares[0] - shares[1]).clamp_min(0)
     blended = torch.zeros(())
     for part, share in zip((upper, lower, inner), (*shares, between), strict=True):
         blended = blended + share * sample(image, part, scale)
     opacity = 1 - _step(torch.minimum(above.abs(), below.abs()), *SEAM)[:, None]
-    weight = feather(MOUTH, scale=scale)[None].to(image)
-    weight = weight * lips_close(source, target)[:, None, None, None]
-    shift = (places - cells).permute(0, 3, 1, 2)
-    return Cover(origin, places, shift, opacity * blended, opacity, weight)
+    return places, opacity * blended, opacity
 
 
 @dataclass(frozen=True)
@@ -174,12 +170,12 @@ class _Upright:
 
     def enter(self, points: Tensor) -> Tensor:
         """Express `[B, M, 2]` in these axes."""
-        parts = [(points * axis).sum(-1) for axis in (self.across, self.down)]
-        return torch.stack(parts, dim=-1)
+        return to_upright(points, self.across[:, 0])
 
     def leave(self, points: Tensor) -> Tensor:
         """Express `[B, M, 2]` in the picture's axes again."""
-        return points[..., :1] * self.across + points[..., 1:] * self.down
+        # Turned the other way round.
+        return to_upright(points, self.across[:, 0] * points.new_tensor([1, -1]))
 
 
 def _cells(origin: Tensor, scale: int) -> Tensor:
@@ -197,23 +193,32 @@ def _meet(lines: LipLines, upright: _Upright) -> LipLines:
 
 
 def _lip_flows(
-    source: Tensor, target: Tensor, shown: LipLines, wanted: LipLines, origin: Tensor, scale: int
+    source: Tensor,
+    target: Tensor,
+    shown: LipLines,
+    wanted: LipLines,
+    residual: Tensor,
+    origin: Tensor,
+    scale: int,
 ) -> tuple[Tensor, Tensor]:
     """Return the flows `[B, 2, h, w]` that move the upper and the lower lip, px."""
     apart = keep_slits(source, target)[:, _OTHERS]
     upright = _Upright.of(source)
     within = source.new_tensor(LIP)[:, None] * upright.down
     outwards = CORNER * upright.across
-    nodes = pixel_grid(MOUTH.height // NODES, MOUTH.width // NODES, NODES).to(target)
-    nodes = nodes.reshape(1, -1, 2) + origin[:, None]
-    flows = []
+    targets, sources = [], []
     for asked, seen in ((wanted.upper, shown.upper - within), (wanted.lower, shown.lower + within)):
-        edge = torch.cat([seen[:, :1] - outwards, seen[:, 1:-1], seen[:, -1:] + outwards], dim=1)
-        controls = torch.cat([apart, asked], dim=1), torch.cat([source[:, _OTHERS], edge], dim=1)
-        flow = thin_plate_flow(*controls, nodes).transpose(1, 2)
-        grid = flow.reshape(-1, 2, MOUTH.height // NODES, MOUTH.width // NODES)
-        flows.append(upsample_flow(grid, NODES * scale))
-    return flows[0], flows[1]
+        edge = [seen[:, :1] - outwards, seen[:, 1:-1], seen[:, -1:] + outwards]
+        targets.append(torch.cat([apart, asked], dim=1))
+        sources.append(torch.cat([source[:, _OTHERS], *edge], dim=1))
+    height, width = MOUTH.height // NODES, MOUTH.width // NODES
+    nodes = pixel_grid(height, width, NODES).to(target).reshape(1, -1, 2) + origin[:, None]
+    # Both lips at once: the batch is twice as long.
+    flow = thin_plate_flow(torch.cat(targets), torch.cat(sources), nodes.repeat(2, 1, 1))
+    grids = flow.transpose(1, 2).reshape(-1, 2, height, width)
+    more = window_flow(residual, origin, MOUTH).repeat(2, 1, 1, 1)
+    upper, lower = upsample_flow(grids + more, NODES * scale).chunk(2)
+    return upper, lower
 
 
 def _on_the_skull(cells: Tensor, source: Tensor, target: Tensor, shown: LipLines) -> Tensor:
@@ -226,7 +231,7 @@ def _on_the_skull(cells: Tensor, source: Tensor, target: Tensor, shown: LipLines
     flat = cells.flatten(1, 2) - target[:, [NOSE_BASE]]
     places = before.enter(before.leave(after.enter(flat) * growth) + source[:, [NOSE_BASE]])
     upper, lower = before.enter(shown.upper), before.enter(shown.lower)
-    top, bottom = (_height(line, places[..., 0]) for line in (upper, lower))
+    top, bottom = (line_height(line, places[..., 0]) for line in (upper, lower))
     middle = (top + bottom) / 2
     y = places[..., 1].maximum((top + INSIDE).minimum(middle))
     y = y.minimum((bottom - INSIDE).maximum(middle))
@@ -237,19 +242,10 @@ def _depths(cells: Tensor, wanted: LipLines, upright: _Upright) -> tuple[Tensor,
     """Return how deep `[B, h, w]` px each pixel lies in the upper lip, and in the lower one."""
     places = upright.enter(cells.flatten(1, 2))
     upper, lower = (
-        _height(upright.enter(line), places[..., 0]) for line in (wanted.upper, wanted.lower)
+        line_height(upright.enter(line), places[..., 0]) for line in (wanted.upper, wanted.lower)
     )
     above, below = upper - places[..., 1], places[..., 1] - lower
     return above.reshape(cells.shape[:3]), below.reshape(cells.shape[:3])
-
-
-def _height(line: Tensor, across: Tensor) -> Tensor:
-    """Return the height `[B, M]` of a line `[B, K, 2]`, left to right, at places `[B, M]`."""
-    x, y = line[..., 0].cummax(dim=1).values, line[..., 1]
-    end = torch.searchsorted(x.contiguous(), across.contiguous()).clamp(1, line.shape[1] - 1)
-    left, right = x.gather(1, end - 1), x.gather(1, end)
-    part = ((across - left) / (right - left).clamp_min(1e-3)).clamp(0, 1)
-    return torch.lerp(y.gather(1, end - 1), y.gather(1, end), part)
 
 
 def _step(value: Tensor, low: float, high: float) -> Tensor:

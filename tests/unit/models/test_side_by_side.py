@@ -6,10 +6,18 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from models.side_by_side import Workforce, in_order
+from models.side_by_side import Workforce, batch_starts, in_order
 from tests.waiting import PATIENCE
 
 TWO = Workforce(threads=2, threads_each=1)
+
+
+@pytest.mark.parametrize(
+    ("frames", "starts"),
+    [(1, []), (4, []), (5, [4]), (44, [4, 12, 28]), (61, [4, 12, 28, 44, 60])],
+)
+def test_batches_begin_small_and_grow(frames: int, starts: list[int]) -> None:
+    assert batch_starts(frames, 16) == starts
 
 
 def test_what_is_made_comes_out_in_order() -> None:

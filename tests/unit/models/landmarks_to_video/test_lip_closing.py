@@ -5,8 +5,9 @@ from torch import Tensor
 
 from models.face.retargeting import LOWER_INNER, UPPER_INNER
 from models.landmarks_to_video.face_regions import MOUTH
-from models.landmarks_to_video.lip_closing import cover_mouth, lip_lines, lips_close
-from models.landmarks_to_video.warping import sample
+from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
+from models.landmarks_to_video.lip_lines import lip_lines
+from models.landmarks_to_video.warping import pixel_grid, sample
 from tests.unit.models.typical_face import pixel_face
 
 SKIN, TOOTH = 0.5, 1.0
@@ -36,7 +37,9 @@ def teeth_between(lips: Tensor, scale: int = 1) -> Tensor:
 def covered(image: Tensor, source: Tensor, target: Tensor, scale: int = 1) -> Tensor:
     """Return the window `[3, h, w]` of the mouth after its lips have closed over it."""
     cover = cover_mouth(image, source, target, torch.zeros(1, 2, 64, 64), scale)
-    moved = sample(image, cover.places, scale)
+    pixels = pixel_grid(scale * MOUTH.height, scale * MOUTH.width, 1 / scale)
+    places = pixels + cover.origin[:, None, None] + cover.shift.permute(0, 2, 3, 1)
+    moved = sample(image, places, scale)
     return (moved * (1 - cover.opacity) + cover.colour)[0]
 
 
