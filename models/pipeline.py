@@ -19,7 +19,7 @@ from models.face.portrait import Portrait, crop_portrait
 from models.face.retargeting import retarget_landmarks
 from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
 from models.options import SynthesisOptions
-from models.side_by_side import batch_frames
+from models.side_by_side import FIRST_FRAMES, batch_frames
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 
 
@@ -171,5 +171,7 @@ class TalkingFacePipeline:
         points = np.stack([ticks[::2], np.roll(ticks, 1)[1::2]], axis=1)
         for size in RESOLUTIONS:
             features = self.translator.prepare(np.zeros((size, size, 3), np.uint8), points)
-            count = batch_frames(features.image.device)
+            device = features.image.device
+            # A GPU chooses its kernels by a batch's size.
+            count = FIRST_FRAMES if device.type == "cpu" else batch_frames(device)
             self.translator.render(features, np.repeat(points[None] + 1, count, axis=0))

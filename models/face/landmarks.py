@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from media.errors import NoFace
 from media.geometry import Square, crop_square, cut_tiles
-from models.face.native_logs import chatter_left_out
+from models.face.mediapipe_setup import chatter_left_out, plotting_left_out
 
 NUM_LANDMARKS = 79
 CROP_SIZE = 256
@@ -110,8 +110,9 @@ class LandmarkDetector:
     """
 
     def __init__(self) -> None:
-        # Importing MediaPipe takes a second, which processes that only need the layout avoid.
-        from mediapipe.python.solutions import face_detection, face_mesh
+        # Importing MediaPipe takes time, which processes that only need the layout avoid.
+        with plotting_left_out():
+            from mediapipe.python.solutions import face_detection, face_mesh
 
         detection: Any = face_detection.FaceDetection
         mesh: Any = face_mesh.FaceMesh

@@ -1,10 +1,11 @@
-"""Filters what MediaPipe's native code writes to stderr."""
+"""Imports MediaPipe without what it needs for plots, and filters what it writes to stderr."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
+from types import ModuleType
 
 _CHATTER = (
     b"Created TensorFlow Lite XNNPACK delegate",
@@ -12,6 +13,27 @@ _CHATTER = (
     b"Feedback manager requires a model with a single signature",
     b"Using NORM_RECT without IMAGE_DIMENSIONS",
 )
+
+
+@contextmanager
+def plotting_left_out() -> Iterator[None]:
+    """Let an import of matplotlib within the context find an empty module.
+
+    MediaPipe imports it for one function that draws, which takes most of its own import's time.
+    """
+    if "matplotlib" in sys.modules:
+        yield
+        return
+    plots = ModuleType("matplotlib.pyplot")
+    package = ModuleType("matplotlib")
+    package.pyplot = plots  # type: ignore[attr-defined]
+    empty = {module.__name__: module for module in (package, plots)}
+    sys.modules |= empty
+    try:
+        yield
+    finally:
+        for name in empty:
+            del sys.modules[name]
 
 
 @contextmanager
