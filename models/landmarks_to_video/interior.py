@@ -3,7 +3,7 @@
 Anatomy says where each of them lies and how light falls in; the painter's network corrects it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.edges import edge_height, to_upright
-from models.landmarks_to_video.face_regions import MOUTH, face_frame, mean_height
+from models.landmarks_to_video.face_regions import MOUTH, face_frame, mean_height, rows_of
 from models.landmarks_to_video.warping import pixel_grid
 
 UPPER_EDGE, LOWER_EDGE = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
@@ -71,6 +71,20 @@ class Opening:
             m.reshape(-1, 1, height, width) for m in (*maps, inside)
         )
         return cls(below, above, sideways, tall, within)
+
+    def rows(self) -> slice:
+        """Return the window's rows in which any mouth of the batch is open."""
+        return rows_of(self.inside[:, 0] > 0)
+
+    def within(self, rows: slice) -> Self:
+        """Return the maps of some rows alone."""
+        maps = {field.name: getattr(self, field.name)[:, :, rows] for field in fields(self)}
+        return replace(self, **maps)
+
+    def keep_near(self, mask: Tensor) -> Tensor:
+        """Return the mask `[B, 1, h, w]` of a painter, 1 where it must not paint upon the lips."""
+        outside = (-torch.minimum(self.below_upper, self.above_lower)).clamp_min(0)
+        return 1 - (1 - mask) * torch.exp(-outside / RIM)
 
 
 class Interior(nn.Module):

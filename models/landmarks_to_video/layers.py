@@ -1,5 +1,6 @@
 """Building blocks of the visual translator, including the feature-adaptive transformation."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -43,7 +44,7 @@ class FeatureAdaptiveBlock(nn.Module):
     def forward(self, x: Tensor, landmark_features: Tensor) -> Tensor:
         """Transform `[B, C, H, W]` under `[B, L, H, W]`."""
         gamma, beta = self.modulation(landmark_features).chunk(2, dim=1)
-        y = F.silu(self.norm(x) * (1 + gamma) + beta)
+        y = F.silu(torch.addcmul(beta, self.norm(x), 1 + gamma))
         change: Tensor = self.conv2(F.silu(self.conv1(y)))
         return x + change
 

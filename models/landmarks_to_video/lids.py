@@ -33,7 +33,6 @@ NARROW, WIDE, FADE = 0.75, 1.3, 0.25
 """Openings beside the portrait's from which on the lids are moved; how fast that fades in."""
 AROUND = 2.5
 """Px around an eye over which the painter may paint upon the skin."""
-
 NOTHING = 20.0
 """Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
 

@@ -18,6 +18,7 @@ from models.landmarks_to_video.face_regions import (
     MOUTH,
     face_frame,
     feather,
+    rows_of,
     window_flow,
     window_origin,
 )
@@ -99,7 +100,8 @@ def cover_mouth(
     above, below = depths = _depths(cells, wanted, upright)
     shift = torch.where((below > above)[:, None], flows[1], flows[0])
     colour, opacity = (shift.new_zeros(len(shift), count, *shift.shape[2:]) for count in (3, 1))
-    rows = _near(depths)
+    # The seam, and what lies between the lips: elsewhere, each pixel belongs to one of them.
+    rows = rows_of(torch.maximum(*depths) < SEAM[1])
     cells = cells[:, rows]
     inner = _on_the_skull(cells, source, target, shown)
     places, colour[:, :, rows], opacity[:, :, rows] = _seam(
@@ -114,13 +116,6 @@ def cover_mouth(
     weight = feather(MOUTH, scale=scale)[None].to(image)
     weight = weight * lips_close(source, target)[:, None, None, None]
     return Cover(origin, shift, colour, opacity, weight)
-
-
-def _near(depths: Sequence[Tensor]) -> slice:
-    """Return the rows of the window that hold the seam or what lies between the lips."""
-    near = torch.maximum(*depths) < SEAM[1]
-    rows = near.any(dim=2).any(dim=0).nonzero()[:, 0].tolist()
-    return slice(rows[0], rows[-1] + 1) if rows else slice(1)
 
 
 def _seam(

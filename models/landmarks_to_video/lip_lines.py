@@ -58,6 +58,6 @@ def line_height(line: Tensor, across: Tensor) -> Tensor:
     height = y[:, :1]
     # A ramp for each piece of the line is faster than searching for the piece of each place.
     for piece in range(rises.shape[1]):
-        start, slope, rise = (part[:, [piece]] for part in (starts, slopes, rises))
+        start, slope, rise = (part[:, piece, None] for part in (starts, slopes, rises))
         height = torch.addcmul(height, torch.addcmul(start, across, slope).clamp_(0, 1), rise)
     return height

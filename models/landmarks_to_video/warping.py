@@ -101,11 +101,12 @@ def _interpolate(
 
 def _bending(points: Tensor, controls: Tensor, weights: Tensor) -> Tensor:
     """Return the weighted sums `[B, M, 2]` of the kernels around controls `[B, K, 2]`."""
+    left, right = _distance_factors(points, controls)
     if points.device.type != "cpu":
-        return _kernel(_squared_distances(points, controls)) @ weights
+        return _kernel(left @ right) @ weights
     rows = [
-        [_kernel(_squared_distances(block, knots)) @ weight for block in places.split(BLOCK)]
-        for places, knots, weight in zip(points, controls, weights, strict=True)
+        [_kernel(block @ knots) @ weight for block in places.split(BLOCK)]
+        for places, knots, weight in zip(left, right, weights, strict=True)
     ]
     return torch.stack([torch.cat(blocks) for blocks in rows])
 
@@ -160,7 +161,8 @@ def spline_flow(source: Tensor, target: Tensor, size: int = CROP_SIZE) -> Tensor
 def _solve(controls: Tensor, values: Tensor, regularization: float) -> tuple[Tensor, Tensor]:
     """Return the spline's bending `[B, K, 2]` and affine `[B, 3, 2]` weights, in float64."""
     batch, count, _ = controls.shape
-    kernel = _kernel(_squared_distances(controls, controls))
+    left, right = _distance_factors(controls, controls)
+    kernel = _kernel(left @ right)
     kernel = kernel + regularization * torch.eye(count, dtype=kernel.dtype, device=kernel.device)
     plane = F.pad(controls, (1, 0), value=1.0)
     corner = kernel.new_zeros(batch, 3, 3)
@@ -171,12 +173,15 @@ def _solve(controls: Tensor, values: Tensor, regularization: float) -> tuple[Ten
     return solution[:, :count], solution[:, count:]
 
 
-def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Return `[..., M, K]` squared distances between `[..., M, 2]` and `[..., K, 2]`."""
+def _distance_factors(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return `[B, M, 4]` and `[B, 4, K]`, whose product are squared distances between points.
+
+    The points are `[B, M, 2]` and `[B, K, 2]`.
+    """
     # |a|^2 - 2 a b + |b|^2 as one product of matrices.
     left = [a, a.square().sum(-1, keepdim=True), torch.ones_like(a[..., :1])]
     right = [-2 * b, torch.ones_like(b[..., :1]), b.square().sum(-1, keepdim=True)]
-    return torch.cat(left, dim=-1) @ torch.cat(right, dim=-1).transpose(-1, -2)
+    return torch.cat(left, dim=-1), torch.cat(right, dim=-1).transpose(-1, -2)
 
 
 def _kernel(squared: Tensor) -> Tensor:

@@ -1,0 +1,79 @@
+"""A window to paint, and what a painter makes of it."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from models.landmarks_to_video.complexion import complexion
+from models.landmarks_to_video.face_regions import Region
+from models.landmarks_to_video.warping import FLOW_STRIDE, flow_coordinates, upsample_flow
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window to paint.
+
+    All places are pixels of a 256 px crop; the picture may have `scale` times as many.
+
+    image: `[B, 3, scale * H, scale * W]` the portrait or a cut-out of it, 0-1.
+    shift: `[B, 2]` left and top of that cut-out in the portrait, px.
+    flow: `[B, 2, h / 4, w / 4]` thin-plate flow over the window, px.
+    source, target: `[B, 79, 2]` the portrait's and the wanted landmarks, px.
+    origin: `[B, 2]` left and top of the window in the wanted frame, px.
+    teeth: `[B, 2, 4, 64, 128]` the person's upper and lower teeth (`models.dentition`), or None.
+    scale: 1 or 2.
+    skin: `[B, COMPLEXION]` of the region, if it is known already.
+    """
+
+    image: Tensor
+    shift: Tensor
+    flow: Tensor
+    source: Tensor
+    target: Tensor
+    origin: Tensor
+    teeth: Tensor | None = None
+    scale: int = 1
+    skin: Tensor | None = None
+
+    def complexion(self, region: Region) -> Tensor:
+        """Return the colours `[B, COMPLEXION]` of the portrait around a region."""
+        if self.skin is not None:
+            return self.skin
+        return complexion(self.image, self.source, self.shift, region, self.scale)
+
+    def places(self) -> Tensor:
+        """Return where in the image the pixels of the warped window lie, `[B, h, w, 2]` px."""
+        places = flow_coordinates(
+            upsample_flow(self.flow, FLOW_STRIDE * self.scale), 1 / self.scale
+        )
+        return places + (self.origin - self.shift).to(places)[:, None, None]
+
+
+@dataclass(frozen=True)
+class Paint:
+    """What a painter adds to a warped window, float32; h and w are `scale` times the region's.
+
+    colour: `[B, 3, h, w]` about 0-1.
+    mask: `[B, 1, h, w]` 0-1, the share of the warp that is seen; the colour is the rest.
+    flow: `[B, 2, h, w]` refinement of the warp, px.
+    """
+
+    colour: Tensor
+    mask: Tensor
+    flow: Tensor
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A painted window, float32 and about 0-1; h and w are `scale` times those of the region.
+
+    pixels `[B, 3, h, w]` are `mask * warp + (1 - mask) * colour`: warp `[B, 3, h, w]` is the
+    portrait under the refined flow, colour `[B, 3, h, w]` is new, mask `[B, 1, h, w]` chooses;
+    flow `[B, 2, h, w]` is the refinement, px.
+    """
+
+    pixels: Tensor
+    warp: Tensor
+    colour: Tensor
+    mask: Tensor
+    flow: Tensor
