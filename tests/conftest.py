@@ -1,7 +1,8 @@
 """The real Valkey and the real SeaweedFS, for tests that need them."""
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,6 +34,17 @@ SHARED_SYSTEMS = (
 
 SLOWEST_FIRST = ("e2e", "faults", "security", "integration")
 """Slowest folders, run first so that the short tests fill the end of the run."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the garbage collector away from the modules and the tests, none of which is garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
