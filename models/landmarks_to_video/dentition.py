@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.edges import to_upright
-from models.landmarks_to_video.face_regions import MOUTH, Region, face_frame, signed_distance
-from models.landmarks_to_video.warping import pixel_grid, sample
+from models.landmarks_to_video.face_regions import MOUTH, face_frame, signed_distance
+from models.landmarks_to_video.warping import sample
 
 PUPILS_MM = 63.0
 """Distance between the pupils that the measures below belong to (Dodgson, SPIE 5291, 2004)."""
@@ -54,63 +54,10 @@ TEETH_CHANNELS = 8
 TEETH_CENTRES = ((0.0, 0.36), (0.0, -0.70))
 TEETH_REACH = (0.48, 0.27)
 """Middles and half sizes of the maps from nose and chin, in inter-ocular distances."""
-SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
-"""How far towards the lips' corners there are teeth; the share of a row that is never widened."""
 LIP_SHADE = 1.0
 """Pixels at the lips' edge that are not taken for the mouth's inside."""
 WHITEST = 12.0
 """Power of its brightness with which a pixel of the mouth's inside counts as enamel."""
-
-
-def place_teeth(
-    teeth: Tensor, landmarks: Tensor, origin: Tensor, region: Region, scale: int = 1
-) -> Tensor:
-    """Lay maps of teeth `[B, 2, 4, 64, 128]` where nose and chin of `landmarks` put them.
-
-    Returns:
-        `[B, 8, scale * height, scale * width]` over the region's window at `origin` `[B, 2]` px.
-    """
-    height, width = scale * region.height, scale * region.width
-    cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
-    cells = cells + origin[:, None].to(landmarks)
-    distance, across = face_frame(landmarks)
-    lips = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1) / distance
-    corners = SHOWN_SHARE * lips / 2 / TEETH_REACH[0]
-    placed = []
-    for row, anchor in enumerate(region.anchors):
-        offset = to_upright((cells - landmarks[:, None, anchor]) / distance[:, None, None], across)
-        place = (offset - offset.new_tensor(TEETH_CENTRES[row])) / offset.new_tensor(TEETH_REACH)
-        sideways = _narrowed(place[..., 0], _seen_width(teeth[:, row]), corners)
-        place = torch.stack([sideways, place[..., 1]], dim=-1)
-        placed.append(
-            F.grid_sample(
-                teeth[:, row],
-                place.reshape(-1, height, width, 2),
-                padding_mode="zeros",
-                align_corners=False,
-            )
-        )
-    return torch.cat(placed, dim=1)
-
-
-def _seen_width(teeth: Tensor) -> Tensor:
-    """Return `[B]`: how far from the middle a map `[B, 4, 64, 128]` has teeth, in half widths."""
-    columns = teeth[:, 3].amax(dim=1)
-    from_middle = torch.linspace(-1, 1, columns.shape[1]).to(columns).abs()
-    return ((columns > 0.5) * from_middle).amax(dim=1)
-
-
-def _narrowed(x: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
-    """Return where to look for teeth at `x` `[B, M]`, so that what is seen fills what is wanted.
-
-    A smile bares more than the picture that the teeth are from. The front teeth keep their width,
-    those at the sides are widened.
-    """
-    front = FRONT_SHARE * seen
-    rate = (seen - front) / (wanted - front).clamp_min(1e-3)
-    sides = (x.abs() - front[:, None]).clamp_min(0)
-    wide = (wanted > seen)[:, None]
-    return torch.where(wide, x.sign() * (x.abs() - sides * (1 - rate[:, None])), x)
 
 
 def read_teeth(

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.landmarks_to_video.complexion import COMPLEXION
-from models.landmarks_to_video.dentition import TEETH_CHANNELS, drawn_teeth, place_teeth
+from models.landmarks_to_video.dentition import TEETH_CHANNELS, drawn_teeth
 from models.landmarks_to_video.face_regions import (
     GEOMETRY_CHANNELS,
     GEOMETRY_STRIDE,
@@ -28,6 +28,7 @@ from models.landmarks_to_video.layers import (
 )
 from models.landmarks_to_video.lids import move_lids
 from models.landmarks_to_video.painting import Paint, Painting, Window
+from models.landmarks_to_video.teeth_placement import place_teeth
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.complexion import COMPLEXION
-from models.landmarks_to_video.dentition import Dentitions, place_teeth, read_teeth
+from models.landmarks_to_video.dentition import Dentitions, read_teeth
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
 from models.landmarks_to_video.interior import CORRECTIONS, Interior, Opening, kept_share
+from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_landmarks
 
 
@@ -67,31 +68,6 @@ def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
     difference = (placed[0, :3] * colour[0, :, None, None] - window).abs()[:, visible]
     assert visible.sum() > 500
     assert float(difference.mean()) < 0.02
-
-
-def widened(landmarks: Tensor, factor: float) -> Tensor:
-    wide = landmarks.clone()
-    lips = wide[:, 48:68, 0]
-    middle = lips.mean()
-    wide[:, 48:68, 0] = middle + factor * (lips - middle)
-    return wide
-
-
-def test_a_wide_smile_bares_teeth_to_its_sides_and_keeps_the_front_ones() -> None:
-    teeth = torch.zeros(1, 2, 4, 64, 128)
-    teeth[..., 32:96] = 1
-    teeth[..., :3, :, 56:72] = 0.5
-    spans, fronts = [], []
-    for factor in (0.7, 1.4):
-        smile = widened(face(10), factor)
-        placed = place_teeth(teeth, smile, window_origin(smile, MOUTH), MOUTH, scale=2)[0]
-        visible, front = placed[3] > 0.5, (placed[0] - 0.5).abs() < 0.05
-        width = 2 * (smile[0, 64, 0] - smile[0, 60, 0])
-        spans.append(float(visible.any(dim=0).sum() / width))
-        fronts.append(int(front.any(dim=0).sum()))
-    assert spans[0] < 1.2
-    assert spans[1] == pytest.approx(0.9, abs=0.04)
-    assert 0 < fronts[0] == pytest.approx(fronts[1], abs=2)
 
 
 def test_a_closed_portrait_is_given_teeth_at_its_own_lips() -> None:

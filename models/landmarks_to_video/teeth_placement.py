@@ -1,0 +1,116 @@
+"""Lays maps of teeth where nose and chin put them: as wide and as long as the lips bare them."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.landmarks_to_video.dentition import TEETH_CENTRES, TEETH_REACH
+from models.landmarks_to_video.edges import to_upright
+from models.landmarks_to_video.face_regions import Region, face_frame
+from models.landmarks_to_video.warping import pixel_grid
+
+SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
+"""How far towards the lips' corners there are teeth; the share of a row that is never widened."""
+SMILE_FROM, SMILE_TO = 0.76, 0.90
+"""Widths of the inner lips, in inter-ocular distances, from which and at which a smile bares teeth;
+people's resting lips have 0.67 to 0.76.
+"""
+REACHED, LONGEST, EDGE_COLUMNS = 0.82, 1.5, 10
+"""How far down the opening a smile's upper teeth reach, as in 14 photographs; how much longer they
+are drawn for it at most; columns on either side of the middle in which their edge is looked for.
+"""
+SMILE_HEIGHT, JAW_DROPPED = 0.20, 0.28
+"""Heights of the opening, in inter-ocular distances, up to which a smile alone parts the lips, and
+from which the jaw does.
+"""
+
+
+def place_teeth(
+    teeth: Tensor, landmarks: Tensor, origin: Tensor, region: Region, scale: int = 1
+) -> Tensor:
+    """Lay maps of teeth `[B, 2, 4, 64, 128]` where nose and chin of `landmarks` put them.
+
+    Returns:
+        `[B, 8, scale * height, scale * width]` over the region's window at `origin` `[B, 2]` px.
+    """
+    height, width = scale * region.height, scale * region.width
+    cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
+    cells = cells + origin[:, None].to(landmarks)
+    upper, lower = (_in_map(landmarks, row, cells, region) for row in (0, 1))
+    x, y = upper.unbind(dim=-1)
+    upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, region)], dim=-1)
+    distance, _ = face_frame(landmarks)
+    lips = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1) / distance
+    corners = SHOWN_SHARE * lips / 2 / TEETH_REACH[0]
+    placed = []
+    for row, place in enumerate((upper, lower)):
+        sideways = _narrowed(place[..., 0], _seen_width(teeth[:, row]), corners)
+        place = torch.stack([sideways, place[..., 1]], dim=-1)
+        placed.append(
+            F.grid_sample(
+                teeth[:, row],
+                place.reshape(-1, height, width, 2),
+                padding_mode="zeros",
+                align_corners=False,
+            )
+        )
+    return torch.cat(placed, dim=1)
+
+
+def _seen_width(teeth: Tensor) -> Tensor:
+    """Return `[B]`: how far from the middle a map `[B, 4, 64, 128]` has teeth, in half widths."""
+    columns = teeth[:, 3].amax(dim=1)
+    from_middle = torch.linspace(-1, 1, columns.shape[1]).to(columns).abs()
+    return ((columns > 0.5) * from_middle).amax(dim=1)
+
+
+def _narrowed(x: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
+    """Return where to look for teeth at `x` `[B, M]`, so that what is seen fills what is wanted.
+
+    A smile bares more than the picture that the teeth are from. The front teeth keep their width,
+    those at the sides are widened.
+    """
+    front = FRONT_SHARE * seen
+    rate = (seen - front) / (wanted - front).clamp_min(1e-3)
+    sides = (x.abs() - front[:, None]).clamp_min(0)
+    wide = (wanted > seen)[:, None]
+    return torch.where(wide, x.sign() * (x.abs() - sides * (1 - rate[:, None])), x)
+
+
+def _in_map(landmarks: Tensor, row: int, places: Tensor, region: Region) -> Tensor:
+    """Return where places `[B, M, 2]` px of a face lie on the map of a row, in its half sizes."""
+    distance, across = face_frame(landmarks)
+    offset = places - landmarks[:, None, region.anchors[row]]
+    offset = to_upright(offset / distance[:, None, None], across)
+    return (offset - offset.new_tensor(TEETH_CENTRES[row])) / offset.new_tensor(TEETH_REACH)
+
+
+def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, region: Region) -> Tensor:
+    """Return where on the upper map to look for teeth at heights `y` `[B, M]`, in half heights.
+
+    A smile parts the lips and not the teeth: they are drawn longer, from the upper lip on, until
+    their edges reach REACHED of the way to the lower one.
+    """
+    lips = _in_map(landmarks, 0, landmarks[:, [62, 66]], region)[..., 1]
+    upper, lower = lips.unbind(dim=1)
+    needed = REACHED * (lower - upper) / (_seen_edge(teeth) - upper).clamp_min(1e-2)
+    stretch = 1 + _smile(landmarks) * (needed.clamp(1, LONGEST) - 1)
+    below = (y - upper[:, None]).clamp_min(0)
+    return y - below * (1 - 1 / stretch[:, None])
+
+
+def _smile(landmarks: Tensor) -> Tensor:
+    """Return `[B]` in 0-1: how far lips `[B, 79, 2]` are drawn back from teeth that stay shut."""
+    distance, _ = face_frame(landmarks)
+    width = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1) / distance
+    height = (landmarks[:, 66] - landmarks[:, 62]).norm(dim=-1) / distance
+    drawn = ((width - SMILE_FROM) / (SMILE_TO - SMILE_FROM)).clamp(0, 1)
+    return drawn * ((JAW_DROPPED - height) / (JAW_DROPPED - SMILE_HEIGHT)).clamp(0, 1)
+
+
+def _seen_edge(teeth: Tensor) -> Tensor:
+    """Return `[B]`: how far down a map `[B, 4, 64, 128]` has front teeth, in half heights."""
+    middle = teeth.shape[3] // 2
+    rows = teeth[:, 3, :, middle - EDGE_COLUMNS : middle + EDGE_COLUMNS].amax(dim=2)
+    height = torch.linspace(-1, 1, rows.shape[1]).to(rows)
+    return torch.where(rows > 0.5, height, -1.0).amax(dim=1)

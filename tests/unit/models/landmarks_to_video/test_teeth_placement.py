@@ -1,0 +1,59 @@
+import pytest
+import torch
+from torch import Tensor
+
+from models.landmarks_to_video.face_regions import MOUTH, window_origin
+from models.landmarks_to_video.teeth_placement import place_teeth
+from tests.unit.models.faces import face_landmarks
+
+
+def face(opening: float) -> Tensor:
+    return torch.from_numpy(face_landmarks(opening=opening))[None]
+
+
+def widened(landmarks: Tensor, factor: float) -> Tensor:
+    wide = landmarks.clone()
+    lips = wide[:, 48:68, 0]
+    middle = lips.mean()
+    wide[:, 48:68, 0] = middle + factor * (lips - middle)
+    return wide
+
+
+def test_a_wide_smile_bares_teeth_to_its_sides_and_keeps_the_front_ones() -> None:
+    teeth = torch.zeros(1, 2, 4, 64, 128)
+    teeth[..., 32:96] = 1
+    teeth[..., :3, :, 56:72] = 0.5
+    spans, fronts = [], []
+    for factor in (0.7, 1.4):
+        smile = widened(face(10), factor)
+        placed = place_teeth(teeth, smile, window_origin(smile, MOUTH), MOUTH, scale=2)[0]
+        visible, front = placed[3] > 0.5, (placed[0] - 0.5).abs() < 0.05
+        width = 2 * (smile[0, 64, 0] - smile[0, 60, 0])
+        spans.append(float(visible.any(dim=0).sum() / width))
+        fronts.append(int(front.any(dim=0).sum()))
+    assert spans[0] < 1.2
+    assert spans[1] == pytest.approx(0.9, abs=0.04)
+    assert 0 < fronts[0] == pytest.approx(fronts[1], abs=2)
+
+
+def uncovered(landmarks: Tensor) -> float:
+    """Return which share of the opening's middle lies below the upper teeth."""
+    teeth = torch.zeros(1, 2, 4, 64, 128)
+    teeth[:, 0, 3, :48] = 1
+    origin = window_origin(landmarks, MOUTH)
+    placed = place_teeth(teeth, landmarks, origin, MOUTH, scale=2)[0, 3]
+    column = int(2 * (landmarks[0, 62, 0] - origin[0, 0]))
+    edge = float((placed[:, column] > 0.5).nonzero().max()) / 2 + float(origin[0, 1])
+    upper, lower = landmarks[0, 62, 1], landmarks[0, 66, 1]
+    return float((lower - edge) / (lower - upper))
+
+
+def test_a_smile_bares_longer_teeth_than_speech() -> None:
+    said, smiled = uncovered(face(10)), uncovered(widened(face(10), 1.4))
+    assert 0.3 < said < 0.7
+    assert smiled < said - 0.1
+
+
+def test_teeth_keep_their_length_where_the_jaw_drops() -> None:
+    said, laughed = uncovered(face(22)), uncovered(widened(face(22), 1.4))
+    assert laughed == pytest.approx(said, abs=0.02)
