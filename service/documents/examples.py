@@ -227,7 +227,7 @@ ANSWERS: dict[str, dict[str, JsonValue]] = {
     "read_landmarks": {
         "200": {
             "synthetic": True,
-            "model": "AMIGO 0.1.0+7f3c0a9be1d24c58",
+            "model": "AMIGO 0.2.0+7f3c0a9be1d24c58",
             "frame_rate": 25,
             "landmarks": [[[92.31, 118.04], [94.6, 131.72]]],
             "emotions": [[0.19, 0.81]],

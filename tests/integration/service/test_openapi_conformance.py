@@ -45,7 +45,7 @@ def finished_job(store: JobStore, storage: ObjectStorage) -> Result:
         landmarks=np.zeros((2, 79, 2)),
         emotions=np.ones((2, 8)),
         frame_rate=25.0,
-        model="AMIGO 0.1.0",
+        model="AMIGO 0.2.0",
     )
     storage.put(video_key(job.id, 1), bytes(1000), "video/mp4")
     storage.put(poster_key(job.id, 1), bytes(100), "image/jpeg")

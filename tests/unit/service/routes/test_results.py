@@ -40,7 +40,7 @@ def finished(backstage: Backstage, **fields: str) -> str:
         emotions=EMOTIONS_HEARD,
         frame_rate=np.array(25),
         synthetic=True,
-        model="AMIGO 0.1.0",
+        model="AMIGO 0.2.0",
     )
     backstage.storage.contents = {
         video_key(job.id, 1): VIDEO,
@@ -152,7 +152,7 @@ def test_the_landmarks_of_every_frame_are_told_in_json(http: TestClient, landmar
     assert answer.headers["vary"] == "Accept"
     document = answer.json()
     assert document["frame_rate"] == 25
-    assert (document["synthetic"], document["model"]) == (True, "AMIGO 0.1.0")
+    assert (document["synthetic"], document["model"]) == (True, "AMIGO 0.2.0")
     assert np.shape(document["landmarks"]) == (FRAMES, 79, 2)
     assert document["landmarks"][2][78] == [67.43, 67.57]
     assert document["emotions"][0] == [0.125] * 8
