@@ -1,6 +1,7 @@
 // Submits the form as a job, shows the job that the address names, and lists earlier ones.
 
 import { offer } from "/web/emotions.js";
+import { offerFaces } from "/web/face.js";
 import { refresh } from "/web/history.js";
 import { language, speak, t } from "/web/i18n.js";
 import { setUp } from "/web/inputs.js";
@@ -169,6 +170,7 @@ window.addEventListener("popstate", openAddress);
 
 await changeLanguage();
 setUp(check, refuse);
+offerFaces();
 find("change-key").hidden = !hasKey();
 openAddress();
 refresh(forget);

@@ -1,4 +1,4 @@
-// The page's texts: one file a language. English is also in the HTML, so that nothing flickers.
+// The page's texts: one file a language. What shows at first is in the HTML too, in English, so that nothing flickers.
 
 const NAME = "amigo-language";
 const LANGUAGES = ["en", "de", "ar"];

@@ -5,6 +5,7 @@ import { authorization, fetchWithKey } from "/web/key.js";
 
 const FIRST_PAUSE = 1000;
 const LONGEST_PAUSE = 5000;
+const SENTENCES = { job_not_found: "job_gone", face_not_found: "other_face", face_covered: "other_face" };
 
 export class Problem extends Error {
   constructor(message, code = "") {
@@ -37,8 +38,7 @@ function read(status, text) {
   return document;
 }
 
-const problemOf = ({ code, detail }) =>
-  new Problem(code === "job_not_found" ? t("job_gone") : t("problem", { detail }), code);
+export const problemOf = ({ code, detail }) => new Problem(t(SENTENCES[code] ?? "problem", { detail }), code);
 
 // Sends the form; only XMLHttpRequest reports how much has been sent. A repeated key repeats no job.
 export function upload(form, key, onProgress, signal) {

@@ -2,7 +2,7 @@
 
 import { bars, clearBand, drawBand, drawPoints, options } from "/web/emotions.js";
 import { t } from "/web/i18n.js";
-import { Problem, ask, follow } from "/web/jobs.js";
+import { ask, follow, problemOf } from "/web/jobs.js";
 import { addressOf } from "/web/key.js";
 import { play } from "/web/stream.js";
 
@@ -29,7 +29,7 @@ export function begin(poster = "") {
   video.removeAttribute("src");
   video.load();
   video.poster = poster;
-  for (const id of ["result", "problem", "retry", "points", "cancel"]) find(id).hidden = true;
+  for (const id of ["result", "problem", "retry", "points", "cancel", "choose-face"]) find(id).hidden = true;
   clearBand(find("band"), find("legend"));
   find("show-points").checked = false;
   say("");
@@ -69,7 +69,7 @@ export async function show(job, poster) {
   document.title = t("title");
   if (job.status !== "succeeded") {
     say(t(job.status), true);
-    if (job.failure) showProblem(new Problem(t("problem", { detail: job.failure.message })));
+    if (job.failure) showProblem(problemOf({ code: job.failure.code, detail: job.failure.message }));
     return job;
   }
   await showResult(job);
@@ -145,6 +145,7 @@ export function describe(job = shown) {
   find("probabilities").replaceChildren(...bars(job.emotion.probabilities));
   find("notices").replaceChildren(...job.notices.map((code) =>
     Object.assign(document.createElement("li"), { textContent: t(code) })));
+  find("choose-face").hidden = !job.notices.includes("several_faces");
   find("again-emotion").replaceChildren(...options());
   if (earlier) find("earlier-name").textContent = sentence(earlier);
 }
@@ -159,6 +160,7 @@ export function showProblem(error) {
   find("work").hidden = true;
   find("problem").textContent = error.message;
   find("problem").hidden = false;
+  find("choose-face").hidden = !/^face_/.test(error.code);
 }
 
 // Moves the shown video to the side, so that the next one can be compared with it.

@@ -14,6 +14,7 @@ from jobs.s3.object_store import ObjectStorage
 from jobs.s3.paths import landmarks_key, stream_prefix, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
+from jobs.values import Failure
 from media.stream import SegmentedVideo, media_playlist
 from media.video import encode_video
 from models.face.landmark_track import LandmarkTrack
@@ -195,6 +196,38 @@ def test_a_visitor_begins_without_files_in_any_language(page: Page) -> None:
     assert_accessible(page)
     page.reload()
     expect(page.locator("#create")).to_have_text("إنشاء فيديو")
+
+
+def test_a_visitor_chooses_a_face_by_click_or_number_and_again_after_a_refusal(
+    known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    fill(known, tmp_path)
+    face = known.locator("input[name=face]")
+    known.fill("#face-number", "2")
+    expect(face).to_have_value("2")
+    picture = known.locator("#portrait-preview")
+    natural = picture.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    box = picture.bounding_box()
+    assert box
+    picture.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
+    expect(known.locator("#marker")).to_be_visible()
+    expect(known.locator("#face-number")).to_have_value("")
+    x, y = map(int, face.input_value().split(","))
+    assert (x, y) == pytest.approx((natural[0] / 4, natural[1] / 2), abs=natural[0] / box["width"])
+    assert_accessible(known)
+
+    known.click(SEND)
+    known.locator("#stage", has_text="number 1").wait_for()
+    job_id = the_job(storage)
+    assert store.get(job_id).options.face == f"{x},{y}"
+    store.claim(job_id)
+    store.fail(job_id, 1, Failure(code="face_not_found", message="There is no face at the point."))
+    expect(known.locator("#problem")).to_contain_text("You can choose another face")
+    known.click("#choose-face")
+    expect(known.locator("#face-number")).to_be_focused()
+    known.click("#largest")
+    expect(face).to_have_value("largest")
+    expect(known.locator("#marker")).to_be_hidden()
 
 
 def test_a_video_plays_while_it_is_made_and_is_there_after_a_reload(

@@ -21,9 +21,9 @@ def test_a_language_has_every_text_with_the_same_values(language: str) -> None:
     assert set(map(str, EMOTIONS)) <= TEXTS[language].keys()
 
 
-def test_the_page_itself_holds_the_english_texts() -> None:
+def test_the_page_itself_holds_the_english_texts_that_show_at_first() -> None:
     found = re.findall(r'data-t="(\w+)"[^>]*>([^<]+)<', PAGE)
-    assert len(found) > 40
+    assert len(found) > 15
     assert all(TEXTS["en"][name] == text for name, text in found)
 
 
