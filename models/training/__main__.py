@@ -1,4 +1,4 @@
-"""Train everything that models/weights holds, but the frozen encoder, from a data folder.
+"""Train both stages of models/weights from a data folder.
 
     python -m models.training --data DIR --out DIR [--minutes-landmarks N] [--minutes-video N]
 
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from models.face.covering import CHECKPOINT as COVERING
 from models.face.resting_face import FILE as RESTING_FACE
 from models.landmarks_to_video.visual_translator import CHECKPOINT as TRANSLATOR
 from models.manifest import MANIFEST, WEIGHTS, sha256_of
@@ -33,6 +34,8 @@ from models.training.stage_two.trainer import Options
 SPEECH_ENCODER = "speech_encoder.safetensors"
 LANDMARKS = stage_one.CHECKPOINT
 VARIANTS = 2
+GIVEN = (SPEECH_ENCODER, VOICE_ACTIVITY, FACIAL_ACTION, COVERING)
+"""Shipped weights that this does not train."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def train_all(recipe: Recipe, compute: Compute) -> None:
         compute,
     )
     if compute.leads:
-        given = [WEIGHTS / name for name in (SPEECH_ENCODER, VOICE_ACTIVITY, FACIAL_ACTION)]
+        given = [WEIGHTS / name for name in GIVEN]
         gather(recipe.weights, [*given, landmarks / LANDMARKS, video / TRANSLATOR])
 
 
