@@ -1,11 +1,11 @@
 // Submits the form as a job, shows the job that the address names, and lists earlier ones.
 
-import { offer } from "/web/emotions.js";
+import { EMOTIONS, offer } from "/web/emotions.js";
 import { offerFaces } from "/web/face.js";
-import { refresh } from "/web/history.js";
+import { isSeveral, named, refresh } from "/web/history.js";
 import { language, speak, t } from "/web/i18n.js";
 import { setUp } from "/web/inputs.js";
-import { Problem, ask, upload } from "/web/jobs.js";
+import { Problem, ask, isPassing, problemOf, upload } from "/web/jobs.js";
 import { askForKey, hasKey } from "/web/key.js";
 import * as view from "/web/view.js";
 
@@ -51,7 +51,7 @@ function check(name, file, element) {
 async function submit(event) {
   event.preventDefault();
   refuse("");
-  view.setNothingAside();
+  if (event.submitter === find("all")) return sendSeveral(EMOTIONS);
   await send(new FormData(form));
 }
 
@@ -64,6 +64,7 @@ async function send(data) {
 async function deliver(data) {
   const button = form.querySelector("[type=submit]");
   button.disabled = true;
+  const before = view.current();
   let job = null;
   uploading = view.begin(data.get("portrait").size ? URL.createObjectURL(data.get("portrait")) : "");
   view.showUpload(0);
@@ -78,18 +79,28 @@ async function deliver(data) {
     history.pushState(null, "", `#${job.id}`);
     button.disabled = false;
     refresh(forget);
-    await view.show(job, find("video").poster);
+    const { failure } = await view.show(job, find("video").poster);
+    if (failure && before?.emotion) await giveBack(before, problemOf({ detail: failure.message, ...failure }));
     refresh(forget);
   } catch (error) {
     if (error.name === "AbortError") return;
-    view.showProblem(error);
-    find("retry").hidden = job !== null || !["no_connection", "bad_answer"].includes(error.code);
+    await giveBack(before, error);
+    find("retry").hidden = job !== null || !isPassing(error);
     mark(error.code);
     if (!(error instanceof Problem)) throw error;
   } finally {
     uploading = null;
     button.disabled = false;
   }
+}
+
+// The earlier video stays when a new one fails.
+async function giveBack(before, problem) {
+  if (before?.emotion) {
+    history.replaceState(null, "", `#${before.id}`);
+    await view.show(before);
+  }
+  view.showProblem(problem);
 }
 
 // Leads to the field that the service refused.
@@ -100,10 +111,13 @@ function mark(code) {
 
 // Shows the job in the address: after a click, a reload, or the back button.
 async function openAddress() {
-  const id = location.hash.slice(1);
-  if (!id.startsWith("job_")) return (find("job").hidden = true);
-  if (view.current()?.id === id) return;
-  view.setNothingAside();
+  const [id] = named();
+  if (view.current()?.id === id && !isSeveral()) return;
+  view.begin();
+  find("job").hidden = find("stopped").hidden = true;
+  find("beside").hidden = !isSeveral();
+  refresh(forget);
+  if (!id || isSeveral()) return;
   find("again").hidden = true;
   try {
     const job = await ask(`/v1/jobs/${id}`);
@@ -127,10 +141,32 @@ function forget(id) {
 }
 
 async function again() {
+  const chosen = find("again-emotion").value;
+  await (chosen === "all" ? sendSeveral(EMOTIONS) : sendSeveral([chosen], [view.current().id]));
+}
+
+// Sends the form once for each emotion, and shows these videos beside each other, and others. Stops at
+// the first refusal; what was accepted is made.
+async function sendSeveral(emotions, ids = []) {
   const data = new FormData(form);
-  data.set("emotion", find("again-emotion").value);
-  view.setAside();
-  await send(data);
+  history.pushState(null, "", `#${ids},`);
+  openAddress();
+  find("beside").scrollIntoView({ block: "start" });
+  find("beside").focus({ preventScroll: true });
+  find("all").disabled = true;
+  try {
+    await ask("/v1/jobs?limit=1");
+    for (const emotion of emotions) {
+      data.set("emotion", emotion);
+      ids.push((await upload(data, newKey(), () => {}, new AbortController().signal)).id);
+      history.replaceState(null, "", `#${ids},`);
+      refresh(forget);
+    }
+  } catch (error) {
+    find("stopped").textContent = error.message;
+    find("stopped").hidden = false;
+  }
+  find("all").disabled = false;
 }
 
 async function cancel() {
@@ -142,9 +178,12 @@ async function cancel() {
   }
 }
 
-async function copy() {
-  await navigator.clipboard.writeText(location.href);
-  find("copy").textContent = t("copied");
+// Shares the signed address of the video, or copies it.
+async function share() {
+  const url = view.current().video_url;
+  if (navigator.share) return navigator.share({ title: t("title"), url });
+  await navigator.clipboard.writeText(url);
+  find("share").textContent = t("copied");
 }
 
 async function changeLanguage(chosen) {
@@ -162,7 +201,7 @@ form.intensity.addEventListener("input", () => {
 find("cancel").addEventListener("click", cancel);
 find("retry").addEventListener("click", () => attempt.send());
 find("again-go").addEventListener("click", again);
-find("copy").addEventListener("click", () => copy().catch(() => {}));
+find("share").addEventListener("click", () => share().catch(() => {}));
 find("language").addEventListener("change", ({ target }) => changeLanguage(target.value).then(() => refresh(forget)));
 find("change-key").addEventListener("click", () => askForKey().then((given) => given && refresh(forget)));
 window.addEventListener("hashchange", openAddress);
@@ -171,6 +210,7 @@ window.addEventListener("popstate", openAddress);
 await changeLanguage();
 setUp(check, refuse);
 offerFaces();
+form.classList.add("ready");
 find("change-key").hidden = !hasKey();
 openAddress();
 refresh(forget);

@@ -23,21 +23,19 @@ export function offer(box) {
 
 export const options = () => EMOTIONS.map((emotion) => new Option(t(emotion), emotion));
 
-export function bars(probabilities) {
-  const sorted = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
-  return sorted.flatMap(([emotion, probability]) => {
-    const meter = element("meter", { value: probability, textContent: probability.toFixed(2) });
-    meter.setAttribute("aria-label", `${t(emotion)}: ${Math.round(100 * probability)} %`);
-    const value = element("dd", {});
-    value.append(meter);
-    return [element("dt", { textContent: t(emotion) }), value];
+const colour = (name) => COLOURS[EMOTIONS.indexOf(name)];
+
+// What was heard in the whole, with its colours in the band.
+export const legend = (probabilities) =>
+  Object.entries(probabilities).filter(([, share]) => share > 0.05).sort((a, b) => b[1] - a[1]).map(([name, share]) => {
+    const entry = element("li", { textContent: `${t(name)} ${Math.round(100 * share)} %` });
+    entry.style.setProperty("--colour", colour(name));
+    return entry;
   });
-}
 
 // Draws what was heard in each frame: `[T, 8]` probabilities, stacked. A click on it seeks.
-export function drawBand(canvas, legend, track, video) {
+export function drawBand(canvas, track, video) {
   const { emotions, emotion_names: names } = track;
-  const colour = (name) => COLOURS[EMOTIONS.indexOf(name)];
   canvas.width = emotions.length;
   const context = canvas.getContext("2d");
   emotions.forEach((frame, x) => {
@@ -53,20 +51,11 @@ export function drawBand(canvas, legend, track, video) {
     const box = canvas.getBoundingClientRect();
     video.currentTime = ((event.clientX - box.left) / box.width) * video.duration;
   };
-  const means = names.map((_, index) => emotions.reduce((sum, frame) => sum + frame[index], 0) / emotions.length);
-  const heard = names.filter((_, index) => means[index] > 0.05);
-  legend.replaceChildren(...heard.map((name) => {
-    const entry = element("li", { textContent: t(name) });
-    entry.dataset.t = name;
-    entry.style.setProperty("--colour", colour(name));
-    return entry;
-  }));
 }
 
-export function clearBand(canvas, legend) {
+export function clearBand(canvas) {
   canvas.width = 1;
   canvas.onclick = null;
-  legend.replaceChildren();
 }
 
 // Draws the landmarks of the shown frame over the video for as long as `isWanted` says.

@@ -1,37 +1,59 @@
-// The caller's latest videos, with what can be done with them.
+// The caller's latest videos, and above them those that the address names: side by side, in step.
 
 import { language, t } from "/web/i18n.js";
 import { ask } from "/web/jobs.js";
 import { addressOf } from "/web/key.js";
+import { progressOf } from "/web/view.js";
 
-const LATEST = 12;
+const LATEST = 24;
+const POLL = 2000;
+const TOLERANCE = 0.2;
 const find = (id) => document.getElementById(id);
 const element = (name, properties) => Object.assign(document.createElement(name), properties);
+const entries = new Map();
+let next = 0;
 
+// The address of several videos has commas.
+export const isSeveral = () => location.hash.includes(",");
+export const named = () => location.hash.slice(1).split(",").filter((id) => id.startsWith("job_"));
+
+// Lists the videos, again and again while one of them is made. An entry stays, so that it can play.
 export async function refresh(onDeleted) {
-  let page;
-  try {
-    page = await ask(`/v1/jobs?limit=${LATEST}`, { quiet: true });
-  } catch {
-    return; // without a key, or without a service, there is no history
-  }
-  find("jobs").replaceChildren(...page.jobs.map((job) => entry(job, onDeleted)));
-  find("history").hidden = !page.jobs.length;
+  clearTimeout(next);
+  const page = await ask(`/v1/jobs?limit=${LATEST}`, { quiet: true }).catch((problem) => problem);
+  if (page.code) return; // without a key, or without a service, there is no history
+  const ids = named();
+  const beside = isSeveral() ? page.jobs.filter(({ id }) => ids.includes(id)).reverse() : [];
+  const others = page.jobs.filter((job) => !beside.includes(job));
+  await place("cells", beside, onDeleted);
+  place("jobs", others, onDeleted);
+  find("history").hidden = !others.length;
+  const ready = beside.filter((job) => job.links.video).length;
+  find("play").hidden = !ready;
+  find("ready").textContent = t("ready", { count: ready, total: ids.length });
+  clearTimeout(next);
+  if (page.jobs.some((job) => job.links.cancel)) next = setTimeout(() => refresh(onDeleted), POLL);
+}
+
+function place(id, jobs, onDeleted) {
+  const list = find(id);
+  const items = jobs.map((job) => {
+    if (!entries.has(job.id)) entries.set(job.id, entry(job, onDeleted));
+    return entries.get(job.id).item;
+  });
+  for (const item of [...list.children]) if (!items.includes(item)) item.remove();
+  items.forEach((item, index) => {
+    if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
+  });
+  return Promise.all(jobs.map((job) => describe(job, id === "cells")));
 }
 
 function entry(job, onDeleted) {
   const item = element("li", {});
-  const picture = element("img", { alt: "", width: 96, height: 96, loading: "lazy" });
-  if (job.links.poster) addressOf(`${job.links.poster}?redirect=false`).then((src) => (picture.src = src));
-  else picture.hidden = true;
-  const state = job.status === "queued" ? "waiting" : job.status;
-  const time = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
-  const name = `${t(job.options.emotion)} · ${time.format(new Date(job.created_at))}`;
-  const open = element("a", { href: `#${job.id}`, textContent: name });
-  const facts = [job.status === "succeeded" ? "" : t(state)];
-  if (job.expires_at) facts.push(t("expires", { date: time.format(new Date(job.expires_at)) }));
-  const remove = element("button", { type: "button", className: "quiet", textContent: t("delete") });
-  remove.setAttribute("aria-label", `${t("delete")}: ${name}`);
+  const video = element("video", { playsInline: true, preload: "none" });
+  const open = element("a", { href: `#${job.id}` });
+  const state = element("p", { className: "hint" });
+  const remove = element("button", { type: "button", className: "quiet" });
   remove.addEventListener("click", async () => {
     await ask(job.links.self, { method: "DELETE" }).catch((problem) => problem);
     onDeleted(job.id);
@@ -39,7 +61,46 @@ function entry(job, onDeleted) {
     find("history-title").focus();
   });
   const about = element("div", {});
-  about.append(open, element("p", { className: "hint", textContent: facts.filter(Boolean).join(" · ") }), remove);
-  item.append(picture, about);
-  return item;
+  about.append(open, state, remove);
+  item.append(video, about);
+  return { item, video, open, state, remove };
 }
+
+async function describe(job, isBeside) {
+  const { video, open, state, remove } = entries.get(job.id);
+  const time = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
+  open.textContent = `${t(job.options.emotion)} · ${time.format(new Date(job.created_at))}`;
+  const facts = [job.status === "succeeded" ? "" : job.links.cancel ? progressOf(job) : t(job.status)];
+  if (job.expires_at) facts.push(t("expires", { date: time.format(new Date(job.expires_at)) }));
+  state.textContent = facts.filter(Boolean).join(" · ");
+  remove.textContent = t("delete");
+  remove.setAttribute("aria-label", `${t("delete")}: ${open.textContent}`);
+  if (job.links.poster) load(video, "poster", job.links.poster);
+  if (job.links.video && isBeside) await load(video, "src", job.links.video);
+}
+
+async function load(video, name, path) {
+  video.dataset[name] ??= await addressOf(`${path}?redirect=false`);
+  if (!video[name]) video[name] = video.dataset[name];
+}
+
+// Plays from the start, or pauses. The first has the sound; the others follow it.
+function play() {
+  const videos = [...find("cells").querySelectorAll("video[src]")];
+  const [first, ...others] = videos;
+  const isPlaying = !first.paused;
+  for (const each of videos) {
+    each.muted = each !== first;
+    if (isPlaying) each.pause();
+    else {
+      each.currentTime = 0;
+      each.play().catch(() => {});
+    }
+  }
+  first.ontimeupdate = () => {
+    for (const each of others)
+      if (Math.abs(each.currentTime - first.currentTime) > TOLERANCE) each.currentTime = first.currentTime;
+  };
+}
+
+find("play").addEventListener("click", play);

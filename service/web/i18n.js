@@ -23,6 +23,10 @@ export async function speak(chosen) {
   document.documentElement.dir = language === "ar" ? "rtl" : "ltr";
   document.title = t("title");
   for (const each of document.querySelectorAll("[data-t]")) each.textContent = t(each.dataset.t);
+  for (const each of document.querySelectorAll("[data-of]")) {
+    const names = each.dataset.of.split(" ");
+    each.replaceChildren(...names.map((name) => new Option(t(name), name, false, name === each.value)));
+  }
 }
 
 // Returns the text with its values in place; an unknown name is returned as it is.

@@ -24,7 +24,7 @@ const refuse = (onProblem) => (error) => onProblem(t("no_device", { reason: erro
 function offer(id, names, input, path, content) {
   find(id).replaceChildren(...names.map((name) => {
     const button = Object.assign(document.createElement("button"), { type: "button" });
-    button.append(...content(name, path(name)));
+    content(button, name, path(name));
     button.setAttribute("aria-pressed", "false");
     form[input].addEventListener("change", () => {
       button.setAttribute("aria-pressed", String(form[input].files[0]?.name === path(name).split("/").pop()));
@@ -37,16 +37,15 @@ function offer(id, names, input, path, content) {
   }));
 }
 
-function picture(name, src) {
+function picture(button, name, src) {
   const image = Object.assign(new Image(72, 72), { src, alt: t(name) });
   image.dataset.alt = name;
-  return [image];
+  button.append(image);
 }
 
-function sound(name) {
-  const label = Object.assign(document.createElement("span"), { textContent: t(name) });
-  label.dataset.t = name;
-  return [label];
+function sound(button, name) {
+  button.dataset.t = name;
+  button.textContent = t(name);
 }
 
 // Puts a file into an input, as if the user had chosen it.
@@ -64,7 +63,6 @@ function preview(name, element, onChange) {
     const [file] = input.files;
     element.hidden = !file;
     if (file) element.src = URL.createObjectURL(file);
-    if (element.alt !== undefined) element.alt = t("selected_portrait");
     input.closest(".drop").classList.toggle("filled", Boolean(file));
     onChange(name, file, element);
   });

@@ -3,26 +3,24 @@
 import { t } from "/web/i18n.js";
 import { authorization, fetchWithKey } from "/web/key.js";
 
-const FIRST_PAUSE = 1000;
-const LONGEST_PAUSE = 5000;
+const WAIT = 2; // seconds
 const SENTENCES = { job_not_found: "job_gone", face_not_found: "other_face", face_covered: "other_face" };
 
 export class Problem extends Error {
-  constructor(message, code = "") {
+  constructor(message, code = "", status = 0) {
     super(message);
-    this.code = code;
+    Object.assign(this, { code, status });
   }
 }
 
 export async function ask(path, init) {
-  let answer;
   try {
-    answer = await fetchWithKey(path, init);
+    const answer = await fetchWithKey(path, init);
+    return read(answer.status, await answer.text());
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem(t("no_connection"), "no_connection");
+    if (error instanceof Problem || error.name === "AbortError") throw error;
+    throw new Problem(t("no_connection"));
   }
-  return read(answer.status, await answer.text());
 }
 
 // A proxy's error page is no JSON.
@@ -32,13 +30,14 @@ function read(status, text) {
   try {
     document = JSON.parse(text);
   } catch {
-    throw new Problem(t("bad_answer", { status }), "bad_answer");
+    throw new Problem(t("bad_answer", { status }), "", status);
   }
-  if (status >= 400) throw problemOf(document);
+  if (status >= 400) throw problemOf({ status, ...document });
   return document;
 }
 
-export const problemOf = ({ code, detail }) => new Problem(t(SENTENCES[code] ?? "problem", { detail }), code);
+export const problemOf = ({ code, detail, status }) =>
+  new Problem(t(SENTENCES[code] ?? "problem", { detail }), code, status);
 
 // Sends the form; only XMLHttpRequest reports how much has been sent. A repeated key repeats no job.
 export function upload(form, key, onProgress, signal) {
@@ -55,52 +54,30 @@ export function upload(form, key, onProgress, signal) {
         reject(problem);
       }
     };
-    request.onerror = () => reject(new Problem(t("no_connection"), "no_connection"));
+    request.onerror = () => reject(new Problem(t("no_connection")));
     request.onabort = () => reject(new Problem(t("canceled"), "canceled"));
     signal.addEventListener("abort", () => request.abort());
     request.send(form);
   });
 }
 
-// Yields the job now and after each change, until it has ended. Resumes the event stream after a
-// lost connection, for as long as it takes; `onLost` hears of it.
+// Yields the job now and after each change, until it has ended; goes on after a lost connection, for
+// as long as it takes; `onLost` hears of it.
 export async function* follow(job, signal, onLost) {
   yield job;
-  let id = "";
-  let pause = FIRST_PAUSE;
   while (job.links.cancel && !signal.aborted) {
     try {
-      for await (const event of events(job.links.events, id, signal)) {
-        pause = FIRST_PAUSE;
-        onLost(false);
-        id = event.id ?? id;
-        yield (job = JSON.parse(event.data));
-        if (!job.links.cancel) return;
-      }
+      job = await ask(`${job.links.self}?wait=${WAIT}`, { signal });
+      onLost(false);
+      yield job;
     } catch (error) {
-      if (error instanceof Problem || signal.aborted) throw error;
+      if (!isPassing(error)) throw error;
       onLost(true);
+      await new Promise((resume) => setTimeout(resume, 1000 * WAIT));
     }
-    await new Promise((resume) => setTimeout(resume, pause));
-    pause = Math.min(1.5 * pause, LONGEST_PAUSE);
   }
 }
 
-// Yields server-sent events. EventSource cannot send an API key.
-async function* events(path, id, signal) {
-  const answer = await fetchWithKey(path, { signal, headers: id ? { "Last-Event-ID": id } : {} });
-  if (answer.status >= 500) throw new Error(`The service responded with ${answer.status}.`);
-  if (!answer.ok) throw problemOf(await answer.json());
-  let text = "";
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const blocks = (text + value).split("\n\n");
-    text = blocks.pop();
-    for (const block of blocks) {
-      const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: (.*)/s)));
-      if (fields.data) yield fields;
-    }
-  }
-}
+// Whether the same request may succeed later.
+export const isPassing = (error) =>
+  error instanceof Problem && (!error.status || error.status === 429 || error.status >= 500);

@@ -15,7 +15,7 @@ export async function play(video, path, signal) {
   const buffer = await open(video, `video/mp4; codecs="${codecs}"`);
   const appended = new Set();
   while (!signal.aborted) {
-    const { text } = await get(playlist, signal);
+    const text = await (await request(playlist, signal)).text();
     for (const name of [/URI="([^"]+)"/.exec(text)[1], ...lines(text)]) {
       if (appended.has(name)) continue;
       await append(buffer, await (await request(new URL(name, playlist), signal)).arrayBuffer());
@@ -38,12 +38,6 @@ async function begun(path, signal) {
     await wait(POLL);
   }
   return null;
-}
-
-async function get(url, signal) {
-  const answer = await request(url, signal);
-  if (!answer.ok) throw new Error(`The stream ended with ${answer.status}.`);
-  return { text: await answer.text() };
 }
 
 // The content security policy only allows the page's own origin: no redirects to the object store.

@@ -1,6 +1,6 @@
 // Shows one job: its progress, its stream, its video, and what was heard in it.
 
-import { bars, clearBand, drawBand, drawPoints, options } from "/web/emotions.js";
+import { clearBand, drawBand, drawPoints, legend, options } from "/web/emotions.js";
 import { t } from "/web/i18n.js";
 import { ask, follow, problemOf } from "/web/jobs.js";
 import { addressOf } from "/web/key.js";
@@ -14,7 +14,6 @@ let shown = null;
 let watching = new AbortController();
 let doneAt = null;
 let track = null;
-let earlier = null;
 
 export const current = () => shown;
 
@@ -30,7 +29,8 @@ export function begin(poster = "") {
   video.load();
   video.poster = poster;
   for (const id of ["result", "problem", "retry", "points", "cancel", "choose-face"]) find(id).hidden = true;
-  clearBand(find("band"), find("legend"));
+  clearBand(find("band"));
+  find("legend").replaceChildren();
   find("show-points").checked = false;
   say("");
   find("again-note").textContent = "";
@@ -80,20 +80,23 @@ function showWork(job) {
   find("cancel").hidden = false;
   doneAt = job.eta_seconds == null ? null : performance.now() + 1000 * job.eta_seconds;
   showTimeLeft();
+  say(progressOf(job));
   const bar = find("progress");
   find("again-note").textContent = attemptNote(job);
   if (job.status === "processing") {
     bar.value = job.progress;
-    const percent = Math.round(100 * job.progress);
-    say(`${t(job.stage)} · ${percent} %`);
-    document.title = `${percent} % · AMIGO`;
+    document.title = `${Math.round(100 * job.progress)} % · AMIGO`;
     announce(t(job.stage));
   } else {
     bar.removeAttribute("value");
-    say(t("queued", { place: job.queue_position ?? "?" }));
     announce(t("waiting"));
   }
 }
+
+export const progressOf = (job) =>
+  job.status === "processing"
+    ? `${t(job.stage)} · ${Math.round(100 * job.progress)} %`
+    : t("queued", { place: job.queue_position ?? "?" });
 
 const attemptNote = (job) => (job?.attempt > 1 && job.links.cancel ? t("second_attempt", { count: job.attempt }) : "");
 
@@ -125,7 +128,7 @@ async function showResult(job) {
   find("result").hidden = false;
   if (!job.links.landmarks) return;
   track = await ask(ours(job.links.landmarks));
-  if (shown === job) drawBand(find("band"), find("legend"), track, video);
+  if (shown === job) drawBand(find("band"), track, video);
 }
 
 // Replaces the stream by the file where it stands.
@@ -142,12 +145,11 @@ export function describe(job = shown) {
   if (!job?.emotion) return;
   say(t("succeeded"));
   find("made").textContent = sentence(job);
-  find("probabilities").replaceChildren(...bars(job.emotion.probabilities));
+  find("legend").replaceChildren(...legend(job.emotion.probabilities));
   find("notices").replaceChildren(...job.notices.map((code) =>
     Object.assign(document.createElement("li"), { textContent: t(code) })));
   find("choose-face").hidden = !job.notices.includes("several_faces");
-  find("again-emotion").replaceChildren(...options());
-  if (earlier) find("earlier-name").textContent = sentence(earlier);
+  find("again-emotion").replaceChildren(new Option(t("all"), "all"), ...options());
 }
 
 function sentence({ emotion: { emotion, probabilities }, options: { emotion: made } }) {
@@ -163,27 +165,7 @@ export function showProblem(error) {
   find("choose-face").hidden = !/^face_/.test(error.code);
 }
 
-// Moves the shown video to the side, so that the next one can be compared with it.
-export function setAside() {
-  earlier = shown;
-  find("earlier-video").src = video.src;
-  find("earlier-video").poster = video.poster;
-  find("earlier-name").textContent = sentence(earlier);
-  find("earlier").hidden = find("both").hidden = false;
-}
-
-export function setNothingAside() {
-  earlier = null;
-  find("earlier").hidden = find("both").hidden = true;
-}
-
 find("show-points").addEventListener("change", ({ target }) => {
   if (track) drawPoints(find("points"), track, video, () => target.checked && !find("result").hidden);
-});
-find("both").addEventListener("click", () => {
-  for (const each of [video, find("earlier-video")]) {
-    each.currentTime = 0;
-    each.play();
-  }
 });
 setInterval(showTimeLeft, 1000);

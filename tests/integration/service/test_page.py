@@ -135,7 +135,7 @@ def test_a_visitor_sees_place_progress_and_time_left_also_when_the_connection_is
         store.accept(job)
     store.claim(earlier.id)
     store.finish(earlier.id, 1, result_of(earlier.id, 1))
-    known.route("**/events", lambda route: route.abort(), times=2)
+    known.route("**/v1/jobs/job_*wait=*", lambda route: route.abort(), times=2)
     fill(known, tmp_path)
     known.click(SEND)
     known.locator("#stage", has_text="number 2").wait_for()
@@ -249,7 +249,7 @@ def test_a_video_plays_while_it_is_made_and_is_there_after_a_reload(
     storage.put(landmarks_key(job.id, 1), track.to_npz(), "application/x-npz")
     store.finish(job.id, 1, result_of(job.id, 1, landmarks_key=landmarks_key(job.id, 1)))
     expect(known.locator("#made")).to_have_text("Made as heard: happiness, 90 % sure.")
-    expect(known.locator("#legend")).to_have_text("happiness")
+    expect(known.locator("#legend")).to_contain_text("happiness 90 %")
     known.check("#show-points")
     expect(known.locator("#points")).to_be_visible()
     assert_accessible(known)
@@ -298,6 +298,69 @@ def test_a_request_that_failed_on_its_way_is_sent_again_as_the_same_request(
     assert keys[0] == keys[1]
     known.click("#cancel")
     expect(known.locator("#stage")).to_have_text("Canceled")
+
+
+def test_all_emotions_are_made_beside_each_other_until_one_is_refused(
+    known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    keys: list[str] = []
+
+    def refuse_the_third(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) < 3:
+            return route.continue_()
+        problem = {"code": "too_many_jobs", "detail": "2 jobs are in progress.", "status": 429}
+        return route.fulfill(status=429, json=problem)
+
+    known.route("**/v1/jobs", refuse_the_third)
+    fill(known, tmp_path)
+    known.click("#all")
+    expect(known.locator("#stopped")).to_contain_text("2 jobs are in progress")
+    cells = known.locator("#cells li")
+    expect(cells).to_have_count(2)
+    assert len(set(keys)) == 3
+    assert_accessible(known)
+
+    made = put_segments(storage, "unused", tmp_path)
+    ids = known.url.split("#")[1].strip(",").split(",")
+    assert [store.get(job_id).options.emotion for job_id in ids] == ["neutral", "happiness"]
+    for job_id in ids:
+        store.claim(job_id)
+        storage.put(video_key(job_id, 1), made, "video/mp4")
+        store.finish(job_id, 1, result_of(job_id, 1))
+    expect(known.locator("#ready")).to_have_text("2 of 2 are ready.")
+    known.reload()
+    known.click("#play")
+    known.wait_for_function(
+        "() => [...document.querySelectorAll('#cells video')].every(each => each.currentTime > 0.2)"
+    )
+    assert_accessible(known)
+
+
+def test_the_earlier_video_stays_when_the_connection_is_lost_and_its_link_is_shared(
+    known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    job = new_job(tenant="acme")
+    store.accept(job)
+    store.claim(job.id)
+    storage.put(video_key(job.id, 1), b"mp4", "video/mp4")
+    store.finish(job.id, 1, result_of(job.id, 1))
+    known.goto(f"{known.url}#{job.id}")
+    known.wait_for_selector("#result:not([hidden])")
+    known.evaluate("() => { navigator.share = ({ url }) => { window.shared = url; }; }")
+    known.click("#share")
+    assert f"/v1/jobs/{job.id}/video?" in known.evaluate("shared")
+
+    fill(known, tmp_path)
+    known.route("**/v1/jobs", lambda route: route.abort("internetdisconnected"))
+    known.click(SEND)
+    expect(known.locator("#problem")).to_contain_text("Could not connect")
+    expect(known.locator("#retry")).to_be_visible()
+    expect(known.locator("#result")).to_be_visible()
+    assert known.url.endswith(f"#{job.id}")
+    assert_accessible(known)
 
 
 def test_an_operator_sees_what_waits_and_what_failed(
