@@ -69,19 +69,22 @@ function entry(job, onDeleted) {
 async function describe(job, isBeside) {
   const { video, open, state, remove } = entries.get(job.id);
   const time = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
-  open.textContent = `${t(job.options.emotion)} · ${time.format(new Date(job.created_at))}`;
+  const made = `${t(job.options.emotion)} · ${time.format(new Date(job.created_at))}`;
+  open.textContent = isBeside ? t(job.options.emotion) : made;
   const facts = [job.status === "succeeded" ? "" : job.links.cancel ? progressOf(job) : t(job.status)];
-  if (job.expires_at) facts.push(t("expires", { date: time.format(new Date(job.expires_at)) }));
+  if (job.expires_at && !isBeside) facts.push(t("expires", { date: time.format(new Date(job.expires_at)) }));
   state.textContent = facts.filter(Boolean).join(" · ");
   remove.textContent = t("delete");
-  remove.setAttribute("aria-label", `${t("delete")}: ${open.textContent}`);
+  remove.setAttribute("aria-label", `${t("delete")}: ${made}`);
+  remove.hidden = isBeside;
+  if (isBeside && !video.poster) video.poster = find("portrait-preview").src;
   if (job.links.poster) load(video, "poster", job.links.poster);
   if (job.links.video && isBeside) await load(video, "src", job.links.video);
 }
 
 async function load(video, name, path) {
   video.dataset[name] ??= await addressOf(`${path}?redirect=false`);
-  if (!video[name]) video[name] = video.dataset[name];
+  if (video.getAttribute(name) !== video.dataset[name]) video[name] = video.dataset[name];
 }
 
 // Plays from the start, or pauses. The first has the sound; the others follow it.

@@ -23,7 +23,7 @@ def test_a_language_has_every_text_with_the_same_values(language: str) -> None:
 
 def test_the_page_itself_holds_the_english_texts_that_show_at_first() -> None:
     found = re.findall(r'data-t="(\w+)"[^>]*>([^<]+)<', PAGE)
-    assert len(found) > 15
+    assert len(found) > 3
     assert all(TEXTS["en"][name] == text for name, text in found)
 
 
