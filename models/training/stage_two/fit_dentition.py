@@ -68,10 +68,10 @@ BOW = 11
 """Texels by which the last teeth's edges lie above the incisors'."""
 SHARPENING = 0.8
 """Of the maps, which are read twice on their way into a frame."""
-CONTRAST, BROAD, LIGHTER = 0.5, 3.0, 1.02
-"""How far each texel moves from the mean of its surroundings, the width of that bell in texels, and
-how much lighter all become: set on 17 smiles that are not held out.
-"""
+CONTRAST, BROAD = 0.7, 3.0
+"""How far each texel moves from the mean of its surroundings; the width of that bell, texels."""
+DARKEST, LEFT = 0.8, 0.35
+"""Brightness below which a shadow is not the teeth's own, and how much is left of it."""
 LEVEL = 180
 """Of 255, that enamel has while gaps are filled."""
 GUM = 9
@@ -89,21 +89,33 @@ def fit(data: Path, translator: VisualTranslator) -> VisualTranslator:
         name, tracing = list(LOWER_TEETH.items())[row % len(LOWER_TEETH)]
         translator.dentitions.maps[row, 4:] = lower_row(*_face(data, name), tracing)
         translator.dentitions.widths[row] = mouth_width(neutral)
-    translator.dentitions.maps.copy_(contrasted(translator.dentitions.maps))
+    translator.dentitions.maps.copy_(cleaned(translator.dentitions.maps))
     return translator
 
 
-def contrasted(maps: Tensor) -> Tensor:
-    """Return maps `[P, 8, 64, 128]` whose teeth stand out from one another as in photographs."""
+def cleaned(maps: Tensor) -> Tensor:
+    """Return maps `[P, 8, 64, 128]` without specks, whose teeth stand out from one another.
+
+    Shadows between teeth come out as dark specks where they do not fit the other person's lips. So
+    they are lifted first; then each texel moves away from the mean of its surroundings.
+    """
     rows = maps.reshape(-1, 4, TEETH_HEIGHT, TEETH_WIDTH).permute(0, 2, 3, 1).numpy()
     crisp = []
     for colours, opacity in ((row[..., :3], row[..., 3:]) for row in rows):
-        sums = cv2.GaussianBlur(colours * opacity, (0, 0), BROAD)
+        lit = _lifted(colours)
+        sums = cv2.GaussianBlur(lit * opacity, (0, 0), BROAD)
         share = cv2.GaussianBlur(opacity, (0, 0), BROAD)[..., None]
         mean = sums / share.clip(0.05)
-        clear = np.clip(LIGHTER * (colours + CONTRAST * (colours - mean)), 0.0, 1.3)
+        clear = (lit + CONTRAST * (lit - mean)).clip(0.0, 1.3)
         crisp.append(np.concatenate([np.where(opacity > 0.05, clear, colours), opacity], axis=2))
     return torch.from_numpy(np.stack(crisp)).permute(0, 3, 1, 2).reshape(maps.shape)
+
+
+def _lifted(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return colours `[..., 3]` whose brightness below DARKEST is drawn towards it."""
+    light = colours.mean(axis=-1, keepdims=True)
+    wanted = np.where(light < DARKEST, DARKEST - LEFT * (DARKEST - light), light)
+    return np.asarray(colours * wanted / light.clip(0.05), np.float32)
 
 
 @torch.no_grad()

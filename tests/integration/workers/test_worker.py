@@ -10,7 +10,7 @@ from redis import Redis
 
 from jobs.job import JobStatus, Priority
 from jobs.queue import queue_name
-from tests.integration.workers.conftest import PIPELINES, Client, StartWorker
+from tests.integration.workers.conftest import PIPELINES, Client, RunningWorker, StartWorker
 from tests.integration.workers.pipelines import (
     DEAF,
     HUNG,
@@ -156,9 +156,7 @@ def test_a_worker_that_was_killed_leaves_no_semaphores_to_the_next(
 def test_the_health_check_hears_a_worker_once_its_pipeline_is_loaded(
     start_worker: StartWorker,
 ) -> None:
-    worker = start_worker()
-
-    def check() -> subprocess.CompletedProcess[str]:
+    def check(worker: RunningWorker) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "workers.synthesis.health"],
             env={**os.environ, "AMIGO_RUN_DIRECTORY": str(worker.directory.path)},
@@ -167,9 +165,12 @@ def test_the_health_check_hears_a_worker_once_its_pipeline_is_loaded(
             check=False,
         )
 
-    starting = check()
-    worker.wait_loaded()
-    wait_for(lambda: check().returncode == 0)
+    loading = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:slow_to_load")
+    loading.wait_for_log("The pipeline is being loaded")
+    starting = check(loading)
+    loaded = start_worker()
+    loaded.wait_loaded()
+    wait_for(lambda: check(loaded).returncode == 0)
 
     assert starting.returncode == 1
     assert "child" in starting.stderr
