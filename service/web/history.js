@@ -1,7 +1,7 @@
 // The caller's latest videos, and above them those that the address names: side by side, in step.
 
 import { language, t } from "/web/i18n.js";
-import { ask } from "/web/jobs.js";
+import { ask, isPassing } from "/web/jobs.js";
 import { addressOf } from "/web/key.js";
 import { progressOf } from "/web/view.js";
 
@@ -21,7 +21,8 @@ export const named = () => location.hash.slice(1).split(",").filter((id) => id.s
 export async function refresh(onDeleted) {
   clearTimeout(next);
   const page = await ask(`/v1/jobs?limit=${LATEST}`, { quiet: true }).catch((problem) => problem);
-  if (page.code) return; // without a key, or without a service, there is no history
+  if (isSeveral() && isPassing(page)) next = setTimeout(() => refresh(onDeleted), POLL);
+  if (!page.jobs) return; // without a key, or without a service, there is no history
   const ids = named();
   const beside = isSeveral() ? page.jobs.filter(({ id }) => ids.includes(id)).reverse() : [];
   const others = page.jobs.filter((job) => !beside.includes(job));

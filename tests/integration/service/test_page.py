@@ -332,6 +332,8 @@ def test_all_emotions_are_made_beside_each_other_until_one_is_refused(
         store.finish(job_id, 1, result_of(job_id, 1))
     expect(known.locator("#ready")).to_have_text("2 of 2 are ready.")
     known.reload()
+    known.route("**/v1/jobs?*", lambda route: route.abort("internetdisconnected"), times=1)
+    known.reload()
     known.click("#play")
     known.wait_for_function(
         "() => [...document.querySelectorAll('#cells video')].every(each => each.currentTime > 0.2)"
