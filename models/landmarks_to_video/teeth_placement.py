@@ -105,7 +105,8 @@ def _smile(landmarks: Tensor) -> Tensor:
     width = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1) / distance
     height = (landmarks[:, 66] - landmarks[:, 62]).norm(dim=-1) / distance
     drawn = ((width - SMILE_FROM) / (SMILE_TO - SMILE_FROM)).clamp(0, 1)
-    return drawn * ((JAW_DROPPED - height) / (JAW_DROPPED - SMILE_HEIGHT)).clamp(0, 1)
+    smile: Tensor = drawn * ((JAW_DROPPED - height) / (JAW_DROPPED - SMILE_HEIGHT)).clamp(0, 1)
+    return smile
 
 
 def _seen_edge(teeth: Tensor) -> Tensor:
