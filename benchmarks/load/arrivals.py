@@ -45,7 +45,7 @@ def burst(at: float) -> float:
 
 
 def day(at: float) -> float:
-    """A day from midnight to midnight: nobody at night, most at noon."""
+    """Return the rate over a day, from midnight to midnight: zero at night, highest at noon."""
     return max(0.0, -math.cos(2 * math.pi * at))
 
 

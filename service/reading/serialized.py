@@ -43,8 +43,8 @@ class SerializedJobs:
         eta, seconds = reading.estimate.remaining(reading.job)
         if eta is None:
             return body
-        told = to_json({"eta": eta, "eta_seconds": seconds})
-        return body.replace(_NO_ETA, told[1:-1], 1)
+        fields = to_json({"eta": eta, "eta_seconds": seconds})[1:-1]
+        return body.replace(_NO_ETA, fields, 1)
 
     def _serialize(
         self,

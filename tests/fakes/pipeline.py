@@ -12,6 +12,12 @@ from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 
 
+def blank_track(num_frames: int, size: tuple[int, int]) -> LandmarkTrack:
+    """Return landmarks at the origin, of no emotion."""
+    landmarks = np.zeros((num_frames, 79, 2), np.float32)
+    return LandmarkTrack(landmarks, np.zeros((num_frames, 8), np.float32), size)
+
+
 @dataclass(frozen=True)
 class FakeHeard:
     """Happiness in every frame."""
@@ -41,11 +47,7 @@ class FakeSynthesis:
 
     @property
     def track(self) -> LandmarkTrack:
-        return LandmarkTrack(
-            np.zeros((self.num_frames, 79, 2), np.float32),
-            np.zeros((self.num_frames, 8), np.float32),
-            self.size,
-        )
+        return blank_track(self.num_frames, self.size)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         for number, start in enumerate(range(0, self.num_frames, 5)):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from media.errors import NoFace
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
+from tests.fakes.pipeline import blank_track
 
 BATCH_FRAMES = 5
 SLOW, NO_FACE, POISON, FAULTY = 1, 2, 3, 4
@@ -43,11 +44,7 @@ class GreySynthesis:
 
     @property
     def track(self) -> LandmarkTrack:
-        return LandmarkTrack(
-            np.zeros((self.num_frames, 79, 2), np.float32),
-            np.zeros((self.num_frames, 8), np.float32),
-            self.size,
-        )
+        return blank_track(self.num_frames, self.size)
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, self.num_frames, BATCH_FRAMES):
