@@ -7,6 +7,7 @@ from typing import TypeVar
 import av
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from media.files import ffmpeg_name
 from models.face.landmarks import (
@@ -34,9 +35,16 @@ def eye_opening(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def read_clip(path: Path) -> NDArray[np.uint8]:
-    """Decode a clip to `[T, 256, 256, 3]` RGB."""
+    """Decode a clip to `[T, S, S, 3]` RGB, at its own size."""
     with av.open(ffmpeg_name(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def at_side(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return a square picture `[S, S, 3]` as `[side, side, 3]`."""
+    if len(picture) == side:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX))
 
 
 def read_landmarks(data: Path, name: str, split: str) -> dict[str, NDArray[np.float32]]:

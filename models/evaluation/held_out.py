@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from media.audio import read_waveform
 from models.corpus.alignment import hold_still
 from models.corpus.audio_lag import LAGS_FILE, measure_lags
-from models.corpus.clips import read_clip, read_landmarks, spread
+from models.corpus.clips import at_side, read_clip, read_landmarks, spread
 from models.corpus.manifest import clip_rows
 from models.corpus.source_clips import fit_length, overlap, read_clips
 from models.face.landmarks import CROP_EYE_LEVEL, CROP_INTEROCULARS, CROP_SIZE
@@ -45,8 +45,9 @@ class HeldOutClip:
     frames: slice
 
     def pictures(self) -> NDArray[np.uint8]:
-        """Decode the frames `[T, 256, 256, 3]`."""
-        return read_clip(self.path)[self.frames]
+        """Decode the frames `[T, 256, 256, 3]`, whatever the clip's own size."""
+        frames = read_clip(self.path)[self.frames]
+        return np.stack([at_side(frame, CROP_SIZE) for frame in frames])
 
     def aligned(self) -> Points:
         """Return the landmarks `[T, 79, 2]` px on an aligned crop, without head motion."""

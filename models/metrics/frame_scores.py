@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.corpus.clips import mouth_opening, read_clip, read_landmarks
+from models.corpus.clips import at_side, mouth_opening, read_clip, read_landmarks
+from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.metrics.baselines import warp_by_landmarks
 from models.metrics.definitions import box, psnr, sharpness, ssim
@@ -42,7 +43,8 @@ def validation_pairs(data: Path, name: str) -> list[Pair]:
     """Return the `pairs_of` every held-out clip of a set."""
     pairs = []
     for stem, landmarks in read_landmarks(data, name, "val").items():
-        pairs += pairs_of(read_clip(data / "clips" / name / "val" / f"{stem}.mp4"), landmarks)
+        frames = read_clip(data / "clips" / name / "val" / f"{stem}.mp4")
+        pairs += pairs_of(np.stack([at_side(frame, CROP_SIZE) for frame in frames]), landmarks)
     return pairs
 
 

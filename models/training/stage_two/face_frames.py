@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from models.corpus.clips import LANDMARK_SCALE, mouth_opening, read_clip, read_landmarks
+from models.corpus.clips import LANDMARK_SCALE, at_side, mouth_opening, read_clip, read_landmarks
 from models.corpus.manifest import HELD_OUT_PEOPLE
 from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.face_regions import signed_distance
@@ -126,7 +126,7 @@ def _build(data: Path, cache: Path, scale: int) -> None:
     for number, (name, pictures, points) in enumerate(_sequences(data, scale)):
         start = len(clips)
         for row, picture in enumerate(pictures, start):
-            images[row] = _at_side(picture, side)
+            images[row] = at_side(picture, side)
         landmarks.extend(points)
         clips.extend([number] * len(points))
         sets.extend([names.index(name)] * len(points))
@@ -145,12 +145,6 @@ def count_frames(data: Path, scale: int) -> int:
     filmed = sum(count for *_, count in _clips(data, scale))
     stills = _open_stills(data, scale)
     return filmed + sum(1 + len(sources) + len(STILL_CLOSURES) for *_, sources in stills)
-
-
-def _at_side(picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    if len(picture) == side:
-        return picture
-    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BOX))
 
 
 def _sequences(

@@ -24,6 +24,8 @@ from tests.unit.models.typical_face import pixel_face
 
 FRAMES = 16
 VALIDATION_SETS = ("lrcar", "grid", "mead")
+FINE_SETS = ("mead",)
+"""Sets whose clips have 512 px."""
 TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
 
 
@@ -45,6 +47,8 @@ def write_data(data: Path, cache: Path) -> None:
         folder = data / "clips" / name / "val"
         folder.mkdir(parents=True)
         frames = np.stack([face_picture(seed) for seed in range(FRAMES)])
+        if name in FINE_SETS:
+            frames = frames.repeat(2, axis=1).repeat(2, axis=2)
         encode_video(folder / f"{name}_0.mp4", [frames], babble(FRAMES / 25))
     rows = [f"clips/{name}/val/{name}_0.mp4,{name},val" for name in VALIDATION_SETS]
     trained = "clips/lrcar/train/trained.mp4,lrcar,train"
