@@ -8,12 +8,13 @@ import torch
 from benchmarks.forecast import measure_forecast
 from benchmarks.http_floor import measure_http_floor
 from benchmarks.pipeline import measure_pipeline, measure_start
+from benchmarks.whole_system import measure_whole_system
 
 
 def main() -> None:
-    """Benchmark the pipeline, the HTTP service and the ETA, or one of them."""
+    """Benchmark the pipeline, the HTTP service, the whole system and the ETA, or one of them."""
     arguments = argparse.ArgumentParser(description=main.__doc__)
-    arguments.add_argument("--only", choices=("pipeline", "http", "eta"))
+    arguments.add_argument("--only", choices=("pipeline", "http", "system", "eta"))
     arguments.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments.add_argument("--compose", choices=("crop", "full"), default="crop")
     arguments.add_argument("--resolution", type=int, choices=(256, 512), nargs="+")
@@ -24,6 +25,8 @@ def main() -> None:
         measure_start()
     if chosen.only in (None, "http"):
         asyncio.run(measure_http_floor())
+    if chosen.only in (None, "system"):
+        measure_whole_system()
     if chosen.only in (None, "eta"):
         measure_forecast()
 

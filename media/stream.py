@@ -32,8 +32,7 @@ class SegmentedVideo:
     """The packets of one encoder in fragmented MP4 segments, with their playlists, in a folder.
 
     A segment need not begin with a key frame, because the packets are those of the video file: they
-    are encoded once. The first segment is complete about 30 frames after its last, the number that
-    the encoder looks ahead.
+    are encoded once. A segment is complete some frames after its last, as the encoder looks ahead.
 
     Args:
         folder: where the files are written. FFmpeg takes a percent sign in its path that a digit

@@ -24,7 +24,9 @@ _AUDIO_BITS_PER_SAMPLE = 8 / 3
 # that ignore edit lists; without them, AAC's 21 ms are left. The faster preset takes half of the
 # time at the same size, for 1 dB. A face before a still background hardly gains from blocks that
 # are divided or searched for far away: without that, a quarter of the time less, for 1% more bytes.
-_QUALITY = {"crf": "15", "preset": "veryfast", "bf": "0"}
+# An encoder that looks 5 frames ahead instead of 10 gives the first second of a stream 5 frames
+# earlier; one step finer, its files are as large and at most 1 dB off.
+_QUALITY = {"crf": "14", "preset": "veryfast", "bf": "0", "rc-lookahead": "5"}
 _SEARCH = {"partitions": "none", "motion-est": "dia", "me_range": "8"}
 _VIDEO_THREADS = 4
 """Fixed, because x264's output depends on its number of threads."""

@@ -112,14 +112,12 @@ class Animation:
             features = self.translator.prepare(crop, self.portrait.landmarks)
         device = features.image.device
         share = PICTURES_SHARE if self.framing.compose == "full" else 1
-        starts = batch_starts(self.num_frames, batch_frames(device) // share)
+        workforce = Workforce.on(device)
+        most = batch_frames(device) // share
+        starts = batch_starts(self.num_frames, most, workforce.threads)
         batches = np.split(self.landmarks, starts)
         with closing(
-            in_order(
-                lambda batch: self._draw(features, batch),
-                batches,
-                Workforce.on(device),
-            )
+            in_order(lambda batch: self._draw(features, batch), batches, workforce)
         ) as drawn:
             for _ in batches:
                 with timed(self.timings, "render"):

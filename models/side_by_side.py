@@ -31,16 +31,19 @@ def batch_frames(device: torch.device) -> int:
     return BATCH_FRAMES if device.type == "cpu" else GPU_BATCH_FRAMES
 
 
-def batch_starts(frames: int, most: int) -> list[int]:
-    """Return where a video's batches begin: each is twice as long as the one before, up to `most`.
+def batch_starts(frames: int, most: int, at_once: int) -> list[int]:
+    """Return where a video's batches begin, the first, at 0, left out.
 
-    The first, at 0, is left out.
+    Every thread begins with a small batch and goes on with one three times as long, up to `most`:
+    two threads have made 32 frames, the first second and what its encoder looks ahead, when each
+    has made two batches.
     """
-    starts, size = [], FIRST_FRAMES
-    start = size
+    starts = []
+    size = start = FIRST_FRAMES
     while start < frames:
         starts.append(start)
-        size = min(2 * size, most)
+        if len(starts) % at_once == 0:
+            size = min(3 * size, most)
         start += size
     return starts
 

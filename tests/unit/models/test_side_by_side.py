@@ -13,11 +13,18 @@ TWO = Workforce(threads=2, threads_each=1)
 
 
 @pytest.mark.parametrize(
-    ("frames", "starts"),
-    [(1, []), (4, []), (5, [4]), (44, [4, 12, 28]), (61, [4, 12, 28, 44, 60])],
+    ("frames", "at_once", "starts"),
+    [
+        (1, 2, []),
+        (4, 2, []),
+        (5, 2, [4]),
+        (32, 2, [4, 8, 20]),
+        (65, 2, [4, 8, 20, 32, 48, 64]),
+        (49, 1, [4, 16, 32, 48]),
+    ],
 )
-def test_batches_begin_small_and_grow(frames: int, starts: list[int]) -> None:
-    assert batch_starts(frames, 16) == starts
+def test_batches_begin_small_and_grow(frames: int, at_once: int, starts: list[int]) -> None:
+    assert batch_starts(frames, 16, at_once) == starts
 
 
 def test_what_is_made_comes_out_in_order() -> None:
