@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from benchmarks.machine import machine
 from media.audio import SAMPLE_RATE, read_waveform
+from media.faces.landmarks import LandmarkDetector
+from media.faces.portrait import Portrait, crop_portrait
 from media.picture import read_portrait
 from media.video import encode_video
 from models.face.covering import CoveringNetwork
-from models.face.landmarks import LandmarkDetector
-from models.face.portrait import Portrait, crop_portrait
 from models.face.retargeting import retarget_landmarks
 from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
 from models.options import SynthesisOptions

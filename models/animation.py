@@ -9,8 +9,8 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.face.landmarks import CROP_INTEROCULARS, CROP_SIZE
-from models.face.portrait import MIN_INTEROCULAR, Portrait
+from media.faces.landmarks import CROP_INTEROCULARS, CROP_SIZE
+from media.faces.portrait import MIN_INTEROCULAR, Portrait
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.visual_translator import PortraitFeatures, VisualTranslator
 from models.options import SynthesisOptions

@@ -12,7 +12,7 @@ class SynthesisOptions:
 
     `emotion` None shows the one that is heard; `intensity` scales it, 0 to 2. `eyes` open those of
     a portrait caught in a blink, or leave them as they are. `face` chooses among several, as
-    `models.face.selection.select_face` reads it. `compose` shows a square around the face, or the
+    `media.faces.selection.select_face` reads it. `compose` shows a square around the face, or the
     face within the whole portrait. `resolution`, 256 or 512, is the side in pixels of that square
     and of the crop that the networks render. The same `seed` gives the same head motion and
     blinks.

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from media.audio import SAMPLES_PER_FRAME
 from media.emotions import EMOTIONS
+from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
+from media.faces.portrait import Portrait, crop_portrait
 from models.animation import Animation, Framing, timed
 from models.face.covering import CoveringNetwork
 from models.face.given_landmarks import check_place, checked
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmark_track import LandmarkTrack
-from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
-from models.face.portrait import Portrait, crop_portrait
 from models.face.retargeting import retarget_landmarks
 from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
 from models.options import SynthesisOptions

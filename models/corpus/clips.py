@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from media.files import ffmpeg_name
-from models.face.landmarks import (
+from media.faces.landmarks import (
     LOWER_LIDS,
     UPPER_LIDS,
 )
+from media.files import ffmpeg_name
 
 LANDMARK_SCALE = 64.0
 SMOOTHING_WINDOW = 5

@@ -18,11 +18,11 @@ from PIL import Image
 
 from media.audio import FRAME_RATE, read_waveform
 from media.emotions import EMOTIONS, Emotion
+from media.faces.landmarks import LOWER_LIDS, UPPER_LIDS
 from media.picture import read_portrait
 from models.animation import Animation
 from models.corpus.clips import spread
 from models.evaluation.pictures import caption
-from models.face.landmarks import LOWER_LIDS, UPPER_LIDS
 from models.metrics.definitions import lip_opening
 from models.options import SynthesisOptions
 from models.pipeline import Synthesis, TalkingFacePipeline

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import read_waveform
+from media.faces.landmarks import CROP_EYE_LEVEL, CROP_INTEROCULARS, CROP_SIZE
 from models.corpus.alignment import hold_still
 from models.corpus.audio_lag import LAGS_FILE, measure_lags
 from models.corpus.clips import at_side, read_clip, read_landmarks, spread
 from models.corpus.manifest import clip_rows
 from models.corpus.source_clips import fit_length, overlap, read_clips
-from models.face.landmarks import CROP_EYE_LEVEL, CROP_INTEROCULARS, CROP_SIZE
 from models.face.retargeting import NormalFrame, normalize_landmarks
 from models.speech_to_landmarks.speech_encoder import SpeechEncoder
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from media.audio import read_waveform
 from media.emotions import EMOTIONS, Emotion
+from media.faces.landmarks import MOUTH
 from models.corpus.alignment import RIGID, align
 from models.corpus.clips import read_landmarks
 from models.corpus.manifest import largest_set
@@ -17,7 +18,6 @@ from models.corpus.recordings import Recording, list_recordings
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.report import Row, Table
 from models.face.landmark_motion import LandmarkMotion
-from models.face.landmarks import MOUTH
 from models.face.retargeting import lip_gaps, retarget_landmarks
 from models.metrics.baselines import mean_motion, move_portrait, static_portrait
 from models.metrics.definitions import (

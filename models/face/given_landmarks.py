@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import FRAME_RATE
-from models.face.landmarks import NUM_LANDMARKS
+from media.faces.landmarks import NUM_LANDMARKS
 
 MAX_SECONDS = 300
 """Length of the longest video, as of the longest speech."""

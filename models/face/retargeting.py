@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from media.faces.landmarks import BROWS, FOREHEAD, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.landmark_motion import LandmarkMotion
-from models.face.landmarks import BROWS, FOREHEAD, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.resting_face import way_to_rest
 
 Points = NDArray[np.float32]

@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from media.faces.landmarks import CROP_SIZE
 from media.geometry import Square, crop_square, rotation
-from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.rendering import Layer, Map, Paint, Pixels, Rendering, maps
 from models.landmarks_to_video.warping import FLOW_STRIDE
 

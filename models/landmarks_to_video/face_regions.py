@@ -6,7 +6,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from models.face.landmarks import CROP_SIZE
+from media.faces.landmarks import CROP_SIZE
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.warping import FLOW_STRIDE, pixel_grid, upsample_flow
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.checkpoints import load_checkpoint
-from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import Dentitions
 from models.landmarks_to_video.face_regions import (

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.face.landmarks import CROP_SIZE, LOWER_LIDS, UPPER_LIDS
+from media.faces.landmarks import CROP_SIZE, LOWER_LIDS, UPPER_LIDS
 
 FLOW_STRIDE = 4
 """Distance in pixels between the nodes at which the thin-plate flow is computed."""

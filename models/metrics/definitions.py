@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from media.emotions import EMOTIONS, Emotion
-from models.face.landmarks import BROWS, MOUTH, interocular
+from media.faces.landmarks import BROWS, MOUTH, interocular
 from models.face.retargeting import LOWER_INNER, UPPER_INNER
 
 Array = NDArray[np.float32]

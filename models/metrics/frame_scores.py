@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from media.faces.landmarks import CROP_SIZE
 from models.corpus.clips import at_side, mouth_opening, read_clip, read_landmarks
-from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.metrics.baselines import warp_by_landmarks
 from models.metrics.definitions import box, psnr, sharpness, ssim

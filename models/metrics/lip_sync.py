@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames, read_waveform
+from media.faces.landmarks import LandmarkDetector
 from media.video import read_frames
-from models.face.landmarks import LandmarkDetector
 from models.metrics.definitions import correlate, lip_opening
 
 MAX_LAG = 3

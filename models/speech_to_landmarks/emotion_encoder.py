@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from media.emotions import EMOTIONS
-from models.face.landmarks import MOUTH, NUM_LANDMARKS
+from media.faces.landmarks import MOUTH, NUM_LANDMARKS
 from models.speech_to_landmarks.prosody import CHANNELS
 
 PROSODY_PER_FRAME = 4

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from media.emotions import EMOTIONS, Emotion
+from media.faces.landmarks import NUM_LANDMARKS
 from models.checkpoints import load_checkpoint
-from models.face.landmarks import NUM_LANDMARKS
 from models.face.retargeting import LOWER_INNER, UPPER_INNER
 from models.manifest import WEIGHTS
 from models.speech_to_landmarks.action_unit_flow import (

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from media.emotions import EMOTIONS, Emotion
-from models.face.landmarks import NUM_LANDMARKS
+from media.faces.landmarks import NUM_LANDMARKS
 from models.speech_to_landmarks.emotion_encoder import (
     AudioEmotionEncoder,
     EmotionEncoderConfig,

@@ -11,8 +11,8 @@ from PIL import Image
 from amigo import ApiProblem, Client, JobView
 from deploy.standalone.system import Standalone
 from media.audio import num_frames, read_waveform
+from media.faces.landmarks import LandmarkDetector
 from media.video import read_frames
-from models.face.landmarks import LandmarkDetector
 from models.metrics.definitions import lip_opening
 from models.metrics.lip_sync import MIN_OPENING_RANGE, measure_lip_sync
 from tests.loopback import loopback

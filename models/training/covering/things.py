@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from models.face.landmarks import LEFT_EYE, MOUTH, OUTER_LIPS, RIGHT_EYE, interocular
+from media.faces.landmarks import LEFT_EYE, MOUTH, OUTER_LIPS, RIGHT_EYE, interocular
 
 COVERED, UNCOVERED = 0.5, 0.12
 """Share of a part under the thing from which it counts as covered, and up to which it does not."""

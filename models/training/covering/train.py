@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor
 
+from media.faces.landmarks import CROP_SIZE
 from models.checkpoints import save_checkpoint
 from models.face.covering import CHECKPOINT, PARTS, SIDE, CoveringConfig, CoveringNetwork
-from models.face.landmarks import CROP_SIZE
 from models.training.covering.things import UNSURE, draw_rims, draw_thing
 
 HELD_OUT = 8

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, num_frames
+from media.faces.landmarks import CROP_SIZE
 from media.files import ffmpeg_name, written_whole
 from media.geometry import crop_square
 from media.video import encode_video
 from models.corpus.source_clips import fit_length
-from models.face.landmarks import CROP_SIZE
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.footage import read_footage, read_speech
 from models.training.preparation.records import Record

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from models.face.landmarks import LandmarkDetector
+from media.faces.landmarks import LandmarkDetector
 from models.training.preparation.corpora.takes import Corpus, Take
 from models.training.preparation.lip_lag import pooled_lag
 from models.training.preparation.packing import pack_clip, pack_speech

@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from media.errors import NoFace
-from media.geometry import Square
-from models.face.landmarks import (
+from media.faces.landmarks import (
     CROP_EYE_LEVEL,
     CROP_INTEROCULARS,
     CROP_SIZE,
@@ -18,7 +17,8 @@ from models.face.landmarks import (
     interocular,
     smooth,
 )
-from models.face.portrait import MIN_INTEROCULAR
+from media.faces.portrait import MIN_INTEROCULAR
+from media.geometry import Square
 from models.metrics.definitions import lip_opening
 from models.metrics.lip_sync import MIN_OPENING_RANGE
 from models.training.preparation.corpora.takes import Take

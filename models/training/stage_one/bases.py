@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from media.faces.landmarks import NUM_LANDMARKS
 from models.corpus.alignment import align
-from models.face.landmarks import NUM_LANDMARKS
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork
 from models.training.stage_one.speech_landmarks import SpeechClip
 from models.training.stage_one.trainee import Looks

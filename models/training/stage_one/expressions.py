@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.emotions import Emotion
-from models.face.landmarks import NUM_LANDMARKS
+from media.faces.landmarks import NUM_LANDMARKS
 from models.face.retargeting import LOWER_INNER, OUTER_OVER_INNER, UPPER_INNER
 
 Array = NDArray[np.float32]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from media.audio import SAMPLE_RATE, num_frames
-from models.face.landmarks import NUM_LANDMARKS
+from media.faces.landmarks import NUM_LANDMARKS
 from models.speech_to_landmarks.speech_encoder import STATES_PER_FRAME
 from models.training.common.augmentation import coloured_noise
 from models.training.stage_one.speech_input import SpeechInput

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.face.landmarks import INNER_LIPS, MOUTH, NUM_LANDMARKS
+from media.faces.landmarks import INNER_LIPS, MOUTH, NUM_LANDMARKS
 from models.face.retargeting import LOWER_INNER, UPPER_INNER
 
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from media.faces.landmarks import CROP_SIZE
 from models.corpus.clips import LANDMARK_SCALE, at_side, mouth_opening, read_clip, read_landmarks
 from models.corpus.manifest import HELD_OUT_PEOPLE
-from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.face_regions import signed_distance
 from models.landmarks_to_video.warping import (
     flow_coordinates,

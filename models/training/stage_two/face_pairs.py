@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from media.faces.landmarks import CROP_SIZE
 from models.corpus.clips import eye_opening, mouth_opening
-from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import TOOTH_AREA, Dentitions, read_teeth, tooth_area
 from models.landmarks_to_video.face_regions import EYES, MOUTH, Region, window_origin

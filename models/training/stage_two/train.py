@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from media.faces.landmarks import CROP_SIZE
 from models.corpus.manifest import clip_rows, largest_set
-from models.face.landmarks import CROP_SIZE
 from models.landmarks_to_video.visual_translator import (
     RESOLUTIONS,
     TranslatorConfig,

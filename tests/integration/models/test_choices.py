@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from media.audio import SAMPLE_RATE, read_waveform
 from media.emotions import Emotion
+from media.faces.landmarks import LOWER_LIDS, UPPER_LIDS, interocular
 from media.picture import read_portrait
 from media.video import encode_video, read_frames
-from models.face.landmarks import LOWER_LIDS, UPPER_LIDS, interocular
 from models.options import SynthesisOptions as Options
 from models.pipeline import Synthesis, TalkingFacePipeline
 

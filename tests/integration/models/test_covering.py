@@ -8,9 +8,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from media.errors import FaceCovered
+from media.faces.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE, LandmarkDetector
+from media.faces.portrait import Portrait, crop_portrait
 from models.face.covering import CoveringNetwork
-from models.face.landmarks import LEFT_EYE, MOUTH, RIGHT_EYE, LandmarkDetector
-from models.face.portrait import Portrait, crop_portrait
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 WEB_EXAMPLES = Path(__file__).parents[3] / "service" / "web" / "examples"

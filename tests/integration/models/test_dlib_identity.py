@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from media.faces.landmarks import LandmarkDetector
+from media.faces.portrait import crop_portrait
 from media.picture import read_portrait
 from models.evaluation.dlib_identity import find_dlib_network, load_dlib_identity
 from models.evaluation.scoring_networks import embed
-from models.face.landmarks import LandmarkDetector
-from models.face.portrait import crop_portrait
 from tests.unit.models.faces import face_picture
 
 EXAMPLE = Path("examples/portrait.jpg")

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from media.errors import FaceCutOff, FaceTooSmall, NoFace
+from media.faces.landmarks import LandmarkDetector, eye_midpoint, interocular, lean
+from media.faces.portrait import FACE_ON_ITS_SIDE, SEVERAL_FACES, crop_portrait
 from media.geometry import rotation
 from media.picture import read_portrait
-from models.face.landmarks import LandmarkDetector, eye_midpoint, interocular, lean
-from models.face.portrait import FACE_ON_ITS_SIDE, SEVERAL_FACES, crop_portrait
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "portrait.jpg"
 EYES = (225, 103)

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import read_waveform
+from media.faces.landmarks import LandmarkDetector
+from media.faces.portrait import crop_portrait
 from media.picture import read_portrait
 from media.video import encode_video
-from models.face.landmarks import LandmarkDetector
-from models.face.portrait import crop_portrait
 from models.metrics.lip_sync import measure_lip_sync, speech_envelope
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

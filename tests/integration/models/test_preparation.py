@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, read_waveform
 from media.emotions import Emotion
+from media.faces.landmarks import LandmarkDetector, interocular
 from media.picture import read_portrait
 from media.video import encode_video
 from models.corpus.clips import read_clip, read_landmarks
 from models.corpus.recordings import list_recordings
 from models.corpus.source_clips import read_clips
-from models.face.landmarks import LandmarkDetector, interocular
 from models.metrics.lip_sync import speech_envelope
 from models.training.__main__ import Recipe
 from models.training.preparation import prepare as preparation

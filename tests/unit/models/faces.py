@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.face.landmarks import CROP_SIZE
+from media.faces.landmarks import CROP_SIZE
 
 Point = tuple[float, float]
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from media.audio import SAMPLES_PER_FRAME, num_frames
 from media.emotions import EMOTIONS, Emotion
-from models.face.landmarks import NUM_LANDMARKS
+from media.faces.landmarks import NUM_LANDMARKS
 from models.speech_to_landmarks.action_unit_flow import ActionUnitFlowConfig
 from models.speech_to_landmarks.emotion_encoder import EmotionEncoderConfig
 from models.speech_to_landmarks.facial_action import FacialAction, FacialActionConfig

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from media.faces.landmarks import eye_midpoint, interocular
 from models.corpus.clips import spread
 from models.evaluation.held_out import CROP_FRAME, HeldOutClip, read_held_out, read_lags
-from models.face.landmarks import eye_midpoint, interocular
 from models.speech_to_landmarks.speech_encoder import SpeechEncoder, SpeechEncoderConfig
 from tests.unit.models.evaluation.tiny_evaluation import FRAMES, talking_face, write_data
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from models.face.landmarks import BROWS, LOWER_LIDS, UPPER_LIDS
+from media.faces.landmarks import BROWS, LOWER_LIDS, UPPER_LIDS
 from models.face.resting_face import MOVED, describe, way_to_rest
 from tests.unit.models.typical_face import normal_face
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from media.faces.landmarks import BROWS, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.landmark_motion import LandmarkMotion
-from models.face.landmarks import BROWS, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.retargeting import (
     CLOSED_GAP,
     HIGHEST_BROW_RISE,

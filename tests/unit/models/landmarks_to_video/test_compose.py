@@ -6,9 +6,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from media.faces.portrait import Portrait
 from media.geometry import Square, crop_square, rotation
 from models.animation import FACE_SMALL, Framing
-from models.face.portrait import Portrait
 from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.face_regions import MOUTH
 from models.landmarks_to_video.painter import PainterConfig

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.face.landmarks import LOWER_LIDS, UPPER_LIDS
+from media.faces.landmarks import LOWER_LIDS, UPPER_LIDS
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     border_anchors,

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 
 from media.emotions import EMOTIONS, Emotion
-from models.face.landmarks import MOUTH
+from media.faces.landmarks import MOUTH
 from models.metrics.definitions import (
     FACE,
     accuracy,

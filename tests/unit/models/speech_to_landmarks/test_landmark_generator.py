@@ -6,8 +6,8 @@ from torch import Tensor
 
 from media.audio import SAMPLES_PER_FRAME
 from media.emotions import EMOTIONS, Emotion
+from media.faces.landmarks import BROWS
 from models.face.landmark_motion import LandmarkMotion
-from models.face.landmarks import BROWS
 from models.face.retargeting import lip_gaps
 from models.metrics.definitions import brow_spread
 from models.speech_to_landmarks import landmark_generator

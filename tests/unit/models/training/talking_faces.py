@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.face.landmarks import CROP_SIZE
+from media.faces.landmarks import CROP_SIZE
 from models.landmarks_to_video.face_regions import signed_distance
 from models.landmarks_to_video.warping import pixel_grid
 from models.training.stage_two.face_frames import FaceFrames

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from media.errors import NoFace
+from media.faces.landmarks import LandmarkDetector, eye_midpoint, interocular
+from media.faces.portrait import MIN_INTEROCULAR
 from media.video import encode_video
-from models.face.landmarks import LandmarkDetector, eye_midpoint, interocular
-from models.face.portrait import MIN_INTEROCULAR
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason, Rejected
 from models.training.preparation.tracking import crop_box, track_take

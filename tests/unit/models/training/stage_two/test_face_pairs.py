@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.face.landmarks import CROP_SIZE, NUM_LANDMARKS
+from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.landmarks_to_video.dentition import Dentitions
 from models.landmarks_to_video.face_regions import EYES, MOUTH, REGIONS, Region
 from models.landmarks_to_video.warping import FLOW_STRIDE, spline_flow

@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from models.face.mediapipe_setup import chatter_left_out
+from media.faces.mediapipe_setup import chatter_left_out
 
 DETECTOR = """
 import sys
-from models.face.landmarks import LandmarkDetector
+from media.faces.landmarks import LandmarkDetector
 with LandmarkDetector():
     assert "matplotlib" not in sys.modules
 import matplotlib.pyplot

@@ -13,8 +13,7 @@ from media.errors import (
     FaceTurnedAway,
     NoFace,
 )
-from media.geometry import Square, crop_square, rotation
-from models.face.landmarks import (
+from media.faces.landmarks import (
     BROWS,
     CROP_EYE_LEVEL,
     CROP_INTEROCULARS,
@@ -25,7 +24,8 @@ from models.face.landmarks import (
     interocular,
     lean,
 )
-from models.face.selection import LARGEST, select_face
+from media.faces.selection import LARGEST, select_face
+from media.geometry import Square, crop_square, rotation
 
 MIN_INTEROCULAR = 24.0
 """Pixels between the eyes' centres; below this, a crop is enlarged more than 2.5 times."""
@@ -54,7 +54,7 @@ FACE_ON_ITS_SIDE = "face_on_its_side"
 
 
 class Detector(Protocol):
-    """Interface of face detectors, implemented by `models.face.landmarks.LandmarkDetector`."""
+    """Interface of face detectors, implemented by `media.faces.landmarks.LandmarkDetector`."""
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Return the faces `[79, 2]` of a picture `[H, W, 3]`, largest first."""

@@ -1,7 +1,7 @@
 import pytest
 
 from media.errors import FaceNotFound
-from models.face.selection import select_face
+from media.faces.selection import select_face
 from tests.media import face_landmarks
 
 LARGE, LEFT, RIGHT = (

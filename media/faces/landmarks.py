@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.errors import NoFace
+from media.faces.mediapipe_setup import chatter_left_out, plotting_left_out
 from media.geometry import Square, crop_square, cut_tiles
-from models.face.mediapipe_setup import chatter_left_out, plotting_left_out
 
 NUM_LANDMARKS = 79
 CROP_SIZE = 256

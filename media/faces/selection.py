@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.errors import FaceNotFound
-from models.face.landmarks import CROP_INTEROCULARS, eye_midpoint, interocular
+from media.faces.landmarks import CROP_INTEROCULARS, eye_midpoint, interocular
 
 LARGEST = "largest"
 

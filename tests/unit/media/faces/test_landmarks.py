@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from models.face.landmarks import FACE_MESH, NUM_LANDMARKS, eye_midpoint, interocular, smooth
+from media.faces.landmarks import FACE_MESH, NUM_LANDMARKS, eye_midpoint, interocular, smooth
 from tests.media import face_landmarks
 
 
@@ -33,5 +33,5 @@ def test_the_shortest_track_can_be_smoothed(frames: int) -> None:
 
 
 def test_the_layout_needs_no_mediapipe() -> None:
-    check = "import sys, models.face.landmarks; sys.exit('mediapipe' in sys.modules)"
+    check = "import sys, media.faces.landmarks; sys.exit('mediapipe' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)

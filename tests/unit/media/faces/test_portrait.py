@@ -3,8 +3,8 @@ import pytest
 from numpy.typing import NDArray
 
 from media.errors import FaceCutOff, FaceTooSmall, FaceTurnedAway, NoFace
-from models.face.landmarks import LEFT_EYE, RIGHT_EYE, eye_midpoint, lean
-from models.face.portrait import FACE_ON_ITS_SIDE, SEVERAL_FACES, crop_portrait, head_turn
+from media.faces.landmarks import LEFT_EYE, RIGHT_EYE, eye_midpoint, lean
+from media.faces.portrait import FACE_ON_ITS_SIDE, SEVERAL_FACES, crop_portrait, head_turn
 from tests.media import face_landmarks
 
 

@@ -1,0 +1,1 @@
+"""The faces in a picture: their landmarks, which one is animated, and its crop."""
