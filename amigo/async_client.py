@@ -23,6 +23,7 @@ from amigo.types import (
     JobView,
     Source,
     TokenView,
+    UsageView,
     WebhookSecretView,
     WebhookTestView,
     read_file,
@@ -120,6 +121,10 @@ class AsyncClient:
     async def delete(self, job_id: str) -> None:
         """Delete the job in any state, along with its files."""
         await self._hold(calls.delete(job_id))
+
+    async def usage(self) -> UsageView:
+        """Return what the API key has used today, and what is left of its limits."""
+        return await self._hold(calls.usage())
 
     async def webhook_secret(self) -> WebhookSecretView:
         """Return the secrets with which your webhooks are signed."""

@@ -29,6 +29,7 @@ from amigo.types import (
     JobView,
     PageView,
     TokenView,
+    UsageView,
     WebhookSecretView,
     WebhookTestView,
 )
@@ -256,6 +257,11 @@ def upload_asset(kind: str, file: File) -> Dialogue[AssetView]:
         raise Unreachable("The service did not say where to upload the file.")
     yield Call(upload.method, upload.url, headers=upload.headers, content=content)
     return asset
+
+
+def usage() -> Dialogue[UsageView]:
+    """Get today's usage and what is left of the limits."""
+    return _read(UsageView, (yield Call("GET", "/v1/usage")))
 
 
 def webhook_secret() -> Dialogue[WebhookSecretView]:

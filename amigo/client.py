@@ -22,6 +22,7 @@ from amigo.types import (
     JobView,
     Source,
     TokenView,
+    UsageView,
     WebhookSecretView,
     WebhookTestView,
     read_file,
@@ -169,6 +170,10 @@ class Client:
     def delete(self, job_id: str) -> None:
         """Delete the job in any state, along with its files."""
         self._hold(calls.delete(job_id))
+
+    def usage(self) -> UsageView:
+        """Return what the API key has used today, and what is left of its limits."""
+        return self._hold(calls.usage())
 
     def webhook_secret(self) -> WebhookSecretView:
         """Return the secrets with which your webhooks are signed."""

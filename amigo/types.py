@@ -166,6 +166,41 @@ class AssetView(View):
     upload: UploadView | None = None
 
 
+class JobCountsView(View):
+    """Numbers of jobs: those queued or processing now, and today's, by UTC."""
+
+    unfinished: int
+    created: int
+    succeeded: int
+    failed: int
+    canceled: int
+
+
+class LimitView(View):
+    """A limit, and what is left of it."""
+
+    limit: int
+    remaining: int
+
+
+class LimitsView(View):
+    """The limits of an API key; None means unlimited."""
+
+    jobs_a_day: LimitView | None = None
+    concurrent_jobs: LimitView | None = None
+    requests_a_minute: LimitView | None = None
+
+
+class UsageView(View):
+    """What an API key has used today, and what is left; `video_seconds` is the length of videos."""
+
+    day_start: datetime
+    day_end: datetime
+    jobs: JobCountsView
+    video_seconds: float
+    limits: LimitsView
+
+
 EmotionChoice = Literal[
     "auto",
     "neutral",

@@ -37,6 +37,7 @@ from service.routes import (
     results,
     stream,
     tokens,
+    usage,
     webhooks,
 )
 from service.settings import ServiceSettings
@@ -50,6 +51,7 @@ GUARDED = (
     stream.router,
     assets.router,
     tokens.router,
+    usage.router,
     webhooks.router,
 )
 """Routes for callers, which check the API key before anything else."""

@@ -17,7 +17,7 @@ from service.documents.openapi import URL_TOKEN
 from service.middleware.cross_origin import refuse_strange_pages
 from service.middleware.observation import note
 from service.problems import Problem, ProblemType
-from service.rate_limits import RequestLimits, note_standing
+from service.rate_limits import RequestLimits, Standing, note_job_standing, note_standing
 
 AUTHORIZATION_PROBLEMS = (
     ProblemType.KEY_MISSING,
@@ -119,7 +119,7 @@ def _admit_url(request: Request, components: Components, text: str) -> Caller:
     note(request.scope, key_id=key.id, tenant=key.tenant)
     # Counted separately: holders of a URL must not use up the API key's limit.
     _count_request(request, key, components.request_limits, bucket=f"{key.id}:urls")
-    return Caller(token.tenant, _READS, key.id)
+    return Caller(token.tenant, _READS, key.id, key.quota)
 
 
 def _require_covered(token: UrlToken, request: Request) -> None:
@@ -152,9 +152,19 @@ def check_scope(caller: Caller, scope: Scope) -> None:
         )
 
 
+async def report_quota(request: Request, caller: CallerDep, components: AppComponents) -> None:
+    """Report what remains of the caller's jobs a day in the RateLimit headers."""
+    ceiling = caller.quota.jobs_a_day
+    if ceiling is not None:
+        note_job_standing(
+            request, lambda: Standing.of_jobs(ceiling, components.store.usage(caller.key_id))
+        )
+
+
 def require_quota(
     caller: CallerDep,
     components: AppComponents,
+    _: Annotated[None, Depends(report_quota)],
     idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> None:
     """Reject a request before its upload if it would be rejected after it.

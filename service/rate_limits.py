@@ -1,13 +1,17 @@
 """Rate limits of API keys, counted in Valkey and reported in RateLimit headers.
 
-The headers follow draft-ietf-httpapi-ratelimit-headers-10.
+The headers follow draft-ietf-httpapi-ratelimit-headers-10. They list the policies that apply to the
+request: `requests`, and on routes that create jobs or report usage `jobs`, the daily quota.
 """
 
 import math
 import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
+from fastapi.concurrency import run_in_threadpool
 from limits import RateLimitItemPerMinute
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -15,26 +19,55 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jobs.errors import Unavailable
 from jobs.settings import Settings
 from jobs.valkey.connection import connect, translated_errors
+from jobs.valkey.quotas import Usage
 
-WINDOW_SECONDS = 60
+MINUTE = 60
+DAY = 24 * 3600
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The remaining requests of an API key; `wait` is the seconds until there are more."""
+    """What remains of one limit of an API key.
 
+    Attributes:
+        policy: name of the limit.
+        ceiling: the limit.
+        window: the seconds to which it applies.
+        remaining: what is left.
+        wait: the seconds until there is more.
+    """
+
+    policy: str
     ceiling: int
+    window: int
     remaining: int
     wait: int
 
-    def headers(self) -> dict[str, str]:
-        """Return the RateLimit headers."""
-        return {
-            "RateLimit-Policy": f'"requests";q={self.ceiling};w={WINDOW_SECONDS}',
-            "RateLimit": f'"requests";r={self.remaining};t={self.wait}',
-        }
+    @classmethod
+    def of_requests(cls, ceiling: int, remaining: int, wait: float) -> Self:
+        """Return what remains of the requests a minute."""
+        return cls("requests", ceiling, MINUTE, remaining, max(1, math.ceil(wait)))
+
+    @classmethod
+    def of_jobs(cls, ceiling: int, usage: Usage) -> Self:
+        """Return what remains of the jobs a day."""
+        wait = math.ceil((usage.day_end - usage.now).total_seconds())
+        return cls("jobs", ceiling, DAY, max(0, ceiling - usage.created), wait)
+
+
+def headers(standings: Iterable[Standing]) -> dict[str, str]:
+    """Return the RateLimit headers."""
+    return {
+        "RateLimit-Policy": ", ".join(
+            f'"{each.policy}";q={each.ceiling};w={each.window}' for each in standings
+        ),
+        "RateLimit": ", ".join(
+            f'"{each.policy}";r={each.remaining};t={each.wait}' for each in standings
+        ),
+    }
 
 
 class RequestLimits:
@@ -60,12 +93,15 @@ class RequestLimits:
         with translated_errors():
             may_pass = self._limiter.hit(item, key_id)
             stats = self._limiter.get_window_stats(item, key_id)
-        wait = max(1, math.ceil(stats.reset_time - time.time()))
-        return may_pass, Standing(ceiling, stats.remaining, wait)
+        wait = stats.reset_time - time.time()
+        return may_pass, Standing.of_requests(ceiling, stats.remaining, wait)
 
 
 class RateLimitHeaders:
-    """ASGI middleware: adds the RateLimit headers for callers with a limit."""
+    """ASGI middleware: adds the RateLimit headers for callers with a limit.
+
+    What remains of the jobs a day is read when the response starts, after a job was created.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -73,15 +109,36 @@ class RateLimitHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, and add the headers to its response."""
 
-        async def send_with_standing(message: Message) -> None:
-            standing = scope.get("state", {}).get("standing")
-            if message["type"] == "http.response.start" and standing is not None:
-                MutableHeaders(scope=message).update(standing.headers())
+        async def send_with_standings(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                standings = await _standings(scope, is_answered=message["status"] < 500)
+                if standings:
+                    MutableHeaders(scope=message).update(headers(standings))
             await send(message)
 
-        await self.app(scope, receive, send_with_standing)
+        await self.app(scope, receive, send_with_standings)
+
+
+async def _standings(scope: Scope, *, is_answered: bool) -> list[Standing]:
+    state = scope.get("state", {})
+    known = [state["standing"]] if "standing" in state else []
+    if is_answered and "job_standing" in state:
+        # A header is no reason to turn the response for an accepted job into an error.
+        with suppress(Unavailable):
+            known.append(await run_in_threadpool(state["job_standing"]))
+    return known
 
 
 def note_standing(request: Request, standing: Standing) -> None:
-    """Report this state in the response to a request."""
+    """Report what remains of the requests in the response to a request."""
     request.state.standing = standing
+
+
+def noted_standing(request: Request) -> Standing | None:
+    """Return what remains of the requests; None if they are not limited."""
+    return getattr(request.state, "standing", None)
+
+
+def note_job_standing(request: Request, read: Callable[[], Standing]) -> None:
+    """Report what remains of the jobs a day, too, read when the response starts."""
+    request.state.job_standing = read

@@ -1,6 +1,6 @@
 import { JobUnfinished } from "./errors.js";
 import { type Call, type Progress, send, sleep } from "./transport.js";
-import type { Asset, Job, JobFilter, JobOptions, Source, Token, WebhookSecret } from "./types.js";
+import type { Asset, Job, JobFilter, JobOptions, Source, Token, Usage, WebhookSecret } from "./types.js";
 
 const LONG_POLL_SECONDS = 25;
 const LOOK_MILLISECONDS = 1000;
@@ -145,6 +145,11 @@ export class Client {
   createToken(wanted: { jobId?: string; seconds?: number } = {}): Promise<Token> {
     const body = { job_id: wanted.jobId ?? null, ...(wanted.seconds ? { seconds: wanted.seconds } : {}) };
     return this.#json("/v1/tokens", { method: "POST", ...asJson(body) });
+  }
+
+  /** What the API key has used today, by UTC, and what is left of its limits. */
+  usage(): Promise<Usage> {
+    return this.#json("/v1/usage");
   }
 
   webhookSecret(): Promise<WebhookSecret> {

@@ -87,6 +87,21 @@ export interface Token {
   expires_at: string;
 }
 
+export interface Limit {
+  limit: number;
+  remaining: number;
+}
+
+export interface Usage {
+  day_start: string;
+  day_end: string;
+  jobs: { unfinished: number; created: number; succeeded: number; failed: number; canceled: number };
+  /** Length of the videos made today. */
+  video_seconds: number;
+  /** Null means unlimited. */
+  limits: { jobs_a_day: Limit | null; concurrent_jobs: Limit | null; requests_a_minute: Limit | null };
+}
+
 export interface WebhookSecret {
   secret: string;
   previous_secret: string | null;

@@ -100,7 +100,7 @@ class JobStore:
                 self._writer.write(pipe, None, job, now)
                 idempotency.confirm(pipe, job)
             if is_new and quota is not None:
-                quotas.count_made(pipe, job.key_id, now)
+                quotas.count_made(pipe, job, now)
             return is_new
 
         watched = [quotas.active_key(job.key_id)] if job.key_id else []
@@ -123,6 +123,11 @@ class JobStore:
         """
         with translated_errors():
             quotas.require_quota(self._client, key_id, quota, read_clock(self._client))
+
+    def usage(self, key_id: str | None) -> quotas.Usage:
+        """Return what an API key has used; None: what a system without API keys has used."""
+        with translated_errors():
+            return quotas.read_usage(self._client, key_id, read_clock(self._client))
 
     def get(self, job_id: str) -> Job:
         """Return the job.

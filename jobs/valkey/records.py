@@ -74,7 +74,7 @@ class RecordWriter:
             pipe.zrem(OUTBOX, job_id)
         if before is None:
             pipe.zadd(tenant_key(after.tenant), {job_id: score(after.created_at)})
-        quotas.count_change(pipe, before, after)
+        quotas.count_change(pipe, before, after, now)
         webhook_outbox.enqueue(pipe, after, now)
         pipe.publish(CHANGES, job_id)
         if run := Run.of(after):

@@ -9,12 +9,14 @@ from jobs.assets import Asset, AssetKind
 from jobs.consent import STATEMENT, Consent
 from jobs.documents import JobDocument, WebhookDocument, WebhookEvent
 from jobs.eta import Estimate, Run
-from jobs.job import Job, Stage
+from jobs.job import Job, JobStatus, Stage
 from jobs.options import Options
 from jobs.s3.object_store import PresignedPut
 from jobs.settings import SigningSettings
 from jobs.signatures import SignedUrls
+from jobs.valkey.api_keys import Quota
 from jobs.valkey.listing import Cursor
+from jobs.valkey.quotas import Usage
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
 from jobs.values import HeardEmotion, Result, WebhookEventType
 from service.documents.schemas import (
@@ -23,11 +25,13 @@ from service.documents.schemas import (
     BatchDocument,
     BatchResult,
     JobPage,
+    LimitDocument,
     Liveness,
     ProblemDocument,
     ProblemTypeDocument,
     Readiness,
     TokenDocument,
+    UsageDocument,
     WebhookSecretDocument,
     WebhookTestDocument,
 )
@@ -135,6 +139,19 @@ _SECRETS = WebhookSecretDocument(
 )
 _TEST = WebhookTestDocument(
     id="test_q4Jx0cVYbL1mZ8sW2nTfRg", webhook=WebhookDocument.of(_SUCCEEDED, Delivery())
+)
+
+_USAGE = UsageDocument.of(
+    Usage(
+        day_start=_NOON - timedelta(hours=12),
+        now=_NOON,
+        created=42,
+        unfinished=3,
+        ended={JobStatus.SUCCEEDED: 37, JobStatus.FAILED: 1, JobStatus.CANCELED: 1},
+        video_seconds=411.6,
+    ),
+    Quota(jobs_a_day=1000, concurrent_jobs=100),
+    LimitDocument(limit=600, remaining=598),
 )
 
 _ASSET_DOCUMENT = AssetDocument.of(_ASSET, is_uploaded=True)
@@ -256,6 +273,7 @@ ANSWERS: dict[str, dict[str, JsonValue]] = {
             )
         )
     },
+    "read_usage": {"200": _json(_USAGE)},
     "read_webhook_secret": {"200": _json(_SECRETS)},
     "rotate_webhook_secret": {"200": _json(_SECRETS)},
     "send_test_webhook": {"202": _json(_TEST)},

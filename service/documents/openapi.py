@@ -37,6 +37,7 @@ TAGS = [
     {"name": "jobs", "description": "Create, follow and download videos."},
     {"name": "assets", "description": "Upload files once and use them in several jobs."},
     {"name": "webhooks", "description": "Be notified of the end of your jobs."},
+    {"name": "usage", "description": "What you have used, and what is left of your limits."},
     {"name": "operations", "description": "Health, metrics and documentation."},
 ]
 
@@ -54,7 +55,10 @@ _HEADERS = {
     "X-Request-ID": "Identifies the request in the service's log.",
     "Cache-Control": "Whether and how the response may be cached.",
     "RateLimit": "What remains of the limits (draft-ietf-httpapi-ratelimit-headers).",
-    "RateLimit-Policy": "The limits of the API key; absent if it has none.",
+    "RateLimit-Policy": (
+        "The limits of the API key: `requests` a minute, and `jobs` a day where jobs are created; "
+        "absent if it has none."
+    ),
 }
 """Headers that do not depend on the operation; the last two are sent to callers with an API key."""
 

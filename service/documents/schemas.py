@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.assets import Asset, AssetKind
 from jobs.documents import JobDocument, WebhookDocument
+from jobs.job import JobStatus
 from jobs.s3.object_store import PresignedPut
+from jobs.valkey.api_keys import Quota
+from jobs.valkey.quotas import Usage
 from jobs.valkey.webhook_secrets import TenantSecrets
 from service.problems import ProblemType
 
@@ -68,6 +71,67 @@ class AssetPage(BaseModel):
     """Your assets, the newest first."""
 
     assets: list[AssetDocument]
+
+
+class JobCounts(BaseModel):
+    """Numbers of jobs."""
+
+    unfinished: int = Field(description="Queued or processing now.")
+    created: int = Field(description="Created today.")
+    succeeded: int = Field(description="Succeeded today.")
+    failed: int = Field(description="Failed today.")
+    canceled: int = Field(description="Canceled today.")
+
+
+class LimitDocument(BaseModel):
+    """A limit, and what is left of it."""
+
+    limit: int
+    remaining: int
+
+    @classmethod
+    def of(cls, limit: int | None, used: int) -> Self | None:
+        """Return the document of a limit; None if there is none."""
+        return None if limit is None else cls(limit=limit, remaining=max(0, limit - used))
+
+
+class LimitsDocument(BaseModel):
+    """The limits of an API key; null means unlimited."""
+
+    jobs_a_day: LimitDocument | None
+    concurrent_jobs: LimitDocument | None
+    requests_a_minute: LimitDocument | None
+
+
+class UsageDocument(BaseModel):
+    """What your API key has used, and what is left. A day begins at midnight UTC."""
+
+    day_start: datetime = Field(description="Start of today.")
+    day_end: datetime = Field(description="When the counts of today start again from zero.")
+    jobs: JobCounts
+    video_seconds: float = Field(description="Length of the videos made today, in seconds.")
+    limits: LimitsDocument
+
+    @classmethod
+    def of(cls, usage: Usage, quota: Quota, requests: LimitDocument | None) -> Self:
+        """Return the document of an API key's usage under its quota, and of its requests."""
+        return cls(
+            day_start=usage.day_start,
+            day_end=usage.day_end,
+            jobs=JobCounts(
+                unfinished=usage.unfinished,
+                created=usage.created,
+                succeeded=usage.ended[JobStatus.SUCCEEDED],
+                failed=usage.ended[JobStatus.FAILED],
+                canceled=usage.ended[JobStatus.CANCELED],
+            ),
+            video_seconds=round(usage.video_seconds, 3),
+            limits=LimitsDocument(
+                jobs_a_day=LimitDocument.of(quota.jobs_a_day, usage.created),
+                concurrent_jobs=LimitDocument.of(quota.concurrent_jobs, usage.unfinished),
+                requests_a_minute=requests,
+            ),
+        )
 
 
 class WebhookTestRequest(BaseModel):

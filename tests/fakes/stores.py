@@ -25,6 +25,7 @@ from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.idempotency import Holder
 from jobs.valkey.job_store import Event, JobStore
 from jobs.valkey.listing import Cursor, JobFilter, Page
+from jobs.valkey.quotas import Usage
 from jobs.valkey.readings import Reading
 from jobs.values import Failure, Result, utc_now
 
@@ -87,6 +88,12 @@ class FakeStore(JobStore):
         self._answer("release")
         key, _ = _claim(job, is_confirmed=False)
         del self.holders[key]
+
+    def usage(self, key_id: str | None) -> Usage:
+        self._answer("usage")
+        now = utc_now()
+        ended = {status: 0 for status in JobStatus if status.is_final}
+        return Usage(now - timedelta(hours=1), now, len(self.jobs), len(self.jobs), ended, 0.0)
 
     def get(self, job_id: str) -> Job:
         self._answer("get")

@@ -34,6 +34,9 @@ check((await played.arrayBuffer()).byteLength === video.size, "video_url plays s
 const { token } = await amigo.createToken({ jobId: job.id });
 check((await new Client(baseUrl, { token }).get(job.id)).id === job.id, "the token reads nothing");
 
+const used = await amigo.usage();
+check(used.jobs.succeeded >= 1 && used.video_seconds > 0, `usage: ${JSON.stringify(used)}`);
+
 const { secret } = await amigo.webhookSecret();
 const body = JSON.stringify({ type: "job.succeeded", timestamp: ended.updated_at, data: ended });
 const id = "msg_1", timestamp = String(Math.floor(Date.now() / 1000));

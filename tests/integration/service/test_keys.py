@@ -1,6 +1,7 @@
 """API keys over HTTP: sent, counted, expired, and never revealed."""
 
 import logging
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -162,10 +163,45 @@ def test_concurrent_uploads_cannot_exceed_the_job_limit(
 
 def test_a_days_jobs_are_used_up(guarded: Guarded) -> None:
     key = guarded.key(jobs_a_day=1)
-    assert post(guarded, key).status_code == 202
+    accepted = post(guarded, key)
+    assert accepted.status_code == 202
     refused = post(guarded, key)
     assert (refused.status_code, refused.json()["code"]) == (429, "quota_exceeded")
     assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
+    for answer in (accepted, refused):
+        assert answer.headers["ratelimit-policy"] == '"jobs";q=1;w=86400'
+        assert answer.headers["ratelimit"].startswith('"jobs";r=0;t=')
+
+
+def test_usage_shows_what_is_used_and_left(guarded: Guarded) -> None:
+    key = guarded.key(jobs_a_day=5, concurrent_jobs=3, requests_a_minute=20)
+    accepted = post(guarded, key)
+    assert accepted.headers["ratelimit-policy"] == '"requests";q=20;w=60, "jobs";q=5;w=86400'
+    assert re.fullmatch(r'"requests";r=19;t=\d+, "jobs";r=4;t=\d+', accepted.headers["ratelimit"])
+    post(guarded, key)
+    guarded.live.http.post(accepted.json()["links"]["cancel"], headers=key)
+    answer = guarded.live.http.get("/v1/usage", headers=key)
+    assert '"jobs";r=3' in answer.headers["ratelimit"]
+    usage = answer.json()
+    assert usage["jobs"] == {
+        "unfinished": 1,
+        "created": 2,
+        "succeeded": 0,
+        "failed": 0,
+        "canceled": 1,
+    }
+    assert usage["limits"] == {
+        "jobs_a_day": {"limit": 5, "remaining": 3},
+        "concurrent_jobs": {"limit": 3, "remaining": 2},
+        "requests_a_minute": {"limit": 20, "remaining": 16},
+    }
+
+
+def test_keys_of_a_tenant_have_usage_of_their_own(guarded: Guarded) -> None:
+    post(guarded, guarded.key())
+    usage = guarded.live.http.get("/v1/usage", headers=guarded.key()).json()
+    assert usage["jobs"]["created"] == 0
+    assert set(usage["limits"].values()) == {None}
 
 
 def test_without_the_store_a_key_is_neither_good_nor_bad(service_settings: ServiceSettings) -> None:

@@ -370,6 +370,24 @@ def test_webhooks_are_tried_out_and_delivered_again(connect: Connect) -> None:
     assert asked_of(service) == ("POST", "/v1/jobs/job_1/webhook", None)
 
 
+def test_usage_is_read_with_what_is_left(connect: Connect) -> None:
+    counts = {"unfinished": 1, "created": 9, "succeeded": 7, "failed": 0, "canceled": 1}
+    usage = {
+        "day_start": "2026-11-22T00:00:00Z",
+        "day_end": "2026-11-23T00:00:00Z",
+        "jobs": counts,
+        "video_seconds": 31.5,
+        "limits": {"jobs_a_day": {"limit": 10, "remaining": 1}, "concurrent_jobs": None},
+    }
+    service = Service(get=[usage])
+    read = connect(service).usage()
+    assert asked_of(service) == ("GET", "/v1/usage", None)
+    assert (read.jobs.succeeded, read.video_seconds) == (7, 31.5)
+    assert read.limits.jobs_a_day
+    assert read.limits.jobs_a_day.remaining == 1
+    assert read.limits.requests_a_minute is None
+
+
 def test_the_secret_of_webhooks_is_read_and_rotated(connect: Connect) -> None:
     secrets = {"secret": "whsec_b", "previous_secret": "whsec_a", "previous_expires_at": None}
     service = Service(get=[secrets])

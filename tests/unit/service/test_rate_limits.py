@@ -1,10 +1,27 @@
 """The RateLimit headers of an API key."""
 
-from service.rate_limits import Standing
+from datetime import UTC, datetime
+
+from jobs.valkey.quotas import Usage
+from service.rate_limits import Standing, headers
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def test_a_standing_is_told_in_the_headers_of_the_draft() -> None:
-    assert Standing(ceiling=600, remaining=12, wait=7).headers() == {
-        "RateLimit-Policy": '"requests";q=600;w=60',
-        "RateLimit": '"requests";r=12;t=7',
+def used(created: int) -> Usage:
+    return Usage(NOON.replace(hour=0), NOON, created, 0, {}, 0.0)
+
+
+def test_standings_are_told_in_the_headers_of_the_draft() -> None:
+    standings = [
+        Standing.of_requests(ceiling=600, remaining=12, wait=6.2),
+        Standing.of_jobs(ceiling=100, usage=used(99)),
+    ]
+    assert headers(standings) == {
+        "RateLimit-Policy": '"requests";q=600;w=60, "jobs";q=100;w=86400',
+        "RateLimit": '"requests";r=12;t=7, "jobs";r=1;t=43200',
     }
+
+
+def test_a_quota_lowered_below_its_use_leaves_nothing() -> None:
+    assert Standing.of_jobs(ceiling=10, usage=used(99)).remaining == 0

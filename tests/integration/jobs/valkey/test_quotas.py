@@ -8,9 +8,11 @@ import pytest
 from redis import Redis
 
 from jobs.errors import LimitReached, QuotaExceeded, TooManyJobs
+from jobs.job import JobStatus
 from jobs.valkey import quotas
 from jobs.valkey.api_keys import Quota
 from jobs.valkey.job_store import JobStore
+from jobs.values import Failure
 from tests.jobs_examples import new_job, result_of
 
 KEY = "00000000000000ff"
@@ -95,11 +97,37 @@ def test_keys_do_not_share_their_room(store: JobStore) -> None:
     make(store, once, key_id="00000000000000ee")
 
 
-def test_a_job_of_no_key_is_not_counted(store: JobStore, valkey_url: str) -> None:
-    store.accept(new_job(), Quota(concurrent_jobs=1))
-    store.accept(new_job(), Quota(concurrent_jobs=1))
-    with Redis.from_url(valkey_url) as client:
-        assert client.keys("amigo:key:*") == []
+def test_a_job_of_no_key_is_counted_but_not_limited(store: JobStore) -> None:
+    store.accept(new_job(), Quota(concurrent_jobs=1, jobs_a_day=1))
+    store.accept(new_job(), Quota(concurrent_jobs=1, jobs_a_day=1))
+    usage = store.usage(None)
+    assert (usage.created, usage.unfinished) == (2, 2)
+
+
+def test_usage_counts_each_job_once_by_its_end(store: JobStore) -> None:
+    quota = Quota()
+    jobs = [make(store, quota) for _ in range(6)]
+    finish(store, jobs[0])
+    finish(store, jobs[1])
+    store.finish(jobs[1], 1, result_of(jobs[1], 1))  # repeated after a lost response
+    store.claim(jobs[2])
+    store.fail(jobs[2], 1, Failure(code="no_face", message="The portrait shows no face."))
+    store.cancel(jobs[3])
+    store.delete(jobs[4])
+    store.claim(jobs[5])
+    store.requeue(jobs[5], 1)
+    make(store, quota, key_id="00000000000000ee")
+    usage = store.usage(KEY)
+    assert (usage.created, usage.unfinished) == (6, 1)
+    assert usage.ended == {
+        JobStatus.SUCCEEDED: 2,
+        JobStatus.FAILED: 1,
+        JobStatus.CANCELED: 1,
+    }
+    assert usage.video_seconds == pytest.approx(2 * result_of(jobs[0], 1).duration)
+    assert usage.day_start <= usage.now < usage.day_end
+    store.delete(jobs[0])
+    assert store.usage(KEY).ended == usage.ended
 
 
 def test_a_new_day_begins_at_midnight_by_utc(store: JobStore, valkey_url: str) -> None:
@@ -110,3 +138,4 @@ def test_a_new_day_begins_at_midnight_by_utc(store: JobStore, valkey_url: str) -
         with pytest.raises(QuotaExceeded):
             quotas.require_quota(client, KEY, Quota(jobs_a_day=1), today)
         quotas.require_quota(client, KEY, Quota(jobs_a_day=1), midnight)
+        assert quotas.read_usage(client, KEY, midnight).created == 0

@@ -33,6 +33,7 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "require_quota": lambda store: store.require_quota("key_a", Quota(jobs_a_day=1)),
     "reserve": lambda store: store.reserve(KEYED),
     "release": lambda store: store.release(KEYED),
+    "usage": lambda store: store.usage("key_a"),
     "get": lambda store: store.get("job_a"),
     "page": lambda store: store.page("local", JobFilter(), 20, None),
     "claim": lambda store: store.claim("job_a"),
