@@ -23,16 +23,16 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
 COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
 RUN python -m venv /opt/venv
 
-# Every version is pinned by constraints.txt.
+# Every version is pinned by constraints.txt. MediaPipe's declared requirements would install an outdated
+# numpy: the extra `faces` lists the packages that it actually needs.
 FROM requirements AS service-requirements
 # hadolint ignore=DL3013
-RUN --mount=type=cache,target=/root/.cache/pip pip install '.[service,tracing]'
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install '.[service,faces,tracing]' && pip install --no-deps mediapipe==0.10.21
 
 FROM requirements AS worker-requirements
 # An additional package index; of equal versions, pip takes the one with the local label, 2.13.0+cpu.
 ARG TORCH_INDEX=
-# MediaPipe's declared requirements would install an outdated numpy: pyproject.toml lists the packages
-# that it actually needs.
 # hadolint ignore=DL3013
 RUN --mount=type=cache,target=/root/.cache/pip \
     PIP_EXTRA_INDEX_URL=$TORCH_INDEX pip install '.[worker,tracing]' && pip install --no-deps mediapipe==0.10.21

@@ -3,7 +3,7 @@
 from amigo.async_client import AsyncClient
 from amigo.client import Client
 from amigo.errors import AmigoError, ApiProblem, ForgedWebhook, JobUnfinished, Unreachable
-from amigo.types import AssetView, JobOptions, JobRequest, JobView
+from amigo.types import AssetView, CheckView, JobOptions, JobRequest, JobView
 from amigo.webhooks import WebhookEvent, read_webhook
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "ApiProblem",
     "AssetView",
     "AsyncClient",
+    "CheckView",
     "Client",
     "ForgedWebhook",
     "JobOptions",

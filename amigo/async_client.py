@@ -18,6 +18,7 @@ from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
 from amigo.retries import Retries
 from amigo.types import (
     AssetView,
+    CheckView,
     JobOptions,
     JobRequest,
     JobView,
@@ -27,6 +28,7 @@ from amigo.types import (
     WebhookSecretView,
     WebhookTestView,
     read_file,
+    read_files,
 )
 
 T = TypeVar("T")
@@ -64,6 +66,17 @@ class AsyncClient:
         read = partial(JobRequest.of, portrait, audio, consent=consent, options=options)
         request = await to_thread.run_sync(read)
         return await self._hold(calls.submit(request, idempotency_key))
+
+    async def check(
+        self,
+        portrait: Path | str | None = None,
+        audio: Path | str | None = None,
+        *,
+        face: str = "largest",
+    ) -> CheckView:
+        """Return what a job would make of one or both files; nothing is stored or made."""
+        read = partial(read_files, portrait=portrait, audio=audio)
+        return await self._hold(calls.check(await to_thread.run_sync(read), face))
 
     async def submit_batch(
         self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None

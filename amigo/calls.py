@@ -24,6 +24,7 @@ from amigo.types import (
     AssetView,
     BatchEntryView,
     BatchView,
+    CheckView,
     File,
     JobRequest,
     JobView,
@@ -59,13 +60,14 @@ class Call:
     data: Mapping[str, str] | None = None
     files: Mapping[str, File] | None = None
     content: bytes | None = None
+    is_safe: bool = False
     pause: float = 0.0
     into: PartialFile | None = None
 
     @property
     def may_repeat(self) -> bool:
         """Whether the request can be repeated safely."""
-        return self.method != "POST" or IDEMPOTENCY_KEY in self.headers
+        return self.method != "POST" or self.is_safe or IDEMPOTENCY_KEY in self.headers
 
     def request(self, http: httpx.Client | httpx.AsyncClient, api_key: str | None) -> httpx.Request:
         """Return the request to send now."""
@@ -144,6 +146,12 @@ def submit_batch(
     call = Call("POST", f"{JOBS}/batch", headers=_once(idempotency_key), json=body)
     batch = _read(BatchView, (yield call))
     return [_outcome(entry) for entry in batch.results]
+
+
+def check(files: Mapping[str, File], face: str) -> Dialogue[CheckView]:
+    """Check files before a job is made of them."""
+    call = Call("POST", "/v1/checks", data={"face": face}, files=files, is_safe=True)
+    return _read(CheckView, (yield call))
 
 
 def get(job_id: str) -> Dialogue[JobView]:

@@ -17,6 +17,7 @@ from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
 from amigo.retries import Retries
 from amigo.types import (
     AssetView,
+    CheckView,
     JobOptions,
     JobRequest,
     JobView,
@@ -26,6 +27,7 @@ from amigo.types import (
     WebhookSecretView,
     WebhookTestView,
     read_file,
+    read_files,
 )
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -85,6 +87,24 @@ class Client:
         """
         request = JobRequest.of(portrait, audio, consent=consent, options=options)
         return self._hold(calls.submit(request, idempotency_key))
+
+    def check(
+        self,
+        portrait: Path | str | None = None,
+        audio: Path | str | None = None,
+        *,
+        face: str = "largest",
+    ) -> CheckView:
+        """Return what a job would make of one or both files; nothing is stored or made.
+
+        Args:
+            portrait, audio: the names of files.
+            face: which of several faces would be animated, as in JobOptions.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        return self._hold(calls.check(read_files(portrait=portrait, audio=audio), face))
 
     def submit_batch(
         self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None

@@ -145,6 +145,67 @@ class BatchView(View):
     results: tuple[BatchEntryView, ...]
 
 
+class RefusalView(View):
+    """Why a file cannot be used: a stable code and a message."""
+
+    code: str
+    message: str
+
+
+class BoxView(View):
+    """A rectangle in pixels of the upright picture; it may extend beyond its edges."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class FaceView(View):
+    """A face: where it is, what a video of it alone shows, and why it cannot be animated."""
+
+    box: BoxView
+    crop: BoxView
+    interocular: float
+    refusal: RefusalView | None = None
+
+
+class PortraitCheckView(View):
+    """What a job would make of a portrait.
+
+    `faces` are from the left; None if the service could not look for them. `speaker` is the number
+    of the one to be animated, 1 for the leftmost.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    faces: tuple[FaceView, ...] | None = None
+    speaker: int | None = None
+    notices: tuple[str, ...] = ()
+    refusal: RefusalView | None = None
+
+
+class AudioCheckView(View):
+    """What a job would make of a recording; `duration` is in seconds."""
+
+    duration: float | None = None
+    notices: tuple[str, ...] = ()
+    refusal: RefusalView | None = None
+
+
+class CheckView(View):
+    """What a job would make of both files; None for one that was not sent."""
+
+    portrait: PortraitCheckView | None = None
+    audio: AudioCheckView | None = None
+
+    @property
+    def refusals(self) -> tuple[RefusalView, ...]:
+        """The reasons against a job with these files; empty if none is known."""
+        found = (each.refusal for each in (self.portrait, self.audio) if each)
+        return tuple(refusal for refusal in found if refusal)
+
+
 class UploadView(View):
     """The request that uploads an asset's content to the object store."""
 
@@ -293,6 +354,15 @@ class JobRequest:
     def form(self) -> dict[str, str]:
         """The fields as text parts of a form."""
         return {name: _text(value) for name, value in self.fields.items()}
+
+
+def read_files(**paths: Path | str | None) -> dict[str, File]:
+    """Return the files by name, without those that are None.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    return {name: read_file(Path(path)) for name, path in paths.items() if path is not None}
 
 
 def read_file(path: Path) -> File:

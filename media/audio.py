@@ -64,6 +64,14 @@ class Speech:
     notices: tuple[Notice, ...] = ()
 
 
+@dataclass(frozen=True)
+class SpeechProperties:
+    """What is known about a recording without its samples: seconds, and the notices of `Speech`."""
+
+    duration: float
+    notices: tuple[Notice, ...] = ()
+
+
 def read_waveform(source: bytes | Path, max_duration: float = 300.0) -> NDArray[np.float32]:
     """Decode a recording like `read_speech`, to its waveform `[N]` alone."""
     return read_speech(source, max_duration).waveform

@@ -28,6 +28,14 @@ class DecoderUnavailable(RuntimeError):
     """Files cannot be decoded at the moment, due to an internal error."""
 
 
+class DetectorUnavailable(RuntimeError):
+    """Faces cannot be detected at the moment, due to an internal error."""
+
+
+class DetectorMissing(RuntimeError):
+    """MediaPipe is not installed, so faces cannot be detected here."""
+
+
 class MediaError(ValueError):
     """The caller's portrait or speech clip cannot be used; a retry will not help.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import AvifImagePlugin, Image, ImageCms
 
+from media.accepted import PICTURES, listed
 from media.errors import (
     PortraitError,
     PortraitTooManyPixels,
@@ -23,7 +24,7 @@ MAX_PIXELS = 50_000_000
 MIN_SIDE = 64
 """Pixels."""
 
-ACCEPTED_PICTURE = "a complete JPEG, PNG, WEBP, HEIC or AVIF picture"
+ACCEPTED_PICTURE = f"a complete {listed(PICTURES)} picture"
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 _ACCEPTED_NAMES = frozenset(
@@ -64,6 +65,15 @@ class Picture:
     """
 
     pixels: NDArray[np.uint8]
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True)
+class PictureProperties:
+    """What is known about a picture without its pixels: its size upright, and its notices."""
+
+    width: int
+    height: int
     notices: tuple[Notice, ...] = ()
 
 

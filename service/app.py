@@ -27,6 +27,7 @@ from service.middleware.security_headers import SecurityHeaders
 from service.rate_limits import RateLimitHeaders
 from service.routes import (
     assets,
+    checks,
     creation,
     events,
     health,
@@ -44,6 +45,7 @@ from service.settings import ServiceSettings
 
 GUARDED = (
     creation.router,
+    checks.router,
     polling.router,
     jobs.router,
     events.router,
@@ -59,7 +61,7 @@ GUARDED = (
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans contain the query, in which URLs carry tokens; `Observation` makes ours."""
 
-PUBLIC = (health.router, problems.router, pages.router)
+PUBLIC = (health.router, problems.router, checks.public, pages.router)
 
 
 def create_app(settings: ServiceSettings, components: Components | None = None) -> FastAPI:
@@ -107,6 +109,6 @@ def create_app(settings: ServiceSettings, components: Components | None = None) 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     components: Components = app.state.components
-    with components.decoder:
+    with components.decoder, components.finder:
         async with components.watcher.running():
             yield

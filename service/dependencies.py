@@ -13,7 +13,9 @@ from jobs.valkey.asset_quota import AssetQuota
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.webhook_outbox import WebhookOutbox
 from jobs.valkey.webhook_secrets import WebhookSecrets
+from media.faces.finder import FaceFinder
 from media.sandbox.decoder import Decoder
+from service.intake.checks import Checks
 from service.intake.submissions import Submissions
 from service.metrics import ServiceMetrics
 from service.rate_limits import RequestLimits
@@ -31,7 +33,9 @@ class Components:
     store: JobStore
     storage: ObjectStorage
     decoder: Decoder
+    finder: FaceFinder
     submissions: Submissions
+    checks: Checks
     metrics: ServiceMetrics
     watcher: JobWatcher
     webhooks: WebhookOutbox
@@ -63,16 +67,20 @@ class Components:
         watcher: JobWatcher | None = None,
         decoder: Decoder | None = None,
         asset_quota: AssetQuota | None = None,
+        finder: FaceFinder | None = None,
     ) -> Self:
         """Use the given components; the others come from the settings."""
         watcher = watcher or JobWatcher(settings.valkey_url)
         decoder = decoder or Decoder()
+        finder = finder or FaceFinder()
         return cls(
             settings=settings,
             store=store,
             storage=storage,
             decoder=decoder,
+            finder=finder,
             submissions=Submissions(store, storage, queue, decoder, settings),
+            checks=Checks(decoder, finder, settings.audio_max_seconds),
             metrics=ServiceMetrics(store, watcher),
             watcher=watcher,
             webhooks=WebhookOutbox.connect(settings),

@@ -26,7 +26,7 @@ from jobs.errors import (
     StoreUnavailable,
     TooManyJobs,
 )
-from media.errors import DecoderUnavailable, MediaError
+from media.errors import DecoderUnavailable, DetectorUnavailable, MediaError
 from service.intake.idempotency import in_progress
 from service.intake.requests import describe_flaws
 from service.middleware.observation import request_id
@@ -138,6 +138,11 @@ def _(error: StorageUnavailable, request: Request) -> Problem:
 @as_problem.register
 def _(error: DecoderUnavailable, request: Request) -> Problem:
     return _unavailable(ProblemType.DECODER_UNAVAILABLE, error, request)
+
+
+@as_problem.register
+def _(error: DetectorUnavailable, request: Request) -> Problem:
+    return _unavailable(ProblemType.CHECKS_UNAVAILABLE, error, request)
 
 
 @as_problem.register

@@ -70,6 +70,7 @@ class ProblemType(Enum):
     STORE_UNAVAILABLE = 503, "The job store is unavailable"
     STORAGE_UNAVAILABLE = 503, "The object store is unavailable"
     DECODER_UNAVAILABLE = 503, "The decoder is unavailable"
+    CHECKS_UNAVAILABLE = 503, "Checks are unavailable"
     NOT_READY = 503, "The service is not ready"
     SHUTTING_DOWN = 503, "The service is shutting down"
 

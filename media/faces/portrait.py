@@ -106,11 +106,19 @@ def crop_portrait(image: NDArray[np.uint8], detector: Detector, choice: str = LA
     """
     faces = find_faces(image, detector)
     face = select_face(faces, choice)
-    _check_face(face, *image.shape[:2])
-    box = _crop_box(face)
+    check_face(face, *image.shape[:2])
+    box = crop_box(face)
+    notices = face_notices(faces, face, choice)
+    return Portrait(image, box.to_window(face, CROP_SIZE), box, notices)
+
+
+def face_notices(
+    faces: list[NDArray[np.float32]], face: NDArray[np.float32], choice: str
+) -> tuple[str, ...]:
+    """Return the notices about a face `[79, 2]` that was chosen from a picture's faces."""
     notices = [SEVERAL_FACES] if len(faces) > 1 and choice == LARGEST else []
     notices += [FACE_ON_ITS_SIDE] if abs(lean(face)) > ON_ITS_SIDE else []
-    return Portrait(image, box.to_window(face, CROP_SIZE), box, tuple(notices))
+    return tuple(notices)
 
 
 def head_turn(landmarks: NDArray[np.float32]) -> tuple[float, float]:
@@ -175,7 +183,12 @@ def _turned_back(
     return np.stack(places[turns], axis=-1).astype(np.float32)
 
 
-def _check_face(face: NDArray[np.float32], height: int, width: int) -> None:
+def check_face(face: NDArray[np.float32], height: int, width: int) -> None:
+    """Check that a face `[79, 2]` of a picture of this size can be animated.
+
+    Raises:
+        FaceTurnedAway, FaceTooSmall, FaceCutOff.
+    """
     # A profile's eyes are close together too: report that it is turned, not that it is small.
     yaw, pitch = head_turn(face)
     if abs(yaw) > MAX_YAW or abs(pitch) > MAX_PITCH:
@@ -196,7 +209,8 @@ def _check_face(face: NDArray[np.float32], height: int, width: int) -> None:
         raise FaceCutOff(CUT_OFF)
 
 
-def _crop_box(face: NDArray[np.float32]) -> Square:
+def crop_box(face: NDArray[np.float32]) -> Square:
+    """Return the position of the crop around a face `[79, 2]`, in pixels of the picture."""
     side = round(CROP_INTEROCULARS * float(interocular(face)))
     angle = lean(face)
     angle = angle if abs(angle) > LEANING else 0.0

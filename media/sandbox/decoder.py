@@ -13,9 +13,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Self
 
-from media.audio import SAMPLE_RATE, Speech
+from media.audio import SAMPLE_RATE, Speech, SpeechProperties
 from media.errors import DecoderUnavailable
-from media.picture import Picture
+from media.picture import Picture, PictureProperties
 from media.sandbox.confinement import LIMITS, Limits
 from media.sandbox.messages import (
     ENDING,
@@ -81,23 +81,25 @@ class Decoder:
             lambda stream: receive_speech(stream, max_duration),
         )
 
-    def check_portrait(self, file: bytes) -> None:
+    def check_portrait(self, file: bytes) -> PictureProperties:
         """Decode a picture like `portrait`, but keep its pixels out of this process.
 
         Raises:
             PortraitError, DecoderUnavailable: as `portrait`.
         """
-        self._decode(Request(Medium.PORTRAIT, file, is_check=True), receive_image_size)
+        request = Request(Medium.PORTRAIT, file, is_check=True)
+        height, width, notices = self._decode(request, receive_image_size)
+        return PictureProperties(width, height, notices)
 
-    def duration(self, file: bytes, max_duration: float = 300.0) -> float:
-        """Decode a recording like `speech`, but return only its duration in seconds.
+    def check_speech(self, file: bytes, max_duration: float = 300.0) -> SpeechProperties:
+        """Decode a recording like `speech`, but keep its samples out of this process.
 
         Raises:
             AudioError, DecoderUnavailable: as `speech`.
         """
         request = Request(Medium.AUDIO, file, max_duration, is_check=True)
-        length = self._decode(request, lambda stream: receive_length(stream, max_duration))
-        return length / SAMPLE_RATE
+        length, notices = self._decode(request, lambda stream: receive_length(stream, max_duration))
+        return SpeechProperties(length / SAMPLE_RATE, notices)
 
     def start(self) -> None:
         """Start the server unless it is running, without waiting until it is ready."""
@@ -174,7 +176,7 @@ class _Server:
                 [sys.executable, "-m", module],
                 stdin=theirs.fileno(),
                 cwd=_ROOT,
-                env=_environment(),
+                env=bare_environment(),
             )
             unless_started.pop_all()
 
@@ -226,8 +228,8 @@ def _receive_ending(ending: socket.socket) -> int:
     return code
 
 
-def _environment() -> dict[str, str]:
-    """Return the environment variables needed for decoding; others contain secrets."""
+def bare_environment() -> dict[str, str]:
+    """Return the variables that a process for untrusted files needs; others contain secrets."""
     given = {name: os.environ[name] for name in _NEEDED_VARIABLES if name in os.environ}
     # One thread: more would take memory in each process, and the sandbox does not allow them.
     return {**given, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}

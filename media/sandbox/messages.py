@@ -122,14 +122,20 @@ def send_decoded(channel: socket, decoded: Picture | Speech) -> None:
     channel.sendall(np.ascontiguousarray(array).data.cast("B"))
 
 
-def receive_image_size(stream: BufferedReader) -> tuple[int, int] | Refusal:
-    """Receive the height and width of a decoded picture, or an error.
+def receive_image_size(
+    stream: BufferedReader,
+) -> tuple[int, int, tuple[Notice, ...]] | Refusal:
+    """Receive the height and width of a decoded picture with the notices, or an error.
 
     Raises:
         AnswerGarbled.
     """
-    found = _receive_image_size(stream)
-    return found if isinstance(found, Refusal) else found[:2]
+    tag, height, width, notices = _receive_header(stream)
+    if tag is Tag.REFUSAL:
+        return _receive_refusal(stream, height, width)
+    if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
+        raise AnswerGarbled(f"Expected a picture, got {tag.name} of {height} x {width}.")
+    return height, width, notices
 
 
 def receive_image(stream: BufferedReader) -> Picture | Refusal:
@@ -138,7 +144,7 @@ def receive_image(stream: BufferedReader) -> Picture | Refusal:
     Raises:
         AnswerGarbled.
     """
-    found = _receive_image_size(stream)
+    found = receive_image_size(stream)
     if isinstance(found, Refusal):
         return found
     height, width, notices = found
@@ -147,14 +153,21 @@ def receive_image(stream: BufferedReader) -> Picture | Refusal:
     return Picture(image, notices)
 
 
-def receive_length(stream: BufferedReader, max_duration: float) -> int | Refusal:
-    """Receive the length of a waveform of at most `max_duration` seconds, or an error.
+def receive_length(
+    stream: BufferedReader, max_duration: float
+) -> tuple[int, tuple[Notice, ...]] | Refusal:
+    """Receive the length of a waveform of at most `max_duration` seconds with the notices, or an
+    error.
 
     Raises:
         AnswerGarbled.
     """
-    found = _receive_length(stream, max_duration)
-    return found if isinstance(found, Refusal) else found[0]
+    tag, count, rest, notices = _receive_header(stream)
+    if tag is Tag.REFUSAL:
+        return _receive_refusal(stream, count, rest)
+    if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
+        raise AnswerGarbled(f"Expected a waveform, got {tag.name} of {count}.")
+    return count, notices
 
 
 def receive_speech(stream: BufferedReader, max_duration: float) -> Speech | Refusal:
@@ -163,7 +176,7 @@ def receive_speech(stream: BufferedReader, max_duration: float) -> Speech | Refu
     Raises:
         AnswerGarbled.
     """
-    found = _receive_length(stream, max_duration)
+    found = receive_length(stream, max_duration)
     if isinstance(found, Refusal):
         return found
     count, notices = found
@@ -173,28 +186,6 @@ def receive_speech(stream: BufferedReader, max_duration: float) -> Speech | Refu
     if not np.abs(waveform).max() <= 1:
         raise AnswerGarbled("Samples exceed full scale.")
     return Speech(waveform, notices)
-
-
-def _receive_image_size(
-    stream: BufferedReader,
-) -> tuple[int, int, tuple[Notice, ...]] | Refusal:
-    tag, height, width, notices = _receive_header(stream)
-    if tag is Tag.REFUSAL:
-        return _receive_refusal(stream, height, width)
-    if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
-        raise AnswerGarbled(f"Expected a picture, got {tag.name} of {height} x {width}.")
-    return height, width, notices
-
-
-def _receive_length(
-    stream: BufferedReader, max_duration: float
-) -> tuple[int, tuple[Notice, ...]] | Refusal:
-    tag, count, rest, notices = _receive_header(stream)
-    if tag is Tag.REFUSAL:
-        return _receive_refusal(stream, count, rest)
-    if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
-        raise AnswerGarbled(f"Expected a waveform, got {tag.name} of {count}.")
-    return count, notices
 
 
 def _receive_header(stream: BufferedReader) -> tuple[Tag, int, int, tuple[Notice, ...]]:

@@ -19,6 +19,8 @@ from jobs.valkey.listing import Cursor
 from jobs.valkey.quotas import Usage
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
 from jobs.values import HeardEmotion, Result, WebhookEventType
+from media.faces.inspection import Box, FoundFace, Inspection, Refusal
+from service.documents.checks import CheckDocument, LimitsDocument
 from service.documents.schemas import (
     AssetDocument,
     AssetPage,
@@ -35,7 +37,9 @@ from service.documents.schemas import (
     WebhookSecretDocument,
     WebhookTestDocument,
 )
+from service.intake.checks import Checked
 from service.problems import Problem, ProblemType, problem_document
+from service.settings import ServiceSettings
 
 _NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _RETENTION = timedelta(hours=24)
@@ -154,6 +158,20 @@ _USAGE = UsageDocument.of(
     LimitDocument(limit=600, remaining=598),
 )
 
+_CHECK = CheckDocument.of(
+    Checked(
+        portrait=Inspection(
+            width=512,
+            height=512,
+            faces=(FoundFace(Box(124.3, 96.1, 263.8, 307.2), Box(10, 8, 490, 490), 119.4),),
+            speaker=1,
+        ),
+        audio=Refusal(
+            "audio_too_short", "The recording is 0.05 s long; at least 0.2 s are required."
+        ),
+    )
+)
+
 _ASSET_DOCUMENT = AssetDocument.of(_ASSET, is_uploaded=True)
 
 PARAMETERS: dict[str, JsonValue] = {
@@ -201,6 +219,12 @@ REQUESTS: dict[str, dict[str, JsonValue]] = {
     "create_jobs": {
         "application/json": {"jobs": [{**_FIELDS, **_URLS}, {**_FIELDS, **_URLS, "consent": False}]}
     },
+    "check_files": {
+        "multipart/form-data": {
+            "portrait": "the content of portrait.jpg",
+            "audio": "the content of speech.wav",
+        }
+    },
     "announce_asset": {
         "application/json": {"kind": "portrait", "size": 184_320, "content_type": "image/jpeg"}
     },
@@ -227,6 +251,8 @@ ANSWERS: dict[str, dict[str, JsonValue]] = {
             )
         )
     },
+    "check_files": {"200": _json(_CHECK)},
+    "read_limits": {"200": _json(LimitsDocument.of(ServiceSettings()))},
     "list_jobs": {
         "200": _json(
             JobPage(

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from media.accepted import PICTURES, RECORDINGS, listed
 from service.documents.examples import (
     ANSWERS,
     PARAMETERS,
@@ -23,7 +24,7 @@ from service.documents.schemas import (
     TokenRequest,
     WebhookTestRequest,
 )
-from service.intake.requests import MAX_BATCH, JobRequest
+from service.intake.requests import MAX_BATCH, CheckRequest, JobRequest
 from service.problems import MEDIA_TYPE, ProblemType
 
 TITLE = "AMIGO"
@@ -47,7 +48,11 @@ URL_TOKEN = "UrlToken"  # noqa: S105 - a name
 """Name of the security scheme for tokens in URLs."""
 
 _COMPONENTS = "#/components/schemas/{model}"
-_FORM = "JobForm"
+_FORM, _CHECK_FORM = "JobForm", "CheckForm"
+_FILE_ENCODINGS = {
+    "portrait": {"contentType": ", ".join(each.media_types[0] for each in PICTURES)},
+    "audio": {"contentType": "audio/*, video/*"},
+}
 
 LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 
@@ -104,7 +109,7 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
             schemas.pop(name, None)
         for model in (JobRequest, AssetRequest, TokenRequest, WebhookTestRequest, ProblemDocument):
             schemas.update(_with_parts(model))
-        schemas[_FORM] = _form()
+        schemas |= {_FORM: _form(), _CHECK_FORM: _check_form()}
         for method, operation in _operations(document):
             _complete(method, operation)
         _complete_webhooks(document)
@@ -132,10 +137,16 @@ def job_form_body() -> dict[str, Any]:
     """Return the documentation of the form that creates a job."""
     body = _body({"multipart/form-data": {"$ref": _COMPONENTS.format(model=_FORM)}})
     body["requestBody"]["content"]["multipart/form-data"]["encoding"] = {
-        "portrait": {"contentType": "image/jpeg, image/png, image/webp, image/heic, image/avif"},
-        "audio": {"contentType": "audio/*, video/*"},
+        **_FILE_ENCODINGS,
         "metadata": {"contentType": "application/json"},
     }
+    return body
+
+
+def check_form_body() -> dict[str, Any]:
+    """Return the documentation of the form with files to check."""
+    body = _body({"multipart/form-data": {"$ref": _COMPONENTS.format(model=_CHECK_FORM)}})
+    body["requestBody"]["content"]["multipart/form-data"]["encoding"] = _FILE_ENCODINGS
     return body
 
 
@@ -147,16 +158,30 @@ def _form() -> dict[str, Any]:
     """
     form = JobRequest.model_json_schema(ref_template=_COMPONENTS)
     del form["$defs"]
-    files = {
-        "portrait": _file("JPEG, PNG, WEBP, HEIC or AVIF with one face looking at the camera."),
-        "audio": _file("WAV, MP3, AAC, FLAC, OGG, M4A, MP4, MOV or WEBM with speech."),
-    }
     fields = {name: _without_null(schema) for name, schema in form["properties"].items()}
     return {
         **form,
         "title": _FORM,
         "description": "All fields of a request, with its files.",
-        "properties": {**files, **_optional(fields)},
+        "properties": {**_files(), **_optional(fields)},
+    }
+
+
+def _check_form() -> dict[str, Any]:
+    """Return the schema of the form with files to check."""
+    form = CheckRequest.model_json_schema()
+    return {
+        **form,
+        "title": _CHECK_FORM,
+        "description": "One or both files of a later job.",
+        "properties": {**_files(), **_optional(form["properties"])},
+    }
+
+
+def _files() -> dict[str, dict[str, str]]:
+    return {
+        "portrait": _file(f"{listed(PICTURES)} with one face looking at the camera."),
+        "audio": _file(f"{listed(RECORDINGS)} with speech."),
     }
 
 

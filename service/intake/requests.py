@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails, to_json
 from jobs.consent import STATEMENT
 from jobs.errors import UrlRefused
 from jobs.job import Priority
-from jobs.options import Metadata, Options
+from jobs.options import Face, Metadata, Options
 from jobs.urls import MAX_LENGTH, UrlRules
 from jobs.values import Value, WebhookEventType
 from service.problems import Problem, ProblemType
@@ -90,6 +90,12 @@ class JobRequest(Options):
         return hashlib.sha256(to_json(ordered)).hexdigest()
 
 
+class CheckRequest(Value):
+    """The options of a check, as those of a job."""
+
+    face: Face = Field("largest", description="Which of several faces would be animated.")
+
+
 class BatchRequest(Value):
     """Several requests at once, with inputs from URLs and assets."""
 
@@ -147,18 +153,32 @@ def read_batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         ) from error
 
 
-def refuse_unknown(names: Collection[str], also: Collection[str] = ()) -> None:
-    """Check that every name is a field's, or one of `also`.
+def read_check(values: Mapping[str, Any]) -> CheckRequest:
+    """Return the validated options of a check, from the texts of a form.
+
+    Raises:
+        Problem: a value is invalid.
+    """
+    try:
+        return CheckRequest.model_validate(values)
+    except ValidationError as error:
+        raise _invalid_options(error.errors()) from error
+
+
+def refuse_unknown(
+    names: Collection[str], also: Collection[str] = (), fields: Collection[str] = FIELDS
+) -> None:
+    """Check that every name is one of `fields`, or one of `also`.
 
     Raises:
         Problem: some are not.
     """
-    unknown = sorted({name for name in names if name not in FIELDS and name not in also})
+    unknown = sorted({name for name in names if name not in fields and name not in also})
     if unknown:
         raise Problem(
             ProblemType.UNKNOWN_OPTION,
             f"Unknown: {', '.join(map(quote, unknown[:5]))}; accepted are the files "
-            f"{', '.join(INPUTS)} and the options {', '.join(FIELDS)}.",
+            f"{', '.join(INPUTS)} and the options {', '.join(fields)}.",
         )
 
 

@@ -167,8 +167,8 @@ class Submissions:
             self._decoder.check_portrait(portrait)
         if audio is None:
             return job
-        seconds = self._decoder.duration(audio, self._settings.audio_max_seconds)
-        return job.model_copy(update={"audio_seconds": seconds})
+        speech = self._decoder.check_speech(audio, self._settings.audio_max_seconds)
+        return job.model_copy(update={"audio_seconds": speech.duration})
 
     def _keep(self, job: Job, portrait: bytes | None, audio: bytes | None) -> None:
         if portrait is not None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -11,17 +11,19 @@ from fastapi import Request
 from pydantic_core import from_json
 from starlette.datastructures import FormData, UploadFile
 
-from service.intake.content_types import JSON, require_type
+from service.intake.content_types import FORM, JSON, require_type
 from service.intake.data_urls import take_files
 from service.intake.json_body import MAX_DATA_BYTES, receive_object
 from service.intake.multipart import not_a_file, receive_form
 from service.intake.requests import (
     FIELDS,
     INPUTS,
+    CheckRequest,
     InputName,
     JobRequest,
     invalid_option,
     quote,
+    read_check,
     read_request,
     refuse_unknown,
 )
@@ -46,6 +48,14 @@ class Upload:
         return self.request.fingerprint({name: _digest(file) for name, file in self.files.items()})
 
 
+@dataclass(frozen=True)
+class CheckUpload:
+    """A request for a check, and the files to check."""
+
+    request: CheckRequest
+    files: Mapping[InputName, BinaryIO]
+
+
 @asynccontextmanager
 async def receive_upload(
     request: Request, settings: ServiceSettings, *accepted: str
@@ -65,13 +75,38 @@ async def receive_upload(
         values = await receive_object(request, settings.upload_max_seconds, MAX_DATA_BYTES)
         yield read_json_upload(values, settings)
         return
+    async with _receive_parts(request, settings, FIELDS) as (values, files):
+        yield Upload(read_request(values, settings.url_rules, files), files)
+
+
+@asynccontextmanager
+async def receive_check(request: Request, settings: ServiceSettings) -> AsyncIterator[CheckUpload]:
+    """Receive files to check, as `receive_upload` receives those of a job.
+
+    Raises:
+        Problem: the request is invalid.
+        ClientDisconnect: the caller disconnected.
+    """
+    require_type(request, FORM)
+    async with _receive_parts(request, settings, CheckRequest.model_fields) as (values, files):
+        if not files:
+            raise Problem(
+                ProblemType.MISSING_PART, "There is no file; portrait, audio or both are required."
+            )
+        yield CheckUpload(read_check(values), files)
+
+
+@asynccontextmanager
+async def _receive_parts(
+    request: Request, settings: ServiceSettings, fields: Collection[str]
+) -> AsyncIterator[tuple[dict[str, object], dict[InputName, BinaryIO]]]:
+    """Receive a form with some fields and both inputs; yield its values and its files."""
     max_bytes = {"portrait": settings.portrait_max_bytes, "audio": settings.audio_max_bytes}
     async with receive_form(request, settings.upload_max_seconds, max_bytes) as form:
-        refuse_unknown(form, also=INPUTS)
+        refuse_unknown(form, also=INPUTS, fields=fields)
         _refuse_repeated(form)
         files = {name: _file(form, name) for name in INPUTS if name in form}
-        values = {name: _value(form, name) for name in FIELDS if name in form}
-        yield Upload(read_request(values, settings.url_rules, files), files)
+        yield {name: _value(form, name) for name in fields if name in form}, files
 
 
 def read_json_upload(values: Mapping[str, Any], settings: ServiceSettings) -> Upload:

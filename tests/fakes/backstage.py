@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
+from media.faces.finder import FaceFinder
 from media.sandbox.decoder import Decoder
 from service.app import create_app
 from service.dependencies import Components
 from service.reading.watching import JobWatcher
 from service.settings import ServiceSettings
-from tests.fakes.decoder import DirectDecoder
+from tests.fakes.decoder import DirectDecoder, FakeFinder
 from tests.fakes.stores import FakeAssetQuota, FakeQueue, FakeStorage, FakeStore
 
 
@@ -36,6 +37,7 @@ class Backstage:
     watcher: FakeWatcher = field(default_factory=FakeWatcher)
     asset_quota: FakeAssetQuota = field(default_factory=FakeAssetQuota)
     decoder: Decoder = field(default_factory=DirectDecoder)
+    finder: FaceFinder = field(default_factory=FakeFinder)
 
     def app(self, settings: ServiceSettings) -> FastAPI:
         """Return an app with them."""
@@ -51,4 +53,5 @@ class Backstage:
             self.watcher,
             self.decoder,
             self.asset_quota,
+            self.finder,
         )

@@ -73,4 +73,4 @@ def _route(request: httpx.Request) -> str:
     return last if last in _OWN_ROUTES else "get"
 
 
-_OWN_ROUTES = {"assets", "batch", "cancel", "landmarks", "poster", "tokens", "video"}
+_OWN_ROUTES = {"assets", "batch", "cancel", "checks", "landmarks", "poster", "tokens", "video"}

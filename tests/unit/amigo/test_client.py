@@ -77,6 +77,22 @@ def test_addresses_and_assets_go_as_json(connect: Connect) -> None:
     }
 
 
+def test_a_check_sends_what_there_is_and_again_if_it_is_lost(
+    connect: Connect, portrait: Path
+) -> None:
+    refusal = {"code": "no_face", "message": "No face was found."}
+    answer = {"portrait": {"width": 64, "faces": [], "refusal": refusal}, "audio": None}
+    service = Service(checks=[httpx.ReadError("lost"), answer])
+    checked = connect(service).check(portrait, face="2")
+    assert checked.portrait
+    assert [each.code for each in checked.refusals] == ["no_face"]
+    lost, sent = service.requests
+    assert lost.url.path == sent.url.path == "/v1/checks"
+    assert b'name="face"\r\n\r\n2\r\n' in sent.content
+    assert b'filename="portrait.jpg"' in sent.content
+    assert b"audio" not in sent.content
+
+
 def test_an_asset_goes_to_the_object_store_without_the_key(
     connect: Connect, portrait: Path, audio: Path
 ) -> None:

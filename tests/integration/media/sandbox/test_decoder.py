@@ -117,7 +117,7 @@ def test_samples_are_those_of_direct_decoding(decoder: Decoder, name: str) -> No
     waveform = decoder.speech(RECORDINGS[name]).waveform
     np.testing.assert_array_equal(waveform, read_waveform(RECORDINGS[name]))
     assert waveform.dtype == np.float32
-    assert decoder.duration(RECORDINGS[name]) == len(waveform) / SAMPLE_RATE
+    assert decoder.check_speech(RECORDINGS[name]).duration == len(waveform) / SAMPLE_RATE
 
 
 @pytest.mark.parametrize("name", UNUSABLE)
@@ -126,7 +126,7 @@ def test_errors_are_those_of_direct_decoding(decoder: Decoder, name: str) -> Non
         (decoder.portrait, read_portrait),
         (decoder.check_portrait, read_portrait),
         (decoder.speech, read_waveform),
-        (decoder.duration, read_waveform),
+        (decoder.check_speech, read_waveform),
     ]
     for confined, direct in pairs:
         with pytest.raises(MediaError) as expected:

@@ -59,10 +59,10 @@ def test_a_request_arrives_as_it_was_sent() -> None:
 def test_a_check_is_answered_with_the_size_alone() -> None:
     wire = Wire()
     send_size(wire.channel, Picture(np.zeros((64, 96, 3), np.uint8)))
-    assert receive_image_size(wire.stream) == (64, 96)
+    assert receive_image_size(wire.stream) == (64, 96, ())
     wire = Wire()
     send_size(wire.channel, Speech(np.zeros(1_000, np.float32)))
-    assert receive_length(wire.stream, 1.0) == 1_000
+    assert receive_length(wire.stream, 1.0) == (1_000, ())
 
 
 def test_a_picture_arrives_as_it_was_sent_with_its_notices() -> None:

@@ -1,0 +1,135 @@
+"""Finds the faces in untrusted pictures, in a process of its own."""
+
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import weakref
+from importlib.util import find_spec
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Self
+
+from pydantic import TypeAdapter
+
+from media.errors import DetectorMissing, DetectorUnavailable
+from media.faces.inspection import Inspection
+from media.faces.selection import LARGEST
+from media.sandbox.decoder import bare_environment
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 20.0
+"""Longest time for one picture, including the start of the process."""
+
+_ROOT = Path(__file__).parents[2]
+_INSPECTION: TypeAdapter[Inspection | None] = TypeAdapter(Inspection | None)
+
+
+class FaceFinder:
+    """Inspects untrusted pictures one at a time; safe to share between threads.
+
+    The process with the detector takes about 200 MB. It is started on first use, which takes about
+    two seconds, restarted if it ended, and ends with this process, however that ends.
+    """
+
+    def __init__(
+        self, module: str = "media.faces.server", answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        """Prepare a finder that uses the Python module of this name as its server."""
+        self._module = module
+        self._answer_seconds = answer_seconds
+        self._lock = threading.Lock()
+        self._server: _Server | None = None
+
+    def inspect(self, file: bytes, choice: str = LARGEST) -> Inspection:
+        """Return what a job would make of a picture.
+
+        Args:
+            file: in any format.
+            choice: which face is animated, as for `select_face`.
+
+        Raises:
+            DetectorMissing: MediaPipe is not installed.
+            DetectorUnavailable: no picture can be inspected at the moment, or this one takes too
+                long.
+        """
+        if find_spec("mediapipe") is None:
+            raise DetectorMissing("MediaPipe is not installed beside the service.")
+        with self._lock:
+            try:
+                answer = self._ask(file, choice)
+            except (OSError, EOFError) as error:
+                raise DetectorUnavailable(f"The face detector failed: {error!r}") from error
+        inspection = _INSPECTION.validate_json(answer)
+        if inspection is None:
+            raise DetectorUnavailable("The picture could not be decoded.")
+        return inspection
+
+    def close(self) -> None:
+        """Stop the process; the next picture starts another."""
+        with self._lock:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _ask(self, file: bytes, choice: str) -> bytes:
+        try:
+            return self._exchange(file, choice)
+        except (ConnectionError, EOFError) as lost:  # it was idle, or killed
+            logger.info("Replacing the face detector: %r", lost)
+            return self._exchange(file, choice)
+
+    def _exchange(self, file: bytes, choice: str) -> bytes:
+        if self._server is None:
+            self._server = _Server(self._module)
+            weakref.finalize(self, self._server.close)
+        try:
+            return self._server.ask(file, choice, self._answer_seconds)
+        except (OSError, EOFError):
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        server, self._server = self._server, None
+        if server:
+            server.close()
+
+
+class _Server:
+    """A running process."""
+
+    def __init__(self, module: str) -> None:
+        ours, theirs = socket.socketpair()
+        self._connection = Connection(ours.detach())
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - the command is our own
+                [sys.executable, "-m", module],
+                stdin=theirs.fileno(),
+                cwd=_ROOT,
+                env=bare_environment(),
+            )
+
+    def ask(self, file: bytes, choice: str, seconds: float) -> bytes:
+        """Return the answer for a picture.
+
+        Raises:
+            TimeoutError: there is none in time.
+            OSError, EOFError: the process has ended.
+        """
+        self._connection.send_bytes(choice.encode())
+        self._connection.send_bytes(file)
+        if not self._connection.poll(seconds):
+            raise TimeoutError(f"no answer within {seconds:g} s")
+        return self._connection.recv_bytes()
+
+    def close(self) -> None:
+        """Stop the process."""
+        self._process.kill()
+        self._connection.close()
+        self._process.wait()
