@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amigo.cli.options import Look
 from amigo.cli.output import Bar
 from media.audio import FRAME_RATE
-from media.emotions import EMOTIONS
+from media.emotions import EMOTIONS, Emotion
 from media.files import written_whole
 from media.provenance import Provenance
 from media.sandbox.decoder import Decoder
@@ -71,22 +72,16 @@ class Generation:
 
 
 def generate(
-    portrait: Path,
-    audio: Path,
-    output: Path,
-    options: SynthesisOptions,
-    device: str,
-    bar: Bar,
-    *,
-    mark: bool = False,
+    portrait: Path, audio: Path, output: Path, look: Look, device: str, bar: Bar
 ) -> Generation:
-    """Generate the video, with or without the visible watermark, and return the result.
+    """Generate the video, and return the result.
 
     Raises:
         MediaError: the portrait or the speech clip cannot be used.
         DecoderUnavailable: files cannot be decoded on this machine.
         CheckpointError: a weights file is missing or damaged.
     """
+    options = synthesis_options(look)
     steps: dict[str, float] = {}
     bar.show("reading", 0.0)
     with _timed(steps, "read_inputs"), Decoder() as decoder:
@@ -100,12 +95,20 @@ def generate(
     provenance = Provenance.now(weights=weights_digest())
     with _timed(steps, "render_and_encode"):
         frames = _counted(synthesis, bar)
-        if mark:
+        if look.mark:
             frames = Watermark.beside(synthesis.track.landmarks, synthesis.size).over(frames)
         encode_video(output, frames, speech.waveform, provenance=provenance)
     bar.show("done", 1.0)
     notices = (*picture.notices, *speech.notices, *synthesis.notices)
     return Generation(synthesis, options, provenance, notices, steps)
+
+
+def synthesis_options(look: Look) -> SynthesisOptions:
+    """Return the pipeline's options; the watermark is not one of them."""
+    chosen = asdict(look)
+    del chosen["mark"]
+    chosen["emotion"] = None if look.emotion == "auto" else Emotion(look.emotion)
+    return SynthesisOptions(**chosen)
 
 
 def _counted(synthesis: Synthesis, bar: Bar) -> Iterator[NDArray[np.uint8]]:

@@ -11,24 +11,22 @@ import typer
 from amigo.cli.batch import Batch, paired
 from amigo.cli.destinations import check_destinations
 from amigo.cli.options import (
-    Blink,
-    Compose,
-    Emotion,
-    EyesChoice,
-    Face,
-    Intensity,
+    Consent,
+    Inputs,
     JobId,
     JobIds,
     Json,
-    Mark,
+    Look,
     Metadata,
-    PoseChoice,
+    OutputDirectory,
+    Parallel,
     PriorityChoice,
-    ResolutionChoice,
-    Seed,
     Url,
+    Wait,
+    WebhookUrl,
     parsed_metadata,
     service_url,
+    with_look,
 )
 from amigo.cli.output import (
     complaining,
@@ -55,59 +53,25 @@ Output = Annotated[
 
 
 @app.command()
+@with_look
 def submit(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PORTRAIT AUDIO...",
-            help="Files or https URLs, each portrait followed by its audio.",
-        ),
-    ],
+    *,
+    inputs: Inputs,
     output: Output = None,
-    output_dir: Annotated[
-        Path | None,
-        typer.Option("--output-dir", "-d", file_okay=False, help="Directory to save the videos."),
-    ] = None,
-    wait: Annotated[
-        bool, typer.Option(help="Wait for the jobs to end, or only submit them.")
-    ] = True,
-    parallel: Annotated[
-        int, typer.Option(min=1, help="Number of jobs in progress at the same time.")
-    ] = 4,
-    consent: Annotated[
-        bool,
-        typer.Option("--consent", help="I have the right to animate this face and this voice."),
-    ] = False,
+    output_dir: OutputDirectory = None,
+    wait: Wait = True,
+    parallel: Parallel = 4,
+    consent: Consent = False,
     url: Url = None,
-    emotion: Emotion = "auto",
-    intensity: Intensity = 1.0,
-    pose: PoseChoice = "natural",
-    blink: Blink = True,
-    eyes: EyesChoice = "open",
-    face: Face = "largest",
-    compose: Compose = "crop",
-    resolution: ResolutionChoice = 512,
-    seed: Seed = 0,
-    mark: Mark = False,
+    look: Look,
     priority: PriorityChoice = "normal",
-    webhook_url: Annotated[
-        str | None, typer.Option(help="URL to notify when a job ends (Standard Webhooks).")
-    ] = None,
+    webhook_url: WebhookUrl = None,
     metadata: Metadata = None,
     as_json: Json = False,
 ) -> None:
     """Submit jobs to a running service and save their videos."""
     options: JobOptions = {
-        "emotion": emotion,
-        "intensity": intensity,
-        "pose": pose,
-        "blink": blink,
-        "eyes": eyes,
-        "face": face,
-        "compose": compose,
-        "resolution": resolution,
-        "seed": seed,
-        "mark": mark,
+        **look.job_options(),
         "priority": priority,
         "webhook_url": webhook_url,
         "metadata": parsed_metadata(metadata) or None,

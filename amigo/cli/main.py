@@ -11,18 +11,12 @@ from amigo.cli import jobs, keys
 from amigo.cli.destinations import check_destinations
 from amigo.cli.options import (
     DEFAULT_DIRECTORY,
-    Blink,
-    Compose,
-    Emotion,
-    EyesChoice,
     Face,
-    Intensity,
-    Mark,
-    PoseChoice,
+    Look,
     ResolutionChoice,
-    Seed,
     Url,
     service_url,
+    with_look,
 )
 from amigo.cli.output import (
     complain,
@@ -90,20 +84,13 @@ def workers(
 
 
 @app.command()
+@with_look
 def generate(
+    *,
     portrait: Portrait,
     audio: Audio,
     output: Output,
-    emotion: Emotion = "auto",
-    intensity: Intensity = 1.0,
-    pose: PoseChoice = "natural",
-    blink: Blink = True,
-    eyes: EyesChoice = "open",
-    face: Face = "largest",
-    compose: Compose = "crop",
-    resolution: ResolutionChoice = 512,
-    seed: Seed = 0,
-    mark: Mark = False,
+    look: Look,
     device: Device = "cpu",
     landmarks: Annotated[
         Path | None, typer.Option(help="Also save the landmarks [T, 79, 2] as .npz.")
@@ -115,28 +102,15 @@ def generate(
     """Generate a video in this process, without a service."""
     with complaining():
         check_destinations([output, landmarks, report], inputs=[portrait, audio])
-    from media.emotions import Emotion
     from media.errors import DecoderUnavailable, MediaError
     from models.manifest import CheckpointError
-    from models.options import SynthesisOptions
 
     wrong = (MediaError, DecoderUnavailable, CheckpointError)
     with complaining(*wrong), progress_bar(console) as bar:
         bar.show("starting", 0.0)
         from amigo.cli.generation import generate  # takes seconds: it imports torch
 
-        options = SynthesisOptions(
-            emotion=None if emotion == "auto" else Emotion(emotion),
-            intensity=intensity,
-            pose=pose,
-            blink=blink,
-            eyes=eyes,
-            face=face,
-            compose=compose,
-            resolution=resolution,
-            seed=seed,
-        )
-        generation = generate(portrait, audio, output, options, device, bar, mark=mark)
+        generation = generate(portrait, audio, output, look, device, bar)
         if landmarks:
             generation.save_landmarks(landmarks)
         if report:

@@ -2,13 +2,25 @@
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from inspect import Parameter, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from amigo.client import DEFAULT_URL
-from amigo.types import Composition, EmotionChoice, Eyes, Pose, Priority, Resolution
+from amigo.types import (
+    Composition,
+    EmotionChoice,
+    Eyes,
+    JobOptions,
+    Pose,
+    Priority,
+    Resolution,
+)
 
 DEFAULT_DIRECTORY = Path("var")
 _FACE = re.compile(r"largest|[1-9][0-9]?|[0-9]{1,5},[0-9]{1,5}")
@@ -29,6 +41,25 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print jobs as JSON, one per line.")]
+Inputs = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PORTRAIT AUDIO...",
+        help="Files or https URLs, each portrait followed by its audio.",
+    ),
+]
+OutputDirectory = Annotated[
+    Path | None,
+    typer.Option("--output-dir", "-d", file_okay=False, help="Directory to save the videos."),
+]
+Wait = Annotated[bool, typer.Option(help="Wait for the jobs to end, or only submit them.")]
+Parallel = Annotated[int, typer.Option(min=1, help="Number of jobs in progress at the same time.")]
+Consent = Annotated[
+    bool, typer.Option("--consent", help="I have the right to animate this face and this voice.")
+]
+WebhookUrl = Annotated[
+    str | None, typer.Option(help="URL to notify when a job ends (Standard Webhooks).")
+]
 JobId = Annotated[str, typer.Argument(help="Id of the job.")]
 JobIds = Annotated[list[str], typer.Argument(help="Ids of the jobs.")]
 Metadata = Annotated[
@@ -60,6 +91,55 @@ ResolutionChoice = Annotated[Resolution, typer.Option(help="Side of the rendered
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed for head motion and blinks.")]
 Mark = Annotated[bool, typer.Option("--mark", help="Show a small AI badge in a corner.")]
 PriorityChoice = Annotated[Priority, typer.Option(help="Jobs of a higher priority run first.")]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a video shows, as commands that make one from speech take it."""
+
+    emotion: Emotion = "auto"
+    intensity: Intensity = 1.0
+    pose: PoseChoice = "natural"
+    blink: Blink = True
+    eyes: EyesChoice = "open"
+    face: Face = "largest"
+    compose: Compose = "crop"
+    resolution: ResolutionChoice = 512
+    seed: Seed = 0
+    mark: Mark = False
+
+    def job_options(self) -> JobOptions:
+        """Return the options of a job that shows this."""
+        return {
+            "emotion": self.emotion,
+            "intensity": self.intensity,
+            "pose": self.pose,
+            "blink": self.blink,
+            "eyes": self.eyes,
+            "face": self.face,
+            "compose": self.compose,
+            "resolution": self.resolution,
+            "seed": self.seed,
+            "mark": self.mark,
+        }
+
+
+def with_look(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take the fields of its `look` as options."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        look = Look(**{field.name: given.pop(field.name) for field in fields(Look)})
+        command(look=look, **given)
+
+    taken = signature(command, eval_str=True)
+    options = [
+        option.replace(kind=Parameter.KEYWORD_ONLY)
+        for name, parameter in taken.parameters.items()
+        for option in (signature(Look).parameters.values() if name == "look" else [parameter])
+    ]
+    run.__signature__ = taken.replace(parameters=options)  # type: ignore[attr-defined]
+    return run
 
 
 def service_url(given: str | None, directory: Path = DEFAULT_DIRECTORY) -> str:
