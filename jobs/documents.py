@@ -1,7 +1,7 @@
 """The job's JSON document, as callers read it over HTTP and receive it in webhooks."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field
@@ -11,7 +11,7 @@ from jobs.job import Job, JobStatus, Priority, Stage
 from jobs.options import Metadata, Options
 from jobs.signatures import SignedUrls
 from jobs.valkey.webhook_outbox import Delivery, DeliveryStatus
-from jobs.values import Failure, HeardEmotion, WebhookEventType, utc_now
+from jobs.values import Failure, HeardEmotion, Result, WebhookEventType, utc_now
 
 
 class WebhookDocument(BaseModel):
@@ -147,34 +147,47 @@ class JobDocument(BaseModel):
             urls: what signs the URLs of its files; None leaves them out.
             now: the time from which these URLs are valid; by default the current time.
         """
-        result = job.result
-        moment = now or utc_now()
-        video = job.result and job.result.video_key
-        poster = job.result and job.result.poster_key
         eta, eta_seconds = estimate.remaining(job) if estimate else (None, None)
         return cls(
             **job.model_dump(
                 exclude={"result", "attempt", "consent", "webhook_events", "traceparent"}
             ),
+            **_outcome(job.result),
+            **_signed(job, urls, now or utc_now()),
             started_at=job.claimed_at,
             completed_at=job.updated_at if job.status.is_final else None,
+            expires_at=job.updated_at + retention if job.status.is_final else None,
             attempt=job.attempts_begun,
             consent=ConsentDocument.of(job),
             queue_position=estimate and estimate.position,
             eta=eta,
             eta_seconds=eta_seconds,
-            expires_at=job.updated_at + retention if job.status.is_final else None,
-            emotion=result and result.emotion,
-            duration=result and result.duration,
-            num_frames=result and result.num_frames,
-            width=result and result.width,
-            height=result and result.height,
-            timings=result.timings if result else {},
             webhook=WebhookDocument.of(job, delivery or Delivery()) if job.webhook_url else None,
-            video_url=urls.url(job, "video", moment) if urls and video else None,
-            poster_url=urls.url(job, "poster", moment) if urls and poster else None,
             links=Links.of(job),
         )
+
+
+def _outcome(result: Result | None) -> dict[str, Any]:
+    """Return what is known of the video; empty fields without one."""
+    return {
+        "emotion": result and result.emotion,
+        "duration": result and result.duration,
+        "num_frames": result and result.num_frames,
+        "width": result and result.width,
+        "height": result and result.height,
+        "timings": result.timings if result else {},
+    }
+
+
+def _signed(job: Job, urls: SignedUrls | None, now: datetime) -> dict[str, str | None]:
+    """Return the URLs of the files that the job has, valid from now on."""
+    result = job.result
+    return {
+        "video_url": urls.url(job, "video", now) if urls and result else None,
+        "poster_url": urls.url(job, "poster", now)
+        if urls and result and result.poster_key
+        else None,
+    }
 
 
 class WebhookEvent(BaseModel):

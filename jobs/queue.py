@@ -27,6 +27,54 @@ VISIBILITY_MARGIN = 600
 """Seconds between the longest possible attempt and the redelivery of its message."""
 
 
+BROKER_OPTIONS = {
+    "socket_timeout": SOCKET_TIMEOUT,
+    "socket_connect_timeout": SOCKET_TIMEOUT,
+    # Without a limit, a publisher blocks for as long as the broker is down.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+    # Take messages from the first queue as long as it has any.
+    "queue_order_strategy": "priority",
+}
+"""How Celery talks to Valkey."""
+
+MESSAGES = {
+    # The reconciler retries; a request should not wait for a broker.
+    "task_publish_retry": False,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    # The store is the only place for a job's state.
+    "result_backend": None,
+    "task_ignore_result": True,
+    # Acknowledge after the job ended, so that a killed worker leaves its message behind.
+    "task_acks_late": True,
+    # Drop the message if a child dies. The lease detects it and counts attempts, which redelivery
+    # does not.
+    "task_reject_on_worker_lost": False,
+}
+"""What a message carries, and when it is gone."""
+
+WORKERS = {
+    # Workers survive any outage of the broker.
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    # A job reserved by a busy worker would be withheld from idle ones.
+    "worker_prefetch_multiplier": 1,
+    "worker_disable_prefetch": True,
+    # CUDA does not survive a fork.
+    "worker_pool_start_method": "spawn",
+    # The default of 4 s kills a child that is still loading its weights, over and over.
+    "worker_proc_alive_timeout": LOAD_TIMEOUT,
+    "worker_soft_shutdown_timeout": SOFT_SHUTDOWN,
+    # The process that starts the worker configures logging.
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+}
+"""How workers take messages, start their children and stop."""
+
+
 def queue_name(priority: Priority) -> str:
     """Return the name of the queue for this priority."""
     return f"amigo.{priority}"
@@ -38,56 +86,21 @@ def create_celery(settings: Settings) -> Celery:
     Messages only wake workers; the record is the source of truth. A message may therefore arrive
     twice (only one `claim` succeeds) or never (the reconciler sends another).
     """
+    # Redelivery while the first attempt is still running would only wake workers for nothing.
+    visibility = settings.time_limit_seconds + VISIBILITY_MARGIN
     celery = Celery("amigo")
     celery.conf.update(
         broker_url=broker_url(settings.valkey_url),
         # Otherwise, the service would accept any certificate, and workers would not use TLS.
         broker_use_ssl=tls_options(settings.valkey_url),
-        broker_transport_options={
-            # Redelivery while the first attempt is still running would only wake workers for
-            # nothing.
-            "visibility_timeout": settings.time_limit_seconds + VISIBILITY_MARGIN,
-            "socket_timeout": SOCKET_TIMEOUT,
-            "socket_connect_timeout": SOCKET_TIMEOUT,
-            # Without a limit, a publisher blocks for as long as the broker is down.
-            "max_retries": 1,
-            "interval_start": 0,
-            "interval_step": 0.1,
-            "interval_max": 0.1,
-            # Take messages from the first queue as long as it has any.
-            "queue_order_strategy": "priority",
-        },
-        # The reconciler retries; a request should not wait for a broker.
-        task_publish_retry=False,
-        broker_connection_retry_on_startup=True,
-        # Workers survive any outage of the broker.
-        broker_connection_max_retries=None,
+        broker_transport_options={**BROKER_OPTIONS, "visibility_timeout": visibility},
         # In the order in which workers check them.
         task_queues=[_queue(priority) for priority in Priority],
         task_default_queue=queue_name(Priority.NORMAL),
-        task_serializer="json",
-        accept_content=["json"],
-        # The store is the only place for a job's state.
-        result_backend=None,
-        task_ignore_result=True,
-        # Acknowledge after the job ended, so that a killed worker leaves its message behind.
-        task_acks_late=True,
-        # Drop the message if a child dies. The lease detects it and counts attempts, which
-        # redelivery does not.
-        task_reject_on_worker_lost=False,
         # A killed child cannot record the end; the expiring lease does.
         task_time_limit=settings.time_limit_seconds,
-        # A job reserved by a busy worker would be withheld from idle ones.
-        worker_prefetch_multiplier=1,
-        worker_disable_prefetch=True,
-        # CUDA does not survive a fork.
-        worker_pool_start_method="spawn",
-        # The default of 4 s kills a child that is still loading its weights, over and over.
-        worker_proc_alive_timeout=LOAD_TIMEOUT,
-        worker_soft_shutdown_timeout=SOFT_SHUTDOWN,
-        # The process that starts the worker configures logging.
-        worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,
+        **MESSAGES,
+        **WORKERS,
     )
     return celery
 
