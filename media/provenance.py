@@ -13,7 +13,7 @@ from typing import Self
 from uuid import UUID
 from xml.sax.saxutils import escape
 
-MODEL = "AMIGO"
+MODEL, VERSION = "AMIGO", version("amigo")
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """A real picture and a real voice, combined by trained networks."""
 
@@ -47,7 +47,7 @@ class Provenance:
     @property
     def version(self) -> str:
         """The model's version, followed by a plus sign and the digest of its weights."""
-        return f"{version('amigo')}+{self.weights}" if self.weights else version("amigo")
+        return f"{VERSION}+{self.weights}" if self.weights else VERSION
 
     @property
     def model(self) -> str:

@@ -1,6 +1,5 @@
 """Signed manifests (C2PA) in a worker's output: who made it, and whether it was changed since."""
 
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Self
@@ -14,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from PIL import Image
 
 from jobs.errors import Unavailable
-from media.provenance import MODEL, SOURCE_TYPE, Provenance
+from media.provenance import MODEL, SOURCE_TYPE, VERSION, Provenance
 from models.manifest import weights_digest
 from workers.synthesis.settings import WorkerSettings
 
@@ -140,7 +139,7 @@ def _manifest(provenance: Provenance) -> dict[str, Any]:
     }
     return {
         "title": "Talking face",
-        "claim_generator_info": [{"name": MODEL, "version": version("amigo")}],
+        "claim_generator_info": [{"name": MODEL, "version": VERSION}],
         "assertions": [
             {
                 "label": "c2pa.actions.v2",
