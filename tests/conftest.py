@@ -72,6 +72,15 @@ def rank_of(path: Path) -> int:
     return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_public_certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let HTTP clients trust no public host: loading all certificates takes each 0.1 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
     """A Valkey server on loopback, started at the first test that needs it."""

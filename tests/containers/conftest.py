@@ -23,6 +23,11 @@ READY = {
 """Python that succeeds in a container once its process is ready."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_public_certificates() -> None:
+    """Keep the certificates: the engine gets images and packages from public hosts."""
+
+
 @pytest.fixture(scope="session")
 def engine() -> Engine:
     """The engine, with all images."""
