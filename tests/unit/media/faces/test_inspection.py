@@ -7,8 +7,8 @@ from media.faces.portrait import SEVERAL_FACES
 from media.faces.selection import LARGEST
 from media.notices import Notice
 from media.picture import Picture
+from tests.fakes.detector import Face, FakeDetector
 from tests.media import face_landmarks
-from tests.unit.media.faces.test_portrait import FakeDetector
 
 LEFT, MIDDLE, RIGHT = (
     face_landmarks(100, 150, 30),
@@ -61,30 +61,23 @@ def test_a_picture_is_refused_as_a_job_would_be(
     assert len(found.faces or ()) == (count or 0)
 
 
-class DetectorOfSizes:
-    """Finds a face in the pictures of given widths, and notes each picture's."""
-
-    def __init__(self, *widths: int) -> None:
-        self.widths = widths
-        self.looked_at: list[int] = []
-
-    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        self.looked_at.append(image.shape[1])
-        return [LEFT] if image.shape[1] in self.widths else []
-
-
 @pytest.mark.parametrize(
     ("widths", "count", "looks_at_the_whole"), [((1024, 4096), 1, 1), ((4096,), 1, 1), ((), 0, 1)]
 )
 def test_a_large_picture_is_searched_whole_at_most_once(
     widths: tuple[int, ...], count: int, looks_at_the_whole: int
 ) -> None:
-    detector = DetectorOfSizes(*widths)
+    looked_at = []
+
+    def look(image: NDArray[np.uint8]) -> list[Face]:
+        looked_at.append(image.shape[1])
+        return [LEFT] if image.shape[1] in widths else []
+
     large = Picture(np.zeros((2048, 4096, 3), np.uint8))
-    found = inspect_picture(large, detector, LARGEST)
+    found = inspect_picture(large, FakeDetector(look=look), LARGEST)
     assert len(found.faces or ()) == count
     assert (found.refusal is None) == (count > 0)
-    assert detector.looked_at.count(4096) == looks_at_the_whole
+    assert looked_at.count(4096) == looks_at_the_whole
 
 
 def test_the_chosen_face_is_the_one_that_counts() -> None:

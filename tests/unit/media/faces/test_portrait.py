@@ -5,34 +5,19 @@ from numpy.typing import NDArray
 from media.errors import FaceCutOff, FaceTooSmall, FaceTurnedAway, NoFace
 from media.faces.landmarks import LEFT_EYE, RIGHT_EYE, eye_midpoint, lean
 from media.faces.portrait import FACE_ON_ITS_SIDE, SEVERAL_FACES, crop_portrait, head_turn
+from tests.fakes.detector import FakeDetector
 from tests.media import face_landmarks
 
 
-class FakeDetector:
-    """Finds given faces, or those computed by a rule from the picture."""
-
-    def __init__(self, *faces: NDArray[np.float32]) -> None:
-        self.faces = list(faces)
-
-    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        return self.faces
+def upright(image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    """Return one face if the brightest corner is at the top left, else none."""
+    return [face_landmarks(100, 120, 40)] if image[0, 0, 0] == 255 else []
 
 
-class DetectorOfUprightPictures:
-    """Finds one face, and only if the brightest corner is at the top left."""
-
-    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        return [face_landmarks(100, 120, 40)] if image[0, 0, 0] == 255 else []
-
-
-class Turning:
-    """Finds a given face, and its position after the picture was rotated by a quarter turn."""
-
-    def __init__(self, face: NDArray[np.float32]) -> None:
-        self.answers = [face, turned_by_a_quarter(face)]
-
-    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        return [self.answers.pop(0)]
+def turning(face: NDArray[np.float32]) -> FakeDetector:
+    """Return what finds a face, and then its position after a quarter turn of the picture."""
+    answers = iter((face, turned_by_a_quarter(face)))
+    return FakeDetector(look=lambda _: [next(answers)])
 
 
 def turned_by_a_quarter(face: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -95,19 +80,20 @@ def test_a_picture_without_a_face_is_refused() -> None:
 def test_a_head_on_its_side_is_found_and_the_picture_stays_as_it_was(turns: int) -> None:
     image = np.zeros((256, 200, 3), np.uint8)
     image[0, 0] = 255
-    upright = crop_portrait(image, DetectorOfUprightPictures())
+    detector = FakeDetector(look=upright)
+    expected = crop_portrait(image, detector)
     given = np.ascontiguousarray(np.rot90(image, turns))
-    portrait = crop_portrait(given, DetectorOfUprightPictures())
+    portrait = crop_portrait(given, detector)
     np.testing.assert_array_equal(portrait.image, given)
     assert portrait.notices == (FACE_ON_ITS_SIDE,)
     assert abs(portrait.box.angle) == pytest.approx((90, 180, 90)[turns - 1], abs=0.1)
-    np.testing.assert_allclose(portrait.landmarks, upright.landmarks, atol=2)
+    np.testing.assert_allclose(portrait.landmarks, expected.landmarks, atol=2)
 
 
 @pytest.mark.parametrize("roll", [-75, -44, -20, 20, 46, 75])
 def test_the_crop_turns_with_the_head(roll: float) -> None:
     face = face_landmarks(128, 128, 30, roll=roll)
-    portrait = crop_portrait(BLANK, FakeDetector(face) if abs(roll) < 45 else Turning(face))
+    portrait = crop_portrait(BLANK, FakeDetector(face) if abs(roll) < 45 else turning(face))
     assert portrait.box.angle == pytest.approx(roll, abs=0.1)
     assert lean(portrait.landmarks) == pytest.approx(0, abs=0.01)
     np.testing.assert_allclose(eye_midpoint(portrait.landmarks), (128, 103), atol=1.5)

@@ -3,7 +3,6 @@
 import csv
 import json
 import wave
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from models.corpus.clips import LANDMARK_SCALE
 from models.landmarks_to_video.painter import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.pipeline import TalkingFacePipeline
+from tests.fakes.detector import FakeDetector
 from tests.media import babble
 from tests.unit.models.faces import face_picture
 from tests.unit.models.tiny_generator import tiny_generator
@@ -73,16 +73,6 @@ def write_recordings(folder: Path) -> None:
                 sound.writeframes(samples.tobytes())
 
 
-class SteadyDetector:
-    """Finds the same face in every frame."""
-
-    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        return [pixel_face()]
-
-    def track(self, frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        return talking_face(len(list(frames)))
-
-
 class NothingCovers:
     """Sees nothing before any face."""
 
@@ -95,7 +85,7 @@ def tiny_pipeline() -> TalkingFacePipeline:
     torch.manual_seed(0)
     translator = VisualTranslator(TranslatorConfig(mouth=TINY, eyes=TINY, motion_width=8)).eval()
     return TalkingFacePipeline(
-        SteadyDetector(),  # type: ignore[arg-type]
+        FakeDetector(pixel_face(), track=list(talking_face(100))),
         tiny_generator(),
         translator,
         NothingCovers(),  # type: ignore[arg-type]

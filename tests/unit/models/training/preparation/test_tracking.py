@@ -1,39 +1,19 @@
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from media.errors import NoFace
-from media.faces.landmarks import LandmarkDetector, eye_midpoint, interocular
+from media.faces.landmarks import eye_midpoint, interocular
 from media.faces.portrait import MIN_INTEROCULAR
 from media.video import encode_video
 from models.training.preparation.corpora.takes import Take
 from models.training.preparation.rejection import Reason, Rejected
 from models.training.preparation.tracking import crop_box, track_take
+from tests.fakes.detector import Face, FakeDetector
 from tests.media import babble, recording
 from tests.unit.models.typical_face import pixel_face
-
-Face = NDArray[np.float32] | None
-
-
-class ScriptedDetector:
-    """Reports what it is told to, whatever the frames show."""
-
-    def __init__(self, track: list[Face], looks: list[list[NDArray[np.float32]]]) -> None:
-        self._track = track
-        self._looks = iter(looks)
-
-    def follow(self, frames: Iterable[NDArray[np.uint8]]) -> list[Face]:
-        count = len(list(frames))
-        if not self._track:
-            raise NoFace("The video's first frame shows no face.")
-        return self._track[:count]
-
-    def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        return next(self._looks, [])
 
 
 def talk(frames: int, trail: int = 0) -> list[Face]:
@@ -44,9 +24,9 @@ def talk(frames: int, trail: int = 0) -> list[Face]:
 
 def examine(
     folder: Path,
-    track: list[Face],
+    track: Sequence[Face | None],
     *,
-    looks: list[list[NDArray[np.float32]]] | None = None,
+    looks: list[list[Face]] | None = None,
     levels: NDArray[np.int64] | None = None,
     speech: NDArray[np.float32] | None = None,
 ) -> tuple[int, bool]:
@@ -56,7 +36,8 @@ def examine(
     encode_video(folder / "a.mp4", [frames.astype(np.uint8)], np.zeros(0, np.float32))
     sound = babble(len(levels) / 25) if speech is None else speech
     (folder / "a.wav").write_bytes(recording(sound, "wav", "pcm_s16le"))
-    detector = cast(LandmarkDetector, ScriptedDetector(track, looks or []))
+    seen = iter(looks or [])
+    detector = FakeDetector(look=lambda _: next(seen, []), track=track)
     take = Take("a", "p", None, folder / "a.mp4", folder / "a.wav")
     record, landmarks = track_take(take, detector)
     assert landmarks.shape == (record.tracked, 79, 2)
@@ -64,7 +45,7 @@ def examine(
     return record.tracked, record.has_sound
 
 
-def reason(folder: Path, track: list[Face], **told: object) -> Reason:
+def reason(folder: Path, track: Sequence[Face | None], **told: object) -> Reason:
     with pytest.raises(Rejected) as rejected:
         examine(folder, track, **told)  # type: ignore[arg-type]
     return rejected.value.reason
@@ -75,7 +56,7 @@ def test_a_talking_face_passes(tmp_path: Path) -> None:
 
 
 def test_a_face_lost_for_a_moment_passes(tmp_path: Path) -> None:
-    track = talk(60)
+    track: list[Face | None] = [*talk(60)]
     track[20:26] = [None] * 6
     assert examine(tmp_path, track) == (60, True)
 
@@ -85,7 +66,7 @@ def test_no_face_is_turned_down(tmp_path: Path) -> None:
 
 
 def test_a_face_lost_for_long_is_turned_down(tmp_path: Path) -> None:
-    track = talk(60)
+    track: list[Face | None] = [*talk(60)]
     track[20:27] = [None] * 7
     assert reason(tmp_path, track) is Reason.FACE_LOST
 
