@@ -26,8 +26,8 @@ from workers.webhooks.metrics import DeliveryMetrics
 ROOT = Path(__file__).parents[3]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RULES = PROMETHEUS / "rules.yml"
-RULES_TEST, DAYS_TEST = (
-    Path(__file__).with_name(f"rules_{name}.yml") for name in ("test", "over_days_test")
+RULES_TEST, HOURS_TEST = (
+    Path(__file__).with_name(f"rules_{name}.yml") for name in ("test", "over_hours_test")
 )
 
 FROM_PROMETHEUS = {"up"}
@@ -102,7 +102,7 @@ def test_every_label_of_an_alert_is_exported() -> None:
 
 
 def test_every_alert_has_a_test_and_a_runbook_entry() -> None:
-    tested = re.findall(r"alertname: (\w+)", RULES_TEST.read_text() + DAYS_TEST.read_text())
+    tested = re.findall(r"alertname: (\w+)", RULES_TEST.read_text() + HOURS_TEST.read_text())
     runbook = (ROOT / "docs" / "operations.md").read_text()
     for alert in alerts():
         assert alert in tested
@@ -114,7 +114,7 @@ def test_every_alert_has_a_test_and_a_runbook_entry() -> None:
     [
         ("promtool", "check", "rules", RULES),
         ("promtool", "test", "rules", RULES_TEST),
-        ("promtool", "test", "rules", DAYS_TEST),
+        ("promtool", "test", "rules", HOURS_TEST),
         ("promtool", "check", "config", "--syntax-only", PROMETHEUS / "prometheus.yml"),
         ("amtool", "check-config", PROMETHEUS / "alertmanager.yml"),
     ],

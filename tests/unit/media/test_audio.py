@@ -1,6 +1,7 @@
 import struct
 import subprocess
 import sys
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import cast
@@ -112,6 +113,11 @@ def test_a_video_without_sound_has_no_audio_stream(container: str, codec: str) -
         read_waveform(video(container, codec))
 
 
+@cache
+def four_seconds(container: str, codec: str) -> bytes:
+    return recording(babble(4.0, 48_000), container, codec, sample_rate=48_000)
+
+
 @pytest.mark.parametrize("keep", [0.3, 0.6, 0.9])
 @pytest.mark.parametrize(
     ("container", "codec"),
@@ -120,9 +126,9 @@ def test_a_video_without_sound_has_no_audio_stream(container: str, codec: str) -
 def test_a_stream_cut_short_is_used_as_far_as_it_goes(
     container: str, codec: str, keep: float
 ) -> None:
-    file = recording(babble(8.0, 48_000), container, codec, sample_rate=48_000)
+    file = four_seconds(container, codec)
     waveform = read_waveform(file[: int(len(file) * keep)])
-    assert 0.2 < len(waveform) / SAMPLE_RATE < 8.0
+    assert 0.2 < len(waveform) / SAMPLE_RATE < 4.0
     assert similarity(waveform, babble(len(waveform) / SAMPLE_RATE)) > 0.98
 
 
@@ -250,14 +256,15 @@ def wav_of(*channels: NDArray[np.float32], chunks: bytes = b"", size: int | None
 @pytest.mark.parametrize("place", ["first", "fourth", "last"])
 def test_speech_on_any_channel_is_heard(count: int, place: str) -> None:
     at = {"first": 0, "fourth": min(3, count - 1), "last": count - 1}[place]
-    speech = read_speech(wav_of(*(SPOKEN if i == at else SILENT for i in range(count))))
-    np.testing.assert_allclose(speech.waveform, SPOKEN, atol=1e-3)
+    spoken, silent = SPOKEN[:6_400], SILENT[:6_400]
+    speech = read_speech(wav_of(*(spoken if i == at else silent for i in range(count))))
+    np.testing.assert_allclose(speech.waveform, spoken, atol=1e-3)
     assert speech.notices == (Notice.ONE_CHANNEL_USED,)
 
 
 def test_more_channels_than_can_be_are_named() -> None:
     with pytest.raises(AudioUnreadable, match="has 65 channels; up to 64"):
-        read_waveform(wav_of(*[SPOKEN] * 65))
+        read_waveform(wav_of(*[SPOKEN[:6_400]] * 65))
 
 
 @pytest.mark.parametrize("other", [-1.0, -0.97])

