@@ -127,13 +127,13 @@ class AsyncClient:
         )
         return self._tell(story)
 
-    async def cancel(self, job_id: str) -> JobView:
-        """Cancel the job and return it."""
-        return await self._hold(calls.cancel(job_id))
+    async def cancel(self, job_id: str, *, if_match: str | None = None) -> JobView:
+        """Cancel the job and return it; with `if_match`, only in the version with this `etag`."""
+        return await self._hold(calls.cancel(job_id, if_match))
 
-    async def delete(self, job_id: str) -> None:
-        """Delete the job in any state, along with its files."""
-        await self._hold(calls.delete(job_id))
+    async def delete(self, job_id: str, *, if_match: str | None = None) -> None:
+        """Delete the job in any state, along with its files; `if_match` as for `cancel`."""
+        await self._hold(calls.delete(job_id, if_match))
 
     async def usage(self) -> UsageView:
         """Return what the API key has used today, and what is left of its limits."""

@@ -156,7 +156,7 @@ def check(files: Mapping[str, File], face: str) -> Dialogue[CheckView]:
 
 def get(job_id: str) -> Dialogue[JobView]:
     """Get a job."""
-    return _read(JobView, (yield Call("GET", _path(job_id))))
+    return _read_version((yield Call("GET", _path(job_id))))
 
 
 def follow(job_id: str, timeout: float) -> Story:
@@ -171,7 +171,7 @@ def follow(job_id: str, timeout: float) -> Story:
     while True:
         answer = yield call
         if answer.status_code != httpx.codes.NOT_MODIFIED:
-            job = _read(JobView, answer)
+            job = _read_version(answer)
             yield job
             if job.has_ended:
                 return
@@ -214,14 +214,15 @@ def list_jobs(
         cursor = {"cursor": page.next_cursor}
 
 
-def cancel(job_id: str) -> Dialogue[JobView]:
+def cancel(job_id: str, if_match: str | None) -> Dialogue[JobView]:
     """Cancel a job that is queued or processing."""
-    return _read(JobView, (yield Call("POST", f"{_path(job_id)}/cancel")))
+    call = Call("POST", f"{_path(job_id)}/cancel", headers=_if_match(if_match))
+    return _read(JobView, (yield call))
 
 
-def delete(job_id: str) -> Dialogue[None]:
+def delete(job_id: str, if_match: str | None) -> Dialogue[None]:
     """Delete a job and its files."""
-    yield Call("DELETE", _path(job_id))
+    yield Call("DELETE", _path(job_id), headers=_if_match(if_match))
 
 
 def download(job_id: str, product: str, path: Path, **params: str) -> Dialogue[Path]:
@@ -309,6 +310,10 @@ def _once(idempotency_key: str | None) -> dict[str, str]:
     return {IDEMPOTENCY_KEY: idempotency_key or str(uuid4())}
 
 
+def _if_match(tag: str | None) -> dict[str, str]:
+    return {"If-Match": tag} if tag else {}
+
+
 def _path(job_id: str) -> str:
     return f"{JOBS}/{quote(job_id, safe='')}"
 
@@ -318,6 +323,12 @@ def _read(view: type[View], answer: httpx.Response) -> View:
         return view.model_validate_json(answer.content)
     except ValidationError as error:
         raise Unreachable(f"{answer.url} did not respond like an AMIGO service.") from error
+
+
+def _read_version(answer: httpx.Response) -> JobView:
+    """Return the job with the strong tag of its version, for `If-Match`."""
+    tag = answer.headers.get("ETag", "").removeprefix("W/")
+    return _read(JobView, answer).model_copy(update={"etag": tag or None})
 
 
 def _outcome(entry: BatchEntryView) -> JobView | ApiProblem:

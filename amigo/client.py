@@ -183,13 +183,17 @@ class Client:
         )
         return self._tell(story)
 
-    def cancel(self, job_id: str) -> JobView:
-        """Cancel the job and return it."""
-        return self._hold(calls.cancel(job_id))
+    def cancel(self, job_id: str, *, if_match: str | None = None) -> JobView:
+        """Cancel the job and return it; with `if_match`, only in the version with this `etag`.
 
-    def delete(self, job_id: str) -> None:
-        """Delete the job in any state, along with its files."""
-        self._hold(calls.delete(job_id))
+        Raises:
+            ApiProblem: `precondition_failed`, because the job has changed.
+        """
+        return self._hold(calls.cancel(job_id, if_match))
+
+    def delete(self, job_id: str, *, if_match: str | None = None) -> None:
+        """Delete the job in any state, along with its files; `if_match` as for `cancel`."""
+        self._hold(calls.delete(job_id, if_match))
 
     def usage(self) -> UsageView:
         """Return what the API key has used today, and what is left of its limits."""

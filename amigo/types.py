@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 FINAL = frozenset({"succeeded", "failed", "canceled"})
 
@@ -81,10 +81,12 @@ class JobView(View):
 
     `progress` runs from 0 to 1; `duration`, `timings` and `eta_seconds` are in seconds, `width` and
     `height` in pixels. `eta` is None if it cannot be estimated, `expires_at` until the job has
-    ended. `links` are paths; `video_url` and `poster_url` are absolute, and need no API key.
+    ended. `links` are paths; `video_url` and `poster_url` are absolute, and need no API key. `etag`
+    identifies this version for `if_match`; only jobs from `get`, `follow` and `wait` have one.
     """
 
     id: str
+    etag: str | None = Field(None, exclude=True)
     status: str
     stage: str | None = None
     progress: float = 0.0

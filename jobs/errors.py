@@ -5,6 +5,7 @@ JobsError
 ├── RecordUnreadable      the record is damaged or was written by a later version
 ├── InvalidTransition     the job's state does not allow the transition
 │   └── StaleAttempt      the attempt no longer owns the job
+├── JobChanged            the job is not in the version that the caller expects
 ├── ObjectNotFound
 ├── KeyNotFound
 ├── KeyInvalid            the API key is unknown, expired or revoked
@@ -44,6 +45,10 @@ class InvalidTransition(JobsError):
 
 class StaleAttempt(InvalidTransition):
     """The attempt no longer owns the job: its lease expired, or the job ended."""
+
+
+class JobChanged(JobsError):
+    """The job is not in the version that the caller expects."""
 
 
 class ObjectNotFound(JobsError):

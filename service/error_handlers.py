@@ -18,6 +18,7 @@ from jobs.errors import (
     AssetQuotaExceeded,
     CursorInvalid,
     IdempotencyKeyTaken,
+    JobChanged,
     JobNotFound,
     ObjectNotFound,
     QuotaExceeded,
@@ -67,6 +68,13 @@ def _(_error: JobNotFound, _: Request) -> Problem:
     return Problem(
         ProblemType.JOB_NOT_FOUND,
         "There is no job with this id; it may have expired and been deleted.",
+    )
+
+
+@as_problem.register
+def _(_error: JobChanged, _: Request) -> Problem:
+    return Problem(
+        ProblemType.PRECONDITION_FAILED, "The job changed while the request was processed."
     )
 
 

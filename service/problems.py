@@ -35,6 +35,7 @@ class ProblemType(Enum):
     VIDEO_NOT_READY = 409, "The video is not ready"
     ASSET_NOT_UPLOADED = 409, "The asset has not been uploaded"
     IDEMPOTENCY_IN_PROGRESS = 409, "A request with this Idempotency-Key is in progress"
+    PRECONDITION_FAILED = 412, "The resource has changed"
     BODY_TOO_LARGE = 413, "The request body is too large"
     PORTRAIT_TOO_LARGE = 413, "The portrait file is too large"
     AUDIO_TOO_LARGE = 413, "The audio file is too large"

@@ -60,8 +60,8 @@ export class Client {
     return this.#json("/v1/jobs", { ...call, headers: once, body: asForm(values, files) });
   }
 
-  get(jobId: string, signal?: AbortSignal): Promise<Job> {
-    return this.#json(pathOf(jobId), { signal });
+  async get(jobId: string, signal?: AbortSignal): Promise<Job> {
+    return versionOf(await this.#send(pathOf(jobId), { signal }));
   }
 
   /** Yield the job at once and after each change, until it has ended. */
@@ -74,7 +74,7 @@ export class Client {
       const call = { headers, signal: options.signal };
       const response = await this.#send(`${pathOf(jobId)}?wait=${wait}`, call);
       if (response.status !== 304) {
-        const job: Job = await response.json();
+        const job = await versionOf(response);
         yield job;
         if (hasEnded(job)) return;
       }
@@ -111,13 +111,14 @@ export class Client {
     }
   }
 
-  cancel(jobId: string): Promise<Job> {
-    return this.#json(`${pathOf(jobId)}/cancel`, { method: "POST" });
+  /** Cancel the job; with `ifMatch`, only in the version with this `etag`. */
+  cancel(jobId: string, options: { ifMatch?: string } = {}): Promise<Job> {
+    return this.#json(`${pathOf(jobId)}/cancel`, { method: "POST", headers: ifMatch(options) });
   }
 
-  /** Delete the job in any state, along with its files. */
-  async delete(jobId: string): Promise<void> {
-    await this.#send(pathOf(jobId), { method: "DELETE" });
+  /** Delete the job in any state, along with its files; `ifMatch` as for `cancel`. */
+  async delete(jobId: string, options: { ifMatch?: string } = {}): Promise<void> {
+    await this.#send(pathOf(jobId), { method: "DELETE", headers: ifMatch(options) });
   }
 
   async downloadVideo(jobId: string, signal?: AbortSignal): Promise<Blob> {
@@ -170,6 +171,17 @@ export class Client {
 
 function pathOf(jobId: string): string {
   return `/v1/jobs/${encodeURIComponent(jobId)}`;
+}
+
+/** The job with the strong tag of its version. */
+async function versionOf(response: Response): Promise<Job> {
+  const job: Job = await response.json();
+  const etag = response.headers.get("ETag")?.replace(/^W\//, "");
+  return etag ? { ...job, etag } : job;
+}
+
+function ifMatch(options: { ifMatch?: string }): Record<string, string> {
+  return options.ifMatch ? { "If-Match": options.ifMatch } : {};
 }
 
 function asJson(values: unknown, headers: Record<string, string> = {}): Call {

@@ -30,6 +30,8 @@ export type Source = Blob | string | { asset: string };
 
 export interface Job {
   id: string;
+  /** Identifies this version for `ifMatch`; only jobs from `get`, `follow` and `wait` have one. */
+  etag?: string;
   status: JobStatus;
   stage: "fetching" | "listening" | "rendering" | "storing" | null;
   /** 0 to 1. */

@@ -8,7 +8,7 @@ from typing import Self, cast
 from redis import Redis
 from redis.client import Pipeline
 
-from jobs.errors import InvalidTransition, JobNotFound
+from jobs.errors import InvalidTransition, JobChanged, JobNotFound
 from jobs.job import Job, JobStatus, Priority, Stage
 from jobs.settings import Settings
 from jobs.valkey import idempotency, quotas
@@ -217,24 +217,33 @@ class JobStore:
 
         return transact(self._client, take, record_key(job_id))
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, expected: Job | None = None) -> Job:
         """Cancel a job for its caller; its worker is notified at its next write.
 
         Raises:
             InvalidTransition: the job has already ended.
+            JobChanged: it is not in the expected version.
             JobNotFound: there is no job with this id.
         """
-        return self._change(job_id, lambda job, now: job.cancel(now))
 
-    def delete(self, job_id: str) -> None:
+        def cancel(job: Job, now: datetime) -> Job:
+            canceled = job.cancel(now)
+            _require_version(job, expected)
+            return canceled
+
+        return self._change(job_id, cancel)
+
+    def delete(self, job_id: str, expected: Job | None = None) -> None:
         """Delete a job in any state; its objects become leftovers for the reconciler.
 
         Raises:
+            JobChanged: it is not in the expected version.
             JobNotFound: there is no job with this id.
         """
 
         def forget(pipe: Pipeline) -> None:
             job, now = read(pipe, job_id), read_clock(pipe)
+            _require_version(job, expected)
             pipe.multi()
             self._writer.erase(pipe, job, now)
 
@@ -337,6 +346,11 @@ class JobStore:
         if moved is not job:
             self._writer.write(pipe, job, moved, now)
         return moved
+
+
+def _require_version(job: Job, expected: Job | None) -> None:
+    if expected is not None and job != expected:
+        raise JobChanged(f"Job {job.id} has changed.")
 
 
 def _events(entries: object) -> list[Event]:

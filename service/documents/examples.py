@@ -189,6 +189,7 @@ PARAMETERS: dict[str, JsonValue] = {
     "Idempotency-Key": "order-4711",
     "prefer": "wait=30",
     "if-none-match": _TAG,
+    "if-match": _TAG,
     "last-event-id": "1795348807000-0",
     "range": "bytes=0-65535",
     "if-range": _TAG,

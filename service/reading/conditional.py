@@ -7,6 +7,8 @@ from dataclasses import dataclass
 # Possessive quantifiers avoid backtracking over all ways to split many spaces.
 _SINGLE_RANGE = re.compile(r"bytes\s*+=\s*+([0-9]{0,18})\s*+-\s*+([0-9]{0,18})", re.IGNORECASE)
 
+_ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*+"')
+
 
 class RangeNotSatisfiable(ValueError):
     """The range starts after the last byte."""
@@ -28,19 +30,19 @@ def entity_tag(content: bytes) -> str:
     return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
-def weak_entity_tag(content: bytes) -> str:
-    """Return a weak tag, equal for documents that mean the same because their given content is
-    equal.
-    """
-    return f"W/{entity_tag(content)}"
-
-
 def is_unchanged(if_none_match: str | None, tag: str) -> bool:
     """Return whether an If-None-Match header contains the tag, so that the response is 304."""
     if if_none_match is None:
         return False
     known = {candidate.strip().removeprefix("W/") for candidate in if_none_match.split(",")}
     return tag.removeprefix("W/") in known or "*" in known
+
+
+def is_current(if_match: str, tag: str) -> bool:
+    """Return whether an If-Match header contains the strong tag, or `*`, by strong comparison: a
+    weak tag never matches.
+    """
+    return if_match.strip() == "*" or tag in _ENTITY_TAG.findall(if_match)
 
 
 def requested_range(

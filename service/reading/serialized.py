@@ -14,7 +14,7 @@ from jobs.valkey.readings import Reading
 from jobs.valkey.records import parse_record
 from jobs.valkey.webhook_outbox import Delivery
 from jobs.values import utc_now
-from service.reading.conditional import weak_entity_tag
+from service.reading.conditional import entity_tag
 
 DOCUMENTS_KEPT = 1000
 """Number of serialized documents kept, some 3 KB each."""
@@ -71,10 +71,15 @@ class SerializedJobs:
 
 
 def job_tag(reading: Reading) -> str:
-    """Return the entity tag of a job's document, which does not change with time alone.
+    """Return the weak entity tag of a job's document, which does not change with time alone.
 
-    It is that of what the document is made of, so that an unchanged job need not be described.
+    It is that of the job's state, so that an unchanged job need not be described.
     """
+    return f"W/{state_tag(reading)}"
+
+
+def state_tag(reading: Reading) -> str:
+    """Return the strong entity tag of a job's state: what its document is made of, without time."""
     delivery = reading.delivery and reading.delivery.model_dump_json()
     parts = (_VERSION, reading.record, reading.estimate.position, delivery)
-    return weak_entity_tag("\n".join(map(str, parts)).encode())
+    return entity_tag("\n".join(map(str, parts)).encode())

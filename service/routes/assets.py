@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, status
+from fastapi import APIRouter, Depends, Path, Request, Response, status
 
 from jobs.assets import Asset
 from jobs.errors import StorageUnavailable
@@ -10,10 +10,12 @@ from jobs.s3.assets import Assets
 from jobs.valkey.api_keys import Scope
 from service.auth import CallerDep, require_scope
 from service.dependencies import AppComponents
-from service.documents.openapi import asset_request_body, problem_responses
+from service.documents.openapi import asset_request_body, problem_responses, response_headers
 from service.documents.schemas import AssetDocument, AssetPage, AssetRequest
 from service.intake.json_body import receive_document
 from service.problems import Problem, ProblemType
+from service.reading.conditional import entity_tag
+from service.routes.preconditions import IfMatch, require_match
 from service.settings import ServiceSettings
 
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
@@ -89,11 +91,14 @@ def list_assets(caller: CallerDep, components: AppComponents) -> AssetPage:
     summary="Get an asset",
     response_description="The asset.",
     dependencies=[require_scope(Scope.JOBS_READ)],
-    responses=_ONE_ASSET,
+    responses={200: response_headers(ETag="Identifies this version of the asset."), **_ONE_ASSET},
 )
-def read_asset(asset_id: AssetId, caller: CallerDep, components: AppComponents) -> AssetDocument:
+def read_asset(
+    asset_id: AssetId, caller: CallerDep, components: AppComponents, response: Response
+) -> AssetDocument:
     """Return an asset, and whether its file has arrived."""
     asset, is_uploaded = Assets(components.storage).get(caller.tenant, asset_id)
+    response.headers["ETag"] = _tag(asset, is_uploaded)
     return AssetDocument.of(asset, is_uploaded=is_uploaded)
 
 
@@ -103,14 +108,22 @@ def read_asset(asset_id: AssetId, caller: CallerDep, components: AppComponents) 
     response_description="The asset was deleted.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     status_code=status.HTTP_204_NO_CONTENT,
-    responses=_ONE_ASSET,
+    responses={**_ONE_ASSET, **problem_responses(ProblemType.PRECONDITION_FAILED)},
 )
-def delete_asset(asset_id: AssetId, caller: CallerDep, components: AppComponents) -> None:
+def delete_asset(
+    asset_id: AssetId, caller: CallerDep, components: AppComponents, if_match: IfMatch = None
+) -> None:
     """Delete an asset and its file, and free its part of the quota. Jobs keep their own copy."""
     assets = Assets(components.storage)
-    asset, _ = assets.get(caller.tenant, asset_id)
+    asset, is_uploaded = assets.get(caller.tenant, asset_id)
+    require_match(if_match, _tag(asset, is_uploaded))
     assets.delete(asset)
     components.asset_quota.give_back(asset)
+
+
+def _tag(asset: Asset, is_uploaded: bool) -> str:
+    # An asset only changes when its file arrives.
+    return entity_tag(f"{asset.model_dump_json()}\n{is_uploaded}".encode())
 
 
 def _require_fitting(wanted: AssetRequest, settings: ServiceSettings) -> None:

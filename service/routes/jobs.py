@@ -19,6 +19,7 @@ from service.documents.schemas import JobPage
 from service.problems import Problem, ProblemType
 from service.reading.filters import METADATA_PARAMETER, read_filter
 from service.routes.descriptions import JobDescriptions
+from service.routes.preconditions import IfMatch, expected_job
 
 logger = logging.getLogger(__name__)
 
@@ -67,15 +68,23 @@ def list_jobs(
     response_description="The canceled job.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     responses=problem_responses(
-        ProblemType.JOB_NOT_FOUND, ProblemType.JOB_ENDED, ProblemType.STORE_UNAVAILABLE
+        ProblemType.JOB_NOT_FOUND,
+        ProblemType.JOB_ENDED,
+        ProblemType.PRECONDITION_FAILED,
+        ProblemType.STORE_UNAVAILABLE,
     ),
 )
 def cancel_job(
-    job: OwnJob, components: AppComponents, descriptions: JobDescriptions
+    job: OwnJob,
+    components: AppComponents,
+    descriptions: JobDescriptions,
+    if_match: IfMatch = None,
 ) -> JobDocument:
     """Cancel a job that is queued or processing. Its files are deleted soon after."""
+    # RFC 9110, section 13.2.1: a precondition does not replace another refusal.
+    if_match = None if job.status.is_final else if_match
     try:
-        canceled = components.store.cancel(job.id)
+        canceled = components.store.cancel(job.id, expected_job(components, job, if_match))
     except InvalidTransition as error:
         raise Problem(
             ProblemType.JOB_ENDED, f"{error} Only queued or processing jobs can be canceled."
@@ -95,12 +104,16 @@ def cancel_job(
     status_code=status.HTTP_204_NO_CONTENT,
     responses={
         202: {"description": "The job was deleted; its files are deleted as soon as possible."},
-        **problem_responses(ProblemType.JOB_NOT_FOUND, ProblemType.STORE_UNAVAILABLE),
+        **problem_responses(
+            ProblemType.JOB_NOT_FOUND,
+            ProblemType.PRECONDITION_FAILED,
+            ProblemType.STORE_UNAVAILABLE,
+        ),
     },
 )
-def delete_job(job: OwnJob, components: AppComponents) -> Response:
+def delete_job(job: OwnJob, components: AppComponents, if_match: IfMatch = None) -> Response:
     """Delete the job in any state, along with its files."""
-    components.store.delete(job.id)
+    components.store.delete(job.id, expected_job(components, job, if_match))
     # The reconciler clears what remains, including what a worker still adds; but there is no need
     # to wait.
     try:

@@ -24,6 +24,7 @@ from service.intake.json_body import receive_document
 from service.intake.requests import invalid_option
 from service.problems import Problem, ProblemType
 from service.routes.descriptions import JobDescriptions
+from service.routes.preconditions import IfMatch, expected_job
 
 # The secret lets its holder forge notifications, so it takes more than the right to read jobs.
 router = APIRouter(tags=["webhooks"], dependencies=[require_scope(Scope.JOBS_WRITE)])
@@ -122,11 +123,17 @@ def read_test_webhook(
     status_code=status.HTTP_202_ACCEPTED,
     response_description="The notification is about to be sent.",
     responses=problem_responses(
-        ProblemType.JOB_NOT_FOUND, ProblemType.NO_NOTIFICATION, ProblemType.STORE_UNAVAILABLE
+        ProblemType.JOB_NOT_FOUND,
+        ProblemType.NO_NOTIFICATION,
+        ProblemType.PRECONDITION_FAILED,
+        ProblemType.STORE_UNAVAILABLE,
     ),
 )
 def redeliver_webhook(
-    job: OwnJob, components: AppComponents, descriptions: JobDescriptions
+    job: OwnJob,
+    components: AppComponents,
+    descriptions: JobDescriptions,
+    if_match: IfMatch = None,
 ) -> JobDocument:
     """Send the notification of an ended job again, whether it was delivered or given up. It has the
     same `webhook-id`.
@@ -137,6 +144,7 @@ def redeliver_webhook(
             ProblemType.NO_NOTIFICATION,
             f"The job {reason}; only an ended job with a webhook_url has a notification.",
         )
+    expected_job(components, job, if_match)
     components.webhooks.deliver_again(job.id)
     return descriptions.describe(job)
 

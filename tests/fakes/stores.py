@@ -140,10 +140,10 @@ class FakeStore(JobStore):
         self._answer("postpone")
         return self._keep(self._held(job_id).postpone(attempt, utc_now()))
 
-    def cancel(self, job_id: str) -> Job:
+    def cancel(self, job_id: str, expected: Job | None = None) -> Job:
         return self._keep(self.get(job_id).cancel(utc_now()))
 
-    def delete(self, job_id: str) -> None:
+    def delete(self, job_id: str, expected: Job | None = None) -> None:
         del self.jobs[self.get(job_id).id]
 
     def events(self, job_id: str, after: str = "0-0") -> list[Event]:

@@ -53,6 +53,8 @@ check((await readWebhook(body, headers, secret)).data.id === job.id, "the webhoo
 const forged = await readWebhook(`${body} `, headers, secret).catch((error: unknown) => error);
 check(forged instanceof ForgedWebhook, `a changed webhook: ${forged}`);
 
-await amigo.delete(job.id);
+const stale = await amigo.delete(job.id, { ifMatch: seen[0]!.etag! }).catch((error: unknown) => error);
+check(stale instanceof ApiProblem && stale.code === "precondition_failed", `a stale version: ${stale}`);
+await amigo.delete(job.id, { ifMatch: (await amigo.get(job.id)).etag! });
 const missing = await amigo.get(job.id).catch((error: unknown) => error);
 check(missing instanceof ApiProblem && missing.code === "job_not_found", `a deleted job: ${missing}`);

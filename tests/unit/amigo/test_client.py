@@ -358,6 +358,22 @@ def test_delete_says_nothing(connect: Connect) -> None:
     assert (request.method, request.url.path) == ("DELETE", "/v1/jobs/job_1")
 
 
+def test_a_job_is_changed_only_in_the_version_that_was_read(connect: Connect) -> None:
+    service = Service(
+        get=[look(JOB, 'W/"v1"')], cancel=[JOB], delete=[problem(412, "precondition_failed", "No.")]
+    )
+    client = connect(service)
+    tag = client.get("job_1").etag
+    client.cancel("job_1", if_match=tag)
+    with pytest.raises(ApiProblem, match="No"):
+        client.delete("job_1", if_match=tag)
+    assert [request.headers.get("If-Match") for request in service.requests] == [
+        None,
+        '"v1"',
+        '"v1"',
+    ]
+
+
 def asked_of(service: Service) -> tuple[str, str, Any]:
     request = service.requests[-1]
     return request.method, request.url.path, json.loads(request.content or b"null")

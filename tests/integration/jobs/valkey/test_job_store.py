@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 from redis import Redis
 
-from jobs.errors import InvalidTransition, JobNotFound, JobsError, StaleAttempt
+from jobs.errors import InvalidTransition, JobChanged, JobNotFound, JobsError, StaleAttempt
 from jobs.eta import RUNS_KEPT, Run
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority, Stage
 from jobs.settings import Settings
@@ -175,6 +175,18 @@ def test_an_attempt_on_a_canceled_job_is_stale(store: JobStore, job: Job, word: 
     with pytest.raises(StaleAttempt):
         WORDS[word](store, job.id, 1)
     assert store.get(job.id).status is JobStatus.CANCELED
+
+
+def test_only_the_expected_version_is_canceled_or_deleted(store: JobStore, job: Job) -> None:
+    claimed = store.claim(job.id)
+    for change in (store.cancel, store.delete):
+        with pytest.raises(JobChanged):
+            change(job.id, job)
+    assert store.get(job.id) == claimed
+    canceled = store.cancel(job.id, claimed)
+    with pytest.raises(InvalidTransition):
+        store.cancel(job.id, claimed)
+    store.delete(job.id, canceled)
 
 
 @pytest.mark.parametrize("word", WORDS)

@@ -90,3 +90,17 @@ def test_an_asset_without_room_is_refused_and_leaves_nothing(
     assert_problem(answer, ProblemType.ASSET_QUOTA_EXCEEDED, "900 bytes", "1000")
     assert answer.headers["retry-after"] == "3600"
     assert not backstage.storage.contents
+
+
+def test_an_asset_is_only_deleted_in_the_version_in_if_match(
+    http: TestClient, backstage: Backstage
+) -> None:
+    asset = http.post("/v1/assets", json=PORTRAIT).json()
+    path = f"/v1/assets/{asset['id']}"
+    tag = http.get(path).headers["etag"]
+    backstage.storage.contents[f"assets/local/{asset['id']}/portrait"] = b"picture"
+    refused = http.delete(path, headers={"If-Match": tag})
+    assert_problem(refused, ProblemType.PRECONDITION_FAILED)
+    assert refused.headers["etag"] == http.get(path).headers["etag"] != tag
+    headers = {"If-Match": refused.headers["etag"]}
+    assert http.delete(path, headers=headers).status_code == 204

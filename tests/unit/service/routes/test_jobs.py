@@ -341,3 +341,51 @@ def test_when_the_store_is_down_every_question_is_answered_so(
     answer = http.request(method, f"{path}{rest}")
     assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
     assert answer.headers["retry-after"] == "5"
+
+
+def tag_of(http: TestClient, path: str) -> str:
+    return http.get(path).headers["etag"].removeprefix("W/")
+
+
+@pytest.mark.parametrize(("method", "suffix"), [("POST", "/cancel"), ("DELETE", "")])
+def test_a_job_is_only_changed_in_the_version_in_if_match(
+    http: TestClient, backstage: Backstage, method: str, suffix: str
+) -> None:
+    path = in_store(backstage, new_job().claim(NOW))
+    job_id = path.rpartition("/")[2]
+    tag = tag_of(http, path)
+    backstage.store.jobs[job_id] = job = backstage.store.get(job_id).advance(
+        1, Stage.RENDERING, 0.5, NOW
+    )
+    current = tag_of(http, path)
+    for given in (tag, f"W/{current}", "", current.strip('"'), f'"x{current}'):
+        answer = http.request(method, path + suffix, headers={"If-Match": given})
+        assert_problem(answer, ProblemType.PRECONDITION_FAILED, current)
+        assert answer.headers["etag"] == current
+    assert backstage.store.jobs[job_id] == job
+    answer = http.request(method, path + suffix, headers={"If-Match": f'"a, b", {tag}, {current}'})
+    assert answer.is_success
+
+
+@pytest.mark.parametrize("if_match", ["*", '"another"'])
+def test_a_precondition_replaces_no_other_refusal(
+    http: TestClient, backstage: Backstage, if_match: str
+) -> None:
+    path = in_store(backstage, new_job().cancel(NOW))
+    answer = http.post(f"{path}/cancel", headers={"If-Match": if_match})
+    assert_problem(answer, ProblemType.JOB_ENDED)
+    missing = http.delete("/v1/jobs/job_x", headers={"If-Match": if_match})
+    assert_problem(missing, ProblemType.JOB_NOT_FOUND)
+
+
+def test_any_version_matches_an_asterisk(http: TestClient, backstage: Backstage) -> None:
+    path = in_store(backstage, new_job())
+    assert http.delete(path, headers={"If-Match": "*"}).status_code == 204
+
+
+def test_a_weak_tag_is_told_apart(http: TestClient, backstage: Backstage) -> None:
+    path = in_store(backstage, new_job())
+    headers = {"If-Match": http.get(path).headers["etag"]}
+    assert_problem(
+        http.delete(path, headers=headers), ProblemType.PRECONDITION_FAILED, "without W/"
+    )
