@@ -41,14 +41,17 @@ def work(settings: WorkerSettings, directory: RunDirectory) -> None:
     # prometheus_client reads it on import, here and in the child.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
     from workers.synthesis.app import create_worker
-    from workers.synthesis.health import start_watch
+    from workers.synthesis.health import is_process, start_merging, start_watch
     from workers.synthesis.metrics import serve_metrics
+    from workers.synthesis.process_metrics import ProcessMetrics
 
+    processes = ProcessMetrics(directory.metrics, is_process)
     start_watch(directory, settings.hang_seconds)
+    start_merging(processes)
     # A recognizable prefix, so that semaphores of a killed worker can be found.
     current_process()._config["semprefix"] = directory.semaphore_prefix
     if settings.metrics_port:
-        serve_metrics(settings.metrics_host, settings.metrics_port, directory.metrics)
+        serve_metrics(settings.metrics_host, settings.metrics_port, processes)
     create_worker(settings).worker_main(ARGUMENTS)
 
 

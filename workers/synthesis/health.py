@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import get_args
 
+from workers.synthesis.process_metrics import ProcessMetrics
 from workers.synthesis.run_directory import Process, RunDirectory
 from workers.synthesis.settings import WorkerSettings
 
@@ -30,6 +31,9 @@ LOOKS = 6
 """Number of consecutive checks without a new heartbeat after which the parent kills a child. Checks
 are counted instead of seconds, so that a suspended machine or a changed clock has no effect.
 """
+
+MERGE_INTERVAL = 60.0
+"""Seconds between two times that the metrics of dead children are merged."""
 
 
 class Watch:
@@ -68,9 +72,19 @@ def is_running_child(pid: int) -> bool:
         return False
 
 
+def is_process(pid: int) -> bool:
+    """Return whether a process is this one, or a running child of it."""
+    return pid == os.getpid() or is_running_child(pid)
+
+
 def start_watch(directory: RunDirectory, hang_seconds: float) -> None:
     """Monitor the child of this process from a thread."""
     _repeat("watch", Watch(directory).look, hang_seconds / LOOKS)
+
+
+def start_merging(metrics: ProcessMetrics) -> None:
+    """Merge the metrics of dead children at intervals, from a thread."""
+    _repeat("metrics", metrics.merge_dead, MERGE_INTERVAL)
 
 
 def start_pulse(beat: Callable[[], None], hang_seconds: float) -> None:

@@ -5,16 +5,15 @@ multiprocess mode: set `PROMETHEUS_MULTIPROC_DIR` before importing this module.
 """
 
 from enum import StrEnum
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from jobs.job import Job, Priority, Stage
 from jobs.metrics import Build, StorageMetrics
 from jobs.values import Result
 from models.manifest import weights_digest
 from workers.synthesis.gpu import Gpus
+from workers.synthesis.process_metrics import ProcessMetrics
 
 BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds."""
@@ -103,10 +102,10 @@ def count_success(job: Job, result: Result) -> None:
         REAL_TIME_FACTOR.observe(seconds / result.duration)
 
 
-def serve_metrics(host: str, port: int, directory: Path) -> None:
-    """Serve /metrics from a thread, summed over all processes that write to `directory`."""
+def serve_metrics(host: str, port: int, processes: ProcessMetrics) -> None:
+    """Serve /metrics from a thread, summed over the worker's processes."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry, str(directory))
+    registry.register(processes)
     registry.register(Build("synthesis", weights=weights_digest()[:12]))
     registry.register(Gpus())
     start_http_server(port, host, registry)
