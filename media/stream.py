@@ -1,5 +1,6 @@
 """A video in segments that can be played while the rest is still being encoded: HLS, RFC 8216."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -35,8 +36,7 @@ class SegmentedVideo:
     are encoded once. A segment is complete some frames after its last, as the encoder looks ahead.
 
     Args:
-        folder: where the files are written. FFmpeg takes a percent sign in its path that a digit
-            follows for a pattern.
+        folder: where the files are written.
         on_segment: called when a further segment is complete and listed in the playlist.
     """
 
@@ -46,7 +46,7 @@ class SegmentedVideo:
         self._listed = 0
         self._container: OutputContainer | None = None
         self._streams: dict[int, Stream] = {}
-
+        self._descriptor: int | None = None
         self._provenance: Provenance | None = None
 
     def __enter__(self) -> Self:
@@ -60,12 +60,16 @@ class SegmentedVideo:
         if self._container is not None:
             self._container.close()
             self._container = None
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def start(self, source: OutputContainer, provenance: Provenance | None) -> None:
         """Begin with the streams of another container, whose encoders are open."""
         self._provenance = provenance
+        folder = self._plain_folder()
         self._container = av.open(
-            self.folder / MEDIA,
+            folder / MEDIA,
             "w",
             format="hls",
             options={
@@ -73,7 +77,7 @@ class SegmentedVideo:
                 "hls_playlist_type": "event",
                 "hls_flags": "split_by_time+temp_file",
                 "hls_segment_type": "fmp4",
-                "hls_segment_filename": f"{self.folder}/%05d.m4s",
+                "hls_segment_filename": f"{folder}/%05d.m4s",
                 "hls_fmp4_init_filename": INIT,
                 "master_pl_name": MASTER,
                 "fflags": "+bitexact",
@@ -84,6 +88,15 @@ class SegmentedVideo:
             stream.index: self._container.add_stream_from_template(stream)
             for stream in source.streams.get()
         }
+
+    def _plain_folder(self) -> Path:
+        """Return a path of the folder for FFmpeg, which takes `%d` in it for a pattern and knows no
+        way to escape it in all places.
+        """
+        if "%" not in str(self.folder):
+            return self.folder
+        self._descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        return Path(f"/proc/self/fd/{self._descriptor}")
 
     def write(self, packet: AnyPacket) -> None:
         """Add a copy of the packet."""

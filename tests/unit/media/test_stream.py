@@ -35,7 +35,7 @@ def pictures(count: int = SECONDS * FRAME_RATE) -> list[NDArray[np.uint8]]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    path = tmp_path / "100% stream: of 10:30"
+    path = tmp_path / "stream: of 10:30"
     path.mkdir()
     return path
 
@@ -60,6 +60,18 @@ def test_the_playlist_grows_by_a_second_at_a_time_and_ends(folder: Path) -> None
     assert [text.endswith(END) for text in seen] == [False] * (SECONDS - 1) + [True]
     durations = re.findall(r"#EXTINF:([\d.]+)", seen[-1])
     assert [float(each) for each in durations] == pytest.approx([1.0] * SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["100% of it", "a%d", "50%%5d", "%05d.m4s"])
+def test_the_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    encode(folder)
+    playlist = (folder / MEDIA).read_text()
+    names = {MASTER, MEDIA, INIT, *listed_segments(playlist)}
+    assert {path.name for path in folder.iterdir()} == names
+    assert {path.name for path in tmp_path.iterdir()} == {name, "o.mp4"}
+    assert folder not in {open_file.resolve() for open_file in Path("/proc/self/fd").iterdir()}
 
 
 def test_a_query_is_added_to_every_file_of_a_playlist(folder: Path) -> None:
