@@ -1,4 +1,4 @@
-"""Compresses JSON for callers that accept gzip."""
+"""Compresses JSON and the web page for callers that accept gzip."""
 
 import zlib
 
@@ -10,12 +10,15 @@ from service.negotiation import quality
 LEAST_BYTES = 1000
 """Shorter bodies fit into a packet as they are."""
 
+_PAGE_TYPES = {"text/html", "text/css", "text/javascript", "image/svg+xml"}
 _LEVEL = 5
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Compression:
-    """ASGI middleware: compresses complete JSON bodies, but no files and no event streams."""
+    """ASGI middleware: compresses complete bodies of JSON and of the page's own files, but no
+    pictures or videos and no event streams.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -29,7 +32,7 @@ class Compression:
 
         async def send_compressed(message: Message) -> None:
             nonlocal start
-            if message["type"] == "http.response.start" and _is_json(message):
+            if message["type"] == "http.response.start" and _is_text(message):
                 start = message
                 return
             if start is not None:
@@ -48,10 +51,10 @@ def _accepts_gzip(scope: Scope) -> bool:
     return quality(Headers(scope=scope).get("accept-encoding", ""), "gzip") > 0
 
 
-def _is_json(message: Message) -> bool:
+def _is_text(message: Message) -> bool:
     headers = Headers(raw=message["headers"])
-    is_json = headers.get("content-type", "").partition(";")[0].endswith("json")
-    return is_json and "content-range" not in headers
+    kind = headers.get("content-type", "").partition(";")[0]
+    return (kind.endswith("json") or kind in _PAGE_TYPES) and "content-range" not in headers
 
 
 def _describe(message: Message, length: int) -> None:

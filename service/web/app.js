@@ -1,16 +1,13 @@
 // Submits the form as a job, shows the job that the address names, and lists earlier ones.
 
+import { check, describeFiles, learnLimits, offerChoice, stop } from "/web/check.js";
 import { EMOTIONS, offer } from "/web/emotions.js";
-import { offerFaces } from "/web/face.js";
 import { isSeveral, named, refresh } from "/web/history.js";
 import { language, speak, t } from "/web/i18n.js";
 import { setUp } from "/web/inputs.js";
 import { Problem, ask, isPassing, problemOf, upload } from "/web/jobs.js";
 import { askForKey, hasKey } from "/web/key.js";
 import * as view from "/web/view.js";
-
-const MEGABYTE = 2 ** 20;
-const LIMITS = { portrait: 20, audio: 50, seconds: 300 };
 
 const find = (id) => document.getElementById(id);
 const form = find("form");
@@ -28,29 +25,10 @@ function refuse(message, input = null) {
   input.focus();
 }
 
-// What can be seen before anything is uploaded: size, length, and whether a picture opens.
-function check(name, file, element) {
-  refuse("");
-  if (!file) return;
-  const limit = LIMITS[name];
-  if (file.size > limit * MEGABYTE)
-    refuse(t("too_large", { name: file.name, size: Math.ceil(file.size / MEGABYTE), limit }), form[name]);
-  if (name === "portrait")
-    element.onerror = () => {
-      // Few browsers can show what iPhones take; the service reads it.
-      if (!/\.hei[cf]$/i.test(file.name)) refuse(t("not_a_picture", { name: file.name }), form.portrait);
-    };
-  else
-    element.onloadedmetadata = () => {
-      const seconds = element.duration;
-      if (Number.isFinite(seconds) && seconds > LIMITS.seconds)
-        refuse(t("too_long", { seconds: Math.round(seconds), limit: LIMITS.seconds }), form.audio);
-    };
-}
-
 async function submit(event) {
   event.preventDefault();
   refuse("");
+  stop("portrait", "audio");
   if (event.submitter === find("all")) return sendSeveral(EMOTIONS);
   await send(new FormData(form));
 }
@@ -78,10 +56,10 @@ async function deliver(data) {
     find("again").hidden = false;
     history.pushState(null, "", `#${job.id}`);
     button.disabled = false;
-    refresh(forget);
+    refresh(onChange);
     const { failure } = await view.show(job, find("video").poster);
     if (failure && before?.emotion) await giveBack(before, problemOf({ detail: failure.message, ...failure }));
-    refresh(forget);
+    refresh(onChange);
   } catch (error) {
     if (error.name === "AbortError") return;
     await giveBack(before, error);
@@ -116,7 +94,7 @@ async function openAddress() {
   view.begin();
   find("job").hidden = find("stopped").hidden = true;
   find("beside").hidden = !isSeveral();
-  refresh(forget);
+  refresh(onChange);
   if (!id || isSeveral()) return;
   find("again").hidden = true;
   try {
@@ -124,7 +102,7 @@ async function openAddress() {
     find("job").hidden = false;
     find("job").focus();
     await view.show(job);
-    refresh(forget);
+    refresh(onChange);
   } catch (error) {
     if (error.name === "AbortError") return;
     view.begin();
@@ -139,6 +117,17 @@ function forget(id) {
   history.replaceState(null, "", location.pathname);
   find("job").hidden = true;
 }
+
+// Makes one of several videos again, in its place.
+async function remake(job) {
+  const data = new FormData(form);
+  data.set("emotion", job.options.emotion);
+  const { id } = await upload(data, newKey(), () => {}, new AbortController().signal);
+  history.replaceState(null, "", location.hash.replace(job.id, id));
+  return id;
+}
+
+const onChange = { forget, remake };
 
 async function again() {
   const chosen = find("again-emotion").value;
@@ -160,7 +149,7 @@ async function sendSeveral(emotions, ids = []) {
       data.set("emotion", emotion);
       ids.push((await upload(data, newKey(), () => {}, new AbortController().signal)).id);
       history.replaceState(null, "", `#${ids},`);
-      refresh(forget);
+      refresh(onChange);
     }
   } catch (error) {
     find("stopped").textContent = error.message;
@@ -191,6 +180,7 @@ async function changeLanguage(chosen) {
   find("language").value = language;
   offer(find("emotions"));
   for (const image of document.querySelectorAll("[data-alt]")) image.alt = t(image.dataset.alt);
+  describeFiles();
   view.describe();
 }
 
@@ -202,15 +192,18 @@ find("cancel").addEventListener("click", cancel);
 find("retry").addEventListener("click", () => attempt.send());
 find("again-go").addEventListener("click", again);
 find("share").addEventListener("click", () => share().catch(() => {}));
-find("language").addEventListener("change", ({ target }) => changeLanguage(target.value).then(() => refresh(forget)));
-find("change-key").addEventListener("click", () => askForKey().then((given) => given && refresh(forget)));
+find("language").addEventListener("change", ({ target }) => changeLanguage(target.value).then(() => refresh(onChange)));
+find("change-key").addEventListener("click", () => askForKey().then((given) => given && refresh(onChange)));
 window.addEventListener("hashchange", openAddress);
 window.addEventListener("popstate", openAddress);
 
+offerChoice();
+const known = learnLimits();
 await changeLanguage();
-setUp(check, refuse);
-offerFaces();
+await known;
+describeFiles();
+setUp((...file) => check(...file, refuse), refuse);
 form.classList.add("ready");
 find("change-key").hidden = !hasKey();
 openAddress();
-refresh(forget);
+refresh(onChange);

@@ -18,28 +18,29 @@ export const isSeveral = () => location.hash.includes(",");
 export const named = () => location.hash.slice(1).split(",").filter((id) => id.startsWith("job_"));
 
 // Lists the videos, again and again while one of them is made. An entry stays, so that it can play.
-export async function refresh(onDeleted) {
+// `onChange` forgets a deleted video, and makes one again.
+export async function refresh(onChange) {
   clearTimeout(next);
   const page = await ask(`/v1/jobs?limit=${LATEST}`, { quiet: true }).catch((problem) => problem);
-  if (isSeveral() && isPassing(page)) next = setTimeout(() => refresh(onDeleted), POLL);
+  if (isSeveral() && isPassing(page)) next = setTimeout(() => refresh(onChange), POLL);
   if (!page.jobs) return; // without a key, or without a service, there is no history
   const ids = named();
-  const beside = isSeveral() ? page.jobs.filter(({ id }) => ids.includes(id)).reverse() : [];
+  const beside = isSeveral() ? ids.flatMap((id) => page.jobs.filter((job) => job.id === id)) : [];
   const others = page.jobs.filter((job) => !beside.includes(job));
-  await place("cells", beside, onDeleted);
-  place("jobs", others, onDeleted);
+  await place("cells", beside, onChange);
+  place("jobs", others, onChange);
   find("history").hidden = !others.length;
   const ready = beside.filter((job) => job.links.video).length;
   find("play").hidden = !ready;
   find("ready").textContent = t("ready", { count: ready, total: ids.length });
   clearTimeout(next);
-  if (page.jobs.some((job) => job.links.cancel)) next = setTimeout(() => refresh(onDeleted), POLL);
+  if (page.jobs.some((job) => job.links.cancel)) next = setTimeout(() => refresh(onChange), POLL);
 }
 
-function place(id, jobs, onDeleted) {
+function place(id, jobs, onChange) {
   const list = find(id);
   const items = jobs.map((job) => {
-    if (!entries.has(job.id)) entries.set(job.id, entry(job, onDeleted));
+    if (!entries.has(job.id)) entries.set(job.id, entry(job, onChange));
     return entries.get(job.id).item;
   });
   for (const item of [...list.children]) if (!items.includes(item)) item.remove();
@@ -49,35 +50,62 @@ function place(id, jobs, onDeleted) {
   return Promise.all(jobs.map((job) => describe(job, id === "cells")));
 }
 
-function entry(job, onDeleted) {
+function entry(job, onChange) {
   const item = element("li", {});
   const video = element("video", { playsInline: true, preload: "none" });
   const open = element("a", { href: `#${job.id}` });
   const state = element("p", { className: "hint" });
-  const remove = element("button", { type: "button", className: "quiet" });
-  remove.addEventListener("click", async () => {
-    await ask(job.links.self, { method: "DELETE" }).catch((problem) => problem);
-    onDeleted(job.id);
-    await refresh(onDeleted);
-    find("history-title").focus();
+  const button = element("button", { type: "button", className: "quiet" });
+  const known = { item, video, open, state, button, job };
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    await press(known, onChange).catch((problem) => (state.textContent = problem.message));
+    button.disabled = false;
   });
   const about = element("div", {});
-  about.append(open, state, remove);
+  about.append(open, state, button);
   item.append(video, about);
-  return { item, video, open, state, remove };
+  return known;
+}
+
+// Deletes a video of the list. Of those beside each other, cancels what is made and makes again what failed.
+async function press({ job, action }, onChange) {
+  let focused = find("history-title");
+  if (action === "retry") {
+    const id = await onChange.remake(job);
+    await refresh(onChange);
+    focused = entries.get(id).open;
+  } else if (action === "cancel") {
+    await ask(job.links.cancel, { method: "POST" });
+    focused = entries.get(job.id).open;
+  } else {
+    await ask(job.links.self, { method: "DELETE" });
+    onChange.forget(job.id);
+  }
+  await refresh(onChange);
+  focused.focus();
+}
+
+// What the button of a video does; null if nothing.
+function actionOf(job, isBeside) {
+  if (!isBeside) return "delete";
+  if (job.links.cancel) return "cancel";
+  return job.status === "succeeded" || !find("form").portrait.files.length ? null : "retry";
 }
 
 async function describe(job, isBeside) {
-  const { video, open, state, remove } = entries.get(job.id);
+  const known = entries.get(job.id);
+  const { video, open, state, button } = known;
   const time = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
   const made = `${t(job.options.emotion)} · ${time.format(new Date(job.created_at))}`;
   open.textContent = isBeside ? t(job.options.emotion) : made;
-  const facts = [job.status === "succeeded" ? "" : job.links.cancel ? progressOf(job) : t(job.status)];
+  const facts = [job.status === "succeeded" ? "" : job.links.cancel ? progressOf(job) : (job.failure?.message ?? t(job.status))];
   if (job.expires_at && !isBeside) facts.push(t("expires", { date: time.format(new Date(job.expires_at)) }));
   state.textContent = facts.filter(Boolean).join(" · ");
-  remove.textContent = t("delete");
-  remove.setAttribute("aria-label", `${t("delete")}: ${made}`);
-  remove.hidden = isBeside;
+  const action = actionOf(job, isBeside);
+  Object.assign(known, { job, action });
+  button.hidden = !action;
+  if (action) Object.assign(button, { textContent: t(action), ariaLabel: `${t(action)}: ${made}` });
   if (isBeside && !video.poster) video.poster = find("portrait-preview").src;
   if (job.links.poster) load(video, "poster", job.links.poster);
   if (job.links.video && isBeside) await load(video, "src", job.links.video);

@@ -18,6 +18,7 @@ from jobs.values import Failure
 from media.stream import SegmentedVideo, media_playlist
 from media.video import encode_video
 from models.face.landmark_track import LandmarkTrack
+from service.routes.pages import WEB
 from service.settings import ServiceSettings
 from tests.integration.service.callers import Guarded, guarding
 from tests.jobs_examples import FAILURE, new_job, result_of
@@ -198,9 +199,44 @@ def test_a_visitor_begins_without_files_in_any_language(page: Page) -> None:
     expect(page.locator("#create")).to_have_text("إنشاء فيديو")
 
 
+def test_a_visitor_sees_what_was_found_in_the_files_before_sending_them(
+    known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    expect(known.locator("#portrait-note")).to_have_text(
+        "JPEG, PNG, WEBP, HEIC, or AVIF, up to 20 MB"
+    )
+    expect(known.locator("#audio-note")).to_contain_text("up to 5 minutes")
+    known.set_input_files("input[name=portrait]", WEB / "examples" / "emotions.jpg")
+    frames = known.locator("#frames button")
+    expect(frames).to_have_count(8)
+    expect(known.locator("#portrait-found")).to_contain_text("8 faces")
+    expect(known.locator("#faces")).to_be_hidden()
+    frames.nth(2).focus()
+    known.keyboard.press("Enter")
+    expect(known.locator("input[name=face]")).to_have_value("3")
+    expect(known.get_by_role("button", name="Face 3", pressed=True)).to_be_visible()
+    expect(known.locator("#cut")).to_be_visible()
+    assert_accessible(known)
+
+    fill(known, tmp_path)
+    (tmp_path / "short").write_bytes(speech(0.1))
+    known.set_input_files("input[name=audio]", tmp_path / "short")
+    expect(known.locator("#portrait-found.note")).to_contain_text("No face was found")
+    expect(known.locator("#audio-found.note")).to_contain_text("at least 0.2 s")
+    expect(known.locator("input[name=portrait]")).to_have_attribute("aria-invalid", "true")
+    expect(frames).to_have_count(0)
+    assert_accessible(known)
+    fill(known, tmp_path)
+    expect(known.locator("#audio-found")).to_have_text("1 second of speech")
+    known.click(SEND)
+    known.locator("#stage", has_text="number 1").wait_for()
+    assert store.get(the_job(storage)).options.face == "largest"
+
+
 def test_a_visitor_chooses_a_face_by_click_or_number_and_again_after_a_refusal(
     known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
 ) -> None:
+    known.route("**/v1/checks", lambda route: route.abort())
     fill(known, tmp_path)
     face = known.locator("input[name=face]")
     known.fill("#face-number", "2")
@@ -325,6 +361,20 @@ def test_all_emotions_are_made_beside_each_other_until_one_is_refused(
 
     made = put_segments(storage, "unused", tmp_path)
     ids = known.url.split("#")[1].strip(",").split(",")
+    assert [store.get(job_id).options.emotion for job_id in ids] == ["neutral", "happiness"]
+    known.click("text=Cancel >> visible=true")
+    expect(cells.first).to_contain_text("Canceled")
+    assert store.get(ids[0]).status == "canceled"
+    store.claim(ids[1])
+    store.fail(ids[1], 1, FAILURE)
+    expect(cells.nth(1)).to_contain_text(FAILURE.message)
+    keys.clear()
+    for cell in (cells.first, cells.nth(1)):
+        cell.get_by_role("button", name="Try again").click()
+        expect(cell.get_by_role("button", name="Cancel")).to_be_visible()
+    remade = known.url.split("#")[1].strip(",").split(",")
+    assert not {*ids} & {*remade}
+    ids = remade
     assert [store.get(job_id).options.emotion for job_id in ids] == ["neutral", "happiness"]
     for job_id in ids:
         store.claim(job_id)

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from media.emotions import EMOTIONS
 from service.routes.pages import WEB
@@ -31,14 +32,24 @@ def test_the_page_offers_every_language() -> None:
     assert set(re.findall(r'<option value="(\w\w)" lang', PAGE)) == TEXTS.keys()
 
 
-def test_the_page_is_light() -> None:
-    files = [path for path in WEB.iterdir() if path.is_file() and path.stem not in ("docs", "ops")]
-    sizes = sum(path.stat().st_size for path in files)
-    assert sizes + _largest(WEB / "lang") < 60_000
+@pytest.mark.parametrize("page", ["index.html", "ops.html"])
+def test_a_page_is_light(http: TestClient, page: str) -> None:
+    path = "/" if page == "index.html" else "/ops"
+    sizes = {each: _bytes_sent(http, each) for each in {path, *_loaded(WEB / page)}}
+    language = max(_bytes_sent(http, f"/web/lang/{name}.json") for name in TEXTS)
+    assert sum(sizes.values()) + language < 26_000, sizes
 
 
-def _largest(folder: Path) -> int:
-    return max(path.stat().st_size for path in folder.iterdir())
+def _loaded(file: Path) -> set[str]:
+    """Return the paths of all stylesheets, modules and icons that a page or module loads."""
+    text = file.read_text()
+    found = set(re.findall(r'(?:href|src|from|import)[= ]"(/web/[^"]+)"', text))
+    return found.union(*(_loaded(WEB / path.removeprefix("/web/")) for path in found))
+
+
+def _bytes_sent(http: TestClient, path: str) -> int:
+    answer = http.get(path, headers={"Accept-Encoding": "gzip"})
+    return int(answer.headers["Content-Length"])
 
 
 def _values(text: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""JSON is compressed for callers that accept it."""
+"""JSON and the page are compressed for callers that accept it."""
 
 import gzip
 
@@ -19,6 +19,23 @@ def test_json_is_compressed_as_accepted(
     assert int(answer.headers["Content-Length"]) == len(body)
     text = gzip.decompress(body) if is_compressed else body
     assert b'"job_not_found"' in text
+
+
+@pytest.mark.parametrize(
+    ("path", "is_compressed"),
+    [
+        ("/", True),
+        ("/web/app.js", True),
+        ("/web/style.css", True),
+        ("/web/examples/ada.jpg", False),
+    ],
+)
+def test_the_page_is_compressed_and_its_pictures_are_not(
+    http: TestClient, path: str, is_compressed: bool
+) -> None:
+    answer = http.get(path, headers={"Accept-Encoding": "gzip"})
+    assert ("Content-Encoding" in answer.headers) is is_compressed
+    assert answer.content == http.get(path, headers={"Accept-Encoding": "identity"}).content
 
 
 def test_a_short_body_stays_as_it_is(http: TestClient) -> None:
