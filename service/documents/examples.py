@@ -27,13 +27,13 @@ from service.documents.schemas import (
     BatchDocument,
     BatchResult,
     JobPage,
-    LimitDocument,
     Liveness,
     ProblemDocument,
     ProblemTypeDocument,
     Readiness,
     TokenDocument,
     UsageDocument,
+    UsageLimitDocument,
     WebhookSecretDocument,
     WebhookTestDocument,
 )
@@ -155,7 +155,7 @@ _USAGE = UsageDocument.of(
         video_seconds=411.6,
     ),
     Quota(jobs_a_day=1000, concurrent_jobs=100),
-    LimitDocument(limit=600, remaining=598),
+    UsageLimitDocument(limit=600, remaining=598),
 )
 
 _CHECK = CheckDocument.of(

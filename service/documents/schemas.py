@@ -83,7 +83,7 @@ class JobCounts(BaseModel):
     canceled: int = Field(description="Canceled today.")
 
 
-class LimitDocument(BaseModel):
+class UsageLimitDocument(BaseModel):
     """A limit, and what is left of it."""
 
     limit: int
@@ -95,12 +95,12 @@ class LimitDocument(BaseModel):
         return None if limit is None else cls(limit=limit, remaining=max(0, limit - used))
 
 
-class LimitsDocument(BaseModel):
+class UsageLimitsDocument(BaseModel):
     """The limits of an API key; null means unlimited."""
 
-    jobs_a_day: LimitDocument | None
-    concurrent_jobs: LimitDocument | None
-    requests_a_minute: LimitDocument | None
+    jobs_a_day: UsageLimitDocument | None
+    concurrent_jobs: UsageLimitDocument | None
+    requests_a_minute: UsageLimitDocument | None
 
 
 class UsageDocument(BaseModel):
@@ -110,10 +110,10 @@ class UsageDocument(BaseModel):
     day_end: datetime = Field(description="When the counts of today start again from zero.")
     jobs: JobCounts
     video_seconds: float = Field(description="Length of the videos made today, in seconds.")
-    limits: LimitsDocument
+    limits: UsageLimitsDocument
 
     @classmethod
-    def of(cls, usage: Usage, quota: Quota, requests: LimitDocument | None) -> Self:
+    def of(cls, usage: Usage, quota: Quota, requests: UsageLimitDocument | None) -> Self:
         """Return the document of an API key's usage under its quota, and of its requests."""
         return cls(
             day_start=usage.day_start,
@@ -126,9 +126,9 @@ class UsageDocument(BaseModel):
                 canceled=usage.ended[JobStatus.CANCELED],
             ),
             video_seconds=round(usage.video_seconds, 3),
-            limits=LimitsDocument(
-                jobs_a_day=LimitDocument.of(quota.jobs_a_day, usage.created),
-                concurrent_jobs=LimitDocument.of(quota.concurrent_jobs, usage.unfinished),
+            limits=UsageLimitsDocument(
+                jobs_a_day=UsageLimitDocument.of(quota.jobs_a_day, usage.created),
+                concurrent_jobs=UsageLimitDocument.of(quota.concurrent_jobs, usage.unfinished),
                 requests_a_minute=requests,
             ),
         )

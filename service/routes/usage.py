@@ -6,7 +6,7 @@ from jobs.valkey.api_keys import Scope
 from service.auth import CallerDep, report_quota, require_scope
 from service.dependencies import AppComponents
 from service.documents.openapi import problem_responses
-from service.documents.schemas import LimitDocument, UsageDocument
+from service.documents.schemas import UsageDocument, UsageLimitDocument
 from service.problems import ProblemType
 from service.rate_limits import Standing, noted_standing
 
@@ -29,7 +29,7 @@ def read_usage(request: Request, caller: CallerDep, components: AppComponents) -
     return UsageDocument.of(usage, caller.quota, _requests(noted_standing(request)))
 
 
-def _requests(standing: Standing | None) -> LimitDocument | None:
+def _requests(standing: Standing | None) -> UsageLimitDocument | None:
     if standing is None:
         return None
-    return LimitDocument(limit=standing.ceiling, remaining=standing.remaining)
+    return UsageLimitDocument(limit=standing.ceiling, remaining=standing.remaining)
