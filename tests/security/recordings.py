@@ -33,17 +33,21 @@ def _bombs() -> Iterator[Hostile]:
     yield hostile("wav_of_ten_minutes", TOO_LONG, wav, bytes(600 * 32_000))
     yield hostile("mp3_of_changing_rates", SILENT, mp3_of_changing_rates, 4_000)
     yield hostile("zip_bomb_as_audio", UNREADABLE, zip_bomb)
-    yield hostile("ogg_of_300_streams", ACCEPTED, joined, *[speech("ogg_opus", 0.3)] * 300)
+    yield hostile("ogg_of_100_streams", ACCEPTED, joined, *[speech("ogg_opus", 0.3)] * 100)
+
+
+LONG_PACKETS = {"libopus": {"frame_duration": "60"}}
 
 
 def long_silence(name: str) -> bytes:
-    """Repeat one packet of silence for twenty minutes."""
-    container, codec, rate = FORMATS[name]
+    """Repeat one packet of silence, as long as the codec has it, for twenty minutes."""
+    container, codec, _ = FORMATS[name]
+    rate = 48_000 if codec == "libopus" else 16_000
     file = BytesIO()
     with av.open(file, "w", format=container) as output:
         layout = "stereo" if codec == "vorbis" else "mono"
         stream = cast(av.AudioStream, output.add_stream(codec, rate=rate, layout=layout))
-        stream.codec_context.options = {"strict": "experimental"}
+        stream.codec_context.options = {"strict": "experimental", **LONG_PACKETS.get(codec, {})}
         packet = _silent_packet(stream, rate, layout)
         content, duration = bytes(packet), packet.duration or 1024
         for number in range(1_200 * rate // duration):
