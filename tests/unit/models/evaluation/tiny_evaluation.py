@@ -22,7 +22,7 @@ from tests.unit.models.faces import face_picture
 from tests.unit.models.tiny_generator import tiny_generator
 from tests.unit.models.typical_face import pixel_face
 
-FRAMES = 16
+FRAMES = 10
 VALIDATION_SETS = ("lrcar", "grid", "mead")
 FINE_SETS = ("mead",)
 """Sets whose clips have 512 px."""

@@ -21,13 +21,13 @@ from tests.unit.models.training.stage_one.tiny_run import TinyRun
 
 def test_loss_falls_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
     run = TinyRun(tmp_path)
-    losses = run.steps(40)
-    assert np.mean(losses[-8:]) < 0.85 * np.mean(losses[:8])
+    losses = run.steps(24)
+    assert np.mean(losses[-4:]) < 0.85 * np.mean(losses[:4])
     validate(run.session, run.held_out, {})
     resumed = TinyRun(tmp_path)
     resumed.session.resume()
-    assert resumed.session.step == 40
-    assert np.mean(resumed.steps(8)) < 0.85 * np.mean(losses[:8])
+    assert resumed.session.step == 24
+    assert np.mean(resumed.steps(4)) < 0.85 * np.mean(losses[:4])
 
 
 def test_validation_keeps_weights_that_load(tmp_path: Path) -> None:
