@@ -1,6 +1,6 @@
 import { JobUnfinished } from "./errors.js";
 import { type Call, type Progress, send, sleep } from "./transport.js";
-import type { Asset, Job, JobFilter, JobOptions, Source, Token, Usage, WebhookSecret } from "./types.js";
+import type { Asset, Check, Job, JobFilter, JobOptions, Source, Token, Usage, WebhookSecret } from "./types.js";
 
 const LONG_POLL_SECONDS = 25;
 const LOOK_MILLISECONDS = 1000;
@@ -42,6 +42,16 @@ export class Client {
   constructor(baseUrl: string, options: ClientOptions = {}) {
     this.#baseUrl = baseUrl.replace(/\/+$/, "");
     this.#options = options;
+  }
+
+  /** Return what a job would make of one or both files; nothing is stored or made. */
+  check(
+    files: { portrait?: Blob; audio?: Blob },
+    options: { face?: string; onUploadProgress?: Progress; signal?: AbortSignal } = {},
+  ): Promise<Check> {
+    const { face, ...call } = options;
+    const body = asForm({ face }, Object.entries(files).filter(([, file]) => file));
+    return this.#json("/v1/checks", { ...call, method: "POST", mayRepeat: true, body });
   }
 
   /** Submit a portrait and a speech clip, and return the queued job. */

@@ -83,6 +83,43 @@ export interface Asset {
   upload: { method: string; url: string; headers: Record<string, string> } | null;
 }
 
+export interface Refusal {
+  code: string;
+  message: string;
+}
+
+/** A rectangle in pixels of the upright picture; it may extend beyond its edges. */
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+export interface Face {
+  box: Box;
+  /** What a video of the face alone shows. */
+  crop: Box;
+  /** Pixels between the eyes' centres. */
+  interocular: number;
+  refusal: Refusal | null;
+}
+
+/** What a job would make of the files; null for one that was not sent. */
+export interface Check {
+  portrait: {
+    width: number | null;
+    height: number | null;
+    /** From the left; null if the service could not look for them. */
+    faces: Face[] | null;
+    /** Number of the face to be animated, 1 for the leftmost. */
+    speaker: number | null;
+    notices: string[];
+    refusal: Refusal | null;
+  } | null;
+  audio: { duration: number | null; notices: string[]; refusal: Refusal | null } | null;
+}
+
 export interface Token {
   token: string;
   job_id: string | null;

@@ -10,6 +10,9 @@ function check(isTrue: boolean, what: string): asserts isTrue {
 
 const [baseUrl, portrait, speech, output] = process.argv.slice(2) as [string, string, string, string];
 const amigo = new Client(baseUrl);
+const checked = await amigo.check({ portrait: await openAsBlob(portrait), audio: await openAsBlob(speech) });
+check(checked.portrait!.refusal === null && checked.portrait!.speaker === 1, `check: ${JSON.stringify(checked)}`);
+check(checked.audio!.duration! > 0.2, `check: ${JSON.stringify(checked)}`);
 const sent: number[] = [];
 const asset = await amigo.uploadAsset("portrait", await openAsBlob(portrait, { type: "image/jpeg" }));
 const job = await amigo.submit(asset, await openAsBlob(speech), {
