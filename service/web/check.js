@@ -50,12 +50,7 @@ export async function check(name, file, element, refuse) {
   if (!file) return;
   const tooMuch = (amount, limit) => refuse(t("too_much", { name: file.name, amount, limit }), form[name]);
   const { max_bytes, max_seconds } = limits[name] ?? {};
-  if (name === "portrait")
-    element.onerror = () => {
-      // Few browsers can show what iPhones take; the service reads it.
-      if (!/\.hei[cf]$/i.test(file.name)) refuse(t("not_a_picture", { name: file.name }), form.portrait);
-    };
-  else
+  if (name === "audio")
     element.onloadedmetadata = () => {
       if (Number.isFinite(element.duration) && element.duration > max_seconds)
         tooMuch(length(element.duration), length(max_seconds));
@@ -66,10 +61,13 @@ export async function check(name, file, element, refuse) {
   asking[name] = new AbortController();
   const { signal } = asking[name];
   const answer = await ask("/v1/checks", { method: "POST", body, signal, quiet: true }).catch(() => null);
+  const isShown = name === "audio" || (await element.decode().then(() => true, () => false));
   if (signal.aborted) return;
   checked[name] = answer?.[name] ?? null; // without an answer, the job will find it
   if (name === "portrait") showFaces(checked.portrait);
   else say(name);
+  // Few browsers can show what iPhones take; the service reads it.
+  if (!isShown && !answer && !/\.hei[cf]$/i.test(file.name)) refuse(t("not_a_picture", { name: file.name }), form[name]);
 }
 
 // The upload of a job has the line for itself.

@@ -15,10 +15,10 @@ let onChoice;
 export const chosenFace = () => check?.faces[(Number(form.face.value) || check.speaker) - 1];
 
 // Frames the faces of a checked portrait, in which the chosen one's crop stands out. If nobody looked for
-// them, which is null, the visitor finds them.
+// them, which is null, or the browser cannot show the picture, the visitor says which.
 export function showFaces(portrait) {
-  check = portrait?.faces?.length ? portrait : null;
-  find("faces").hidden = portrait !== null && portrait?.faces !== null;
+  check = portrait?.faces?.length && picture.naturalWidth ? portrait : null;
+  find("faces").hidden = portrait === undefined || check !== null || portrait?.faces?.length < 2;
   const faces = check?.faces ?? [];
   frames.replaceChildren(...faces.map(({ box }, index) => {
     const frame = document.createElement(faces.length > 1 ? "button" : "span");

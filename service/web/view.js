@@ -127,8 +127,11 @@ async function showResult(job) {
   describe(job);
   find("result").hidden = false;
   if (!job.links.landmarks) return;
-  track = await ask(ours(job.links.landmarks));
-  if (shown === job) drawBand(find("band"), track, video);
+  const landmarks = await ask(ours(job.links.landmarks));
+  if (shown !== job) return;
+  track = landmarks;
+  drawBand(find("band"), track, video);
+  showPoints(); // if they were asked for before they were there
 }
 
 // Replaces the stream by the file where it stands.
@@ -165,7 +168,9 @@ export function showProblem(error) {
   find("choose-face").hidden = !/^face_/.test(error.code);
 }
 
-find("show-points").addEventListener("change", ({ target }) => {
-  if (track) drawPoints(find("points"), track, video, () => target.checked && !find("result").hidden);
-});
+function showPoints() {
+  if (track) drawPoints(find("points"), track, video, () => find("show-points").checked && !find("result").hidden);
+}
+
+find("show-points").addEventListener("change", showPoints);
 setInterval(showTimeLeft, 1000);
