@@ -102,7 +102,7 @@ def inspect_picture(picture: Picture, detector: Detector, choice: str) -> Inspec
     ordered = from_left(faces)
     speaker = next(number for number, each in enumerate(ordered, 1) if each is face)
     found = _describe(ordered, height, width)
-    notices = (*picture.notices, *face_notices(faces, face, choice))
+    notices = (*picture.notices, *face_notices(picture.pixels, faces, face, choice))
     return Inspection(width, height, found, speaker, notices, found[speaker - 1].refusal)
 
 

@@ -13,6 +13,7 @@ from media.errors import (
     FaceTurnedAway,
     NoFace,
 )
+from media.faces.irises import are_eyes_blank
 from media.faces.landmarks import (
     BROWS,
     CROP_EYE_LEVEL,
@@ -51,6 +52,7 @@ CUT_OFF = (
 
 SEVERAL_FACES = "several_faces"
 FACE_ON_ITS_SIDE = "face_on_its_side"
+EYES_BLANK = "eyes_blank"
 
 
 class Detector(Protocol):
@@ -71,7 +73,8 @@ class Portrait:
         box: position of the crop in the picture; it leans like the head and may extend beyond the
             picture's edges.
         notices: codes for the caller: SEVERAL_FACES (nobody chose one, so the largest was used),
-            FACE_ON_ITS_SIDE (the picture may need to be rotated).
+            FACE_ON_ITS_SIDE (the picture may need to be rotated), EYES_BLANK (no irises, as of a
+            statue).
     """
 
     image: NDArray[np.uint8]
@@ -108,16 +111,22 @@ def crop_portrait(image: NDArray[np.uint8], detector: Detector, choice: str = LA
     face = select_face(faces, choice)
     check_face(face, *image.shape[:2])
     box = crop_box(face)
-    notices = face_notices(faces, face, choice)
+    notices = face_notices(image, faces, face, choice)
     return Portrait(image, box.to_window(face, CROP_SIZE), box, notices)
 
 
 def face_notices(
-    faces: list[NDArray[np.float32]], face: NDArray[np.float32], choice: str
+    image: NDArray[np.uint8],
+    faces: list[NDArray[np.float32]],
+    face: NDArray[np.float32],
+    choice: str,
 ) -> tuple[str, ...]:
     """Return the notices about a face `[79, 2]` that was chosen from a picture's faces."""
+    box = crop_box(face)
+    crop, landmarks = crop_square(image, box, CROP_SIZE), box.to_window(face, CROP_SIZE)
     notices = [SEVERAL_FACES] if len(faces) > 1 and choice == LARGEST else []
     notices += [FACE_ON_ITS_SIDE] if abs(lean(face)) > ON_ITS_SIDE else []
+    notices += [EYES_BLANK] if are_eyes_blank(crop, landmarks) else []
     return tuple(notices)
 
 
