@@ -65,7 +65,8 @@ def pcm_track(*elements: bytes, rate: float = 16_000.0, channels: int = 1) -> by
 def cluster(*blocks: bytes) -> bytes:
     """Write a Matroska cluster of blocks of the first track."""
     head = b"\x81\x00\x00\x80"
-    return element(0x1F43B675, number(0xE7, 0), *(element(0xA3, head, block) for block in blocks))
+    elements = {block: element(0xA3, head, block) for block in set(blocks)}
+    return element(0x1F43B675, number(0xE7, 0), *(elements[block] for block in blocks))
 
 
 def wav(
