@@ -26,6 +26,8 @@ NODE_MODULES = ROOT / ".tools" / "node_modules"
 ENVIRONMENT = {
     **os.environ,
     "PATH": f"{PYTHON_TOOLS}:{NODE_MODULES / '.bin'}:{os.environ['PATH']}",
+    # A generator runs for seconds: too short for optimizing compilers and parallel collectors.
+    "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     "REDOCLY_TELEMETRY": "off",
     "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
 }
