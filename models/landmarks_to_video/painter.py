@@ -28,7 +28,7 @@ from models.landmarks_to_video.layers import (
 )
 from models.landmarks_to_video.lids import move_lids
 from models.landmarks_to_video.painting import Paint, Painting, Window
-from models.landmarks_to_video.teeth_placement import place_teeth
+from models.landmarks_to_video.teeth_placement import place_teeth, smile
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -160,7 +160,8 @@ class Painter(nn.Module):
         mask = opening.keep_near(mask)
         rows = opening.rows()
         part = opening.within(rows)
-        drawn = self.inside(part, teeth[:, :, rows], corrections[:, :, rows], skin)
+        bared = smile(window.target)
+        drawn = self.inside(part, teeth[:, :, rows], corrections[:, :, rows], skin, bared)
         kept = kept_share(window.source, window.target)[:, None, None, None]
         colour = lay_rows(colour, drawn, part.inside, rows)
         return colour, lay_rows(mask, kept, part.inside, rows)

@@ -39,12 +39,11 @@ def place_teeth(
     upper, lower = (_in_map(landmarks, row, cells, region) for row in (0, 1))
     x, y = upper.unbind(dim=-1)
     upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, region)], dim=-1)
-    distance, _ = face_frame(landmarks)
-    lips = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1) / distance
-    corners = SHOWN_SHARE * lips / 2 / TEETH_REACH[0]
     placed = []
     for row, place in enumerate((upper, lower)):
-        sideways = _narrowed(place[..., 0], _seen_width(teeth[:, row]), corners)
+        corners = _in_map(landmarks, row, landmarks[:, [60, 64]], region)[..., 0]
+        wanted = SHOWN_SHARE * corners * corners.new_tensor([-1, 1])
+        sideways = _narrowed(place[..., 0], _seen_width(teeth[:, row]), wanted)
         place = torch.stack([sideways, place[..., 1]], dim=-1)
         placed.append(
             F.grid_sample(
@@ -58,23 +57,29 @@ def place_teeth(
 
 
 def _seen_width(teeth: Tensor) -> Tensor:
-    """Return `[B]`: how far from the middle a map `[B, 4, 64, 128]` has teeth, in half widths."""
-    columns = teeth[:, 3].amax(dim=1)
-    from_middle = torch.linspace(-1, 1, columns.shape[1]).to(columns).abs()
-    return ((columns > 0.5) * from_middle).amax(dim=1)
+    """Return `[B, 2]`: how far to the left and right a map `[B, 4, 64, 128]` has teeth, in half
+    widths.
+    """
+    columns = (teeth[:, 3].amax(dim=1) > 0.5).to(teeth)
+    across = torch.linspace(-1, 1, columns.shape[1]).to(columns)
+    return torch.stack([(columns * -across).amax(dim=1), (columns * across).amax(dim=1)], dim=1)
 
 
 def _narrowed(x: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
     """Return where to look for teeth at `x` `[B, M]`, so that what is seen fills what is wanted.
 
-    A smile bares more than the picture that the teeth are from. The front teeth keep their width,
-    those at the sides are widened.
+    A smile bares more than the picture that the teeth are from, and so does one side of a head that
+    is turned. The front teeth keep their width, those at the sides are widened.
+
+    Args:
+        x: places, in half widths of the map.
+        seen, wanted: `[B, 2]`: how far there are teeth to the left and to the right, and should be.
     """
+    seen, wanted = (torch.where(x < 0, ends[:, :1], ends[:, 1:]) for ends in (seen, wanted))
     front = FRONT_SHARE * seen
     rate = (seen - front) / (wanted - front).clamp_min(1e-3)
-    sides = (x.abs() - front[:, None]).clamp_min(0)
-    wide = (wanted > seen)[:, None]
-    return torch.where(wide, x.sign() * (x.abs() - sides * (1 - rate[:, None])), x)
+    sides = (x.abs() - front).clamp_min(0)
+    return torch.where(wanted > seen, x.sign() * (x.abs() - sides * (1 - rate)), x)
 
 
 def _in_map(landmarks: Tensor, row: int, places: Tensor, region: Region) -> Tensor:
@@ -94,19 +99,20 @@ def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, region: Region) -> Tens
     lips = _in_map(landmarks, 0, landmarks[:, [62, 66]], region)[..., 1]
     upper, lower = lips.unbind(dim=1)
     needed = REACHED * (lower - upper) / (_seen_edge(teeth) - upper).clamp_min(1e-2)
-    stretch = 1 + _smile(landmarks) * (needed.clamp(1, LONGEST) - 1)
+    stretch = 1 + smile(landmarks) * (needed.clamp(1, LONGEST) - 1)
     below = (y - upper[:, None]).clamp_min(0)
     return y - below * (1 - 1 / stretch[:, None])
 
 
-def _smile(landmarks: Tensor) -> Tensor:
+def smile(landmarks: Tensor) -> Tensor:
     """Return `[B]` in 0-1: how far lips `[B, 79, 2]` are drawn back from teeth that stay shut."""
     distance, _ = face_frame(landmarks)
     width = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1) / distance
     height = (landmarks[:, 66] - landmarks[:, 62]).norm(dim=-1) / distance
     drawn = ((width - SMILE_FROM) / (SMILE_TO - SMILE_FROM)).clamp(0, 1)
-    smile: Tensor = drawn * ((JAW_DROPPED - height) / (JAW_DROPPED - SMILE_HEIGHT)).clamp(0, 1)
-    return smile
+    shut = ((JAW_DROPPED - height) / (JAW_DROPPED - SMILE_HEIGHT)).clamp(0, 1)
+    bared: Tensor = drawn * shut
+    return bared
 
 
 def _seen_edge(teeth: Tensor) -> Tensor:

@@ -40,7 +40,9 @@ def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
     opening = opening_of(landmarks)
     teeth[:, :4] = (opening.below_upper < 5).float()
     with torch.no_grad():
-        drawn = Interior()(opening, teeth, torch.zeros(1, CORRECTIONS, *teeth.shape[2:]), skin)
+        drawn = Interior()(
+            opening, teeth, torch.zeros(1, CORRECTIONS, *teeth.shape[2:]), skin, torch.zeros(1)
+        )
     column = drawn[0, :, :, MOUTH.width // 2].mean(dim=0)
     below_upper = opening.below_upper[0, 0, :, MOUTH.width // 2]
     upper = column[(below_upper > 2) & (below_upper < 4)]
@@ -49,9 +51,28 @@ def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
     assert float(middle.max()) < 0.15
 
 
-def test_a_mouth_like_the_portraits_keeps_the_portraits_inside() -> None:
-    assert float(kept_share(face(10), face(10))) == pytest.approx(1)
-    assert float(kept_share(face(10), face(20))) < 0.01
+def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
+    opening, skin = opening_of(face(8)), torch.zeros(1, COMPLEXION)
+    teeth = torch.ones(1, 8, MOUTH.height, MOUTH.width)
+    drawn = [
+        Interior()(opening, teeth, torch.zeros(1, CORRECTIONS, *teeth.shape[2:]), skin, smile)
+        for smile in (torch.ones(1), torch.zeros(1))
+    ]
+    smiling, speaking = (
+        float(colours.detach()[opening.inside.expand(-1, 3, -1, -1) > 0.9].mean())
+        for colours in drawn
+    )
+    assert speaking < 0.95 * smiling
+
+
+@pytest.mark.parametrize("wanted", [6.0, 10.0, 16.0])
+def test_a_mouth_like_the_portraits_keeps_the_portraits_inside(wanted: float) -> None:
+    assert float(kept_share(face(10), face(wanted))) == pytest.approx(1)
+
+
+def test_another_opening_is_drawn_anew() -> None:
+    assert float(kept_share(face(10), face(20))) == 0
+    assert float(kept_share(face(10), face(5))) == 0
     assert float(kept_share(face(0.5), face(0.5))) == 0
 
 

@@ -36,6 +36,20 @@ def test_a_wide_smile_bares_teeth_to_its_sides_and_keeps_the_front_ones() -> Non
     assert 0 < fronts[0] == pytest.approx(fronts[1], abs=2)
 
 
+def test_a_smile_of_a_turned_head_bares_teeth_up_to_both_corners() -> None:
+    teeth = torch.zeros(1, 2, 4, 64, 128)
+    teeth[..., 44:84] = 1
+    smile = widened(face(10), 1.4)
+    smile[:, 48:68, 0] += 5
+    origin = window_origin(smile, MOUTH)
+    placed = place_teeth(teeth, smile, origin, MOUTH, scale=2)[0]
+    columns = (placed[3] > 0.5).any(dim=0).nonzero().flatten() / 2 + origin[0, 0]
+    nose = smile[0, MOUTH.anchors[0], 0]
+    for corner, end in ((60, columns.min()), (64, columns.max())):
+        reached = (end - nose) / (smile[0, corner, 0] - nose)
+        assert float(reached) == pytest.approx(0.9, abs=0.05)
+
+
 def uncovered(landmarks: Tensor) -> float:
     """Return which share of the opening's middle lies below the upper teeth."""
     teeth = torch.zeros(1, 2, 4, 64, 128)
