@@ -1,7 +1,7 @@
 """What lies between parted lips: a cavity, the tongue, lower and upper teeth; never lip.
 
 Anatomy says where each of them lies and how light falls in; the painter's network corrects it. How
-dark a cavity is and how dim teeth are in speech was read off 189 filmed frames of 60 people.
+dark a cavity is and how dim teeth are in speech was read off 189 filmed frames of 49 people.
 """
 
 from dataclasses import dataclass, fields, replace
