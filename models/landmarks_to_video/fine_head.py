@@ -6,8 +6,8 @@ from torch.nn import functional as F
 
 from models.landmarks_to_video.dentition import TEETH_CHANNELS
 from models.landmarks_to_video.face_regions import GEOMETRY_STRIDE
-from models.landmarks_to_video.interior import CORRECTIONS
 from models.landmarks_to_video.layers import PixelNorm, zero_init
+from models.landmarks_to_video.mouth_interior import CORRECTIONS
 from models.landmarks_to_video.warping import upsample_flow
 
 

@@ -17,7 +17,6 @@ from models.landmarks_to_video.face_regions import (
     region_shape,
 )
 from models.landmarks_to_video.fine_head import FineHead
-from models.landmarks_to_video.interior import CORRECTIONS, Interior, Opening, kept_share
 from models.landmarks_to_video.layers import (
     Downsample,
     FeatureAdaptiveBlock,
@@ -27,6 +26,7 @@ from models.landmarks_to_video.layers import (
     zero_init,
 )
 from models.landmarks_to_video.lids import move_lids
+from models.landmarks_to_video.mouth_interior import CORRECTIONS, Interior, Opening, kept_share
 from models.landmarks_to_video.painting import Paint, Painting, Window
 from models.landmarks_to_video.teeth_placement import place_teeth, smile
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures

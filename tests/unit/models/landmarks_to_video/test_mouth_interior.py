@@ -8,7 +8,7 @@ from torch import Tensor
 from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.dentition import Dentitions, read_teeth
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
-from models.landmarks_to_video.interior import CORRECTIONS, Interior, Opening, kept_share
+from models.landmarks_to_video.mouth_interior import CORRECTIONS, Interior, Opening, kept_share
 from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_landmarks
 
