@@ -57,10 +57,10 @@ class ProcessMetrics(MultiProcessCollector):
         totals = _sums([merged, *dead])
         new = merged.with_suffix(".new")
         new.unlink(missing_ok=True)
-        values = MmapedDict(str(new))  # type: ignore[no-untyped-call]
+        values = MmapedDict(str(new))
         for key, value in totals.items():
-            values.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
-        values.close()  # type: ignore[no-untyped-call]
+            values.write_value(key, value, 0.0)
+        values.close()
         new.replace(merged)
         for file in dead:
             file.unlink()
@@ -75,6 +75,6 @@ def _sums(files: Iterable[Path]) -> Counter[str]:
     for file in files:
         # A process that died while it created its file left it empty.
         if file.exists() and file.stat().st_size:
-            for key, value, *_ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
+            for key, value, *_ in MmapedDict.read_all_values_from_file(str(file)):
                 sums[key] += value
     return sums
