@@ -27,8 +27,8 @@ class Engine:
 
     @classmethod
     def find(cls) -> Self | None:
-        """Return the engine in CONTAINER_ENGINE, else the one installed here, if any."""
-        found = next(filter(shutil.which, ("docker", "podman")), "")
+        """Return the engine in CONTAINER_ENGINE, else the one that runs here, if any."""
+        found = next(filter(_runs, ("docker", "podman")), "")
         command = shlex.split(os.environ.get("CONTAINER_ENGINE", found))
         options = shlex.split(os.environ.get("CONTAINER_BUILD_OPTIONS", ""))
         return cls(tuple(command), tuple(options)) if command else None
@@ -92,3 +92,10 @@ class Engine:
         self("rm", "--force", "--volumes", *containers)
         for volume in volumes:
             self("volume", "rm", "--force", volume)
+
+
+def _runs(command: str) -> bool:
+    """Return whether an engine is installed and, if it needs a daemon, reaches it."""
+    if shutil.which(command) is None:
+        return False
+    return subprocess.run([command, "info"], capture_output=True, check=False).returncode == 0
