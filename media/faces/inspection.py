@@ -75,7 +75,7 @@ class Inspection:
 
     Attributes:
         width, height: pixels of the upright picture; None if it cannot be decoded.
-        faces: from the left; None if nobody looked for them.
+        faces: from the left; None if no detector ran.
         speaker: number of the face that is animated, 1 for the first; None if there is none.
         notices: codes, as a job has them.
         refusal: why the picture, or the face that was chosen, cannot be used; or None.

@@ -12,7 +12,7 @@ BLANK = 0.85
 OPEN = 0.15
 """Least gap between the lids, in widths of the eye, for which its iris can be seen."""
 DARK = 20.0
-"""Brightness of a cheek, of 255, below which nothing can be told."""
+"""Brightness of a cheek, of 255, below which the picture is too dark to judge the eyes."""
 
 _LUMA = (0.299, 0.587, 0.114)
 

@@ -1,7 +1,8 @@
 """What lies between parted lips: a cavity, the tongue, lower and upper teeth; never lip.
 
-Anatomy says where each of them lies and how light falls in; the painter's network corrects it. How
-dark a cavity is and how dim teeth are in speech was read off 189 filmed frames of 49 people.
+Anatomy says where each of them lies and how light falls in; the painter's network corrects it. The
+colours in speech follow 189 filmed frames of 49 people, but the cavity is darker and the teeth are
+lighter than their mean, in which a tracker finds no opening (docs/model-card.md).
 """
 
 from dataclasses import dataclass, fields, replace
@@ -26,8 +27,8 @@ CORRECTIONS = 6
 KEPT, LOST = 0.55, 0.65
 """Log ratios of two openings up to which the portrait's own interior is kept, and from which not.
 
-On 139 filmed pairs of open mouths, up to twice as wide or narrow, the portrait's own, stretched, is
-nearer the truth than what is drawn; from there on its teeth look too long.
+On 139 filmed pairs of open mouths, the portrait's own, stretched, is nearer the truth than what is
+drawn; beyond twice its opening, its teeth look too long.
 """
 CLOSED = 1.0
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
