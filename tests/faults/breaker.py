@@ -13,11 +13,12 @@ from redis.exceptions import RedisError
 from jobs.errors import Unavailable
 from jobs.job import JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
-from jobs.valkey.keys import LEADER, index_key
+from jobs.s3.paths import JOBS_PREFIX, request_key
+from jobs.valkey.keys import CLEANUPS, LEADER, index_key
 from tests.faults.clock import Clock
 from tests.faults.fleet import CHILD
 from tests.faults.gateway import Gateway, Mood
-from tests.faults.history import Faulted, Revived, Seen
+from tests.faults.history import Faulted, Reopened, Revived, Seen
 from tests.faults.plan import Deed, Fault
 from tests.faults.reckoning import Reckoning
 from tests.faults.system import VALKEY, FaultySystem
@@ -190,16 +191,24 @@ class Breaker:
             self.clock.step(self._hours * HOUR)
 
     def _empty(self, fault: Fault) -> None:
-        """Delete all data of Valkey, after which nobody can tell which jobs had ended."""
+        """Delete all data of Valkey, after which nobody can tell which jobs had ended.
+
+        A job that had just ended still has its journal entry, from which it is restored.
+        """
         finals = [status for status in JobStatus if status.is_final]
         with self._valkey() as client, client.pipeline() as pipe:
             for status in finals:
                 pipe.zrange(index_key(status), 0, -1)
-            *ended, _ = pipe.flushall().execute()
+            pipe.zrange(CLEANUPS, 0, -1)
+            *ended, uncleared, _ = pipe.flushall().execute()
         for status, job_ids in zip(finals, ended, strict=True):
             for job_id in job_ids:
                 self.system.history.record(Seen(job_id, status, 1.0))
         self._note(fault)
+        entries = {item.key for item in self.system.storage.objects(JOBS_PREFIX)}
+        for job_id in uncleared:
+            if request_key(job_id) in entries:
+                self.system.history.record(Reopened(job_id))
 
     def _valkey(self) -> Redis:
         return Redis.from_url(

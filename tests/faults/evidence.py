@@ -15,6 +15,7 @@ from tests.faults.history import (
     Faulted,
     GivenUp,
     History,
+    Reopened,
     Seen,
     Unanswered,
 )
@@ -49,6 +50,11 @@ class Evidence:
     def is_store_lost(self) -> bool:
         """Whether the store lost its data during the run."""
         return any(fault.deed == LOSE for fault in self.history.each(Faulted))
+
+    @cached_property
+    def reopened(self) -> frozenset[str]:
+        """Jobs that may be seen to end twice, as docs/reliability.md explains."""
+        return frozenset(event.job_id for event in self.history.each(Reopened))
 
     @cached_property
     def given_up(self) -> frozenset[str]:

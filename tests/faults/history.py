@@ -68,6 +68,13 @@ class Lost:
 
 
 @dataclass(frozen=True)
+class Reopened:
+    """The store lost a job that had ended, but not yet its journal entry: it may run again."""
+
+    job_id: str
+
+
+@dataclass(frozen=True)
 class Canceled:
     """A caller requested cancellation of a job, and the response."""
 
@@ -128,6 +135,7 @@ Event = (
     | GivenUp
     | Seen
     | Lost
+    | Reopened
     | Canceled
     | Deleted
     | Told

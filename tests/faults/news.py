@@ -12,8 +12,12 @@ from tests.faults.history import Forged, Lost, Told
 
 
 def callers_saw_the_truth(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """The end that callers saw, or were notified of, is the recorded one."""
+    """The end that callers saw, or were notified of, is the recorded one, unless the job was lost
+    and runs again.
+    """
     for job_id, job in evidence.snapshot.jobs.items():
+        if job_id in evidence.reopened:
+            continue
         ends = {look.status for look in evidence.seen[job_id] if look.status in FINAL}
         ends |= {told.status for told in evidence.history.each(Told) if told.job_id == job_id}
         for end in ends - {job.status.value}:

@@ -104,8 +104,12 @@ def results_are_the_winners(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _stories(evidence: Evidence) -> Iterator[tuple[str, list[str]]]:
-    """Yield each job's states, in order, from the store and as seen by its callers."""
+    """Yield each job's states, in order, from the store and as seen by its callers.
+
+    Callers may have seen the first end of a job that was lost and runs again.
+    """
     for job_id, events in evidence.snapshot.events.items():
         yield job_id, [event.status.value for event in events]
     for job_id, looks in evidence.seen.items():
-        yield job_id, [look.status for look in looks]
+        if job_id not in evidence.reopened:
+            yield job_id, [look.status for look in looks]

@@ -14,6 +14,7 @@ from tests.faults.history import (
     GivenUp,
     History,
     Posted,
+    Reopened,
     Seen,
     Told,
     Unanswered,
@@ -75,6 +76,7 @@ class Reckoning:
             deleted=len(deleted),
             # The checker has verified that each was seen to end.
             forgotten=len(accepted - deleted - snapshot.jobs.keys()),
+            reopened=len({each.job_id for each in history.each(Reopened)} & snapshot.jobs.keys()),
             webhooks=sum(1 for _ in history.each(Told)),
         )
         self.counts.update(job.status.value for job in snapshot.jobs.values())
@@ -127,6 +129,7 @@ class Reckoning:
             *((f"· failed with `{code}`", n) for code, n in sorted(self.failures.items())),
             ("· deleted by callers", counts["deleted"]),
             ("· ended, then unknown after Valkey lost its data", counts["forgotten"]),
+            ("· ended, then run again after Valkey lost its data", counts["reopened"]),
             *self._wrongs(),
             ("messages sent again", self.repeated),
             ("messages without a claim", counts["not_taken"]),

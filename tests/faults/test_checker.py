@@ -22,6 +22,7 @@ from tests.faults.history import (
     History,
     Lost,
     Posted,
+    Reopened,
     Seen,
     Told,
     Unanswered,
@@ -103,6 +104,16 @@ def test_a_job_that_ended_may_be_lost_with_the_store() -> None:
     nothing = Snapshot(objects=GOOD_SNAPSHOT.objects)
 
     assert checked(told(Faulted(LOSE, "valkey")), nothing) == set()
+
+
+def test_a_job_lost_before_its_journal_entry_was_deleted_may_end_twice() -> None:
+    first = (*GOOD_HISTORY[:-2], Told(ID, "failed", "msg_1"), Seen(ID, "failed", 1.0))
+    lost = (*first, Faulted(LOSE, "valkey"))
+    again = (Seen(ID, "queued", 0.0), *GOOD_HISTORY[-2:])
+    wrongs = {"callers_saw_the_truth", "nothing_follows_an_end"}
+
+    assert checked((*lost, *again), GOOD_SNAPSHOT) == wrongs
+    assert checked((*lost, Reopened(ID), *again), GOOD_SNAPSHOT) == set()
 
 
 def test_a_request_given_up_while_valkey_was_broken_may_have_made_its_job() -> None:
