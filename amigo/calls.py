@@ -326,7 +326,10 @@ def _read(view: type[View], answer: httpx.Response) -> View:
 
 
 def _read_version(answer: httpx.Response) -> JobView:
-    """Return the job with the strong tag of its version, for `If-Match`."""
+    """Return the job with the tag of its version, for `If-Match`.
+
+    A proxy that compresses responses makes the tag weak, which would never match.
+    """
     tag = answer.headers.get("ETag", "").removeprefix("W/")
     return _read(JobView, answer).model_copy(update={"etag": tag or None})
 

@@ -183,7 +183,7 @@ function pathOf(jobId: string): string {
   return `/v1/jobs/${encodeURIComponent(jobId)}`;
 }
 
-/** The job with the strong tag of its version. */
+/** The job with the tag of its version, which a compressing proxy makes weak. */
 async function versionOf(response: Response): Promise<Job> {
   const job: Job = await response.json();
   const etag = response.headers.get("ETag")?.replace(/^W\//, "");

@@ -71,7 +71,7 @@ _PROBLEM_HEADERS = {
     401: {"WWW_Authenticate": "How to send an API key (RFC 6750)."},
     403: {"WWW_Authenticate": "The required scope (RFC 6750)."},
     405: {"Allow": "The methods of the path."},
-    412: {"ETag": "The current version, as a strong tag."},
+    412: {"ETag": "The current version."},
     415: {"Accept": "The accepted content types."},
     416: {"Content_Range": "The size of the file: `bytes */12345`."},
     429: {"Retry_After": "Seconds to wait before retrying the request."},

@@ -71,15 +71,11 @@ class SerializedJobs:
 
 
 def job_tag(reading: Reading) -> str:
-    """Return the weak entity tag of a job's document, which does not change with time alone.
+    """Return the entity tag of a job's state: what its document is made of, without time.
 
-    It is that of the job's state, so that an unchanged job need not be described.
+    It is strong, so that callers can send it in If-Match as they received it, although the ETA
+    changes without it. An unchanged job need not be described to know its tag.
     """
-    return f"W/{state_tag(reading)}"
-
-
-def state_tag(reading: Reading) -> str:
-    """Return the strong entity tag of a job's state: what its document is made of, without time."""
     delivery = reading.delivery and reading.delivery.model_dump_json()
     parts = (_VERSION, reading.record, reading.estimate.position, delivery)
     return entity_tag("\n".join(map(str, parts)).encode())

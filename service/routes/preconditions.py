@@ -8,15 +8,14 @@ from jobs.job import Job
 from service.dependencies import Components
 from service.problems import Problem, ProblemType
 from service.reading.conditional import is_current
-from service.reading.serialized import state_tag
+from service.reading.serialized import job_tag
 
 IfMatch = Annotated[
     list[str] | None,
     Header(
         description=(
-            "Strong entity tags: only change this version, else respond with 412. The `ETag` of a "
-            "job is weak, because its ETA changes with time; the strong tag of its state is the "
-            "same without `W/`."
+            "Entity tags, as `ETag` has them: only change this version, else respond with 412. "
+            "Weak tags (`W/`) never match."
         )
     ),
 ]
@@ -49,5 +48,5 @@ def expected_job(components: Components, job: Job, if_match: list[str] | None) -
     if if_match in (None, ["*"]):
         return None
     reading = components.store.reading(job.id)
-    require_match(if_match, state_tag(reading))
+    require_match(if_match, job_tag(reading))
     return reading.job

@@ -215,7 +215,6 @@ def test_the_passing_of_time_alone_changes_no_tag(http: TestClient, backstage: B
     path = in_store(backstage, new_job(audio_seconds=10.0))
     tag = http.get(path).headers["etag"]
     backstage.store.runs = ("10.0 30.0 crop-512",)
-    assert tag.startswith('W/"')
     assert http.get(path, headers={"If-None-Match": tag}).status_code == 304
 
 
@@ -344,7 +343,7 @@ def test_when_the_store_is_down_every_question_is_answered_so(
 
 
 def tag_of(http: TestClient, path: str) -> str:
-    return http.get(path).headers["etag"].removeprefix("W/")
+    return http.get(path).headers["etag"]
 
 
 @pytest.mark.parametrize(("method", "suffix"), [("POST", "/cancel"), ("DELETE", "")])
@@ -385,7 +384,7 @@ def test_any_version_matches_an_asterisk(http: TestClient, backstage: Backstage)
 
 def test_a_weak_tag_is_told_apart(http: TestClient, backstage: Backstage) -> None:
     path = in_store(backstage, new_job())
-    headers = {"If-Match": http.get(path).headers["etag"]}
+    headers = {"If-Match": f"W/{tag_of(http, path)}"}
     assert_problem(
         http.delete(path, headers=headers), ProblemType.PRECONDITION_FAILED, "without W/"
     )
