@@ -93,8 +93,36 @@ CODECS = {
 """Codecs that are not decoded, by FFmpeg's name or by their tag in MP4 and MOV."""
 
 
+ANIMATIONS = {
+    "an animated PNG picture": "a PNG picture",
+    "an animated WEBP picture": "a WEBP picture",
+    "an animated AVIF picture": "an AVIF picture",
+}
+"""The names of animations, and those of their formats."""
+_WEBP_ANIMATED = 0x02
+
+
+def animation_name(head: bytes) -> str | None:
+    """Return what a file is by its first bytes, with its article, if it is an animation."""
+    if head.startswith(b"\x89PNG") and b"acTL" in head.partition(b"IDAT")[0]:
+        return "an animated PNG picture"  # acTL comes before the first data (PNG, third edition)
+    # WebP Container Specification, "Extended File Format": flags follow the chunk's size.
+    if head[8:16] == b"WEBPVP8X" and head[20:21] and head[20] & _WEBP_ANIMATED:
+        return "an animated WEBP picture"
+    return "an animated AVIF picture" if head[4:12] == b"ftypavis" else None
+
+
+def with_animation(sentence: str, file: bytes) -> str:
+    """Return a sentence about a picture's face, with another one if its file is an animation."""
+    if (name := animation_name(file)) is None:
+        return sentence
+    return f"{sentence} The file is {name}, of which one picture was used; send a still picture."
+
+
 def format_name(head: bytes) -> str | None:
     """Return what a file is by its first bytes, with its article, or None if that is unknown."""
+    if animation := animation_name(head):
+        return animation
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for start, name in _MARKUP:
         if text.startswith(start):
@@ -119,4 +147,6 @@ def describe_given(head: bytes, accepted: frozenset[str]) -> str:
         return "is damaged or has an unsupported format, whatever its name says"
     if name == WEB_PAGE:
         return "is a web page; if it came from an address, that leads to a page and not to a file"
+    if ANIMATIONS.get(name) in accepted:
+        return f"is {name}, and damaged or incomplete"
     return "is damaged or incomplete" if name in accepted else f"is {name}, which is not supported"

@@ -1,6 +1,7 @@
 """Reads untrusted pictures: decodes them to upright sRGB and checks their size and format."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,7 @@ from media.errors import (
     PortraitTooSmall,
     PortraitUnreadable,
 )
-from media.formats import describe_given
+from media.formats import describe_given, with_animation
 from media.heic import HeicPicture, is_heic
 from media.notices import Notice
 
@@ -30,7 +31,8 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF")
 _ACCEPTED_NAMES = frozenset(
     {"a JPEG picture", "a PNG picture", "a WEBP picture", "a HEIC picture", "an AVIF picture"}
 )
-_HEAD = 512
+_HEAD = 4096
+"""Bytes in which a format shows, and whether it is an animation."""
 _ORIENTATION_TAG = 0x0112
 # EXIF 2.32, table 6: the transformation that undoes each orientation.
 _UPRIGHT = {
@@ -104,6 +106,20 @@ def read_picture(source: bytes | Path) -> Picture:
     except Exception as error:
         given = describe_given(content[:_HEAD], _ACCEPTED_NAMES)
         raise PortraitUnreadable(f"The picture {given}; {ACCEPTED_PICTURE} is required.") from error
+
+
+@contextmanager
+def explaining_animation(file: bytes) -> Iterator[None]:
+    """Add to whatever is wrong with a picture's face that its file is an animation, if it is one.
+
+    Raises:
+        PortraitError: the one that was raised within.
+    """
+    try:
+        yield
+    except PortraitError as error:
+        error.args = (with_animation(str(error), file),)
+        raise
 
 
 def _read(content: bytes) -> Picture:

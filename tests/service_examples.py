@@ -19,6 +19,14 @@ def portrait(side: int = 256) -> bytes:
     return file.getvalue()
 
 
+def animation() -> bytes:
+    """Encode an animated PNG of two pictures without a face."""
+    pictures = [Image.new("RGB", (256, 256), colour) for colour in ("red", "blue")]
+    file = BytesIO()
+    pictures[0].save(file, "PNG", save_all=True, append_images=pictures[1:])
+    return file.getvalue()
+
+
 def speech(seconds: float = 1.0) -> bytes:
     """Encode voice-like sound."""
     return recording(babble(seconds), "wav", "pcm_s16le")

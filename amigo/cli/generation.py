@@ -15,6 +15,7 @@ from amigo.cli.output import Bar
 from media.audio import FRAME_RATE
 from media.emotions import EMOTIONS, Emotion
 from media.files import written_whole
+from media.picture import explaining_animation
 from media.provenance import Provenance
 from media.sandbox.decoder import Decoder
 from media.video import encode_video
@@ -85,13 +86,15 @@ def generate(
     steps: dict[str, float] = {}
     bar.show("reading", 0.0)
     with _timed(steps, "read_inputs"), Decoder() as decoder:
-        picture = decoder.portrait(portrait.read_bytes())
+        file = portrait.read_bytes()
+        picture = decoder.portrait(file)
         speech = decoder.speech(audio.read_bytes())
     bar.show("loading", 0.0)
     with _timed(steps, "load_pipeline"):
         pipeline = TalkingFacePipeline.load(device)
     bar.show("listening", 0.0)
-    synthesis = pipeline(picture.pixels, speech.waveform, options)
+    with explaining_animation(file):
+        synthesis = pipeline(picture.pixels, speech.waveform, options)
     provenance = Provenance.now(weights=weights_digest())
     with _timed(steps, "render_and_encode"):
         frames = _counted(synthesis, bar)

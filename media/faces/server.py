@@ -10,12 +10,13 @@ import json
 import os
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 
 from media.errors import DecoderUnavailable, PortraitError
 from media.faces.inspection import Inspection, Refusal, inspect_picture
 from media.faces.landmarks import LandmarkDetector
+from media.formats import with_animation
 from media.logging import configure_logging
 from media.sandbox.decoder import Decoder
 
@@ -45,6 +46,9 @@ def serve() -> None:
 def _answer(file: bytes, choice: str, decoder: Decoder, detector: LandmarkDetector) -> bytes:
     try:
         inspection = inspect_picture(decoder.portrait(file), detector, choice)
+        if refusal := inspection.refusal:
+            explained = replace(refusal, message=with_animation(refusal.message, file))
+            inspection = replace(inspection, refusal=explained)
     except PortraitError as error:
         inspection = Inspection(refusal=Refusal.of(error))
     except DecoderUnavailable:

@@ -40,6 +40,7 @@ from media.audio import FRAME_RATE, SAMPLE_RATE
 from media.emotions import Emotion
 from media.errors import MediaError
 from media.logging import log_fields
+from media.picture import explaining_animation
 from media.poster import make_poster
 from media.provenance import Provenance
 from media.sandbox.decoder import Decoder
@@ -182,7 +183,10 @@ class JobRunner:
         heard = self.decoder.speech(speech, self.settings.audio_max_seconds)
         limit = self._time_limit(len(heard.waveform) / SAMPLE_RATE)
         attempt.allow(Stage.LISTENING, limit)
-        synthesis = self.pipeline(picture.pixels, heard.waveform, synthesis_options(job.options))
+        with explaining_animation(portrait):
+            synthesis = self.pipeline(
+                picture.pixels, heard.waveform, synthesis_options(job.options)
+            )
 
         with self._scratch() as folder, self._live_stream(job, folder) as stream:
             attempt.enter(Stage.RENDERING, limit)

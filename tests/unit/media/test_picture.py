@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from media.errors import PortraitTooManyPixels, PortraitTooSmall, PortraitUnreadable
+from media.errors import NoFace, PortraitTooManyPixels, PortraitTooSmall, PortraitUnreadable
 from media.notices import Notice
-from media.picture import read_picture, read_portrait
+from media.picture import explaining_animation, read_picture, read_portrait
 from media.sandbox.rehearsal import AVIF, HEIC
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "portrait.jpg"
@@ -40,6 +40,11 @@ def png_that_claims(width: int, height: int) -> bytes:
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
         for name, body in chunks
     )
+
+
+def animated(format: str) -> bytes:
+    """Return an animation of two pictures."""
+    return encoded(picture(), format, save_all=True, append_images=[picture().rotate(90)])
 
 
 @pytest.mark.parametrize(
@@ -228,8 +233,25 @@ def test_of_an_animation_that_fades_in_a_clear_picture_is_used(format: str) -> N
         (b"%PDF-1.7", "is a PDF document"),
         (encoded(picture(), "JPEG")[:300], "is damaged or incomplete"),
         (b"", "is empty"),
+        (animated("WEBP")[:60], "is an animated WEBP picture, and damaged or incomplete"),
+        (animated("PNG").partition(b"IDAT")[0], "is an animated PNG picture, and damaged"),
+        (animated("AVIF")[:300], "is an animated AVIF picture, and damaged"),
     ],
 )
 def test_what_was_given_is_named(file: bytes, words: str) -> None:
     with pytest.raises(PortraitUnreadable, match=words):
         read_portrait(file)
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF"])
+def test_a_refusal_of_a_face_says_that_its_picture_is_one_of_an_animation(format: str) -> None:
+    file = animated(format)
+    read_picture(file)
+    sentences = rf"No face\. The file is an animated {format} picture, .* send a still picture\.$"
+    with pytest.raises(NoFace, match=sentences), explaining_animation(file):
+        raise NoFace("No face.")
+    with (
+        pytest.raises(NoFace, match=r"No face\.$"),
+        explaining_animation(encoded(picture(), format)),
+    ):
+        raise NoFace("No face.")

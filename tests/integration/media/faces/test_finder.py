@@ -13,7 +13,7 @@ from media.errors import DetectorMissing, DetectorUnavailable
 from media.faces import finder as finding
 from media.faces.finder import FaceFinder
 from tests.processes import children, is_alive
-from tests.service_examples import portrait
+from tests.service_examples import animation, portrait
 from tests.waiting import PATIENCE, wait_for
 
 EXAMPLE = (Path(__file__).parents[4] / "examples" / "portrait.jpg").read_bytes()
@@ -49,12 +49,20 @@ def test_a_face_is_found_in_an_untrusted_file(finder: FaceFinder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "code"), [(portrait(), "no_face"), (b"no picture", "portrait_unreadable")]
+    ("file", "code", "words"),
+    [
+        (portrait(), "no_face", "seen from the front"),
+        (animation(), "no_face", "an animated PNG picture"),
+        (b"no picture", "portrait_unreadable", "damaged"),
+    ],
 )
-def test_what_cannot_be_used_is_refused(finder: FaceFinder, file: bytes, code: str) -> None:
+def test_what_cannot_be_used_is_refused(
+    finder: FaceFinder, file: bytes, code: str, words: str
+) -> None:
     found = finder.inspect(file)
     assert found.refusal
     assert found.refusal.code == code
+    assert words in found.refusal.message
 
 
 def test_a_process_that_ended_is_replaced(finder: FaceFinder) -> None:

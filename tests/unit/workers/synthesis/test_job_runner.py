@@ -34,6 +34,7 @@ from tests.fakes.decoder import DirectDecoder
 from tests.fakes.pipeline import FakePipeline
 from tests.fakes.stores import FakeQueue, FakeStorage, FakeStore
 from tests.media import babble, recording
+from tests.service_examples import animation
 from tests.signing_authority import SigningAuthority
 from tests.waiting import wait_for
 from workers.safe_http import Outbound
@@ -338,12 +339,14 @@ def test_the_callers_fault_fails_the_job_at_once(floor: Floor) -> None:
         raise NoFace("No face was found; one face that looks at the camera is accepted.")
 
     floor.pipeline.begin = begin
+    floor.storage.contents[portrait_key(floor.job_id)] = animation()
     before = metric("amigo_worker_job_failures_total", code="no_face")
 
     assert floor.run() is Outcome.FAILED
     assert floor.job.failure is not None
     assert floor.job.failure.code == "no_face"
     assert floor.job.failure.message.startswith("No face was found")
+    assert "an animated PNG picture" in floor.job.failure.message
     assert floor.objects == set()
     assert floor.queue.messages == []
     assert metric("amigo_worker_job_failures_total", code="no_face") == before + 1
