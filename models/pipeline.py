@@ -1,5 +1,6 @@
 """Both stages behind one call: a portrait and a waveform to the frames of a talking face."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
@@ -78,12 +79,12 @@ class TalkingFacePipeline:
             CheckpointError: a weights file is missing or damaged.
         """
         target = torch.device(device)
-        return cls(
-            LandmarkDetector(),
-            LandmarkGenerator.load(target),
-            VisualTranslator.load(target),
-            CoveringNetwork.load(),
-        )
+        with ThreadPoolExecutor() as beside:
+            detector = beside.submit(LandmarkDetector)
+            translator = beside.submit(VisualTranslator.load, target)
+            generator = LandmarkGenerator.load(target)
+            covering = CoveringNetwork.load()
+        return cls(detector.result(), generator, translator.result(), covering)
 
     def __call__(
         self,

@@ -1,6 +1,7 @@
 """Animates a portrait with given landmarks in this process: stage two alone."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from amigo.cli.inputs import Inputs
 from amigo.cli.output import Bar
 from media.audio import FRAME_RATE, SAMPLES_PER_FRAME
 from media.provenance import Provenance
-from media.sandbox.decoder import Decoder
 from media.video import encode_video
 from models.animation import Animation
 from models.face.given_landmarks import GivenLandmarks, LandmarksUnusable
@@ -33,13 +34,14 @@ class Choices:
 
 
 def animate(
-    portrait: Path, landmarks: Path, output: Path, audio: Path | None, choices: Choices, bar: Bar
+    reading: Future[Inputs], landmarks: Path, output: Path, choices: Choices, bar: Bar
 ) -> float:
-    """Generate the video and return its length in seconds.
+    """Generate the video of a portrait that is being read, and return its length in seconds.
 
     The sound is cut, or filled with silence, to the length of the landmarks.
 
     Raises:
+        OSError: an input cannot be read, or the output cannot be written.
         LandmarksUnusable: the landmarks cannot drive a portrait.
         MediaError: the portrait or the sound cannot be used.
         DecoderUnavailable: files cannot be decoded on this machine.
@@ -52,14 +54,12 @@ def animate(
         face=choices.face,
         resolution=choices.resolution,
     )
-    with Decoder() as decoder:
-        picture = decoder.portrait(portrait.read_bytes())
-        heard = decoder.speech(audio.read_bytes()).waveform if audio else None
+    inputs = reading.result()
     bar.show("loading", 0.0)
     pipeline = TalkingFacePipeline.load(choices.device)
-    animation = pipeline.animate(picture.pixels, given.landmarks, options, given.size)
+    animation = pipeline.animate(inputs.pixels, given.landmarks, options, given.size)
     provenance = Provenance.now(weights=weights_digest())
-    sound = _fitted(heard, len(given.landmarks))
+    sound = _fitted(inputs.waveform, len(given.landmarks))
     encode_video(output, _counted(animation, bar), sound, provenance=provenance)
     bar.show("done", 1.0)
     return animation.num_frames / FRAME_RATE
@@ -79,12 +79,11 @@ def _composition(given: GivenLandmarks, wanted: Composition | None) -> Compositi
     return given.compose or wanted or "crop"
 
 
-def _fitted(heard: NDArray[np.float32] | None, frames: int) -> NDArray[np.float32]:
+def _fitted(heard: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     """Return sound `[N]` at 16 kHz, cut or extended to the exact length of the frames."""
     waveform = np.zeros(frames * SAMPLES_PER_FRAME, np.float32)
-    if heard is not None:
-        heard = heard[: len(waveform)]
-        waveform[: len(heard)] = heard
+    heard = heard[: len(waveform)]
+    waveform[: len(heard)] = heard
     return waveform
 
 

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from amigo.cli.inputs import Inputs
 from amigo.cli.options import Look
 from amigo.cli.output import Bar
 from media.audio import FRAME_RATE
@@ -17,7 +19,6 @@ from media.emotions import EMOTIONS, Emotion
 from media.files import written_whole
 from media.picture import explaining_animation
 from media.provenance import Provenance
-from media.sandbox.decoder import Decoder
 from media.video import encode_video
 from media.watermark import Watermark
 from models.manifest import weights_digest
@@ -73,11 +74,12 @@ class Generation:
 
 
 def generate(
-    portrait: Path, audio: Path, output: Path, look: Look, device: str, bar: Bar
+    reading: Future[Inputs], output: Path, look: Look, device: str, bar: Bar
 ) -> Generation:
-    """Generate the video, and return the result.
+    """Generate the video from a portrait and speech that are being read, and return the result.
 
     Raises:
+        OSError: an input cannot be read, or the output cannot be written.
         MediaError: the portrait or the speech clip cannot be used.
         DecoderUnavailable: files cannot be decoded on this machine.
         CheckpointError: a weights file is missing or damaged.
@@ -85,24 +87,22 @@ def generate(
     options = synthesis_options(look)
     steps: dict[str, float] = {}
     bar.show("reading", 0.0)
-    with _timed(steps, "read_inputs"), Decoder() as decoder:
-        file = portrait.read_bytes()
-        picture = decoder.portrait(file)
-        speech = decoder.speech(audio.read_bytes())
+    with _timed(steps, "read_inputs"):
+        inputs = reading.result()
     bar.show("loading", 0.0)
     with _timed(steps, "load_pipeline"):
         pipeline = TalkingFacePipeline.load(device)
     bar.show("listening", 0.0)
-    with explaining_animation(file):
-        synthesis = pipeline(picture.pixels, speech.waveform, options)
+    with explaining_animation(inputs.portrait):
+        synthesis = pipeline(inputs.pixels, inputs.waveform, options)
     provenance = Provenance.now(weights=weights_digest())
     with _timed(steps, "render_and_encode"):
         frames = _counted(synthesis, bar)
         if look.mark:
             frames = Watermark.beside(synthesis.track.landmarks, synthesis.size).over(frames)
-        encode_video(output, frames, speech.waveform, provenance=provenance)
+        encode_video(output, frames, inputs.waveform, provenance=provenance)
     bar.show("done", 1.0)
-    notices = (*picture.notices, *speech.notices, *synthesis.notices)
+    notices = (*inputs.notices, *synthesis.notices)
     return Generation(synthesis, options, provenance, notices, steps)
 
 

@@ -102,15 +102,16 @@ def generate(
     """Generate a video in this process, without a service."""
     with complaining():
         check_destinations([output, landmarks, report], inputs=[portrait, audio])
+    from amigo.cli.inputs import reading
     from media.errors import DecoderUnavailable, MediaError
     from models.manifest import CheckpointError
 
     wrong = (MediaError, DecoderUnavailable, CheckpointError)
-    with complaining(*wrong), progress_bar(console) as bar:
+    with complaining(*wrong), progress_bar(console) as bar, reading(portrait, audio) as inputs:
         bar.show("starting", 0.0)
         from amigo.cli.generation import generate  # takes seconds: it imports torch
 
-        generation = generate(portrait, audio, output, look, device, bar)
+        generation = generate(inputs, output, look, device, bar)
         if landmarks:
             generation.save_landmarks(landmarks)
         if report:
@@ -141,15 +142,18 @@ def animate(
     """Render a portrait with given landmarks, such as those saved by `generate --landmarks`."""
     with complaining():
         check_destinations([output], inputs=[portrait, landmarks, audio])
-    from amigo.cli.animation import Choices, animate
+    from amigo.cli.inputs import reading
     from media.errors import DecoderUnavailable, MediaError
     from models.face.given_landmarks import LandmarksUnusable
     from models.manifest import CheckpointError
 
     wrong = (LandmarksUnusable, MediaError, DecoderUnavailable, CheckpointError)
-    with complaining(*wrong), progress_bar(console) as bar:
+    with complaining(*wrong), progress_bar(console) as bar, reading(portrait, audio) as inputs:
+        bar.show("starting", 0.0)
+        from amigo.cli.animation import Choices, animate  # takes seconds: it imports torch
+
         choices = Choices(compose, face, resolution, device)
-        duration = animate(portrait, landmarks, output, audio, choices, bar)
+        duration = animate(inputs, landmarks, output, choices, bar)
     say(f"{output}: {duration:.1f} s")
 
 

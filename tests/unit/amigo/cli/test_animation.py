@@ -27,7 +27,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
 
 @pytest.fixture
 def folder(tmp_path: Path, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("amigo.cli.animation.Decoder", DirectDecoder)
+    monkeypatch.setattr("amigo.cli.inputs.Decoder", DirectDecoder)
     (tmp_path / "face.jpg").write_bytes(picture())
     return tmp_path
 

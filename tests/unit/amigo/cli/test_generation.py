@@ -30,7 +30,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
 
 @pytest.fixture
 def inputs(tmp_path: Path, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr("amigo.cli.generation.Decoder", DirectDecoder)
+    monkeypatch.setattr("amigo.cli.inputs.Decoder", DirectDecoder)
     face, speech = tmp_path / "face.jpg", tmp_path / "speech.wav"
     face.write_bytes(picture())
     speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))

@@ -1,0 +1,60 @@
+"""Files are read beside whatever happens within the context."""
+
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from amigo.cli.inputs import reading
+from media.picture import Picture
+from tests.fakes.decoder import DirectDecoder
+from tests.media import babble, recording
+from tests.service_examples import portrait as picture
+from tests.waiting import PATIENCE
+
+
+@pytest.fixture
+def allowed(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """The decoder waits for it."""
+    allowed = Event()
+
+    class WaitingDecoder(DirectDecoder):
+        def portrait(self, file: bytes) -> Picture:
+            assert allowed.wait(PATIENCE)
+            return super().portrait(file)
+
+    monkeypatch.setattr("amigo.cli.inputs.Decoder", WaitingDecoder)
+    return allowed
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    (tmp_path / "face.jpg").write_bytes(picture())
+    return tmp_path / "face.jpg"
+
+
+def test_nothing_waits_for_files_that_are_not_asked_for_yet(
+    portrait: Path, tmp_path: Path, allowed: Event
+) -> None:
+    speech = tmp_path / "speech.wav"
+    speech.write_bytes(recording(babble(0.5), "wav", "pcm_s16le"))
+    with reading(portrait, speech) as inputs:
+        assert not inputs.done()
+        allowed.set()
+        assert inputs.result().pixels.shape[2] == 3
+        assert inputs.result().waveform.shape == (8_000,)
+
+
+def test_without_audio_there_are_no_samples(portrait: Path, allowed: Event) -> None:
+    allowed.set()
+    with reading(portrait, None) as inputs:
+        assert len(inputs.result().waveform) == 0
+
+
+def test_a_file_that_is_gone_is_an_error_where_the_inputs_are_asked_for(
+    portrait: Path, allowed: Event
+) -> None:
+    allowed.set()
+    portrait.unlink()
+    with reading(portrait, None) as inputs, pytest.raises(FileNotFoundError):
+        inputs.result()
