@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from amigo import AmigoError, ApiProblem, Client, JobView
+from amigo import AmigoError, ApiProblem, Client, JobView, Unreachable
 from amigo.calls import IDEMPOTENCY_KEY
 from tests.faults.history import (
     Answered,
@@ -89,6 +90,12 @@ class Recorder(httpx.BaseTransport):
         request.url = request.url.copy_with(host=url.host, port=url.port)
         request.headers["Host"] = request.url.netloc.decode("ascii")
         return request
+
+
+FOLLOWED_AGAIN = 5
+"""How often a caller follows its job again after the client gave up: while faults pile up on a busy
+machine, no service may answer for longer than the client's half a minute.
+"""
 
 
 @dataclass(frozen=True)
@@ -190,13 +197,19 @@ class Callers:
         return job.id
 
     def _follow(self, client: Client, job_id: str) -> JobView:
-        history = self._history()
         try:
-            for job in client.follow(job_id):
-                history.record(Seen(job_id, job.status, job.progress, job.stage))
+            for _ in range(FOLLOWED_AGAIN):
+                with suppress(Unreachable):
+                    return self._follow_once(client, job_id)
+            return self._follow_once(client, job_id)
         except AmigoError as error:
-            history.record(Lost(job_id, repr(error)))
+            self._history().record(Lost(job_id, repr(error)))
             raise
+
+    def _follow_once(self, client: Client, job_id: str) -> JobView:
+        history = self._history()
+        for job in client.follow(job_id):
+            history.record(Seen(job_id, job.status, job.progress, job.stage))
         return job
 
 

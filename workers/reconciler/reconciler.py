@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -38,6 +38,9 @@ LEADERSHIP = 30.0
 CLEARING = 10.0
 """Seconds after which a round clears no further jobs."""
 
+URGENT_INTERVAL = 5.0
+"""Seconds of reading the journal after which lost workers and messages are attended to again."""
+
 JOURNAL_INTERVAL = 600.0
 """Seconds between two readings of the journal and two sweeps of the assets, unless the store is
 lost in between. Both list many objects.
@@ -63,6 +66,10 @@ class Tally:
     restored: int = 0
     cleared: int = 0
     swept: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Return the sum, action by action."""
+        return Tally(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 class Reconciler:
@@ -110,20 +117,20 @@ class Reconciler:
     def _put_right(self) -> Tally:
         if not self._maintenance.lead(self._name, LEADERSHIP):
             return Tally()
+        tally = self._do_urgent() + Tally(deleted=self._delete())
+        if not self._maintenance.is_journal_read():
+            tally += self._read_journal()
+        return tally + Tally(cleared=self._clear())
+
+    def _do_urgent(self) -> Tally:
+        """Do what jobs and their callers wait for."""
         taken = self._take_back()
         codes = [job.failure.code for job in taken if job.failure]
-        dispatched = self._dispatch()
-        deleted = self._delete()
-        restored, swept = (0, 0) if self._maintenance.is_journal_read() else self._read_journal()
         return Tally(
             requeued=len(taken) - len(codes),
             failed=len(codes),
             lost=codes.count(WORKER_LOST),
-            dispatched=dispatched,
-            deleted=deleted,
-            restored=restored,
-            cleared=self._clear(),
-            swept=swept,
+            dispatched=self._dispatch(),
         )
 
     def _take_back(self) -> list[Job]:
@@ -163,29 +170,38 @@ class Reconciler:
                 self._store.delete(job_id)
         return len(job_ids)
 
-    def _read_journal(self) -> tuple[int, int]:
-        """List all objects; return the number of restored jobs and of swept leftovers."""
+    def _read_journal(self) -> Tally:
+        """List all objects, restore jobs and sweep leftovers.
+
+        The listing of a large bucket takes minutes. What is urgent is done in between; if another
+        reconciler leads by then, it reads the journal.
+        """
         if self._keys is not None:
             self._keys.reconcile()
         now = self._store.now()
-        restored, swept, again = 0, 0, JOURNAL_INTERVAL
+        tally, again = Tally(), JOURNAL_INTERVAL
+        due = time.monotonic() + URGENT_INTERVAL
         items = self._storage.objects(JOBS_PREFIX)
         for job_id, found in groupby(items, lambda item: job_of(item.key)):
+            if time.monotonic() > due:
+                if not self._maintenance.lead(self._name, LEADERSHIP):
+                    return tally
+                tally += self._do_urgent()
+                due = time.monotonic() + URGENT_INTERVAL
             ages = {item.key: now - item.modified_at for item in found}
             entry = request_key(job_id)
             if entry in ages and not self._is_known(job_id):
                 if ages[entry] > JOURNAL_GRACE:
-                    restored += self._restore(entry, now)
+                    tally += Tally(restored=self._restore(entry, now))
                 else:
                     again = JOURNAL_GRACE.total_seconds()
             elif min(ages.values()) > self._retention and not self._is_known(job_id):
                 # A request was interrupted, or the store was lost after the job had ended.
                 self._storage.delete_prefix(job_prefix(job_id))
-                swept += 1
-        swept += self._assets.sweep(now)
+                tally += Tally(swept=1)
+        tally += Tally(swept=self._assets.sweep(now))
         self._maintenance.mark_journal_read(again)
-        swept += self._storage.abort_uploads(now - self._retention)
-        return restored, swept
+        return tally + Tally(swept=self._storage.abort_uploads(now - self._retention))
 
     def _is_known(self, job_id: str) -> bool:
         try:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,8 +15,8 @@ from jobs.errors import (
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
 from jobs.s3.assets import Assets
-from jobs.s3.object_store import ObjectStorage
-from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key, video_key
+from jobs.s3.object_store import ObjectStorage, StoredObject
+from jobs.s3.paths import JOBS_PREFIX, audio_key, job_prefix, portrait_key, request_key, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import CLEANUPS, JOURNAL_READ, record_key
@@ -535,3 +535,36 @@ def test_assets_past_their_day_are_swept(
     monkeypatch.setattr(store.maintenance, "is_journal_read", lambda: False)
     assert reconciler.run_once() == Tally(swept=1)
     assert list(storage.objects("assets/")) == []
+
+
+def test_a_long_listing_keeps_no_lost_worker_from_being_noticed(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.reconciler.reconciler.URGENT_INTERVAL", -1)
+    job, objects = submit(hasty_store, storage), storage.objects
+
+    def slowly(prefix: str) -> Iterator[StoredObject]:
+        if prefix == JOBS_PREFIX:
+            hasty_store.claim(job.id)
+        yield from objects(prefix)
+
+    monkeypatch.setattr(storage, "objects", slowly)
+    assert reconciler.run_once() == Tally(requeued=1, dispatched=1)
+    assert hasty_store.maintenance.is_journal_read()
+
+
+def test_a_listing_ends_when_another_reconciler_leads(
+    hasty_store: JobStore,
+    storage: ObjectStorage,
+    reconciler: Reconciler,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.reconciler.reconciler.URGENT_INTERVAL", -1)
+    submit(hasty_store, storage)
+    leads = iter((True, False))
+    monkeypatch.setattr(hasty_store.maintenance, "lead", lambda name, seconds: next(leads))
+    assert reconciler.run_once() == Tally()
+    assert not hasty_store.maintenance.is_journal_read()
