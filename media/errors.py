@@ -32,6 +32,10 @@ class DetectorUnavailable(RuntimeError):
     """Faces cannot be detected at the moment, due to an internal error."""
 
 
+class DetectorTooSlow(DetectorUnavailable):
+    """The search for faces in a picture was stopped, because it took too long."""
+
+
 class DetectorMissing(RuntimeError):
     """MediaPipe is not installed, so faces cannot be detected here."""
 

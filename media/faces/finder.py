@@ -13,7 +13,7 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from media.errors import DetectorMissing, DetectorUnavailable
+from media.errors import DetectorMissing, DetectorTooSlow, DetectorUnavailable
 from media.faces.inspection import Inspection
 from media.faces.selection import LARGEST
 from media.sandbox.decoder import bare_environment
@@ -52,14 +52,16 @@ class FaceFinder:
 
         Raises:
             DetectorMissing: MediaPipe is not installed.
-            DetectorUnavailable: no picture can be inspected at the moment, or this one takes too
-                long.
+            DetectorUnavailable: no picture can be inspected at the moment.
+            DetectorTooSlow: this one takes too long.
         """
         if find_spec("mediapipe") is None:
             raise DetectorMissing("MediaPipe is not installed beside the service.")
         with self._lock:
             try:
                 answer = self._ask(file, choice)
+            except TimeoutError as error:
+                raise DetectorTooSlow(f"The face detector gave {error}.") from error
             except (OSError, EOFError) as error:
                 raise DetectorUnavailable(f"The face detector failed: {error!r}") from error
         inspection = _INSPECTION.validate_json(answer)

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from anyio import CapacityLimiter, to_thread
 
 from media.audio import SpeechProperties
-from media.errors import AudioError, DetectorMissing, DetectorUnavailable, PortraitError
+from media.errors import (
+    AudioError,
+    DetectorMissing,
+    DetectorTooSlow,
+    DetectorUnavailable,
+    PortraitError,
+)
 from media.faces.finder import FaceFinder
 from media.faces.inspection import Inspection, Refusal
 from media.sandbox.decoder import Decoder
@@ -52,7 +58,7 @@ class Checks:
     def _portrait(self, file: bytes, face: str) -> Inspection:
         try:
             return self._finder.inspect(file, face)
-        except DetectorMissing:
+        except (DetectorMissing, DetectorTooSlow):  # a large picture on a busy machine
             return self._without_faces(file)
 
     def _without_faces(self, file: bytes) -> Inspection:

@@ -54,6 +54,10 @@ class Target:
         good = {"portrait": portrait(), "audio": speech()}
         return self.http.post("/v1/jobs", files={**good, **files}, data={"consent": "true"})
 
+    def check(self, **files: bytes) -> httpx.Response:
+        """Check files without creating a job."""
+        return self.http.post("/v1/checks", files=files)
+
     def forget(self, location: str | None) -> None:
         """Delete the job at this path, if one was created."""
         if location is not None:
@@ -85,10 +89,15 @@ class Target:
 
 def outcome(answer: httpx.Response) -> str:
     """Return the code of the problem, or ACCEPTED, after checking either."""
-    document: dict[str, Any] = answer.json()
     if answer.status_code == 202:
-        assert document["status"] == "queued"
+        assert answer.json()["status"] == "queued"
         return ACCEPTED
+    return problem_of(answer)
+
+
+def problem_of(answer: httpx.Response) -> str:
+    """Return the code of a problem, after checking it."""
+    document: dict[str, Any] = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.status_code == document["status"] < 500, document
     return str(document["code"])

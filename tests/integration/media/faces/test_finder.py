@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from media.errors import DetectorMissing, DetectorUnavailable
+from media.errors import DetectorMissing, DetectorTooSlow, DetectorUnavailable
 from media.faces import finder as finding
 from media.faces.finder import FaceFinder
 from tests.processes import children, is_alive
@@ -75,7 +75,7 @@ def test_a_process_that_ended_is_replaced(finder: FaceFinder) -> None:
 
 
 def test_a_process_that_does_not_answer_in_time_is_stopped() -> None:
-    with FaceFinder(answer_seconds=0.01) as finder, pytest.raises(DetectorUnavailable):
+    with FaceFinder(answer_seconds=0.01) as finder, pytest.raises(DetectorTooSlow):
         finder.inspect(EXAMPLE)
     with pytest.raises(DetectorUnavailable):
         FaceFinder(module="media.errors", answer_seconds=PATIENCE).inspect(EXAMPLE)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from starlette.testclient import TestClient
 
-from media.errors import DetectorUnavailable
+from media.errors import DetectorTooSlow, DetectorUnavailable
 from media.faces.inspection import Box, FoundFace, Inspection, Refusal
 from media.faces.selection import LARGEST
 from service.intake.checks import MAX_WAITING
@@ -106,6 +106,12 @@ def test_a_bad_request_is_a_problem(
 
     answer = http.post("/v1/checks", files=form(**parts) or None)
     assert_problem(answer, problem)
+
+
+def test_a_picture_that_takes_too_long_is_checked_without_its_faces(serve: Serve) -> None:
+    http = serve(FakeFinder(DetectorTooSlow("The face detector gave no answer within 20 s.")))
+    found = http.post("/v1/checks", files=form(portrait=portrait())).json()["portrait"]
+    assert (found["width"], found["faces"], found["refusal"]) == (256, None, None)
 
 
 def test_a_detector_that_fails_is_a_problem_that_may_pass(serve: Serve) -> None:
