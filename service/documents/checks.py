@@ -46,8 +46,8 @@ class PortraitCheck(BaseModel):
     width: int | None = Field(description="Pixels of the upright picture; null if unreadable.")
     height: int | None = Field(description="Pixels of the upright picture; null if unreadable.")
     faces: list[FaceDocument] | None = Field(
-        description="From the left; null if the picture is unreadable, if the search takes too long, "
-        "or if the service has no face detector."
+        description="From the left; null if the picture is unreadable, if the search takes too "
+        "long, or if the service has no face detector."
     )
     speaker: int | None = Field(
         description="Number of the face that `face` selects, 1 for the leftmost; null if none."
