@@ -88,8 +88,9 @@ class Observation:
         _describe_span(scope, f"{method} {route}", status)
         # Probes, scrapes and polling would hide requests that change or break something.
         level = logging.DEBUG if method in ("GET", "HEAD") and status < 400 else logging.INFO
-        fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}
-        logger.log(level, "Request served", extra={"fields": fields})
+        if logger.isEnabledFor(level):
+            fields = {**_describe(scope), "status": status, "seconds": round(seconds, 4)}
+            logger.log(level, "Request served", extra={"fields": fields})
 
 
 class _Answer:
@@ -149,6 +150,8 @@ def _traced(scope: Scope) -> Iterator[None]:
 
 def _describe_span(scope: Scope, name: str, status: int) -> None:
     span = trace.get_current_span()
+    if not span.is_recording():
+        return
     span.update_name(name)
     span.set_attributes(
         {

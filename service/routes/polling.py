@@ -92,8 +92,7 @@ async def _answer_plain(request: Request) -> Response:
 async def _answer(
     request: Request, job_id: str, if_none_match: str | None, wait: int = 0
 ) -> Response:
-    descriptions = describing(request)
-    components = descriptions.components
+    components: Components = request.app.state.components
     reading = await _read(components, caller_of(request), job_id, if_none_match, wait)
     headers = {"ETag": job_tag(reading), "Cache-Control": "private, no-cache"}
     if not reading.job.status.is_final:
@@ -102,7 +101,9 @@ async def _answer(
         headers["Retry-After"] = str(poll_pause(reading.estimate.position, seconds, least))
     if is_unchanged(if_none_match, headers["ETag"]):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
-    return Response(descriptions.serialize(reading), headers=headers, media_type="application/json")
+    return Response(
+        describing(request).serialize(reading), headers=headers, media_type="application/json"
+    )
 
 
 async def _read(
