@@ -34,7 +34,7 @@ from tests.waiting import wait_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 SNIPPET = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
-SECONDS_OF_SPEECH = 1.0
+SECONDS_OF_SPEECH = 0.4
 
 News = tuple[bytes, dict[str, str]]
 """The body and the headers of a webhook."""
