@@ -30,7 +30,7 @@ from models.speech_to_landmarks.speech_encoder import (
 )
 from models.speech_to_landmarks.voice_activity import VoiceActivity
 
-EMPHASIS = 1.15
+EMPHASIS = 1.1
 """Factor for the speech motion: trained on many mouths, the network draws nearly their mean, which
 moves less than any of them. Set on clips of 23 people who were not trained on: their lips open .64
 (acted) and 1.10 times as far as filmed (talking), without it .55 and .96.
