@@ -12,6 +12,10 @@ LOWER_SHARES = ((-0.30, 0.78, 0.21, -0.40), (-0.13, 1.11, 0.07, -0.47), (0.07, 1
 """Three points of the inner lip between a corner and its neighbour, from the corner inwards: shares
 of the corner's distance to the upper, lower, middle upper and middle lower inner lip point. Fitted
 to Face Mesh's own points on 662 portraits, which they meet within 0.15 to 0.33 px in the mean."""
+APART = 0.1
+"""Pixels that points of a line are taken to lie apart sideways, at least."""
+SAMPLES = 128
+"""Heights of a smooth line that are computed; those between them are interpolated."""
 
 
 @dataclass(frozen=True)
@@ -61,3 +65,40 @@ def line_height(line: Tensor, across: Tensor) -> Tensor:
         start, slope, rise = (part[:, piece, None] for part in (starts, slopes, rises))
         height = torch.addcmul(height, torch.addcmul(start, across, slope).clamp_(0, 1), rise)
     return height
+
+
+def smooth_height(line: Tensor, across: Tensor) -> Tensor:
+    """Return the height `[B, M]` of a smooth line through `[B, K, 2]`, left to right, at places
+    `[B, M]`.
+
+    It never swings beyond its points: pieces are cubic, with the slopes of Fritsch and Butland
+    (SIAM J. Sci. Stat. Comput. 5, 1984).
+    """
+    x = [line[:, 0, 0]]
+    for place in line[:, 1:, 0].unbind(dim=1):
+        x.append(torch.maximum(place, x[-1] + APART))
+    heights = _cubic(torch.stack(x, dim=1), line[..., 1].contiguous())
+    share = (across - x[0][:, None]) / (x[-1] - x[0])[:, None]
+    place = (share * (SAMPLES - 1)).clamp(0, SAMPLES - 1)
+    before = place.floor().clamp_max(SAMPLES - 2)
+    sample = before.long()
+    return torch.lerp(heights.gather(1, sample), heights.gather(1, sample + 1), place - before)
+
+
+def _cubic(x: Tensor, y: Tensor) -> Tensor:
+    """Return `[B, SAMPLES]` heights, evenly spaced, of the cubic through `x`, `y` `[B, K]`."""
+    steps = x.diff(dim=1)
+    rates = y.diff(dim=1) / steps
+    before, after, rate, next_rate = steps[:, :-1], steps[:, 1:], rates[:, :-1], rates[:, 1:]
+    mean = 3 * (before + after) / ((2 * after + before) / rate + (after + 2 * before) / next_rate)
+    inner = torch.where(rate * next_rate > 0, mean, 0.0)
+    slopes = torch.cat([rates[:, :1], inner, rates[:, -1:]], dim=1)
+    wanted = torch.lerp(x[:, :1], x[:, -1:], torch.linspace(0, 1, SAMPLES).to(x))
+    piece = (torch.searchsorted(x, wanted, right=True) - 1).clamp(0, x.shape[1] - 2)
+    start, step, low, high, enter, leave = (
+        knots.gather(1, piece) for knots in (x, steps, y, y[:, 1:], slopes, slopes[:, 1:])
+    )
+    t = (wanted - start) / step
+    rise = high - low
+    bend = (enter + leave) * step - 2 * rise
+    return low + t * (enter * step + t * (rise - enter * step - bend + t * bend))

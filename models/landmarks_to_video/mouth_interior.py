@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from models.landmarks_to_video.complexion import COMPLEXION
-from models.landmarks_to_video.edges import edge_height, to_upright
+from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, mean_height, rows_of
+from models.landmarks_to_video.lip_lines import lip_lines, smooth_height
 from models.landmarks_to_video.warping import pixel_grid
 
-UPPER_EDGE, LOWER_EDGE = (60, 61, 62, 63, 64), (60, 67, 66, 65, 64)
-"""The inner lips from corner to corner."""
 CAVITY, TONGUE = (0.27, 0.14, 0.13), (0.62, 0.30, 0.29)
 """Colours: of the cavity beside that of the lips, of the tongue beside the skin's brightness."""
 ENAMEL = (0.86, 0.82, 0.74)
@@ -40,6 +39,12 @@ has been reflected by lips and tongue. A smile lets all light in.
 """
 RIM = 2.0
 """Pixels around the opening over which the painter may still paint upon the lips."""
+LOWERED, LOWERED_FROM = 2.5, 4.0
+"""Pixels by which the lower lip's edge is drawn too low, and the height of the opening from which
+on: the retouch lets the lip roll inward over it, and a tracker would find the opening too small.
+"""
+REACH = 5.0
+"""Pixels around the opening over which its retouch fades to nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Opening:
     sideways: distance from the middle over that of the eyes.
     height: of the opening above and below the pixel.
     inside: 1 in the opening, soft over one pixel of the picture.
+    reach: 1 in the opening, falling to 0 around it: where its retouch can be seen.
     """
 
     below_upper: Tensor
@@ -57,19 +63,25 @@ class Opening:
     sideways: Tensor
     height: Tensor
     inside: Tensor
+    reach: Tensor
 
     @classmethod
-    def of(cls, landmarks: Tensor, origin: Tensor, scale: int = 1) -> Self:
-        """Measure the inner lips of `[B, 79, 2]` over the mouth's window at `origin` `[B, 2]`."""
+    def of(cls, landmarks: Tensor, origin: Tensor, scale: int = 1, *, lowered: float = 0.0) -> Self:
+        """Measure the inner lips of `[B, 79, 2]` over the mouth's window at `origin` `[B, 2]`.
+
+        The lower lip's edge is taken `lowered` px further down where the lips are well apart.
+        """
         height, width = scale * MOUTH.height, scale * MOUTH.width
         cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
         distance, across = face_frame(landmarks)
         middle = landmarks[:, 60:68].mean(dim=1, keepdim=True)
         place = to_upright(cells + origin[:, None].to(landmarks) - middle, across)
+        lines = lip_lines(landmarks)
         upper, lower = (
-            edge_height(to_upright(landmarks[:, knots] - middle, across), place[..., 0])
-            for knots in (UPPER_EDGE, LOWER_EDGE)
+            smooth_height(to_upright(line - middle, across), place[..., 0])
+            for line in (lines.upper, lines.lower)
         )
+        lower = lower + lowered * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
         corners = to_upright(landmarks[:, [60, 64]] - middle, across)[..., 0]
         x, y = place.unbind(dim=-1)
         from_corner = torch.minimum(x - corners[:, :1], corners[:, 1:] - x)
@@ -77,10 +89,8 @@ class Opening:
         maps = (y - upper, lower - y, x / distance[:, None], lower - upper)
         parted = ((mean_height(landmarks[:, MOUTH.polygons[0]]) - CLOSED) / 1.5).clamp(0, 1)
         inside = (scale * depth + 0.5).clamp(0, 1) * parted[:, None]
-        below, above, sideways, tall, within = (
-            m.reshape(-1, 1, height, width) for m in (*maps, inside)
-        )
-        return cls(below, above, sideways, tall, within)
+        reach = (1 + depth / REACH).clamp(0, 1).square() * parted[:, None]
+        return cls(*(m.reshape(-1, 1, height, width) for m in (*maps, inside, reach)))
 
     def rows(self) -> slice:
         """Return the window's rows in which any mouth of the batch is open."""

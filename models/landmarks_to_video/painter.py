@@ -15,6 +15,7 @@ from models.landmarks_to_video.face_regions import (
     lay_rows,
     region_geometry,
     region_shape,
+    rows_of,
 )
 from models.landmarks_to_video.fine_head import FineHead
 from models.landmarks_to_video.layers import (
@@ -26,8 +27,15 @@ from models.landmarks_to_video.layers import (
     zero_init,
 )
 from models.landmarks_to_video.lids import move_lids
-from models.landmarks_to_video.mouth_interior import CORRECTIONS, Interior, Opening, kept_share
+from models.landmarks_to_video.mouth_interior import (
+    CORRECTIONS,
+    LOWERED,
+    Interior,
+    Opening,
+    kept_share,
+)
 from models.landmarks_to_video.painting import Paint, Painting, Window
+from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import place_teeth, smile
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
@@ -43,6 +51,8 @@ INTERIOR = (0.30, 0.20, 0.20)
 """Initial colour of an unseen interior, relative to the window's mean."""
 INTERIOR_LOGIT = 4.0
 """How surely, untrained, an unseen interior is painted and its surroundings are not."""
+RETOUCHED = 0.8
+"""Share of the retouch that is shown: with all of it, a tracker finds openings too small."""
 FINE_FACTOR = 2
 """How much finer than the crop the fine head paints."""
 
@@ -56,6 +66,23 @@ class PainterConfig:
     blocks: tuple[int, int, int] = (1, 1, 2)
     shape_width: int = 128
     fine_width: int = 24
+    retouch_width: int = 24
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What lies between the lips: the opening, and the teeth `[B, 8, h, w]` in the window."""
+
+    opening: Opening
+    teeth: Tensor
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A painting before its last touch, and the inside of the mouth where it shows one."""
+
+    paint: Paint
+    inside: Inside | None = None
 
 
 class Painter(nn.Module):
@@ -103,12 +130,16 @@ class Painter(nn.Module):
             self.teeth_stem = nn.Conv2d(4 * TEETH_CHANNELS, half, 3, padding=1, bias=False)
             self.corrections = nn.Conv2d(half, 4 * CORRECTIONS, 3, padding=1)
             self.inside = Interior()
+            self.retouch = Retouch(config.retouch_width)
             zero_init(self.teeth_stem)
             zero_init(self.corrections)
 
     def forward(self, window: Window) -> Painting:
-        """Paint the window; untrained, it is the warp, with an unseen interior in the dark."""
-        paint = self.paint(window)
+        """Paint the window, but for the mouth's last touch, which is trained apart.
+
+        Untrained, it is the warp, with an unseen interior in the dark.
+        """
+        paint = self.sketch(window).paint
         places = window.places() + paint.flow.permute(0, 2, 3, 1)
         warp = sample(window.image, places, window.scale)
         pixels = paint.mask * warp + (1 - paint.mask) * paint.colour
@@ -116,6 +147,17 @@ class Painter(nn.Module):
 
     def paint(self, window: Window) -> Paint:
         """Return what is laid over the warped window, without the warp itself."""
+        sketch = self.sketch(window)
+        if sketch.inside is None:
+            return sketch.paint
+        return self._retouched(sketch.paint, sketch.inside, window)
+
+    def sketch(self, window: Window, *, to_learn: bool = False) -> Sketch:
+        """Return the paint before the mouth's last touch.
+
+        For the retouch `to_learn` from, the lips are where the landmarks have them, and nothing of
+        the portrait's own opening is kept.
+        """
         scale = window.scale
         warped = sample(window.image, window.places(), scale)
         geometry = region_geometry(window.target, self.region, window.origin)
@@ -128,7 +170,13 @@ class Painter(nn.Module):
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
         if teeth is not None and corrections is not None:
-            colour, mask = self._with_inside(colour, mask, window, teeth, corrections, skin)
+            lowered = 0.0 if to_learn else LOWERED
+            opening = Opening.of(window.target, window.origin, scale, lowered=lowered)
+            inside = Inside(opening, teeth)
+            kept = kept_share(window.source, window.target) * (0.0 if to_learn else 1.0)
+            bared = smile(window.target)
+            colour, mask = self._with_inside(colour, mask, inside, corrections, skin, bared, kept)
+            return Sketch(Paint(colour, mask, fine), inside)
         if not self.region.unseen:
             colour, mask = move_lids(
                 colour,
@@ -141,30 +189,43 @@ class Painter(nn.Module):
                 window.origin,
                 scale,
             )
-        return Paint(colour, mask, fine)
+        return Sketch(Paint(colour, mask, fine))
 
     def _with_inside(
         self,
         colour: Tensor,
         mask: Tensor,
-        window: Window,
-        teeth: Tensor,
+        inside: Inside,
         corrections: Tensor,
         skin: Tensor,
+        bared: Tensor,
+        kept: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Put the drawn inside between the lips, and keep paint away from the lips themselves.
 
-        An opening that is much like the portrait's own shows the portrait's instead.
+        `kept` `[B]` of the portrait's own is shown instead.
         """
-        opening = Opening.of(window.target, window.origin, window.scale)
-        mask = opening.keep_near(mask)
-        rows = opening.rows()
-        part = opening.within(rows)
-        bared = smile(window.target)
-        drawn = self.inside(part, teeth[:, :, rows], corrections[:, :, rows], skin, bared)
-        kept = kept_share(window.source, window.target)[:, None, None, None]
+        rows = inside.opening.rows()
+        part, teeth = inside.opening.within(rows), inside.teeth[:, :, rows]
+        drawn = self.inside(part, teeth, corrections[:, :, rows], skin, bared)
         colour = lay_rows(colour, drawn, part.inside, rows)
-        return colour, lay_rows(mask, kept, part.inside, rows)
+        mask = inside.opening.keep_near(mask)
+        return colour, lay_rows(mask, kept[:, None, None, None], part.inside, rows)
+
+    def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
+        """Return the paint of a mouth with its last touch, opaque as far as that reaches."""
+        reached = rows_of(inside.opening.reach[:, 0] > 0)
+        rows = strip_around(reached, paint.mask.shape[2])
+        part = inside.opening.within(rows)
+        drawn, warp = drawn_pixels(paint, window, rows)
+        wanted = drawn + RETOUCHED * self.retouch(drawn, part, inside.teeth[:, :, rows])
+        seen = paint.mask[:, :, rows] * (1 - part.reach)
+        colour = (wanted - seen * warp) / (1 - seen).clamp_min(1e-3)
+        colour, seen = (
+            old.slice_scatter(new, 2, rows.start, rows.stop)
+            for old, new in ((paint.colour, colour), (paint.mask, seen))
+        )
+        return Paint(colour, seen, paint.flow)
 
     def _teeth(self, window: Window, scale: int) -> Tensor | None:
         """Return the person's teeth `[B, 8, h, w]` where they lie in the window."""
@@ -225,6 +286,14 @@ class Painter(nn.Module):
         if scale > 1:
             paint = upsample_flow(paint, scale) + self.fine(half, warped, geometry, teeth)
         return paint[:, :4], paint[:, 4:] if self.region.unseen else None
+
+
+def drawn_pixels(paint: Paint, window: Window, rows: slice) -> tuple[Tensor, Tensor]:
+    """Return some rows of a painted window and of the warp beneath, each `[B, 3, rows, w]`, 0-1."""
+    places = (window.places() + paint.flow.permute(0, 2, 3, 1))[:, rows]
+    warp = sample(window.image, places, window.scale)
+    mask = paint.mask[:, :, rows]
+    return mask * warp + (1 - mask) * paint.colour[:, :, rows], warp
 
 
 def _unshuffled(pixels: Tensor, scale: int) -> Tensor:

@@ -80,6 +80,7 @@ class TranslatorConfig:
                 blocks=tuple(sizes[name]["blocks"]),
                 shape_width=sizes[name]["shape_width"],
                 fine_width=sizes[name]["fine_width"],
+                retouch_width=sizes[name]["retouch_width"],
             )
             for name in ("mouth", "eyes")
         }

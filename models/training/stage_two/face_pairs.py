@@ -112,7 +112,8 @@ class PairSampler:
         bounds = [*starts.tolist(), len(faces)]
         self.spans = list(pairwise(bounds))
         self.starts = starts
-        filmed = np.isin(faces.sets, [i for i, n in enumerate(faces.names) if n not in PORTRAITS])
+        films = [i for i, name in enumerate(faces.names) if name not in PORTRAITS]
+        self.filmed = filmed = np.isin(faces.sets, films)
         classes = np.digitize(self.openings, OPENING_CLASSES)
         found = [np.flatnonzero(filmed & (classes == c)) for c in range(1, 4)]
         self.wide = [rows for rows in found if len(rows)]
@@ -123,9 +124,15 @@ class PairSampler:
         blinking = {n: c[travel[c] > BLINK] for n, c in self.clips_of.items() if n not in PORTRAITS}
         self.blinking = [clips for clips in blinking.values() if len(clips)]
 
-    def window_pairs(self, count: int, region: Region) -> PairBatch:
-        """Draw `count` pairs and cut the region out of them."""
+    def window_pairs(self, count: int, region: Region, *, aligned: bool = False) -> PairBatch:
+        """Draw `count` pairs and cut the region out of them.
+
+        If `aligned`, the frame that is wanted from a film is its own portrait, too.
+        """
         draw = self._draw(count, region)
+        if aligned:
+            filmed = self.filmed[draw.rows[:, 1]]
+            draw.rows[filmed, 0] = draw.rows[filmed, 1]
         source, target = self._landmarks(draw, 0), self._landmarks(draw, 1)
         origin = window_origin(target, region)
         height, width = region.height + 2 * MARGIN, region.width + 2 * MARGIN

@@ -25,8 +25,21 @@ def opening_of(landmarks: Tensor, scale: int = 1) -> Opening:
 @pytest.mark.parametrize("height", [6.0, 12.0, 20.0])
 def test_the_opening_is_as_wide_as_the_inner_lips_are_apart(height: float, scale: int) -> None:
     opening = opening_of(face(height), scale)
-    column = opening.inside[0, 0, :, MOUTH.width * scale // 2].sum() / scale
-    assert float(column) == pytest.approx(height, abs=0.6)
+    tallest = opening.inside[0, 0].sum(dim=0).max() / scale
+    assert float(tallest) == pytest.approx(height, abs=0.6)
+
+
+def test_the_opening_stays_between_the_lips_of_a_turned_head() -> None:
+    """Seen from the side, the points of one half of the lips lie close together."""
+    landmarks = face(0)
+    landmarks[:, 60:68] = torch.tensor(
+        [
+            *((108.5, 179.4), (112.8, 176.0), (116.7, 176.4), (125.0, 176.7)),
+            *((155.6, 180.3), (125.6, 189.8), (117.4, 189.4), (113.2, 188.0)),
+        ]
+    )
+    inside = opening_of(landmarks, scale=2).inside[0, 0]
+    assert float(inside.sum(dim=0).max()) / 2 == pytest.approx(13, abs=1)
 
 
 def test_lips_that_touch_have_nothing_between_them() -> None:
