@@ -31,7 +31,7 @@ drawn; beyond twice its opening, its teeth look too long.
 """
 CLOSED = 1.0
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
-LOWER_TEETH, LOWER_LIGHT = 0.35, (0.80, 0.77, 0.77)
+LOWER_TEETH, LOWER_LIGHT = 0.12, (0.80, 0.77, 0.77)
 """Opacity and light of lower teeth: they stand in the shade, and in full look like a second row."""
 SPOKEN_LIGHT, LIP_SHADOW = (0.98, 0.93, 0.91), (0.30, 0.32, 0.32)
 """Light on upper teeth in speech, and how much of it the lip above them takes: what falls upon them

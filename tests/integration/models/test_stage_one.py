@@ -76,6 +76,11 @@ def test_in_silence_and_noise_the_mouth_stays_closed(
     assert gaps.max() < CLOSED
 
 
+def test_the_mouth_has_closed_when_speech_ends(generator: LandmarkGenerator, speech: Array) -> None:
+    gaps = opening(generator.generate(speech, pose="still"))
+    assert gaps[-3:].max() < CLOSED
+
+
 def test_in_a_pause_the_mouth_closes(generator: LandmarkGenerator, speech: Array) -> None:
     pause = np.zeros(2 * SAMPLE_RATE, np.float32)
     gaps = opening(generator.generate(np.concatenate([speech, pause, speech]), pose="still"))
