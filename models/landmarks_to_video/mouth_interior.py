@@ -66,10 +66,12 @@ class Opening:
     reach: Tensor
 
     @classmethod
-    def of(cls, landmarks: Tensor, origin: Tensor, scale: int = 1, *, lowered: float = 0.0) -> Self:
+    def of(
+        cls, landmarks: Tensor, origin: Tensor, scale: int = 1, lowered: Tensor | None = None
+    ) -> Self:
         """Measure the inner lips of `[B, 79, 2]` over the mouth's window at `origin` `[B, 2]`.
 
-        The lower lip's edge is taken `lowered` px further down where the lips are well apart.
+        The lower lip's edge is taken `lowered` `[B]` px further down where lips are well apart.
         """
         height, width = scale * MOUTH.height, scale * MOUTH.width
         cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
@@ -81,7 +83,8 @@ class Opening:
             smooth_height(to_upright(line - middle, across), place[..., 0])
             for line in (lines.upper, lines.lower)
         )
-        lower = lower + lowered * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
+        if lowered is not None:
+            lower = lower + lowered[:, None] * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
         corners = to_upright(landmarks[:, [60, 64]] - middle, across)[..., 0]
         x, y = place.unbind(dim=-1)
         from_corner = torch.minimum(x - corners[:, :1], corners[:, 1:] - x)

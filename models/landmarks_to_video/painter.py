@@ -52,7 +52,9 @@ INTERIOR = (0.30, 0.20, 0.20)
 INTERIOR_LOGIT = 4.0
 """How surely, untrained, an unseen interior is painted and its surroundings are not."""
 RETOUCHED = 0.8
-"""Share of the retouch that is shown: with all of it, a tracker finds openings too small."""
+"""Share of the retouch that a drawn inside shows: with all of it, a tracker finds openings too
+small. A portrait's own inside needs none.
+"""
 FINE_FACTOR = 2
 """How much finer than the crop the fine head paints."""
 
@@ -71,10 +73,13 @@ class PainterConfig:
 
 @dataclass(frozen=True)
 class Inside:
-    """What lies between the lips: the opening, and the teeth `[B, 8, h, w]` in the window."""
+    """What lies between the lips: the opening, the teeth `[B, 8, h, w]` in the window, and how much
+    of it `[B]`, 0-1, is drawn and not the portrait's own.
+    """
 
     opening: Opening
     teeth: Tensor
+    drawn: Tensor
 
 
 @dataclass(frozen=True)
@@ -170,12 +175,9 @@ class Painter(nn.Module):
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
         if teeth is not None and corrections is not None:
-            lowered = 0.0 if to_learn else LOWERED
-            opening = Opening.of(window.target, window.origin, scale, lowered=lowered)
-            inside = Inside(opening, teeth)
-            kept = kept_share(window.source, window.target) * (0.0 if to_learn else 1.0)
+            inside = _inside(window, teeth, to_learn=to_learn)
             bared = smile(window.target)
-            colour, mask = self._with_inside(colour, mask, inside, corrections, skin, bared, kept)
+            colour, mask = self._with_inside(colour, mask, inside, corrections, skin, bared)
             return Sketch(Paint(colour, mask, fine), inside)
         if not self.region.unseen:
             colour, mask = move_lids(
@@ -199,18 +201,15 @@ class Painter(nn.Module):
         corrections: Tensor,
         skin: Tensor,
         bared: Tensor,
-        kept: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Put the drawn inside between the lips, and keep paint away from the lips themselves.
-
-        `kept` `[B]` of the portrait's own is shown instead.
-        """
+        """Put the drawn inside between the lips, and keep paint away from the lips themselves."""
         rows = inside.opening.rows()
         part, teeth = inside.opening.within(rows), inside.teeth[:, :, rows]
         drawn = self.inside(part, teeth, corrections[:, :, rows], skin, bared)
         colour = lay_rows(colour, drawn, part.inside, rows)
         mask = inside.opening.keep_near(mask)
-        return colour, lay_rows(mask, kept[:, None, None, None], part.inside, rows)
+        kept = 1 - inside.drawn[:, None, None, None]
+        return colour, lay_rows(mask, kept, part.inside, rows)
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
         """Return the paint of a mouth with its last touch, opaque as far as that reaches."""
@@ -218,7 +217,8 @@ class Painter(nn.Module):
         rows = strip_around(reached, paint.mask.shape[2])
         part = inside.opening.within(rows)
         drawn, warp = drawn_pixels(paint, window, rows)
-        wanted = drawn + RETOUCHED * self.retouch(drawn, part, inside.teeth[:, :, rows])
+        share = RETOUCHED * inside.drawn[:, None, None, None]
+        wanted = drawn + share * self.retouch(drawn, part, inside.teeth[:, :, rows])
         seen = paint.mask[:, :, rows] * (1 - part.reach)
         colour = (wanted - seen * warp) / (1 - seen).clamp_min(1e-3)
         colour, seen = (
@@ -286,6 +286,15 @@ class Painter(nn.Module):
         if scale > 1:
             paint = upsample_flow(paint, scale) + self.fine(half, warped, geometry, teeth)
         return paint[:, :4], paint[:, 4:] if self.region.unseen else None
+
+
+def _inside(window: Window, teeth: Tensor, *, to_learn: bool) -> Inside:
+    """Return what lies between the lips; an opening much like the portrait's own shows that one."""
+    kept = kept_share(window.source, window.target)
+    drawn = torch.ones_like(kept) if to_learn else 1 - kept
+    lowered = None if to_learn else LOWERED * drawn
+    opening = Opening.of(window.target, window.origin, window.scale, lowered)
+    return Inside(opening, teeth, drawn)
 
 
 def drawn_pixels(paint: Paint, window: Window, rows: slice) -> tuple[Tensor, Tensor]:

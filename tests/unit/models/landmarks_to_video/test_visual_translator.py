@@ -108,3 +108,17 @@ def test_a_damaged_file_is_refused(translator: VisualTranslator, tmp_path: Path)
 def test_sizes_survive_the_header() -> None:
     config = replace(CONFIG, motion_width=24)
     assert TranslatorConfig.from_header(asdict(config)) == config
+
+
+@pytest.mark.parametrize(("shown", "changed"), [(9, False), (0, True)])
+def test_only_a_drawn_inside_is_retouched(
+    translator: VisualTranslator, shown: float, changed: bool
+) -> None:
+    features = translator.prepare(face_picture(), face_landmarks(opening=shown))
+    wanted = face_landmarks(opening=10)[None]
+    frames = []
+    for deviation in (0.0, 1.0):
+        for parameter in translator.mouth.retouch.out.parameters():
+            torch.nn.init.normal_(parameter, std=deviation)
+        frames.append(translator.render(features, wanted).astype(int))
+    assert (np.abs(frames[0] - frames[1]).max() > 1) == changed
