@@ -1,36 +1,20 @@
-"""Edges of lips and lids as smooth curves through their landmarks."""
+"""Edges of lids as smooth curves through their landmarks, and upright coordinates."""
 
 import torch
 from torch import Tensor
 
 from models.landmarks_to_video.warping import planes
 
-MIN_APART, FLAT = 0.1, 0.3
-"""Shares of half the mouth's width: what landmarks of an edge are taken to lie apart at least, lest
-the curve swing; how far it bends before its corners become round.
-"""
+MIN_APART = 0.1
+"""Share of half an edge's width that landmarks are taken to lie apart at least, lest it swing."""
 
 
-def edge_height(knots: Tensor, x: Tensor, *, rounded: bool = True) -> Tensor:
-    """Return the heights `[B, M]` of an edge through `[B, K, 2]` at the places `x` `[B, M]`.
-
-    Flat openings end in pointed corners, round ones in round corners: a polynomial of the place
-    along them passes over into one of the angle whose cosine is that place. Lids, which never are
-    round, can leave the second out.
-    """
+def edge_height(knots: Tensor, x: Tensor) -> Tensor:
+    """Return the heights `[B, M]` of an edge through `[B, K, 2]` at the places `x` `[B, M]`."""
     start, stop = knots[:, :1, 0], knots[:, -1:, 0]
     half = ((stop - start) / 2).clamp_min(1)
     along, place = (((where - start) / half - 1).clamp(-1, 1) for where in (knots[..., 0], x))
-    flat = _polynomial(along, knots[..., 1], place)
-    if not rounded:
-        return flat
-    # Angles fall from corner to corner; turned round, they rise as places do.
-    angles, angle = (torch.pi - torch.acos(where) for where in (along, place))
-    round_ = _polynomial(angles, knots[..., 1], angle)
-    ends = (knots[:, 0, 1] + knots[:, -1, 1]) / 2
-    middle = knots[:, knots.shape[1] // 2, 1]
-    roundness = ((middle - ends).abs() / half[:, 0] - FLAT).clamp(0, 1)[:, None]
-    return torch.lerp(flat, round_, roundness)
+    return _polynomial(along, knots[..., 1], place)
 
 
 def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor) -> Tensor:

@@ -53,7 +53,7 @@ class Eye:
         edges = [to_upright(landmarks[:, knots[eye]] - centre, across) for knots in (UPPER, LOWER)]
         x = place[..., 0]
         within = torch.minimum(x - edges[0][:, :1, 0], edges[0][:, -1:, 0] - x)
-        upper, lower = (edge_height(knots, x, rounded=False) for knots in edges)
+        upper, lower = (edge_height(knots, x) for knots in edges)
         return cls(place, upper, torch.maximum(lower, upper), within)
 
     def parted(self) -> Tensor:

@@ -145,9 +145,7 @@ class Painter(nn.Module):
         Untrained, it is the warp, with an unseen interior in the dark.
         """
         paint = self.sketch(window).paint
-        places = window.places() + paint.flow.permute(0, 2, 3, 1)
-        warp = sample(window.image, places, window.scale)
-        pixels = paint.mask * warp + (1 - paint.mask) * paint.colour
+        pixels, warp = drawn_pixels(paint, window, slice(None))
         return Painting(pixels, warp, paint.colour, paint.mask, paint.flow)
 
     def paint(self, window: Window) -> Paint:

@@ -2,10 +2,10 @@
 
     python -m models.training.stage_two.train_retouch --data DIR --minutes 30 --out DIR
 
-Mouths are drawn into the very frame that is wanted, or into its copy with lips warped shut, so that
-the lips are right to the pixel and only the drawing remains to be told from film. A pool of them is
-kept on the device and renewed little by little, since drawing takes longer than a step. The output
-folder contains the translator with the averaged weights, `curve.csv` and `sheet.png`.
+Each mouth is drawn into the very frame that is wanted, or into a copy of it with the lips warped
+shut. Outside the drawing, both agree to the pixel. A pool of mouths is kept on the device and
+renewed little by little, because drawing takes longer than a step. The output folder contains the
+translator with the averaged weights, `curve.csv` and `sheet.png`.
 """
 
 import argparse
@@ -86,9 +86,14 @@ class Mouths:
     borrowed: Tensor
 
     @property
+    def scale(self) -> int:
+        """Pixels for each of a 256 px crop: 1 or 2."""
+        return self.drawn.shape[-1] // MOUTH.width
+
+    @property
     def opening(self) -> Opening:
         """Where each pixel lies between the lips."""
-        return Opening.of(self.target, self.origin, self.drawn.shape[-1] // MOUTH.width)
+        return Opening.of(self.target, self.origin, self.scale)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
@@ -176,7 +181,6 @@ def main() -> None:
 
 def train(options: RetouchOptions, compute: Compute) -> Retouch:
     """Train for the given minutes; return the averaged network."""
-    compute.randomness(options.seed)
     translator = VisualTranslator.load(compute.device, options.weights).requires_grad_(False)
     pools = _pools(options, compute, translator)
     network = translator.mouth.retouch.requires_grad_(True)
@@ -214,11 +218,11 @@ def _pools(
 
 def retouch_losses(network: torch.nn.Module, mouths: Mouths, compute: Compute) -> dict[str, Tensor]:
     """Return how far retouched mouths are from filmed ones, in pixels and in edges."""
-    opening, scale = mouths.opening, mouths.drawn.shape[-1] // MOUTH.width
+    opening = mouths.opening
     with mixed_precision(compute.device):
         change = network(mouths.drawn, opening, mouths.teeth)
     retouched, wanted = mouths.drawn + change, _wanted(mouths, opening)
-    weight = emphasis(*region_masks(mouths.target, MOUTH, mouths.origin, scale))
+    weight = emphasis(*region_masks(mouths.target, MOUTH, mouths.origin, mouths.scale))
     return {
         "pixels": weighted_l1(retouched, wanted, weight),
         "edges": gradient_l1(retouched, wanted, weight),
@@ -228,7 +232,7 @@ def retouch_losses(network: torch.nn.Module, mouths: Mouths, compute: Compute) -
 def _wanted(mouths: Mouths, opening: Opening) -> Tensor:
     """Return the filmed mouths, with what lies deep between borrowed teeth left as it is drawn.
 
-    That cannot be told from the portrait, and to guess it teaches a blur: only the rim is learned.
+    The portrait does not show that, and a network that has to guess paints a blur.
     """
     depth = torch.minimum(opening.below_upper, opening.above_lower)
     deep = ((depth - RIM) / RIM).clamp(0, 1) * opening.inside
