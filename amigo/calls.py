@@ -263,7 +263,7 @@ def upload_asset(kind: str, file: File) -> Dialogue[AssetView]:
     asset = _read(AssetView, (yield Call("POST", "/v1/assets", json=wanted)))
     upload = asset.upload
     if upload is None:
-        raise Unreachable("The service did not say where to upload the file.")
+        raise Unreachable("The service returned no URL for the upload.")
     yield Call(upload.method, upload.url, headers=upload.headers, content=content)
     return asset
 

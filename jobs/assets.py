@@ -16,7 +16,7 @@ KEPT = timedelta(hours=24)
 
 
 class AssetKind(StrEnum):
-    """The input for which an asset can be used."""
+    """The input that an asset is for."""
 
     PORTRAIT = "portrait"
     AUDIO = "audio"

@@ -21,7 +21,7 @@ class WebhookDocument(BaseModel):
     status: DeliveryStatus
     attempts: int = Field(description="Number of delivery attempts.")
     reason: str | None = Field(description="Why the last attempt failed; null if it did not.")
-    events: tuple[WebhookEventType, ...] = Field(description="Events it is notified of.")
+    events: tuple[WebhookEventType, ...] = Field(description="Events sent to this URL.")
 
     @classmethod
     def of(cls, job: Job, delivery: Delivery) -> Self:
@@ -32,13 +32,13 @@ class WebhookDocument(BaseModel):
 
 
 class ConsentDocument(BaseModel):
-    """The caller's affirmation of consent."""
+    """The consent that the caller gave."""
 
     affirmed_at: datetime
-    version: str = Field(description="Version of the statement.")
-    statement: str = Field(description="Text of the statement.")
+    version: str = Field(description="Version of the statement that was affirmed.")
+    statement: str = Field(description="Text of the statement that was affirmed.")
     key_id: str | None = Field(
-        description="The API key that affirmed it; null if none was required."
+        description="Id of the API key that was used; null if none was required."
     )
 
     @classmethod
@@ -54,9 +54,9 @@ class Links(BaseModel):
     """Related paths; null if not available in the job's state."""
 
     self: str
-    events: str = Field(description="Event stream of the job's changes.")
-    cancel: str | None = Field(description="POST here to cancel.")
-    stream: str | None = Field(description="The video while it is made (HLS).")
+    events: str = Field(description="Stream of the job's changes (server-sent events).")
+    cancel: str | None = Field(description="POST to this path to cancel the job.")
+    stream: str | None = Field(description="The video while it is being rendered (HLS).")
     video: str | None = Field(description="The video.")
     poster: str | None = Field(description="The poster.")
     landmarks: str | None = Field(description="The landmarks of all frames.")
@@ -87,7 +87,9 @@ class JobDocument(BaseModel):
     progress: Annotated[float, Field(ge=0, le=1)]
     attempt: int = Field(description="Number of attempts started.")
     priority: Priority
-    queue_position: int | None = Field(description="1 is next; null unless queued.")
+    queue_position: int | None = Field(
+        description="Position in the queue; 1 is next, null unless queued."
+    )
     eta: datetime | None = Field(
         description=(
             "Estimated time of completion, based on recent jobs; null if the job has ended or no "
@@ -96,7 +98,9 @@ class JobDocument(BaseModel):
     )
     eta_seconds: float | None = Field(description="Estimated remaining seconds.")
     created_at: datetime
-    started_at: datetime | None = Field(description="Start of the latest attempt; null before any.")
+    started_at: datetime | None = Field(
+        description="Start of the latest attempt; null before the first."
+    )
     completed_at: datetime | None = Field(description="When the job ended; null until then.")
     updated_at: datetime
     expires_at: datetime | None = Field(
@@ -104,7 +108,7 @@ class JobDocument(BaseModel):
     )
     options: Options
     consent: ConsentDocument | None = Field(
-        description="The affirmed consent; null in records older than this field."
+        description="The caller's consent; null for jobs created before it was recorded."
     )
     metadata: Metadata = Field(description="The caller's metadata.")
     notices: tuple[str, ...] = Field(
@@ -114,17 +118,19 @@ class JobDocument(BaseModel):
     emotion: HeardEmotion | None = Field(description="The detected emotion; null until finished.")
     duration: float | None = Field(description="Length of the video in seconds.")
     num_frames: int | None = Field(description="Number of frames in the video.")
-    width: int | None = Field(description="Of the video, in pixels.")
-    height: int | None = Field(description="Of the video, in pixels.")
+    width: int | None = Field(description="Width of the video in pixels.")
+    height: int | None = Field(description="Height of the video in pixels.")
     timings: dict[str, float] = Field(description="Duration of each step in seconds.")
-    webhook: WebhookDocument | None = Field(description="Null without a `webhook_url`.")
+    webhook: WebhookDocument | None = Field(
+        description="State of the webhook; null without a `webhook_url`."
+    )
     video_url: str | None = Field(
         description=(
             "Absolute URL that plays the video without an API key, for a day; null until the job "
             "has succeeded."
         )
     )
-    poster_url: str | None = Field(description="The same for the poster.")
+    poster_url: str | None = Field(description="Absolute URL of the poster, like `video_url`.")
     links: Links
 
     @classmethod
@@ -194,7 +200,7 @@ class WebhookEvent(BaseModel):
     """The body of a webhook."""
 
     type: WebhookEventType | Literal["webhook.test"] = Field(
-        description="`webhook.test` has a made-up job, and was requested with `/v1/webhooks/tests`."
+        description="`webhook.test` carries a sample job; `POST /v1/webhooks/tests` sends it."
     )
     timestamp: datetime = Field(description="When the job ended.")
     data: JobDocument

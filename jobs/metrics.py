@@ -27,7 +27,11 @@ class Build(Collector):
 
     def collect(self) -> Iterator[InfoMetricFamily]:
         """Yield the metric `amigo_build_info`, which is always 1."""
-        yield InfoMetricFamily("amigo_build", "The running program.", self._labels)
+        yield InfoMetricFamily(
+            "amigo_build",
+            "Always 1; the labels identify the running process and its version.",
+            self._labels,
+        )
 
 
 class StorageMetrics:

@@ -63,19 +63,20 @@ class Options(Value):
     """The caller's options for the video."""
 
     emotion: EmotionChoice = Field(
-        "auto", description="The displayed emotion; auto uses the one detected in the speech."
+        "auto", description="Emotion to show; auto detects it in the speech."
     )
     intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
         1.0, description="Strength of the emotion: 0 is none, 1 as detected, 2 twice as strong."
     )
     pose: Pose = Field("natural", description="Gentle head motion, or a still head.")
-    blink: bool = Field(True, description="Whether to add eye blinks.")
+    blink: bool = Field(True, description="Add eye blinks.")
     eyes: Eyes = Field(
-        "open", description="Open the eyes of a portrait caught in a blink, or keep them shut."
+        "open",
+        description="If the portrait's eyes are closed, open them or leave them as they are.",
     )
     face: Face = Field(
         "largest",
-        description="Of several faces, the one to animate: the largest, a number counted from the "
+        description="Which of several faces to animate: the largest, a number counted from the "
         "left (1 is the first), or a point x,y on it, in pixels of the upright picture.",
     )
     compose: Composition = Field(
@@ -86,9 +87,11 @@ class Options(Value):
         description="Side of the rendered square around the face, in pixels.",
     )
     seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
-        0, description="Seed for head motion and blinks; same inputs and seed, same motion."
+        0,
+        description="Seed for head motion and blinks. The same inputs, options and seed give the "
+        "same motion.",
     )
-    mark: bool = Field(False, description="Whether to show a small AI badge in a corner.")
+    mark: bool = Field(False, description="Show a small AI badge in a corner.")
     consent: Annotated[Literal[True], WithJsonSchema({"type": "boolean"})] = Field(
         description=f"Must be true. The caller affirms: {STATEMENT}"
     )

@@ -61,7 +61,7 @@ class IdempotencyKey(Value):
 
 
 class WebhookEventType(StrEnum):
-    """Events of which a job's webhook can be notified."""
+    """Events that a webhook can receive."""
 
     SUCCEEDED = "job.succeeded"
     FAILED = "job.failed"

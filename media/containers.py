@@ -94,8 +94,8 @@ def repaired(file: bytes, demuxer: str | None) -> Iterator[bytes]:
 
 def _beginning_missing() -> AudioUnreadable:
     return AudioUnreadable(
-        "The recording's beginning is missing: it is a later part of a stream; record or join "
-        "all parts, from the first one on."
+        "The recording has no beginning: it is a later part of a stream. Join all parts, starting "
+        "with the first one."
     )
 
 

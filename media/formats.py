@@ -116,7 +116,7 @@ def with_animation(sentence: str, file: bytes) -> str:
     """Return a sentence about a picture's face, with another one if its file is an animation."""
     if (name := animation_name(file)) is None:
         return sentence
-    return f"{sentence} The file is {name}, of which one picture was used; send a still picture."
+    return f"{sentence} The file is {name}, and only one frame was used; send a still picture."
 
 
 def format_name(head: bytes) -> str | None:
@@ -144,9 +144,9 @@ def describe_given(head: bytes, accepted: frozenset[str]) -> str:
         return "is empty"
     name = format_name(head)
     if name is None:
-        return "is damaged or has an unsupported format, whatever its name says"
+        return "is damaged or has an unsupported format"
     if name == WEB_PAGE:
-        return "is a web page; if it came from an address, that leads to a page and not to a file"
+        return "is a web page; if it came from a URL, the URL leads to a page instead of a file"
     if ANIMATIONS.get(name) in accepted:
         return f"is {name}, and damaged or incomplete"
     return "is damaged or incomplete" if name in accepted else f"is {name}, which is not supported"

@@ -34,7 +34,7 @@ class ServiceMetrics:
         )
         self.in_progress = Gauge(
             "amigo_http_requests_in_progress",
-            "HTTP requests being served, this one included.",
+            "HTTP requests in progress, including this scrape.",
             registry=self.registry,
         )
         followers = Gauge(

@@ -1,4 +1,4 @@
-"""Animates a portrait with given landmarks in this process: stage two alone."""
+"""Renders a portrait from landmarks in this process: stage two alone."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -73,8 +73,8 @@ def _composition(given: GivenLandmarks, wanted: Composition | None) -> Compositi
     """
     if given.compose and wanted and given.compose != wanted:
         raise LandmarksUnusable(
-            f"The landmarks are from a video with compose {given.compose}, not {wanted}; "
-            "their coordinates belong to it."
+            f"The landmarks are from a video with compose {given.compose}; their coordinates do "
+            f"not fit one with compose {wanted}."
         )
     return given.compose or wanted or "crop"
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help=(
-        "Manage the API keys of the system given by AMIGO_VALKEY_URL, or of the one running on "
-        "this machine."
+        "Manage the API keys of the system running on this machine, or of the one at "
+        "AMIGO_VALKEY_URL."
     ),
     no_args_is_help=True,
 )
@@ -32,29 +32,37 @@ Directory = Annotated[
         "--dir", file_okay=False, help="Directory of the system, if it runs on this machine."
     ),
 ]
-Ceiling = Annotated[int, typer.Option(min=0, help="0 means unlimited.")]
+RequestLimit = Annotated[
+    int, typer.Option(min=0, help="Maximum requests per minute; 0 means unlimited.")
+]
+ConcurrentLimit = Annotated[
+    int, typer.Option(min=0, help="Maximum jobs queued or processing; 0 means unlimited.")
+]
+DailyLimit = Annotated[
+    int, typer.Option(min=0, help="Maximum jobs created per day (UTC); 0 means unlimited.")
+]
 
 
 @app.command()
 def create(
     tenant: Annotated[
         str,
-        typer.Argument(help="Owner of the jobs; an API key only has access to its tenant's jobs."),
+        typer.Argument(help="Owner of the jobs. An API key only has access to its tenant's jobs."),
     ],
     name: Annotated[str, typer.Option(help="Human-readable name of the API key.")] = "",
     only: Annotated[
         Literal["jobs:read", "jobs:write"] | None,
-        typer.Option(help="The only scope of the API key; both by default."),
+        typer.Option(help="Limit the API key to one scope; by default it has both."),
     ] = None,
     days: Annotated[
         float | None, typer.Option(min=0, max=36_500, help="Days until the API key expires.")
     ] = None,
-    requests_a_minute: Ceiling = 600,
-    concurrent_jobs: Ceiling = 100,
-    jobs_a_day: Ceiling = 1000,
+    requests_a_minute: RequestLimit = 600,
+    concurrent_jobs: ConcurrentLimit = 100,
+    jobs_a_day: DailyLimit = 1000,
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
-    """Create an API key and print its token, which is stored nowhere."""
+    """Create an API key and print its token. The token cannot be shown again."""
     from jobs.valkey.api_keys import ApiKeyStore, Quota, Scope
 
     with _complaining():
@@ -82,7 +90,7 @@ def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
 
     with _complaining():
         keys = ApiKeyStore.connect(_settings(directory)).all()
-    table = Table("id", "tenant", "name", "scopes", "limits", "made", "state", box=None)
+    table = Table("id", "tenant", "name", "scopes", "limits", "created", "state", box=None)
     for column in (table.columns[0], table.columns[2]):  # an id and a name are copied whole
         column.no_wrap = True
     for key in keys:

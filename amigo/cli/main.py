@@ -55,7 +55,7 @@ Directory = Annotated[
 def serve(
     directory: Directory = DEFAULT_DIRECTORY,
     port: Annotated[
-        int | None, typer.Option(help="Port of the service; a free one by default.")
+        int | None, typer.Option(help="Port of the service; by default, a free one.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of workers.")] = 1,
 ) -> None:
@@ -72,9 +72,9 @@ def workers(
     count: Annotated[int, typer.Argument(min=0, help="Number of workers.")],
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
-    """Change the number of workers of the system that runs on this machine.
+    """Change the number of workers of the system running on this machine.
 
-    A worker that is removed returns its job to the queue.
+    A removed worker returns its job to the queue.
     """
     from deploy.standalone.errors import DeployError
     from deploy.standalone.installation import Installation
@@ -129,17 +129,21 @@ def animate(
     output: Output,
     audio: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Audio of the video; silent by default."),
+        typer.Option(
+            exists=True, dir_okay=False, help="Audio of the video; without it, the video is silent."
+        ),
     ] = None,
     compose: Annotated[
         Composition | None,
-        typer.Option(help="What the video shows; by default the same as the landmarks' video."),
+        typer.Option(
+            help="Crop to the face, or render the whole portrait; by default, as in the landmarks."
+        ),
     ] = None,
     face: Face = "largest",
     resolution: ResolutionChoice = 512,
     device: Device = "cpu",
 ) -> None:
-    """Render a portrait with given landmarks, such as those saved by `generate --landmarks`."""
+    """Render a portrait from landmarks, such as those saved by `generate --landmarks`."""
     with complaining():
         check_destinations([output], inputs=[portrait, landmarks, audio])
     from amigo.cli.inputs import reading
@@ -188,14 +192,14 @@ def top(
         list[str] | None,
         typer.Option(
             help="URL of the metrics of a worker or another process; repeatable. By default, those "
-            "of the system that runs on this machine."
+            "of the system running on this machine."
         ),
     ] = None,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two updates.")] = 2.0,
-    once: Annotated[bool, typer.Option("--once", help="Print one interval and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print one update and exit.")] = False,
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
-    """Show queue, workers, rates and failures of a running system, until interrupted."""
+    """Show the queue, workers, rates and failures of a running system until interrupted."""
     from rich.live import Live
 
     from amigo.cli.top import metrics_urls, screen, watch

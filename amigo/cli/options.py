@@ -52,7 +52,9 @@ OutputDirectory = Annotated[
     Path | None,
     typer.Option("--output-dir", "-d", file_okay=False, help="Directory to save the videos."),
 ]
-Wait = Annotated[bool, typer.Option(help="Wait for the jobs to end, or only submit them.")]
+Wait = Annotated[
+    bool, typer.Option(help="Wait for the jobs to end, or return once they are submitted.")
+]
 Parallel = Annotated[int, typer.Option(min=1, help="Number of jobs in progress at the same time.")]
 Consent = Annotated[
     bool, typer.Option("--consent", help="I have the right to animate this face and this voice.")
@@ -68,20 +70,20 @@ Metadata = Annotated[
 
 Emotion = Annotated[
     EmotionChoice,
-    typer.Option(help="The displayed emotion; auto uses the one detected in the speech."),
+    typer.Option(help="Emotion to show; auto detects it in the speech."),
 ]
 Intensity = Annotated[float, typer.Option(min=0, max=2, help="Strength of the emotion.")]
 PoseChoice = Annotated[Pose, typer.Option(help="Gentle head motion, or a still head.")]
-Blink = Annotated[bool, typer.Option(help="Whether to add eye blinks.")]
+Blink = Annotated[bool, typer.Option(help="Add eye blinks.")]
 EyesChoice = Annotated[
-    Eyes, typer.Option(help="Open the eyes of a portrait caught in a blink, or keep them shut.")
+    Eyes, typer.Option(help="If the portrait's eyes are closed: open them, or leave them.")
 ]
 Face = Annotated[
     str,
     typer.Option(
         metavar="largest|N|X,Y",
         callback=_checked_face,
-        help="Of several faces, the one to animate: a number from the left, or a point on it.",
+        help="Which of several faces to animate: a number from the left, or a point on it.",
     ),
 ]
 Compose = Annotated[
@@ -95,7 +97,7 @@ PriorityChoice = Annotated[Priority, typer.Option(help="Jobs of a higher priorit
 
 @dataclass(frozen=True)
 class Look:
-    """What a video shows, as commands that make one from speech take it."""
+    """What a video shows: the options of every command that generates one from speech."""
 
     emotion: Emotion = "auto"
     intensity: Intensity = 1.0

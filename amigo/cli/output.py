@@ -63,7 +63,7 @@ def tell_job(job: JobView) -> None:
 
 def tell_jobs(jobs: Iterable[JobView]) -> None:
     """Print jobs as a table, one line per job."""
-    table = Table("id", "status", "made", "seconds", "emotion", "failure", box=None)
+    table = Table("id", "status", "created", "seconds", "emotion", "failure", box=None)
     table.columns[3].justify = "right"
     for job in jobs:
         table.add_row(
@@ -94,14 +94,14 @@ def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     if job.stage:
         yield "stage", f"{job.stage}, {job.progress:.0%}"
     if job.eta:
-        yield "expected at", _moment(job.eta)
-    yield "made", _moment(job.created_at)
+        yield "ETA", _moment(job.eta)
+    yield "created", _moment(job.created_at)
     if job.consent:
-        yield "affirmed", f"{job.consent.statement} ({_moment(job.consent.affirmed_at)})"
+        yield "consent", f"{job.consent.statement} ({_moment(job.consent.affirmed_at)})"
     if job.failure:
         yield "failure", f"{job.failure.message} ({job.failure.code})"
     if job.emotion:
-        yield "heard", job.emotion.emotion
+        yield "detected emotion", job.emotion.emotion
     if job.duration:
         yield "video", f"{job.duration:.1f} s"
     if job.notices:
@@ -109,7 +109,7 @@ def _facts(job: JobView) -> Iterator[tuple[str, str]]:
     if job.webhook:
         yield "webhook", " ".join(filter(None, (job.webhook.status, job.webhook.reason)))
     if job.expires_at:
-        yield "deleted at", _moment(job.expires_at)
+        yield "expires", _moment(job.expires_at)
     yield from job.metadata.items()
 
 

@@ -106,7 +106,7 @@ def screen(change: Change) -> Table:
         ("workers", f"{len(now.values('amigo_build_info', process='synthesis'))}"),
         ("attempts a minute", f"{60 * change.rate('amigo_worker_job_seconds_count'):.1f}"),
         ("frames a second", f"{change.rate('amigo_worker_frames_rendered_total'):.1f}"),
-        ("work per speech", _ratio(change.mean("amigo_worker_real_time_factor"))),
+        ("real-time factor", _ratio(change.mean("amigo_worker_real_time_factor"))),
         ("requests a second", f"{change.rate('amigo_http_requests_total'):.1f}"),
         ("failed jobs", _listed(now.by("amigo_worker_job_failures_total", "code"))),
         ("webhooks pending", f"{now.shared('amigo_webhooks_pending'):.0f}"),
@@ -133,7 +133,7 @@ def _listed(values: dict[str, float], unit: str = "") -> str:
 
 
 def _ratio(mean: float | None) -> str:
-    return "no job has ended" if mean is None else f"{mean:.2f}x"
+    return "no job succeeded" if mean is None else f"{mean:.2f}x"
 
 
 def metrics_urls(service: str, others: Sequence[str], directory: Path) -> list[str]:

@@ -165,5 +165,5 @@ def _parse_or_log(record: str | bytes) -> Job | None:
     try:
         return parse_record(record)
     except RecordUnreadable:
-        logger.exception("Skipping a job")
+        logger.exception("Skipping a job whose record cannot be read")
         return None

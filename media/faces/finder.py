@@ -56,12 +56,12 @@ class FaceFinder:
             DetectorTooSlow: this one takes too long.
         """
         if find_spec("mediapipe") is None:
-            raise DetectorMissing("MediaPipe is not installed beside the service.")
+            raise DetectorMissing("MediaPipe is not installed, so the service cannot detect faces.")
         with self._lock:
             try:
                 answer = self._ask(file, choice)
             except TimeoutError as error:
-                raise DetectorTooSlow(f"The face detector gave {error}.") from error
+                raise DetectorTooSlow(f"The face detector returned {error}.") from error
             except (OSError, EOFError) as error:
                 raise DetectorUnavailable(f"The face detector failed: {error!r}") from error
         inspection = _INSPECTION.validate_json(answer)
@@ -84,7 +84,7 @@ class FaceFinder:
         try:
             return self._exchange(file, choice)
         except (ConnectionError, EOFError) as lost:  # it was idle, or killed
-            logger.info("Replacing the face detector: %r", lost)
+            logger.info("Restarting the face detector: %r", lost)
             return self._exchange(file, choice)
 
     def _exchange(self, file: bytes, choice: str) -> bytes:
@@ -127,7 +127,7 @@ class _Server:
         self._connection.send_bytes(choice.encode())
         self._connection.send_bytes(file)
         if not self._connection.poll(seconds):
-            raise TimeoutError(f"no answer within {seconds:g} s")
+            raise TimeoutError(f"no result within {seconds:g} s")
         return self._connection.recv_bytes()
 
     def close(self) -> None:

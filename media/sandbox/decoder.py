@@ -123,7 +123,7 @@ class Decoder:
         try:
             answer, ending = self._exchange(request, receive)
         except _ServerLost as lost:
-            logger.warning("Replacing the decoding server: %r", lost.__cause__)
+            logger.warning("Restarting the decoding server: %r", lost.__cause__)
             try:
                 answer, ending = self._exchange(request, receive)
             except _ServerLost as again:

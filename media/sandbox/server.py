@@ -185,11 +185,11 @@ def _usable_filter(limits: Limits) -> Any:
     try:
         calls = system_call_filter()
     except (ImportError, RuntimeError, OSError) as error:
-        logger.warning("Files are decoded without a filter of system calls: %s", error)
+        logger.warning("Files are decoded without a system call filter: %s", error)
         return None
     if calls is None or _works(limits, calls):
         return calls
-    logger.warning("Files are decoded without a filter of system calls: it does not work here.")
+    logger.warning("Files are decoded without a system call filter: filters do not work here.")
     return None
 
 

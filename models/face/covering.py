@@ -84,6 +84,6 @@ class CoveringNetwork(nn.Module):
         if covered:
             raise FaceCovered(
                 f"Something covers the {' and the '.join(covered)}, such as "
-                f"{' or '.join(_EXAMPLES[part] for part in covered)}, or the face is drawn; the "
-                "photograph of a face that can be seen whole is required."
+                f"{' or '.join(_EXAMPLES[part] for part in covered)}, or the picture is a "
+                "drawing. A photograph of an uncovered face is required."
             )

@@ -45,7 +45,7 @@ class GivenLandmarks:
         arrays = _read_arrays(path)
         if "landmarks" not in arrays:
             names = ", ".join(sorted(arrays)) or "no array"
-            raise LandmarksUnusable(f"{path} holds {names}; an array named landmarks is needed.")
+            raise LandmarksUnusable(f"{path} holds {names}; an array named landmarks is required.")
         _check_rate(arrays.get("frame_rate"))
         return cls(checked(arrays["landmarks"]), _size(arrays), _compose(arrays))
 
@@ -59,10 +59,10 @@ def checked(landmarks: NDArray[Any]) -> NDArray[np.float32]:
     if landmarks.ndim != 3 or landmarks.shape[1:] != (NUM_LANDMARKS, 2):
         raise LandmarksUnusable(
             f"The landmarks have the shape {list(landmarks.shape)}; [T, {NUM_LANDMARKS}, 2] is "
-            f"needed: x and y of {NUM_LANDMARKS} points in each of T frames."
+            f"required: x and y of {NUM_LANDMARKS} points in each of T frames."
         )
     if landmarks.dtype.kind not in "fiu":
-        raise LandmarksUnusable(f"The landmarks are {landmarks.dtype}; numbers are needed.")
+        raise LandmarksUnusable(f"The landmarks are {landmarks.dtype}; numbers are required.")
     limit = MAX_SECONDS * FRAME_RATE
     if not 1 <= len(landmarks) <= limit:
         raise LandmarksUnusable(
@@ -105,14 +105,14 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             f"{path} is not a whole NumPy archive (.npz) of plain arrays."
         ) from error
     raise LandmarksUnusable(
-        f"{path} is a single array; an .npz archive with an array named landmarks is needed."
+        f"{path} is a single array; an .npz archive with an array named landmarks is required."
     )
 
 
 def _check_rate(rate: NDArray[Any] | None) -> None:
     if rate is not None and (rate.size != 1 or rate.item() != FRAME_RATE):
         raise LandmarksUnusable(
-            f"The landmarks are of {rate.tolist()} frames a second; {FRAME_RATE} are needed."
+            f"The landmarks are of {rate.tolist()} frames a second; {FRAME_RATE} are required."
         )
 
 
@@ -122,7 +122,7 @@ def _size(arrays: dict[str, NDArray[Any]]) -> tuple[int, int] | None:
         return None
     if given.shape != (2,) or not np.issubdtype(given.dtype, np.integer) or given.min() < 1:
         raise LandmarksUnusable(
-            f"size is {given.tolist()}; the width and the height of the video are needed, px."
+            f"size is {given.tolist()}; the width and the height of the video are required, in px."
         )
     return int(given[0]), int(given[1])
 
@@ -137,4 +137,4 @@ def _compose(arrays: dict[str, NDArray[Any]]) -> Literal["crop", "full"] | None:
         case "full":
             return "full"
         case other:
-            raise LandmarksUnusable(f"compose is {other!r}; crop or full is needed.")
+            raise LandmarksUnusable(f"compose is {other!r}; crop or full is required.")

@@ -1,4 +1,4 @@
-"""The JSON documents of checks, and of the limits that hold for files."""
+"""The JSON documents of checks and of the limits on files."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -34,27 +34,36 @@ class BoxDocument(BaseModel):
 class FaceDocument(BaseModel):
     """A face of the portrait."""
 
-    box: BoxDocument = Field(description="From the hairline to the chin.")
-    crop: BoxDocument = Field(description="What a video of the face alone shows.")
-    interocular: float = Field(description="Pixels between the eyes' centres.")
-    refusal: RefusalDocument | None = Field(description="Why it cannot be animated; or null.")
+    box: BoxDocument = Field(description="The face, from hairline to chin.")
+    crop: BoxDocument = Field(
+        description="The part of the picture that a video shows with `compose=crop`."
+    )
+    interocular: float = Field(description="Distance between the eyes' centres, in pixels.")
+    refusal: RefusalDocument | None = Field(
+        description="Why this face cannot be animated; null if it can."
+    )
 
 
 class PortraitCheck(BaseModel):
-    """What a job would make of the portrait."""
+    """The result of checking a portrait."""
 
-    width: int | None = Field(description="Pixels of the upright picture; null if unreadable.")
-    height: int | None = Field(description="Pixels of the upright picture; null if unreadable.")
+    width: int | None = Field(
+        description="Width of the upright picture in pixels; null if unreadable."
+    )
+    height: int | None = Field(
+        description="Height of the upright picture in pixels; null if unreadable."
+    )
     faces: list[FaceDocument] | None = Field(
-        description="From the left; null if the picture is unreadable, if the search takes too "
-        "long, or if the service has no face detector."
+        description="Faces from left to right; null if the picture is unreadable, if detection "
+        "takes too long, or if the service has no face detector."
     )
     speaker: int | None = Field(
-        description="Number of the face that `face` selects, 1 for the leftmost; null if none."
+        description="Number of the face that `face` selects, counted from the left (1 is the "
+        "first); null if none."
     )
-    notices: list[str] = Field(description="Codes of what the caller should know.")
+    notices: list[str] = Field(description="Codes of notices, such as `several_faces`.")
     refusal: RefusalDocument | None = Field(
-        description="Why a job would be rejected or fail; null if nothing is known against it."
+        description="Why a job with this file would be rejected or fail; null if nothing was found."
     )
 
     @classmethod
@@ -64,12 +73,12 @@ class PortraitCheck(BaseModel):
 
 
 class AudioCheck(BaseModel):
-    """What a job would make of the recording."""
+    """The result of checking a recording."""
 
-    duration: float | None = Field(description="Seconds; null if it is refused.")
-    notices: list[str] = Field(description="Codes of what the caller should know.")
+    duration: float | None = Field(description="Length in seconds; null if it is refused.")
+    notices: list[str] = Field(description="Codes of notices, such as `several_faces`.")
     refusal: RefusalDocument | None = Field(
-        description="Why a job would be rejected or fail; null if nothing is known against it."
+        description="Why a job with this file would be rejected or fail; null if nothing was found."
     )
 
     @classmethod
@@ -81,14 +90,14 @@ class AudioCheck(BaseModel):
 
 
 class CheckDocument(BaseModel):
-    """What a job would make of the files that were sent."""
+    """The results of checking the files in a request."""
 
-    portrait: PortraitCheck | None = Field(description="Null if there was no portrait.")
-    audio: AudioCheck | None = Field(description="Null if there was no recording.")
+    portrait: PortraitCheck | None = Field(description="Null if no portrait was sent.")
+    audio: AudioCheck | None = Field(description="Null if no recording was sent.")
 
     @classmethod
     def of(cls, checked: Checked) -> Self:
-        """Return the document of what was found."""
+        """Return the document of the results."""
         return cls(
             portrait=checked.portrait and PortraitCheck.of(checked.portrait),
             audio=checked.audio and AudioCheck.of(checked.audio),
@@ -96,7 +105,7 @@ class CheckDocument(BaseModel):
 
 
 class FileLimits(BaseModel):
-    """Which files are accepted."""
+    """Limits on files."""
 
     formats: list[str]
     media_types: list[str]
@@ -105,22 +114,24 @@ class FileLimits(BaseModel):
 
 
 class PortraitLimits(FileLimits):
-    """Which portraits are accepted."""
+    """Limits on portraits."""
 
-    min_side: int = Field(description="Pixels.")
+    min_side: int = Field(description="Shortest accepted side, in pixels.")
     max_pixels: int
-    min_interocular: float = Field(description="Pixels between the eyes' centres.")
+    min_interocular: float = Field(
+        description="Smallest accepted distance between the eyes' centres, in pixels."
+    )
 
 
 class AudioLimits(FileLimits):
-    """Which recordings are accepted."""
+    """Limits on recordings."""
 
     min_seconds: float
     max_seconds: float
 
 
 class LimitsDocument(BaseModel):
-    """Which files this service accepts."""
+    """The formats, sizes and lengths that this service accepts."""
 
     portrait: PortraitLimits
     audio: AudioLimits

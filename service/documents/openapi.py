@@ -37,8 +37,8 @@ POST both files to `/v1/jobs`, follow `Location` until `status` is `succeeded`, 
 TAGS = [
     {"name": "jobs", "description": "Create, follow and download videos."},
     {"name": "assets", "description": "Upload files once and use them in several jobs."},
-    {"name": "webhooks", "description": "Be notified of the end of your jobs."},
-    {"name": "usage", "description": "What you have used, and what is left of your limits."},
+    {"name": "webhooks", "description": "Get notified when your jobs end."},
+    {"name": "usage", "description": "See your usage and your remaining limits."},
     {"name": "operations", "description": "Health, metrics and documentation."},
 ]
 
@@ -59,10 +59,10 @@ LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 _HEADERS = {
     "X-Request-ID": "Identifies the request in the service's log.",
     "Cache-Control": "Whether and how the response may be cached.",
-    "RateLimit": "What remains of the limits (draft-ietf-httpapi-ratelimit-headers).",
+    "RateLimit": "The remaining limits (draft-ietf-httpapi-ratelimit-headers).",
     "RateLimit-Policy": (
         "The limits of the API key: `requests` a minute, and `jobs` a day where jobs are created; "
-        "absent if it has none."
+        "absent if the API key has no limits."
     ),
 }
 """Headers that do not depend on the operation; the last two are sent to callers with an API key."""
@@ -71,7 +71,7 @@ _PROBLEM_HEADERS = {
     401: {"WWW_Authenticate": "How to send an API key (RFC 6750)."},
     403: {"WWW_Authenticate": "The required scope (RFC 6750)."},
     405: {"Allow": "The methods of the path."},
-    412: {"ETag": "The current version."},
+    412: {"ETag": "The entity tag of the current version."},
     415: {"Accept": "The accepted content types."},
     416: {"Content_Range": "The size of the file: `bytes */12345`."},
     429: {"Retry_After": "Seconds to wait before retrying the request."},
@@ -88,7 +88,7 @@ def operation_id(route: APIRoute) -> str:
 def openapi_document(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document, without the framework's validation errors.
 
-    Ours are problems, documented for each route.
+    Each route documents its problems instead.
     """
     if app.openapi_schema is None:
         document = get_openapi(
@@ -154,7 +154,7 @@ def check_form_body() -> dict[str, Any]:
 def _form() -> dict[str, Any]:
     """Return the schema of the form that creates a job.
 
-    Every field is listed in one object, and none excludes another: most generators of clients
+    Every field is listed in one object, and none excludes another: most client generators
     cannot express that each input is given in exactly one way.
     """
     form = JobRequest.model_json_schema(ref_template=_COMPONENTS)
@@ -163,7 +163,7 @@ def _form() -> dict[str, Any]:
     return {
         **form,
         "title": _FORM,
-        "description": "All fields of a request, with its files.",
+        "description": "All fields of a request, files included.",
         "properties": {**_files(), **_optional(fields)},
     }
 
@@ -174,7 +174,7 @@ def _check_form() -> dict[str, Any]:
     return {
         **form,
         "title": _CHECK_FORM,
-        "description": "One or both files of a later job.",
+        "description": "A portrait, a recording, or both.",
         "properties": {**_files(), **_optional(form["properties"])},
     }
 
@@ -187,9 +187,9 @@ def _files() -> dict[str, dict[str, str]]:
 
 
 def _optional(fields: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the fields of a request with their defaults in words.
+    """Return the fields of a request, with their defaults in the descriptions.
 
-    Generators of clients take a field with a default for one that is always there, and require it.
+    Client generators make a field with a `default` a required one.
     """
     return {name: _default_in_words(schema) for name, schema in fields.items()}
 
@@ -215,7 +215,7 @@ def batch_request_body() -> dict[str, Any]:
         "items": _reference(JobRequest),
         "minItems": 1,
         "maxItems": MAX_BATCH,
-        "description": "Each request is validated on its own, whatever happens to the others.",
+        "description": "Each request is validated separately; the others do not affect it.",
     }
     schema = {
         "type": "object",

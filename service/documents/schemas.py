@@ -17,7 +17,7 @@ from service.problems import ProblemType
 
 
 class AssetRequest(BaseModel):
-    """A file to be uploaded."""
+    """A request to register a file for upload."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class UploadDocument(BaseModel):
 
 
 class AssetDocument(BaseModel):
-    """A file to which jobs can refer once it is uploaded."""
+    """A file that jobs can refer to once it is uploaded."""
 
     id: str
     kind: AssetKind
@@ -49,9 +49,9 @@ class AssetDocument(BaseModel):
     content_type: str
     created_at: datetime
     expires_at: datetime = Field(description="Jobs can refer to the asset until this time.")
-    is_uploaded: bool = Field(description="Whether the file has arrived.")
+    is_uploaded: bool = Field(description="Whether the file has been uploaded.")
     upload: UploadDocument | None = Field(
-        description="How to upload the file; null after the registration."
+        description="How to upload the file; null except in the response to the registration."
     )
 
     @classmethod
@@ -68,15 +68,15 @@ class AssetDocument(BaseModel):
 
 
 class AssetPage(BaseModel):
-    """Your assets, the newest first."""
+    """Your assets, newest first."""
 
     assets: list[AssetDocument]
 
 
 class JobCounts(BaseModel):
-    """Numbers of jobs."""
+    """Job counts."""
 
-    unfinished: int = Field(description="Queued or processing now.")
+    unfinished: int = Field(description="Currently queued or processing.")
     created: int = Field(description="Created today.")
     succeeded: int = Field(description="Succeeded today.")
     failed: int = Field(description="Failed today.")
@@ -84,7 +84,7 @@ class JobCounts(BaseModel):
 
 
 class UsageLimitDocument(BaseModel):
-    """A limit, and what is left of it."""
+    """A limit and what remains of it."""
 
     limit: int
     remaining: int
@@ -104,12 +104,14 @@ class UsageLimitsDocument(BaseModel):
 
 
 class UsageDocument(BaseModel):
-    """What your API key has used, and what is left. A day begins at midnight UTC."""
+    """What your API key has used today and what remains. A day begins at midnight UTC."""
 
-    day_start: datetime = Field(description="Start of today.")
-    day_end: datetime = Field(description="When the counts of today start again from zero.")
+    day_start: datetime = Field(description="When today began.")
+    day_end: datetime = Field(description="When today ends and its counts are reset.")
     jobs: JobCounts
-    video_seconds: float = Field(description="Length of the videos made today, in seconds.")
+    video_seconds: float = Field(
+        description="Total length of the videos generated today, in seconds."
+    )
     limits: UsageLimitsDocument
 
     @classmethod
@@ -135,12 +137,12 @@ class UsageDocument(BaseModel):
 
 
 class WebhookTestRequest(BaseModel):
-    """A test notification to be sent."""
+    """A request to send a test notification."""
 
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field(
-        description="Where to send it.", json_schema_extra={"format": "uri", "maxLength": 2048}
+        description="URL to send it to.", json_schema_extra={"format": "uri", "maxLength": 2048}
     )
 
 
@@ -152,13 +154,13 @@ class WebhookTestDocument(BaseModel):
 
 
 class WebhookSecretDocument(BaseModel):
-    """The secrets with which your webhooks are signed (Standard Webhooks)."""
+    """The secrets that sign your webhooks (Standard Webhooks)."""
 
     secret: str = Field(description="The current secret, `whsec_…`.")
     previous_secret: str | None = Field(
-        description="Signs, too, for a day after a rotation; null otherwise."
+        description="Also signs for a day after a rotation; null otherwise."
     )
-    previous_expires_at: datetime | None = Field(description="When it ceases to.")
+    previous_expires_at: datetime | None = Field(description="When the previous secret expires.")
 
     @classmethod
     def of(cls, secrets: TenantSecrets) -> Self:
@@ -171,30 +173,34 @@ class WebhookSecretDocument(BaseModel):
 
 
 class TokenRequest(BaseModel):
-    """A token to be created."""
+    """A request for a token."""
 
     model_config = ConfigDict(extra="forbid")
 
-    job_id: str | None = Field(None, description="The only job to read; all of yours if omitted.")
-    seconds: int = Field(900, ge=60, le=3600, description="Validity of the token.")
+    job_id: str | None = Field(
+        None, description="Job that the token can read; if omitted, all of yours."
+    )
+    seconds: int = Field(900, ge=60, le=3600, description="Lifetime of the token in seconds.")
 
 
 class TokenDocument(BaseModel):
     """A token that lets a browser read jobs: append it to a URL as `?token=`."""
 
     token: str
-    job_id: str | None = Field(description="The only job it can read; null: all of yours.")
+    job_id: str | None = Field(description="Job that the token can read; null means all of yours.")
     expires_at: datetime
 
 
 class ProblemDocument(BaseModel):
     """Problem details (RFC 9457)."""
 
-    type: str = Field(description="A page about this type of problem.")
+    type: str = Field(description="Path of a page about this type of problem.")
     title: str
     status: int
     detail: str = Field(description="What was given and what is accepted.")
-    instance: str = Field(description="Identifies this occurrence, also in the service's log.")
+    instance: str = Field(
+        description="Identifies this occurrence in responses and in the service's log."
+    )
     code: str = Field(description="Stable code, meant for programs.")
 
 
@@ -238,7 +244,7 @@ class FrameLandmarks(BaseModel):
     """The landmarks of all frames and the emotion over time."""
 
     synthetic: Literal[True] = Field(
-        description="The face did not really move this way: a model generated the landmarks."
+        description="Always true: a model generated these landmarks; nobody moved this way."
     )
     model: str = Field(description="The model: name, version and digest of its weights.")
     frame_rate: float = Field(description="Frames per second.")

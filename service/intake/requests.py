@@ -57,16 +57,22 @@ class JobRequest(Options):
     webhook_url: FollowedUrl | None = Field(None, description="URL to notify when the job ends.")
     webhook_events: tuple[WebhookEventType, ...] = Field(
         (),
-        description="Events to notify it of; all if empty. In a form, separated by commas.",
+        description="Events to send to `webhook_url`; all if empty. Comma-separated in a form.",
     )
     metadata: Metadata = Field(
         {},
         description="Up to 16 name-value pairs of your choice; in a form, a JSON object as text.",
     )
-    portrait_url: FollowedUrl | None = Field(None, description="Replaces the uploaded file.")
-    portrait_asset: AssetId | None = Field(None, description="Replaces the uploaded file.")
-    audio_url: FollowedUrl | None = Field(None, description="Replaces the uploaded file.")
-    audio_asset: AssetId | None = Field(None, description="Replaces the uploaded file.")
+    portrait_url: FollowedUrl | None = Field(
+        None, description="URL of the portrait, instead of a file."
+    )
+    portrait_asset: AssetId | None = Field(
+        None, description="Id of an uploaded portrait, instead of a file."
+    )
+    audio_url: FollowedUrl | None = Field(None, description="URL of the audio, instead of a file.")
+    audio_asset: AssetId | None = Field(
+        None, description="Id of an uploaded audio file, instead of a file."
+    )
 
     @property
     def options(self) -> Options:
@@ -93,7 +99,7 @@ class JobRequest(Options):
 class CheckRequest(Value):
     """The options of a check, as those of a job."""
 
-    face: Face = Field("largest", description="Which of several faces would be animated.")
+    face: Face = Field("largest", description="Which face to animate if there are several.")
 
 
 class BatchRequest(Value):

@@ -56,10 +56,10 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
 def announce_asset(
     wanted: Annotated[AssetRequest, Depends(_wanted)], caller: CallerDep, components: AppComponents
 ) -> AssetDocument:
-    """Return a presigned request that uploads the file. It is only valid for this size and type,
-    within an hour.
+    """Return a presigned request that uploads the file. It is valid for an hour, and only for this
+    size and type.
 
-    Jobs can refer to the asset instead of a file for a day. Its content is checked when a job is
+    For a day, jobs can use the asset instead of a file. The content is checked when a job is
     created.
     """
     _require_fitting(wanted, components.settings)
@@ -96,7 +96,7 @@ def list_assets(caller: CallerDep, components: AppComponents) -> AssetPage:
 def read_asset(
     asset_id: AssetId, caller: CallerDep, components: AppComponents, response: Response
 ) -> AssetDocument:
-    """Return an asset, and whether its file has arrived."""
+    """Return an asset and whether its file has been uploaded."""
     asset, is_uploaded = Assets(components.storage).get(caller.tenant, asset_id)
     response.headers["ETag"] = _tag(asset, is_uploaded)
     return AssetDocument.of(asset, is_uploaded=is_uploaded)

@@ -17,7 +17,7 @@ public = APIRouter(prefix="/limits", tags=["operations"])
 @router.post(
     "",
     summary="Check a portrait and a speech clip before creating a job",
-    response_description="What a job would make of the files.",
+    response_description="The result for each file.",
     dependencies=[require_scope(Scope.JOBS_WRITE)],
     responses=problem_responses(
         ProblemType.MALFORMED_REQUEST,
@@ -43,10 +43,10 @@ public = APIRouter(prefix="/limits", tags=["operations"])
     openapi_extra=check_form_body(),
 )
 async def check_files(request: Request, components: AppComponents) -> CheckDocument:
-    """Return the faces of the portrait, the length of the speech, and why a job would refuse them.
+    """Return the faces in the portrait, the length of the speech, and why a job would reject them.
 
-    Nothing is stored and nothing is made, so no consent is required. Whether something covers the
-    face is only found by the job.
+    Nothing is stored or generated, so no consent is required. Only the job itself checks whether
+    something covers the face.
     """
     async with receive_check(request, components.settings) as upload:
         return CheckDocument.of(await components.checks.check(upload))
@@ -54,8 +54,8 @@ async def check_files(request: Request, components: AppComponents) -> CheckDocum
 
 @public.get(
     "",
-    summary="Get the limits that hold for files",
-    response_description="Which files this service accepts.",
+    summary="Get the limits on files",
+    response_description="The formats, sizes and lengths that are accepted.",
 )
 async def read_limits(components: AppComponents) -> LimitsDocument:
     """Return the formats, sizes and lengths that are accepted; no API key is required."""

@@ -135,8 +135,8 @@ _RESPONSES: Responses = {
 PreferHeader = Annotated[
     list[str] | None,
     Header(
-        description="`wait=N`: respond when the job ends, after N s at the latest; with "
-        "`Accept: video/mp4`, with its video."
+        description="`wait=N` delays the response until the job ends, for at most N seconds. With "
+        "`Accept: video/mp4`, the response is the video."
     ),
 ]
 

@@ -120,7 +120,7 @@ def delete_job(job: OwnJob, components: AppComponents, if_match: IfMatch = None)
         components.storage.delete_prefix(job_prefix(job.id))
     except StorageUnavailable as unavailable:
         logger.warning(
-            "The files of a deleted job are left to the reconciler",
+            "The files of a deleted job could not be deleted; the reconciler will do so",
             extra={"fields": {"job_id": job.id, "reason": str(unavailable)}},
         )
         return Response(status_code=status.HTTP_202_ACCEPTED)

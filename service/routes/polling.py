@@ -75,7 +75,7 @@ async def read_job(
     ] = 0,
     if_none_match: Annotated[
         str | None,
-        Header(description="The `ETag` of the known version; changes are relative to it."),
+        Header(description="`ETag` of the version you have; only a newer one is returned."),
     ] = None,
 ) -> Response:
     """Return the job's state and results, now or as soon as they change."""

@@ -14,8 +14,8 @@ IfMatch = Annotated[
     list[str] | None,
     Header(
         description=(
-            "Entity tags, as `ETag` has them: only change this version, else respond with 412. "
-            "Weak tags (`W/`) never match."
+            "Entity tags, as sent in `ETag`. If none of them is current, nothing changes and the "
+            "response is 412. Weak tags (`W/`) never match."
         )
     ),
 ]

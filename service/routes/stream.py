@@ -36,7 +36,7 @@ _NOT_YET = "The first second of the video is not encoded yet."
 
 @router.get(
     "",
-    summary="Watch the video while it is made",
+    summary="Watch the video while it is being rendered",
     status_code=307,
     response_class=RedirectResponse,
     responses={
@@ -63,12 +63,17 @@ async def watch_job(
     components: AppComponents,
     wait: Annotated[
         int,
-        Query(ge=0, le=MAX_WAIT, description="Maximum number of seconds to wait for the start."),
+        Query(
+            ge=0,
+            le=MAX_WAIT,
+            description="Maximum number of seconds to wait for the stream to start.",
+        ),
     ] = 0,
 ) -> RedirectResponse:
-    """Redirect to the playlist of the attempt that is being made, or that succeeded.
+    """Redirect to the playlist of the current attempt, or of the one that succeeded.
 
-    Each attempt has a stream of its own. One that is lost ends; ask again for that of the next.
+    Each attempt has its own stream. If an attempt is lost, its stream ends; request this path again
+    for the next one.
     """
 
     query = _token_query(request)

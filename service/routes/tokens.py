@@ -43,10 +43,10 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
 def create_token(
     wanted: Annotated[TokenRequest, Depends(_wanted)], caller: CallerDep, components: AppComponents
 ) -> TokenDocument:
-    """Return a token that reads your jobs, or one of them, for up to an hour.
+    """Return a token that can read your jobs, or one of them, for up to an hour.
 
-    Append it as `?token=` to a path that is read with GET. `EventSource` and `<video>` then work
-    without an API key in the page. It ends early if the API key is revoked.
+    Append it as `?token=` to the path of any GET request. `EventSource` and `<video>` then work
+    without an API key in the page. Revoking the API key revokes the token.
     """
     if wanted.job_id is not None:
         own_job(wanted.job_id, caller, components)

@@ -16,12 +16,12 @@ router = APIRouter(prefix="/v1/usage", tags=["usage"])
 @router.get(
     "",
     summary="Get your usage",
-    response_description="Today's usage, and what is left of each limit.",
+    response_description="Today's usage and what remains of each limit.",
     dependencies=[require_scope(Scope.JOBS_READ), Depends(report_quota)],
     responses=problem_responses(ProblemType.STORE_UNAVAILABLE),
 )
 def read_usage(request: Request, caller: CallerDep, components: AppComponents) -> UsageDocument:
-    """Return what your API key has used today, by UTC, and what is left of its limits.
+    """Return what your API key has used today (UTC) and what remains of its limits.
 
     Each API key has its own counts. A job that is deleted before it ends only counts as created.
     """

@@ -42,7 +42,7 @@ _UNAVAILABLE = problem_responses(ProblemType.STORE_UNAVAILABLE)
     responses=_UNAVAILABLE,
 )
 def read_webhook_secret(caller: CallerDep, components: AppComponents) -> WebhookSecretDocument:
-    """Return the secret with which your webhooks are signed. Each tenant has its own."""
+    """Return the secret that signs your webhooks. Each tenant has its own."""
     return WebhookSecretDocument.of(components.webhook_secrets.of(caller.tenant))
 
 
@@ -53,7 +53,7 @@ def read_webhook_secret(caller: CallerDep, components: AppComponents) -> Webhook
     responses=_UNAVAILABLE,
 )
 def rotate_webhook_secret(caller: CallerDep, components: AppComponents) -> WebhookSecretDocument:
-    """Begin a new secret. For a day, webhooks are signed with both."""
+    """Create a new secret. For a day, webhooks are signed with both."""
     return WebhookSecretDocument.of(components.webhook_secrets.rotate(caller.tenant))
 
 
@@ -70,7 +70,7 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
     "/v1/webhooks/tests",
     summary="Send a test notification",
     status_code=status.HTTP_202_ACCEPTED,
-    response_description="The notification is about to be sent.",
+    response_description="The notification will be sent soon.",
     responses=problem_responses(
         ProblemType.MALFORMED_REQUEST,
         ProblemType.UPLOAD_INCOMPLETE,
@@ -88,7 +88,7 @@ def send_test_webhook(
     caller: CallerDep,
     components: AppComponents,
 ) -> WebhookTestDocument:
-    """Send `webhook.test` with a made-up job, signed and retried like any other notification."""
+    """Send `webhook.test` with a sample job, signed and retried like any other notification."""
     job = _made_up(caller.tenant, wanted.url)
     components.webhooks.send_test(job)
     return _document(job, Delivery())
@@ -103,11 +103,13 @@ def send_test_webhook(
     ),
 )
 def read_test_webhook(
-    test_id: Annotated[str, Path(pattern=r"^test_[A-Za-z0-9_-]{1,60}$", description="Its `id`.")],
+    test_id: Annotated[
+        str, Path(pattern=r"^test_[A-Za-z0-9_-]{1,60}$", description="The `id` of the test.")
+    ],
     caller: CallerDep,
     components: AppComponents,
 ) -> WebhookTestDocument:
-    """Return the state of a test notification, for a day."""
+    """Return the state of a test notification. It is kept for a day."""
     job, delivery = components.webhooks.test(test_id), components.webhooks.delivery(test_id)
     if job is None or delivery is None or job.tenant != caller.tenant:
         raise Problem(
@@ -121,7 +123,7 @@ def read_test_webhook(
     "/v1/jobs/{job_id}/webhook",
     summary="Deliver a job's webhook again",
     status_code=status.HTTP_202_ACCEPTED,
-    response_description="The notification is about to be sent.",
+    response_description="The notification will be sent soon.",
     responses=problem_responses(
         ProblemType.JOB_NOT_FOUND,
         ProblemType.NO_NOTIFICATION,
@@ -135,8 +137,8 @@ def redeliver_webhook(
     descriptions: JobDescriptions,
     if_match: IfMatch = None,
 ) -> JobDocument:
-    """Send the notification of an ended job again, whether it was delivered or given up. It has the
-    same `webhook-id`.
+    """Send the notification of an ended job again, whether or not it was delivered. The
+    `webhook-id` stays the same.
     """
     if job.webhook_url is None or not job.status.is_final:
         reason = "has no webhook_url" if job.webhook_url is None else f"is {job.status}"

@@ -48,7 +48,7 @@ def test_a_posted_job_becomes_a_video_of_files_decoded_in_sandboxes(
         assert sum(1 for _ in video.decode(video=0)) > SECOND
     for service in ("service", "worker-cpu"):
         logs = stack.engine.logs(stack.name(service))
-        assert "without a filter of system calls" not in logs
+        assert "without a system call filter" not in logs
 
 
 def test_stopping_a_worker_in_mid_job_loses_nothing(stack: Stack, token: str, folder: Path) -> None:

@@ -140,7 +140,7 @@ def open_child(**_: object) -> None:
         _job_runner.decoder.start()
     except Exception:
         # Celery would log the error and keep sending jobs to a child that cannot process any.
-        logger.exception("The pipeline could not be loaded; the worker exits.")
+        logger.exception("The pipeline could not be loaded; exiting.")
         directory.report_broken()
         os.kill(os.getppid(), signal.SIGTERM)
         sys.exit(1)

@@ -278,15 +278,17 @@ class Attempt:
     def _release(self, exceeded: TimeLimit | None) -> None:
         """Give the job to another attempt, and see to it that this one ends."""
         if self._ended is None:
-            reason = str(exceeded or "the worker stops")
+            reason = str(exceeded or "the worker is shutting down")
             logger.warning("%s releases its job: %s", self, reason)
             self._ended = AttemptEnded(reason, is_released=True)
             try:
                 self._time_out(exceeded) if exceeded else self._hand_back()
             except JobsError as refused:
-                logger.warning("%s was not released, its lease expires: %s", self, refused)
+                logger.warning(
+                    "%s could not be released, so its lease will expire: %s", self, refused
+                )
         if not self._done.wait(self._hang_seconds):
-            logger.error("%s still runs without its job, so its process is killed", self)
+            logger.error("%s did not stop after losing its job; killing the process", self)
             self._kill_process()
 
     def _time_out(self, exceeded: TimeLimit) -> None:
@@ -302,7 +304,9 @@ class Attempt:
             self._queue.dispatch(self.job.id, self.job.priority)
             self._store.mark_dispatched(self.job.id)
         except Unavailable as unavailable:
-            logger.warning("%s is left to the reconciler to dispatch: %s", self, unavailable)
+            logger.warning(
+                "%s could not be dispatched; the reconciler will do so: %s", self, unavailable
+            )
 
     def _end(self, lost: StaleAttempt) -> AttemptEnded:
         """Return why the attempt has ended: the first reason counts."""

@@ -53,7 +53,7 @@ class Watch:
         self._missed_looks += 1
         if self._missed_looks >= LOOKS:
             self._missed_looks = 0
-            logger.error("Child %d does not run any of its threads; killing it.", pid)
+            logger.error("No thread of child %d is running; killing the child.", pid)
             os.kill(pid, signal.SIGKILL)
 
 

@@ -148,7 +148,11 @@ class JobRunner:
                 self._discard(attempt)
                 return Outcome.HANDED_BACK if ended.is_released else Outcome.DROPPED
         except StoreUnavailable as unavailable:
-            logger.warning("%s is left to the reconciler: %s", attempt, unavailable)
+            logger.warning(
+                "%s could not be recorded; the reconciler will requeue the job: %s",
+                attempt,
+                unavailable,
+            )
             return Outcome.ABANDONED
 
     def _conclude(self, attempt: Attempt) -> Outcome:
@@ -285,7 +289,9 @@ class JobRunner:
         try:
             self.storage.delete_prefix(prefix, keep)
         except StorageUnavailable as unavailable:
-            logger.warning("%s is left to the reconciler to delete: %s", prefix, unavailable)
+            logger.warning(
+                "%s could not be deleted; the reconciler will do so: %s", prefix, unavailable
+            )
 
     def _time_limit(self, duration: float) -> float:
         """Return a stage's time limit in seconds for `duration` seconds of speech."""

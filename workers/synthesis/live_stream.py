@@ -66,7 +66,11 @@ class LiveStream:
         try:
             self._store()
         except StorageUnavailable as unavailable:
-            logger.warning("A segment under %s waits for the next: %s", self._prefix, unavailable)
+            logger.warning(
+                "A segment under %s was not stored and will be retried with the next one: %s",
+                self._prefix,
+                unavailable,
+            )
 
     def _store(self) -> None:
         playlist = media_playlist(self.segments.folder)

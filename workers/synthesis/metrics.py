@@ -38,10 +38,13 @@ class Outcome(StrEnum):
     """The job could not be claimed: a duplicate message, or a canceled job."""
 
 
-JOBS = Counter("amigo_worker_jobs", "Jobs by outcome of the attempt.", ["outcome"])
+JOBS = Counter("amigo_worker_jobs", "Attempts by outcome.", ["outcome"])
 FAILURES = Counter("amigo_worker_job_failures", "Failed jobs by failure code.", ["code"])
 JOB_SECONDS = Histogram(
-    "amigo_worker_job_seconds", "Seconds from claim to end.", ["outcome"], buckets=BUCKETS
+    "amigo_worker_job_seconds",
+    "Seconds from the claim to the end of an attempt.",
+    ["outcome"],
+    buckets=BUCKETS,
 )
 STAGE_SECONDS = Histogram(
     "amigo_worker_stage_seconds", "Seconds in each stage.", ["stage"], buckets=BUCKETS
@@ -55,7 +58,7 @@ UNREADABLE_MESSAGES = Counter(
     "amigo_worker_unreadable_messages", "Messages that were set aside because they cannot be read."
 )
 FRAMES_RENDERED = Counter("amigo_worker_frames_rendered", "Video frames rendered.")
-SPEECH_SECONDS = Counter("amigo_worker_speech_seconds", "Seconds of speech of succeeded jobs.")
+SPEECH_SECONDS = Counter("amigo_worker_speech_seconds", "Seconds of speech in succeeded jobs.")
 JOB_WAIT = Histogram(
     "amigo_worker_job_wait_seconds",
     "Seconds from a job's creation to the start of its first attempt.",
@@ -73,7 +76,7 @@ TURNAROUND = Histogram(
     buckets=RATIOS,
 )
 ATTEMPTS = Histogram(
-    "amigo_worker_job_attempts", "Attempts that count, of succeeded jobs.", buckets=(1, 2, 3)
+    "amigo_worker_job_attempts", "Counted attempts of each succeeded job.", buckets=(1, 2, 3)
 )
 STORAGE = StorageMetrics()
 

@@ -377,9 +377,9 @@ def test_a_chain_of_different_ogg_streams_is_read_as_one() -> None:
         (recording(babble(1.0, 48_000), "mov", "ac3", sample_rate=48_000), "the codec AC-3"),
         (M4A.replace(b"mp4a", b"apac").replace(b"esds", b"free"), r"the codec APAC \(Apple"),
         (b"<html><body>Sign in</body></html>", "is a web page"),
-        (b"\x1fC\xb6u" + bytes(99), "beginning is missing"),
-        (b"\0\0\0\x10moof" + bytes(99), "beginning is missing"),
-        (b"OggS\0\0" + bytes(99), "beginning is missing"),
+        (b"\x1fC\xb6u" + bytes(99), "has no beginning"),
+        (b"\0\0\0\x10moof" + bytes(99), "has no beginning"),
+        (b"OggS\0\0" + bytes(99), "has no beginning"),
         (FLAC[:20], "is damaged"),
     ],
 )

@@ -229,7 +229,7 @@ def test_of_an_animation_that_fades_in_a_clear_picture_is_used(format: str) -> N
         (encoded(picture(), "GIF"), "is a GIF picture, which is not supported"),
         (encoded(picture(), "TIFF"), "is a TIFF or camera raw picture"),
         (encoded(picture(), "BMP"), "is a BMP picture"),
-        (b" <!DOCTYPE html><html>", "is a web page; if it came from an address"),
+        (b" <!DOCTYPE html><html>", "is a web page; if it came from a URL"),
         (b"%PDF-1.7", "is a PDF document"),
         (encoded(picture(), "JPEG")[:300], "is damaged or incomplete"),
         (b"", "is empty"),

@@ -92,7 +92,7 @@ def test_without_a_filter_that_works_files_are_decoded_and_the_log_says_so(
     with Decoder(LIMITS, f"{HERE}.{server}") as decoder:
         for _ in range(2):
             assert outcome(decoder, "read_a_file") == errno.EMFILE
-    assert capfd.readouterr().err.count("without a filter of system calls") == 1
+    assert capfd.readouterr().err.count("without a system call filter") == 1
 
 
 def test_no_secret_and_no_descriptor_but_its_own_reaches_a_decoder(

@@ -75,7 +75,7 @@ def test_the_landmarks_say_what_their_video_showed(folder: Path, pipeline: FakeP
 def test_a_composition_that_is_not_the_landmarks_is_refused(folder: Path) -> None:
     result = animate(folder, "--compose", "crop", compose="full")
     assert result.code == 1
-    assert "compose full, not crop" in result.err
+    assert "do not fit one with compose crop" in result.err
     assert not (folder / "v.mp4").exists()
 
 

@@ -148,9 +148,9 @@ def test_status_says_where_a_job_stands(amigo: Amigo) -> None:
     for words in (
         ("status", "queued"),
         ("queue position", "2"),
-        ("affirmed", "I have the right."),
+        ("consent", "I have the right."),
         ("scene", "[red]"),
-        ("expected at",),
+        ("ETA",),
     ):
         assert any(all(word in line for word in words) for line in result.stdout.splitlines())
 

@@ -53,7 +53,7 @@ def test_what_workers_count_is_added_and_what_services_report_is_not() -> None:
     assert lines["workers"] == "2"
     assert lines["attempts a minute"] == "24.0"
     assert lines["frames a second"] == "60.0"
-    assert lines["work per speech"] == "1.50x"
+    assert lines["real-time factor"] == "1.50x"
     assert lines["requests a second"] == "10.0"
     assert lines["failed jobs"] == "no_face 8"
     assert lines["store"] == "responds"
@@ -63,4 +63,4 @@ def test_processes_that_do_not_respond_are_listed() -> None:
     lines = shown(scrape(0.0), scrape(1.0, silent=("http://127.0.0.1:1/metrics",)))
     assert lines["no response"] == "http://127.0.0.1:1/metrics"
     assert lines["store"] == "does not respond"
-    assert lines["work per speech"] == "no job has ended"
+    assert lines["real-time factor"] == "no job succeeded"

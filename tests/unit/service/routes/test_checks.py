@@ -109,7 +109,7 @@ def test_a_bad_request_is_a_problem(
 
 
 def test_a_picture_that_takes_too_long_is_checked_without_its_faces(serve: Serve) -> None:
-    http = serve(FakeFinder(DetectorTooSlow("The face detector gave no answer within 20 s.")))
+    http = serve(FakeFinder(DetectorTooSlow("The face detector returned no result within 20 s.")))
     found = http.post("/v1/checks", files=form(portrait=portrait())).json()["portrait"]
     assert (found["width"], found["faces"], found["refusal"]) == (256, None, None)
 

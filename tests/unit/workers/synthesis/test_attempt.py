@@ -231,7 +231,7 @@ def test_a_job_that_cannot_be_released_is_left_to_its_lease(
     worker.must_stop = True
     worker.store.outages.of("hand_back", FOR_EVER)
     with worker.attempt() as attempt:
-        wait_for(lambda: "its lease expires" in caplog.text)
+        wait_for(lambda: "its lease will expire" in caplog.text)
         with pytest.raises(AttemptEnded):
             attempt.enter(Stage.STORING, 60)
     assert worker.job.status is JobStatus.PROCESSING
