@@ -1,9 +1,11 @@
 """Supervises programs: starts them in order, restarts those that die, stops them in order."""
 
 import time
+from _thread import start_new_thread
 from collections.abc import Callable, Sequence
-from queue import Empty, Queue
-from threading import Event, Thread
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+from threading import Event
 
 from deploy.standalone.child import POLL_SECONDS, Child, Program
 from deploy.standalone.errors import StartFailed
@@ -94,11 +96,23 @@ class ManagedProcess:
         return time.monotonic() - self._started
 
 
+class Phase(Enum):
+    """How far a supervisor's thread has come."""
+
+    NEW = auto()
+    STARTING = auto()
+    RUNNING = auto()
+    ENDED = auto()
+
+
 class Supervisor:
     """Keeps tiers of programs running; a tier starts once the previous one is ready.
 
     One thread starts, monitors and stops all children: Linux kills a child when the thread that
     started it ends, so that thread must live as long as the children.
+
+    A signal may raise KeyboardInterrupt anywhere in the caller's thread. There, nothing waits for a
+    lock, because one that is interrupted within Event.wait may stay locked for ever.
     """
 
     def __init__(
@@ -111,15 +125,11 @@ class Supervisor:
         self._tiers = [[ManagedProcess(program, guard, say) for program in tier] for tier in tiers]
         self._guard, self._say = guard, say
         self._on_change = on_change
-        self._wanted: Queue[Sequence[Program]] = Queue()
+        self._wanted: SimpleQueue[Sequence[Program]] = SimpleQueue()
         self._leaving: list[ManagedProcess] = []
-        self._settled = Event()
         self._stopping = Event()
-        # Not Thread.join: if interrupted by a signal, Python 3.11 assumes that the thread has
-        # ended.
-        self._ended = Event()
+        self._phase = Phase.NEW
         self._error: Exception | None = None
-        self._thread = Thread(target=self._run, name="supervisor", daemon=True)
 
     @property
     def processes(self) -> list[ManagedProcess]:
@@ -132,16 +142,17 @@ class Supervisor:
         Raises:
             StartFailed: a program cannot start; all others have been stopped again.
         """
-        self._thread.start()
-        self._settled.wait()
+        start_new_thread(self._run, ())  # threading.Thread.start waits for an Event
+        while self._phase in (Phase.NEW, Phase.STARTING):
+            time.sleep(POLL_SECONDS)
         if self._error:
             raise self._error
 
     def stop(self) -> None:
         """Stop all programs, those of the last tier first."""
         self._stopping.set()
-        if self._thread.ident:
-            self._ended.wait()
+        while self._phase not in (Phase.NEW, Phase.ENDED):
+            time.sleep(POLL_SECONDS)
 
     def replace_pool(self, programs: Sequence[Program]) -> None:
         """Run exactly these programs of a pool; soon after, those that are new have started and all
@@ -149,23 +160,24 @@ class Supervisor:
         """
         self._wanted.put(programs)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for up to the given time; return whether the supervisor is still running.
+    @property
+    def is_running(self) -> bool:
+        """Whether the supervisor is still running.
 
         Raises:
-            Exception: the error that ended the supervisor, unless it was `stop`.
+            Exception: the error that ended it.
         """
-        self._ended.wait(seconds)
         if self._error:
             raise self._error
-        return not self._ended.is_set()
+        return self._phase is not Phase.ENDED
 
     def _run(self) -> None:
+        self._phase = Phase.STARTING
         try:
             for tier in self._tiers:
                 self._start_tier(tier)
             self._on_change(self.processes)
-            self._settled.set()
+            self._phase = Phase.RUNNING
             while not self._stopping.wait(POLL_SECONDS):
                 changes = [process.tend() for process in self.processes]
                 if any([*changes, self._adjust_pool(), self._see_off()]):
@@ -174,10 +186,11 @@ class Supervisor:
             self._error = error
         finally:
             self._stop_all()
-            self._ended.set()
-            self._settled.set()
+            self._phase = Phase.ENDED
 
     def _start_tier(self, tier: Sequence[ManagedProcess]) -> None:
+        if self._stopping.is_set():
+            return
         for process in tier:
             process.start()
         self._on_change(self.processes)

@@ -11,6 +11,7 @@ systems, this holds unless its guard is killed too.
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ from workers.synthesis.health import unresponsive_processes
 from workers.synthesis.run_directory import RunDirectory
 
 DEFAULT_DIRECTORY = Path("var")
+REQUEST_SECONDS = 0.5  # between two looks for a request of `amigo workers`
 WORKER_START_SECONDS = 120.0  # a cold disk, all weights
 SHUTDOWN_SECONDS = 5  # users are waiting: the job continues in the next run instead
 WORKER_STOP_SECONDS = 30.0  # a job that ignores the request is released some seconds later
@@ -97,8 +99,9 @@ class Standalone:
         Raises:
             Exception: the error that ended it.
         """
-        while self._supervisor.wait(1.0):
+        while self._supervisor.is_running:
             self.follow_request()
+            time.sleep(REQUEST_SECONDS)
 
     def follow_request(self) -> None:
         """Change the number of workers if `amigo workers` has requested it."""

@@ -5,7 +5,8 @@ Any number may run; one at a time does the work.
 
 import logging
 import signal
-import threading
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from jobs.errors import Unavailable
 from jobs.queue import JobQueue, create_celery
@@ -22,16 +23,38 @@ from workers.reconciler.settings import ReconcilerSettings
 logger = logging.getLogger("workers.reconciler")
 
 
+class StopRequest:
+    """A request to stop, which a signal handler can make.
+
+    A handler must not set an Event: if it interrupts Event.wait in the same thread, both wait for
+    its lock for ever. SimpleQueue is made for this.
+    """
+
+    def __init__(self) -> None:
+        self.is_made = False
+        self._news: SimpleQueue[None] = SimpleQueue()
+
+    def make(self) -> None:
+        """Make the request."""
+        self.is_made = True
+        self._news.put(None)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the request for at most this long."""
+        with suppress(Empty):
+            self._news.get(timeout=seconds)
+
+
 def run_rounds(
-    reconciler: Reconciler, metrics: ReconcilerMetrics, interval: float, stop: threading.Event
+    reconciler: Reconciler, metrics: ReconcilerMetrics, interval: float, stop: StopRequest
 ) -> None:
-    """Run the reconciler every `interval` seconds until `stop` is set.
+    """Run the reconciler every `interval` seconds until it is requested to stop.
 
     An unavailable component is retried in the next round. Any other error ends the process, so that
     its supervisor notices.
     """
     logger.info("Reconciling every %g s.", interval)
-    while not stop.is_set():
+    while not stop.is_made:
         try:
             tally = reconciler.run_once()
         except Unavailable as error:
@@ -62,9 +85,9 @@ def main() -> None:
     storage.measure(metrics.storage)
     if settings.reconciler_metrics_port:
         metrics.serve(settings.reconciler_metrics_host, settings.reconciler_metrics_port)
-    stop = threading.Event()
+    stop = StopRequest()
     for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: stop.set())
+        signal.signal(sign, lambda *_: stop.make())
     run_rounds(reconciler, metrics, settings.reconciler_seconds, stop)
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from deploy.standalone.errors import StartFailed
 from deploy.standalone.parent_death import Guard
 from deploy.standalone.supervisor import ManagedProcess, Supervisor
 from tests.integration.deploy.standalone.watching import living
+from tests.interruptions import ends, interrupted
 from tests.waiting import wait_for
 
 # Prints "up" when it is running, and writes its start and stop into the shared journal.
@@ -41,6 +43,10 @@ def program(name: str, journal: Path) -> Program:
         log=log,
         is_ready=lambda: log.read_text() == "up\n",
     )
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def ignore(_: object) -> None:
@@ -127,3 +133,18 @@ def test_an_error_of_the_supervisor_itself_stops_everything_and_is_raised(
     assert not [
         pid for process in supervisor.processes if (pid := process.child.pid) and living(pid)
     ]
+
+
+@pytest.mark.parametrize("point", range(30))
+def test_it_can_be_stopped_wherever_a_signal_interrupted_its_start(
+    point: int, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POLL_SECONDS", 0.001)
+    supervisor = Supervisor([], guard, ignore, ignore)
+
+    def start_and_stop() -> None:
+        with suppress(KeyboardInterrupt):
+            interrupted(supervisor.start, point, interrupt)
+        supervisor.stop()
+
+    assert ends(start_and_stop)

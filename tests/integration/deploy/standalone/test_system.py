@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -137,13 +138,16 @@ def test_a_killed_program_comes_back_where_it_was(
     assert make_video(system.url, tmp_path).has_succeeded
 
 
-def serve(directory: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "amigo", "serve", "--dir", str(directory), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@contextmanager
+def serve(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "amigo", "serve", "--dir", str(directory), *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # unless it has ended: a test that failed must not wait for it
 
 
 def url_told_by(process: subprocess.Popen[str]) -> str:

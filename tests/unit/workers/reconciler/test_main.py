@@ -1,31 +1,30 @@
-import threading
-
 import pytest
 
 from jobs.errors import StorageUnavailable, StoreUnavailable
-from workers.reconciler.__main__ import run_rounds
+from tests.interruptions import ends, interrupted
+from workers.reconciler.__main__ import StopRequest, run_rounds
 from workers.reconciler.metrics import ReconcilerMetrics
 from workers.reconciler.reconciler import Reconciler, Tally
 
 
 class FakeReconciler(Reconciler):
-    """Does what it is told in each round, and sets `stop` with the last."""
+    """Does what it is told in each round, and requests the stop with the last."""
 
-    def __init__(self, rounds: list[Tally | Exception], stop: threading.Event) -> None:
+    def __init__(self, rounds: list[Tally | Exception], stop: StopRequest) -> None:
         self.rounds = rounds
         self.stop = stop
 
     def run_once(self) -> Tally:
         what = self.rounds.pop(0)
         if not self.rounds:
-            self.stop.set()
+            self.stop.make()
         if isinstance(what, Exception):
             raise what
         return what
 
 
 def run(rounds: list[Tally | Exception]) -> ReconcilerMetrics:
-    stop, metrics = threading.Event(), ReconcilerMetrics()
+    stop, metrics = StopRequest(), ReconcilerMetrics()
     run_rounds(FakeReconciler(rounds, stop), metrics, 0.001, stop)
     return metrics
 
@@ -63,3 +62,9 @@ def test_jobs_whose_files_were_not_deleted_are_shown(monkeypatch: pytest.MonkeyP
 def test_any_other_error_ends_it() -> None:
     with pytest.raises(ZeroDivisionError):
         run([ZeroDivisionError("a fault"), Tally()])
+
+
+@pytest.mark.parametrize("point", range(20))
+def test_a_signal_may_interrupt_the_wait_anywhere(point: int) -> None:
+    stop = StopRequest()
+    assert ends(lambda: interrupted(lambda: stop.wait(0.01), point, stop.make))
