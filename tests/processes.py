@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.standalone.processes import LOOPBACK, answers, free_port
 from tests.waiting import PATIENCE, wait_for
@@ -29,6 +30,21 @@ class Running:
             return text in self.log
 
         wait_for(found)
+
+
+@contextmanager
+def child_process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command within the context, and kill it at the end: `Popen` alone would wait for it.
+
+    Args:
+        command: Program and arguments.
+        options: What else `Popen` takes.
+    """
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pytest
 
 from media.audio import read_waveform
 from media.errors import AudioError
+from tests.processes import child_process
 from tests.security.bait import HOST, PORT, Listener
 from tests.security.footprint import MEBIBYTE, family, measured
 from tests.security.playlists import PLAYLISTS
@@ -49,7 +50,7 @@ def test_a_datagram_to_the_bait_is_heard(ears: Listener) -> None:
 def test_what_a_child_of_a_process_holds_is_measured() -> None:
     with (
         measured(os.getpid()) as peak,
-        subprocess.Popen(
+        child_process(
             [sys.executable, "-c", ALLOCATE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as child,
     ):

@@ -19,6 +19,7 @@ from jobs.valkey.idempotency import holder_key
 from jobs.valkey.job_store import JobStore
 from tests.integration.service.conftest import LiveService
 from tests.loopback import loopback
+from tests.processes import child_process
 from tests.waiting import wait_for
 
 REQUEST = {
@@ -48,12 +49,9 @@ def service_process(settings: Settings, s3: str) -> Iterator[tuple[subprocess.Po
         "AMIGO_LISTEN_PORT": str(port),
     }
     command = [sys.executable, "-m", "service"]
-    with subprocess.Popen(command, env={**os.environ, **environment}) as process:
-        try:
-            wait_for(lambda: answers(f"http://127.0.0.1:{port}/livez"))
-            yield process, f"http://127.0.0.1:{port}"
-        finally:
-            process.kill()
+    with child_process(command, env={**os.environ, **environment}) as process:
+        wait_for(lambda: answers(f"http://127.0.0.1:{port}/livez"))
+        yield process, f"http://127.0.0.1:{port}"
 
 
 def _post_in_vain(address: str) -> None:

@@ -21,6 +21,7 @@ from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from tests.jobs_examples import new_job
 from tests.loopback import loopback
+from tests.processes import child_process
 from tests.service_examples import upload
 from tests.waiting import PATIENCE, wait_for
 
@@ -72,13 +73,10 @@ def service(settings: Settings, shutdown_seconds: int) -> Iterator[RunningServic
         "AMIGO_SHUTDOWN_SECONDS": str(shutdown_seconds),
     }
     command = [sys.executable, "-m", "service"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
+    with child_process(command, env=environment, stderr=subprocess.DEVNULL) as process:
         running = RunningService(process, f"http://127.0.0.1:{port}")
-        try:
-            wait_for(running.is_ready)
-            yield running
-        finally:
-            process.kill()
+        wait_for(running.is_ready)
+        yield running
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.deploy.standalone.watching import living, name_of
+from tests.processes import child_process
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
@@ -33,7 +34,7 @@ child.wait()
 
 @pytest.mark.parametrize("supervisor", [TIED, GUARDED], ids=["tied", "guarded"])
 def test_a_killed_supervisor_takes_its_children_with_it(supervisor: str) -> None:
-    with subprocess.Popen([sys.executable, "-c", supervisor], stdout=subprocess.PIPE) as process:
+    with child_process([sys.executable, "-c", supervisor], stdout=subprocess.PIPE) as process:
         assert process.stdout
         group = int(process.stdout.readline())
         wait_for(lambda: "sleep" in {name_of(pid) for pid in living(group)})
@@ -43,7 +44,7 @@ def test_a_killed_supervisor_takes_its_children_with_it(supervisor: str) -> None
 
 def test_the_guard_leaves_a_forgotten_group_alone() -> None:
     forgetful = GUARDED.replace("print", "guard.forget(child.pid); print", 1)
-    with subprocess.Popen([sys.executable, "-c", forgetful], stdout=subprocess.PIPE) as process:
+    with child_process([sys.executable, "-c", forgetful], stdout=subprocess.PIPE) as process:
         assert process.stdout
         group = int(process.stdout.readline())
         process.kill()

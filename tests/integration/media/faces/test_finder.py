@@ -12,7 +12,7 @@ import pytest
 from media.errors import DetectorMissing, DetectorTooSlow, DetectorUnavailable
 from media.faces import finder as finding
 from media.faces.finder import FaceFinder
-from tests.processes import children, is_alive
+from tests.processes import child_process, children, is_alive
 from tests.service_examples import animation, portrait
 from tests.waiting import PATIENCE, wait_for
 
@@ -89,7 +89,7 @@ def test_without_mediapipe_no_process_is_started(monkeypatch: pytest.MonkeyPatch
 
 def test_the_process_ends_with_its_parent() -> None:
     command = [sys.executable, "-c", PROGRAM, str(PATIENCE)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+    with child_process(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout
         assert parent.stdout.readline() == b"asked\n"
         server = the_server(parent.pid)

@@ -18,7 +18,7 @@ from media.picture import MAX_PIXELS, read_portrait
 from media.sandbox.decoder import Decoder
 from media.sandbox.rehearsal import AVIF, HEIC
 from tests.media import babble, recording, video
-from tests.processes import children, is_alive
+from tests.processes import child_process, children, is_alive
 from tests.waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
@@ -176,7 +176,7 @@ def test_a_closed_decoder_leaves_no_process_and_starts_another_when_asked() -> N
 
 
 def test_a_process_that_is_killed_leaves_none_behind() -> None:
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE) as program:
+    with child_process([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE) as program:
         assert program.stdout
         parent = int(program.stdout.readline())
         left = wait_for(lambda: two_generations(parent))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import child_process
 from workers.synthesis.health import (
     LONGEST_HEARTBEAT_AGE,
     LOOKS,
@@ -59,9 +60,8 @@ def test_the_pulse_beats_at_once() -> None:
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["sleep", "60"]) as process:
+    with child_process(["sleep", "60"]) as process:
         yield process
-        process.kill()
 
 
 def beat_of(directory: RunDirectory, process: subprocess.Popen[bytes], when: float) -> None:
