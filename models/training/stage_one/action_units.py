@@ -15,8 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt  # type: ignore[attr-defined]
-from scipy.signal import savgol_filter  # type: ignore[attr-defined]
 from torch import Tensor
 
 from media.audio import FRAME_RATE
@@ -165,6 +163,9 @@ def emotion_vector(emotion: Emotion, strength: float) -> Tensor:
 
 def movement(recorded: Array) -> Array:
     """Return performed units `[T, 14]` at 25 a second, about their mean, of recorded `[R, 17]`."""
+    # Imported here because the import takes seconds.
+    from scipy.signal import savgol_filter  # type: ignore[attr-defined]
+
     columns = [_whole(recorded[:, RECORDED.index(unit)], unit) for unit in PERFORMED]
     window = min(SMOOTH, len(recorded) - (len(recorded) + 1) % 2)
     smooth = savgol_filter(np.stack(columns, axis=1), window, 2, axis=0)
@@ -187,6 +188,9 @@ def _whole(column: Array, unit: str) -> Array:
 
     How far it fell is not known; a movement that is symmetric about its quantile is assumed.
     """
+    # Imported here because the import takes seconds.
+    from scipy.ndimage import distance_transform_edt  # type: ignore[attr-defined]
+
     above = column > 0.0
     if unit not in CALIBRATED or not above.any() or above.all():
         return column

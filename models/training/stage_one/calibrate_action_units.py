@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import lsq_linear
 from torch import Tensor
 
 from media.emotions import Emotion
@@ -82,6 +81,9 @@ def read_unit_tracks(data: Path) -> list[UnitTrack]:
 
 def calibrate(data: Path, means: Sequence[UnitMeans]) -> dict[str, float]:
     """Return the share of its blendshape that one unit of each action unit is."""
+    # Imported here because the import takes seconds.
+    from scipy.optimize import lsq_linear
+
     expressions = Expressions(data / "landmarks" / "ict68.npz")
     shapes = np.stack([_direction(expressions, BLENDSHAPES[unit]) for unit in PERFORMED])
     spoken = np.stack([_direction(expressions, [name]) for name in SPOKEN])
