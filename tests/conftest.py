@@ -28,9 +28,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 SHARED_SYSTEMS = (
     ("tests/e2e/",),
     ("tests/faults/test_messages.py", "tests/faults/test_silence.py", "tests/faults/test_steps.py"),
+    ("tests/integration/deploy/test_",),
     tuple(f"tests/integration/models/test_{name}.py" for name in ("animate", "choices", "tones")),
+    ("tests/unit/models/",),
 )
-"""Tests that share one running system, or one pipeline; a second process would start a second."""
+"""Tests that share a running system, a pipeline, or what torch takes seconds to set up; a second
+process would start a second."""
 
 SLOWEST_FIRST = ("e2e", "faults", "security", "integration")
 """Slowest folders, run first so that the short tests fill the end of the run."""

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from deploy.grafana.dashboards import DASHBOARDS
 from deploy.standalone.processes import LOOPBACK, free_port
 from deploy.standalone.system import Standalone
 from tests.media import babble, recording
+from tests.processes import child_process
 from tests.service_examples import portrait
 from tests.unit.deploy.test_rules import PROMETHEUS, exported_names, metric_names, rules
 from tests.waiting import wait_for
@@ -37,68 +39,55 @@ needs_prometheus = pytest.mark.skipif(not shutil.which("prometheus"), reason="ne
 
 
 @pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def prometheus(
+    system: Standalone, directory: Path, api_key: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
     """Prometheus with our rules, which scrapes a system that has made a video and failed a job."""
     folder = tmp_path_factory.mktemp("monitoring")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AMIGO_PIPELINE", "tests.integration.workers.pipelines:GreyPipeline")
-        with Standalone(folder / "system") as system, monitored(system, folder) as client:
-            work(system.url, folder)
-            yield client
+    with monitored(directory, folder) as client:
+        work(system.url, api_key, folder)
+        yield client
 
 
-def monitored(system: Standalone, folder: Path) -> "Monitoring":
-    status = json.loads((folder / "system" / "standalone.json").read_text())
-    ports = {
-        "service": status["ports"]["service"],
-        "worker": status["ports"]["worker_metrics"],
-        "webhooks": status["ports"]["webhook_metrics"],
-        "reconciler": status["ports"]["reconciler_metrics"],
+@contextmanager
+def monitored(directory: Path, folder: Path) -> Iterator[httpx.Client]:
+    """Run Prometheus on a free port for the system in `directory`; its files lie in `folder`."""
+    ports = json.loads((directory / "standalone.json").read_text())["ports"]
+    scraped = {
+        "service": ports["service"],
+        "worker": ports["worker_metrics"],
+        "webhooks": ports["webhook_metrics"],
+        "reconciler": ports["reconciler_metrics"],
     }
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(PROMETHEUS / "rules.yml")],
         "scrape_configs": [
             {"job_name": name, "static_configs": [{"targets": [f"{LOOPBACK}:{port}"]}]}
-            for name, port in ports.items()
+            for name, port in scraped.items()
         ],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    return Monitoring(folder)
+    address = f"{LOOPBACK}:{free_port()}"
+    command = [
+        "prometheus",
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={address}",
+    ]
+    with (
+        (folder / "prometheus.log").open("wb") as log,
+        child_process(command, stdout=log, stderr=subprocess.STDOUT),
+        httpx.Client(base_url=f"http://{address}") as client,
+    ):
+        yield client
 
 
-class Monitoring:
-    """A Prometheus process on a free port."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._port = free_port()
-
-    def __enter__(self) -> httpx.Client:
-        log = (self._folder / "prometheus.log").open("wb")
-        self._process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={self._folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={self._folder / 'data'}",
-                f"--web.listen-address={LOOPBACK}:{self._port}",
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        log.close()
-        return httpx.Client(base_url=f"http://{LOOPBACK}:{self._port}")
-
-    def __exit__(self, *exception: object) -> None:
-        self._process.terminate()
-        self._process.wait()
-
-
-def work(url: str, folder: Path) -> None:
+def work(url: str, api_key: str, folder: Path) -> None:
     """Make a video, and let a job fail."""
     (folder / "portrait.jpg").write_bytes(portrait())
     (folder / "speech.wav").write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         for seed in (0, 2):  # 2: no face
             job = client.submit(
                 folder / "portrait.jpg", folder / "speech.wav", consent=True, seed=seed
