@@ -1,6 +1,7 @@
 """Pictures as phones store them: HEIC files whose picture is a grid of tiles."""
 
 import struct
+from functools import cache
 from io import BytesIO
 
 import numpy as np
@@ -26,9 +27,9 @@ def heic_grid(
     margins = ((0, rows * tile - height), (0, columns * tile - width), (0, 0))
     padded = np.pad(pixels, margins, mode="edge")
     items = [
-        _encoded(padded[tile * row : tile * (row + 1), tile * column : tile * (column + 1)])
-        for row in range(rows)
-        for column in range(columns)
+        _encoded(Image.fromarray(padded).crop((tile * c, tile * r, tile * (c + 1), tile * (r + 1))))
+        for r in range(rows)
+        for c in range(columns)
     ]
     tiles = list(range(TILES_FIRST, TILES_FIRST + len(items)))
     ids, shown = list(tiles), [(number, (1, 2)) for number in tiles]
@@ -36,7 +37,7 @@ def heic_grid(
     references = box(b"dimg", struct.pack(f">HH{len(tiles)}H", GRID, len(tiles), *tiles))
     if has_thumbnail:
         small = Image.fromarray(pixels).resize((64, 64))
-        items.append(_encoded(np.asarray(small)))
+        items.append(_encoded(small))
         ids.append(THUMBNAIL)
         shown.append((THUMBNAIL, (6, 5)))
         references += box(b"thmb", struct.pack(">HHH", THUMBNAIL, 1, GRID))
@@ -90,15 +91,20 @@ def heic_grid(
     return head + meta(start) + box(b"mdat", *(data for _, data in items))
 
 
-def _encoded(tile: NDArray[np.uint8]) -> tuple[bytes, bytes]:
+def _encoded(picture: Image.Image) -> tuple[bytes, bytes]:
     """Return the HEVC configuration and the data of a picture."""
+    return _encode(picture.tobytes(), picture.size)
+
+
+@cache
+def _encode(pixels: bytes, size: tuple[int, int]) -> tuple[bytes, bytes]:
     stream = BytesIO()
-    heif = pillow_heif.from_pillow(Image.fromarray(np.ascontiguousarray(tile)))
+    heif = pillow_heif.from_pillow(Image.frombytes("RGB", size, pixels))
     heif.save(stream, quality=90)
     file = stream.getvalue()
     at = file.index(b"hvcC")
-    (size,) = struct.unpack(">I", file[at - 4 : at])
-    return file[at + 4 : at - 4 + size], file[file.index(b"mdat") + 4 :]
+    (length,) = struct.unpack(">I", file[at - 4 : at])
+    return file[at + 4 : at - 4 + length], file[file.index(b"mdat") + 4 :]
 
 
 def _extent(width: int, height: int) -> bytes:

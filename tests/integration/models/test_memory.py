@@ -13,8 +13,8 @@ def peak_mebibytes():
     return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM"))
 """
 
-# Only the renderer is replaced, by grey frames of the same size and number: its memory is that of
-# one batch, and rendering all frames would take minutes. Small frames are encoded sooner.
+# Only the renderer is replaced, by grey frames of the same number: its memory is that of one batch,
+# and rendering all frames would take minutes. Small frames are encoded sooner.
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -27,7 +27,7 @@ from media.video import encode_video
 
 speech, portrait, video, seconds = sys.argv[1:]
 pipeline = TalkingFacePipeline.load()
-pipeline.translator.render = lambda _, batch: np.full((len(batch), 256, 256, 3), 90, np.uint8)
+pipeline.translator.render = lambda _, batch: np.full((len(batch), 64, 64, 3), 90, np.uint8)
 waveform = np.resize(read_waveform(Path(speech)), int(seconds) * SAMPLE_RATE)
 synthesis = pipeline(read_portrait(Path(portrait)), waveform, SynthesisOptions(resolution=256))
 encode_video(Path(video), synthesis.frames(), waveform)
@@ -67,7 +67,7 @@ def watched(batches):
 peaks = []
 speech, portrait, video, seconds = sys.argv[1:]
 pipeline = TalkingFacePipeline.load()
-picture = Image.fromarray(read_portrait(Path(portrait))).resize((1536, 1536))
+picture = Image.fromarray(read_portrait(Path(portrait))).resize((1024, 1024))
 waveform = np.resize(read_waveform(Path(speech)), int(seconds) * SAMPLE_RATE)
 synthesis = pipeline(np.asarray(picture), waveform, SynthesisOptions(compose="full"))
 encode_video(Path(video), watched(synthesis.frames()), waveform)
@@ -76,7 +76,7 @@ print(*peaks)
 
 
 def test_a_composed_video_needs_no_more_memory_for_being_longer(tmp_path: Path) -> None:
-    """Once the encoder's lookahead is full, frames of 7 MiB each come and go."""
+    """Once the encoder's lookahead is full, frames of 3 MiB each come and go."""
     inputs = [str(EXAMPLES / name) for name in ("speech.wav", "portrait.jpg")]
     answer = subprocess.run(
         [sys.executable, "-c", PEAK + COMPOSING, *inputs, str(tmp_path / "large.mp4"), "8"],

@@ -161,7 +161,7 @@ def test_what_is_prepared_needs_no_more_shifting(data: Path) -> None:
 def test_both_stages_train_on_it_alone(data: Path, tmp_path: Path) -> None:
     made_up_expressions(data)
     (data / "face.npz").rename(data / "landmarks" / "ict68.npz")
-    train_quickly(Recipe(data, tmp_path, minutes_landmarks=0.02, minutes_video=0.02))
+    train_quickly(Recipe(data, tmp_path, minutes_landmarks=0.002, minutes_video=0.002))
     for stage in ("landmark_generator", "visual_translator"):
         assert "mead" in (tmp_path / stage / "validation.md").read_text()
 

@@ -11,7 +11,7 @@ from models.manifest import MANIFEST, WEIGHTS
 from models.training.__main__ import Recipe
 from tests.integration.models.tiny_data import train_quickly, write_training_data
 
-MINUTES = 0.05
+MINUTES = 0.005
 
 
 @pytest.fixture(scope="module")
