@@ -284,7 +284,9 @@ def test_a_video_plays_while_it_is_made_and_is_there_after_a_reload(
     )
     storage.put(landmarks_key(job.id, 1), track.to_npz(), "application/x-npz")
     store.finish(job.id, 1, result_of(job.id, 1, landmarks_key=landmarks_key(job.id, 1)))
-    expect(known.locator("#made")).to_have_text("Made as heard: happiness, 90 % sure.")
+    expect(known.locator("#made")).to_have_text(
+        "Emotion: happiness, detected in the speech (90 % confidence)."
+    )
     expect(known.locator("#legend")).to_contain_text("happiness 90 %")
     known.check("#show-points")
     expect(known.locator("#points")).to_be_visible()
