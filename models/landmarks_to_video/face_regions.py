@@ -203,15 +203,6 @@ def rows_of(places: Tensor) -> slice:
     return slice(rows[0], rows[-1] + 1) if rows else slice(0, 1)
 
 
-def lay_rows(window: Tensor, new: Tensor, share: Tensor, rows: slice) -> Tensor:
-    """Return `[B, C, h, w]` with as much of `new` in some rows as `share` `[B, 1, rows, w]` says.
-
-    An opening takes up but a few of a window's rows: what lies in it is drawn there alone.
-    """
-    mixed = torch.lerp(window[:, :, rows], new, share)
-    return window.slice_scatter(mixed, 2, rows.start, rows.stop)
-
-
 def opening_mask(
     landmarks: Tensor, region: Region, origin: Tensor, *, grow: float, polygon: int, scale: int = 1
 ) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.landmarks_to_video.edges import edge_height, to_upright
 from models.landmarks_to_video.face_regions import EYES, face_frame
+from models.landmarks_to_video.painting import lay_over
 from models.landmarks_to_video.warping import keep_slits, pixel_grid, sample
 
 UPPER, LOWER = ((36, 37, 38, 39), (42, 43, 44, 45)), ((36, 41, 40, 39), (42, 47, 46, 45))
@@ -172,7 +173,7 @@ def _with_eye(
     near = torch.exp((depth / AROUND).clamp(-NOTHING, 0))
     near = torch.lerp(torch.ones_like(near), near, shown[:, None]).reshape(mask.shape)
     kept = 1 - (1 - mask) * near
-    return torch.lerp(colour, new, where), kept * (1 - where)
+    return lay_over(colour, kept, new, where)
 
 
 def _narrowed(slit: Eye, opening: Eye) -> Tensor:

@@ -12,7 +12,6 @@ from models.landmarks_to_video.face_regions import (
     GEOMETRY_CHANNELS,
     GEOMETRY_STRIDE,
     Region,
-    lay_rows,
     region_geometry,
     region_shape,
     rows_of,
@@ -34,7 +33,7 @@ from models.landmarks_to_video.mouth_interior import (
     Opening,
     kept_share,
 )
-from models.landmarks_to_video.painting import Paint, Painting, Window
+from models.landmarks_to_video.painting import Paint, Painting, Window, lay_over
 from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import place_teeth, smile
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
@@ -204,10 +203,10 @@ class Painter(nn.Module):
         rows = inside.opening.rows()
         part, teeth = inside.opening.within(rows), inside.teeth[:, :, rows]
         drawn = self.inside(part, teeth, corrections[:, :, rows], skin, bared)
-        colour = lay_rows(colour, drawn, part.inside, rows)
         mask = inside.opening.keep_near(mask)
         kept = 1 - inside.drawn[:, None, None, None]
-        return colour, lay_rows(mask, kept, part.inside, rows)
+        laid = lay_over(colour[:, :, rows], mask[:, :, rows], drawn, part.inside, kept)
+        return _with_rows((colour, mask), laid, rows)
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
         """Return the paint of a mouth with its last touch, opaque as far as that reaches."""
@@ -219,11 +218,7 @@ class Painter(nn.Module):
         wanted = drawn + share * self.retouch(drawn, part, inside.teeth[:, :, rows])
         seen = paint.mask[:, :, rows] * (1 - part.reach)
         colour = (wanted - seen * warp) / (1 - seen).clamp_min(1e-3)
-        colour, seen = (
-            old.slice_scatter(new, 2, rows.start, rows.stop)
-            for old, new in ((paint.colour, colour), (paint.mask, seen))
-        )
-        return Paint(colour, seen, paint.flow)
+        return Paint(*_with_rows((paint.colour, paint.mask), (colour, seen), rows), paint.flow)
 
     def _teeth(self, window: Window, scale: int) -> Tensor | None:
         """Return the person's teeth `[B, 8, h, w]` where they lie in the window."""
@@ -293,6 +288,17 @@ def _inside(window: Window, teeth: Tensor, *, to_learn: bool) -> Inside:
     lowered = None if to_learn else LOWERED * drawn
     opening = Opening.of(window.target, window.origin, window.scale, lowered)
     return Inside(opening, teeth, drawn)
+
+
+def _with_rows(
+    windows: tuple[Tensor, Tensor], parts: tuple[Tensor, Tensor], rows: slice
+) -> tuple[Tensor, Tensor]:
+    """Return two windows with other pixels in some rows."""
+    first, second = (
+        window.slice_scatter(part, 2, rows.start, rows.stop)
+        for window, part in zip(windows, parts, strict=True)
+    )
+    return first, second
 
 
 def drawn_pixels(paint: Paint, window: Window, rows: slice) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from models.landmarks_to_video.complexion import complexion
@@ -77,3 +78,22 @@ class Painting:
     colour: Tensor
     mask: Tensor
     flow: Tensor
+
+
+def lay_over(
+    colour: Tensor, mask: Tensor, new: Tensor, share: Tensor, kept: Tensor | float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Return the colour and mask of a painting over which something is laid.
+
+    Where a painter shows the warp alone, its colour is arbitrary. Each colour therefore counts as
+    far as it is seen ("over" of Porter and Duff, Compositing Digital Images, SIGGRAPH 1984).
+
+    Args:
+        colour, mask: of the painting, `[B, 3, h, w]` and `[B, 1, h, w]`.
+        new: `[B, 3, h, w]` the colour of what is laid over it.
+        share: `[B, 1, h, w]` in 0-1, as far as that covers the painting.
+        kept: the share of the warp that is seen through it.
+    """
+    seen = mask + share * (kept - mask)
+    weight = share * (1 - kept) / (1 - seen).clamp_min(1e-3)
+    return torch.lerp(colour, new, weight), seen
