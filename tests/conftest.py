@@ -35,7 +35,7 @@ SHARED_SYSTEMS = (
 """Tests that share a running system, a pipeline, or what torch takes seconds to set up; a second
 process would start a second."""
 
-SLOWEST_FIRST = ("e2e", "faults", "security", "integration")
+SLOWEST_FIRST = ("e2e", "faults", "security", "integration", "unit/models")
 """Slowest folders, run first so that the short tests fill the end of the run."""
 
 
@@ -71,8 +71,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupSc
 
 def rank_of(path: Path) -> int:
     """Return the rank of the folder in the run."""
-    folder = path.parts[0]
-    return SLOWEST_FIRST.index(folder) if folder in SLOWEST_FIRST else len(SLOWEST_FIRST)
+    ranks = (rank for rank, folder in enumerate(SLOWEST_FIRST) if path.is_relative_to(folder))
+    return next(ranks, len(SLOWEST_FIRST))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,5 +1,6 @@
 """Synthetic recordings, videos and faces."""
 
+from functools import cache
 from io import BytesIO
 from typing import cast
 
@@ -10,6 +11,11 @@ from numpy.typing import NDArray
 
 def babble(seconds: float, sample_rate: int = 16_000) -> NDArray[np.float32]:
     """Return a voice-like waveform: a buzz whose loudness rises and falls four times per second."""
+    return _babble(seconds, sample_rate).copy()
+
+
+@cache
+def _babble(seconds: float, sample_rate: int) -> NDArray[np.float32]:
     time = np.arange(round(seconds * sample_rate)) / sample_rate
     buzz = sum(np.sin(2 * np.pi * 140 * harmonic * time) / harmonic for harmonic in range(1, 8))
     loudness = 0.5 - 0.5 * np.cos(2 * np.pi * 4 * time)

@@ -1,19 +1,9 @@
 import os
-import subprocess
-import sys
 
 import pytest
 
 from media.faces.mediapipe_setup import chatter_left_out
 
-DETECTOR = """
-import sys
-from media.faces.landmarks import LandmarkDetector
-with LandmarkDetector():
-    assert "matplotlib" not in sys.modules
-import matplotlib.pyplot
-print(matplotlib.pyplot.figure.__name__)
-"""
 CHATTER = (
     b"W0000 00:00 feedback.cc:114] Feedback manager requires a model with a single signature\n"
 )
@@ -38,9 +28,3 @@ def test_what_was_written_before_a_failure_comes_through(
     with pytest.raises(RuntimeError, match="graph"), chatter_left_out():
         fail()
     assert capfd.readouterr().err == "the reason\n"
-
-
-def test_a_detector_imports_nothing_for_plots_and_leaves_plots_to_others() -> None:
-    command = [sys.executable, "-c", DETECTOR]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert output == "figure\n"

@@ -200,7 +200,7 @@ def test_a_crop_may_reach_beyond_the_picture(corner: tuple[int, int]) -> None:
 
 
 def test_a_picture_as_thin_as_a_thread_is_composed_all_the_same() -> None:
-    thread = np.zeros((700_000, 66, 3), np.uint8)
+    thread = np.zeros((70_000, 66, 3), np.uint8)
     composer = whole(thread, Square(-20, -10, 99))
     assert composer.compose(rendering(AT_REST, layer(100, 60))).shape == (1, 1920, 2, 3)
 
