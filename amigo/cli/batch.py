@@ -10,7 +10,15 @@ from anyio import CapacityLimiter, create_task_group
 
 from amigo.async_client import AsyncClient
 from amigo.cli.destinations import check_destinations
-from amigo.cli.output import Bar, complain, describe, failure_sentence, say, tell_json, tell_video
+from amigo.cli.output import (
+    Bar,
+    complain,
+    describe,
+    failure_sentence,
+    print_job_json,
+    print_video,
+    say,
+)
 from amigo.errors import AmigoError
 from amigo.types import JobOptions, JobView, is_address
 
@@ -36,21 +44,21 @@ class Outcome:
     pair: Pair
     result: JobView | AmigoError | OSError
 
-    def tell(self, as_json: bool) -> bool:
+    def report(self, as_json: bool) -> bool:
         """Print the result and return whether it succeeded."""
         if not isinstance(self.result, JobView):
             complain(f"{self.pair.name}: {self.result}")
             return False
         if as_json:
-            tell_json(self.result)
-        return self._tell_job(self.result, quiet=as_json)
+            print_job_json(self.result)
+        return self._print_job(self.result, quiet=as_json)
 
-    def _tell_job(self, job: JobView, quiet: bool) -> bool:
+    def _print_job(self, job: JobView, quiet: bool) -> bool:
         if self.pair.output and not job.has_succeeded:
             complain(f"{self.pair.name}: {failure_sentence(job)}")
             return False
         if not quiet and self.pair.output:
-            tell_video(self.pair.output, job)
+            print_video(self.pair.output, job)
         elif not quiet:
             say(job.id)
         return True

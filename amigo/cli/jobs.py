@@ -32,14 +32,14 @@ from amigo.cli.output import (
     complaining,
     complaints,
     describe,
+    print_job,
+    print_job_json,
+    print_jobs,
+    print_video,
     progress_bar,
     progress_bars,
     require_success,
     say,
-    tell_job,
-    tell_jobs,
-    tell_json,
-    tell_video,
 )
 from amigo.client import Client
 from amigo.errors import AmigoError
@@ -81,7 +81,7 @@ def submit(
     with complaining(AmigoError), progress_bars(complaints) as add_bar:
         batch = Batch(service_url(url), consent, options, add_bar)
         outcomes = anyio.run(batch.fulfil, pairs, parallel)
-    well = [outcome.tell(as_json) for outcome in outcomes]
+    well = [outcome.report(as_json) for outcome in outcomes]
     if not all(well):
         raise typer.Exit(1)
 
@@ -92,9 +92,9 @@ def status(job_id: JobId, url: Url = None, as_json: Json = False) -> None:
     with complaining(AmigoError), Client(service_url(url)) as client:
         job = client.get(job_id)
     if as_json:
-        tell_json(job)
+        print_job_json(job)
     else:
-        tell_job(job)
+        print_job(job)
 
 
 @app.command()
@@ -113,10 +113,10 @@ def wait(
         if output and job.has_succeeded:
             client.download_video(job.id, output)
     if as_json:
-        tell_json(job)
+        print_job_json(job)
     require_success(job)
     if not as_json:
-        tell_video(output or job.id, job)
+        print_video(output or job.id, job)
 
 
 @app.command("list")
@@ -146,10 +146,10 @@ def list_jobs(
         )
         jobs = list(islice(found, limit))
     if not as_json:
-        tell_jobs(jobs)
+        print_jobs(jobs)
         return
     for job in jobs:
-        tell_json(job)
+        print_job_json(job)
 
 
 @app.command()
@@ -159,7 +159,7 @@ def cancel(job_ids: JobIds, url: Url = None, as_json: Json = False) -> None:
         for job_id in job_ids:
             job = client.cancel(job_id)
             if as_json:
-                tell_json(job)
+                print_job_json(job)
             else:
                 say(f"{job.id} {job.status}")
 

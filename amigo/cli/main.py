@@ -22,11 +22,11 @@ from amigo.cli.output import (
     complain,
     complaining,
     console,
+    print_notices,
+    print_video,
     progress_bar,
     require_success,
     say,
-    tell_notices,
-    tell_video,
     timings_table,
 )
 from amigo.errors import AmigoError
@@ -118,7 +118,7 @@ def generate(
             generation.save_report(report)
     heard = generation.synthesis.heard
     say(f"{output}: {generation.duration:.1f} s, detected emotion: {heard.emotion}")
-    tell_notices(generation.notices)
+    print_notices(generation.notices)
     console.print(timings_table(generation.timings))
 
 
@@ -173,7 +173,7 @@ def demo(
     with complaining(DeployError, AmigoError):
         shown = demonstrate(output, directory, console, say)
         require_success(shown.job)
-    tell_video(output, shown.job)
+    print_video(output, shown.job)
     console.print(
         timings_table(
             {

@@ -18,19 +18,19 @@ from amigo.types import JobView
 _wide = Console(width=250, highlight=False)
 
 
-def tell_json(job: JobView) -> None:
+def print_job_json(job: JobView) -> None:
     """Print the complete job as one line of JSON."""
     say(job.model_dump_json())
 
 
-def tell_video(path: object, job: JobView) -> None:
+def print_video(path: object, job: JobView) -> None:
     """Print the path of the video and the detected emotion."""
     heard = f", detected emotion: {job.emotion.emotion}" if job.emotion else ""
     say(f"{path}: {job.duration or 0:.1f} s{heard}")
-    tell_notices(job.notices)
+    print_notices(job.notices)
 
 
-def tell_notices(notices: Iterable[str]) -> None:
+def print_notices(notices: Iterable[str]) -> None:
     """Print the codes of notices, one per line."""
     for notice in notices:
         say(f"Notice: {notice}")
@@ -53,7 +53,7 @@ def require_success(job: JobView) -> None:
         raise typer.Exit(1)
 
 
-def tell_job(job: JobView) -> None:
+def print_job(job: JobView) -> None:
     """Print a job, one line per property."""
     table = Table(box=None, show_header=False)
     for name, value in _facts(job):
@@ -61,7 +61,7 @@ def tell_job(job: JobView) -> None:
     _wide.print(table)
 
 
-def tell_jobs(jobs: Iterable[JobView]) -> None:
+def print_jobs(jobs: Iterable[JobView]) -> None:
     """Print jobs as a table, one line per job."""
     table = Table("id", "status", "created", "seconds", "emotion", "failure", box=None)
     table.columns[3].justify = "right"

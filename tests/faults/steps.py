@@ -58,7 +58,7 @@ CHILD = (
     "jobs.queue:JobQueue.dispatch",
 )
 RECONCILER = (
-    "workers.reconciler.reconciler:Reconciler._take_back",
+    "workers.reconciler.reconciler:Reconciler._requeue_expired",
     "workers.reconciler.reconciler:Reconciler._dispatch",
     "jobs.valkey.job_store:JobStore.requeue_expired",
     "jobs.queue:JobQueue.dispatch",

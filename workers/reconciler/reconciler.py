@@ -109,22 +109,22 @@ class Reconciler:
             Unavailable: a component is unavailable; the next round does the rest.
         """
         try:
-            return self._put_right()
+            return self._repair()
         except StoreUnavailable:
             self._was_store_unavailable = True
             raise
 
-    def _put_right(self) -> Tally:
+    def _repair(self) -> Tally:
         if not self._maintenance.lead(self._name, LEADERSHIP):
             return Tally()
-        tally = self._do_urgent() + Tally(deleted=self._delete())
+        tally = self._requeue_and_dispatch() + Tally(deleted=self._delete())
         if not self._maintenance.is_journal_read():
             tally += self._read_journal()
         return tally + Tally(cleared=self._clear())
 
-    def _do_urgent(self) -> Tally:
-        """Do what jobs and their callers wait for."""
-        taken = self._take_back()
+    def _requeue_and_dispatch(self) -> Tally:
+        """Take the steps that jobs and their callers wait for."""
+        taken = self._requeue_expired()
         codes = [job.failure.code for job in taken if job.failure]
         return Tally(
             requeued=len(taken) - len(codes),
@@ -133,7 +133,7 @@ class Reconciler:
             dispatched=self._dispatch(),
         )
 
-    def _take_back(self) -> list[Job]:
+    def _requeue_expired(self) -> list[Job]:
         """Take jobs from workers that stopped responding; return them, queued again or failed.
 
         After an outage of the store, this waits one round, so that live workers can renew their
@@ -186,7 +186,7 @@ class Reconciler:
             if time.monotonic() > due:
                 if not self._maintenance.lead(self._name, LEADERSHIP):
                     return tally
-                tally += self._do_urgent()
+                tally += self._requeue_and_dispatch()
                 due = time.monotonic() + URGENT_INTERVAL
             ages = {item.key: now - item.modified_at for item in found}
             entry = request_key(job_id)

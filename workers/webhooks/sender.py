@@ -211,7 +211,7 @@ class WebhookSender:
         pause = pause_after(attempt, self.settings.webhook_pause_seconds)
         if pause > left:
             return _given_up(attempt, reason), None
-        pause = max(pause, min(wished_pause(retry_after, now), left))
+        pause = max(pause, min(requested_pause(retry_after, now), left))
         return Delivery(status=DeliveryStatus.RETRYING, attempts=attempt, reason=reason), pause
 
 
@@ -240,7 +240,7 @@ def pause_after(attempt: int, first: float) -> timedelta:
     return pause * random.uniform(0.75, 1)  # noqa: S311 - spreads the load, guards nothing
 
 
-def wished_pause(retry_after: str | None, now: datetime) -> timedelta:
+def requested_pause(retry_after: str | None, now: datetime) -> timedelta:
     """Return the delay requested by a `Retry-After` header, at most three hours; zero if there is
     none.
 
@@ -269,7 +269,7 @@ async def _pause(stop: asyncio.Event) -> None:
         return
 
 
-async def deliver_until_told(settings: WebhookSettings) -> None:
+async def deliver_until_stopped(settings: WebhookSettings) -> None:
     """Deliver until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -285,7 +285,7 @@ def main() -> None:
     """Deliver until asked to stop."""
     configure_logging()
     start_tracing("webhooks")
-    asyncio.run(deliver_until_told(read_settings(WebhookSettings)))
+    asyncio.run(deliver_until_stopped(read_settings(WebhookSettings)))
 
 
 if __name__ == "__main__":

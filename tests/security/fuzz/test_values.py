@@ -31,7 +31,7 @@ from tests.security.bodies import ADDRESSES
 from tests.security.fuzz.budget import budget
 from tests.security.fuzz.mutations import mutated
 from workers.safe_http import joined
-from workers.webhooks.sender import LONGEST_PAUSE, wished_pause
+from workers.webhooks.sender import LONGEST_PAUSE, requested_pause
 
 TAG = '"abc"'
 MAX_CPU_SECONDS = 0.5
@@ -151,7 +151,7 @@ DAYS = texts("Sun", ", ", "22 Nov ", "2026", "9" * 20, " 12:05:00", " GMT", "-23
 @example(asked=f"Sun, 22 Nov {'9' * 20} 12:05:00 GMT")
 def test_a_receiver_asks_for_no_pause_beyond_the_longest(asked: str) -> None:
     with quick():
-        pause = wished_pause(asked, utc_now())
+        pause = requested_pause(asked, utc_now())
     assert timedelta() <= pause <= LONGEST_PAUSE
 
 

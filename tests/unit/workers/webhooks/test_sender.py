@@ -8,7 +8,7 @@ from pydantic import SecretStr, ValidationError
 from jobs.documents import JobDocument
 from jobs.job import Job
 from tests.jobs_examples import FAILURE, new_job, result_of
-from workers.webhooks.sender import LONGEST_PAUSE, event_body, pause_after, wished_pause
+from workers.webhooks.sender import LONGEST_PAUSE, event_body, pause_after, requested_pause
 from workers.webhooks.settings import WebhookSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -97,7 +97,7 @@ def test_the_pauses_of_a_day_allow_more_than_ten_attempts() -> None:
 def test_a_receiver_may_ask_for_a_pause_of_three_hours_at_most(
     retry_after: str | None, seconds: float
 ) -> None:
-    assert wished_pause(retry_after, NOW) == timedelta(seconds=seconds)
+    assert requested_pause(retry_after, NOW) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
