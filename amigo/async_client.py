@@ -74,7 +74,7 @@ class AsyncClient:
         *,
         face: str = "largest",
     ) -> CheckView:
-        """Return what a job would make of one or both files; nothing is stored or made."""
+        """Check one or both files without creating a job; nothing is stored."""
         read = partial(read_files, portrait=portrait, audio=audio)
         return await self._hold(calls.check(await to_thread.run_sync(read), face))
 
@@ -136,7 +136,7 @@ class AsyncClient:
         await self._hold(calls.delete(job_id, if_match))
 
     async def usage(self) -> UsageView:
-        """Return what the API key has used today, and what is left of its limits."""
+        """Return what the API key has used today and what remains of its limits."""
         return await self._hold(calls.usage())
 
     async def webhook_secret(self) -> WebhookSecretView:
@@ -148,7 +148,7 @@ class AsyncClient:
         return await self._hold(calls.rotate_webhook_secret())
 
     async def send_test_webhook(self, url: str) -> WebhookTestView:
-        """Send a `webhook.test` with a made-up job to a URL."""
+        """Send a `webhook.test` with a sample job to a URL."""
         return await self._hold(calls.send_test_webhook(url))
 
     async def read_test_webhook(self, test_id: str) -> WebhookTestView:

@@ -149,7 +149,7 @@ def submit_batch(
 
 
 def check(files: Mapping[str, File], face: str) -> Dialogue[CheckView]:
-    """Check files before a job is made of them."""
+    """Check files before creating a job."""
     call = Call("POST", "/v1/checks", data={"face": face}, files=files, is_safe=True)
     return _read(CheckView, (yield call))
 
@@ -269,7 +269,7 @@ def upload_asset(kind: str, file: File) -> Dialogue[AssetView]:
 
 
 def usage() -> Dialogue[UsageView]:
-    """Get today's usage and what is left of the limits."""
+    """Get today's usage and the remaining limits."""
     return _read(UsageView, (yield Call("GET", "/v1/usage")))
 
 
@@ -301,7 +301,7 @@ def redeliver_webhook(job_id: str) -> Dialogue[JobView]:
 
 
 def create_token(job_id: str | None, seconds: int) -> Dialogue[TokenView]:
-    """Create a token that lets a URL read."""
+    """Create a token for reading through URLs."""
     wanted = {"job_id": job_id, "seconds": seconds}
     return _read(TokenView, (yield Call("POST", "/v1/tokens", json=wanted)))
 

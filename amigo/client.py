@@ -95,7 +95,7 @@ class Client:
         *,
         face: str = "largest",
     ) -> CheckView:
-        """Return what a job would make of one or both files; nothing is stored or made.
+        """Check one or both files without creating a job; nothing is stored.
 
         Args:
             portrait, audio: the names of files.
@@ -196,7 +196,7 @@ class Client:
         self._hold(calls.delete(job_id, if_match))
 
     def usage(self) -> UsageView:
-        """Return what the API key has used today, and what is left of its limits."""
+        """Return what the API key has used today and what remains of its limits."""
         return self._hold(calls.usage())
 
     def webhook_secret(self) -> WebhookSecretView:
@@ -208,7 +208,7 @@ class Client:
         return self._hold(calls.rotate_webhook_secret())
 
     def send_test_webhook(self, url: str) -> WebhookTestView:
-        """Send a `webhook.test` with a made-up job to a URL."""
+        """Send a `webhook.test` with a sample job to a URL."""
         return self._hold(calls.send_test_webhook(url))
 
     def read_test_webhook(self, test_id: str) -> WebhookTestView:

@@ -69,7 +69,7 @@ class WebhookTestView(View):
 
 
 class TokenView(View):
-    """A token that lets a URL read, `?token=…`: one job, or all of yours if `job_id` is None."""
+    """A token for reading through URLs (`?token=…`): one job, or all if `job_id` is None."""
 
     token: str
     job_id: str | None = None
@@ -164,7 +164,7 @@ class BoxView(View):
 
 
 class FaceView(View):
-    """A face: where it is, what a video of it alone shows, and why it cannot be animated."""
+    """A face: its position, the crop that a video shows, and why it cannot be animated."""
 
     box: BoxView
     crop: BoxView
@@ -173,7 +173,7 @@ class FaceView(View):
 
 
 class PortraitCheckView(View):
-    """What a job would make of a portrait.
+    """The result of checking a portrait.
 
     `faces` are from the left; None if the service could not look for them. `speaker` is the number
     of the one to be animated, 1 for the leftmost.
@@ -188,7 +188,7 @@ class PortraitCheckView(View):
 
 
 class AudioCheckView(View):
-    """What a job would make of a recording; `duration` is in seconds."""
+    """The result of checking a recording; `duration` is in seconds."""
 
     duration: float | None = None
     notices: tuple[str, ...] = ()
@@ -196,7 +196,7 @@ class AudioCheckView(View):
 
 
 class CheckView(View):
-    """What a job would make of both files; None for one that was not sent."""
+    """The results of checking both files; None for one that was not sent."""
 
     portrait: PortraitCheckView | None = None
     audio: AudioCheckView | None = None
@@ -240,7 +240,7 @@ class JobCountsView(View):
 
 
 class LimitView(View):
-    """A limit, and what is left of it."""
+    """A limit and what remains of it."""
 
     limit: int
     remaining: int
@@ -255,7 +255,7 @@ class LimitsView(View):
 
 
 class UsageView(View):
-    """What an API key has used today, and what is left; `video_seconds` is the length of videos."""
+    """What an API key has used today and what remains; `video_seconds` is the length of videos."""
 
     day_start: datetime
     day_end: datetime

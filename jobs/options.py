@@ -1,4 +1,4 @@
-"""What callers choose: the options of a video, and their own metadata."""
+"""The caller's choices: options of the video, and metadata."""
 
 from enum import IntEnum
 from typing import Annotated, Literal

@@ -26,7 +26,7 @@ _WEBHOOKS = b"amigo webhooks"
 
 
 class UrlToken(Value):
-    """Claims of a token that lets a URL read without an API key.
+    """Claims of a token for reading through a URL without an API key.
 
     Attributes:
         tenant: owner of the jobs that can be read.

@@ -1,4 +1,4 @@
-"""Which of a recording's channels hold the speech: judged by what is in them, not by name."""
+"""Selects the channels of a recording that contain speech, by their content and not by name."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What a recording's container is, and what FFmpeg needs to have put right in it."""
+"""Detects a recording's container, and repairs what FFmpeg cannot read in it."""
 
 import re
 from collections.abc import Iterator

@@ -134,7 +134,7 @@ def format_name(head: bytes) -> str | None:
 
 
 def describe_given(head: bytes, accepted: frozenset[str]) -> str:
-    """Return what is wrong with a file that is not usable, to follow its name in a sentence.
+    """Return a predicate that says why a file cannot be used, to follow its name in a sentence.
 
     Args:
         head: its first bytes.

@@ -1,4 +1,4 @@
-"""What callers should know about a portrait or a recording that could be used all the same."""
+"""Notices: remarks about a portrait or recording that could be used nevertheless."""
 
 from enum import StrEnum
 

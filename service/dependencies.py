@@ -27,7 +27,7 @@ from service.settings import ServiceSettings
 
 @dataclass(frozen=True)
 class Components:
-    """The store, the object storage, the queue, and what is built on them."""
+    """The store, the object store, the queue, and the services built on them."""
 
     settings: ServiceSettings
     store: JobStore

@@ -158,7 +158,7 @@ export class Client {
     return this.#json("/v1/tokens", { method: "POST", ...asJson(body) });
   }
 
-  /** What the API key has used today, by UTC, and what is left of its limits. */
+  /** What the API key has used today (UTC) and what remains of its limits. */
   usage(): Promise<Usage> {
     return this.#json("/v1/usage");
   }

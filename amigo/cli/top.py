@@ -1,4 +1,4 @@
-"""`amigo top`: what a running system does, from the metrics of its processes."""
+"""`amigo top`: live figures of a running system, from the metrics of its processes."""
 
 import json
 import time
@@ -149,7 +149,7 @@ def metrics_urls(service: str, others: Sequence[str], directory: Path) -> list[s
 
 
 def watch(urls: Sequence[str], interval: float) -> Iterator[Change]:
-    """Yield what has changed in each interval, in seconds, without end."""
+    """Yield the changes in each interval (seconds), forever."""
     before = Scrape.of(urls)
     while True:
         time.sleep(interval)

@@ -33,7 +33,7 @@ def tied_to_me(command: Iterable[str]) -> list[str]:
 
 
 class Guard:
-    """A process that outlives this one briefly, to kill what it left behind.
+    """A process that briefly outlives this one and kills its remaining descendants.
 
     It inherits the descriptors in `keep_open`, so that a lock on them is held until it is done.
     """

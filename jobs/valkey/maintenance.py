@@ -1,4 +1,4 @@
-"""What the reconciler asks of the store: work that is due, and which reconciler leads."""
+"""The reconciler's queries: which work is due, and which reconciler leads."""
 
 from datetime import datetime, timedelta
 from typing import cast

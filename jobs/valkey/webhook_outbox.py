@@ -119,7 +119,7 @@ class WebhookOutbox:
             pipe.execute()
 
     def send_test(self, job: Job) -> None:
-        """Make a test notification due: that of a made-up, ended job which is stored only here."""
+        """Make a test notification due, for an ended sample job that is stored only here."""
         with translated_errors(), self._client.pipeline() as pipe:
             now = read_clock(self._client)
             pipe.set(test_key(job.id), job.model_dump_json(), px=TESTS_KEPT)
@@ -127,7 +127,7 @@ class WebhookOutbox:
             pipe.execute()
 
     def test(self, test_id: str) -> Job | None:
-        """Return the made-up job of a test notification; None if there is none."""
+        """Return the sample job of a test notification; None if there is none."""
         with translated_errors():
             record = self._client.get(test_key(test_id))
         return None if record is None else Job.read(record)

@@ -1,4 +1,4 @@
-"""Finds the faces in untrusted pictures, in a process of its own."""
+"""Detects faces in untrusted pictures, in a separate process."""
 
 import logging
 import socket
@@ -44,7 +44,7 @@ class FaceFinder:
         self._server: _Server | None = None
 
     def inspect(self, file: bytes, choice: str = LARGEST) -> Inspection:
-        """Return what a job would make of a picture.
+        """Return the faces of a picture, and whether a job would accept it.
 
         Args:
             file: in any format.

@@ -1,4 +1,4 @@
-"""What a job would make of a picture: its faces, which one is animated, and why none can be."""
+"""Inspects a picture: its faces, which one is animated, and why a job would reject it."""
 
 from dataclasses import dataclass
 
@@ -90,7 +90,7 @@ class Inspection:
 
 
 def inspect_picture(picture: Picture, detector: Detector, choice: str) -> Inspection:
-    """Return what a job would make of a picture if `choice` selects the face, as `select_face`."""
+    """Inspect a picture in which `choice` selects the face, as in `select_face`."""
     height, width = picture.pixels.shape[:2]
     faces: list[NDArray[np.float32]] = []
     try:

@@ -89,7 +89,7 @@ class Portrait:
 
     @property
     def view(self) -> Square:
-        """What a video of the face alone shows: the crop, upright, within the picture."""
+        """The part of the picture that a cropped video shows, upright."""
         height, width = self.image.shape[:2]
         return self.box.within(width, height)
 

@@ -1,4 +1,4 @@
-"""Checks files before a job is made of them; nothing is stored."""
+"""Checks files before a job is created; nothing is stored."""
 
 from dataclasses import dataclass
 
@@ -23,14 +23,14 @@ MAX_WAITING = 8
 
 @dataclass(frozen=True)
 class Checked:
-    """What a job would make of the files that were sent; None for one that was not."""
+    """The results for the files that were sent; None for one that was not."""
 
     portrait: Inspection | None
     audio: SpeechProperties | Refusal | None
 
 
 class Checks:
-    """Checks what callers are about to submit, one request at a time."""
+    """Checks files that callers are about to submit, one request at a time."""
 
     def __init__(self, decoder: Decoder, finder: FaceFinder, audio_max_seconds: float) -> None:
         self._decoder = decoder
@@ -39,7 +39,7 @@ class Checks:
         self._limiter = CapacityLimiter(1)
 
     async def check(self, upload: CheckUpload) -> Checked:
-        """Return what a job would make of the files.
+        """Return the result for each file.
 
         Raises:
             DetectorUnavailable, DecoderUnavailable: nothing can be checked at the moment.

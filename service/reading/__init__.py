@@ -1,1 +1,1 @@
-"""What callers read: a job's state, its changes and its files."""
+"""Read access for callers: a job's state, its changes and its files."""

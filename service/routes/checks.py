@@ -1,4 +1,4 @@
-"""Checks of files before a job is made of them, and the limits that hold for them."""
+"""Checks of files before a job is created, and the limits on files."""
 
 from fastapi import APIRouter, Request
 

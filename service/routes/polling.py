@@ -36,7 +36,7 @@ class PollRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return what answers a request."""
+        """Return the handler of a request."""
         usual = super().get_route_handler()
 
         async def handle(request: Request) -> Response:

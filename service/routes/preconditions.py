@@ -1,4 +1,4 @@
-"""Preconditions: `If-Match` (RFC 9110, section 13.1.1) on routes that change what they name."""
+"""Preconditions: `If-Match` (RFC 9110, section 13.1.1) on routes that change a resource."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""A video watched while it is made: HLS with fragmented MP4 segments (RFC 8216)."""
+"""The video while it is rendered: HLS with fragmented MP4 segments (RFC 8216)."""
 
 import asyncio
 import time

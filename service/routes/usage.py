@@ -1,4 +1,4 @@
-"""Usage: what an API key has used, and what is left of its limits."""
+"""Usage of an API key, and its remaining limits."""
 
 from fastapi import APIRouter, Depends, Request
 

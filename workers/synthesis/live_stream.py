@@ -51,7 +51,7 @@ class LiveStream:
         self._thread.shutdown(cancel_futures=True)
 
     def finish(self) -> None:
-        """Store what is not stored yet.
+        """Store the remaining segments and the final playlist.
 
         Raises:
             StorageUnavailable: the object store did not take it.

@@ -1,4 +1,4 @@
-"""Retrying what is unavailable for the moment."""
+"""Retries of operations on a component that is temporarily unavailable."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""Signed manifests (C2PA) in a worker's output: who made it, and whether it was changed since."""
+"""Signed manifests (C2PA) in a worker's output: its origin, and proof that it is unchanged."""
 
 from io import BytesIO
 from pathlib import Path
@@ -44,7 +44,7 @@ _REFUSALS = (C2paError, OSError, SigningFailed, TypeError, UnsupportedAlgorithm,
 
 
 class ManifestSigner:
-    """Embeds a signed manifest in each file: made by which model, from what, when."""
+    """Embeds a signed manifest in each file: its model, its sources and its time."""
 
     def __init__(self, chain: bytes, key: bytes, timestamp_url: str | None = None) -> None:
         """Use a certificate with its issuers' certificates and its private key, both as PEM.
