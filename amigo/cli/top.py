@@ -133,7 +133,7 @@ def _listed(values: dict[str, float], unit: str = "") -> str:
 
 
 def _ratio(mean: float | None) -> str:
-    return "no job succeeded" if mean is None else f"{mean:.2f}x"
+    return "no job in this interval" if mean is None else f"{mean:.2f}x"
 
 
 def metrics_urls(service: str, others: Sequence[str], directory: Path) -> list[str]:

@@ -63,4 +63,4 @@ def test_processes_that_do_not_respond_are_listed() -> None:
     lines = shown(scrape(0.0), scrape(1.0, silent=("http://127.0.0.1:1/metrics",)))
     assert lines["no response"] == "http://127.0.0.1:1/metrics"
     assert lines["store"] == "does not respond"
-    assert lines["real-time factor"] == "no job succeeded"
+    assert lines["real-time factor"] == "no job in this interval"
