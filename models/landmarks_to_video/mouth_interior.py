@@ -39,7 +39,7 @@ has been reflected by lips and tongue. A smile lets all light in.
 """
 RIM = 2.0
 """Pixels around the opening over which the painter may still paint upon the lips."""
-LOWERED, LOWERED_FROM = 2.5, 4.0
+LOWERED, LOWERED_FROM = 3.0, 4.0
 """Pixels by which the lower lip's edge is drawn too low, and the height of the opening from which
 on: the retouch lets the lip roll inward over it, and a tracker would find the opening too small.
 """

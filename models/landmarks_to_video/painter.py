@@ -50,7 +50,7 @@ INTERIOR = (0.30, 0.20, 0.20)
 """Initial colour of an unseen interior, relative to the window's mean."""
 INTERIOR_LOGIT = 4.0
 """How surely, untrained, an unseen interior is painted and its surroundings are not."""
-RETOUCHED = 0.8
+RETOUCHED = 0.7
 """Share of the retouch that a drawn inside shows: with all of it, a tracker finds openings too
 small. A portrait's own inside needs none.
 """

@@ -51,8 +51,8 @@ class Child:
 @contextmanager
 def counting(directory: Path) -> Iterator[Child]:
     child = Child(directory)
-    child.count()
     try:
+        child.count()
         yield child
     finally:
         child.kill()
