@@ -44,7 +44,17 @@ class Retouch(nn.Module):
         for convolution in self.middle:
             x = x + convolution(F.silu(x))
         change = F.pixel_shuffle(self.out(F.silu(x)).contiguous(), 2).float()
-        return opening.reach * change
+        deep = (torch.minimum(opening.below_upper, opening.above_lower) / 2 - 0.5).clamp(0, 1)
+        return opening.reach * torch.lerp(change, _without_grid(change), deep.to(change))
+
+
+def _without_grid(shuffled: Tensor) -> Tensor:
+    """Return pixels `[B, C, h, w]` without the period of 2 px that shuffling them can leave.
+
+    The binomial filter (1, 2, 1) / 4 along both axes is zero at that frequency.
+    """
+    padded = F.pad(shuffled, (1, 1, 1, 1), mode="replicate")
+    return F.avg_pool2d(F.avg_pool2d(padded, 2, stride=1), 2, stride=1)
 
 
 def _maps(opening: Opening, teeth: Tensor) -> Tensor:
