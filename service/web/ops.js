@@ -1,4 +1,4 @@
-// Shows operators what waits, what runs and what failed, from /metrics and the list of jobs.
+// Shows operators the queued, running and failed jobs, from /metrics and the list of jobs.
 
 import { learn } from "/web/i18n.js";
 import { ask } from "/web/jobs.js";
