@@ -33,7 +33,7 @@ class Running:
 
 
 @contextmanager
-def child_process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+def child_process(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[Any]]:
     """Run a command within the context, and kill it at the end: `Popen` alone would wait for it.
 
     Args:

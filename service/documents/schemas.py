@@ -244,7 +244,7 @@ class FrameLandmarks(BaseModel):
     """The landmarks of all frames and the emotion over time."""
 
     synthetic: Literal[True] = Field(
-        description="Always true: a model generated these landmarks; nobody moved this way."
+        description="Always true: a model generated these landmarks, not a person."
     )
     model: str = Field(description="The model: name, version and digest of its weights.")
     frame_rate: float = Field(description="Frames per second.")

@@ -130,7 +130,7 @@ def test_the_webhook_continues_the_trace(traced: Traced) -> None:
 
 
 def test_every_process_logs_the_job_its_tenant_and_its_trace(traced: Traced) -> None:
-    told = {"job_id": traced.job["id"], "tenant": TENANT, "trace_id": TRACE}
-    assert traced.line("service", "Request served").items() >= told.items()
+    expected = {"job_id": traced.job["id"], "tenant": TENANT, "trace_id": TRACE}
+    assert traced.line("service", "Request served").items() >= expected.items()
     for program, message in (("worker", "outcome=succeeded"), ("webhooks", "webhook delivered")):
-        assert traced.line(program, message).items() >= {**told, "attempt": 1}.items()
+        assert traced.line(program, message).items() >= {**expected, "attempt": 1}.items()

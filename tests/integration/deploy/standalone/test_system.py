@@ -22,6 +22,7 @@ from deploy.standalone.processes import LOOPBACK, answers, free_port
 from deploy.standalone.system import Standalone
 from tests.integration.deploy.standalone.watching import listening_addresses, living
 from tests.media import babble, recording
+from tests.processes import child_process
 from tests.service_examples import portrait
 from tests.waiting import PATIENCE, wait_for
 
@@ -141,13 +142,10 @@ def test_a_killed_program_comes_back_where_it_was(
 @contextmanager
 def serve(directory: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "amigo", "serve", "--dir", str(directory), *arguments]
-    with subprocess.Popen(
+    with child_process(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()  # unless it has ended: a test that failed must not wait for it
+        yield process
 
 
 def url_told_by(process: subprocess.Popen[str]) -> str:
