@@ -18,7 +18,7 @@ from media.picture import read_portrait
 from media.video import encode_video
 from models import animation, pipeline
 from models.landmarks_to_video import visual_translator
-from models.landmarks_to_video.compose import Composer
+from models.landmarks_to_video.portrait_composer import Composer
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from media.audio import FRAME_RATE, SAMPLE_RATE
 from media.files import ffmpeg_name, written_whole
+from media.hls import AnyPacket, SegmentedVideo
 from media.provenance import Provenance
-from media.stream import AnyPacket, SegmentedVideo
 
 PLAYERS_AUDIO_RATE = 48_000
 """Samples per second in a file, as expected by players."""

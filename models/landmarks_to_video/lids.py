@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.landmarks_to_video.edges import edge_height, to_upright
 from models.landmarks_to_video.face_regions import EYES, face_frame
-from models.landmarks_to_video.painting import lay_over
+from models.landmarks_to_video.painted_window import lay_over
 from models.landmarks_to_video.warping import keep_slits, pixel_grid, sample
 
 UPPER, LOWER = ((36, 37, 38, 39), (42, 43, 44, 45)), ((36, 41, 40, 39), (42, 47, 46, 45))

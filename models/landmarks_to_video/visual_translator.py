@@ -32,12 +32,12 @@ from models.landmarks_to_video.face_regions import (
     window_flow,
     window_origin,
 )
+from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cpu, draw_on_device
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
-from models.landmarks_to_video.painter import Painter, PainterConfig
-from models.landmarks_to_video.painting import Window
-from models.landmarks_to_video.rendering import Layer, Rendering, draw_on_cpu, draw_on_device
+from models.landmarks_to_video.painted_window import Window
+from models.landmarks_to_video.painter_network import Painter, PainterConfig
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,

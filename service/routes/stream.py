@@ -15,7 +15,7 @@ from jobs.errors import ObjectNotFound
 from jobs.job import Job, JobStatus
 from jobs.s3.paths import stream_prefix
 from jobs.valkey.api_keys import Scope
-from media.stream import MASTER, MEDIA, PLAYLIST_TYPE, SEGMENT_TYPE, ended, with_query
+from media.hls import MASTER, MEDIA, PLAYLIST_TYPE, SEGMENT_TYPE, ended, with_query
 from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import problem_responses, response_headers

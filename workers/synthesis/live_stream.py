@@ -7,7 +7,7 @@ from typing import Self
 
 from jobs.errors import StorageUnavailable
 from jobs.s3.object_store import ObjectStorage
-from media.stream import (
+from media.hls import (
     INIT,
     MASTER,
     MEDIA,

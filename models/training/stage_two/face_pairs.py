@@ -13,7 +13,7 @@ from models.corpus.clips import eye_opening, mouth_opening
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import TOOTH_AREA, Dentitions, read_teeth, tooth_area
 from models.landmarks_to_video.face_regions import EYES, MOUTH, Region, window_origin
-from models.landmarks_to_video.painting import Window
+from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.warping import FLOW_STRIDE, landmark_flow, pixel_grid
 from models.training.common.compute import CPU
 from models.training.stage_two.face_frames import PORTRAITS, FaceFrames

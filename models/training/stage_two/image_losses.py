@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.landmarks_to_video.face_regions import MOUTH, Region, opening_mask
-from models.landmarks_to_video.painting import Painting
+from models.landmarks_to_video.painted_window import Painting
 from models.landmarks_to_video.visual_translator import MOTION_STRIDE
 from models.landmarks_to_video.warping import flow_coordinates, sample, spline_flow, upsample_flow
 from models.training.common.compute import mixed_precision

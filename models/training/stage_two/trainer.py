@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.checkpoints import save_checkpoint
 from models.landmarks_to_video.face_regions import EYES, MOUTH
-from models.landmarks_to_video.painting import Painting
+from models.landmarks_to_video.painted_window import Painting
 from models.landmarks_to_video.visual_translator import CHECKPOINT, VisualTranslator
 from models.training.common.compute import Compute, mixed_precision
 from models.training.stage_two.discriminator import Critic

@@ -15,7 +15,7 @@ from jobs.s3.paths import landmarks_key, stream_prefix, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from jobs.values import Failure
-from media.stream import SegmentedVideo, media_playlist
+from media.hls import SegmentedVideo, media_playlist
 from media.video import encode_video
 from models.face.landmark_track import LandmarkTrack
 from service.routes.pages import WEB

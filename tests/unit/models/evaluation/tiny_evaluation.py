@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from media.video import encode_video
 from models.corpus.audio_lag import LAGS_FILE
 from models.corpus.clips import LANDMARK_SCALE
-from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.pipeline import TalkingFacePipeline
 from tests.fakes.detector import FakeDetector

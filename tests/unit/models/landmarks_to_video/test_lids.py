@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.landmarks_to_video.warping import keep_slits
 from tests.unit.models.faces import face_landmarks

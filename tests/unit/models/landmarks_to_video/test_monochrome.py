@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.monochrome import read_palette
-from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from tests.unit.models.faces import face_landmarks, face_picture
 

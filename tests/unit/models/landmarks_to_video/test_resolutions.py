@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.landmarks_to_video.face_regions import EYES, MOUTH
-from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from tests.unit.models.faces import face_landmarks, face_picture
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.checkpoints import save_checkpoint
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
-from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import (
     CHECKPOINT,
     TranslatorConfig,

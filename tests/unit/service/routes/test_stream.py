@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from jobs.job import Job
 from jobs.s3.paths import stream_prefix
-from media.stream import END
+from media.hls import END
 from service.problems import ProblemType
 from tests.fakes.backstage import Backstage
 from tests.jobs_examples import FAILURE, new_job, result_of

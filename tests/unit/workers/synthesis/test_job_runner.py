@@ -26,8 +26,8 @@ from jobs.s3.paths import (
 )
 from media.emotions import Emotion
 from media.errors import NoFace
+from media.hls import END, listed_segments
 from media.provenance import Provenance
-from media.stream import END, listed_segments
 from models.manifest import weights_digest
 from models.options import SynthesisOptions
 from tests.fakes.decoder import DirectDecoder

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.landmarks_to_video.face_regions import MOUTH
-from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.training.common.compute import Compute
 from models.training.stage_two.face_pairs import PairSampler

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.landmarks_to_video.painter import PainterConfig
+from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.training.stage_two import trainer
 from models.training.stage_two.face_pairs import PairSampler

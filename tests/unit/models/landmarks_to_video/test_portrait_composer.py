@@ -9,10 +9,10 @@ from PIL import Image
 from media.faces.portrait import Portrait
 from media.geometry import Square, crop_square, rotation
 from models.animation import FACE_SMALL, Framing
-from models.landmarks_to_video.compose import Canvas, Composer
 from models.landmarks_to_video.face_regions import MOUTH
-from models.landmarks_to_video.painter import PainterConfig
-from models.landmarks_to_video.rendering import Layer, Rendering
+from models.landmarks_to_video.frame_drawing import Layer, Rendering
+from models.landmarks_to_video.painter_network import PainterConfig
+from models.landmarks_to_video.portrait_composer import Canvas, Composer
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.options import SynthesisOptions
 from tests.unit.models.faces import face_landmarks, face_picture

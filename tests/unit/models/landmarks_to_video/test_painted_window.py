@@ -2,7 +2,7 @@
 
 import torch
 
-from models.landmarks_to_video.painting import lay_over
+from models.landmarks_to_video.painted_window import lay_over
 
 
 def test_an_unseen_colour_does_not_show_at_the_edge_of_what_is_laid_over_it() -> None:

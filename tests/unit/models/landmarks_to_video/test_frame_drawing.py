@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.landmarks_to_video.rendering import (
+from models.landmarks_to_video.frame_drawing import (
     Layer,
     Rendering,
     draw_on_cpu,

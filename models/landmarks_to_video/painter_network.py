@@ -33,7 +33,7 @@ from models.landmarks_to_video.mouth_interior import (
     Opening,
     kept_share,
 )
-from models.landmarks_to_video.painting import Paint, Painting, Window, lay_over
+from models.landmarks_to_video.painted_window import Paint, Painting, Window, lay_over
 from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import place_teeth, smile
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures

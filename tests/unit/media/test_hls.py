@@ -9,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from media.audio import FRAME_RATE
-from media.provenance import Provenance
-from media.stream import (
+from media.hls import (
     END,
     INIT,
     MASTER,
@@ -20,6 +19,7 @@ from media.stream import (
     listed_segments,
     with_query,
 )
+from media.provenance import Provenance
 from media.video import encode_video, read_frames
 from tests.media import babble
 

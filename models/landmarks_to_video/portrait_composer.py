@@ -23,7 +23,7 @@ from PIL import Image
 
 from media.faces.landmarks import CROP_SIZE
 from media.geometry import Square, crop_square, rotation
-from models.landmarks_to_video.rendering import Layer, Map, Paint, Pixels, Rendering, maps
+from models.landmarks_to_video.frame_drawing import Layer, Map, Paint, Pixels, Rendering, maps
 from models.landmarks_to_video.warping import FLOW_STRIDE
 
 MAX_SIDE = 1920
