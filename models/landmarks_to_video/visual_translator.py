@@ -130,7 +130,7 @@ class PortraitFeatures:
     image: `[1, 3, S, S]` the same, float32 in 0-1.
     thumbnail: `[1, 3, 64, 64]`.
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
-    teeth: `[1, 2, 4, 64, 128]` its own, or others that fit (`models.dentition`).
+    teeth: `[1, 2, 4, 64, 128]` its own, or others that fit (see `dentition`).
     skins: `[1, COMPLEXION]` the colours around mouth and eyes.
     palette: the colours of a portrait with a single hue, or None.
     """
