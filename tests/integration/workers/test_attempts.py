@@ -1,6 +1,7 @@
 """Jobs of all kinds, one after the other at one real worker, with a reconciler beside it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,14 @@ def test_a_job_becomes_a_video_and_its_inputs_go(worker: RunningWorker, client: 
     wait_for(lambda: worker.metric(done) == before[0] + 1)
     assert worker.metric(frames) == before[1] + 25
     assert worker.metric(stages) == before[2] + 1
+
+
+def test_only_the_child_loads_decoders(worker: RunningWorker) -> None:
+    parent, child = (
+        Path(f"/proc/{pid}/maps").read_text() for pid in (worker.process.pid, worker.child())
+    )
+    assert "/av/" in child
+    assert "/av/" not in parent
 
 
 def test_the_callers_fault_fails_the_job_at_once(worker: RunningWorker, client: Client) -> None:

@@ -4,7 +4,7 @@ import pytest
 from celery.signals import heartbeat_sent, worker_shutting_down
 
 from jobs.queue import SYNTHESIZE
-from workers.synthesis.app import create_worker, job_runner
+from workers.synthesis.app import create_worker
 from workers.synthesis.run_directory import RunDirectory
 from workers.synthesis.settings import WorkerSettings
 
@@ -33,8 +33,3 @@ def test_celerys_heartbeat_is_the_parents(directory: RunDirectory) -> None:
     create_worker(WorkerSettings(run_directory=directory.path))
     heartbeat_sent.send(sender=None)
     assert directory.heartbeat_age("parent") < 10
-
-
-def test_there_is_no_synthesizer_outside_a_pools_child() -> None:
-    with pytest.raises(RuntimeError, match="pool"):
-        job_runner()
