@@ -2,11 +2,28 @@
 
 import os
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 from jobs.job import JobStatus
-from tests.integration.workers.conftest import Client, RunningWorker, StartWorker
+from jobs.settings import Settings
+from tests.integration.workers.conftest import Client, RunningWorker, worker_environment
 from tests.processes import children, is_alive
 from tests.waiting import wait_for
+
+
+@pytest.fixture(scope="module")
+def worker(
+    addresses: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningWorker]:
+    """A worker for all tests here; the last one stops it."""
+    worker = RunningWorker(worker_environment(addresses), tmp_path_factory.mktemp("worker"))
+    try:
+        worker.wait_loaded()
+        yield worker
+    finally:
+        worker.kill()
 
 
 def decoding_server(worker: RunningWorker) -> int:
@@ -15,10 +32,8 @@ def decoding_server(worker: RunningWorker) -> int:
 
 
 def test_a_decoding_server_that_dies_is_replaced_at_the_next_job(
-    start_worker: StartWorker, client: Client
+    worker: RunningWorker, client: Client
 ) -> None:
-    worker = start_worker()
-    worker.wait_loaded()
     lost = decoding_server(worker)
     os.kill(lost, signal.SIGKILL)
 
@@ -27,17 +42,14 @@ def test_a_decoding_server_that_dies_is_replaced_at_the_next_job(
     assert decoding_server(worker) != lost
 
 
-def test_a_worker_that_is_told_to_stop_leaves_no_decoding_server(start_worker: StartWorker) -> None:
-    worker = start_worker()
-    worker.wait_loaded()
-    server = decoding_server(worker)
-    assert worker.terminate() == 0
-    wait_for(lambda: not is_alive(server))
-
-
-def test_a_child_that_is_killed_takes_its_decoding_server_along(start_worker: StartWorker) -> None:
-    worker = start_worker()
-    worker.wait_loaded()
+def test_a_child_that_is_killed_takes_its_decoding_server_along(worker: RunningWorker) -> None:
     server = decoding_server(worker)
     os.kill(worker.child(), signal.SIGKILL)
+    wait_for(lambda: not is_alive(server))
+    worker.wait_loaded(times=2)
+
+
+def test_a_worker_that_is_told_to_stop_leaves_no_decoding_server(worker: RunningWorker) -> None:
+    server = decoding_server(worker)
+    assert worker.terminate() == 0
     wait_for(lambda: not is_alive(server))

@@ -118,17 +118,30 @@ def test_sigterm_hands_a_long_job_to_the_next_worker(
     assert job.attempt == 2
 
 
-def test_a_loading_worker_leaves_the_jobs_to_others(
+def test_a_loading_worker_is_not_healthy_and_leaves_the_jobs_to_others(
     start_worker: StartWorker, client: Client
 ) -> None:
+    def check(worker: RunningWorker) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "workers.synthesis.health"],
+            env={**os.environ, "AMIGO_RUN_DIRECTORY": str(worker.directory.path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     loading = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:slow_to_load")
     loading.wait_for_log("The pipeline is being loaded")
     loading.wait_for_log("ready.")
+    starting = check(loading)
     job_id = client.post()
-    start_worker()
+    loaded = start_worker()
 
     assert client.wait_final(job_id).status is JobStatus.SUCCEEDED
     assert "received" not in loading.log
+    assert starting.returncode == 1
+    assert "child" in starting.stderr
+    wait_for(lambda: check(loaded).returncode == 0)
 
 
 def test_a_worker_that_cannot_load_its_pipeline_ends(
@@ -151,26 +164,3 @@ def test_a_worker_that_was_killed_leaves_no_semaphores_to_the_next(
     assert list(SHARED_MEMORY.glob(names))
     with worker.directory.taken():
         assert not list(SHARED_MEMORY.glob(names))
-
-
-def test_the_health_check_hears_a_worker_once_its_pipeline_is_loaded(
-    start_worker: StartWorker,
-) -> None:
-    def check(worker: RunningWorker) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "workers.synthesis.health"],
-            env={**os.environ, "AMIGO_RUN_DIRECTORY": str(worker.directory.path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    loading = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:slow_to_load")
-    loading.wait_for_log("The pipeline is being loaded")
-    starting = check(loading)
-    loaded = start_worker()
-    loaded.wait_loaded()
-    wait_for(lambda: check(loaded).returncode == 0)
-
-    assert starting.returncode == 1
-    assert "child" in starting.stderr
