@@ -55,6 +55,11 @@ def stop_tracing() -> None:
         shutdown()
 
 
+def records_spans() -> bool:
+    """Return whether spans are recorded in this process."""
+    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
 def parent(traceparent: str | None) -> Context:
     """Return the context in a `traceparent`; an empty one if it is missing or invalid."""
     return _PROPAGATOR.extract({HEADER: traceparent} if traceparent else {}, Context())

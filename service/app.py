@@ -44,9 +44,9 @@ from service.routes import (
 from service.settings import ServiceSettings
 
 GUARDED = (
+    polling.router,
     creation.router,
     checks.router,
-    polling.router,
     jobs.router,
     events.router,
     results.router,
@@ -56,7 +56,9 @@ GUARDED = (
     usage.router,
     webhooks.router,
 )
-"""Routes for callers, which check the API key before anything else."""
+"""Routes for callers, which check the API key before anything else. They are tried in order; polls,
+the most frequent requests, come first.
+"""
 
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own spans contain the query, in which URLs carry tokens; `Observation` makes ours."""

@@ -1,7 +1,11 @@
 """The sender of a request."""
 
 from dataclasses import dataclass, field
-from typing import Self
+from functools import lru_cache
+from typing import Any, Self
+
+from starlette.datastructures import URL
+from starlette.requests import Request
 
 from jobs.valkey.api_keys import LOCAL_TENANT, ApiKey, Quota, Scope
 
@@ -30,3 +34,17 @@ class Caller:
 
 ANYONE = Caller(LOCAL_TENANT)
 """The caller in a system without API keys."""
+
+
+def service_url(request: Request) -> URL:
+    """Return the URL, with the path `/`, by which the caller knows the service."""
+    scope, host = request.scope, request.headers.get("host")
+    return _service_url(scope["scheme"], tuple(scope.get("server") or ()), host)
+
+
+@lru_cache(maxsize=256)
+def _service_url(scheme: str, server: tuple[Any, ...], host: str | None) -> URL:
+    """Return the URL of a service that is asked again and again by the same `Host`."""
+    headers = [] if host is None else [(b"host", host.encode("latin-1"))]
+    scope = {"scheme": scheme, "server": server or None, "path": "/", "headers": headers}
+    return URL(scope=scope)

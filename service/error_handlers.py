@@ -199,12 +199,11 @@ def _accepted_methods(request: Request) -> Iterable[str]:
     """Return the methods of all routes with this path; the framework only reports the first
     route's.
     """
-    path = None
-    for route in request.app.state.routes:
-        match, _ = route.matches(request.scope)
-        # A literal path, such as /v1/jobs/batch, takes precedence over a path parameter.
-        path = path or (route.path if match is not Match.NONE else None)
-        if path is not None and route.path == path:
+    routes = [r for r in request.app.state.routes if r.matches(request.scope)[0] is not Match.NONE]
+    # A literal path, such as /v1/jobs/batch, takes precedence over a path parameter.
+    path = min((route.path for route in routes), key=lambda path: path.count("{"), default=None)
+    for route in routes:
+        if route.path == path:
             yield from route.methods
             if "GET" in route.methods:
                 yield "HEAD"

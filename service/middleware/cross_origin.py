@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 
+from service.caller import service_url
 from service.problems import Problem, ProblemType
 from service.settings import is_loopback
 
@@ -66,16 +67,17 @@ def refuse_strange_pages(request: Request, origins: Sequence[str]) -> None:
     Raises:
         Problem: the request is for another host, or from a page of an origin that is not listed.
     """
-    if "host" in request.headers and not is_loopback(request.url.hostname or ""):
+    url = service_url(request)
+    if "host" in request.headers and not is_loopback(url.hostname or ""):
         raise Problem(
             ProblemType.ORIGIN_REFUSED,
-            f"The request is for the host {_shown(request.url.hostname)}; without API keys, "
+            f"The request is for the host {_shown(url.hostname)}; without API keys, "
             "only 127.0.0.1 and localhost are accepted.",
         )
     origin = request.headers.get("origin")
     # Everything after the scheme is compared literally: an origin that cannot be parsed is not
     # ours.
-    if origin is None or origin in origins or origin.partition("://")[2] == request.url.netloc:
+    if origin is None or origin in origins or origin.partition("://")[2] == url.netloc:
         return
     raise Problem(
         ProblemType.ORIGIN_REFUSED,

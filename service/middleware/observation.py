@@ -5,7 +5,7 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from fastapi.routing import APIRoute
 from opentelemetry import trace
@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobs.tracing import HEADER, TRACER, parent, trace_id
+from jobs.tracing import HEADER, TRACER, parent, records_spans, trace_id
 from media.logging import log_fields
 from service.metrics import ServiceMetrics
 from service.problems import Problem, ProblemType, problem_response
@@ -50,6 +50,7 @@ class Observation:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._records_spans = records_spans()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -57,8 +58,13 @@ class Observation:
             await self.app(scope, receive, send)
             return
         scope.setdefault("state", {})["request_id"] = str(uuid.uuid4())
-        with _traced(scope):
+        with _traced(scope) if self._belongs_to_trace(scope) else nullcontext():
             await self._observe(scope, receive, send)
+
+    def _belongs_to_trace(self, scope: Scope) -> bool:
+        """Return whether a request has a span, or one of its caller: probes and pages do not."""
+        is_known = self._records_spans or HEADER in Headers(scope=scope)
+        return is_known and scope["path"].startswith("/v1/")
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
@@ -137,9 +143,6 @@ def _describe(scope: Scope) -> dict[str, object]:
 @contextmanager
 def _traced(scope: Scope) -> Iterator[None]:
     """Make a request of a caller the current span, in the caller's trace if there is one."""
-    if not scope["path"].startswith("/v1/"):
-        yield  # probes, scrapes and pages
-        return
     context = parent(Headers(scope=scope).get(HEADER))
     with (
         TRACER.start_as_current_span(scope["method"], context, kind=SpanKind.SERVER) as span,

@@ -11,6 +11,7 @@ from jobs.documents import JobDocument
 from jobs.errors import StoreUnavailable
 from jobs.job import Job
 from jobs.valkey.readings import Reading
+from service.caller import service_url
 from service.dependencies import Components
 
 LONGEST_POLL_PAUSE = 30
@@ -82,7 +83,7 @@ def poll_pause(position: int | None, eta_seconds: float | None, least: int) -> i
 
 def describing(request: Request) -> Descriptions:
     """Return what describes jobs to the sender of a request."""
-    return Descriptions(request.app.state.components, str(request.base_url).rstrip("/"))
+    return Descriptions(request.app.state.components, str(service_url(request)).rstrip("/"))
 
 
 async def _descriptions(request: Request) -> Descriptions:
