@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from media.audio import SAMPLES_PER_FRAME
 from media.emotions import EMOTIONS
 from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
-from media.faces.portrait import Portrait, crop_portrait
+from media.faces.portrait import Detector, Portrait, crop_portrait
 from models.animation import Animation, Framing, timed
 from models.face.covering import CoveringNetwork
 from models.face.given_landmarks import check_place, checked
@@ -61,7 +61,7 @@ class TalkingFacePipeline:
 
     def __init__(
         self,
-        detector: LandmarkDetector,
+        detector: Detector,
         generator: LandmarkGenerator,
         translator: VisualTranslator,
         covering: CoveringNetwork,
@@ -72,19 +72,21 @@ class TalkingFacePipeline:
         self.covering = covering
 
     @classmethod
-    def load(cls, device: str = "cpu") -> Self:
+    def load(cls, device: str = "cpu", detector: Detector | None = None) -> Self:
         """Return the pipeline with the shipped weights on `device`, any device name of torch.
+
+        It finds faces with `detector`; None loads one into this process.
 
         Raises:
             CheckpointError: a weights file is missing or damaged.
         """
         target = torch.device(device)
         with ThreadPoolExecutor() as beside:
-            detector = beside.submit(LandmarkDetector)
+            finder = beside.submit(lambda: detector or LandmarkDetector())
             translator = beside.submit(VisualTranslator.load, target)
             generator = LandmarkGenerator.load(target)
             covering = CoveringNetwork.load()
-        return cls(detector.result(), generator, translator.result(), covering)
+        return cls(finder.result(), generator, translator.result(), covering)
 
     def __call__(
         self,

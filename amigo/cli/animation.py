@@ -45,6 +45,7 @@ def animate(
         LandmarksUnusable: the landmarks cannot drive a portrait.
         MediaError: the portrait or the sound cannot be used.
         DecoderUnavailable: files cannot be decoded on this machine.
+        DetectorUnavailable: faces cannot be detected on this machine.
         CheckpointError: a weights file is missing or damaged.
     """
     bar.show("reading", 0.0)
@@ -56,7 +57,7 @@ def animate(
     )
     inputs = reading.result()
     bar.show("loading", 0.0)
-    pipeline = TalkingFacePipeline.load(choices.device)
+    pipeline = TalkingFacePipeline.load(choices.device, inputs.detector)
     animation = pipeline.animate(inputs.pixels, given.landmarks, options, given.size)
     provenance = Provenance.now(weights=weights_digest())
     sound = _fitted(inputs.waveform, len(given.landmarks))

@@ -82,6 +82,7 @@ def generate(
         OSError: an input cannot be read, or the output cannot be written.
         MediaError: the portrait or the speech clip cannot be used.
         DecoderUnavailable: files cannot be decoded on this machine.
+        DetectorUnavailable: faces cannot be detected on this machine.
         CheckpointError: a weights file is missing or damaged.
     """
     options = synthesis_options(look)
@@ -91,7 +92,7 @@ def generate(
         inputs = reading.result()
     bar.show("loading", 0.0)
     with _timed(steps, "load_pipeline"):
-        pipeline = TalkingFacePipeline.load(device)
+        pipeline = TalkingFacePipeline.load(device, inputs.detector)
     bar.show("listening", 0.0)
     with explaining_animation(inputs.portrait):
         synthesis = pipeline(inputs.pixels, inputs.waveform, options)

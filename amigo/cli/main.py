@@ -102,16 +102,20 @@ def generate(
     """Generate a video in this process, without a service."""
     with complaining():
         check_destinations([output, landmarks, report], inputs=[portrait, audio])
-    from amigo.cli.inputs import reading
-    from media.errors import DecoderUnavailable, MediaError
+    from media.errors import DecoderUnavailable, DetectorUnavailable, MediaError
+    from media.imports import kept_until_exit
     from models.manifest import CheckpointError
 
-    wrong = (MediaError, DecoderUnavailable, CheckpointError)
-    with complaining(*wrong), progress_bar(console) as bar, reading(portrait, audio) as inputs:
+    wrong = (MediaError, DecoderUnavailable, DetectorUnavailable, CheckpointError)
+    with complaining(*wrong), progress_bar(console) as bar:
         bar.show("starting", 0.0)
-        from amigo.cli.generation import generate  # takes seconds: it imports torch
+        from amigo.cli.inputs import reading
 
-        generation = generate(inputs, output, look, device, bar)
+        with reading(portrait, audio) as inputs:
+            with kept_until_exit():
+                from amigo.cli.generation import generate  # takes seconds: it imports torch
+
+            generation = generate(inputs, output, look, device, bar)
         if landmarks:
             generation.save_landmarks(landmarks)
         if report:
@@ -146,18 +150,23 @@ def animate(
     """Render a portrait from landmarks, such as those saved by `generate --landmarks`."""
     with complaining():
         check_destinations([output], inputs=[portrait, landmarks, audio])
-    from amigo.cli.inputs import reading
-    from media.errors import DecoderUnavailable, MediaError
+    from media.errors import DecoderUnavailable, DetectorUnavailable, MediaError
+    from media.imports import kept_until_exit
     from models.face.given_landmarks import LandmarksUnusable
     from models.manifest import CheckpointError
 
-    wrong = (LandmarksUnusable, MediaError, DecoderUnavailable, CheckpointError)
-    with complaining(*wrong), progress_bar(console) as bar, reading(portrait, audio) as inputs:
+    unavailable = (DecoderUnavailable, DetectorUnavailable, CheckpointError)
+    wrong = (LandmarksUnusable, MediaError, *unavailable)
+    with complaining(*wrong), progress_bar(console) as bar:
         bar.show("starting", 0.0)
-        from amigo.cli.animation import Choices, animate  # takes seconds: it imports torch
+        from amigo.cli.inputs import reading
 
-        choices = Choices(compose, face, resolution, device)
-        duration = animate(inputs, landmarks, output, choices, bar)
+        with reading(portrait, audio) as inputs:
+            with kept_until_exit():
+                from amigo.cli.animation import Choices, animate  # takes seconds: it imports torch
+
+            choices = Choices(compose, face, resolution, device)
+            duration = animate(inputs, landmarks, output, choices, bar)
     say(f"{output}: {duration:.1f} s")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from media.faces.landmarks import LandmarkDetector
 from media.video import encode_video, read_frames
 from models.evaluation.held_out import HeldOutClip
 from models.evaluation.report import Row, Table
@@ -52,7 +53,11 @@ def score_videos(
 
     Raises:
         PortraitError: a clip's first frame cannot be animated, or a video shows no face.
+        TypeError: the pipeline's detector cannot track a face through a video.
     """
+    tracker = pipeline.detector
+    if not isinstance(tracker, LandmarkDetector):
+        raise TypeError(f"{type(tracker).__name__} cannot track a face through a video.")
     scores = []
     for clip in tqdm(list(clips), desc="whole path"):
         if clip.waveform is None:
@@ -61,7 +66,7 @@ def score_videos(
         encode_video(path, pipeline(real[0], clip.waveform, CLIP_SIZED).frames(), clip.waveform)
         videos = {GENERATED: np.stack(list(read_frames(path))), REAL: real}
         for method, frames in videos.items():
-            opening = lip_opening(pipeline.detector.track(frames))
+            opening = lip_opening(tracker.track(frames))
             scores.append(
                 VideoScore(
                     set=clip.set,

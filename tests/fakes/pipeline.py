@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media.audio import SAMPLES_PER_FRAME
+from media.faces.portrait import Detector
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 
@@ -64,7 +65,7 @@ class FakePipeline:
         self.begin: Callable[[], object] = lambda: None
         self.before_batch: Callable[[int], None] = lambda _: None
 
-    def load(self, device: str) -> Self:
+    def load(self, device: str, detector: Detector | None = None) -> Self:
         """Stand in for the class, which loads a pipeline."""
         return self
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from media.faces.landmarks import LandmarkDetector
 from models.pipeline import TalkingFacePipeline
 
 
 @pytest.fixture(scope="package")
 def pipeline() -> Iterator[TalkingFacePipeline]:
-    pipeline = TalkingFacePipeline.load()
-    yield pipeline
-    pipeline.detector.close()
+    with LandmarkDetector() as detector:
+        yield TalkingFacePipeline.load(detector=detector)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from amigo.cli import main
 from tests.fakes.decoder import DirectDecoder
+from tests.fakes.detector import FakeDetector
 from tests.fakes.pipeline import FakePipeline
 from tests.media import babble, recording
 from tests.service_examples import portrait as picture
@@ -28,6 +29,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
 @pytest.fixture
 def folder(tmp_path: Path, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("amigo.cli.inputs.Decoder", DirectDecoder)
+    monkeypatch.setattr("amigo.cli.inputs.DetectorProcess", FakeDetector)
     (tmp_path / "face.jpg").write_bytes(picture())
     return tmp_path
 

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from amigo.cli import main
+from media.faces.portrait import Detector
 from models.manifest import CheckpointError
 from tests.fakes.decoder import DirectDecoder
+from tests.fakes.detector import FakeDetector
 from tests.fakes.pipeline import FakePipeline, FakeSynthesis
 from tests.media import babble, recording
 from tests.service_examples import portrait as picture
@@ -31,6 +33,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> FakePipeline:
 @pytest.fixture
 def inputs(tmp_path: Path, pipeline: FakePipeline, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("amigo.cli.inputs.Decoder", DirectDecoder)
+    monkeypatch.setattr("amigo.cli.inputs.DetectorProcess", FakeDetector)
     face, speech = tmp_path / "face.jpg", tmp_path / "speech.wav"
     face.write_bytes(picture())
     speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
@@ -126,7 +129,7 @@ def test_a_face_that_is_no_choice_is_refused_before_anything_is_loaded(
 def test_weights_that_are_missing_are_told(
     inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def load(_: FakePipeline, device: str) -> None:
+    def load(_: FakePipeline, device: str, detector: Detector) -> None:
         raise CheckpointError("x.safetensors is missing")
 
     monkeypatch.setattr(FakePipeline, "load", load)

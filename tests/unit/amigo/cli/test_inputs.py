@@ -3,11 +3,14 @@
 from pathlib import Path
 from threading import Event
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from amigo.cli.inputs import reading
 from media.picture import Picture
 from tests.fakes.decoder import DirectDecoder
+from tests.fakes.detector import Face, FakeDetector
 from tests.media import babble, recording
 from tests.service_examples import portrait as picture
 from tests.waiting import PATIENCE
@@ -27,6 +30,19 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> Event:
     return allowed
 
 
+@pytest.fixture(autouse=True)
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[NDArray[np.uint8]]:
+    """The pictures that were searched for faces."""
+    searched: list[NDArray[np.uint8]] = []
+
+    def look(picture: NDArray[np.uint8]) -> list[Face]:
+        searched.append(picture)
+        return []
+
+    monkeypatch.setattr("amigo.cli.inputs.DetectorProcess", lambda: FakeDetector(look=look))
+    return searched
+
+
 @pytest.fixture
 def portrait(tmp_path: Path) -> Path:
     (tmp_path / "face.jpg").write_bytes(picture())
@@ -43,6 +59,16 @@ def test_nothing_waits_for_files_that_are_not_asked_for_yet(
         allowed.set()
         assert inputs.result().pixels.shape[2] == 3
         assert inputs.result().waveform.shape == (8_000,)
+
+
+def test_faces_are_looked_for_before_anybody_asks(
+    portrait: Path, allowed: Event, searched: list[NDArray[np.uint8]]
+) -> None:
+    allowed.set()
+    with reading(portrait, None) as inputs:
+        found = inputs.result()
+        [picture] = searched
+        assert picture is found.pixels
 
 
 def test_without_audio_there_are_no_samples(portrait: Path, allowed: Event) -> None:
