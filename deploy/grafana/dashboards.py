@@ -150,6 +150,12 @@ STORES = (
         "Repairs of the reconciler", "short", (rate("amigo_reconciler_repairs_total", "repair"),)
     ),
     Chart("Rounds of the reconciler", "short", (rate("amigo_reconciler_rounds_total", "end"),)),
+    Chart("Pass over the bucket", "s", (Query("max(amigo_reconciler_pass_seconds)", "duration"),)),
+    Chart(
+        "Jobs whose files were not deleted",
+        "short",
+        (Query("max(amigo_reconciler_undeleted_jobs)", "jobs"),),
+    ),
     Chart("Webhooks by outcome", "reqps", (rate("amigo_webhook_attempts_total", "outcome"),)),
     Chart(
         "Webhooks pending",

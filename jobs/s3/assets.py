@@ -4,8 +4,10 @@ assets/{tenant}/{id}/asset.json    the registered asset
 assets/{tenant}/{id}/{kind}        the file, once it is uploaded
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from itertools import groupby
 
 from jobs.assets import ASSETS_PREFIX, KEPT, Asset, AssetKind, asset_prefix
 from jobs.errors import AssetNotFound, AssetNotUploaded, ObjectNotFound
@@ -101,17 +103,15 @@ class Assets:
                     found.append((asset, asset.key in keys))
         return found
 
-    def sweep(self, now: datetime) -> int:
-        """Delete expired assets and return their number."""
-        expired = [
-            item.key
-            for item in self._storage.objects(ASSETS_PREFIX)
-            if item.modified_at < now - KEPT
-        ]
-        prefixes = {key.rpartition("/")[0] + "/" for key in expired}
-        for prefix in prefixes:
-            self._storage.delete_prefix(prefix)
-        return len(prefixes)
+    def sweep(self, now: datetime, after: str = "") -> Iterator[tuple[str, bool]]:
+        """Delete expired assets after a key; yield each asset's last key and whether it expired."""
+        items = self._storage.objects(ASSETS_PREFIX, after)
+        for prefix, found in groupby(items, lambda item: item.key.rpartition("/")[0] + "/"):
+            asset = list(found)
+            is_expired = any(item.modified_at < now - KEPT for item in asset)
+            if is_expired:
+                self._storage.delete_prefix(prefix)
+            yield asset[-1].key, is_expired
 
 
 def _is_id(text: str) -> bool:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 256 * 1024
 """Chunk size for reading from the object store, in bytes."""
 
+MAX_DELETED = 1000
+"""Objects that one DeleteObjects request may name, by the S3 API."""
+
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -135,17 +138,30 @@ class ObjectStorage:
 
         return chunks()
 
-    def objects(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield all objects under a prefix, ordered by key."""
+    def objects(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
+        """Yield all objects under a prefix, in the server's order, from the one after a key."""
         with _translated_errors(prefix):
-            for page in self._pages(prefix):
+            for page in self._pages(prefix, after):
                 for item in page.get("Contents", []):
                     yield StoredObject(item["Key"], item["Size"], item["LastModified"])
+
+    def prefixes(self, prefix: str, after: str = "") -> Iterator[list[str]]:
+        """Yield the prefixes one level below another, such as one per job, after a given one.
+
+        Each list comes from one request and contains up to 1,000, however many objects they have.
+        """
+        with _translated_errors(prefix):
+            for page in self._pages(prefix, after, delimiter="/"):
+                found = [item["Prefix"] for item in page.get("CommonPrefixes", [])]
+                # The objects below `after` come after it too, so AWS lists it again.
+                if left := [each for each in found if each != after]:
+                    yield left
 
     def delete_prefix(self, prefix: str, keep: str | None = None) -> None:
         """Delete all objects under a prefix, except those under `keep`; none is not an error.
 
-        Journal entries go first, because a half-deleted job must not be restored.
+        Journal entries go first, because a half-deleted job must not be restored. Folders go last,
+        see `delete_folders`.
 
         Raises:
             StorageUnavailable: some objects were not deleted; all others were.
@@ -161,9 +177,22 @@ class ObjectStorage:
                 keys = [key for key in keys if keep is None or not key.startswith(keep)]
                 entries = [key for key in keys if key == request_key(job_of(key))]
                 refusals += self._delete(entries)
-                refusals += self._delete([key for key in keys if key not in entries])
+                others = [key for key in keys if key not in entries]
+                refusals += self._delete([*others, *_folders(keys, prefix, keep)])
         if refusals:
             raise StorageUnavailable(f"{len(refusals)} objects were not deleted: {refusals[0]}")
+
+    def delete_folders(self, prefix: str) -> None:
+        """Delete the folders of a prefix that has no objects.
+
+        S3 has no folders. Servers on a file system, such as SeaweedFS, keep those of deleted
+        objects and list them as prefixes; they delete an empty one like an object.
+        """
+        for page in self.prefixes(prefix):
+            for each in page:
+                self.delete_folders(each)
+        with _translated_errors(prefix):
+            self._delete([prefix])
 
     def abort_uploads(self, before: datetime) -> int:
         """Abort incomplete multipart uploads started before the given time; return their number."""
@@ -232,19 +261,33 @@ class ObjectStorage:
         except ObjectNotFound as error:
             raise StorageUnavailable(f"The object store has no bucket {self._bucket}.") from error
 
-    def _pages(self, prefix: str) -> "PageIterator[ListObjectsV2OutputTypeDef]":
+    def _pages(
+        self, prefix: str, after: str = "", delimiter: str = ""
+    ) -> "PageIterator[ListObjectsV2OutputTypeDef]":
         paginator = self._client.get_paginator("list_objects_v2")
-        return paginator.paginate(Bucket=self._bucket, Prefix=prefix)
+        return paginator.paginate(
+            Bucket=self._bucket, Prefix=prefix, StartAfter=after, Delimiter=delimiter
+        )
 
     def _delete(self, keys: list[str]) -> list[str]:
-        """Delete up to 1,000 objects; return why some were not deleted."""
-        if not keys:
-            return []
-        answer = self._client.delete_objects(
-            Bucket=self._bucket,
-            Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
-        )
-        return [f"{error.get('Key')}: {error.get('Message')}" for error in answer.get("Errors", [])]
+        """Delete objects, in this order; return why some were not deleted."""
+        refusals = []
+        for start in range(0, len(keys), MAX_DELETED):
+            batch = keys[start : start + MAX_DELETED]
+            answer = self._client.delete_objects(
+                Bucket=self._bucket,
+                Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
+            )
+            refusals += answer.get("Errors", [])
+        return [f"{refusal.get('Key')}: {refusal.get('Message')}" for refusal in refusals]
+
+
+def _folders(keys: list[str], prefix: str, keep: str | None) -> list[str]:
+    """Return the folders of keys, from a prefix down, innermost first, except those of `keep`."""
+    ends = ((key, end + 1) for key in keys for end in range(len(key)) if key[end] == "/")
+    folders = {key[:end] for key, end in ends if end >= len(prefix)}
+    left = (folder for folder in folders if not (keep or "").startswith(folder))
+    return sorted(left, key=len, reverse=True)
 
 
 def _sign_with_md5(params: dict[str, Any], **_: object) -> None:

@@ -33,6 +33,7 @@ from jobs.valkey.keys import (
 )
 from jobs.valkey.listing import Cursor, JobFilter, Page, read_page
 from jobs.valkey.maintenance import Maintenance
+from jobs.valkey.orphans import Orphans
 from jobs.valkey.readings import Reading, Readings
 from jobs.valkey.records import RecordWriter, parse_record, read, read_held
 from jobs.values import Failure, Result
@@ -54,7 +55,7 @@ class JobStore:
 
     Safe to share between threads. A method that takes an attempt raises StaleAttempt, and changes
     nothing, if that attempt is not processing the job or the job was deleted. The
-    reconciler also uses `maintenance`.
+    reconciler also uses `maintenance` and `orphans`.
     """
 
     def __init__(self, client: Redis, lease: float, retry_pause: float) -> None:
@@ -70,6 +71,7 @@ class JobStore:
         self._writer = RecordWriter(self._lease, timedelta(seconds=retry_pause))
         self._readings = Readings(client)
         self.maintenance = Maintenance(client, self._lease)
+        self.orphans = Orphans(client)
 
     @classmethod
     def connect(cls, settings: Settings) -> Self:

@@ -14,12 +14,13 @@
     amigo:job:{id}:gone         exists for an hour after all leftovers of a job were cleared
     amigo:leader                the leading reconciler
     amigo:journal:read          exists while the journal need not be read
+    amigo:journal:position      hash: how far the pass over the bucket has come
     amigo:probe                 written to find out whether Valkey accepts writes
     amigo:changes               channel: the id of every job that changes or is deleted
 
 Times are microseconds since the epoch on Valkey's own clock; no other clock counts. Further keys
-are documented where they are used: in `api_keys`, `quotas`, `asset_quota`, `idempotency` and
-`webhook_outbox`.
+are documented where they are used: in `api_keys`, `quotas`, `asset_quota`, `idempotency`,
+`orphans` and `webhook_outbox`.
 """
 
 from jobs.job import JobStatus, Priority
@@ -29,6 +30,7 @@ OUTBOX = "amigo:outbox"
 CLEANUPS = "amigo:cleanups"
 LEADER = "amigo:leader"
 JOURNAL_READ = "amigo:journal:read"
+JOURNAL_POSITION = "amigo:journal:position"
 CHANGES = "amigo:changes"
 PROBE = "amigo:probe"
 

@@ -1,5 +1,6 @@
 """The reconciler's queries: which work is due, and which reconciler leads."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -8,7 +9,15 @@ from redis.client import Pipeline
 
 from jobs.job import Job, JobStatus
 from jobs.valkey.connection import read_clock, score, transact, translated_errors
-from jobs.valkey.keys import CLEANUPS, JOURNAL_READ, LEADER, OUTBOX, gone_key, index_key
+from jobs.valkey.keys import (
+    CLEANUPS,
+    JOURNAL_POSITION,
+    JOURNAL_READ,
+    LEADER,
+    OUTBOX,
+    gone_key,
+    index_key,
+)
 from jobs.valkey.records import BATCH, read_known
 
 GONE_KEPT = timedelta(hours=1)
@@ -18,6 +27,14 @@ than anyone who has read its journal entry takes to restore it.
 
 ONE_SECOND = 1_000_000
 """In microseconds, like the scores."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A pass over the bucket: when it began, and the last position that it has reached."""
+
+    began_at: datetime
+    after: str = ""
 
 
 class Maintenance:
@@ -95,9 +112,23 @@ class Maintenance:
             return bool(self._client.exists(JOURNAL_READ))
 
     def mark_journal_read(self, seconds: float) -> None:
-        """Record that the journal need not be read for the given number of seconds."""
+        """End the pass: the journal need not be read for the given number of seconds."""
+        with translated_errors(), self._client.pipeline() as pipe:
+            pipe.set(JOURNAL_READ, "1", px=round(seconds * 1000))
+            pipe.delete(JOURNAL_POSITION)
+            pipe.execute()
+
+    def current_pass(self) -> Pass | None:
+        """Return the pass that has begun and not ended, if any."""
         with translated_errors():
-            self._client.set(JOURNAL_READ, "1", px=round(seconds * 1000))
+            found = cast("dict[str, str]", self._client.hgetall(JOURNAL_POSITION))
+        return Pass(datetime.fromisoformat(found["began_at"]), found["after"]) if found else None
+
+    def note_pass(self, current: Pass) -> None:
+        """Record how far a pass has come."""
+        began = current.began_at.isoformat()
+        with translated_errors():
+            self._client.hset(JOURNAL_POSITION, items=["began_at", began, "after", current.after])
 
     def _now(self) -> datetime:
         with translated_errors():

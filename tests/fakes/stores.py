@@ -246,10 +246,10 @@ class FakeStorage(ObjectStorage):
         chunk = 7 + len(content) // 20
         return iter([content[i : i + chunk] for i in range(0, len(content), chunk)])
 
-    def objects(self, prefix: str) -> Iterator[StoredObject]:
+    def objects(self, prefix: str, after: str = "") -> Iterator[StoredObject]:
         self._answer("objects")
         for key, content in sorted(self.contents.items()):
-            if key.startswith(prefix):
+            if key.startswith(prefix) and key > after:
                 yield StoredObject(key, len(content), utc_now())
 
     def presigned_url(

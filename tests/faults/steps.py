@@ -63,8 +63,9 @@ RECONCILER = (
     "jobs.valkey.job_store:JobStore.requeue_expired",
     "jobs.queue:JobQueue.dispatch",
     "jobs.valkey.job_store:JobStore.mark_dispatched",
-    "workers.reconciler.reconciler:Reconciler._read_journal",
-    "workers.reconciler.reconciler:Reconciler._restore",
+    "workers.reconciler.bucket_reader:BucketReader._continue_pass",
+    "workers.reconciler.bucket_reader:BucketReader._look_at",
+    "workers.reconciler.bucket_reader:BucketReader._restore",
     "jobs.valkey.job_store:JobStore.accept",
     "jobs.valkey.maintenance:Maintenance.mark_journal_read",
     "jobs.valkey.job_store:JobStore.delete",
@@ -89,8 +90,8 @@ WAITS = {
     "jobs.valkey.records:DISPATCH_GRACE": timedelta(seconds=1),
     "jobs.valkey.job_store:REDISPATCH_AFTER": timedelta(seconds=2),
     "jobs.valkey.idempotency:RESERVED": timedelta(seconds=4),
-    "workers.reconciler.reconciler:JOURNAL_GRACE": timedelta(seconds=4),
-    "workers.reconciler.reconciler:JOURNAL_INTERVAL": 1.0,
+    "workers.reconciler.bucket_reader:JOURNAL_GRACE": timedelta(seconds=4),
+    "workers.reconciler.bucket_reader:PASS_INTERVAL": 1.0,
     "workers.reconciler.reconciler:LEADERSHIP": 1.0,
 }
 """Delays of the product that would take minutes, and their values in tests."""

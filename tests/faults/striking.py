@@ -49,7 +49,7 @@ CHILD_STRIKES = [s for s in strikes(CHILD, OBJECTS[CHILD]) if s.step not in UNUS
 """A successful job never fails, and is never given up."""
 RETRYING = ("requeue_expired", "dispatch", "mark_dispatched")
 CLEARING = ("_clear_job", "delete_prefix", "mark_cleared")
-RESTORING = ("_read_journal", "_restore", "accept", "mark_journal_read")
+RESTORING = ("_continue_pass", "_look_at", "_restore", "accept", "mark_journal_read")
 
 
 def reconciler_strikes(*functions: str) -> list[Strike]:

@@ -17,8 +17,9 @@ from jobs.valkey.api_keys import ApiKeyStore
 from jobs.valkey.job_store import JobStore
 from media.logging import configure_logging
 from workers.reconciler.metrics import ReconcilerMetrics
-from workers.reconciler.reconciler import Reconciler, Tally
+from workers.reconciler.reconciler import Reconciler
 from workers.reconciler.settings import ReconcilerSettings
+from workers.reconciler.tally import Tally
 
 logger = logging.getLogger("workers.reconciler")
 
@@ -50,11 +51,14 @@ def run_rounds(
 ) -> None:
     """Run the reconciler every `interval` seconds until it is requested to stop.
 
+    Rounds of a pass over the bucket follow each other at once.
+
     An unavailable component is retried in the next round. Any other error ends the process, so that
     its supervisor notices.
     """
     logger.info("Reconciling every %g s.", interval)
     while not stop.is_made:
+        pause = interval
         try:
             tally = reconciler.run_once()
         except Unavailable as error:
@@ -63,10 +67,12 @@ def run_rounds(
         else:
             metrics.end_round("done")
             metrics.add(tally)
+            pause = 0 if reconciler.is_reading else interval
             if tally != Tally():
                 logger.info("%s", tally)
         metrics.set_undeleted(reconciler.undeleted)
-        stop.wait(interval)
+        metrics.set_pass(reconciler.pass_seconds)
+        stop.wait(pause)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server
 
 from jobs.metrics import Build, StorageMetrics
-from workers.reconciler.reconciler import Tally
+from workers.reconciler.tally import Tally
 
 Round = Literal["done", "cut_short"]
 
@@ -33,6 +33,11 @@ class ReconcilerMetrics:
             "Ended and deleted jobs whose files the object store did not delete in the last round.",
             registry=self.registry,
         )
+        self._pass_seconds = Gauge(
+            "amigo_reconciler_pass_seconds",
+            "Duration of the pass over the bucket that is under way, or of the last one.",
+            registry=self.registry,
+        )
         self.storage = StorageMetrics(self.registry)
         self.registry.register(Build("reconciler"))
         for end in ("done", "cut_short"):
@@ -51,6 +56,10 @@ class ReconcilerMetrics:
     def set_undeleted(self, jobs: int) -> None:
         """Set the number of jobs whose files could not be deleted."""
         self._undeleted.set(jobs)
+
+    def set_pass(self, seconds: float) -> None:
+        """Set how long the pass over the bucket takes or took."""
+        self._pass_seconds.set(seconds)
 
     def serve(self, host: str, port: int) -> None:
         """Serve /metrics from a thread."""

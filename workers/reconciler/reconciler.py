@@ -5,17 +5,11 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
-from itertools import groupby
-
-from pydantic import ValidationError
+from datetime import timedelta
 
 from jobs.errors import (
-    IdempotencyKeyTaken,
     InvalidTransition,
     JobNotFound,
-    ObjectNotFound,
     RecordUnreadable,
     StorageUnavailable,
     StoreUnavailable,
@@ -23,12 +17,13 @@ from jobs.errors import (
 from jobs.job import WORKER_LOST, Job, JobStatus
 from jobs.queue import JobQueue
 from jobs.s3.api_key_backup import ApiKeyBackup
-from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage
-from jobs.s3.paths import JOBS_PREFIX, attempt_prefix, job_of, job_prefix, request_key
+from jobs.s3.paths import attempt_prefix, job_prefix
 from jobs.tracing import log_fields_of
 from jobs.valkey.job_store import JobStore
 from media.logging import log_fields
+from workers.reconciler.bucket_reader import BucketReader
+from workers.reconciler.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -37,39 +32,6 @@ LEADERSHIP = 30.0
 
 CLEARING = 10.0
 """Seconds after which a round clears no further jobs."""
-
-URGENT_INTERVAL = 5.0
-"""Seconds of reading the journal after which lost workers and messages are attended to again."""
-
-JOURNAL_INTERVAL = 600.0
-"""Seconds between two readings of the journal and two sweeps of the assets, unless the store is
-lost in between. Both list many objects.
-"""
-
-JOURNAL_GRACE = timedelta(seconds=60)
-"""Time a request may take from its journal entry to its record."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Number of jobs repaired in one round, by action.
-
-    `swept` counts assets, unknown jobs and incomplete uploads whose objects were older than the
-    retention; `lost` counts the failed jobs whose every worker was lost.
-    """
-
-    requeued: int = 0
-    failed: int = 0
-    lost: int = 0
-    dispatched: int = 0
-    deleted: int = 0
-    restored: int = 0
-    cleared: int = 0
-    swept: int = 0
-
-    def __add__(self, other: "Tally") -> "Tally":
-        """Return the sum, action by action."""
-        return Tally(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 class Reconciler:
@@ -80,9 +42,13 @@ class Reconciler:
 
     Attributes:
         undeleted: jobs whose objects the object store did not delete in the last round.
+        is_reading: whether a pass over the bucket is under way, which the next round continues.
+        pass_seconds: duration of this pass, or of the last one.
     """
 
     undeleted = 0
+    is_reading = False
+    pass_seconds = 0.0
 
     def __init__(
         self,
@@ -95,10 +61,9 @@ class Reconciler:
         self._store = store
         self._maintenance = store.maintenance
         self._storage = storage
-        self._assets = Assets(storage)
+        self._bucket = BucketReader(store, storage, retention, keys)
         self._queue = queue
         self._retention = retention
-        self._keys = keys
         self._name = secrets.token_hex(8)
         self._was_store_unavailable = False
 
@@ -108,6 +73,7 @@ class Reconciler:
         Raises:
             Unavailable: a component is unavailable; the next round does the rest.
         """
+        self.is_reading = False
         try:
             return self._repair()
         except StoreUnavailable:
@@ -118,8 +84,8 @@ class Reconciler:
         if not self._maintenance.lead(self._name, LEADERSHIP):
             return Tally()
         tally = self._requeue_and_dispatch() + Tally(deleted=self._delete())
-        if not self._maintenance.is_journal_read():
-            tally += self._read_journal()
+        tally += self._bucket.read()
+        self.is_reading, self.pass_seconds = self._bucket.is_reading, self._bucket.pass_seconds
         return tally + Tally(cleared=self._clear())
 
     def _requeue_and_dispatch(self) -> Tally:
@@ -169,64 +135,6 @@ class Reconciler:
             with _if_there(job_id):
                 self._store.delete(job_id)
         return len(job_ids)
-
-    def _read_journal(self) -> Tally:
-        """List all objects, restore jobs and sweep leftovers.
-
-        The listing of a large bucket takes minutes. What is urgent is done in between; if another
-        reconciler leads by then, it reads the journal.
-        """
-        if self._keys is not None:
-            self._keys.reconcile()
-        now = self._store.now()
-        tally, again = Tally(), JOURNAL_INTERVAL
-        due = time.monotonic() + URGENT_INTERVAL
-        items = self._storage.objects(JOBS_PREFIX)
-        for job_id, found in groupby(items, lambda item: job_of(item.key)):
-            if time.monotonic() > due:
-                if not self._maintenance.lead(self._name, LEADERSHIP):
-                    return tally
-                tally += self._requeue_and_dispatch()
-                due = time.monotonic() + URGENT_INTERVAL
-            ages = {item.key: now - item.modified_at for item in found}
-            entry = request_key(job_id)
-            if entry in ages and not self._is_known(job_id):
-                if ages[entry] > JOURNAL_GRACE:
-                    tally += Tally(restored=self._restore(entry, now))
-                else:
-                    again = JOURNAL_GRACE.total_seconds()
-            elif min(ages.values()) > self._retention and not self._is_known(job_id):
-                # A request was interrupted, or the store was lost after the job had ended.
-                self._storage.delete_prefix(job_prefix(job_id))
-                tally += Tally(swept=1)
-        tally += Tally(swept=self._assets.sweep(now))
-        self._maintenance.mark_journal_read(again)
-        return tally + Tally(swept=self._storage.abort_uploads(now - self._retention))
-
-    def _is_known(self, job_id: str) -> bool:
-        try:
-            self._store.get(job_id)
-        except JobNotFound:
-            return False
-        except RecordUnreadable:
-            logger.warning("job=%s has a record that cannot be read", job_id)
-        return True
-
-    def _restore(self, entry: str, now: datetime) -> bool:
-        """Accept jobs again that are in the journal but missing from a store that lost its data."""
-        try:
-            job = Job.read(self._storage.get(entry)).restore(now)
-        except ObjectNotFound:
-            return False  # the job ended during the listing
-        except ValidationError:
-            logger.exception("The journal entry %s cannot be read.", entry)
-            return False
-        try:
-            return self._store.accept(job)
-        except IdempotencyKeyTaken:
-            # Its caller got no response and repeated the request: one request, one job.
-            self._storage.delete_prefix(job_prefix(job.id))
-            return False
 
     def _clear(self) -> int:
         """Delete leftover objects of ended and deleted jobs; return the number of jobs.

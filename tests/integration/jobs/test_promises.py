@@ -287,7 +287,7 @@ class Promises(RuleBasedStateMachine):
 def test_the_guarantees_hold_in_any_order_of_events(
     valkey_url: str, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=-60))
     settings = Settings(valkey_url=valkey_url)
     store, queue = JobStore.connect(settings), JobQueue(create_celery(settings))
     one = Reconciler(store, storage, queue, timedelta(hours=9))

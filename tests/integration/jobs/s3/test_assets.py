@@ -94,7 +94,16 @@ def test_what_has_expired_is_swept_and_nothing_else(assets: Assets, storage: Obj
     send(assets.announce(asset), PICTURE)
     announced_only = portrait()
     assets.announce(announced_only)
-    assert assets.sweep(utc_now()) == 0
+    assert [is_expired for _, is_expired in assets.sweep(utc_now())] == [False, False]
     assert assets.read("acme", asset.id, AssetKind.PORTRAIT) == PICTURE
-    assert assets.sweep(utc_now() + KEPT + timedelta(minutes=1)) == 2
+    later = utc_now() + KEPT + timedelta(minutes=1)
+    assert [is_expired for _, is_expired in assets.sweep(later)] == [True, True]
     assert list(storage.objects("assets/")) == []
+
+
+def test_a_sweep_continues_after_the_key_it_has_reached(assets: Assets) -> None:
+    for _ in range(3):
+        assets.announce(portrait())
+    now = utc_now()
+    first, *others = assets.sweep(now)
+    assert list(assets.sweep(now, after=first[0])) == others

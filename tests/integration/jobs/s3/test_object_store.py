@@ -83,6 +83,32 @@ def test_a_prefix_is_deleted_and_no_other(storage: ObjectStorage) -> None:
     assert [item.key for item in storage.objects("jobs/")] == ["jobs/job_ab/inputs/audio"]
 
 
+def test_no_folder_is_left_of_what_was_deleted(storage: ObjectStorage) -> None:
+    kept = "jobs/job_a/attempts/1/"
+    for key in ("inputs/request.json", "inputs/audio", "attempts/1/video.mp4", "attempts/2/a/b"):
+        storage.put(f"jobs/job_a/{key}", b"x", "text/plain")
+    storage.delete_prefix("jobs/job_a/", keep=kept)
+    assert list(storage.prefixes("jobs/job_a/")) == [["jobs/job_a/attempts/"]]
+    assert list(storage.prefixes("jobs/job_a/attempts/")) == [[kept]]
+    storage.delete_prefix("jobs/job_a/")
+    assert list(storage.prefixes("jobs/")) == []
+
+
+def test_folders_without_objects_are_deleted(storage: ObjectStorage) -> None:
+    keys = ["jobs/job_a/inputs/audio", "jobs/job_a/attempts/1/video.mp4"]
+    for key in keys:
+        storage.put(key, b"x", "text/plain")
+    storage._delete(keys)
+    storage.delete_folders("jobs/job_a/")
+    assert list(storage.prefixes("jobs/")) == []
+
+
+def test_a_folder_with_objects_is_kept(storage: ObjectStorage) -> None:
+    storage.put(KEY, b"x", "text/plain")
+    storage.delete_folders("jobs/")
+    assert storage.get(KEY) == b"x"
+
+
 def test_the_journal_entry_is_deleted_first(
     storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +136,18 @@ def test_uploads_that_nobody_completed_are_given_up_when_they_are_old(
     assert storage.abort_uploads(begun - timedelta(hours=1)) == 0
     assert storage.abort_uploads(begun + timedelta(hours=1)) == 1
     assert storage.abort_uploads(begun + timedelta(hours=1)) == 0
+
+
+def test_a_listing_of_prefixes_continues_after_any_of_them(storage: ObjectStorage) -> None:
+    names = {"A", "_", "a", "a-", "a0", "ab", "b"}  # some sort just before or after "a/"
+    for name in names:
+        for key in ("inputs/audio", "inputs/portrait"):
+            storage.put(f"jobs/{name}/{key}", b"x", "text/plain")
+    (found,) = storage.prefixes("jobs/")
+    assert set(found) == {f"jobs/{name}/" for name in names}
+    for number, prefix in enumerate(found, start=1):
+        pages = list(storage.prefixes("jobs/", after=prefix))
+        assert [each for page in pages for each in page] == found[number:]
 
 
 def test_deleting_what_is_not_there_is_no_error(storage: ObjectStorage) -> None:

@@ -131,7 +131,7 @@ def test_a_restored_job_holds_its_key_again(
     valkey_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=-60))
     job = keyed_job()
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
     store.accept(job)
@@ -149,7 +149,7 @@ def test_a_journal_entry_whose_request_was_sent_again_is_not_restored(
     reconciler: Reconciler,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=-60))
     crashed, again = keyed_job(), keyed_job()
     storage.put(request_key(crashed.id), crashed.model_dump_json().encode(), "application/json")
     store.accept(again)

@@ -16,7 +16,8 @@ from jobs.valkey.api_keys import Quota
 from jobs.valkey.connection import ANSWER_TIMEOUT
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.listing import JobFilter
-from jobs.valkey.maintenance import Maintenance
+from jobs.valkey.maintenance import Maintenance, Pass
+from jobs.valkey.orphans import Orphans
 from jobs.values import IdempotencyKey
 from tests.jobs_examples import FAILURE, new_job, result_of
 
@@ -63,13 +64,20 @@ CALLS: dict[str, Callable[[JobStore], object]] = {
     "lead": lambda store: store.maintenance.lead("one", 1),
     "is_journal_read": lambda store: store.maintenance.is_journal_read(),
     "mark_journal_read": lambda store: store.maintenance.mark_journal_read(1),
+    "current_pass": lambda store: store.maintenance.current_pass(),
+    "note_pass": lambda store: store.maintenance.note_pass(Pass(new_job().created_at)),
+    "among": lambda store: store.orphans.among(["job_a"]),
+    "not_noted": lambda store: store.orphans.not_noted(["job_a"]),
+    "note": lambda store: store.orphans.note("job_a", new_job().created_at, is_new=True),
+    "forget": lambda store: store.orphans.forget("job_a"),
+    "due": lambda store: store.orphans.due(new_job().created_at, new_job().created_at),
     "now": lambda store: store.now(),
     "ping": lambda store: store.ping(),
 }
 
 
 def test_every_method_is_called_here() -> None:
-    names = {*vars(JobStore), *vars(Maintenance)}
+    names = {*vars(JobStore), *vars(Maintenance), *vars(Orphans)}
     public = {name for name in names if not name.startswith("_")}
     assert public - {"connect"} == set(CALLS)
 

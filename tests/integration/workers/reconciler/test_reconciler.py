@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -15,15 +15,17 @@ from jobs.errors import (
 from jobs.job import MAX_ATTEMPTS, Job, JobStatus, Priority
 from jobs.queue import JobQueue, create_celery, queue_name
 from jobs.s3.assets import Assets
-from jobs.s3.object_store import ObjectStorage, StoredObject
-from jobs.s3.paths import JOBS_PREFIX, audio_key, job_prefix, portrait_key, request_key, video_key
+from jobs.s3.object_store import ObjectStorage
+from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from jobs.valkey.keys import CLEANUPS, JOURNAL_READ, record_key
 from jobs.valkey.webhook_outbox import WebhookOutbox
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.waiting import wait_for
-from workers.reconciler.reconciler import JOURNAL_GRACE, Reconciler, Tally
+from workers.reconciler.bucket_reader import JOURNAL_GRACE
+from workers.reconciler.reconciler import Reconciler
+from workers.reconciler.tally import Tally
 
 NORMAL_QUEUE = queue_name(Priority.NORMAL)
 
@@ -317,7 +319,7 @@ def test_jobs_lost_by_the_store_are_restored_from_the_journal(
     valkey_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=-60))
     lost = [submit(hasty_store, storage) for _ in range(2)]
     ended = submit(hasty_store, storage)
     hasty_store.cancel(ended.id)
@@ -338,7 +340,7 @@ def test_a_worker_from_before_the_loss_changes_nothing_after_it(
     valkey_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=-60))
     job = submit(hasty_store, storage)
     before = hasty_store.claim(job.id).attempt
     lose_all_data(valkey_url)
@@ -361,7 +363,7 @@ def test_a_job_accepted_shortly_before_the_loss_is_restored_once_its_request_is_
     valkey_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=2))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=2))
     job = submit(hasty_store, storage)
     lose_all_data(valkey_url)
     assert reconciler.run_once() == Tally()
@@ -412,7 +414,7 @@ def test_the_end_of_a_restored_job_is_told_to_whom_its_caller_named(
     valkey_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=-60))
     job = new_job(webhook_url="https://example.com/hook")
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
     assert reconciler.run_once().restored == 1
@@ -427,7 +429,7 @@ def test_the_end_of_a_restored_job_is_told_to_whom_its_caller_named(
 def test_a_job_that_its_caller_deleted_is_not_restored(
     store: JobStore, storage: ObjectStorage, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=-60))
     job = submit(store, storage)
     store.delete(job.id)
     assert Reconciler(store, storage, queue, timedelta(hours=1)).run_once() == Tally()
@@ -476,7 +478,7 @@ def test_a_journal_entry_that_cannot_be_read_keeps_no_other_from_its_restoration
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.JOURNAL_GRACE", timedelta(seconds=-60))
+    monkeypatch.setattr("workers.reconciler.bucket_reader.JOURNAL_GRACE", timedelta(seconds=-60))
     storage.put(request_key("job_!"), b"{", "application/json")
     job = new_job()
     storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
@@ -535,36 +537,3 @@ def test_assets_past_their_day_are_swept(
     monkeypatch.setattr(store.maintenance, "is_journal_read", lambda: False)
     assert reconciler.run_once() == Tally(swept=1)
     assert list(storage.objects("assets/")) == []
-
-
-def test_a_long_listing_keeps_no_lost_worker_from_being_noticed(
-    hasty_store: JobStore,
-    storage: ObjectStorage,
-    reconciler: Reconciler,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.URGENT_INTERVAL", -1)
-    job, objects = submit(hasty_store, storage), storage.objects
-
-    def slowly(prefix: str) -> Iterator[StoredObject]:
-        if prefix == JOBS_PREFIX:
-            hasty_store.claim(job.id)
-        yield from objects(prefix)
-
-    monkeypatch.setattr(storage, "objects", slowly)
-    assert reconciler.run_once() == Tally(requeued=1, dispatched=1)
-    assert hasty_store.maintenance.is_journal_read()
-
-
-def test_a_listing_ends_when_another_reconciler_leads(
-    hasty_store: JobStore,
-    storage: ObjectStorage,
-    reconciler: Reconciler,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("workers.reconciler.reconciler.URGENT_INTERVAL", -1)
-    submit(hasty_store, storage)
-    leads = iter((True, False))
-    monkeypatch.setattr(hasty_store.maintenance, "lead", lambda name, seconds: next(leads))
-    assert reconciler.run_once() == Tally()
-    assert not hasty_store.maintenance.is_journal_read()

@@ -1,4 +1,7 @@
+from typing import Any
+
 import pytest
+from botocore.stub import Stubber
 
 from jobs.s3 import paths
 from jobs.s3.object_store import ObjectStorage
@@ -56,3 +59,21 @@ def test_on_aws_the_bucket_is_named_by_the_host() -> None:
     )
     url = ObjectStorage.connect(settings).presigned_url("jobs/job_a/video.mp4", 60)
     assert url.startswith("https://faces.s3.eu-central-1.amazonaws.com/jobs/job_a/video.mp4?")
+
+
+def test_prefixes_are_listed_in_pages_without_the_one_they_come_after() -> None:
+    storage = ObjectStorage.connect(Settings(s3_bucket="faces"))
+    asked = {"Bucket": "faces", "Prefix": "jobs/", "Delimiter": "/", "StartAfter": "jobs/b/"}
+    # AWS lists "jobs/b/" once more, because its objects come after it.
+    first = {**listed("b"), "IsTruncated": True, "NextContinuationToken": "one"}
+    second = {**listed("c", "d"), "IsTruncated": True, "NextContinuationToken": "two"}
+    with Stubber(storage._client) as s3:
+        s3.add_response("list_objects_v2", first, asked)
+        s3.add_response("list_objects_v2", second, {**asked, "ContinuationToken": "one"})
+        s3.add_response("list_objects_v2", listed("e"), {**asked, "ContinuationToken": "two"})
+        found = list(storage.prefixes("jobs/", after="jobs/b/"))
+    assert found == [["jobs/c/", "jobs/d/"], ["jobs/e/"]]
+
+
+def listed(*names: str) -> dict[str, Any]:
+    return {"CommonPrefixes": [{"Prefix": f"jobs/{name}/"} for name in names]}

@@ -4,7 +4,8 @@ from jobs.errors import StorageUnavailable, StoreUnavailable
 from tests.interruptions import ends, interrupted
 from workers.reconciler.__main__ import StopRequest, run_rounds
 from workers.reconciler.metrics import ReconcilerMetrics
-from workers.reconciler.reconciler import Reconciler, Tally
+from workers.reconciler.reconciler import Reconciler
+from workers.reconciler.tally import Tally
 
 
 class FakeReconciler(Reconciler):
@@ -57,6 +58,21 @@ def test_jobs_whose_files_were_not_deleted_are_shown(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(FakeReconciler, "undeleted", 2)
     metrics = run([StorageUnavailable("2 objects were not deleted.")])
     assert metrics.registry.get_sample_value("amigo_reconciler_undeleted_jobs") == 2
+
+
+def test_the_duration_of_a_pass_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeReconciler, "pass_seconds", 90.0)
+    metrics = run([Tally()])
+    assert metrics.registry.get_sample_value("amigo_reconciler_pass_seconds") == 90
+
+
+def test_rounds_of_a_pass_do_not_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FakeReconciler, "is_reading", True)
+    stop, pauses = StopRequest(), list[float]()
+    monkeypatch.setattr(stop, "wait", pauses.append)
+    rounds: list[Tally | Exception] = [Tally(), StorageUnavailable("It is down."), Tally()]
+    run_rounds(FakeReconciler(rounds, stop), ReconcilerMetrics(), 5.0, stop)
+    assert pauses == [0, 5.0, 0]
 
 
 def test_any_other_error_ends_it() -> None:
