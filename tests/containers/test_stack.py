@@ -1,6 +1,7 @@
 """The images and docker-compose.yml, built and run: `make containers`."""
 
 import json
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import av
 import pytest
 
 from tests.containers.conftest import IMAGES
-from tests.containers.engine import Engine
+from tests.containers.engine import ROOT, Engine
 from tests.containers.stack import Stack, run_client
 from tests.waiting import wait_for
 
@@ -17,7 +18,8 @@ pytestmark = [pytest.mark.thorough, pytest.mark.timeout(7200)]  # with the build
 SECOND = 25
 """Frames of a second of video."""
 
-INPUTS = ("/examples/portrait.jpg", "/examples/speech.wav", "--resolution", "256")
+PORTRAIT, SPEECH = "/examples/portrait.jpg", "/examples/speech.wav"
+SMALL = ("--resolution", "256", "--consent")
 OURS = ("service", "reconciler", "webhooks", "worker-cpu")
 
 
@@ -43,7 +45,7 @@ def test_processes_run_without_any_privilege(stack: Stack, service: str) -> None
 def test_a_posted_job_becomes_a_video_of_files_decoded_in_sandboxes(
     stack: Stack, token: str, folder: Path
 ) -> None:
-    run_client(stack, folder, token, ["submit", *INPUTS, "-o", "/out/video.mp4", "--consent"])
+    run_client(stack, folder, token, ["submit", PORTRAIT, SPEECH, "-o", "/out/video.mp4", *SMALL])
     with av.open(str(folder / "video.mp4")) as video:
         assert sum(1 for _ in video.decode(video=0)) > SECOND
     for service in ("service", "worker-cpu"):
@@ -59,7 +61,10 @@ def test_stopping_a_worker_in_mid_job_loses_nothing(stack: Stack, token: str, fo
     def client(*arguments: str) -> str:
         return run_client(stack, folder, token, arguments)
 
-    job_id = json.loads(client("submit", *INPUTS, "--no-wait", "--consent", "--json"))["id"]
+    # Too long for the worker to finish while it is being stopped.
+    write_long_speech(folder / "long.wav", repetitions=8)
+    inputs = (PORTRAIT, "/out/long.wav", *SMALL)
+    job_id = json.loads(client("submit", *inputs, "--no-wait", "--json"))["id"]
     wait_for(lambda: job()["stage"] == "rendering")
     stack.stop("worker-cpu")
     state = stack.engine.state(stack.name("worker-cpu"))
@@ -67,6 +72,13 @@ def test_stopping_a_worker_in_mid_job_loses_nothing(stack: Stack, token: str, fo
     assert job()["status"] == "queued"
     stack.engine("start", stack.name("worker-cpu"))
     assert json.loads(client("wait", job_id, "--json"))["status"] == "succeeded"
+
+
+def write_long_speech(path: Path, repetitions: int) -> None:
+    """Write the example speech several times in a row."""
+    with wave.open(str(ROOT / "examples/speech.wav")) as speech, wave.open(str(path), "w") as long:
+        long.setparams(speech.getparams())
+        long.writeframes(speech.readframes(speech.getnframes()) * repetitions)
 
 
 def process_status(stack: Stack, service: str) -> dict[str, str]:
