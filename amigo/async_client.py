@@ -13,13 +13,13 @@ from tenacity import AsyncRetrying
 
 from amigo import calls
 from amigo.calls import Call, Dialogue, Ended, Story, advance
+from amigo.choices import JobOptions
 from amigo.client import DEFAULT_URL, TIMEOUT, known_api_key
 from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
 from amigo.retries import Retries
 from amigo.types import (
     AssetView,
     CheckView,
-    JobOptions,
     JobRequest,
     JobView,
     Source,

@@ -13,12 +13,12 @@ from tenacity import Retrying
 
 from amigo import calls
 from amigo.calls import Call, Dialogue, Ended, Story, advance
+from amigo.choices import JobOptions
 from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
 from amigo.retries import Retries
 from amigo.types import (
     AssetView,
     CheckView,
-    JobOptions,
     JobRequest,
     JobView,
     Source,

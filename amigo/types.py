@@ -1,13 +1,15 @@
 """Request and response types of the service: requests, jobs, pages of jobs, assets."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from amigo.choices import JobOptions
 
 FINAL = frozenset({"succeeded", "failed", "canceled"})
 
@@ -264,50 +266,11 @@ class UsageView(View):
     limits: LimitsView
 
 
-EmotionChoice = Literal[
-    "auto",
-    "neutral",
-    "happiness",
-    "sadness",
-    "anger",
-    "fear",
-    "disgust",
-    "surprise",
-    "contempt",
-]
-Pose = Literal["natural", "still"]
-Eyes = Literal["open", "as_is"]
-Composition = Literal["crop", "full"]
-Resolution = Literal[256, 512]
-Priority = Literal["high", "normal", "low"]
-
 Source = Path | str | AssetView
 """A file; an `http(s)://` URL, which the service fetches; or an asset uploaded before."""
 
 File = tuple[str, bytes]
 """A name and content."""
-
-
-class JobOptions(TypedDict, total=False):
-    """The options by name; None or an omitted option selects the service's default.
-
-    `face` is "largest", a number counted from the left, or a point "x,y" in pixels.
-    """
-
-    emotion: EmotionChoice | None
-    intensity: float | None
-    pose: Pose | None
-    blink: bool | None
-    eyes: Eyes | None
-    face: str | None
-    compose: Composition | None
-    resolution: Resolution | None
-    seed: int | None
-    mark: bool | None
-    priority: Priority | None
-    webhook_url: str | None
-    webhook_events: Sequence[str] | None
-    metadata: dict[str, str] | None
 
 
 @dataclass(frozen=True)

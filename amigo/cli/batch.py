@@ -9,6 +9,7 @@ import typer
 from anyio import CapacityLimiter, create_task_group
 
 from amigo.async_client import AsyncClient
+from amigo.choices import JobOptions
 from amigo.cli.destinations import check_destinations
 from amigo.cli.output import (
     Bar,
@@ -20,7 +21,7 @@ from amigo.cli.output import (
     say,
 )
 from amigo.errors import AmigoError
-from amigo.types import JobOptions, JobView, is_address
+from amigo.types import JobView, is_address
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from amigo.choices import Composition
 from amigo.cli import jobs, keys
 from amigo.cli.destinations import check_destinations
 from amigo.cli.options import (
@@ -29,8 +30,6 @@ from amigo.cli.output import (
     say,
     timings_table,
 )
-from amigo.errors import AmigoError
-from amigo.types import Composition
 
 app = typer.Typer(
     help="AMIGO turns a portrait and a speech clip into a talking-face video.",
@@ -177,6 +176,7 @@ def demo(
 ) -> None:
     """Start the whole system, generate the example video over HTTP, and stop the system."""
     from amigo.cli.demonstration import demonstrate
+    from amigo.errors import AmigoError
     from deploy.standalone.errors import DeployError
 
     with complaining(DeployError, AmigoError):

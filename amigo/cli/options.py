@@ -11,8 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from amigo.client import DEFAULT_URL
-from amigo.types import (
+from amigo.choices import (
     Composition,
     EmotionChoice,
     Eyes,
@@ -146,6 +145,8 @@ def with_look(command: Callable[..., None]) -> Callable[..., None]:
 
 def service_url(given: str | None, directory: Path = DEFAULT_DIRECTORY) -> str:
     """Return the given URL, that of the system running in this directory, or the default."""
+    from amigo.client import DEFAULT_URL  # imported here, as in amigo.cli.jobs
+
     if given:
         return given
     try:

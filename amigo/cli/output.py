@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 from rich.console import Console
@@ -12,18 +12,19 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from amigo.types import JobView
+if TYPE_CHECKING:
+    from amigo.types import JobView
 
 # However narrow the terminal: cutting off lines would lose information.
 _wide = Console(width=250, highlight=False)
 
 
-def print_job_json(job: JobView) -> None:
+def print_job_json(job: "JobView") -> None:
     """Print the complete job as one line of JSON."""
     say(job.model_dump_json())
 
 
-def print_video(path: object, job: JobView) -> None:
+def print_video(path: object, job: "JobView") -> None:
     """Print the path of the video and the detected emotion."""
     heard = f", detected emotion: {job.emotion.emotion}" if job.emotion else ""
     say(f"{path}: {job.duration or 0:.1f} s{heard}")
@@ -36,13 +37,13 @@ def print_notices(notices: Iterable[str]) -> None:
         say(f"Notice: {notice}")
 
 
-def failure_sentence(job: JobView) -> str:
+def failure_sentence(job: "JobView") -> str:
     """Return why there is no video."""
     reason = f"{job.failure.message} ({job.failure.code})" if job.failure else "There is no video."
     return f"Job {job.id} {job.status}: {reason}"
 
 
-def require_success(job: JobView) -> None:
+def require_success(job: "JobView") -> None:
     """Exit with an error message unless the job has a video.
 
     Raises:
@@ -53,7 +54,7 @@ def require_success(job: JobView) -> None:
         raise typer.Exit(1)
 
 
-def print_job(job: JobView) -> None:
+def print_job(job: "JobView") -> None:
     """Print a job, one line per property."""
     table = Table(box=None, show_header=False)
     for name, value in _facts(job):
@@ -61,7 +62,7 @@ def print_job(job: JobView) -> None:
     _wide.print(table)
 
 
-def print_jobs(jobs: Iterable[JobView]) -> None:
+def print_jobs(jobs: "Iterable[JobView]") -> None:
     """Print jobs as a table, one line per job."""
     table = Table("id", "status", "created", "seconds", "emotion", "failure", box=None)
     table.columns[3].justify = "right"
@@ -86,7 +87,7 @@ def timings_table(timings: Mapping[str, float]) -> Table:
     return table
 
 
-def _facts(job: JobView) -> Iterator[tuple[str, str]]:
+def _facts(job: "JobView") -> Iterator[tuple[str, str]]:
     yield "id", job.id
     yield "status", job.status
     if job.queue_position:
@@ -157,7 +158,7 @@ def progress_bar(console: Console) -> Iterator[Bar]:
         yield add("")
 
 
-def describe(job: JobView) -> str:
+def describe(job: "JobView") -> str:
     """Return a short description of a job's current step."""
     if job.status == "queued" and job.queue_position:
         return f"queued ({job.queue_position})"

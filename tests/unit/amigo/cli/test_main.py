@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from amigo import AsyncClient, Client
-from amigo.cli import batch, doctor, jobs, main, options
+from amigo.choices import EmotionChoice as OfferedEmotion
+from amigo.cli import doctor, main, options
 from amigo.cli.doctor import Finding
-from amigo.types import EmotionChoice as OfferedEmotion
 from jobs.options import EmotionChoice
 from tests.unit.amigo.answers import FAILED, JOB, PROCESSING, SUCCEEDED, Service, problem
 from tests.unit.amigo.clock import Clock
@@ -38,9 +38,9 @@ def amigo(runner: CliRunner, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> A
 
     def run(service: Service, *arguments: object) -> Result:
         transport = httpx.MockTransport(service)
-        for module, client in ((jobs, Client), (batch, AsyncClient)):
+        for module, client in (("amigo.client", Client), ("amigo.cli.batch", AsyncClient)):
             connected = partial(client, transport=transport)
-            monkeypatch.setattr(module, client.__name__, connected)
+            monkeypatch.setattr(f"{module}.{client.__name__}", connected)
         return runner.invoke(main.app, [str(argument) for argument in arguments])
 
     return run
@@ -224,11 +224,11 @@ def test_the_service_that_runs_here_is_found(tmp_path: Path) -> None:
     assert options.service_url(None, tmp_path) == "http://127.0.0.1:12345"
 
 
-def test_the_client_alone_imports_none_of_the_floors() -> None:
+def test_the_command_imports_nothing_that_only_some_verbs_need() -> None:
     script = (
         "import sys, amigo.cli.main; "
-        "print([m for m in ('jobs', 'service', 'models', 'workers', 'deploy', 'torch') "
-        "if m in sys.modules])"
+        "print([m for m in ('jobs', 'service', 'models', 'workers', 'deploy', 'torch', 'httpx', "
+        "'pydantic') if m in sys.modules])"
     )
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
