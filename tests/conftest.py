@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 SHARED_SYSTEMS = (
     ("tests/e2e/",),
     ("tests/faults/test_messages.py", "tests/faults/test_silence.py", "tests/faults/test_steps.py"),
-    ("tests/integration/deploy/test_",),
+    ("tests/integration/deploy/",),
     tuple(f"tests/integration/models/test_{name}.py" for name in ("animate", "choices", "tones")),
     ("tests/unit/models/",),
 )

@@ -12,7 +12,6 @@ from jobs.s3.paths import job_prefix, video_key
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
 from service.settings import ServiceSettings
-from tests.e2e.test_api_docs import program_of
 from tests.integration.service.conftest import serving
 from tests.jobs_examples import new_job, result_of
 from tests.loopback import loopback
@@ -23,7 +22,8 @@ VIDEO = bytes(range(256))
 @pytest.fixture
 def objects(system: Standalone, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
     """The objects of the running system."""
-    for name, value in program_of(system, "service").env.items():
+    programs = {process.program.name: process.program for process in system.processes}
+    for name, value in programs["service"].env.items():
         monkeypatch.setenv(name, value)
     return ObjectStorage.connect(Settings())
 

@@ -1,13 +1,13 @@
 """The web page in a real browser: upload files, follow the progress, play the video."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from deploy.standalone.system import Standalone
+from tests.browser import chromium, needs_chromium
 from tests.e2e.conftest import SECONDS_OF_SPEECH
 from tests.waiting import PATIENCE
 
@@ -17,28 +17,18 @@ PLAY_A_LITTLE = """video => new Promise(played => {
     video.play();
 })"""
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-pytestmark = [
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
-    ),
-]
+pytestmark = needs_chromium
 
 
 @pytest.fixture
 def page(system: Standalone) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    with chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(1000 * PATIENCE)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(system.url)
         yield page
-        browser.close()
     assert not errors
 
 

@@ -4,11 +4,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, sync_playwright
+from playwright.sync_api import Route
 
 from deploy.standalone.system import Standalone
+from tests.browser import chromium, needs_chromium
 from tests.e2e.test_generated_clients import CLIENTS, needs, prepare_typescript, run
-from tests.e2e.test_page import CHROMIUM
 
 SDK = Path(__file__).parents[2] / "amigo-js"
 
@@ -48,24 +48,18 @@ def test_it_works_in_node(
     assert (tmp_path / "video.mp4").read_bytes()[4:8] == b"ftyp"
 
 
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
-)
+@needs_chromium
 def test_it_works_in_a_page(dist: Path, system: Standalone, portrait: Path, speech: Path) -> None:
     def serve(route: Route) -> None:
         file = dist / route.request.url.rpartition("/")[2]
         route.fulfill(body=file.read_text(), content_type="text/javascript")
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    with chromium() as browser:
         page = browser.new_page()
         page.route("**/sdk/*", serve)
         page.goto(system.url)
         page.set_input_files("input[name=portrait]", portrait)
         page.set_input_files("input[name=audio]", speech)
         outcome = page.evaluate(IN_A_PAGE)
-        browser.close()
     assert (outcome["status"], outcome["sent"], outcome["type"]) == ("succeeded", 1, "video/mp4")
     assert outcome["size"] > 1000

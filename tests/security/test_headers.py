@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
 
@@ -14,7 +14,7 @@ from jobs.values import utc_now
 from service.app import create_app
 from service.middleware.security_headers import HEADERS
 from service.settings import ServiceSettings
-from tests.e2e.test_page import CHROMIUM
+from tests.browser import chromium, needs_chromium
 from tests.fakes.backstage import Backstage
 from tests.jobs_examples import new_job
 from tests.processes import RunningService, running_service
@@ -202,15 +202,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
-)
+@needs_chromium
 @pytest.mark.parametrize(("path", "whole"), [("/", "form"), ("/docs", ".opblock-post")])
 def test_a_browser_shows_the_pages_without_breaking_their_policy(
     service: RunningService, browser: Browser, path: str, whole: str

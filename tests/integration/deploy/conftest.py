@@ -10,11 +10,16 @@ from pathlib import Path
 import pytest
 
 from deploy.standalone.system import Standalone
-from tests.integration.deploy.standalone.test_system import PIPELINE
 from tests.servers import LocalServer, content, serving
 from tests.waiting import PATIENCE
 
 TENANT = "acme"
+PIPELINE = {
+    "AMIGO_PIPELINE": "tests.integration.workers.pipelines:GreyPipeline",
+    "AMIGO_DEVICE": "cpu",
+    "AMIGO_RECONCILER_SECONDS": "0.5",
+}
+"""A small pipeline instead of the real one, and no wait for the reconciler."""
 
 
 @pytest.fixture(scope="package")

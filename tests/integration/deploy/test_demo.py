@@ -11,7 +11,11 @@ import pytest
 def demo(directory: Path, output: Path, pipeline: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "amigo", "demo", "--dir", str(directory), "-o", str(output)],
-        env={**os.environ, "AMIGO_PIPELINE": f"tests.integration.workers.pipelines:{pipeline}"},
+        env={
+            **os.environ,
+            "AMIGO_PIPELINE": f"tests.integration.workers.pipelines:{pipeline}",
+            "AMIGO_DEVICE": "cpu",  # the worker need not load torch to look for a GPU
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -1,13 +1,12 @@
 """The web page in a real browser, without a worker: the tests play the worker's part."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from jobs.job import Stage
 from jobs.s3.object_store import ObjectStorage
@@ -20,21 +19,17 @@ from media.video import encode_video
 from models.face.landmark_track import LandmarkTrack
 from service.routes.pages import WEB
 from service.settings import ServiceSettings
+from tests.browser import chromium, needs_chromium
 from tests.integration.service.callers import Guarded, guarding
 from tests.jobs_examples import FAILURE, new_job, result_of
 from tests.media import babble
 from tests.service_examples import portrait, speech
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 60_000
 DEVICES = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 SEND = "#form button[type=submit]"
 
-pytestmark = [
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
-    ),
-]
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +46,8 @@ def guarded(guarded_service: Guarded, settings: Settings) -> Guarded:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-background-networking", *DEVICES],
-        )
+    with chromium(*DEVICES) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

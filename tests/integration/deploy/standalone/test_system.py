@@ -20,6 +20,7 @@ from deploy.standalone.errors import AlreadyRunning, DeployError, ProgramMissing
 from deploy.standalone.installation import Installation
 from deploy.standalone.processes import LOOPBACK, answers, free_port
 from deploy.standalone.system import Standalone
+from tests.integration.deploy.conftest import PIPELINE
 from tests.integration.deploy.standalone.watching import listening_addresses, living
 from tests.media import babble, recording
 from tests.processes import child_process
@@ -28,11 +29,6 @@ from tests.waiting import PATIENCE, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into Linux's /proc")
 
-PIPELINE = {
-    "AMIGO_PIPELINE": "tests.integration.workers.pipelines:GreyPipeline",
-    "AMIGO_DEVICE": "cpu",
-    "AMIGO_RECONCILER_SECONDS": "0.5",
-}
 START_SECONDS = PATIENCE  # for all programs
 
 
@@ -44,37 +40,23 @@ def pipeline() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("system")
-
-
-@pytest.fixture(scope="module")
-def system(directory: Path, pipeline: None) -> Iterator[Standalone]:
-    with Standalone(directory) as system:
-        yield system
-
-
 def status_of(directory: Path) -> dict[str, Any]:
     status: dict[str, Any] = json.loads((directory / "standalone.json").read_text())
     return status
 
 
-def make_video(url: str, folder: Path) -> JobView:
+def groups_of(directory: Path) -> list[int]:
+    """Return the process groups of a running system."""
+    return [program["pid"] for program in status_of(directory)["programs"].values()]
+
+
+def make_video(url: str, folder: Path, api_key: str | None = None) -> JobView:
     picture, speech = folder / "portrait.jpg", folder / "speech.wav"
     picture.write_bytes(portrait())
     speech.write_bytes(recording(babble(1.0), "wav", "pcm_s16le"))
-    with Client(url) as client:
+    with Client(url, api_key=api_key) as client:
         job = client.submit(picture, speech, consent=True)
         return client.wait(job.id, timeout=START_SECONDS)
-
-
-def test_a_posted_job_becomes_a_video(system: Standalone, tmp_path: Path) -> None:
-    job = make_video(system.url, tmp_path)
-    assert job.has_succeeded, job.failure
-    with Client(system.url) as client:
-        path = client.download_video(job.id, tmp_path / "out.mp4")
-    assert path.read_bytes()[4:8] == b"ftyp"
 
 
 def test_the_status_file_names_the_url_and_every_living_program(
@@ -129,14 +111,14 @@ def test_a_second_system_on_the_same_directory_is_refused(
     ],
 )
 def test_a_killed_program_comes_back_where_it_was(
-    system: Standalone, tmp_path: Path, name: str
+    system: Standalone, api_key: str, tmp_path: Path, name: str
 ) -> None:
     (process,) = [process for process in system.processes if process.program.name == name]
     assert process.child.pid
     os.kill(process.child.pid, signal.SIGKILL)
     wait_for(lambda: process.restarts == 1 and process.is_ready, START_SECONDS)
     wait_for(lambda: answers(f"{system.url}/readyz"), START_SECONDS)
-    assert make_video(system.url, tmp_path).has_succeeded
+    assert make_video(system.url, tmp_path, api_key).has_succeeded
 
 
 @contextmanager
@@ -164,28 +146,25 @@ def is_unlocked(directory: Path) -> bool:
         return False
 
 
-def test_a_killed_supervisor_leaves_no_process_and_all_data(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "ending", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)]
+)
+def test_a_killed_supervisor_leaves_all_data_to_the_next_which_a_signal_stops_in_good_order(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
     directory = tmp_path / "system"
     with serve(directory) as process:
         job = make_video(url_told_by(process), tmp_path)
-        groups = [program["pid"] for program in status_of(directory)["programs"].values()]
+        groups = groups_of(directory)
         assert all(living(group) for group in groups)
         process.kill()
     wait_for(lambda: not any(living(group) for group in groups))
     wait_for(lambda: is_unlocked(directory))  # by the guard, which then ends too
-    with Standalone(directory) as again, Client(again.url) as client:
-        assert client.get(job.id) == job
-        assert client.download_video(job.id, tmp_path / "out.mp4").stat().st_size > 0
-
-
-@pytest.mark.parametrize(
-    "ending", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)]
-)
-def test_a_signal_stops_everything_in_good_order(tmp_path: Path, ending: signal.Signals) -> None:
-    directory = tmp_path / "system"
     with serve(directory) as process:
-        url_told_by(process)
-        groups = [program["pid"] for program in status_of(directory)["programs"].values()]
+        with Client(url_told_by(process)) as client:
+            assert client.get(job.id) == job
+            assert client.download_video(job.id, tmp_path / "out.mp4").stat().st_size > 0
+        groups = groups_of(directory)
         process.send_signal(ending)
         assert process.wait(START_SECONDS) == 0
     assert not any(living(group) for group in groups)
@@ -197,7 +176,7 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
     directory = tmp_path / "system"
     with serve(directory) as process:
         url_told_by(process)
-        groups = [program["pid"] for program in status_of(directory)["programs"].values()]
+        groups = groups_of(directory)
         process.send_signal(signal.SIGINT)
         assert process.stdout
         # A signal that interrupts a print may print its line twice.
@@ -246,7 +225,11 @@ def test_a_missing_server_is_told_with_its_wheel(
 
 
 def test_workers_can_be_added_and_removed_while_the_system_runs(
-    system: Standalone, directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    system: Standalone,
+    directory: Path,
+    api_key: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def port_found_while_the_status_is_written() -> int:
         system._note(system.processes)
@@ -268,12 +251,12 @@ def test_workers_can_be_added_and_removed_while_the_system_runs(
     system.follow_request()
     wait_for(lambda: ready() == {"worker", "worker-2"})
     pid = programs()["worker-2"]["pid"]
-    assert make_video(system.url, tmp_path).has_succeeded
+    assert make_video(system.url, tmp_path, api_key).has_succeeded
     Installation(directory).request_workers(1)
     system.follow_request()
     wait_for(lambda: not living(pid))
     wait_for(lambda: ready() == {"worker"})
-    assert make_video(system.url, tmp_path).has_succeeded
+    assert make_video(system.url, tmp_path, api_key).has_succeeded
 
 
 def test_workers_of_a_system_that_does_not_run_cannot_be_changed(tmp_path: Path) -> None:

@@ -1,7 +1,4 @@
-"""Runs every snippet of docs/api.md from the top of the page to its end, language by language.
-
-They run against a service that requires API keys, on the same stores as the system.
-"""
+"""Runs every snippet of docs/api.md from the top of the page to its end, language by language."""
 
 import re
 import shutil
@@ -11,7 +8,7 @@ import textwrap
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,20 +16,17 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from amigo import ApiProblem
-from deploy.standalone.child import Child, Program
-from deploy.standalone.processes import answers, free_port
 from deploy.standalone.system import Standalone
 from jobs.documents import JobDocument
-from jobs.settings import Settings
-from jobs.valkey.api_keys import ApiKeyStore
 from service.intake.requests import JobRequest
-from tests.e2e.test_page import CHROMIUM
+from tests.browser import chromium, needs_chromium
 from tests.waiting import wait_for
 
-PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "api.md"
+EXAMPLES = ROOT / "examples"
 SNIPPET = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 SECONDS_OF_SPEECH = 0.4
 
@@ -60,51 +54,22 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, portrait: Path, speech: Path) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files named on the page; the speech is shortened."""
     folder = tmp_path_factory.mktemp("folder")
-    shutil.copy(portrait, folder / "portrait.jpg")
-    with wave.open(str(speech)) as whole, wave.open(str(folder / "speech.wav"), "wb") as short:
+    shutil.copy(EXAMPLES / "portrait.jpg", folder)
+    speech = str(EXAMPLES / "speech.wav")
+    with wave.open(speech) as whole, wave.open(str(folder / "speech.wav"), "wb") as short:
         short.setparams(whole.getparams())
         short.writeframes(whole.readframes(int(SECONDS_OF_SPEECH * whole.getframerate())))
     return folder
 
 
 @pytest.fixture(scope="module")
-def site(
-    system: Standalone, folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Site]:
-    directory = tmp_path_factory.mktemp("keyed")
+def site(system: Standalone, api_key: str, folder: Path) -> Iterator[Site]:
     received: list[News] = []
-    with (
-        keyed_service(system, directory) as (url, key),
-        web_server(folder, received) as other,
-    ):
-        yield Site(url, other, key, received)
-
-
-def program_of(system: Standalone, name: str) -> Program:
-    return next(process.program for process in system.processes if process.program.name == name)
-
-
-@contextmanager
-def keyed_service(system: Standalone, directory: Path) -> Iterator[tuple[str, str]]:
-    """Run a second service with API keys on the system's stores; yield its URL and an API key."""
-    service = program_of(system, "service")
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    own = {"AMIGO_AUTHENTICATION": "keys", "AMIGO_LISTEN_PORT": str(port)}
-    program = replace(
-        service,
-        env={**service.env, **own},
-        log=directory / "service.log",
-        is_ready=lambda: answers(f"{url}/readyz"),
-    )
-    with pytest.MonkeyPatch.context() as patch, Child(program):
-        for name, value in program.env.items():
-            patch.setenv(name, value)
-        _, key = ApiKeyStore.connect(Settings()).create("reader-of-the-page")
-        yield url, key
+    with web_server(folder, received) as other:
+        yield Site(system.url, other, api_key, received)
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -192,23 +157,17 @@ def test_its_commands_do_so_too(site: Site, folder: Path) -> None:
     assert int(created) >= 4
 
 
-@pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium on this machine; `apt-get install chromium` has it"
-)
+@needs_chromium
 def test_its_javascript_does_so_too(site: Site, folder: Path) -> None:
     script = "".join(code for _, code in site.snippets("js"))
     told = "{status: job.status, bytes: +video.headers.get('Content-Length'), code: problem.code}"
     function = f"async (AMIGO_API_KEY) => {{\n{script}\nreturn {told};\n}}"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    with chromium() as browser:
         page = browser.new_page()
         page.goto(site.service)
         page.set_input_files("input[name=portrait]", folder / "portrait.jpg")
         page.set_input_files("input[name=audio]", folder / "speech.wav")
         outcome = page.evaluate(textwrap.dedent(function), site.key)
-        browser.close()
     assert outcome["status"] == "succeeded"
     assert outcome["bytes"] > 1000
     assert outcome["code"] == "job_not_found"
