@@ -1,5 +1,6 @@
 """Example uploads and responses for the tests of the service."""
 
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.media import babble, recording
 Files = dict[str, tuple[str | None, bytes | str]]
 
 
+@cache
 def portrait(side: int = 256) -> bytes:
     """Encode a picture without a face."""
     pixels = np.random.default_rng(0).integers(0, 255, (side // 8, side // 8, 3), np.uint8)
@@ -19,6 +21,7 @@ def portrait(side: int = 256) -> bytes:
     return file.getvalue()
 
 
+@cache
 def animation() -> bytes:
     """Encode an animated PNG of two pictures without a face."""
     pictures = [Image.new("RGB", (256, 256), colour) for colour in ("red", "blue")]
@@ -27,6 +30,7 @@ def animation() -> bytes:
     return file.getvalue()
 
 
+@cache
 def speech(seconds: float = 1.0) -> bytes:
     """Encode voice-like sound."""
     return recording(babble(seconds), "wav", "pcm_s16le")

@@ -90,11 +90,17 @@ WAITS = {
     "jobs.valkey.records:DISPATCH_GRACE": timedelta(seconds=1),
     "jobs.valkey.job_store:REDISPATCH_AFTER": timedelta(seconds=2),
     "jobs.valkey.idempotency:RESERVED": timedelta(seconds=4),
-    "workers.reconciler.bucket_reader:JOURNAL_GRACE": timedelta(seconds=4),
-    "workers.reconciler.bucket_reader:PASS_INTERVAL": 1.0,
-    "workers.reconciler.reconciler:LEADERSHIP": 1.0,
 }
 """Delays of the product that would take minutes, and their values in tests."""
+OWN_WAITS: Mapping[str, Mapping[str, object]] = {
+    "workers.reconciler": {
+        "workers.reconciler.bucket_reader:JOURNAL_GRACE": timedelta(seconds=4),
+        "workers.reconciler.bucket_reader:PASS_INTERVAL": 1.0,
+        "workers.reconciler.reconciler:LEADERSHIP": 1.0,
+    },
+    "workers.webhooks": {"workers.webhooks.sender:LEASE_MARGIN": timedelta(seconds=1)},
+}
+"""Those of one program, which the others need not load."""
 
 
 class Steps:
@@ -171,8 +177,7 @@ def main() -> None:
     """Run the program named by the first argument, with its steps wrapped."""
     program = sys.argv.pop(1)
     shorten_waits()
-    if program == "workers.webhooks":
-        shorten_waits({"workers.webhooks.sender:LEASE_MARGIN": timedelta(seconds=1)})
+    shorten_waits(OWN_WAITS.get(program, {}))
     Steps().wrap(STEPS[program])
     importlib.import_module(f"{program}.__main__").main()
 
