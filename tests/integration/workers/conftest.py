@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from workers.synthesis.run_directory import RunDirectory
 PIPELINES = "tests.integration.workers.pipelines"
 
 
+@cache
 def picture() -> bytes:
     """Return a PNG of 256x256 pixels of noise."""
     pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
@@ -118,6 +120,19 @@ def worker_environment(settings: Settings) -> dict[str, str]:
         "AMIGO_DEVICE": "cpu",
         "AMIGO_PIPELINE": f"{PIPELINES}:GreyPipeline",
     }
+
+
+@pytest.fixture(scope="module")
+def worker(
+    addresses: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningWorker]:
+    """A worker for the tests of a module, the last of which may stop it."""
+    worker = RunningWorker(worker_environment(addresses), tmp_path_factory.mktemp("worker"))
+    try:
+        worker.wait_loaded()
+        yield worker
+    finally:
+        worker.kill()
 
 
 @pytest.fixture

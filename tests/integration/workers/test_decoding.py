@@ -2,28 +2,11 @@
 
 import os
 import signal
-from collections.abc import Iterator
-
-import pytest
 
 from jobs.job import JobStatus
-from jobs.settings import Settings
-from tests.integration.workers.conftest import Client, RunningWorker, worker_environment
+from tests.integration.workers.conftest import Client, RunningWorker
 from tests.processes import children, is_alive
 from tests.waiting import wait_for
-
-
-@pytest.fixture(scope="module")
-def worker(
-    addresses: Settings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningWorker]:
-    """A worker for all tests here; the last one stops it."""
-    worker = RunningWorker(worker_environment(addresses), tmp_path_factory.mktemp("worker"))
-    try:
-        worker.wait_loaded()
-        yield worker
-    finally:
-        worker.kill()
 
 
 def decoding_server(worker: RunningWorker) -> int:

@@ -51,10 +51,8 @@ UNREADABLE_MESSAGES = (
 
 
 def test_unreadable_messages_are_set_aside_and_the_worker_goes_on(
-    start_worker: StartWorker, client: Client, valkey_url: str
+    worker: RunningWorker, client: Client, valkey_url: str
 ) -> None:
-    worker = start_worker()
-    worker.wait_loaded()
     with Redis.from_url(valkey_url) as valkey:
         for message in UNREADABLE_MESSAGES:
             valkey.lpush(NORMAL_QUEUE, message)
@@ -66,7 +64,18 @@ def test_unreadable_messages_are_set_aside_and_the_worker_goes_on(
     assert len(kept) == len(UNREADABLE_MESSAGES)
     assert b"[1]" in kept
     assert worker.metric("amigo_worker_unreadable_messages_total") == len(UNREADABLE_MESSAGES)
-    assert worker.terminate() == 0
+
+
+def test_sigterm_lets_a_job_finish_that_is_quick_enough(
+    worker: RunningWorker, client: Client
+) -> None:
+    job_id = client.post(SLOW)
+    client.wait_progress(job_id, 0.2)
+    status = worker.terminate()
+
+    assert status == 0
+    assert client.store.get(job_id).status is JobStatus.SUCCEEDED
+    assert client.store.get(job_id).attempt == 1
 
 
 @pytest.mark.parametrize("seed", [HUNG, DEAF], ids=["hung", "deaf"])
@@ -85,19 +94,6 @@ def test_native_code_that_never_returns_ends_its_process_but_not_the_job(
     assert ("listening exceeded its time limit of 10 s" in worker.log) == (seed == HUNG)
     assert ("No thread of child" in worker.log) == (seed == DEAF)
     assert worker.log.count("The pipeline is loaded") == 2
-
-
-def test_sigterm_lets_a_job_finish_that_is_quick_enough(
-    start_worker: StartWorker, client: Client
-) -> None:
-    worker = start_worker()
-    job_id = client.post(SLOW)
-    client.wait_progress(job_id, 0.2)
-    status = worker.terminate()
-
-    assert status == 0
-    assert client.store.get(job_id).status is JobStatus.SUCCEEDED
-    assert client.store.get(job_id).attempt == 1
 
 
 @pytest.mark.thorough
