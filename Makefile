@@ -8,10 +8,13 @@ TEST = $(BIN)/pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorde
 # The tests start hundreds of processes; each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Hypothesis's plugin loads Hypothesis at the end of a run, which no unit test uses.
+QUICK := -p no:hypothesispytest
+WITH_TORCH := tests/unit/amigo tests/unit/models tests/unit/workers
 RENDER := tests/integration/models/test_choices.py::test_a_full_composition_is_the_portrait_outside_the_face
 
 .DEFAULT_GOAL := help
-.PHONY: help docs dashboards demo serve test test-quick faults chaos fuzz containers test-gpu check audit lock locked client-tools format bench evaluate data-given clean
+.PHONY: help docs dashboards demo serve test test-quick quick-with-torch quick-without-torch faults chaos fuzz containers test-gpu check audit lock locked client-tools format bench evaluate data-given clean
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -38,9 +41,15 @@ serve: $(VENV)/standalone.stamp  ## run the whole system on this machine and pri
 test: $(VENV)/dev.stamp  ## run all tests; tests that need missing tools are skipped and listed
 	@$(TEST)
 
-test-quick: TEST_PROCESSES := auto
 test-quick: $(VENV)/dev.stamp  ## run the unit tests and one render, for the daily loop
-	@$(TEST) tests/unit "$(RENDER)"
+	@$(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target quick-with-torch quick-without-torch
+
+# Two runs side by side, of which one alone takes the seconds that torch takes to load.
+quick-with-torch:
+	@$(BIN)/pytest $(QUICK) $(WITH_TORCH) "$(RENDER)"
+
+quick-without-torch:
+	@$(BIN)/pytest $(QUICK) tests/unit $(WITH_TORCH:%=--ignore=%)
 
 faults: $(VENV)/dev.stamp  ## kill every process at every step of a job and check the guarantees
 	@$(BIN)/pytest tests/faults -m ""
