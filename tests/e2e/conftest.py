@@ -11,6 +11,7 @@ from deploy.standalone.system import Standalone
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECONDS_OF_SPEECH = 1
+SECONDS_LOOKED_AT = 3
 
 
 @pytest.fixture(scope="package")
@@ -36,15 +37,20 @@ def portrait() -> Path:
 
 
 @pytest.fixture(scope="session")
-def example_speech() -> Path:
-    return EXAMPLES / "speech.wav"
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first second of the example, for tests that do not look at the pictures."""
+    return start_of_example(SECONDS_OF_SPEECH, tmp_path_factory.mktemp("speech"))
 
 
 @pytest.fixture(scope="session")
-def speech(example_speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first second of the example, for tests that do not look at the pictures."""
-    path = tmp_path_factory.mktemp("speech") / "short.wav"
-    with wave.open(str(example_speech)) as whole, wave.open(str(path), "wb") as part:
+def longer_speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As much of the example as shows what the lips do."""
+    return start_of_example(SECONDS_LOOKED_AT, tmp_path_factory.mktemp("speech"))
+
+
+def start_of_example(seconds: int, folder: Path) -> Path:
+    path = folder / "speech.wav"
+    with wave.open(str(EXAMPLES / "speech.wav")) as whole, wave.open(str(path), "wb") as part:
         part.setparams(whole.getparams())
-        part.writeframes(whole.readframes(SECONDS_OF_SPEECH * whole.getframerate()))
+        part.writeframes(whole.readframes(seconds * whole.getframerate()))
     return path

@@ -23,9 +23,9 @@ MOUTH_BOX = (slice(300, 440), slice(160, 352))
 
 
 @pytest.fixture(scope="module")
-def finished(system: Standalone, portrait: Path, example_speech: Path) -> JobView:
+def finished(system: Standalone, portrait: Path, longer_speech: Path) -> JobView:
     with Client(system.url) as client:
-        job = client.submit(portrait, example_speech, consent=True)
+        job = client.submit(portrait, longer_speech, consent=True)
         return client.wait(job.id, timeout=600)
 
 
@@ -58,8 +58,8 @@ def test_the_video_is_h264_and_aac_at_512_pixels_and_25_frames_a_second(video: P
         assert sound.codec_context.name == "aac"
 
 
-def test_the_video_lasts_as_long_as_the_speech(video: Path, example_speech: Path) -> None:
-    waveform = read_waveform(example_speech)
+def test_the_video_lasts_as_long_as_the_speech(video: Path, longer_speech: Path) -> None:
+    waveform = read_waveform(longer_speech)
     frames = sum(1 for _ in read_frames(video))
     assert abs(frames - num_frames(waveform)) <= 1
     assert abs(len(read_waveform(video)) - len(waveform)) <= 640
@@ -137,11 +137,11 @@ def test_a_picture_cut_short_is_refused_at_once(
 
 
 def test_a_job_outlives_its_worker(
-    system: Standalone, client: Client, portrait: Path, example_speech: Path
+    system: Standalone, client: Client, portrait: Path, longer_speech: Path
 ) -> None:
     worker = next(process for process in system.processes if process.program.name == "worker")
     first = worker.child.pid
-    job = client.submit(portrait, example_speech, consent=True, resolution=256)
+    job = client.submit(portrait, longer_speech, consent=True, resolution=256)
     wait_for(lambda: client.get(job.id).stage == "rendering", 600)
     worker.child.bury()
     ended = client.wait(job.id, timeout=600)

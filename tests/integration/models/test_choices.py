@@ -49,14 +49,9 @@ class Studio:
     def begin(self, options: Options) -> Synthesis:
         return self.pipeline(self.portrait, self.speech, options)
 
-    def track(self, options: Options) -> NDArray[np.float32]:
-        """Return the landmarks `[T, 79, 2]` in distances between the eyes."""
-        landmarks = self.begin(options).track.landmarks
-        return landmarks / interocular(landmarks[0])
-
-    def film(self, options: Options) -> NDArray[np.int_]:
+    def film(self, synthesis: Synthesis) -> NDArray[np.int_]:
         """Return the frames `[T, H, W, 3]` decoded from the file."""
-        return self.encoded(self.begin(options).frames())
+        return self.encoded(synthesis.frames())
 
     def encoded(self, batches: Iterable[NDArray[np.uint8]]) -> NDArray[np.int_]:
         """Encode batches of frames and return them `[T, H, W, 3]` as the file has them."""
@@ -75,6 +70,12 @@ def studio(
     return Studio(pipeline, portrait, speech, tmp_path)
 
 
+def track_of(synthesis: Synthesis) -> NDArray[np.float32]:
+    """Return the landmarks `[T, 79, 2]` in distances between the eyes."""
+    landmarks = synthesis.track.landmarks
+    return landmarks / interocular(landmarks[0])
+
+
 def chosen(**options: Any) -> Options:
     """Return options of a 256 px video, which renders faster."""
     return Options(**{"resolution": 256, **options})
@@ -86,21 +87,22 @@ def calm(emotion: Emotion = Emotion.NEUTRAL, intensity: float = 1.0) -> Options:
 
 
 def test_the_emotion_moves_the_mouth_and_is_seen(studio: Studio) -> None:
-    happy, sad = (studio.track(calm(e)) for e in (Emotion.HAPPINESS, Emotion.SADNESS))
-    corners = [track[:, MOUTH_CORNERS, 1].mean() for track in (happy, sad)]
+    made = [studio.begin(calm(e)) for e in (Emotion.HAPPINESS, Emotion.SADNESS)]
+    corners = [track_of(each)[:, MOUTH_CORNERS, 1].mean() for each in made]
     assert corners[0] < corners[1] - 0.03
 
-    videos = [studio.film(calm(e)) for e in (Emotion.HAPPINESS, Emotion.SADNESS)]
+    videos = [studio.film(each) for each in made]
     differences = np.abs(videos[0] - videos[1]).mean(axis=(0, 3))
     assert differences[140:220, 70:190].mean() > 4
 
 
 def test_the_intensity_scales_the_emotion(studio: Studio) -> None:
-    none, once, twice = (studio.track(calm(Emotion.SURPRISE, i)) for i in (0, 1, 2))
+    made = [studio.begin(calm(Emotion.SURPRISE, i)) for i in (0, 1, 2)]
+    none, once, twice = map(track_of, made)
     steps = [np.abs(track - none).mean() for track in (once, twice)]
     assert 0.005 < steps[0] < steps[1]
 
-    videos = [studio.film(calm(Emotion.SURPRISE, i)) for i in (0, 1, 2)]
+    videos = [studio.film(each) for each in made]
     seen = [np.abs(video - videos[0]).mean() for video in videos[1:]]
     assert 0.5 < seen[0] < seen[1]
 
@@ -109,7 +111,7 @@ def test_a_still_head_rests_and_a_natural_one_moves(studio: Studio) -> None:
     travel = {}
     for pose in ("still", "natural"):
         options = chosen(pose=pose, blink=False, emotion=Emotion.NEUTRAL)
-        travel[pose] = np.ptp(studio.track(options)[:, NOSE], axis=0).max()
+        travel[pose] = np.ptp(track_of(studio.begin(options))[:, NOSE], axis=0).max()
     assert travel["still"] < 0.01
     assert travel["natural"] > 0.02
 
@@ -118,10 +120,11 @@ def test_eyes_close_with_blinks_and_stay_open_without(studio: Studio) -> None:
     narrowest, darkest = {}, {}
     for blink in (True, False):
         options = chosen(pose="still", blink=blink, emotion=Emotion.NEUTRAL, seed=BLINKING_SEED)
-        track = studio.track(options)
+        made = studio.begin(options)
+        track = track_of(made)
         opening = (track[:, LOWER_LIDS, 1] - track[:, UPPER_LIDS, 1]).mean(axis=1)
         narrowest[blink] = opening.min() / opening.max()
-        eyes = studio.film(options)[:, 85:125, 75:180]
+        eyes = studio.film(made)[:, 85:125, 75:180]
         darkest[blink] = np.abs(eyes - eyes[0]).mean(axis=(1, 2, 3)).max()
     assert narrowest[True] < 0.3
     assert narrowest[False] > 0.8
@@ -131,7 +134,7 @@ def test_eyes_close_with_blinks_and_stay_open_without(studio: Studio) -> None:
 def test_a_seed_gives_the_same_video_again_and_another_seed_another(studio: Studio) -> None:
     files = []
     for seed in (1, 1, 2):
-        studio.film(chosen(seed=seed))
+        studio.film(studio.begin(chosen(seed=seed)))
         files.append(studio.path.read_bytes())
     assert files[0] == files[1]
     assert files[0] != files[2]

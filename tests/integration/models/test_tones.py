@@ -38,7 +38,12 @@ def filmed(
     [
         (0, SynthesisOptions(seed=BLINKING_SEED)),
         (0, SynthesisOptions(resolution=256, emotion=Emotion.SURPRISE, seed=BLINKING_SEED)),
-        (0, SynthesisOptions(compose="full", emotion=Emotion.HAPPINESS, intensity=2)),
+        (
+            0,
+            SynthesisOptions(
+                compose="full", resolution=256, emotion=Emotion.HAPPINESS, intensity=2
+            ),
+        ),
         (30, SynthesisOptions(resolution=256, emotion=Emotion.ANGER)),
     ],
 )
