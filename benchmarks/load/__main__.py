@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import shutil
 from pathlib import Path
 
 from benchmarks.load.arrivals import PROFILES, Arrivals
@@ -12,6 +13,7 @@ from benchmarks.load.ceilings import (
     measure_memory,
     measure_throughput,
 )
+from benchmarks.load.panels import record
 from benchmarks.load.plot import plot_runs
 from benchmarks.machine import machine
 
@@ -60,11 +62,21 @@ async def measure_workers(arguments: argparse.Namespace) -> None:
         print(f"| {workers} | {rate:.2f} | {rate * arguments.job_seconds / workers:.0%} |")
 
 
+async def measure_panels(arguments: argparse.Namespace) -> None:
+    """Draw the dashboards over a burst, with a fixed number of workers; needs `prometheus`."""
+    if not shutil.which("prometheus"):
+        print("\nThe dashboards are not drawn: prometheus is not installed.")
+        return
+    arrivals = Arrivals("burst", arguments.seconds, arguments.peak, PROFILES["burst"])
+    await record(arrivals, arguments.job_seconds, 2, arguments.out.parent)
+
+
 PARTS = {
     "autoscaling": measure_autoscaling,
     "cost": measure_costs,
     "ceilings": measure_ceilings,
     "workers": measure_workers,
+    "panels": measure_panels,
 }
 
 
