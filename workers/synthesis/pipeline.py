@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from media.imports import kept_until_exit
 from models.face.landmark_track import LandmarkTrack
 from models.options import SynthesisOptions
 from workers.synthesis.settings import WorkerSettings
@@ -75,12 +76,13 @@ class Pipeline(Protocol):
 
 def load_pipeline(settings: WorkerSettings) -> Pipeline:
     """Return the pipeline given by the settings, loaded and warmed up."""
-    device = choose_device(settings)
-    if settings.torch_threads:
-        import torch  # imported here, so that a pipeline without torch does not load it
+    with kept_until_exit():
+        device = choose_device(settings)
+        if settings.torch_threads:
+            import torch  # imported here, so that a pipeline without torch does not load it
 
-        torch.set_num_threads(settings.torch_threads)
-    pipeline: Pipeline = pkgutil.resolve_name(settings.pipeline)(device)
+            torch.set_num_threads(settings.torch_threads)
+        pipeline: Pipeline = pkgutil.resolve_name(settings.pipeline)(device)
     pipeline.warm_up()
     return pipeline
 
