@@ -2,6 +2,7 @@
 
 import copy
 import csv
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ class Session(Generic[Network]):
 
     `average` is the exponential moving average of the network, which is validated and shipped.
     `joined` is the network for training calls, distributed or alone. `seconds` is the training time
-    at the last step, including earlier runs.
+    at the last step, including earlier runs. A run ends after its minutes or its steps, whichever
+    come first.
     """
 
     network: Network
@@ -33,6 +35,7 @@ class Session(Generic[Network]):
     folder: Path
     minutes: float
     compute: Compute = field(default_factory=Compute)
+    steps: float = math.inf
     decay: float = 0.998
     step: int = 0
     seconds: float = 0.0
@@ -48,8 +51,8 @@ class Session(Generic[Network]):
 
     @property
     def progress(self) -> float:
-        """Progress from 0 to 1, by time."""
-        return min(1.0, self.seconds / (60.0 * self.minutes))
+        """Progress from 0 to 1, by time or by steps."""
+        return min(1.0, max(self.seconds / (60.0 * self.minutes), self.step / self.steps))
 
     def descend(self, loss: Tensor, clip: float = 1.0) -> None:
         """Take one optimizer step; the learning rate warms up over 100 steps and decays to a

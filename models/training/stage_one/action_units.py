@@ -34,6 +34,8 @@ RECORDED = tuple(
 """Columns of both files."""
 CALIBRATED = frozenset(f"AU{n:02d}" for n in (1, 2, 5, 9, 15, 17, 20, 23))
 """Performed units that read zero below a quantile of their clip."""
+FRAMES_FILE = "speech/ravdess_action_units.npz"
+MEANS_FILE = "speech/ravdess_action_unit_means.csv"
 RECORDED_RATE = 29.97
 SMOOTH = 9
 """Recorded frames of the parabolas that take OpenFace's jitter out."""
@@ -85,7 +87,7 @@ class UnitMeans:
 
 def read_unit_means(data: Path) -> list[UnitMeans]:
     """Return the means of every clip, held-out actors' too."""
-    with (data / "speech" / "ravdess_action_unit_means.csv").open(newline="") as file:
+    with (data / MEANS_FILE).open(newline="") as file:
         rows = list(csv.DictReader(file))
     return [
         UnitMeans(
@@ -132,7 +134,7 @@ def read_acted_clips(data: Path, recordings: Sequence[EmotionalClip]) -> Iterato
     """
     names = [recording.path.stem for recording in list_recordings(data)]
     heard = dict(zip(names, recordings, strict=True))
-    with np.load(data / "speech" / "ravdess_action_units.npz") as file:
+    with np.load(data / FRAMES_FILE) as file:
         for name in file.files:
             if name in heard:
                 yield _acted_clip(name, file[name].astype(np.float32), heard[name])

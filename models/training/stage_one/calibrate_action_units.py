@@ -25,6 +25,7 @@ from models.corpus.manifest import HELD_OUT_PEOPLE
 from models.face.retargeting import axis_scales, normal_frame
 from models.speech_to_landmarks.action_unit_flow import PERFORMED
 from models.training.stage_one.action_units import (
+    FRAMES_FILE,
     RECORDED,
     UnitMeans,
     actor_of,
@@ -71,7 +72,7 @@ class UnitTrack:
 
 def read_unit_tracks(data: Path) -> list[UnitTrack]:
     """Return the movement of every recording of an actor trained on."""
-    with np.load(data / "speech" / "ravdess_action_units.npz") as file:
+    with np.load(data / FRAMES_FILE) as file:
         return [
             UnitTrack(name, label_of(name), movement(file[name].astype(np.float32)))
             for name in file.files
@@ -184,7 +185,7 @@ def _from_recording(data: Path, shapes: Array, spoken: Array) -> tuple[Array, Ar
     """Return rows of the fit from the recording that has landmarks and action units."""
     with np.load(data / "landmarks" / "ravdess_train.npz") as file:
         still, _ = hold_still(file[PAIRED_CLIP].astype(np.float32) / 64.0)
-    with np.load(data / "speech" / "ravdess_action_units.npz") as file:
+    with np.load(data / FRAMES_FILE) as file:
         units = movement(file[PAIRED].astype(np.float32))
     frames = min(len(still), len(units))
     moved = (still[:frames] - still[:frames].mean(axis=0)) / axis_scales(still.mean(axis=0))

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from media.audio import read_waveform
 from media.emotions import EMOTIONS, Emotion
+from media.faces.landmarks import NUM_LANDMARKS
 from media.files import written_whole
 from models.corpus.recordings import HELD_OUT_SPEAKERS, list_recordings
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME
@@ -29,6 +30,7 @@ from models.training.stage_one.speech_input import INPUTS, Input, SpeechInput, o
 
 PLAIN_SHARE = 0.06
 """Share of examples without acting: presenters' speech, silence and noise."""
+CLEAN = "emotional_clean.pt"
 DISTURBED = "emotional_disturbed.pt"
 CROP = 75
 """Video frames of a training example."""
@@ -36,7 +38,10 @@ CROP = 75
 
 @dataclass(frozen=True)
 class EmotionalClip:
-    """One recording: prosody `[163, 4T]` and states `[2T, 384]` in float16, and its label."""
+    """One recording: prosody `[163, 4T]` and states `[2T, 384]` in float16, and its label.
+
+    `face` is how the same take moved the face, `[T, 79, 2]` in inter-ocular units, if known.
+    """
 
     speaker: str
     emotion: Emotion
@@ -44,22 +49,26 @@ class EmotionalClip:
     prosody: Tensor
     states: Tensor
     held_out: bool = False
+    face: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class EmotionBatch:
-    """`[B, 163, 300]`, `[B, 150, 384]`, `[B]` indices into EMOTIONS and `[B]` strengths 0 to 1."""
+    """`[B, 163, 300]`, `[B, 150, 384]`, `[B]` indices into EMOTIONS and `[B]` strengths 0 to 1.
+
+    `faces` `[B, 75, 79, 2]` are those of the same takes where `paired` `[B]`, elsewhere zero.
+    """
 
     prosody: Tensor
     states: Tensor
     labels: Tensor
     strengths: Tensor
+    faces: Tensor
+    paired: Tensor
 
     def to(self, device: torch.device) -> Self:
         """Return the batch on a device."""
-        return type(self)(
-            *(x.to(device) for x in (self.prosody, self.states, self.labels, self.strengths))
-        )
+        return type(self)(**{name: part.to(device) for name, part in vars(self).items()})
 
 
 class EmotionSampler:
@@ -91,16 +100,18 @@ class EmotionSampler:
             states=torch.stack([crop[1] for crop in crops]),
             labels=torch.tensor([EMOTIONS.index(clip.emotion) for clip in chosen]),
             strengths=torch.tensor([clip.strength for clip in chosen]),
+            faces=torch.stack([crop[2] for crop in crops]),
+            paired=torch.tensor([clip.face is not None for clip in chosen]),
         )
 
-    def _crop(self, clip: EmotionalClip) -> tuple[Tensor, Tensor]:
+    def _crop(self, clip: EmotionalClip) -> tuple[Tensor, Tensor, Tensor]:
         frames = len(clip.states) // STATES_PER_FRAME
         start = int(self.rng.integers(0, max(1, frames - CROP + 1)))
         sound = clip.prosody[:, PROSODY_PER_FRAME * start :][:, : PROSODY_PER_FRAME * CROP].float()
         states = clip.states[STATES_PER_FRAME * start :][: STATES_PER_FRAME * CROP].float()
         sound = F.pad(sound, (0, PROSODY_PER_FRAME * CROP - sound.shape[1]))
         states = F.pad(states, (0, 0, 0, STATES_PER_FRAME * CROP - len(states)))
-        return self._hide(sound), states
+        return self._hide(sound), states, _crop_face(clip.face, start)
 
     def _hide(self, sound: Tensor) -> Tensor:
         """Mask one band of up to 12 channels and one stretch of up to 0.4 s."""
@@ -108,6 +119,13 @@ class EmotionSampler:
         sound[band : band + self.rng.integers(0, 12)] = 0.0
         sound[:, stretch : stretch + self.rng.integers(0, 40)] = 0.0
         return sound
+
+
+def _crop_face(face: Tensor | None, start: int) -> Tensor:
+    """Return the frames of a crop `[75, 79, 2]`, the last one held; zero without a face."""
+    if face is None:
+        return torch.zeros(CROP, NUM_LANDMARKS, 2)
+    return face[torch.arange(start, start + CROP).clamp(max=len(face) - 1)].float()
 
 
 def split_speakers(
@@ -161,7 +179,7 @@ def prepare(data: Path, out: Path, speech: Input = "whisper") -> None:
     """Write the recordings unchanged and, for training, augmented; each file atomically."""
     out.mkdir(parents=True, exist_ok=True)
     encoder = open_speech_input(speech)
-    save_recordings(out / "emotional_clean.pt", read_emotional_speech(data, encoder))
+    save_recordings(out / CLEAN, read_emotional_speech(data, encoder))
     disturbed = read_emotional_speech(data, encoder, np.random.default_rng(0))
     save_recordings(out / DISTURBED, disturbed)
 

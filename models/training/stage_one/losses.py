@@ -64,13 +64,18 @@ def pull_together(audio: Tensor, visual: Tensor) -> Tensor:
 
 
 def cross_modal_contrast(
-    audio: Tensor, visual: Tensor, labels: Tensor, temperature: float = 0.1
+    audio: Tensor, visual: Tensor, labels: Tensor, paired: Tensor, temperature: float = 0.1
 ) -> Tensor:
     """Pull embeddings `[B, 64]` to the other modality's of the same label, and push the rest away.
 
-    Supervised contrastive loss (Khosla et al., 2020), with positives from the other modality.
+    Where voice and face are `paired` `[B]` by their take, they are pulled to each other alone;
+    others of the same label are neither pulled nor pushed. Supervised contrastive loss (Khosla et
+    al., 2020), with positives from the other modality.
     """
     likeness = F.normalize(audio, dim=-1) @ F.normalize(visual, dim=-1).T / temperature
-    same = (labels[:, None] == labels[None, :]).float()
-    both = likeness.log_softmax(1) + likeness.log_softmax(0)
-    return -(both * same).sum(1).div(same.sum(1)).mean() / 2.0
+    same = labels[:, None] == labels[None, :]
+    takes = paired[:, None] | paired[None, :]
+    positive = same & ~takes | torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    likeness = likeness.masked_fill(same & ~positive, -torch.inf)
+    both = (likeness.log_softmax(1) + likeness.log_softmax(0)).masked_fill(~positive, 0.0)
+    return -both.sum(1).div(positive.sum(1)).mean() / 2.0

@@ -10,6 +10,7 @@ torchrun.
 """
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,17 @@ import torch
 
 from models.checkpoints import load_checkpoint, save_checkpoint
 from models.corpus.manifest import largest_set
+from models.corpus.recordings import list_recordings
 from models.speech_to_landmarks.emotion_encoder import EmotionEncoderConfig
+from models.speech_to_landmarks.facial_action import FacialAction
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
 from models.speech_to_landmarks.speech_motion import SpeechMotionConfig
 from models.training.common.compute import Compute, open_compute
 from models.training.common.session import Session
 from models.training.stage_one.bases import set_bases, set_head_motion
 from models.training.stage_one.emotional_speech import (
+    CLEAN,
+    DISTURBED,
     EmotionalClip,
     EmotionSampler,
     load_recordings,
@@ -34,6 +39,7 @@ from models.training.stage_one.emotional_speech import (
 )
 from models.training.stage_one.expressions import Expressions
 from models.training.stage_one.lip_windows import LONG, SHORT, LipSampler, silence, silent_clip
+from models.training.stage_one.own_faces import read_own_units, with_own_faces
 from models.training.stage_one.speech_input import INPUTS, Input, open_speech_input
 from models.training.stage_one.speech_landmarks import SpeechClip, load_clips
 from models.training.stage_one.trainee import Looks, Trainee
@@ -54,13 +60,15 @@ class TrainingOptions:
     data: Path
     cache: Path
     out: Path
-    minutes: float
+    minutes: float = math.inf
+    steps: float = math.inf
     weights: Path | None = None
     resume: bool = False
     seed: int = 0
     heads: str | None = None
     speech: Input = "whisper"
     without: tuple[str, ...] = ()
+    only: str | None = None
     sheet_minutes: float = 10.0
     rate: float = 8e-4
     batch: int = 64
@@ -86,13 +94,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path("runs/stage_one/cache"))
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True)
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=float, default=TrainingOptions.minutes)
+    length.add_argument("--steps", type=int, default=TrainingOptions.steps)
     parser.add_argument("--weights", type=Path, help="trained weights to start from")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--seed", type=int, default=TrainingOptions.seed)
     parser.add_argument("--heads", help="set whose head motion is learnt; by default the largest")
     parser.add_argument("--speech", choices=INPUTS, default=TrainingOptions.speech)
-    parser.add_argument("--without", nargs="+", choices=["coordination"], default=[])
+    parser.add_argument("--without", nargs="+", choices=["coordination", "takes"], default=[])
+    parser.add_argument("--only", choices=["emotion"], help="leave the lips untrained")
     parser.add_argument("--sheet-minutes", type=float, default=TrainingOptions.sheet_minutes)
     parser.add_argument("--batch", type=int, default=TrainingOptions.batch)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -109,7 +120,9 @@ def train(options: TrainingOptions, compute: Compute) -> None:
     lessons = read_lessons(options, rng)
     looks = Looks(Expressions(options.data / "landmarks" / "ict68.npz"), rng)
     trainee = Trainee(
-        starting_network(options, lessons.speaking, looks), "coordination" not in options.without
+        starting_network(options, lessons.speaking, looks),
+        coordination="coordination" not in options.without,
+        lips=options.only != "emotion",
     )
     session = _open_session(trainee, options, compute)
     lips = LipSampler(lessons.speaking, lessons.resting, rng)
@@ -134,15 +147,33 @@ def read_lessons(options: TrainingOptions, rng: np.random.Generator) -> Lessons:
     speaking = [clip for clip in clean if clip.split == "train"]
     for path in sorted(options.cache.glob("joined_*.pt")):
         speaking += load_clips(path)
-    acted, heard_out = split_speakers(load_recordings(options.cache / "emotional_clean.pt"))
-    acted += load_recordings(options.cache / "emotional_disturbed.pt")
+    acted, heard_out = split_speakers(read_acted(options))
     plain = load_recordings(options.cache / "plain_speech.pt")
     heard_by = open_speech_input(options.speech)
     silences = [silence(rng) for _ in range(SILENCES)]
     plain += [neutral_recording("nobody", waveform, heard_by) for waveform in silences]
     resting = [silent_clip(waveform, heard_by) for waveform in silences]
-    held_out = HeldOut([clip for clip in clean if clip.split != "train"], heard_out)
-    return Lessons(speaking, resting, acted, plain, held_out)
+    unseen = [clip for clip in clean if clip.split != "train"] if options.only is None else []
+    return Lessons(speaking, resting, acted, plain, HeldOut(unseen, heard_out))
+
+
+def read_acted(options: TrainingOptions) -> list[EmotionalClip]:
+    """Return the emotional speech, with the face of the same take unless trained without takes.
+
+    Held-out recordings are among it; the disturbed ones are all for training.
+    """
+    clean = load_recordings(options.cache / CLEAN)
+    disturbed = load_recordings(options.cache / DISTURBED)
+    units = {} if "takes" in options.without else read_own_units(options.data)
+    if not units:
+        return clean + disturbed
+    recordings = list_recordings(options.data)
+    trained_on = [recording for recording in recordings if not recording.held_out]
+    basis = FacialAction.load("cpu").basis.sum(0)
+    return [
+        *with_own_faces(clean, recordings, units, basis),
+        *with_own_faces(disturbed, trained_on, units, basis),
+    ]
 
 
 def starting_network(
@@ -167,7 +198,7 @@ def starting_network(
 def _open_session(trainee: Trainee, options: TrainingOptions, compute: Compute) -> Session[Trainee]:
     trainee = trainee.to(compute.device)
     optimizer = torch.optim.AdamW(trainee.parameters(), options.rate, weight_decay=0.02)
-    session = Session(trainee, optimizer, options.out, options.minutes, compute)
+    session = Session(trainee, optimizer, options.out, options.minutes, compute, options.steps)
     if options.resume:
         session.resume()
     return session

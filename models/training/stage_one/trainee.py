@@ -9,7 +9,7 @@ from media.emotions import EMOTIONS, Emotion
 from models.speech_to_landmarks.emotion_encoder import HeardEmotion, VisualEmotionEncoder
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork
 from models.training.common.compute import mixed_precision
-from models.training.stage_one.emotional_speech import EmotionBatch
+from models.training.stage_one.emotional_speech import CROP, EmotionBatch
 from models.training.stage_one.expressions import Expressions
 from models.training.stage_one.lip_windows import LipBatch
 from models.training.stage_one.losses import cross_modal_contrast, pull_together, speech_losses
@@ -39,21 +39,26 @@ class Trainee(nn.Module):
     """Stage one and, with coordination, the encoder of displayed emotion.
 
     Without coordination, that encoder is not used, and the look of an emotion is learned from its
-    sound.
+    sound. Without lips, only the path of emotion is trained; the two share no weights.
     """
 
-    def __init__(self, network: LandmarkNetwork, coordination: bool = True) -> None:
+    def __init__(
+        self, network: LandmarkNetwork, coordination: bool = True, lips: bool = True
+    ) -> None:
         super().__init__()
         self.network = network
+        self.lips = lips
+        network.speech.requires_grad_(lips)
         self.look = VisualEmotionEncoder(network.config.emotion) if coordination else None
 
     def forward(self, lips: LipBatch, emotions: EmotionBatch, looks: Looks) -> Terms:
         """Return the terms of the loss on a batch of lips and a batch of emotions."""
-        with mixed_precision(lips.states.device):
-            spoken = self.network.speech_motion(lips.states)
-        terms = speech_losses(spoken.float(), lips.motion)
         heard = self._hear(emotions)
-        terms |= hearing_losses(self.network, heard, emotions, looks)
+        terms = hearing_losses(self.network, heard, emotions, looks)
+        if self.lips:
+            with mixed_precision(lips.states.device):
+                spoken = self.network.speech_motion(lips.states)
+            terms |= speech_losses(spoken.float(), lips.motion)
         if self.look is not None:
             terms |= coordination_losses(
                 self.network, self.look, heard, emotions, lips.motion, looks
@@ -97,21 +102,29 @@ def coordination_losses(
 ) -> Terms:
     """Encode each emotion displayed by a speaking face `[B, T, 79, 2]`, and align both encoders.
 
-    No clip has both a labelled voice and a labelled face, so they are paired by label.
+    A voice is paired with the face of the same take, or, where that is unknown, by label.
     """
     labels, strengths = _with_contempt(batch.labels, batch.strengths)
-    shown = looks.draw(labels, strengths)
-    speech = speech[torch.arange(len(labels)) % len(speech)]
+    shown = looks.draw(labels, strengths)[:, None].repeat(1, CROP, 1, 1)
+    shown[: len(batch.labels)][batch.paired] = batch.faces[batch.paired]
+    speech = to_and_fro(speech, CROP)[torch.arange(len(labels)) % len(speech)]
     hidden = torch.rand(len(labels), device=speech.device) < 0.5
-    seen = network.heads(look(speech + shown[:, None], hidden)[:, speech.shape[1] // 2])
+    seen = network.heads(look(speech + shown, hidden)[:, CROP // 2])
     paired = seen.embedding[: len(batch.labels)]
     return {
         "see": 0.3 * F.cross_entropy(seen.logits, labels, label_smoothing=0.05),
         "seen_strength": 0.3 * F.mse_loss(seen.strength, strengths),
         "together": 0.2 * pull_together(heard.embedding, paired.detach()),
-        "contrast": 0.1 * cross_modal_contrast(heard.embedding, paired, batch.labels),
-        "show_seen": _shown_distance(network, seen.embedding, shown),
+        "contrast": 0.1 * cross_modal_contrast(heard.embedding, paired, batch.labels, batch.paired),
+        "show_seen": _shown_distance(network, seen.embedding, shown.mean(1)),
     }
+
+
+def to_and_fro(motion: Tensor, frames: int) -> Tensor:
+    """Return motion `[B, T, ...]` as `[B, frames, ...]`, played forwards and backwards in turn."""
+    length = motion.shape[1]
+    times = torch.arange(frames, device=motion.device) % (2 * length)
+    return motion[:, torch.minimum(times, 2 * length - 1 - times)]
 
 
 def _with_contempt(labels: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:

@@ -88,6 +88,8 @@ class Score:
 
     def rows(self) -> list[str]:
         """Return one line per set: correlation, in sync, M-LMD, amplitude, emotion accuracy."""
+        if not self.lips:
+            return [f"no clips | 0 | – | – | – | – | {self.accuracy:.3f}"]
         return [
             f"{name} | {scores.clips} | {scores.row()} | {self.accuracy:.3f}"
             for name, scores in self.lips.items()

@@ -7,6 +7,8 @@ import torch
 from models.checkpoints import load_checkpoint
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
 from models.training.stage_one.bases import components
+from models.training.stage_one.emotional_speech import EmotionSampler
+from models.training.stage_one.lip_windows import SHORT
 from models.training.stage_one.train import (
     CHECKPOINT,
     finish,
@@ -17,6 +19,7 @@ from models.training.stage_one.train import (
 )
 from tests.unit.models.tiny_generator import TINY
 from tests.unit.models.training.stage_one.tiny_run import TinyRun
+from tests.unit.models.training.tiny_speech import emotional_clips
 
 
 def test_loss_falls_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
@@ -88,3 +91,32 @@ def test_a_run_starts_from_weights_as_they_were_trained(tmp_path: Path) -> None:
     kept, _ = load_checkpoint(trained)
     assert all(kept[name].equal(value) for name, value in network.state_dict().items())
     assert kept["speech_basis"].abs().max() > 0
+
+
+def test_a_run_of_emotion_alone_leaves_the_lips_as_they_were(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path, lips=False)
+    before = {name: value.clone() for name, value in run.session.network.state_dict().items()}
+    terms = step(run.session, run.lips, run.emotions, run.looks, run.options)
+    assert "points" not in terms
+    after = run.session.network.state_dict()
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert any(name.startswith("network.hear") for name in changed)
+    assert not any(name.startswith("network.speech") for name in changed)
+
+
+def test_the_face_of_a_take_is_what_is_seen_of_it(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path)
+    trainee = run.session.network
+    face = torch.zeros(30, 79, 2)
+    face[:, 20, 1] = 7.0
+    [known, *others] = emotional_clips()
+    run.emotions = EmotionSampler([replace(known, face=face), *others], [], run.emotions.rng)
+    seen = list[torch.Tensor]()
+    assert trainee.look is not None
+    trainee.look.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    batch = run.emotions.draw(24)
+    terms = trainee(run.lips.draw(4, SHORT), batch, run.looks)
+    raised = seen[0][:24, :, 20, 1].mean(1) > 3.0
+    assert raised.equal(batch.paired)
+    assert 0 < int(raised.sum()) < 24
+    assert all(term.isfinite() for term in terms.values())

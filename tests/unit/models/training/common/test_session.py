@@ -72,3 +72,12 @@ def test_the_curve_has_one_header_and_a_row_a_record(tmp_path: Path) -> None:
     with (tmp_path / CURVE).open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [float(row["loss"]) for row in rows] == [1.0, 0.5]
+
+
+def test_a_run_ends_after_its_steps_or_its_minutes(tmp_path: Path) -> None:
+    run = session(tmp_path)
+    run.steps = 4
+    descend(run, 2)
+    assert run.progress == 0.5
+    descend(run, 2)
+    assert run.progress == 1.0

@@ -1,10 +1,18 @@
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from media.emotions import Emotion
 from models.corpus.recordings import list_recordings
-from models.training.stage_one.emotional_speech import EmotionalClip, split_speakers
+from models.training.stage_one.emotional_speech import (
+    CROP,
+    EmotionalClip,
+    EmotionSampler,
+    split_speakers,
+)
+from tests.unit.models.training.tiny_speech import emotional_clips
 
 COLUMNS = "file,corpus,speaker,emotion,intensity,sentence,language,licence"
 
@@ -49,3 +57,29 @@ def test_nobody_is_both_trained_on_and_held_out() -> None:
     train, held_out = split_speakers(clips)
     assert [c.speaker for c in train] == ["p2"]
     assert {c.speaker for c in held_out} == {"p1", "ravdess_05"}
+
+
+def test_a_crop_of_the_sound_comes_with_the_same_crop_of_its_face() -> None:
+    frames = 2 * CROP
+    counted = torch.arange(frames, dtype=torch.float16)
+    [clip, *_] = emotional_clips(frames)
+    clip = replace(
+        clip,
+        states=counted.repeat_interleave(2)[:, None].expand(-1, 24),
+        face=counted[:, None, None].expand(-1, 79, 2),
+    )
+    batch = EmotionSampler([clip], [], np.random.default_rng(0)).draw(4)
+    assert batch.paired.all()
+    assert batch.faces[:, :, 0, 0].equal(batch.states[:, ::2, 0])
+    assert len({float(face[0, 0, 0]) for face in batch.faces}) > 1
+
+
+def test_a_clip_without_a_face_is_not_paired_and_a_short_one_holds_its_last_frame() -> None:
+    [without, short, *_] = emotional_clips(10)
+    short = replace(short, face=torch.arange(10.0)[:, None, None].expand(-1, 79, 2))
+    batch = EmotionSampler([without, short], [], np.random.default_rng(0)).draw(16)
+    seen = batch.faces[:, :, 0, 0].amax(1)
+    assert 0 < int(batch.paired.sum()) < 16
+    assert (seen[batch.paired] == 9.0).all()
+    assert (seen[~batch.paired] == 0.0).all()
+    assert (batch.faces[batch.paired][:, 10:] == 9.0).all()

@@ -61,6 +61,24 @@ def test_contrast_prefers_pairs_of_one_label() -> None:
     labels = torch.tensor([0, 0, 1, 1])
     embeddings = torch.eye(2)[labels]
     swapped = embeddings.flip(0)
-    right = cross_modal_contrast(embeddings, embeddings, labels)
-    wrong = cross_modal_contrast(embeddings, swapped, labels)
+    by_label = torch.zeros(4, dtype=torch.bool)
+    right = cross_modal_contrast(embeddings, embeddings, labels, by_label)
+    wrong = cross_modal_contrast(embeddings, swapped, labels, by_label)
     assert right < wrong
+
+
+def test_contrast_tells_takes_apart_where_their_faces_are_known() -> None:
+    labels = torch.tensor([0, 0, 1, 1])
+    voices = torch.eye(4)
+    exchanged = voices[[1, 0, 3, 2]]
+    by_take, by_label = torch.ones(4, dtype=torch.bool), torch.zeros(4, dtype=torch.bool)
+    kept = cross_modal_contrast(voices, voices, labels, by_take)
+    assert kept < 0.1 * cross_modal_contrast(voices, exchanged, labels, by_take)
+    either = cross_modal_contrast(voices, exchanged, labels, by_label)
+    torch.testing.assert_close(either, cross_modal_contrast(voices, voices, labels, by_label))
+
+
+def test_contrast_does_not_push_takes_of_one_label_apart() -> None:
+    voices = torch.randn(2, 8)
+    labels, paired = torch.tensor([3, 3]), torch.tensor([True, False])
+    assert cross_modal_contrast(voices, voices.flip(0), labels, paired).abs() < 1e-6

@@ -22,7 +22,11 @@ class TinyRun:
     """A run on synthetic clips with tiny networks."""
 
     def __init__(
-        self, folder: Path, coordination: bool = True, compute: Compute | None = None
+        self,
+        folder: Path,
+        coordination: bool = True,
+        compute: Compute | None = None,
+        lips: bool = True,
     ) -> None:
         compute = compute or Compute()
         rng = compute.randomness(0)
@@ -33,7 +37,7 @@ class TinyRun:
         self.emotions = EmotionSampler(recordings, [], rng)
         self.looks = Looks(made_up_expressions(folder), np.random.default_rng(0))
         self.options = TrainingOptions(folder, folder, folder, 1.0, batch=12, emotion_batch=7)
-        trainee = Trainee(LandmarkNetwork(TINY), coordination)
+        trainee = Trainee(LandmarkNetwork(TINY), coordination, lips)
         set_bases(trainee.network, clips, self.looks)
         optimizer = torch.optim.AdamW(trainee.parameters(), 1e-2)
         self.session = Session(trainee, optimizer, folder, 10.0, compute, decay=0.9)
