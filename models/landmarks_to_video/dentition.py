@@ -4,13 +4,10 @@ A photograph's teeth are kept as two maps, one fixed to the skull (below the nos
 the jaw (above the chin). Teeth do not deform: whatever lips do, they uncover the same maps.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, signed_distance
 from models.landmarks_to_video.warping import sample
@@ -111,6 +108,8 @@ TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
 """A tooth is this much less red than the lips, and at least this bright beside the brightest."""
 ENAMEL_LIGHT = 0.6
 """The brightest is at least this bright beside the skin, or what shows is a cavity."""
+EDGE_COLUMNS = 10
+"""Columns on either side of the middle in which the front teeth's edge is looked for."""
 EDGES_BELOW_LIPS = (0.055, -0.02)
 """Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
 is the median of 60 smiles beside the same people's neutral faces.
@@ -120,7 +119,7 @@ is the median of 60 smiles beside the same people's neutral faces.
 class Dentitions(nn.Module):
     """Teeth of a few people, for portraits that show none of their own.
 
-    The maps are aligned: the incisors' edges lie on their middle rows.
+    The maps are aligned: the incisors' edges lie on their middle rows, the midlines in the middle.
     """
 
     maps: Tensor
@@ -131,57 +130,39 @@ class Dentitions(nn.Module):
         self.register_buffer("maps", torch.zeros(count, TEETH_CHANNELS, TEETH_HEIGHT, TEETH_WIDTH))
         self.register_buffer("widths", torch.zeros(count))
 
-    def of(
-        self,
-        image: Tensor,
-        landmarks: Tensor,
-        scale: int,
-        enamel_colour: Callable[[Tensor], Tensor],
-    ) -> Tensor:
-        """Return maps `[1, 2, 4, 64, 128]`: a portrait's own teeth, or those that suit it best.
-
-        What a portrait hides of its own teeth is filled with borrowed ones.
-
-        Args:
-            image: `[1, 3, scale * 256, scale * 256]`, 0-1.
-            landmarks: `[1, 79, 2]` px of a 256 px crop.
-            scale: 1 or 2.
-            enamel_colour: the colour `[1, 3]` in which maps of 1 are shown to a complexion.
-        """
-        lent = self.borrowed(landmarks)
-        corner = landmarks.new_zeros(1, 2)
-        own, colour = read_teeth(image, landmarks, corner, scale)
-        skin = complexion(image, landmarks, corner, MOUTH, scale)
-        if float(tooth_area(own, colour, skin)) <= TOOTH_AREA:
-            return lent
-        visible = own[:, :, 3:]
-        mixed = torch.lerp(lent[:, :, :3], own[:, :, :3], visible)
-        tinted = mixed * (colour / enamel_colour(skin))[:, None, :, None, None]
-        return torch.cat([tinted, torch.maximum(visible, lent[:, :, 3:])], dim=2)
-
     def borrowed(self, landmarks: Tensor) -> Tensor:
         """Return maps `[B, 2, 4, 64, 128]` of mouths as wide as those of faces `[B, 79, 2]`.
 
-        They hang where each face has its teeth.
+        They hang where each face has its teeth: behind the middle of the lips, which a turned head
+        does not have below its nose.
         """
         distance, across = face_frame(landmarks)
         width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance
         chosen = self.maps[(self.widths - width[:, None]).abs().argmin(dim=1)]
         lips = landmarks[:, [62, 66]] - landmarks[:, MOUTH.anchors]
-        heights = to_upright(lips / distance[:, None, None], across)[..., 1]
-        edges = heights + heights.new_tensor(EDGES_BELOW_LIPS)
-        shifts = (edges - edges.new_tensor(TEETH_CENTRES)[:, 1]) / TEETH_REACH[1]
+        places = to_upright(lips / distance[:, None, None], across)
+        places = places - places.new_tensor(TEETH_CENTRES)
+        places[..., 1] += places.new_tensor(EDGES_BELOW_LIPS)
+        shifts = places / places.new_tensor(TEETH_REACH)
         shape = (2, 4, TEETH_HEIGHT, TEETH_WIDTH)
         maps = chosen.reshape(-1, *shape[1:])
-        return _moved_down(maps, shifts.flatten()).reshape(-1, *shape)
+        return _moved(maps, shifts.flatten(0, 1)).reshape(-1, *shape)
 
 
-def _moved_down(maps: Tensor, shifts: Tensor) -> Tensor:
-    """Move `[N, 4, 64, 128]` down by `shifts` `[N]`, in half heights; what comes in is zero."""
+def _moved(maps: Tensor, shifts: Tensor) -> Tensor:
+    """Move `[N, 4, 64, 128]` by `shifts` `[N, 2]`, in half sizes; what comes in is zero."""
     moves = torch.eye(2, 3).to(maps).repeat(len(maps), 1, 1)
-    moves[:, 1, 2] = -shifts
+    moves[:, :, 2] = -shifts
     grid = F.affine_grid(moves, list(maps.shape), align_corners=False)
     return F.grid_sample(maps, grid, padding_mode="zeros", align_corners=False)
+
+
+def lowest_row(opacity: Tensor) -> Tensor:
+    """Return `[B]`: how far down maps `[B, 64, 128]` have front teeth, in half heights, or -1."""
+    middle = opacity.shape[2] // 2
+    rows = opacity[:, :, middle - EDGE_COLUMNS : middle + EDGE_COLUMNS].amax(dim=2)
+    height = torch.linspace(-1, 1, rows.shape[1]).to(rows)
+    return torch.where(rows > 0.5, height, -1.0).amax(dim=1)
 
 
 def tooth_area(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:

@@ -23,11 +23,12 @@ ENAMEL = (0.86, 0.82, 0.74)
 """Colour of teeth at a skin's brightness of 1; it goes with the root of that brightness."""
 CORRECTIONS = 6
 """Logits of lower and upper teeth, log of their light, and colour to add."""
-KEPT, LOST = 0.55, 0.65
-"""Log ratios of two openings up to which the portrait's own interior is kept, and from which not.
+KEPT, TEETH_KEPT, LOSING = 0.55, 0.35, 0.1
+"""Log ratios of two openings up to which the portrait's own interior is kept, and the same for one
+that shows teeth; beyond, it is lost over LOSING.
 
 On 139 filmed pairs of open mouths, the portrait's own, stretched, is nearer the truth than what is
-drawn; beyond twice its opening, its teeth look too long.
+drawn; but teeth that are half as long again do not look like teeth.
 """
 CLOSED = 1.0
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
@@ -39,7 +40,7 @@ has been reflected by lips and tongue. A smile lets all light in.
 """
 RIM = 2.0
 """Pixels around the opening over which the painter may still paint upon the lips."""
-LOWERED, LOWERED_FROM = 3.0, 4.0
+LOWERED, LOWERED_FROM = 3.5, 6.0
 """Pixels by which the lower lip's edge is drawn too low, and the height of the opening from which
 on: the retouch lets the lip roll inward over it, and a tracker would find the opening too small.
 """
@@ -155,12 +156,13 @@ class Interior(nn.Module):
         return colour
 
 
-def kept_share(source: Tensor, target: Tensor) -> Tensor:
+def kept_share(source: Tensor, target: Tensor, own_teeth: bool = False) -> Tensor:
     """Return `[B]` in 0-1: how far the portrait's own open mouth can be shown as it is."""
     shown, wanted = (
         mean_height(face[:, MOUTH.polygons[0]]).clamp_min(0.5) for face in (source, target)
     )
-    alike: Tensor = ((LOST - (wanted / shown).log().abs()) / (LOST - KEPT)).clamp(0, 1)
+    kept = TEETH_KEPT if own_teeth else KEPT
+    alike: Tensor = ((kept + LOSING - (wanted / shown).log().abs()) / LOSING).clamp(0, 1)
     return alike * (shown - 1).clamp(0, 1)
 
 

@@ -24,6 +24,7 @@ class Window:
     teeth: `[B, 2, 4, 64, 128]` the person's upper and lower teeth (see `dentition`), or None.
     scale: 1 or 2.
     skin: `[B, COMPLEXION]` of the region, if it is known already.
+    own_teeth: whether the upper teeth are read from the portrait.
     """
 
     image: Tensor
@@ -35,6 +36,7 @@ class Window:
     teeth: Tensor | None = None
     scale: int = 1
     skin: Tensor | None = None
+    own_teeth: bool = False
 
     def complexion(self, region: Region) -> Tensor:
         """Return the colours `[B, COMPLEXION]` of the portrait around a region."""

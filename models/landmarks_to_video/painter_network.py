@@ -283,7 +283,7 @@ class Painter(nn.Module):
 
 def _inside(window: Window, teeth: Tensor, *, to_learn: bool) -> Inside:
     """Return what lies between the lips; an opening much like the portrait's own shows that one."""
-    kept = kept_share(window.source, window.target)
+    kept = kept_share(window.source, window.target, window.own_teeth)
     drawn = torch.ones_like(kept) if to_learn else 1 - kept
     lowered = None if to_learn else LOWERED * drawn
     opening = Opening.of(window.target, window.origin, window.scale, lowered)

@@ -4,20 +4,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.landmarks_to_video.dentition import TEETH_CENTRES, TEETH_REACH
+from models.landmarks_to_video.dentition import TEETH_CENTRES, TEETH_REACH, lowest_row
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import Region, face_frame
 from models.landmarks_to_video.warping import pixel_grid
 
 SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
 """How far towards the lips' corners there are teeth; the share of a row that is never widened."""
+WIDEST = 1.8
+"""How much wider teeth at the sides are drawn at most; what they leave free lies in the dark."""
 SMILE_FROM, SMILE_TO = 0.76, 0.90
 """Widths of the inner lips, in inter-ocular distances, from which and at which a smile bares teeth;
 people's resting lips have 0.67 to 0.76.
 """
-REACHED, LONGEST, EDGE_COLUMNS = 0.82, 1.5, 10
+REACHED, LONGEST = 0.82, 1.5
 """How far down the opening a smile's upper teeth reach, as in 14 photographs; how much longer they
-are drawn for it at most; columns on either side of the middle in which their edge is looked for.
+are drawn for it at most.
 """
 SMILE_HEIGHT, JAW_DROPPED = 0.20, 0.28
 """Heights of the opening, in inter-ocular distances, up to which a smile alone parts the lips, and
@@ -69,17 +71,20 @@ def _narrowed(x: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
     """Return where to look for teeth at `x` `[B, M]`, so that what is seen fills what is wanted.
 
     A smile bares more than the picture that the teeth are from, and so does one side of a head that
-    is turned. The front teeth keep their width, those at the sides are widened.
+    is turned. The front teeth keep their width, those at the sides are widened, up to WIDEST.
 
     Args:
         x: places, in half widths of the map.
         seen, wanted: `[B, 2]`: how far there are teeth to the left and to the right, and should be.
     """
-    seen, wanted = (torch.where(x < 0, ends[:, :1], ends[:, 1:]) for ends in (seen, wanted))
-    front = FRONT_SHARE * seen
-    rate = (seen - front) / (wanted - front).clamp_min(1e-3)
-    sides = (x.abs() - front).clamp_min(0)
-    return torch.where(wanted > seen, x.sign() * (x.abs() - sides * (1 - rate)), x)
+    middle = (seen[:, 1:] - seen[:, :1]) / 2
+    half = seen.mean(dim=1, keepdim=True)
+    from_middle = x - middle
+    sides = torch.where(from_middle < 0, wanted[:, :1] + middle, wanted[:, 1:] - middle)
+    front = FRONT_SHARE * half
+    rate = ((half - front) / (sides - front).clamp_min(1e-3)).clamp(1 / WIDEST, 1)
+    beyond = (from_middle.abs() - front).clamp_min(0)
+    return x - from_middle.sign() * beyond * (1 - rate)
 
 
 def _in_map(landmarks: Tensor, row: int, places: Tensor, region: Region) -> Tensor:
@@ -98,7 +103,7 @@ def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, region: Region) -> Tens
     """
     lips = _in_map(landmarks, 0, landmarks[:, [62, 66]], region)[..., 1]
     upper, lower = lips.unbind(dim=1)
-    needed = REACHED * (lower - upper) / (_seen_edge(teeth) - upper).clamp_min(1e-2)
+    needed = REACHED * (lower - upper) / (lowest_row(teeth[:, 3]) - upper).clamp_min(1e-2)
     stretch = 1 + smile(landmarks) * (needed.clamp(1, LONGEST) - 1)
     below = (y - upper[:, None]).clamp_min(0)
     return y - below * (1 - 1 / stretch[:, None])
@@ -113,11 +118,3 @@ def smile(landmarks: Tensor) -> Tensor:
     shut = ((JAW_DROPPED - height) / (JAW_DROPPED - SMILE_HEIGHT)).clamp(0, 1)
     bared: Tensor = drawn * shut
     return bared
-
-
-def _seen_edge(teeth: Tensor) -> Tensor:
-    """Return `[B]`: how far down a map `[B, 4, 64, 128]` has front teeth, in half heights."""
-    middle = teeth.shape[3] // 2
-    rows = teeth[:, 3, :, middle - EDGE_COLUMNS : middle + EDGE_COLUMNS].amax(dim=2)
-    height = torch.linspace(-1, 1, rows.shape[1]).to(rows)
-    return torch.where(rows > 0.5, height, -1.0).amax(dim=1)

@@ -36,6 +36,7 @@ from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cp
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
+from models.landmarks_to_video.own_teeth import own_teeth
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.painter_network import Painter, PainterConfig
 from models.landmarks_to_video.warping import (
@@ -131,6 +132,7 @@ class PortraitFeatures:
     thumbnail: `[1, 3, 64, 64]`.
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
     teeth: `[1, 2, 4, 64, 128]` its own, or others that fit (see `dentition`).
+    own_teeth: whether the upper ones are its own.
     skins: `[1, COMPLEXION]` the colours around mouth and eyes.
     palette: the colours of a portrait with a single hue, or None.
     """
@@ -140,6 +142,7 @@ class PortraitFeatures:
     thumbnail: Tensor
     landmarks: Tensor
     teeth: Tensor
+    own_teeth: bool
     skins: dict[Region, Tensor]
     palette: Palette | None = None
 
@@ -155,7 +158,9 @@ class PortraitFeatures:
             for shared in (self.image, self.landmarks, self.teeth, self.skins[region])
         )
         shift = torch.zeros_like(origin)
-        return Window(image, shift, flow, source, target, origin, teeth, self.scale, skin)
+        return Window(
+            image, shift, flow, source, target, origin, teeth, self.scale, skin, self.own_teeth
+        )
 
 
 class VisualTranslator(nn.Module):
@@ -197,15 +202,30 @@ class VisualTranslator(nn.Module):
         points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)[None]
         scale = len(crop) // CROP_SIZE
         corner = points.new_zeros(1, 2)
+        skins = {region: complexion(image, points, corner, region, scale) for region in REGIONS}
+        own = own_teeth(image, points, scale, skins[MOUTH])
         return PortraitFeatures(
             crop=np.ascontiguousarray(crop),
             image=image,
             thumbnail=F.avg_pool2d(image, MOTION_STRIDE * scale),
             landmarks=points,
-            teeth=self.dentitions.of(image, points, scale, self.mouth.inside.enamel_colour),
-            skins={r: complexion(image, points, corner, r, scale) for r in REGIONS},
+            teeth=self._teeth(points, own, skins[MOUTH]),
+            own_teeth=own is not None,
+            skins=skins,
             palette=read_palette(image),
         )
+
+    def _teeth(self, landmarks: Tensor, own: tuple[Tensor, Tensor] | None, skin: Tensor) -> Tensor:
+        """Return maps `[1, 2, 4, 64, 128]`: borrowed teeth, with the portrait's own upper row if it
+        shows one; both then have the colour of its enamel.
+        """
+        teeth = self.dentitions.borrowed(landmarks)
+        if own is None:
+            return teeth
+        upper, colour = own
+        tint = (colour / self.mouth.inside.enamel_colour(skin))[:, None, :, None, None]
+        teeth = torch.stack([upper, teeth[:, 1]], dim=1)
+        return torch.cat([teeth[:, :, :3] * tint, teeth[:, :, 3:]], dim=2)
 
     @torch.inference_mode()
     def render(

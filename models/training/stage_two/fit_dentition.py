@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import distance_transform_edt  # type: ignore[attr-defined]
 from torch import Tensor
 
 from models.checkpoints import save_checkpoint
@@ -25,103 +26,44 @@ from models.landmarks_to_video.dentition import (
     TEETH_WIDTH,
     read_teeth,
     tooth_area,
-    tooth_likeness,
 )
 from models.landmarks_to_video.face_regions import MOUTH, face_frame
+from models.landmarks_to_video.own_teeth import BOW, GUM, HALF_ROW, SHADE, faded
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.training.stage_two.face_frames import held_out_people
+from models.training.stage_two.tooth_outlines import (
+    LOWER_ROWS,
+    UPPER_ROWS,
+    LowerRow,
+    Points,
+    UpperRow,
+)
 
-PEOPLE = ("l0792", "l0795", "l0800", "l0763", "l0779", "l0714", "l0782", "l0769")
-"""Of the London set (DeBruine and Jones, CC BY 4.0): sharp, whole rows, bites just open."""
-# fmt: off
-LOWER_TEETH: dict[str, tuple[int, int, list[tuple[int, int]]]] = {
-    "c0017_0": (
-        60,
-        24,
-        [(23, 21), (36, 23), (60, 24), (82, 24), (88, 23), (91, 26), (90, 31), (78, 32), (66, 33),
-         (60, 35), (50, 36), (42, 35), (36, 33), (30, 30)],
-    ),
-    "c0377_2": (
-        75,
-        24,
-        [(41, 31), (46, 27), (50, 23), (64, 23), (84, 24), (96, 25), (101, 25), (106, 29),
-         (105, 31), (98, 31), (84, 32), (52, 32), (41, 32)],
-    ),
-    "c0300_1": (
-        61,
-        24,
-        [(30, 31), (38, 26), (48, 24), (60, 24), (70, 26), (76, 25), (90, 27), (94, 29), (92, 33),
-         (88, 37), (74, 38), (60, 37), (48, 37), (40, 38), (32, 34)],
-    ),
-}
-"""Members of the US Congress (public domain) that laugh with both rows apart: on the lower map, the
-column between the incisors, the row of their edges, and the teeth's outline as traced by hand.
-"""
-# fmt: on
 PARTED, PLAIN_TEETH = 4.0, 400.0
 """Inner-lip distance, px, and texels of teeth from which a portrait tells the enamel's colour."""
 GREY = 0.03
 """Mean spread of the channels below which a portrait is grey."""
-SIDE_LIGHT = 0.3
-"""Brightness beside the brightest tooth of those far back."""
-BOW = 11
-"""Texels by which the last teeth's edges lie above the incisors'."""
 SHARPENING = 0.8
 """Of the maps, which are read twice on their way into a frame."""
-CONTRAST, BROAD = 1.0, 3.0
-"""How far each texel moves from the mean of its surroundings; the width of that bell, texels."""
-SEAM = 7
-"""Texels: no line that is thinner runs along a row, as where filled and photographed parts meet."""
-DARKEST, LEFT = 0.8, 0.35
-"""Brightness below which a shadow is not the teeth's own, and how much is left of it."""
-LEVEL = 180
-"""Of 255, that enamel has while gaps are filled."""
-GUM = 9
-"""Texels above the teeth that are filled in: an upper lip may rise further than in the smile."""
-MIDDLE = slice(TEETH_WIDTH // 2 - 8, TEETH_WIDTH // 2 + 8)
-"""Columns of the central incisors."""
+ALL_PIXELS = -100.0
+"""Shade at the lips' edge with which no pixel of a photograph is left out."""
+FINER = 8
+"""Cells a texel when an outline is filled."""
+ENAMEL, BRIGHTEST = 0.8, 1.3
+"""Brightness from which a texel is plain enamel; of a highlight."""
 
 
 def fit(data: Path, translator: VisualTranslator) -> VisualTranslator:
     """Put the people's teeth into the translator's maps."""
-    for row, person in enumerate(PEOPLE):
+    lower_rows = list(LOWER_ROWS.items())
+    for place, (person, row) in enumerate(UPPER_ROWS.items()):
         image, smile = _face(data, f"{person}_s")
         neutral = _face(data, f"{person}_n")[1]
-        translator.dentitions.maps[row, :4] = upper_row(image, smile)
-        name, tracing = list(LOWER_TEETH.items())[row % len(LOWER_TEETH)]
-        translator.dentitions.maps[row, 4:] = lower_row(*_face(data, name), tracing)
-        translator.dentitions.widths[row] = mouth_width(neutral)
-    translator.dentitions.maps.copy_(cleaned(translator.dentitions.maps))
+        name, below = lower_rows[place % len(lower_rows)]
+        translator.dentitions.maps[place, :4] = upper_row(image, smile, row)
+        translator.dentitions.maps[place, 4:] = lower_row(*_face(data, name), below)
+        translator.dentitions.widths[place] = mouth_width(neutral)
     return translator
-
-
-def cleaned(maps: Tensor) -> Tensor:
-    """Return maps `[P, 8, 64, 128]` without specks, whose teeth stand out from one another.
-
-    Shadows between teeth come out as dark specks where they do not fit the other person's lips. So
-    they are lifted first; then each texel moves away from the mean of its surroundings.
-    """
-    rows = maps.reshape(-1, 4, TEETH_HEIGHT, TEETH_WIDTH).permute(0, 2, 3, 1).numpy()
-    crisp = []
-    for colours, opacity in ((row[..., :3], row[..., 3:]) for row in rows):
-        lit = _lifted(colours)
-        sums = cv2.GaussianBlur(lit * opacity, (0, 0), BROAD)
-        share = cv2.GaussianBlur(opacity, (0, 0), BROAD)[..., None]
-        mean = sums / share.clip(0.05)
-        clear = (lit + CONTRAST * (lit - mean)).clip(0.0, 1.3)
-        crisp.append(np.concatenate([np.where(opacity > 0.05, clear, colours), opacity], axis=2))
-    return torch.from_numpy(np.stack(crisp)).permute(0, 3, 1, 2).reshape(maps.shape)
-
-
-def _lifted(colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return colours `[H, W, 3]` without lines along the row, and with lighter shadows.
-
-    Lines across it, between teeth, are taller than SEAM and stay.
-    """
-    light = colours.mean(axis=-1)
-    smooth = cv2.morphologyEx(light, cv2.MORPH_CLOSE, np.ones((SEAM, 1), np.uint8))
-    wanted = np.where(smooth < DARKEST, DARKEST - LEFT * (DARKEST - smooth), smooth)
-    return np.asarray(colours * (wanted / light.clip(0.05))[..., None], np.float32)
 
 
 @torch.no_grad()
@@ -169,57 +111,68 @@ def mouth_width(landmarks: Tensor) -> Tensor:
     return width
 
 
-def upper_row(image: Tensor, landmarks: Tensor) -> Tensor:
-    """Return `[4, 64, 128]`: the upper teeth alone, gums above, their edge on the middle row."""
-    corner = torch.zeros(1, 2)
-    teeth, colour = read_teeth(image, landmarks, corner, scale=2, shade=-0.5)
-    skin = complexion(image, landmarks, corner, MOUTH, scale=2)
-    likely = (tooth_likeness(teeth, colour, skin, SIDE_LIGHT) * teeth[:, 0, 3])[0].numpy() > 0.5
-    shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
-    whole = np.asarray(cv2.morphologyEx(likely.astype(np.uint8), cv2.MORPH_CLOSE, shape), np.uint8)
-    edge = int(np.flatnonzero(whole[:, MIDDLE].mean(axis=1) > 0.5)[-1])
-    colours, opacity = _with_gums(teeth[0, 0, :3].permute(1, 2, 0).numpy(), whole, edge)
-    row = np.concatenate([colours, opacity[..., None]], axis=2)
-    return torch.from_numpy(_lowered(row, TEETH_HEIGHT // 2 - edge)).permute(2, 0, 1)
+def upper_row(image: Tensor, landmarks: Tensor, row: UpperRow) -> Tensor:
+    """Return `[4, 64, 128]`: the upper teeth, gums above, the incisors' edges on the middle row."""
+    teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
+    whole = _filled((*row.incisal, *row.bared))
+    drawn = _with_gums(teeth[0, 0, :3].permute(1, 2, 0).numpy(), whole)
+    return torch.from_numpy(_straightened(drawn, row)).permute(2, 0, 1)
 
 
-def lower_row(
-    image: Tensor, landmarks: Tensor, tracing: tuple[int, int, list[tuple[int, int]]]
-) -> Tensor:
-    """Return `[4, 64, 128]`: the lower teeth within an outline, their edges on the middle row."""
-    middle, edge, outline = tracing
-    teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2)
-    whole = np.zeros((TEETH_HEIGHT, TEETH_WIDTH), np.uint8)
-    cv2.fillPoly(whole, [np.array(outline, np.int32)], 1)
-    colours = teeth[0, 1, :3].permute(1, 2, 0).numpy()[::-1].copy()
-    colours, opacity = _with_gums(colours, whole[::-1].copy(), TEETH_HEIGHT - 1 - edge)
-    row = np.concatenate([colours, opacity[..., None]], axis=2)[::-1]
-    row = _lowered(row.copy(), TEETH_HEIGHT // 2 - edge)
-    row = _lowered(row.swapaxes(0, 1).copy(), TEETH_WIDTH // 2 - middle).swapaxes(0, 1)
-    return torch.from_numpy(row.copy()).permute(2, 0, 1)
+def _straightened(drawn: NDArray[np.float32], row: UpperRow) -> NDArray[np.float32]:
+    """Move a row's middle to the map's, its incisors' edges to the middle row, its ends to BOW.
 
-
-def _with_gums(
-    colours: NDArray[np.float32], teeth: NDArray[np.uint8], edge: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fill in what is hidden around the teeth `[64, 128]`; returns colours and opacity.
-
-    Above them the gums; below them, towards the sides, the rest of each tooth down to the bow that
-    begins at the row `edge` in the middle.
+    A smile that is seen from below bends a row more than a face at rest shows it.
     """
-    levels = np.clip(colours * LEVEL, 0, 255).astype(np.uint8)
-    solid = cv2.erode(teeth, np.ones((3, 3), np.uint8))
-    soft = cv2.inpaint(levels, 1 - solid, 3, cv2.INPAINT_TELEA)
-    blurred = cv2.GaussianBlur(soft, (0, 0), 1.5).astype(np.float32)
-    inner = cv2.GaussianBlur(cv2.erode(solid, np.ones((3, 3))).astype(np.float32), (0, 0), 1)
-    filled = soft + SHARPENING * (soft - blurred) * inner[..., None]
-    grown = np.max([_lowered(solid, -step) for step in range(GUM)], axis=0)
-    columns = np.arange(TEETH_WIDTH) - TEETH_WIDTH // 2
-    bow = edge - BOW * (columns / columns[-1]) ** 2
-    below = np.cumsum(solid, axis=0) * solid.any(axis=0) > 0
-    grown |= (below & (np.arange(TEETH_HEIGHT)[:, None] <= bow)).astype(np.uint8)
-    opacity = cv2.GaussianBlur(grown.astype(np.float32), (0, 0), 0.7)
-    return np.asarray(filled / LEVEL, np.float32), np.asarray(opacity, np.float32)
+    contour = np.array(row.incisal, np.float32)
+    before, after = np.roll(contour, 1, axis=0), np.roll(contour, -1, axis=0)
+    tips = contour[(contour[:, 1] >= before[:, 1]) & (contour[:, 1] >= after[:, 1])]
+    edge = tips[:, 1].max()
+    aside = ((tips[:, 0] - row.middle) / HALF_ROW) ** 2
+    bend = (aside * (edge - tips[:, 1])).sum() / (aside**2).sum()
+    y, x = np.mgrid[:TEETH_HEIGHT, :TEETH_WIDTH].astype(np.float32)
+    lifted = (bend - BOW) * ((x - TEETH_WIDTH / 2) / HALF_ROW) ** 2
+    places = (x + (row.middle - TEETH_WIDTH / 2), y + (edge - TEETH_HEIGHT / 2) - lifted)
+    moved = np.dstack([cv2.remap(map_, *places, cv2.INTER_CUBIC) for map_ in cv2.split(drawn)])
+    return np.asarray(moved.clip(0, [BRIGHTEST] * 3 + [1]), np.float32)
+
+
+def lower_row(image: Tensor, landmarks: Tensor, row: LowerRow) -> Tensor:
+    """Return `[4, 64, 128]`: the lower teeth within an outline, their edges on the middle row."""
+    teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
+    colours = teeth[0, 1, :3].permute(1, 2, 0).numpy()
+    drawn = _with_gums(colours[::-1].copy(), _filled(row.outline)[::-1].copy())[::-1]
+    drawn = _lowered(drawn.copy(), TEETH_HEIGHT // 2 - row.edge).swapaxes(0, 1)
+    drawn = _lowered(drawn.copy(), TEETH_WIDTH // 2 - row.middle).swapaxes(0, 1)
+    return torch.from_numpy(drawn.copy()).permute(2, 0, 1)
+
+
+def _filled(outline: Points) -> NDArray[np.float32]:
+    """Return the area `[64, 128]` within an outline, 0-1, with smooth edges."""
+    fine = np.zeros((FINER * TEETH_HEIGHT, FINER * TEETH_WIDTH), np.uint8)
+    cv2.fillPoly(fine, [np.round((np.array(outline) + 0.5) * FINER).astype(np.int32)], 1)
+    area = cv2.resize(
+        fine.astype(np.float32), (TEETH_WIDTH, TEETH_HEIGHT), interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(area, np.float32)
+
+
+def _with_gums(colours: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `[64, 128, 4]`: colours and opacity, with what the lip hides above filled in.
+
+    Args:
+        colours: `[64, 128, 3]`.
+        whole: `[64, 128]`, 1 on the teeth and gums that are seen.
+    """
+    crisp = colours + SHARPENING * (colours - cv2.GaussianBlur(colours, (0, 0), 1.0))
+    seen = np.minimum(whole, _lowered(whole, SHADE)) > 0.9
+    nearest = distance_transform_edt(~seen, return_distances=False, return_indices=True)
+    around = cv2.GaussianBlur(crisp[tuple(nearest)], (0, 0), 1.5)
+    filled = np.where(seen[..., None], crisp, around)
+    tint = crisp[whole * (crisp.mean(axis=2) > ENAMEL) > 0.9].mean(axis=0)
+    opacity = np.max([_lowered(whole, -step) for step in range(GUM)], axis=0)
+    opacity *= faded(torch.from_numpy(whole.max(axis=0))).numpy()
+    return np.dstack([filled * (tint.mean() / tint), opacity]).astype(np.float32)
 
 
 def _lowered(rows: NDArray[Any], steps: int) -> NDArray[Any]:

@@ -89,6 +89,11 @@ def test_another_opening_is_drawn_anew() -> None:
     assert float(kept_share(face(0.5), face(0.5))) == 0
 
 
+def test_teeth_are_stretched_less_than_a_dark_mouth() -> None:
+    assert float(kept_share(face(10), face(14), own_teeth=True)) == pytest.approx(1)
+    assert float(kept_share(face(10), face(16), own_teeth=True)) == 0
+
+
 def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
     landmarks = face(14)
     y, x = torch.meshgrid(torch.arange(512.0), torch.arange(512.0), indexing="ij")
@@ -106,16 +111,17 @@ def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
 
 def test_a_closed_portrait_is_given_teeth_at_its_own_lips() -> None:
     dentitions = Dentitions(1)
-    dentitions.maps[0, :4, 20:32] = 1
-    image = torch.full((1, 3, 256, 256), 0.5)
-    given = [
-        dentitions.of(image, face(0) + torch.tensor([0.0, down]), 1, torch.exp) for down in (0, 40)
-    ]
+    dentitions.maps[0, :4, 20:32, 40:88] = 1
+    given = [dentitions.borrowed(face(0) + torch.tensor([0.0, down])) for down in (0, 40)]
     torch.testing.assert_close(given[0], given[1])
-    lower = face(0)
-    lower[:, 48:68, 1] += 3
-    rows = [
-        teeth[0, 0, 3].sum(dim=1) for teeth in (given[0], dentitions.of(image, lower, 1, torch.exp))
-    ]
-    edges = [int((row > 64).nonzero()[-1]) for row in rows]
-    assert edges[1] - edges[0] in (5, 6)
+    turned = face(0)
+    turned[:, 48:68] += torch.tensor([4.0, 3.0])
+    rows, columns = zip(*(map(edges_of, (given[0], dentitions.borrowed(turned)))), strict=True)
+    assert rows[1] - rows[0] in (5, 6)
+    assert columns[1] - columns[0] in (8, 9)
+
+
+def edges_of(teeth: Tensor) -> tuple[int, int]:
+    """Return the last row and the last column of the upper map that show teeth."""
+    shown = teeth[0, 0, 3] > 0.5
+    return int(shown.any(dim=1).nonzero()[-1]), int(shown.any(dim=0).nonzero()[-1])
