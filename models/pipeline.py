@@ -26,15 +26,18 @@ from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 
 @dataclass(frozen=True)
 class HeardEmotions:
-    """The emotion detected in the speech: `[T, 8]` probabilities in the order of EMOTIONS."""
+    """The emotion detected in the speech.
+
+    Probabilities in the order of EMOTIONS, `[T, 8]` over time and `[8]` overall.
+    """
 
     over_time: NDArray[np.float32]
+    overall: NDArray[np.float32]
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """The mean over the clip, by name."""
-        means = self.over_time.mean(axis=0)
-        return {str(e): round(float(p), 4) for e, p in zip(EMOTIONS, means, strict=True)}
+        """The probabilities on the whole, by name."""
+        return {str(e): round(float(p), 4) for e, p in zip(EMOTIONS, self.overall, strict=True)}
 
     @property
     def emotion(self) -> str:
@@ -107,7 +110,7 @@ class TalkingFacePipeline:
             landmarks = retarget_landmarks(portrait.landmarks, motion, eyes=options.eyes)
         return Synthesis(
             portrait=portrait,
-            heard=HeardEmotions(motion.emotions),
+            heard=HeardEmotions(motion.emotions, motion.heard),
             landmarks=landmarks,
             timings=timings,
             translator=self.translator,

@@ -211,7 +211,7 @@ def _articulation_row(
 def emotion_tables(generator: LandmarkGenerator, recordings: Sequence[Recording]) -> list[Table]:
     """Measure how often the acted emotion is heard, and what it is taken for."""
     heard = [
-        generator.generate(read_waveform(recording.path)).emotions
+        generator.generate(read_waveform(recording.path)).heard[None]
         for recording in tqdm(recordings, desc="emotion")
     ]
     counts = confusion([recording.emotion for recording in recordings], heard)

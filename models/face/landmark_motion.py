@@ -16,6 +16,7 @@ class LandmarkMotion:
         pose: `[T, 6]` small head motion: growth, roll (radians), shift right and down (inter-ocular
             units), turn and nod (shift per unit of depth, about radians).
         emotions: `[T, 8]` probabilities of the detected emotions, in the order of EMOTIONS.
+        heard: `[8]` the same for the whole recording; silence does not count.
         closure: `[T]` how far speech keeps the lips together (/m/, /b/, /p/, pauses), 0 to 1,
             whatever the displacement does to them; None if unknown.
     """
@@ -24,6 +25,7 @@ class LandmarkMotion:
     lids: NDArray[np.float32]
     pose: NDArray[np.float32]
     emotions: NDArray[np.float32]
+    heard: NDArray[np.float32]
     closure: NDArray[np.float32] | None = None
 
 

@@ -33,7 +33,9 @@ def mean_motion(motions: Iterable[Points]) -> Points:
 def move_portrait(portrait: Points, displacement: Points) -> Points:
     """Move a portrait `[79, 2]` px by displacements `[T, 79, 2]`, without head and lid motion."""
     still = np.zeros((len(displacement), 6), np.float32)
-    motion = LandmarkMotion(displacement, lids=still[:, 0], pose=still, emotions=still)
+    motion = LandmarkMotion(
+        displacement, lids=still[:, 0], pose=still, emotions=still, heard=still[0]
+    )
     return retarget_landmarks(portrait, motion)
 
 

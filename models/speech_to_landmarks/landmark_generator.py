@@ -104,7 +104,8 @@ class LandmarkGenerator:
         sound = framed_prosody(waveform, states.device)
         heard = self._hear(sound, states)
         voice = self.voice.listen(waveform)
-        probabilities, shown = self._carry(heard, Pauses.of(voice))
+        pauses = Pauses.of(voice)
+        probabilities, shown = self._carry(heard, pauses)
         if emotion is not None:
             shown = shown_as_asked(emotion, frames).to(shown)
         shown = intensity * shown
@@ -117,6 +118,7 @@ class LandmarkGenerator:
             lids=lids,
             pose=self._move_head(frames, rng, pose),
             emotions=probabilities.cpu().numpy(),
+            heard=self._overall(heard, pauses).cpu().numpy(),
             closure=lip_closure(lip_gaps(spoken.cpu().numpy()).mean(axis=-1)),
         )
 
@@ -152,10 +154,13 @@ class LandmarkGenerator:
         probabilities = heard.logits.softmax(-1)
         strength = (HEARD_GAIN * heard.strength).clamp(max=MOST_HEARD)
         shown = shown_as_heard(probabilities, strength)
-        neutral = torch.zeros_like(shown[0])
-        nothing = neutral.clone()
-        neutral[EMOTIONS.index(Emotion.NEUTRAL)] = 1.0
-        return pauses.carry(probabilities, neutral), pauses.carry(shown, nothing)
+        nothing = torch.zeros_like(shown[0])
+        return pauses.carry(probabilities, _neutral(nothing)), pauses.carry(shown, nothing)
+
+    def _overall(self, heard: HeardEmotion, pauses: Pauses) -> Tensor:
+        """Return the probabilities `[8]` for the whole recording."""
+        probabilities = heard.logits.softmax(-1)
+        return pauses.overall(probabilities, _neutral(probabilities[0]))
 
     def _move_head(
         self, frames: int, rng: np.random.Generator, pose: Literal["still", "natural"]
@@ -172,3 +177,10 @@ def framed_prosody(waveform: NDArray[np.float32], device: torch.device | str = "
     kept = min(len(waveform), len(whole))
     whole[:kept] = level(waveform[:kept])
     return prosody(torch.from_numpy(whole).to(device))
+
+
+def _neutral(like: Tensor) -> Tensor:
+    """Return probabilities `[8]` of nothing but neutral."""
+    neutral = torch.zeros_like(like)
+    neutral[EMOTIONS.index(Emotion.NEUTRAL)] = 1.0
+    return neutral

@@ -31,6 +31,7 @@ def motion(frames: int, displacement: float = 0.0, lids: float = 0.0) -> Landmar
         lids=np.full(frames, lids, np.float32),
         pose=np.zeros((frames, 6), np.float32),
         emotions=np.full((frames, 8), 1 / 8, np.float32),
+        heard=np.full(8, 1 / 8, np.float32),
     )
 
 

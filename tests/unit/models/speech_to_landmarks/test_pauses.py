@@ -46,3 +46,18 @@ def test_a_click_is_not_speech() -> None:
     pauses = Pauses.of(voice((100, 0), (2, 1), (100, 0)))
     assert not pauses.spoken.any()
     assert pauses.hold.max() == 0
+
+
+def test_the_whole_recording_is_what_is_heard_outside_of_long_pauses() -> None:
+    heard = torch.zeros(330, 2)
+    heard[:, 0], heard[30:300, 1] = 1.0, 1.0
+    overall = Pauses.of(voice((30, 1), (270, 0), (30, 1))).overall(heard, REST)
+    assert float(overall[0]) == 1
+    assert 0 < float(overall[1]) < 0.5
+    short = Pauses.of(voice((30, 1), (BRIDGED, 0), (30, 1))).overall(heard[: 60 + BRIDGED], REST)
+    assert float(short[1]) == float(heard[: 60 + BRIDGED, 1].mean())
+
+
+def test_a_silent_recording_is_at_rest() -> None:
+    overall = Pauses.of(voice((100, 0))).overall(torch.full((100, 2), 0.5), REST)
+    torch.testing.assert_close(overall, REST)
