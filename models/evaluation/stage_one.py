@@ -39,8 +39,8 @@ from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
 Points = NDArray[np.float32]
 
 LAG_NOTE = (
-    "The sound of lrcar, talkvid and mead was moved into step with the lips first, by the lag that "
-    "training estimated for each clip, so that their lag says little (grid was recorded in step)."
+    "The sound of lrcar, talkvid and mead was moved into sync with the lips first, by the lag that "
+    "training estimated for each clip, so that their lag says little (grid was recorded in sync)."
 )
 SELECTION_NOTE = "Training stopped at its best on these same clips."
 TRAINING_CLIPS_A_MEAN = 8

@@ -22,7 +22,7 @@ FACE = slice(0, 68)
 MAX_LAG = 5
 """Video frames either way in which the best lag is looked for."""
 IN_STEP = 1
-"""Frames that lips may be off and still be called in step."""
+"""Frames that lips may be off and still be called in sync."""
 BOX_MARGIN = 6
 """Pixels added around the mouth's and the eyes' landmarks."""
 LUMA = (0.299, 0.587, 0.114)
@@ -47,7 +47,7 @@ class LipFigures:
 
     @property
     def in_step(self) -> bool:
-        """Whether r peaks within a frame of lag 0; what does not move is never in step."""
+        """Whether r peaks within a frame of lag 0; what does not move is never in sync."""
         return self.peak > 0 and abs(self.lag) <= IN_STEP
 
 

@@ -43,7 +43,7 @@ MAX_CHANGE = 20.0
 MAX_JUMP = 0.5
 """Inter-oculars that a face may move between frames; talking heads stay below 0.12."""
 MIN_CORRELATION = 0.1
-"""Of lips and loudness at the best lag; 90 clips of 3 s in step reached 0.3 or more."""
+"""Of lips and loudness at the best lag; 90 clips of 3 s in sync reached 0.3 or more."""
 JUDGED_FRAMES = 50
 """Below, the correlation says nothing."""
 _THUMBNAIL = (32, 32)

@@ -98,7 +98,7 @@ class Score:
     def table(self) -> str:
         """Return the scores as a Markdown table."""
         lines = [
-            "| set | clips | lip r | in step | M-LMD / still | opening / real | emotion heard |",
+            "| set | clips | lip r | in sync | M-LMD / still | opening / real | emotion heard |",
             "|---|---|---|---|---|---|---|",
         ]
         return "\n".join([*lines, *(f"| {row} |" for row in self.rows())])

@@ -93,7 +93,7 @@ def test_every_table_says_where_its_figures_come_from(folder: Path) -> None:
     text = (folder / "report.md").read_text()
     line = "a made-up device; 2026-01-02 03:04 UTC; sha256 of the weights: w.safetensors `abababab"
     assert text.count(line) == text.count("\n## ") - 1 == 7
-    assert "moved into step with the lips first" in text
+    assert "moved into sync with the lips first" in text
 
 
 def test_pictures_and_videos_lie_beside_the_report(folder: Path) -> None:
