@@ -8,10 +8,12 @@ from models.landmarks_to_video.dentition import TOOTH_AREA, read_teeth, tooth_ar
 
 TOOTH_SHARE = 0.6
 """Share of what the lips bare that must look like teeth; less is a mouth in the dark."""
-GUM, SHADE, SHORTEST, FADE = 9, 2, 4, 8
+GUM, SHADE, FADE = 9, 2, 8
 """Texels by which a row goes on above what a smile bares; that lie in the upper lip's shade there;
-that a column must show of its tooth; over which a row's ends fade into the dark.
+over which a row's ends fade into the dark.
 """
+SHORTEST, NARROWEST = 4, 24
+"""Texels that a column must show of its tooth, and columns that must."""
 HALF_ROW, BOW = 45.0, 8.0
 """Texels: at this distance from its middle, the edge of a row lies so much higher."""
 NOTCH, APART, DARK_LINE = 3.0, 5, 0.1
@@ -35,20 +37,25 @@ def own_teeth(
     """
     bared, colour = read_teeth(image, landmarks, landmarks.new_zeros(1, 2), scale)
     area = float(tooth_area(bared, colour, skin))
-    if area <= max(TOOTH_AREA, TOOTH_SHARE * float(bared[:, 0, 3].sum())):
+    seen = bared[0, 0, 3] > 0.5
+    tall = seen.sum(dim=0) >= SHORTEST
+    if area <= max(TOOTH_AREA, TOOTH_SHARE * float(seen.sum())) or int(tall.sum()) < NARROWEST:
         return None
-    return _continued(bared[:, 0]), colour
+    return _continued(bared[:, 0], seen, tall), colour
 
 
-def _continued(row: Tensor) -> Tensor:
-    """Continue upper teeth `[1, 4, 64, 128]`, of which lips hide a part, up and down.
+def _continued(row: Tensor, seen: Tensor, tall: Tensor) -> Tensor:
+    """Continue upper teeth `[1, 4, 64, 128]` up and down where lips hide them.
 
     Each column goes on as it is where it meets the lips. The edges lie on a bow whose lowest point
     is seen.
+
+    Args:
+        row: colours, and how far each texel is seen.
+        seen: `[64, 128]` whether it is.
+        tall: `[128]` whether a column shows enough of its tooth; it does in some.
     """
-    seen = row[0, 3] > 0.5
     rows, columns = (torch.arange(n, device=row.device) for n in seen.shape)
-    tall = seen.sum(dim=0) >= SHORTEST
     top = seen.to(torch.uint8).argmax(dim=0)
     bottom = len(rows) - 1 - seen.flip(0).to(torch.uint8).argmax(dim=0)
     from_middle = columns - columns[tall].to(row).mean()

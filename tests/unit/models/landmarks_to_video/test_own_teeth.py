@@ -58,3 +58,9 @@ def test_the_edge_is_higher_between_two_teeth() -> None:
 def test_a_dark_or_closed_mouth_gives_none() -> None:
     assert own_teeth(*portrait(12, (0.2, 0.1, 0.1)), 1, SKIN) is None
     assert own_teeth(*portrait(0, WHITE), 1, SKIN) is None
+
+
+def test_a_thin_line_of_white_is_no_row_of_teeth() -> None:
+    found = [own_teeth(*portrait(opening, WHITE), 1, SKIN) for opening in range(1, 13)]
+    assert found[0] is None
+    assert found[-1] is not None
