@@ -10,7 +10,7 @@ from jobs.assets import Asset, AssetKind
 from jobs.job import Job
 from jobs.s3.assets import Assets
 from jobs.s3.object_store import ObjectStorage, StoredObject
-from jobs.s3.paths import audio_key, portrait_key, request_key
+from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key
 from jobs.valkey.job_store import JobStore
 from tests.jobs_examples import new_job
 from workers.reconciler.bucket_reader import BucketReader
@@ -68,11 +68,14 @@ def rest_of_the_pass(reader: BucketReader, store: JobStore) -> list[Tally]:
 def test_the_objects_of_a_job_with_a_record_are_not_listed(
     store: JobStore, storage: ObjectStorage, reader: BucketReader, listed: list[str]
 ) -> None:
-    for _ in range(3):
-        store.accept(journaled(storage))
+    known = [journaled(storage) for _ in range(3)]
+    for job in known:
+        store.accept(job)
     storage.put(portrait_key("job_lost"), b"portrait", "image/png")
     reader.read()
-    assert listed == ["jobs/job_lost/", "assets/"]
+    # The object store of the tests keeps empty folders of jobs of others.
+    assert "jobs/job_lost/" in listed
+    assert not {job_prefix(job.id) for job in known} & set(listed)
 
 
 @pytest.mark.usefixtures("by_the_piece")
