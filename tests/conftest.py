@@ -12,6 +12,7 @@ from redis import Redis
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from deploy.standalone import processes
 from deploy.standalone.child import Child, Program
 from deploy.standalone.processes import SeaweedServer, ValkeyServer
 from jobs.s3.object_store import ObjectStorage
@@ -24,6 +25,13 @@ TESTS = Path(__file__).parent
 
 # The tests and their processes share few cores; more threads would only spin.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+PORT_SHARES = 16
+"""Test processes that can draw ports without meeting one another's: between a draw and the start of
+the program, nobody listens on a port.
+"""
+_share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_SHARES
+processes.PORT_RANGE = processes.PORT_RANGE[_share::PORT_SHARES]
 
 SHARED_SYSTEMS = (
     ("tests/e2e/",),
