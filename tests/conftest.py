@@ -27,8 +27,8 @@ TESTS = Path(__file__).parent
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PORT_SHARES = 16
-"""Test processes that can draw ports without meeting one another's: between a draw and the start of
-the program, nobody listens on a port.
+"""Number of shares into which the ports are divided, one for each test process. A port looks free
+until the program that it was drawn for starts, so two processes could draw the same one.
 """
 _share = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_SHARES
 processes.PORT_RANGE = processes.PORT_RANGE[_share::PORT_SHARES]

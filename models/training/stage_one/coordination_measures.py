@@ -104,10 +104,10 @@ class Examination:
             [known(name, clip) for name, clip in self.learnt.items()],
             [clip.units for clip in self.learnt.values()],
         )
-        told = {name: known(name, clip) for name, clip in self.unseen.items()}
+        embeddings = {name: known(name, clip) for name, clip in self.unseen.items()}
         units = {name: clip.units for name, clip in self.unseen.items()}
-        followed = {name: _mean_r(read(told[name]), units[name]) for name in told}
-        return {MOVEMENT: read.explained(told, units), FOLLOWED: followed}
+        followed = {name: _mean_r(read(embeddings[name]), units[name]) for name in units}
+        return {MOVEMENT: read.explained(embeddings, units), FOLLOWED: followed}
 
     def _likeness(self, name: str, heard: Heard) -> float:
         """Return the cosine of the look shown and the take's own; 0 where nothing is shown."""

@@ -97,7 +97,7 @@ def test_a_readout_explains_what_depends_on_the_embedding_and_nothing_else() -> 
     followed = known @ torch.randn(8, 14)
     read = Readout([known[:300]], [followed[:300]])
     unrelated = Readout([known[:300]], [torch.randn(300, 14)])
-    told = {str(n): known[300 + n : 301 + n] for n in range(100)}
+    unseen = {str(n): known[300 + n : 301 + n] for n in range(100)}
     wanted = {str(n): followed[300 + n : 301 + n] for n in range(100)}
-    assert np.mean(list(read.explained(told, wanted).values())) > 0.95
-    assert np.mean(list(unrelated.explained(told, wanted).values())) < 0.1
+    assert np.mean(list(read.explained(unseen, wanted).values())) > 0.95
+    assert np.mean(list(unrelated.explained(unseen, wanted).values())) < 0.1
