@@ -23,12 +23,12 @@ ENAMEL = (0.86, 0.82, 0.74)
 """Colour of teeth at a skin's brightness of 1; it goes with the root of that brightness."""
 CORRECTIONS = 6
 """Logits of lower and upper teeth, log of their light, and colour to add."""
-KEPT, TEETH_KEPT, LOSING = 0.55, 0.35, 0.1
-"""Log ratios of two openings up to which the portrait's own interior is kept, and the same for one
-that shows teeth; beyond, it is lost over LOSING.
+KEPT, TEETH_KEPT, LOSING = 0.55, 0.12, 0.1
+"""Log ratios of two openings up to which the portrait's own interior is kept, and the same for a
+wider one of a portrait that shows teeth; beyond, it is lost over LOSING.
 
 On 139 filmed pairs of open mouths, the portrait's own, stretched, is nearer the truth than what is
-drawn; but teeth that are half as long again do not look like teeth.
+drawn; but stretched teeth look too long, and half of each is a ghost unless both are about alike.
 """
 CLOSED = 1.0
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
@@ -161,8 +161,9 @@ def kept_share(source: Tensor, target: Tensor, own_teeth: bool = False) -> Tenso
     shown, wanted = (
         mean_height(face[:, MOUTH.polygons[0]]).clamp_min(0.5) for face in (source, target)
     )
-    kept = TEETH_KEPT if own_teeth else KEPT
-    alike: Tensor = ((kept + LOSING - (wanted / shown).log().abs()) / LOSING).clamp(0, 1)
+    ratio = (wanted / shown).log()
+    kept = torch.where(ratio > 0, TEETH_KEPT if own_teeth else KEPT, KEPT)
+    alike: Tensor = ((kept + LOSING - ratio.abs()) / LOSING).clamp(0, 1)
     return alike * (shown - 1).clamp(0, 1)
 
 

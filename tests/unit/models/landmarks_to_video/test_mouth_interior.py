@@ -90,8 +90,8 @@ def test_another_opening_is_drawn_anew() -> None:
 
 
 def test_teeth_are_stretched_less_than_a_dark_mouth() -> None:
-    assert float(kept_share(face(10), face(14), own_teeth=True)) == pytest.approx(1)
-    assert float(kept_share(face(10), face(16), own_teeth=True)) == 0
+    assert float(kept_share(face(10), face(11), own_teeth=True)) == pytest.approx(1)
+    assert float(kept_share(face(10), face(14), own_teeth=True)) == 0
 
 
 def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
