@@ -11,6 +11,7 @@ const TOLERANCE = 0.2;
 const find = (id) => document.getElementById(id);
 const element = (name, properties) => Object.assign(document.createElement(name), properties);
 const entries = new Map();
+const addresses = new Map();
 let next = 0;
 
 // The address of several videos has commas.
@@ -111,9 +112,11 @@ async function describe(job, isBeside) {
   if (job.links.video && isBeside) await load(video, "src", job.links.video);
 }
 
+// Two refreshes may be under way at once. A second address of a file would stop a video that plays.
 async function load(video, name, path) {
-  video.dataset[name] ??= await addressOf(`${path}?redirect=false`);
-  if (video.getAttribute(name) !== video.dataset[name]) video[name] = video.dataset[name];
+  if (!addresses.has(path)) addresses.set(path, addressOf(`${path}?redirect=false`));
+  const address = await addresses.get(path).catch((lost) => addresses.delete(path) && Promise.reject(lost));
+  if (video.getAttribute(name) !== address) video[name] = address;
 }
 
 // Plays from the start, or pauses. The first has the sound; the others follow it.

@@ -373,7 +373,11 @@ def test_all_emotions_are_made_beside_each_other_until_one_is_refused(
         storage.put(video_key(job_id, 1), made, "video/mp4")
         store.finish(job_id, 1, result_of(job_id, 1))
     expect(known.locator("#ready")).to_have_text("2 of 2 are ready.")
+    fetched: list[str] = []
+    known.on("request", lambda sent: fetched.append(sent.url) if "/video?" in sent.url else None)
     known.reload()
+    expect(known.locator("#play")).to_be_visible()
+    assert len(fetched) == 2
     known.route("**/v1/jobs?*", lambda route: route.abort("internetdisconnected"), times=1)
     known.reload()
     known.click("#play")
