@@ -49,7 +49,8 @@ def test_the_landmarks_of_a_video_give_its_frames(
     if compose == "crop" and not lean:
         np.testing.assert_array_equal(first, second)
     difference = np.abs(first - second)
-    assert difference.mean() < 0.01
+    # Landmarks that are a quarter of a pixel off make 0.2 to 0.8 levels; bfloat16's rounding 0.02.
+    assert difference.mean() < 0.05
     assert difference.max() <= 4
 
 
