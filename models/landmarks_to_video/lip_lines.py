@@ -1,11 +1,13 @@
 """The inner edges of both lips as lines, denser than the landmarks."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.face_regions import mean_height
+from models.landmarks_to_video.edges import to_upright
+from models.landmarks_to_video.face_regions import face_frame, mean_height
 
 UPPER_SHARES = ((0.64, -0.08, -0.30, 0.04), (0.79, 0.14, -0.19, -0.19), (1.02, 0.19, -0.17, -0.22))
 LOWER_SHARES = ((-0.30, 0.78, 0.21, -0.40), (-0.13, 1.11, 0.07, -0.47), (0.07, 1.18, -0.09, -0.32))
@@ -29,6 +31,50 @@ class LipLines:
     def height(self) -> Tensor:
         """Mean height `[B]` of the opening between them, px."""
         return mean_height(torch.cat([self.upper, self.lower[:, 1:-1].flip(1)], dim=1))
+
+
+@dataclass(frozen=True)
+class UprightLips:
+    """The inner lips of a face in axes along and across the eyes' line, from the lips' middle.
+
+    interocular: `[B]` px; height: `[B]` of the opening, px.
+    upper, lower: the lips' edges, `[B, 11, 2]` px, from the viewer's left corner on.
+    corners: `[B, 2]` px, left and right.
+    """
+
+    interocular: Tensor
+    height: Tensor
+    upper: Tensor
+    lower: Tensor
+    corners: Tensor
+    _middle: Tensor
+    _across: Tensor
+
+    @classmethod
+    def of(cls, landmarks: Tensor) -> Self:
+        """Turn the inner lips of `[B, 79, 2]` px upright."""
+        interocular, across = face_frame(landmarks)
+        middle = landmarks[:, 60:68].mean(dim=1, keepdim=True)
+        lines = lip_lines(landmarks)
+        upper, lower, corners = (
+            to_upright(points - middle, across)
+            for points in (lines.upper, lines.lower, landmarks[:, [60, 64]])
+        )
+        height = lines.height
+        return cls(interocular, height, upper, lower, corners[..., 0], middle, across)
+
+    def from_crop(self, places: Tensor) -> Tensor:
+        """Express places of the crop `[B, M, 2]` px in these axes."""
+        return to_upright(places - self._middle, self._across)
+
+    def to_crop(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return where in the crop places `[B, M]` of these axes lie, `[B, M, 2]` px."""
+        back = self._across * self._across.new_tensor([1, -1])
+        return to_upright(torch.stack([x, y], dim=-1), back) + self._middle
+
+    def edges(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the heights `[B, M]` of the upper and the lower lip's edge at `x` `[B, M]`."""
+        return smooth_height(self.upper, x), smooth_height(self.lower, x)
 
 
 def lip_lines(landmarks: Tensor) -> LipLines:

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from models.landmarks_to_video.complexion import COMPLEXION
-from models.landmarks_to_video.edges import to_upright
-from models.landmarks_to_video.face_regions import MOUTH, face_frame, mean_height, rows_of
-from models.landmarks_to_video.lip_lines import lip_lines, smooth_height
+from models.landmarks_to_video.face_regions import MOUTH, mean_height, rows_of
+from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.warping import pixel_grid
 
 CAVITY, TONGUE = (0.27, 0.14, 0.13), (0.62, 0.30, 0.29)
@@ -23,12 +22,10 @@ ENAMEL = (0.86, 0.82, 0.74)
 """Colour of teeth at a skin's brightness of 1; it goes with the root of that brightness."""
 CORRECTIONS = 6
 """Logits of lower and upper teeth, log of their light, and colour to add."""
-KEPT, TEETH_KEPT, LOSING = 0.55, 0.12, 0.1
-"""Log ratios of two openings up to which the portrait's own interior is kept, and the same for a
-wider one of a portrait that shows teeth; beyond, it is lost over LOSING.
-
-On 139 filmed pairs of open mouths, the portrait's own, stretched, is nearer the truth than what is
-drawn; but stretched teeth look too long, and half of each is a ghost unless both are about alike.
+KEPT, LOSING = 0.55, 0.1
+"""Log ratio of two openings up to which a portrait without teeth keeps its own interior; beyond, it
+is lost over LOSING. On 139 filmed pairs of open mouths, the portrait's own, stretched, is nearer
+the truth than what is drawn.
 """
 CLOSED = 1.0
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
@@ -76,21 +73,14 @@ class Opening:
         """
         height, width = scale * MOUTH.height, scale * MOUTH.width
         cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
-        distance, across = face_frame(landmarks)
-        middle = landmarks[:, 60:68].mean(dim=1, keepdim=True)
-        place = to_upright(cells + origin[:, None].to(landmarks) - middle, across)
-        lines = lip_lines(landmarks)
-        upper, lower = (
-            smooth_height(to_upright(line - middle, across), place[..., 0])
-            for line in (lines.upper, lines.lower)
-        )
+        lips = UprightLips.of(landmarks)
+        x, y = lips.from_crop(cells + origin[:, None].to(landmarks)).unbind(dim=-1)
+        upper, lower = lips.edges(x)
         if lowered is not None:
             lower = lower + lowered[:, None] * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
-        corners = to_upright(landmarks[:, [60, 64]] - middle, across)[..., 0]
-        x, y = place.unbind(dim=-1)
-        from_corner = torch.minimum(x - corners[:, :1], corners[:, 1:] - x)
+        from_corner = torch.minimum(x - lips.corners[:, :1], lips.corners[:, 1:] - x)
         depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
-        maps = (y - upper, lower - y, x / distance[:, None], lower - upper)
+        maps = (y - upper, lower - y, x / lips.interocular[:, None], lower - upper)
         parted = ((mean_height(landmarks[:, MOUTH.polygons[0]]) - CLOSED) / 1.5).clamp(0, 1)
         inside = (scale * depth + 0.5).clamp(0, 1) * parted[:, None]
         reach = (1 + depth / REACH).clamp(0, 1).square() * parted[:, None]
@@ -133,10 +123,7 @@ class Interior(nn.Module):
             skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
             smile: `[B]` in 0-1, of `models.landmarks_to_video.teeth_placement`.
         """
-        brightness = skin[:, :1, None, None].exp()
-        lips = brightness * skin[:, 4:, None, None].exp()
-        cavity, tongue = lips * _colour(CAVITY, skin), brightness * _colour(TONGUE, skin)
-        colour = cavity + _tongue(opening) * (tongue - cavity)
+        colour = empty_mouth(opening, skin)
         enamel = self.enamel_colour(skin)[..., None, None]
         light = corrections[:, 2:3].clamp(-2, 1).exp()
         upper = _light_on_upper(opening, smile[:, None, None, None])
@@ -156,14 +143,25 @@ class Interior(nn.Module):
         return colour
 
 
-def kept_share(source: Tensor, target: Tensor, own_teeth: bool = False) -> Tensor:
+def empty_mouth(opening: Opening, skin: Tensor) -> Tensor:
+    """Return the colours `[B, 3, h, w]` of a mouth without its teeth: a cavity and the tongue.
+
+    Args:
+        opening: where each pixel lies.
+        skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
+    """
+    brightness = skin[:, :1, None, None].exp()
+    lips = brightness * skin[:, 4:, None, None].exp()
+    cavity, tongue = lips * _colour(CAVITY, skin), brightness * _colour(TONGUE, skin)
+    return cavity + _tongue(opening) * (tongue - cavity)
+
+
+def kept_share(source: Tensor, target: Tensor) -> Tensor:
     """Return `[B]` in 0-1: how far the portrait's own open mouth can be shown as it is."""
     shown, wanted = (
         mean_height(face[:, MOUTH.polygons[0]]).clamp_min(0.5) for face in (source, target)
     )
-    ratio = (wanted / shown).log()
-    kept = torch.where(ratio > 0, TEETH_KEPT if own_teeth else KEPT, KEPT)
-    alike: Tensor = ((kept + LOSING - ratio.abs()) / LOSING).clamp(0, 1)
+    alike: Tensor = ((KEPT + LOSING - (wanted / shown).log().abs()) / LOSING).clamp(0, 1)
     return alike * (shown - 1).clamp(0, 1)
 
 

@@ -24,7 +24,7 @@ class Window:
     teeth: `[B, 2, 4, 64, 128]` the person's upper and lower teeth (see `dentition`), or None.
     scale: 1 or 2.
     skin: `[B, COMPLEXION]` of the region, if it is known already.
-    own_teeth: whether the upper teeth are read from the portrait.
+    parting: `[B, COLUMNS]` of `parting_line`, if the portrait shows teeth.
     """
 
     image: Tensor
@@ -36,7 +36,7 @@ class Window:
     teeth: Tensor | None = None
     scale: int = 1
     skin: Tensor | None = None
-    own_teeth: bool = False
+    parting: Tensor | None = None
 
     def complexion(self, region: Region) -> Tensor:
         """Return the colours `[B, COMPLEXION]` of the portrait around a region."""

@@ -31,9 +31,11 @@ from models.landmarks_to_video.mouth_interior import (
     LOWERED,
     Interior,
     Opening,
+    empty_mouth,
     kept_share,
 )
 from models.landmarks_to_video.painted_window import Paint, Painting, Window, lay_over
+from models.landmarks_to_video.parting import part
 from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import place_teeth, smile
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
@@ -172,6 +174,8 @@ class Painter(nn.Module):
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
         if teeth is not None and corrections is not None:
+            if window.parting is not None:
+                return Sketch(_parted(Paint(colour, mask, fine), window, window.parting, skin))
             inside = _inside(window, teeth, to_learn=to_learn)
             bared = smile(window.target)
             colour, mask = self._with_inside(colour, mask, inside, corrections, skin, bared)
@@ -283,11 +287,27 @@ class Painter(nn.Module):
 
 def _inside(window: Window, teeth: Tensor, *, to_learn: bool) -> Inside:
     """Return what lies between the lips; an opening much like the portrait's own shows that one."""
-    kept = kept_share(window.source, window.target, window.own_teeth)
+    kept = kept_share(window.source, window.target)
     drawn = torch.ones_like(kept) if to_learn else 1 - kept
     lowered = None if to_learn else LOWERED * drawn
     opening = Opening.of(window.target, window.origin, window.scale, lowered)
     return Inside(opening, teeth, drawn)
+
+
+def _parted(paint: Paint, window: Window, line: Tensor, skin: Tensor) -> Paint:
+    """Return the paint of a mouth that shows its own teeth, parted along a `line`."""
+    opening = Opening.of(window.target, window.origin, window.scale)
+    parting = part(line, opening, window.source, window.target, window.scale)
+    own = parting.places - window.shift[:, None, None].to(parting.places) - window.places()
+    flow = torch.lerp(paint.flow, own.permute(0, 3, 1, 2), opening.inside * parting.wider)
+    laid = lay_over(
+        paint.colour,
+        opening.keep_near(paint.mask),
+        empty_mouth(opening, skin),
+        opening.inside,
+        1 - parting.wider * parting.cavity,
+    )
+    return Paint(*laid, flow)
 
 
 def _with_rows(

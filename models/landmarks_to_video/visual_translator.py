@@ -36,9 +36,9 @@ from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cp
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
-from models.landmarks_to_video.own_teeth import own_teeth
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.painter_network import Painter, PainterConfig
+from models.landmarks_to_video.parting import parting_line
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,
@@ -131,8 +131,8 @@ class PortraitFeatures:
     image: `[1, 3, S, S]` the same, float32 in 0-1.
     thumbnail: `[1, 3, 64, 64]`.
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
-    teeth: `[1, 2, 4, 64, 128]` its own, or others that fit (see `dentition`).
-    own_teeth: whether the upper ones are its own.
+    teeth: `[1, 2, 4, 64, 128]` other people's that fit (see `dentition`).
+    parting: `[1, COLUMNS]` of `parting_line`, if it shows teeth of its own.
     skins: `[1, COMPLEXION]` the colours around mouth and eyes.
     palette: the colours of a portrait with a single hue, or None.
     """
@@ -142,7 +142,7 @@ class PortraitFeatures:
     thumbnail: Tensor
     landmarks: Tensor
     teeth: Tensor
-    own_teeth: bool
+    parting: Tensor | None
     skins: dict[Region, Tensor]
     palette: Palette | None = None
 
@@ -157,10 +157,9 @@ class PortraitFeatures:
             shared.expand(len(target), *shared.shape[1:])
             for shared in (self.image, self.landmarks, self.teeth, self.skins[region])
         )
+        parting = None if self.parting is None else self.parting.expand(len(target), -1)
         shift = torch.zeros_like(origin)
-        return Window(
-            image, shift, flow, source, target, origin, teeth, self.scale, skin, self.own_teeth
-        )
+        return Window(image, shift, flow, source, target, origin, teeth, self.scale, skin, parting)
 
 
 class VisualTranslator(nn.Module):
@@ -203,29 +202,16 @@ class VisualTranslator(nn.Module):
         scale = len(crop) // CROP_SIZE
         corner = points.new_zeros(1, 2)
         skins = {region: complexion(image, points, corner, region, scale) for region in REGIONS}
-        own = own_teeth(image, points, scale, skins[MOUTH])
         return PortraitFeatures(
             crop=np.ascontiguousarray(crop),
             image=image,
             thumbnail=F.avg_pool2d(image, MOTION_STRIDE * scale),
             landmarks=points,
-            teeth=self._teeth(points, own, skins[MOUTH]),
-            own_teeth=own is not None,
+            teeth=self.dentitions.borrowed(points),
+            parting=parting_line(image, points, scale, skins[MOUTH]),
             skins=skins,
             palette=read_palette(image),
         )
-
-    def _teeth(self, landmarks: Tensor, own: tuple[Tensor, Tensor] | None, skin: Tensor) -> Tensor:
-        """Return maps `[1, 2, 4, 64, 128]`: borrowed teeth, with the portrait's own upper row if it
-        shows one; both then have the colour of its enamel.
-        """
-        teeth = self.dentitions.borrowed(landmarks)
-        if own is None:
-            return teeth
-        upper, colour = own
-        tint = (colour / self.mouth.inside.enamel_colour(skin))[:, None, :, None, None]
-        teeth = torch.stack([upper, teeth[:, 1]], dim=1)
-        return torch.cat([teeth[:, :, :3] * tint, teeth[:, :, 3:]], dim=2)
 
     @torch.inference_mode()
     def render(

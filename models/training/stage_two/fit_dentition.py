@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import distance_transform_edt  # type: ignore[attr-defined]
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.checkpoints import save_checkpoint
 from models.corpus.clips import LANDMARK_SCALE, mouth_opening
@@ -28,7 +29,6 @@ from models.landmarks_to_video.dentition import (
     tooth_area,
 )
 from models.landmarks_to_video.face_regions import MOUTH, face_frame
-from models.landmarks_to_video.own_teeth import BOW, GUM, HALF_ROW, SHADE, faded
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.training.stage_two.face_frames import held_out_people
 from models.training.stage_two.tooth_outlines import (
@@ -47,6 +47,12 @@ SHARPENING = 0.8
 """Of the maps, which are read twice on their way into a frame."""
 ALL_PIXELS = -100.0
 """Shade at the lips' edge with which no pixel of a photograph is left out."""
+GUM, SHADE, FADE = 9, 2, 8
+"""Texels by which a row goes on above what a smile bares; that lie in the upper lip's shade there;
+over which a row's ends fade into the dark.
+"""
+HALF_ROW, BOW = 45.0, 8.0
+"""Texels: at this distance from its middle, the edge of a row lies so much higher."""
 FINER = 8
 """Cells a texel when an outline is filled."""
 ENAMEL, BRIGHTEST = 0.8, 1.3
@@ -171,8 +177,16 @@ def _with_gums(colours: NDArray[np.float32], whole: NDArray[np.float32]) -> NDAr
     filled = np.where(seen[..., None], crisp, around)
     tint = crisp[whole * (crisp.mean(axis=2) > ENAMEL) > 0.9].mean(axis=0)
     opacity = np.max([_lowered(whole, -step) for step in range(GUM)], axis=0)
-    opacity *= faded(torch.from_numpy(whole.max(axis=0))).numpy()
+    opacity *= _faded(torch.from_numpy(whole.max(axis=0))).numpy()
     return np.dstack([filled * (tint.mean() / tint), opacity]).astype(np.float32)
+
+
+def _faded(tall: Tensor) -> Tensor:
+    """Return `[128]`: 1 where a row is `tall` `[128]`, 0-1, falling to 0 within FADE of its ends:
+    teeth that lie far back are in the dark.
+    """
+    inward = F.avg_pool1d(tall[None], FADE, 1, FADE // 2, count_include_pad=False)[0, : len(tall)]
+    return tall * (2 * inward - 1).clamp(0, 1)
 
 
 def _lowered(rows: NDArray[Any], steps: int) -> NDArray[Any]:

@@ -89,11 +89,6 @@ def test_another_opening_is_drawn_anew() -> None:
     assert float(kept_share(face(0.5), face(0.5))) == 0
 
 
-def test_teeth_are_stretched_less_than_a_dark_mouth() -> None:
-    assert float(kept_share(face(10), face(11), own_teeth=True)) == pytest.approx(1)
-    assert float(kept_share(face(10), face(14), own_teeth=True)) == 0
-
-
 def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
     landmarks = face(14)
     y, x = torch.meshgrid(torch.arange(512.0), torch.arange(512.0), indexing="ij")

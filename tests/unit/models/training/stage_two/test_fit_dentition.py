@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from models.landmarks_to_video.dentition import TEETH_HEIGHT, TEETH_WIDTH
-from models.landmarks_to_video.own_teeth import BOW, HALF_ROW
-from models.training.stage_two.fit_dentition import upper_row
+from models.training.stage_two.fit_dentition import BOW, HALF_ROW, upper_row
 from models.training.stage_two.tooth_outlines import UPPER_ROWS, UpperRow
 from tests.unit.models.faces import face_landmarks
 
