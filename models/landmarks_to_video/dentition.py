@@ -102,15 +102,13 @@ def enamel(teeth: Tensor) -> Tensor:
     return colour.clamp_min(0.05)
 
 
-TOOTH_AREA = 200.0
-"""Texels of the upper map that must look like teeth before a portrait is said to show its own."""
 TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
 """A tooth is this much less red than the lips, and at least this bright beside the brightest."""
-ENAMEL_LIGHT = 0.6
+ENAMEL_LIGHT = 0.5
 """The brightest is at least this bright beside the skin, or what shows is a cavity."""
 EDGE_COLUMNS = 10
 """Columns on either side of the middle in which the front teeth's edge is looked for."""
-EDGES_BELOW_LIPS = (0.055, -0.02)
+BELOW_UPPER_LIP, BELOW_LOWER_LIP = 0.055, -0.02
 """Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
 is the median of 60 smiles beside the same people's neutral faces.
 """
@@ -130,11 +128,12 @@ class Dentitions(nn.Module):
         self.register_buffer("maps", torch.zeros(count, TEETH_CHANNELS, TEETH_HEIGHT, TEETH_WIDTH))
         self.register_buffer("widths", torch.zeros(count))
 
-    def borrowed(self, landmarks: Tensor) -> Tensor:
+    def borrowed(self, landmarks: Tensor, below_lip: float = BELOW_UPPER_LIP) -> Tensor:
         """Return maps `[B, 2, 4, 64, 128]` of mouths as wide as those of faces `[B, 79, 2]`.
 
         They hang where each face has its teeth: behind the middle of the lips, which a turned head
-        does not have below its nose.
+        does not have below its nose. The edges of upper teeth lie `below_lip`
+        inter-ocular distances below the upper lip.
         """
         distance, across = face_frame(landmarks)
         width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance
@@ -142,7 +141,7 @@ class Dentitions(nn.Module):
         lips = landmarks[:, [62, 66]] - landmarks[:, MOUTH.anchors]
         places = to_upright(lips / distance[:, None, None], across)
         places = places - places.new_tensor(TEETH_CENTRES)
-        places[..., 1] += places.new_tensor(EDGES_BELOW_LIPS)
+        places[..., 1] += places.new_tensor((below_lip, BELOW_LOWER_LIP))
         shifts = places / places.new_tensor(TEETH_REACH)
         shape = (2, 4, TEETH_HEIGHT, TEETH_WIDTH)
         maps = chosen.reshape(-1, *shape[1:])

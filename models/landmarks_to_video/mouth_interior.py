@@ -22,11 +22,6 @@ ENAMEL = (0.86, 0.82, 0.74)
 """Colour of teeth at a skin's brightness of 1; it goes with the root of that brightness."""
 CORRECTIONS = 6
 """Logits of lower and upper teeth, log of their light, and colour to add."""
-KEPT, LOSING = 0.55, 0.1
-"""Log ratio of two openings up to which a portrait without teeth keeps its own interior; beyond, it
-is lost over LOSING. On 139 filmed pairs of open mouths, the portrait's own, stretched, is nearer
-the truth than what is drawn.
-"""
 CLOSED = 1.0
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
 LOWER_TEETH, LOWER_LIGHT = 0.12, (0.80, 0.77, 0.77)
@@ -64,20 +59,17 @@ class Opening:
     reach: Tensor
 
     @classmethod
-    def of(
-        cls, landmarks: Tensor, origin: Tensor, scale: int = 1, lowered: Tensor | None = None
-    ) -> Self:
+    def of(cls, landmarks: Tensor, origin: Tensor, scale: int = 1, lowered: float = 0.0) -> Self:
         """Measure the inner lips of `[B, 79, 2]` over the mouth's window at `origin` `[B, 2]`.
 
-        The lower lip's edge is taken `lowered` `[B]` px further down where lips are well apart.
+        The lower lip's edge is taken `lowered` px further down where lips are well apart.
         """
         height, width = scale * MOUTH.height, scale * MOUTH.width
         cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
         lips = UprightLips.of(landmarks)
         x, y = lips.from_crop(cells + origin[:, None].to(landmarks)).unbind(dim=-1)
         upper, lower = lips.edges(x)
-        if lowered is not None:
-            lower = lower + lowered[:, None] * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
+        lower = lower + lowered * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
         from_corner = torch.minimum(x - lips.corners[:, :1], lips.corners[:, 1:] - x)
         depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
         maps = (y - upper, lower - y, x / lips.interocular[:, None], lower - upper)
@@ -123,7 +115,10 @@ class Interior(nn.Module):
             skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
             smile: `[B]` in 0-1, of `models.landmarks_to_video.teeth_placement`.
         """
-        colour = empty_mouth(opening, skin)
+        brightness = skin[:, :1, None, None].exp()
+        lips = brightness * skin[:, 4:, None, None].exp()
+        cavity, tongue = lips * _colour(CAVITY, skin), brightness * _colour(TONGUE, skin)
+        colour = cavity + _tongue(opening) * (tongue - cavity)
         enamel = self.enamel_colour(skin)[..., None, None]
         light = corrections[:, 2:3].clamp(-2, 1).exp()
         upper = _light_on_upper(opening, smile[:, None, None, None])
@@ -141,28 +136,6 @@ class Interior(nn.Module):
         """Return the colour of enamel `[B, 3]`, 0-1, that suits a skin `[B, COMPLEXION]`."""
         colour: Tensor = (skin[:, :1] / 2).exp() * self.enamel(skin).exp()
         return colour
-
-
-def empty_mouth(opening: Opening, skin: Tensor) -> Tensor:
-    """Return the colours `[B, 3, h, w]` of a mouth without its teeth: a cavity and the tongue.
-
-    Args:
-        opening: where each pixel lies.
-        skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
-    """
-    brightness = skin[:, :1, None, None].exp()
-    lips = brightness * skin[:, 4:, None, None].exp()
-    cavity, tongue = lips * _colour(CAVITY, skin), brightness * _colour(TONGUE, skin)
-    return cavity + _tongue(opening) * (tongue - cavity)
-
-
-def kept_share(source: Tensor, target: Tensor) -> Tensor:
-    """Return `[B]` in 0-1: how far the portrait's own open mouth can be shown as it is."""
-    shown, wanted = (
-        mean_height(face[:, MOUTH.polygons[0]]).clamp_min(0.5) for face in (source, target)
-    )
-    alike: Tensor = ((KEPT + LOSING - (wanted / shown).log().abs()) / LOSING).clamp(0, 1)
-    return alike * (shown - 1).clamp(0, 1)
 
 
 def _colour(colour: tuple[float, float, float], like: Tensor) -> Tensor:

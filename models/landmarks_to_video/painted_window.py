@@ -7,6 +7,7 @@ from torch import Tensor
 
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.face_regions import Region
+from models.landmarks_to_video.parting import OpenMouth
 from models.landmarks_to_video.warping import FLOW_STRIDE, flow_coordinates, upsample_flow
 
 
@@ -24,7 +25,7 @@ class Window:
     teeth: `[B, 2, 4, 64, 128]` the person's upper and lower teeth (see `dentition`), or None.
     scale: 1 or 2.
     skin: `[B, COMPLEXION]` of the region, if it is known already.
-    parting: `[B, COLUMNS]` of `parting_line`, if the portrait shows teeth.
+    mouth: what the portrait shows between its lips, if they are open.
     """
 
     image: Tensor
@@ -36,7 +37,7 @@ class Window:
     teeth: Tensor | None = None
     scale: int = 1
     skin: Tensor | None = None
-    parting: Tensor | None = None
+    mouth: OpenMouth | None = None
 
     def complexion(self, region: Region) -> Tensor:
         """Return the colours `[B, COMPLEXION]` of the portrait around a region."""

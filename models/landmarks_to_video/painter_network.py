@@ -31,11 +31,9 @@ from models.landmarks_to_video.mouth_interior import (
     LOWERED,
     Interior,
     Opening,
-    empty_mouth,
-    kept_share,
 )
 from models.landmarks_to_video.painted_window import Paint, Painting, Window, lay_over
-from models.landmarks_to_video.parting import part
+from models.landmarks_to_video.parting import OpenMouth, part
 from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import place_teeth, smile
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
@@ -74,18 +72,15 @@ class PainterConfig:
 
 @dataclass(frozen=True)
 class Inside:
-    """What lies between the lips: the opening, the teeth `[B, 8, h, w]` in the window, and how much
-    of it `[B]`, 0-1, is drawn and not the portrait's own.
-    """
+    """What lies between the lips: the opening, and the teeth `[B, 8, h, w]` in the window."""
 
     opening: Opening
     teeth: Tensor
-    drawn: Tensor
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """A painting before its last touch, and the inside of the mouth where it shows one."""
+    """A painting before its last touch, and the inside of the mouth where one is drawn."""
 
     paint: Paint
     inside: Inside | None = None
@@ -159,8 +154,7 @@ class Painter(nn.Module):
     def sketch(self, window: Window, *, to_learn: bool = False) -> Sketch:
         """Return the paint before the mouth's last touch.
 
-        For the retouch `to_learn` from, the lips are where the landmarks have them, and nothing of
-        the portrait's own opening is kept.
+        For the retouch `to_learn` from, the lips are where the landmarks have them.
         """
         scale = window.scale
         warped = sample(window.image, window.places(), scale)
@@ -170,16 +164,15 @@ class Painter(nn.Module):
         seen = _unshuffled(warped, scale)
         known = None if teeth is None else _unshuffled(teeth, scale)
         half, fine = self._trunk(window, seen, geometry, skin, known)
-        paint, corrections = self._heads(half, seen, geometry, known, scale)
+        proposed, corrections = self._heads(half, seen, geometry, known, scale)
         colour, mask = self._start(warped, geometry, scale)
-        colour, mask = colour + paint[:, :3], torch.sigmoid(mask + paint[:, 3:])
+        colour, mask = colour + proposed[:, :3], torch.sigmoid(mask + proposed[:, 3:])
         if teeth is not None and corrections is not None:
-            if window.parting is not None:
-                return Sketch(_parted(Paint(colour, mask, fine), window, window.parting, skin))
-            inside = _inside(window, teeth, to_learn=to_learn)
-            bared = smile(window.target)
-            colour, mask = self._with_inside(colour, mask, inside, corrections, skin, bared)
-            return Sketch(Paint(colour, mask, fine), inside)
+            paint = Paint(colour, mask, fine)
+            within = teeth, corrections, skin
+            if window.mouth is None:
+                return self._with_inside(paint, window, *within, lowered=not to_learn)
+            return Sketch(self._parted(paint, window, window.mouth, *within))
         if not self.region.unseen:
             colour, mask = move_lids(
                 colour,
@@ -196,21 +189,43 @@ class Painter(nn.Module):
 
     def _with_inside(
         self,
-        colour: Tensor,
-        mask: Tensor,
-        inside: Inside,
+        paint: Paint,
+        window: Window,
+        teeth: Tensor,
         corrections: Tensor,
         skin: Tensor,
-        bared: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Put the drawn inside between the lips, and keep paint away from the lips themselves."""
-        rows = inside.opening.rows()
-        part, teeth = inside.opening.within(rows), inside.teeth[:, :, rows]
-        drawn = self.inside(part, teeth, corrections[:, :, rows], skin, bared)
-        mask = inside.opening.keep_near(mask)
-        kept = 1 - inside.drawn[:, None, None, None]
-        laid = lay_over(colour[:, :, rows], mask[:, :, rows], drawn, part.inside, kept)
-        return _with_rows((colour, mask), laid, rows)
+        *,
+        lowered: bool,
+    ) -> Sketch:
+        """Put the drawn inside between lips that the portrait keeps closed; none upon them."""
+        opening = Opening.of(window.target, window.origin, window.scale, LOWERED * lowered)
+        rows = opening.rows()
+        part = opening.within(rows)
+        bared = smile(window.target)
+        drawn = self.inside(part, teeth[:, :, rows], corrections[:, :, rows], skin, bared)
+        mask = opening.keep_near(paint.mask)
+        laid = lay_over(paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside)
+        colour, mask = _with_rows((paint.colour, mask), laid, rows)
+        return Sketch(Paint(colour, mask, paint.flow), Inside(opening, teeth))
+
+    def _parted(
+        self,
+        paint: Paint,
+        window: Window,
+        mouth: OpenMouth,
+        teeth: Tensor,
+        corrections: Tensor,
+        skin: Tensor,
+    ) -> Paint:
+        """Part what an open portrait shows between its lips, with the drawn inside behind it."""
+        opening = Opening.of(window.target, window.origin, window.scale)
+        parting = part(mouth, opening, window.source, window.target, window.scale)
+        own = parting.places - window.shift[:, None, None].to(parting.places) - window.places()
+        flow = torch.lerp(paint.flow, own.permute(0, 3, 1, 2), opening.inside * parting.wider)
+        drawn = self.inside(opening, teeth, corrections, skin, smile(window.target))
+        kept = 1 - parting.wider * parting.cavity
+        mask = opening.keep_near(paint.mask)
+        return Paint(*lay_over(paint.colour, mask, drawn, opening.inside, kept), flow)
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
         """Return the paint of a mouth with its last touch, opaque as far as that reaches."""
@@ -218,8 +233,7 @@ class Painter(nn.Module):
         rows = strip_around(reached, paint.mask.shape[2])
         part = inside.opening.within(rows)
         drawn, warp = drawn_pixels(paint, window, rows)
-        share = RETOUCHED * inside.drawn[:, None, None, None]
-        wanted = drawn + share * self.retouch(drawn, part, inside.teeth[:, :, rows])
+        wanted = drawn + RETOUCHED * self.retouch(drawn, part, inside.teeth[:, :, rows])
         seen = paint.mask[:, :, rows] * (1 - part.reach)
         colour = (wanted - seen * warp) / (1 - seen).clamp_min(1e-3)
         return Paint(*_with_rows((paint.colour, paint.mask), (colour, seen), rows), paint.flow)
@@ -283,31 +297,6 @@ class Painter(nn.Module):
         if scale > 1:
             paint = upsample_flow(paint, scale) + self.fine(half, warped, geometry, teeth)
         return paint[:, :4], paint[:, 4:] if self.region.unseen else None
-
-
-def _inside(window: Window, teeth: Tensor, *, to_learn: bool) -> Inside:
-    """Return what lies between the lips; an opening much like the portrait's own shows that one."""
-    kept = kept_share(window.source, window.target)
-    drawn = torch.ones_like(kept) if to_learn else 1 - kept
-    lowered = None if to_learn else LOWERED * drawn
-    opening = Opening.of(window.target, window.origin, window.scale, lowered)
-    return Inside(opening, teeth, drawn)
-
-
-def _parted(paint: Paint, window: Window, line: Tensor, skin: Tensor) -> Paint:
-    """Return the paint of a mouth that shows its own teeth, parted along a `line`."""
-    opening = Opening.of(window.target, window.origin, window.scale)
-    parting = part(line, opening, window.source, window.target, window.scale)
-    own = parting.places - window.shift[:, None, None].to(parting.places) - window.places()
-    flow = torch.lerp(paint.flow, own.permute(0, 3, 1, 2), opening.inside * parting.wider)
-    laid = lay_over(
-        paint.colour,
-        opening.keep_near(paint.mask),
-        empty_mouth(opening, skin),
-        opening.inside,
-        1 - parting.wider * parting.cavity,
-    )
-    return Paint(*laid, flow)
 
 
 def _with_rows(

@@ -38,7 +38,7 @@ from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.painter_network import Painter, PainterConfig
-from models.landmarks_to_video.parting import parting_line
+from models.landmarks_to_video.parting import OpenMouth, read_open_mouth
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,
@@ -131,8 +131,8 @@ class PortraitFeatures:
     image: `[1, 3, S, S]` the same, float32 in 0-1.
     thumbnail: `[1, 3, 64, 64]`.
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
-    teeth: `[1, 2, 4, 64, 128]` other people's that fit (see `dentition`).
-    parting: `[1, COLUMNS]` of `parting_line`, if it shows teeth of its own.
+    teeth: `[1, 2, 4, 64, 128]` other people's that fit (see `dentition`); none behind its own.
+    mouth: what it shows between its lips, if they are open.
     skins: `[1, COMPLEXION]` the colours around mouth and eyes.
     palette: the colours of a portrait with a single hue, or None.
     """
@@ -142,7 +142,7 @@ class PortraitFeatures:
     thumbnail: Tensor
     landmarks: Tensor
     teeth: Tensor
-    parting: Tensor | None
+    mouth: OpenMouth | None
     skins: dict[Region, Tensor]
     palette: Palette | None = None
 
@@ -157,9 +157,9 @@ class PortraitFeatures:
             shared.expand(len(target), *shared.shape[1:])
             for shared in (self.image, self.landmarks, self.teeth, self.skins[region])
         )
-        parting = None if self.parting is None else self.parting.expand(len(target), -1)
+        mouth = None if self.mouth is None else self.mouth.expand(len(target))
         shift = torch.zeros_like(origin)
-        return Window(image, shift, flow, source, target, origin, teeth, self.scale, skin, parting)
+        return Window(image, shift, flow, source, target, origin, teeth, self.scale, skin, mouth)
 
 
 class VisualTranslator(nn.Module):
@@ -202,16 +202,24 @@ class VisualTranslator(nn.Module):
         scale = len(crop) // CROP_SIZE
         corner = points.new_zeros(1, 2)
         skins = {region: complexion(image, points, corner, region, scale) for region in REGIONS}
+        mouth = read_open_mouth(image, points, scale, skins[MOUTH])
         return PortraitFeatures(
             crop=np.ascontiguousarray(crop),
             image=image,
             thumbnail=F.avg_pool2d(image, MOTION_STRIDE * scale),
             landmarks=points,
-            teeth=self.dentitions.borrowed(points),
-            parting=parting_line(image, points, scale, skins[MOUTH]),
+            teeth=self._teeth(points, mouth),
+            mouth=mouth,
             skins=skins,
             palette=read_palette(image),
         )
+
+    def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None) -> Tensor:
+        """Return maps `[1, 2, 4, 64, 128]`: borrowed teeth, or none behind a portrait's own."""
+        if mouth is None:
+            return self.dentitions.borrowed(landmarks)
+        teeth = self.dentitions.borrowed(landmarks, below_lip=-0.02)
+        return torch.zeros_like(teeth) if mouth.shows_teeth else teeth
 
     @torch.inference_mode()
     def render(

@@ -11,7 +11,7 @@ from torch import Tensor
 from media.faces.landmarks import CROP_SIZE
 from models.corpus.clips import eye_opening, mouth_opening
 from models.landmarks_to_video.complexion import complexion
-from models.landmarks_to_video.dentition import TOOTH_AREA, Dentitions, read_teeth, tooth_area
+from models.landmarks_to_video.dentition import Dentitions, read_teeth, tooth_area
 from models.landmarks_to_video.face_regions import EYES, MOUTH, Region, window_origin
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.warping import FLOW_STRIDE, landmark_flow, pixel_grid
@@ -50,6 +50,8 @@ MIRROR = (
     *range(78, 69, -1),
 )
 """The mirror image of each landmark."""
+TOOTH_AREA = 200.0
+"""Texels of the upper map that must look like teeth before a portrait is said to show its own."""
 
 
 @dataclass(frozen=True)

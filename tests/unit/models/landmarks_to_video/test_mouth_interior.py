@@ -8,7 +8,7 @@ from torch import Tensor
 from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.dentition import Dentitions, read_teeth
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
-from models.landmarks_to_video.mouth_interior import CORRECTIONS, Interior, Opening, kept_share
+from models.landmarks_to_video.mouth_interior import CORRECTIONS, Interior, Opening
 from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_landmarks
 
@@ -76,17 +76,6 @@ def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
         for colours in drawn
     )
     assert speaking < 0.95 * smiling
-
-
-@pytest.mark.parametrize("wanted", [6.0, 10.0, 16.0])
-def test_a_mouth_like_the_portraits_keeps_the_portraits_inside(wanted: float) -> None:
-    assert float(kept_share(face(10), face(wanted))) == pytest.approx(1)
-
-
-def test_another_opening_is_drawn_anew() -> None:
-    assert float(kept_share(face(10), face(20))) == 0
-    assert float(kept_share(face(10), face(5))) == 0
-    assert float(kept_share(face(0.5), face(0.5))) == 0
 
 
 def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:

@@ -8,12 +8,20 @@ from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.face_regions import MOUTH, signed_distance, window_origin
 from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.mouth_interior import Opening
-from models.landmarks_to_video.parting import COLUMNS, DEPTHS, GIVE, part, parting_line
+from models.landmarks_to_video.parting import (
+    COLUMNS,
+    DEPTHS,
+    TEETH_GIVE,
+    OpenMouth,
+    part,
+    read_open_mouth,
+)
 from tests.unit.models.faces import face_landmarks
 
 SKIN = torch.zeros(1, COMPLEXION)
 SKIN[:, 0] = torch.tensor(0.6).log()
-WHITE, LIPS, DARK = (0.80, 0.78, 0.74), (0.7, 0.35, 0.35), (0.2, 0.1, 0.1)
+WHITE, LIPS = (0.80, 0.78, 0.74), (0.7, 0.35, 0.35)
+DARK, TONGUE = (0.2, 0.1, 0.1), (0.85, 0.45, 0.45)
 
 
 def portrait(
@@ -37,31 +45,48 @@ def portrait(
     return image.T.reshape(1, 3, 256, 256).clone(), landmarks
 
 
+def line_of(image: Tensor, landmarks: Tensor) -> Tensor:
+    """Return the middle of the line `[40]` along which a portrait that shows teeth parts."""
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    assert mouth.shows_teeth
+    return mouth.line[0, 12:-12]
+
+
 @pytest.mark.parametrize("end", [0.6, 1.0])
 def test_the_line_lies_below_upper_teeth(end: float) -> None:
-    line = parting_line(*portrait(12, WHITE, (0, end)), 1, SKIN)
-    assert line is not None
-    assert line[0, 12:-12].min() > end - 0.08
+    assert line_of(*portrait(12, WHITE, (0, end))).min() > end - 0.08
 
 
 def test_the_line_lies_above_lower_teeth() -> None:
-    line = parting_line(*portrait(12, WHITE, (0.5, 1)), 1, SKIN)
-    assert line is not None
-    assert line[0, 12:-12].max() < 0.5
+    assert line_of(*portrait(12, WHITE, (0.5, 1))).max() < 0.5
 
 
 def test_a_line_between_two_teeth_does_not_bend_it() -> None:
     image, landmarks = portrait(12, WHITE, (0, 0.6))
     image[..., 128] *= 0.5
-    line = parting_line(image, landmarks, 1, SKIN)
-    assert line is not None
-    assert line[0].diff().abs().max() < 1.5 / DEPTHS
+    assert line_of(image, landmarks).diff().abs().max() < 1.5 / DEPTHS
 
 
-def test_a_dark_or_closed_mouth_does_not_part() -> None:
-    assert parting_line(*portrait(12, DARK), 1, SKIN) is None
-    assert parting_line(*portrait(0, WHITE), 1, SKIN) is None
-    assert parting_line(*portrait(1, WHITE), 1, SKIN) is None
+def test_a_tongue_is_no_tooth() -> None:
+    image, landmarks = portrait(16, WHITE, (0, 0.4))
+    tongue, _ = portrait(16, TONGUE, (0.7, 1))
+    is_tongue = (tongue - torch.tensor(TONGUE).reshape(1, 3, 1, 1)).abs().amax(dim=1) < 0.01
+    image = torch.where(is_tongue[:, None], tongue, image)
+    line = line_of(image, landmarks)
+    assert 0.35 < line.min() <= line.max() < 0.75
+
+
+def test_all_of_a_mouth_without_teeth_goes_with_the_lower_lip() -> None:
+    mouth = read_open_mouth(*portrait(12, DARK), 1, SKIN)
+    assert mouth is not None
+    assert not mouth.shows_teeth
+    assert mouth.line.max() == 0
+
+
+def test_closed_lips_are_no_open_mouth() -> None:
+    assert read_open_mouth(*portrait(0, WHITE), 1, SKIN) is None
+    assert read_open_mouth(*portrait(1, WHITE), 1, SKIN) is None
 
 
 def parted(wanted: float, line: float) -> tuple[Tensor, Tensor]:
@@ -71,7 +96,8 @@ def parted(wanted: float, line: float) -> tuple[Tensor, Tensor]:
     source, target = (torch.from_numpy(face_landmarks(opening=high))[None] for high in (10, wanted))
     origin = window_origin(target, MOUTH)
     opening = Opening.of(target, origin)
-    parting = part(torch.full((1, COLUMNS), line), opening, source, target, 1)
+    mouth = OpenMouth(torch.full((1, COLUMNS), line), TEETH_GIVE, shows_teeth=True)
+    parting = part(mouth, opening, source, target, 1)
     column = int(target[0, 62, 0] - origin[0, 0])
     inside = opening.inside[0, 0, :, column] > 0.99
     depth = parting.places[0, :, column, 1] - source[0, 62, 1]
@@ -83,7 +109,7 @@ def test_teeth_keep_their_height_however_wide_the_lips_part(line: float) -> None
     depth, cavity = parted(20, line)
     own = depth.diff()[cavity[:-1] + cavity[1:] == 0]
     assert len(own) >= 6
-    torch.testing.assert_close(own, torch.full_like(own, 1 / GIVE), atol=0.02, rtol=0)
+    torch.testing.assert_close(own, torch.full_like(own, 1 / TEETH_GIVE), atol=0.02, rtol=0)
     assert depth[0] < 1
     assert depth[-1] > 9
     assert 5 < float(cavity.sum()) < 11
