@@ -25,6 +25,7 @@ AVERAGED = 5
 """Columns over which the light is averaged before the dark line is looked for."""
 MIDDLE = slice(COLUMNS // 4, 3 * COLUMNS // 4)
 DARK = 0.6
+"""Light beside that of the brightest teeth below which the inside of a mouth is dark."""
 CAVITY_ABOVE = 0.25
 """Share of the opening that must be dark above the brightest teeth, lest they are upper ones."""
 STEEPEST, BEYOND = 1, 2.0
