@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "api.md"
 EXAMPLES = ROOT / "examples"
 SNIPPET = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
-SECONDS_OF_SPEECH = 0.4
+SECONDS_OF_SPEECH, REPEATED = 0.4, 4
+"""Of the example, as the speech; how often it is repeated, as the lecture."""
 
 News = tuple[bytes, dict[str, str]]
 """The body and the headers of a webhook."""
@@ -55,13 +56,22 @@ class Site:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files named on the page; the speech is shortened."""
+    """A folder with the files named on the page.
+
+    The speech is shortened; the lecture lasts long enough to be canceled.
+    """
     folder = tmp_path_factory.mktemp("folder")
     shutil.copy(EXAMPLES / "portrait.jpg", folder)
     speech = str(EXAMPLES / "speech.wav")
-    with wave.open(speech) as whole, wave.open(str(folder / "speech.wav"), "wb") as short:
-        short.setparams(whole.getparams())
-        short.writeframes(whole.readframes(int(SECONDS_OF_SPEECH * whole.getframerate())))
+    with wave.open(speech) as whole:
+        sound, rate = whole.readframes(whole.getnframes()), whole.getframerate()
+        for name, samples in (
+            ("speech.wav", sound[: 2 * int(SECONDS_OF_SPEECH * rate)]),
+            ("lecture.wav", REPEATED * sound),
+        ):
+            with wave.open(str(folder / name), "wb") as file:
+                file.setparams(whole.getparams())
+                file.writeframes(samples)
     return folder
 
 
