@@ -33,7 +33,7 @@ from models.landmarks_to_video.mouth_interior import (
     Opening,
 )
 from models.landmarks_to_video.painted_window import Paint, Painting, Window, lay_over
-from models.landmarks_to_video.parting import OpenMouth, part
+from models.landmarks_to_video.parting import OpenMouth, part_mouth
 from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import place_teeth, smile
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
@@ -197,7 +197,7 @@ class Painter(nn.Module):
         *,
         lowered: bool,
     ) -> Sketch:
-        """Put the drawn inside between lips that the portrait keeps closed; none upon them."""
+        """Draw the inside of a mouth that is closed in the portrait; no paint goes on its lips."""
         opening = Opening.of(window.target, window.origin, window.scale, LOWERED * lowered)
         rows = opening.rows()
         part = opening.within(rows)
@@ -219,7 +219,7 @@ class Painter(nn.Module):
     ) -> Paint:
         """Part what an open portrait shows between its lips, with the drawn inside behind it."""
         opening = Opening.of(window.target, window.origin, window.scale)
-        parting = part(mouth, opening, window.source, window.target, window.scale)
+        parting = part_mouth(mouth, opening, window.source, window.target, window.scale)
         own = parting.places - window.shift[:, None, None].to(parting.places) - window.places()
         flow = torch.lerp(paint.flow, own.permute(0, 3, 1, 2), opening.inside * parting.wider)
         drawn = self.inside(opening, teeth, corrections, skin, smile(window.target))

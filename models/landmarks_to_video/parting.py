@@ -140,7 +140,9 @@ def _darkest_path(light: Tensor) -> Tensor:
     return torch.tensor(path[::-1])
 
 
-def part(mouth: OpenMouth, opening: Opening, source: Tensor, target: Tensor, scale: int) -> Parting:
+def part_mouth(
+    mouth: OpenMouth, opening: Opening, source: Tensor, target: Tensor, scale: int
+) -> Parting:
     """Part what a portrait shows between its lips.
 
     Args:

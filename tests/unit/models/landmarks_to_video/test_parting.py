@@ -13,7 +13,7 @@ from models.landmarks_to_video.parting import (
     DEPTHS,
     TEETH_GIVE,
     OpenMouth,
-    part,
+    part_mouth,
     read_open_mouth,
 )
 from tests.unit.models.faces import face_landmarks
@@ -97,7 +97,7 @@ def parted(wanted: float, line: float) -> tuple[Tensor, Tensor]:
     origin = window_origin(target, MOUTH)
     opening = Opening.of(target, origin)
     mouth = OpenMouth(torch.full((1, COLUMNS), line), TEETH_GIVE, shows_teeth=True)
-    parting = part(mouth, opening, source, target, 1)
+    parting = part_mouth(mouth, opening, source, target, 1)
     column = int(target[0, 62, 0] - origin[0, 0])
     inside = opening.inside[0, 0, :, column] > 0.99
     depth = parting.places[0, :, column, 1] - source[0, 62, 1]
