@@ -52,8 +52,10 @@ INTERIOR_LOGIT = 4.0
 """How surely, untrained, an unseen interior is painted and its surroundings are not."""
 RETOUCHED = 0.7
 """Share of the retouch that a drawn inside shows: with all of it, a tracker finds openings too
-small. A portrait's own inside needs none.
+small.
 """
+NEAR = 2
+"""Pixels around a drawn cavity over which the retouch blends it with the portrait's own inside."""
 FINE_FACTOR = 2
 """How much finer than the crop the fine head paints."""
 
@@ -72,10 +74,13 @@ class PainterConfig:
 
 @dataclass(frozen=True)
 class Inside:
-    """What lies between the lips: the opening, and the teeth `[B, 8, h, w]` in the window."""
+    """What lies between the lips: the opening, the teeth `[B, 8, h, w]` in the window, and where it
+    is drawn and not the portrait's own, `[B, 1, h, w]` in 0-1.
+    """
 
     opening: Opening
     teeth: Tensor
+    drawn: Tensor
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ class Painter(nn.Module):
             within = teeth, corrections, skin
             if window.mouth is None:
                 return self._with_inside(paint, window, *within, lowered=not to_learn)
-            return Sketch(self._parted(paint, window, window.mouth, *within))
+            return self._parted(paint, window, window.mouth, *within)
         if not self.region.unseen:
             colour, mask = move_lids(
                 colour,
@@ -206,7 +211,9 @@ class Painter(nn.Module):
         mask = opening.keep_near(paint.mask)
         laid = lay_over(paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside)
         colour, mask = _with_rows((paint.colour, mask), laid, rows)
-        return Sketch(Paint(colour, mask, paint.flow), Inside(opening, teeth))
+        return Sketch(
+            Paint(colour, mask, paint.flow), Inside(opening, teeth, torch.ones_like(opening.inside))
+        )
 
     def _parted(
         self,
@@ -216,7 +223,7 @@ class Painter(nn.Module):
         teeth: Tensor,
         corrections: Tensor,
         skin: Tensor,
-    ) -> Paint:
+    ) -> Sketch:
         """Part what an open portrait shows between its lips, with the drawn inside behind it."""
         opening = Opening.of(window.target, window.origin, window.scale)
         parting = part_mouth(mouth, opening, window.source, window.target, window.scale)
@@ -225,16 +232,19 @@ class Painter(nn.Module):
         drawn = self.inside(opening, teeth, corrections, skin, smile(window.target))
         kept = 1 - parting.wider * parting.cavity
         mask = opening.keep_near(paint.mask)
-        return Paint(*lay_over(paint.colour, mask, drawn, opening.inside, kept), flow)
+        laid = lay_over(paint.colour, mask, drawn, opening.inside, kept)
+        near = _spread(1 - kept, NEAR * window.scale)
+        return Sketch(Paint(*laid, flow), Inside(opening, teeth, near))
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
         """Return the paint of a mouth with its last touch, opaque as far as that reaches."""
-        reached = rows_of(inside.opening.reach[:, 0] > 0)
+        reached = rows_of((inside.opening.reach * inside.drawn)[:, 0] > 0)
         rows = strip_around(reached, paint.mask.shape[2])
         part = inside.opening.within(rows)
         drawn, warp = drawn_pixels(paint, window, rows)
-        wanted = drawn + RETOUCHED * self.retouch(drawn, part, inside.teeth[:, :, rows])
-        seen = paint.mask[:, :, rows] * (1 - part.reach)
+        share = inside.drawn[:, :, rows]
+        wanted = drawn + RETOUCHED * share * self.retouch(drawn, part, inside.teeth[:, :, rows])
+        seen = paint.mask[:, :, rows] * (1 - share * part.reach)
         colour = (wanted - seen * warp) / (1 - seen).clamp_min(1e-3)
         return Paint(*_with_rows((paint.colour, paint.mask), (colour, seen), rows), paint.flow)
 
@@ -297,6 +307,12 @@ class Painter(nn.Module):
         if scale > 1:
             paint = upsample_flow(paint, scale) + self.fine(half, warped, geometry, teeth)
         return paint[:, :4], paint[:, 4:] if self.region.unseen else None
+
+
+def _spread(mask: Tensor, reach: int) -> Tensor:
+    """Return a mask `[B, 1, h, w]` grown by `reach` pixels, with edges twice as soft."""
+    size = 2 * reach + 1
+    return F.avg_pool2d(F.max_pool2d(mask, size, 1, reach), size, 1, reach)
 
 
 def _with_rows(
