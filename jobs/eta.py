@@ -117,11 +117,12 @@ class Estimate:
         return self.now + timedelta(seconds=left)
 
     def remaining(self, job: Job) -> tuple[datetime, float] | tuple[None, None]:
-        """Return the ETA in whole seconds, and the seconds until then; None if `eta` is."""
+        """Return the ETA, rounded up to whole seconds, and the seconds left; None if `eta` is."""
         eta = self.eta(job)
         if eta is None:
             return None, None
-        return eta.replace(microsecond=0), round((eta - self.now).total_seconds(), 1)
+        rounded = eta + timedelta(microseconds=-eta.microsecond % 1_000_000)
+        return rounded, round((eta - self.now).total_seconds(), 1)
 
     def _wait(self, typical: float) -> float:
         """Return the seconds until the job's turn if the jobs before it take `typical` seconds

@@ -115,6 +115,17 @@ def test_a_job_that_is_late_is_not_done_before_now() -> None:
     assert seconds_left(job, estimate(later=100.0)) == pytest.approx(50.0)
 
 
+@pytest.mark.parametrize("micros", [0, 1, 245_259, 999_999])
+def test_an_eta_in_whole_seconds_is_never_before_now(micros: int) -> None:
+    now = NOW + timedelta(microseconds=micros)
+    eta, left = Estimate(1, (), ("0.2 1.0 crop-512",), now).remaining(new_job())
+    assert eta is not None
+    assert left is not None
+    assert eta.microsecond == 0
+    assert -0.05 <= (eta - now).total_seconds() - left < 1.05
+    assert eta >= now
+
+
 def test_progress_of_an_earlier_attempt_shortens_nothing() -> None:
     job = new_job(audio_seconds=10.0).claim(NOW).advance(1, Stage.STORING, 0.95, NOW)
     again = job.requeue(1, NOW).claim(NOW)
