@@ -8,7 +8,12 @@ from torch import Tensor
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.face_regions import Region
 from models.landmarks_to_video.parting import OpenMouth
-from models.landmarks_to_video.warping import FLOW_STRIDE, flow_coordinates, upsample_flow
+from models.landmarks_to_video.warping import (
+    FLOW_STRIDE,
+    flow_coordinates,
+    sample,
+    upsample_flow,
+)
 
 
 @dataclass(frozen=True)
@@ -100,3 +105,11 @@ def lay_over(
     seen = mask + share * (kept - mask)
     weight = share * (1 - kept) / (1 - seen).clamp_min(1e-3)
     return torch.lerp(colour, new, weight), seen
+
+
+def drawn_pixels(paint: Paint, window: Window, rows: slice) -> tuple[Tensor, Tensor]:
+    """Return some rows of a painted window and of the warp beneath, each `[B, 3, rows, w]`, 0-1."""
+    places = (window.places() + paint.flow.permute(0, 2, 3, 1))[:, rows]
+    warp = sample(window.image, places, window.scale)
+    mask = paint.mask[:, :, rows]
+    return mask * warp + (1 - mask) * paint.colour[:, :, rows], warp

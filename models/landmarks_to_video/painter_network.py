@@ -32,7 +32,13 @@ from models.landmarks_to_video.mouth_interior import (
     Interior,
     Opening,
 )
-from models.landmarks_to_video.painted_window import Paint, Painting, Window, lay_over
+from models.landmarks_to_video.painted_window import (
+    Paint,
+    Painting,
+    Window,
+    drawn_pixels,
+    lay_over,
+)
 from models.landmarks_to_video.parting import OpenMouth, part_mouth
 from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import place_teeth, smile
@@ -209,11 +215,11 @@ class Painter(nn.Module):
         bared = smile(window.target)
         drawn = self.inside(part, teeth[:, :, rows], corrections[:, :, rows], skin, bared)
         mask = opening.keep_near(paint.mask)
-        laid = lay_over(paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside)
-        colour, mask = _with_rows((paint.colour, mask), laid, rows)
-        return Sketch(
-            Paint(colour, mask, paint.flow), Inside(opening, teeth, torch.ones_like(opening.inside))
+        colour, seen = lay_over(paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside)
+        filled = Paint(
+            _with_rows(paint.colour, colour, rows), _with_rows(mask, seen, rows), paint.flow
         )
+        return Sketch(filled, Inside(opening, teeth, torch.ones_like(mask)))
 
     def _parted(
         self,
@@ -226,15 +232,26 @@ class Painter(nn.Module):
     ) -> Sketch:
         """Part what an open portrait shows between its lips, with the drawn inside behind it."""
         opening = Opening.of(window.target, window.origin, window.scale)
-        parting = part_mouth(mouth, opening, window.source, window.target, window.scale)
-        own = parting.places - window.shift[:, None, None].to(parting.places) - window.places()
-        flow = torch.lerp(paint.flow, own.permute(0, 3, 1, 2), opening.inside * parting.wider)
-        drawn = self.inside(opening, teeth, corrections, skin, smile(window.target))
-        kept = 1 - parting.wider * parting.cavity
+        rows = opening.rows()
+        part = opening.within(rows)
+        parting = part_mouth(mouth, part, window.source, window.target, window.scale)
+        places = window.places()[:, rows] + window.shift[:, None, None].to(paint.flow)
+        own = (parting.places - places).permute(0, 3, 1, 2)
+        moved = torch.lerp(paint.flow[:, :, rows], own, part.inside * parting.wider)
+        bared = smile(window.target)
+        drawn = self.inside(part, teeth[:, :, rows], corrections[:, :, rows], skin, bared)
+        cavity = parting.wider * parting.cavity
         mask = opening.keep_near(paint.mask)
-        laid = lay_over(paint.colour, mask, drawn, opening.inside, kept)
-        near = _spread(1 - kept, NEAR * window.scale)
-        return Sketch(Paint(*laid, flow), Inside(opening, teeth, near))
+        colour, seen = lay_over(
+            paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside, 1 - cavity
+        )
+        parted = Paint(
+            _with_rows(paint.colour, colour, rows),
+            _with_rows(mask, seen, rows),
+            _with_rows(paint.flow, moved, rows),
+        )
+        near = _spread(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
+        return Sketch(parted, Inside(opening, teeth, near))
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
         """Return the paint of a mouth with its last touch, opaque as far as that reaches."""
@@ -246,7 +263,9 @@ class Painter(nn.Module):
         wanted = drawn + RETOUCHED * share * self.retouch(drawn, part, inside.teeth[:, :, rows])
         seen = paint.mask[:, :, rows] * (1 - share * part.reach)
         colour = (wanted - seen * warp) / (1 - seen).clamp_min(1e-3)
-        return Paint(*_with_rows((paint.colour, paint.mask), (colour, seen), rows), paint.flow)
+        return Paint(
+            _with_rows(paint.colour, colour, rows), _with_rows(paint.mask, seen, rows), paint.flow
+        )
 
     def _teeth(self, window: Window, scale: int) -> Tensor | None:
         """Return the person's teeth `[B, 8, h, w]` where they lie in the window."""
@@ -315,23 +334,9 @@ def _spread(mask: Tensor, reach: int) -> Tensor:
     return F.avg_pool2d(F.max_pool2d(mask, size, 1, reach), size, 1, reach)
 
 
-def _with_rows(
-    windows: tuple[Tensor, Tensor], parts: tuple[Tensor, Tensor], rows: slice
-) -> tuple[Tensor, Tensor]:
-    """Return two windows with other pixels in some rows."""
-    first, second = (
-        window.slice_scatter(part, 2, rows.start, rows.stop)
-        for window, part in zip(windows, parts, strict=True)
-    )
-    return first, second
-
-
-def drawn_pixels(paint: Paint, window: Window, rows: slice) -> tuple[Tensor, Tensor]:
-    """Return some rows of a painted window and of the warp beneath, each `[B, 3, rows, w]`, 0-1."""
-    places = (window.places() + paint.flow.permute(0, 2, 3, 1))[:, rows]
-    warp = sample(window.image, places, window.scale)
-    mask = paint.mask[:, :, rows]
-    return mask * warp + (1 - mask) * paint.colour[:, :, rows], warp
+def _with_rows(window: Tensor, part: Tensor, rows: slice) -> Tensor:
+    """Return a window `[B, C, h, w]` with other pixels in some rows."""
+    return window.slice_scatter(part, 2, rows.start, rows.stop)
 
 
 def _unshuffled(pixels: Tensor, scale: int) -> Tensor:
