@@ -1,5 +1,6 @@
 """Portraits that show their teeth and open wider."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from models.landmarks_to_video.parting import (
     part_mouth,
     read_open_mouth,
 )
+from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from tests.unit.models.faces import face_landmarks
 
 SKIN = torch.zeros(1, COMPLEXION)
@@ -119,3 +121,16 @@ def test_the_portraits_own_opening_shows_what_the_portrait_shows() -> None:
     depth, cavity = parted(10, 0.7)
     torch.testing.assert_close(depth, depth[0] + torch.arange(len(depth)), atol=0.02, rtol=0)
     assert float(cavity.max()) == 0
+
+
+def test_rendered_teeth_keep_their_height_in_a_wider_mouth() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    features = translator.prepare(crop, landmarks[0].numpy())
+    wide = np.stack([face_landmarks(opening=high) for high in (18, 24)])
+    column = int(landmarks[0, 62, 0])
+    for frame in (crop, *translator.render(features, wide)):
+        teeth = (frame[:, column].min(axis=1) > 150).sum()
+        assert 6 <= teeth <= 9
