@@ -112,6 +112,8 @@ BELOW_UPPER_LIP, BELOW_LOWER_LIP = 0.055, -0.02
 """Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
 is the median of 60 smiles beside the same people's neutral faces.
 """
+BELOW_PARTED_LIP = -0.02
+"""The same of upper ones where lips stand apart and show none."""
 
 
 class Dentitions(nn.Module):
@@ -132,8 +134,8 @@ class Dentitions(nn.Module):
         """Return maps `[B, 2, 4, 64, 128]` of mouths as wide as those of faces `[B, 79, 2]`.
 
         They hang where each face has its teeth: behind the middle of the lips, which a turned head
-        does not have below its nose. The edges of upper teeth lie `below_lip`
-        inter-ocular distances below the upper lip.
+        does not have below its nose. The edges of upper teeth lie `below_lip` inter-ocular
+        distances below the upper lip.
         """
         distance, across = face_frame(landmarks)
         width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance

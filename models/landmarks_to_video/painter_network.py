@@ -268,7 +268,7 @@ class Painter(nn.Module):
         )
 
     def _teeth(self, window: Window, scale: int) -> Tensor | None:
-        """Return the person's teeth `[B, 8, h, w]` where they lie in the window."""
+        """Return the teeth `[B, 8, h, w]` that are drawn where they lie in the window."""
         if not self.region.unseen or window.teeth is None:
             return None
         return place_teeth(window.teeth, window.target, window.origin, self.region, scale)

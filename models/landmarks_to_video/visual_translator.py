@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.checkpoints import load_checkpoint
 from models.landmarks_to_video.complexion import complexion
-from models.landmarks_to_video.dentition import Dentitions
+from models.landmarks_to_video.dentition import BELOW_PARTED_LIP, Dentitions
 from models.landmarks_to_video.face_regions import (
     EYES,
     MOUTH,
@@ -218,7 +218,7 @@ class VisualTranslator(nn.Module):
         """Return maps `[1, 2, 4, 64, 128]`: borrowed teeth, or none behind a portrait's own."""
         if mouth is None:
             return self.dentitions.borrowed(landmarks)
-        teeth = self.dentitions.borrowed(landmarks, below_lip=-0.02)
+        teeth = self.dentitions.borrowed(landmarks, BELOW_PARTED_LIP)
         return torch.zeros_like(teeth) if mouth.shows_teeth else teeth
 
     @torch.inference_mode()
