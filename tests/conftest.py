@@ -150,9 +150,10 @@ def bucket(s3: SeaweedServer) -> ObjectStorage:
 
 @pytest.fixture
 def s3_settings(s3: SeaweedServer, bucket: ObjectStorage) -> Settings:
-    """Settings for an empty bucket, without Valkey."""
-    for folder in {stored.key.partition("/")[0] for stored in bucket.objects("")}:
-        bucket.delete_prefix(f"{folder}/")
+    """Settings for a bucket without objects and without folders, and for no Valkey."""
+    for folder in [each for page in bucket.prefixes("") for each in page]:
+        bucket.delete_prefix(folder)
+        bucket.delete_folders(folder)
     return s3_at(s3)
 
 
