@@ -16,10 +16,11 @@ JobsError
 ├── IdempotencyKeyTaken   another request owns the Idempotency-Key
 ├── CursorInvalid         the pagination cursor is invalid
 ├── AssetNotFound
-├── AssetNotUploaded          the asset is registered, but its file is missing
-├── UrlRefused                the URL is not allowed or leads to an address that is not
+├── AssetNotUploaded      the asset is registered, but its file is missing
+├── UrlRefused            the URL is not allowed, or leads to an address that is not
 └── Unavailable           a component is unavailable; a retry may help
     ├── StoreUnavailable
+    │   └── StoreReadOnly     it responds, but refuses writes
     ├── StorageUnavailable
     └── QueueUnavailable
 """
@@ -87,14 +88,14 @@ class TooManyJobs(LimitReached):
     """The API key has reached its limit of concurrent jobs."""
 
     def __init__(self, ceiling: int) -> None:
-        super().__init__(f"The API key has {ceiling} unfinished jobs, which is the limit.")
+        super().__init__(f"The API key has reached its limit of {ceiling} unfinished jobs.")
 
 
 class QuotaExceeded(LimitReached):
     """The API key has reached its daily limit of jobs; `wait` is the time until midnight UTC."""
 
     def __init__(self, ceiling: int, wait: timedelta) -> None:
-        super().__init__(f"The API key created {ceiling} jobs today, which is the daily limit.")
+        super().__init__(f"The API key has reached its limit of {ceiling} jobs a day.")
         self.wait = wait
 
 

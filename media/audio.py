@@ -315,7 +315,7 @@ def _check(waveform: NDArray[np.float32], max_duration: float) -> None:
         raise _too_long(max_duration)
     if duration < MIN_DURATION:
         raise AudioTooShort(
-            f"The recording is {duration:.2f} s long; at least {MIN_DURATION:g} s are required."
+            f"The recording is {duration:.2f} s long; at least {MIN_DURATION:g} s is required."
         )
     if not np.isfinite(waveform).all():
         raise AudioUnreadable("The recording contains samples that are not finite numbers.")

@@ -54,7 +54,7 @@ class PortraitError(MediaError):
 
 
 class PortraitUnreadable(PortraitError):
-    """The bytes are not a complete JPEG, PNG or WEBP picture."""
+    """The bytes are not a complete picture in an accepted format."""
 
     code = "portrait_unreadable"
 
@@ -108,7 +108,7 @@ class FaceTurnedAway(PortraitError):
 
 
 class FaceCovered(PortraitError):
-    """Something is before the mouth or the eyes."""
+    """Something covers the mouth or the eyes."""
 
     code = "face_covered"
 

@@ -154,8 +154,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(
                 Problem(
                     ProblemType.UPLOAD_TIMEOUT,
-                    f"The headers were incomplete after {self.bounds.header_seconds:g} s, "
-                    "which is the time limit.",
+                    "The headers did not arrive within the time limit of "
+                    f"{self.bounds.header_seconds:g} s.",
                 )
             )
         else:
@@ -196,7 +196,7 @@ def bounded(settings: ServiceSettings) -> type[Connection]:
 def _headers_too_large() -> Problem:
     return Problem(
         ProblemType.HEADERS_TOO_LARGE,
-        f"The headers have more than {MAX_HEADER_BYTES} bytes, which is the limit.",
+        f"The headers exceed the limit of {MAX_HEADER_BYTES} bytes.",
     )
 
 

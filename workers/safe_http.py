@@ -241,7 +241,7 @@ async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
                 break
         else:
             return bytes(body)
-    raise UrlTooLarge(f"The file has more than {max_bytes} bytes, which is the limit.")
+    raise UrlTooLarge(f"The file exceeds the limit of {max_bytes} bytes.")
 
 
 @contextmanager
@@ -251,9 +251,7 @@ def _translated_errors(seconds: float) -> Iterator[None]:
     except (UrlRefused, httpx.InvalidURL) as error:
         raise UrlNotFollowed(str(error)) from error
     except TimeoutError as error:
-        raise UrlTimeout(
-            f"The request took longer than {seconds:g} s, which is the time limit."
-        ) from error
+        raise UrlTimeout(f"The request exceeded its time limit of {seconds:g} s.") from error
     except (OSError, UnicodeError, httpx.HTTPError) as error:
         reason = str(error) or type(error).__name__
         raise UrlUnreachable(f"The URL cannot be reached ({reason}).") from error

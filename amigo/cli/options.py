@@ -28,7 +28,8 @@ _FACE = re.compile(r"largest|[1-9][0-9]?|[0-9]{1,5},[0-9]{1,5}")
 def _checked_face(face: str) -> str:
     if not _FACE.fullmatch(face):
         raise typer.BadParameter(
-            f"{face!r} is neither largest, nor a number from 1 to 99, nor a point such as 640,210."
+            f"{face!r} is not a valid face: use largest, a number from 1 to 99, or a point such as "
+            "640,210."
         )
     return face
 

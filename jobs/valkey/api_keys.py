@@ -125,7 +125,7 @@ class ApiKeyStore:
         """
         key_id = token_id(token)
         if key_id is None:
-            raise KeyInvalid("The value is not in the form of an API key, amigo_…_….")
+            raise KeyInvalid("The value is not an API key, which has the form amigo_…_….")
         key, now = self._look_up(key_id)
         # Always compare, even without a key, so that timing does not reveal whether an id exists.
         is_right = hmac.compare_digest(key.digest if key else _NO_DIGEST, self._digest(token))

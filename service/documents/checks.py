@@ -76,7 +76,7 @@ class AudioCheck(BaseModel):
     """The result of checking a recording."""
 
     duration: float | None = Field(description="Length in seconds; null if it is refused.")
-    notices: list[str] = Field(description="Codes of notices, such as `several_faces`.")
+    notices: list[str] = Field(description="Codes of notices, such as `one_channel_used`.")
     refusal: RefusalDocument | None = Field(
         description="Why a job with this file would be rejected or fail; null if nothing was found."
     )

@@ -167,7 +167,7 @@ _CHECK = CheckDocument.of(
             speaker=1,
         ),
         audio=Refusal(
-            "audio_too_short", "The recording is 0.05 s long; at least 0.2 s are required."
+            "audio_too_short", "The recording is 0.05 s long; at least 0.2 s is required."
         ),
     )
 )

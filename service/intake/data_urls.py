@@ -46,6 +46,6 @@ def _content(name: str, url: str, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise Problem(
             ProblemType.with_code(f"{name}_too_large"),
-            f"The file {name} has more than {max_bytes} bytes, which is the limit.",
+            f"The file {name} exceeds the limit of {max_bytes} bytes.",
         )
     return content

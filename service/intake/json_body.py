@@ -36,7 +36,7 @@ async def receive_object(
     except TimeoutError as error:
         raise Problem(
             ProblemType.UPLOAD_TIMEOUT,
-            f"The body was incomplete after {max_seconds:g} s, which is the time limit.",
+            f"The body did not arrive within the time limit of {max_seconds:g} s.",
         ) from error
     try:
         value = from_json(body, allow_inf_nan=False)
@@ -79,6 +79,6 @@ async def _receive(request: Request, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             raise Problem(
                 ProblemType.BODY_TOO_LARGE,
-                f"The JSON body has more than {max_bytes} bytes, which is the limit.",
+                f"The JSON body exceeds the limit of {max_bytes} bytes.",
             )
     return bytes(body)

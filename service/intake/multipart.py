@@ -51,7 +51,7 @@ async def _receive(request: Request, max_seconds: float, max_bytes: Mapping[str,
     except TimeoutError as error:
         raise Problem(
             ProblemType.UPLOAD_TIMEOUT,
-            f"The upload was incomplete after {max_seconds:g} s, which is the time limit.",
+            f"The upload did not arrive within the time limit of {max_seconds:g} s.",
         ) from error
 
 
@@ -122,7 +122,7 @@ class _BoundedFormParser(MultiPartParser):
             is_ours = name in self._max_bytes
             raise Problem(
                 ProblemType.with_code(f"{name}_too_large" if is_ours else "malformed_request"),
-                f"The file {name[:60]} has more than {max_bytes} bytes, which is the limit.",
+                f"The file {name[:60]} exceeds the limit of {max_bytes} bytes.",
             )
 
     def on_end(self) -> None:

@@ -31,6 +31,9 @@ MAX_BATCH = 100
 
 _MAX_FLAWS = 5
 
+_SHOULD_BE = "Input should be "
+"""How most of pydantic's messages begin."""
+
 _YES = frozenset({"true", "1", "on", "yes"})
 
 
@@ -183,8 +186,8 @@ def refuse_unknown(
     if unknown:
         raise Problem(
             ProblemType.UNKNOWN_OPTION,
-            f"Unknown: {', '.join(map(quote, unknown[:5]))}; accepted are the files "
-            f"{', '.join(INPUTS)} and the options {', '.join(fields)}.",
+            f"Unknown: {', '.join(map(quote, unknown[:5]))}. The accepted files are "
+            f"{' and '.join(INPUTS)}; the accepted options are {', '.join(fields)}.",
         )
 
 
@@ -250,5 +253,7 @@ def _sentences(errors: list[ErrorDetails]) -> Iterator[tuple[str, str]]:
         if error["type"] == "value_error":
             yield name, f"The option {name} is invalid: {error['ctx']['error']}"
         else:
-            accepted = error["msg"].removeprefix("Input should be ")
-            yield name, f"The option {name} is {quote(error['input'])}; accepted: {accepted}."
+            given, message = quote(error["input"]), error["msg"]
+            rule = f"; it must be {message.removeprefix(_SHOULD_BE)}"
+            reason = rule if message.startswith(_SHOULD_BE) else f". {message}"
+            yield name, f"The option {name} is {given}{reason}."

@@ -49,5 +49,5 @@ class BodyLimit:
     def _problem(self) -> Problem:
         return Problem(
             ProblemType.BODY_TOO_LARGE,
-            f"The body has more than {self.max_bytes} bytes, which is the limit.",
+            f"The body exceeds the limit of {self.max_bytes} bytes.",
         )

@@ -124,7 +124,7 @@ async def _tell_crash(scope: Scope, receive: Receive, answer: _Answer) -> None:
 async def _tell_shutdown(scope: Scope, receive: Receive, answer: _Answer) -> None:
     problem = Problem(
         ProblemType.SHUTTING_DOWN,
-        "The service is shutting down before the request could be completed; please repeat it.",
+        "The service is shutting down and did not complete the request. Retry it.",
         headers={"Retry-After": "1"},
     )
     await problem_response(problem, request_id(scope))(scope, receive, answer.send)

@@ -37,7 +37,7 @@ class SigningFailed(Exception):
 
 
 class TimestampUnavailable(Unavailable):
-    """The time stamp service is unavailable, so a file could not be signed."""
+    """The timestamp service is unavailable, so a file could not be signed."""
 
 
 _REFUSALS = (C2paError, OSError, SigningFailed, TypeError, UnsupportedAlgorithm, ValueError)
@@ -52,7 +52,7 @@ class ManifestSigner:
         Args:
             chain: the certificate, followed by those up to its root.
             key: its private key, unencrypted.
-            timestamp_url: RFC 3161 time stamp service; None for no time stamps.
+            timestamp_url: RFC 3161 timestamp service; None for no timestamps.
 
         Raises:
             C2paError, TypeError, UnsupportedAlgorithm, ValueError: they cannot be used for signing.
@@ -83,7 +83,7 @@ class ManifestSigner:
         return signer
 
     def try_out(self) -> None:
-        """Check that the certificate can sign, without requesting a time stamp.
+        """Check that the certificate can sign, without requesting a timestamp.
 
         Raises:
             SigningFailed: it cannot.
@@ -123,7 +123,7 @@ class ManifestSigner:
             if self._untimed is not None:
                 self._untimed.sign(_blank(), JPEG, provenance)
                 raise TimestampUnavailable(
-                    f"The time stamp could not be obtained: {error}"
+                    f"The timestamp could not be obtained: {error}"
                 ) from error
             raise SigningFailed(f"The manifest could not be signed: {error}") from error
 

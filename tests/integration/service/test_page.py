@@ -103,7 +103,7 @@ def test_a_visitor_is_asked_for_a_key_before_anything_is_uploaded_until_it_is_a_
     fill(page, tmp_path)
     page.click(SEND)
     give_key(page, "wrong")
-    page.locator("#key-reason", has_text="form of an API key").wait_for()
+    page.locator("#key-reason", has_text="not an API key").wait_for()
     assert_accessible(page)
     assert list(storage.objects("jobs/")) == []
     give_key(page, token)

@@ -48,7 +48,7 @@ def test_without_its_time_stamp_nothing_is_signed_and_nothing_changed(tmp_path: 
     url = f"http://127.0.0.1:{free_port()}/"
     signer = ManifestSigner(certificate.chain, certificate.key, url)
     signer.try_out()
-    with pytest.raises(TimestampUnavailable, match="time stamp"):
+    with pytest.raises(TimestampUnavailable, match="timestamp"):
         signer.sign_file(video, MP4, Provenance.now())
     assert video.read_bytes() == before
 

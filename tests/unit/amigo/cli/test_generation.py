@@ -123,7 +123,7 @@ def test_a_face_that_is_no_choice_is_refused_before_anything_is_loaded(
 ) -> None:
     result = generate(*inputs, "-o", "v.mp4", f"--face={face}")
     assert result.code == 2
-    assert "neither largest, nor a number" in " ".join(result.err.replace("│", " ").split())
+    assert "use largest, a number from 1 to 99" in " ".join(result.err.replace("│", " ").split())
 
 
 def test_weights_that_are_missing_are_told(

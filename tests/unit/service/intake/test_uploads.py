@@ -245,9 +245,9 @@ def test_an_answer_does_not_grow_with_the_names_that_were_given(
 
 def test_a_file_above_its_own_limit_is_told_with_the_limit(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload(portrait=b"x" * 100_001))
-    assert_problem(answer, ProblemType.PORTRAIT_TOO_LARGE, "more than 100000 bytes")
+    assert_problem(answer, ProblemType.PORTRAIT_TOO_LARGE, "limit of 100000 bytes")
     answer = http.post("/v1/jobs", files=upload(audio=b"x" * 200_001))
-    assert_problem(answer, ProblemType.AUDIO_TOO_LARGE, "more than 200000 bytes")
+    assert_problem(answer, ProblemType.AUDIO_TOO_LARGE, "limit of 200000 bytes")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])

@@ -291,7 +291,7 @@ def test_a_service_that_tells_no_time_is_waited_for_and_not_held_against_the_job
 
     class Untimed(ManifestSigner):
         def sign_file(self, path: Path, media_type: str, provenance: Provenance) -> None:
-            raise TimestampUnavailable("The time stamp could not be obtained.")
+            raise TimestampUnavailable("The timestamp could not be obtained.")
 
     signer = Untimed(certificate.chain, certificate.key)
     floor.job_runner = replace(floor.job_runner, signer=signer)
