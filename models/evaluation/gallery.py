@@ -121,10 +121,7 @@ class Gallery:
         rows = []
         for image in images:
             turned = [self.say(lean(image, angle), SynthesisOptions(seed=3)) for angle in LEANS]
-            for moment in (
-                most_closed_lids,
-                lambda said: int(lip_opening(said.landmarks).argmax()),
-            ):
+            for moment in (most_closed_lids, widest_lips):
                 faces = [
                     scaled(frames_at(said, [moment(said)]), LEANING_SIZE)[0] for said in turned
                 ]

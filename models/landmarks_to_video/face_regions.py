@@ -17,8 +17,6 @@ grid.
 GEOMETRY_STRIDE = 2
 FREQUENCIES = (2.0, 4.0, 8.0)
 """Periods per inter-ocular distance; an upper incisor is about an eighth of it wide."""
-CLOSED_HEIGHT, SEEN_SHARE = 1.0, 0.35
-"""Mean height in px of an opening that shows nothing; the share of a wanted one that suffices."""
 NEAR, FAR = 2.0, 8.0
 """Pixels over which the two readings of a signed distance saturate."""
 
@@ -144,13 +142,6 @@ def mean_height(polygon: Tensor) -> Tensor:
     length = (polygon[:, polygon.shape[1] // 2] - polygon[:, 0]).norm(dim=-1)
     height: Tensor = area / length.clamp_min(1.0)
     return height
-
-
-def share_seen(source: Tensor, target: Tensor, region: Region) -> Tensor:
-    """Return `[B]` in 0-1: how much of the target's first opening the source can show."""
-    shown, wanted = (mean_height(face[:, region.polygons[0]]) for face in (source, target))
-    enough = (SEEN_SHARE * wanted).clamp_min(CLOSED_HEIGHT)
-    return ((shown - CLOSED_HEIGHT) / enough).clamp(0, 1)
 
 
 @lru_cache(maxsize=16)

@@ -62,8 +62,6 @@ small.
 """
 NEAR = 2
 """Pixels around a drawn cavity over which the retouch blends it with the portrait's own inside."""
-FINE_FACTOR = 2
-"""How much finer than the crop the fine head paints."""
 
 
 @dataclass(frozen=True)

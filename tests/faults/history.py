@@ -11,8 +11,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeVar
 
-Witness = Literal["client", "store"]
-
 
 @dataclass(frozen=True)
 class Posted:

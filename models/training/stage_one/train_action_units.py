@@ -40,7 +40,6 @@ STATE_NOISE = 0.2
 NAMELESS = 0.2
 """Share of windows whose actor is not told."""
 VALIDATE_EVERY = 100
-DRAWS = 8
 
 
 @dataclass(frozen=True)

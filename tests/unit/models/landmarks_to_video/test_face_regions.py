@@ -15,7 +15,6 @@ from models.landmarks_to_video.face_regions import (
     paste,
     region_geometry,
     region_shape,
-    share_seen,
     signed_distance,
     window_origin,
 )
@@ -89,11 +88,3 @@ def test_paste_undoes_cut_and_touches_nothing_else() -> None:
 def test_the_mean_height_of_a_flat_ring() -> None:
     ring = torch.tensor([[[0.0, 0.0], [4.0, -1.0], [8.0, 0.0], [4.0, 1.0]]])
     assert mean_height(ring).item() == pytest.approx(1)
-
-
-def test_a_closed_portrait_shows_nothing_and_an_open_one_all() -> None:
-    faces = [torch.from_numpy(face_landmarks(opening=o))[None] for o in (0.5, 6, 16)]
-    shares = [share_seen(face, faces[-1], MOUTH).item() for face in faces]
-    assert shares[0] == 0
-    assert 0 < shares[1] < 1
-    assert shares[2] == 1
