@@ -138,7 +138,7 @@ def _read_part(file: bytes, demuxer: str | None, max_duration: float) -> Speech:
             raise unsupported(file) from error
         raise AudioUnreadable(
             f"The recording is damaged and could not be decoded; accepted: an intact "
-            f"{ACCEPTED_AUDIO.removeprefix('a ')}."
+            f"{ACCEPTED_AUDIO}."
         ) from error
 
 
@@ -181,7 +181,9 @@ def _choose_track(file: bytes, demuxer: str | None, max_duration: float) -> _Tra
         default = av.stream.Disposition.default
         is_default = [bool(s.disposition & default) for s in container.streams.audio]
     if not is_default:
-        raise NoAudioStream(f"The file contains no audio; accepted: {ACCEPTED_AUDIO} with speech.")
+        raise NoAudioStream(
+            f"The file contains no audio; accepted: a {ACCEPTED_AUDIO} with speech."
+        )
     refusals: list[AudioError] = []
     for number in sorted(range(len(is_default)), key=lambda number: not is_default[number]):
         try:
@@ -250,7 +252,7 @@ def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.Au
     if damaged > whole:
         raise AudioUnreadable(
             f"{damaged} of the recording's {damaged + whole} packets are damaged; accepted: "
-            f"an intact {ACCEPTED_AUDIO.removeprefix('a ')}."
+            f"an intact {ACCEPTED_AUDIO}."
         )
 
 

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator
 
+from media.accepted import RECORDINGS, listed
 from media.errors import AudioUnreadable
 from media.formats import describe_given
 
-ACCEPTED_AUDIO = "a WAV, MP3, AAC, FLAC, OGG, M4A, MP4, MOV or WEBM file"
+ACCEPTED_AUDIO = f"{listed(RECORDINGS)} file"
+"""To follow an article."""
 
 _ACCEPTED_NAMES = frozenset(
     {
@@ -61,7 +63,7 @@ def recognize(file: bytes) -> str | None:
 def unsupported(file: bytes) -> AudioUnreadable:
     """Return the error for a recording in none of the accepted formats."""
     given = describe_given(file[:HEAD], _ACCEPTED_NAMES)
-    return AudioUnreadable(f"The recording {given}; accepted: {ACCEPTED_AUDIO}.")
+    return AudioUnreadable(f"The recording {given}; accepted: a {ACCEPTED_AUDIO}.")
 
 
 def without_id3(file: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """Renders a portrait from landmarks in this process: stage two alone."""
 
-from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amigo.cli.inputs import Inputs
-from amigo.cli.output import Bar
+from amigo.cli.output import Bar, counted
 from media.audio import FRAME_RATE, SAMPLES_PER_FRAME
 from media.provenance import Provenance
 from media.video import encode_video
-from models.animation import Animation
 from models.face.given_landmarks import GivenLandmarks, LandmarksUnusable
 from models.manifest import weights_digest
 from models.options import SynthesisOptions
@@ -61,7 +59,9 @@ def animate(
     animation = pipeline.animate(inputs.pixels, given.landmarks, options, given.size)
     provenance = Provenance.now(weights=weights_digest())
     sound = _fitted(inputs.waveform, len(given.landmarks))
-    encode_video(output, _counted(animation, bar), sound, provenance=provenance)
+    encode_video(
+        output, counted(animation.frames(), animation.num_frames, bar), sound, provenance=provenance
+    )
     bar.show("done", 1.0)
     return animation.num_frames / FRAME_RATE
 
@@ -86,11 +86,3 @@ def _fitted(heard: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     heard = heard[: len(waveform)]
     waveform[: len(heard)] = heard
     return waveform
-
-
-def _counted(animation: Animation, bar: Bar) -> Iterator[NDArray[np.uint8]]:
-    done = 0
-    for batch in animation.frames():
-        yield batch
-        done += len(batch)
-        bar.show("rendering", done / animation.num_frames)

@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from amigo.cli.inputs import Inputs
 from amigo.cli.options import Look
-from amigo.cli.output import Bar
+from amigo.cli.output import Bar, counted
 from media.audio import FRAME_RATE
 from media.emotions import EMOTIONS, Emotion
 from media.files import written_whole
@@ -98,7 +97,7 @@ def generate(
         synthesis = pipeline(inputs.pixels, inputs.waveform, options)
     provenance = Provenance.now(weights=weights_digest())
     with _timed(steps, "render_and_encode"):
-        frames = _counted(synthesis, bar)
+        frames = counted(synthesis.frames(), synthesis.num_frames, bar)
         if look.mark:
             frames = Watermark.beside(synthesis.track.landmarks, synthesis.size).over(frames)
         encode_video(output, frames, inputs.waveform, provenance=provenance)
@@ -113,14 +112,6 @@ def synthesis_options(look: Look) -> SynthesisOptions:
     del chosen["mark"]
     chosen["emotion"] = None if look.emotion == "auto" else Emotion(look.emotion)
     return SynthesisOptions(**chosen)
-
-
-def _counted(synthesis: Synthesis, bar: Bar) -> Iterator[NDArray[np.uint8]]:
-    done = 0
-    for batch in synthesis.frames():
-        yield batch
-        done += len(batch)
-        bar.show("rendering", done / synthesis.num_frames)
 
 
 @contextmanager

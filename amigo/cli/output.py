@@ -1,9 +1,9 @@
 """Output of jobs in the `amigo` command: lines, tables, progress bars."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import typer
 from rich.console import Console
@@ -14,6 +14,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from amigo.types import JobView
+
+Frames = TypeVar("Frames", bound=Sized)
 
 # However narrow the terminal: cutting off lines would lose information.
 _wide = Console(width=250, highlight=False)
@@ -132,6 +134,15 @@ class _RichBar:
 
     def show(self, doing: str, share: float) -> None:
         self._progress.update(self._task, description=doing, completed=share)
+
+
+def counted(batches: Iterable[Frames], num_frames: int, bar: Bar) -> Iterator[Frames]:
+    """Yield batches of frames unchanged, and show how many of them have been used."""
+    done = 0
+    for batch in batches:
+        yield batch
+        done += len(batch)
+        bar.show("rendering", done / num_frames)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from deploy.standalone.binaries import find_valkey, find_weed
 from deploy.standalone.child import Program
 from jobs.errors import ObjectNotFound, StorageUnavailable
-from jobs.s3.object_store import ObjectStorage
+from jobs.s3.object_store import UNKNOWN_TYPE, ObjectStorage
 from jobs.settings import Settings
 
 LOOPBACK = "127.0.0.1"
@@ -219,7 +219,7 @@ class SeaweedServer:
 
     def _takes_objects(self) -> bool:
         try:
-            self._storage.put("ready/probe", b"", "application/octet-stream")
+            self._storage.put("ready/probe", b"", UNKNOWN_TYPE)
             self._storage.delete_prefix("ready/")
         except (StorageUnavailable, ObjectNotFound):
             return False

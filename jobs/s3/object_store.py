@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CHUNK_SIZE = 256 * 1024
 """Chunk size for reading from the object store, in bytes."""
 
+UNKNOWN_TYPE = "application/octet-stream"
+"""Content type of an object whose sender named none that can be trusted."""
+
 MAX_DELETED = 1000
 """Objects that one DeleteObjects request may name, by the S3 API."""
 
@@ -215,7 +218,7 @@ class ObjectStorage:
         key: str,
         seconds: int,
         *,
-        content_type: str = "application/octet-stream",
+        content_type: str = UNKNOWN_TYPE,
         disposition: str = "attachment",
     ) -> str:
         """Return a URL that lets anyone read the object for the given number of seconds.

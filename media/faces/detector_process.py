@@ -7,20 +7,16 @@ the socket.
 
 import os
 import signal
-import socket
-import subprocess
 import sys
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from media.connected_process import ConnectedProcess
 from media.errors import DetectorUnavailable
 from media.faces.landmarks import LandmarkDetector
-
-_ROOT = Path(__file__).parents[2]
 
 
 class DetectorProcess:
@@ -31,13 +27,7 @@ class DetectorProcess:
     """
 
     def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        self._connection = Connection(ours.detach())
-        with theirs:
-            command = [sys.executable, "-m", "media.faces.detector_process"]
-            self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-                command, stdin=theirs.fileno(), cwd=_ROOT
-            )
+        self._process = ConnectedProcess("media.faces.detector_process")
         self._searched: NDArray[np.uint8] | None = None
         self._found: list[NDArray[np.float32]] = []
 
@@ -49,9 +39,7 @@ class DetectorProcess:
 
     def close(self) -> None:
         """Stop the process; the detector cannot be used afterwards."""
-        self._process.kill()
-        self._connection.close()
-        self._process.wait()
+        self._process.close()
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Find the faces of an RGB picture `[H, W, 3]`, as `LandmarkDetector.detect` does.
@@ -66,8 +54,8 @@ class DetectorProcess:
 
     def _ask(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         try:
-            self._connection.send(image)
-            found: list[NDArray[np.float32]] = self._connection.recv()
+            self._process.connection.send(image)
+            found: list[NDArray[np.float32]] = self._process.connection.recv()
         except (OSError, EOFError) as error:
             raise DetectorUnavailable(f"The face detector failed: {error!r}") from error
         return found

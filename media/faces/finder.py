@@ -1,18 +1,14 @@
 """Detects faces in untrusted pictures, in a separate process."""
 
 import logging
-import socket
-import subprocess
-import sys
 import threading
 import weakref
 from importlib.util import find_spec
-from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Self
 
 from pydantic import TypeAdapter
 
+from media.connected_process import ConnectedProcess
 from media.errors import DetectorMissing, DetectorTooSlow, DetectorUnavailable
 from media.faces.inspection import Inspection
 from media.faces.selection import LARGEST
@@ -23,7 +19,6 @@ logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 20.0
 """Longest time for one picture, including the start of the process."""
 
-_ROOT = Path(__file__).parents[2]
 _INSPECTION: TypeAdapter[Inspection | None] = TypeAdapter(Inspection | None)
 
 
@@ -41,7 +36,7 @@ class FaceFinder:
         self._module = module
         self._answer_seconds = answer_seconds
         self._lock = threading.Lock()
-        self._server: _Server | None = None
+        self._server: ConnectedProcess | None = None
 
     def inspect(self, file: bytes, choice: str = LARGEST) -> Inspection:
         """Return the faces of a picture, and whether a job would accept it.
@@ -89,10 +84,15 @@ class FaceFinder:
 
     def _exchange(self, file: bytes, choice: str) -> bytes:
         if self._server is None:
-            self._server = _Server(self._module)
+            self._server = ConnectedProcess(self._module, bare_environment())
             weakref.finalize(self, self._server.close)
         try:
-            return self._server.ask(file, choice, self._answer_seconds)
+            connection = self._server.connection
+            connection.send_bytes(choice.encode())
+            connection.send_bytes(file)
+            if not connection.poll(self._answer_seconds):
+                raise TimeoutError(f"no result within {self._answer_seconds:g} s")
+            return connection.recv_bytes()
         except (OSError, EOFError):
             self._stop()
             raise
@@ -101,37 +101,3 @@ class FaceFinder:
         server, self._server = self._server, None
         if server:
             server.close()
-
-
-class _Server:
-    """A running process."""
-
-    def __init__(self, module: str) -> None:
-        ours, theirs = socket.socketpair()
-        self._connection = Connection(ours.detach())
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - the command is our own
-                [sys.executable, "-m", module],
-                stdin=theirs.fileno(),
-                cwd=_ROOT,
-                env=bare_environment(),
-            )
-
-    def ask(self, file: bytes, choice: str, seconds: float) -> bytes:
-        """Return the answer for a picture.
-
-        Raises:
-            TimeoutError: there is none in time.
-            OSError, EOFError: the process has ended.
-        """
-        self._connection.send_bytes(choice.encode())
-        self._connection.send_bytes(file)
-        if not self._connection.poll(seconds):
-            raise TimeoutError(f"no result within {seconds:g} s")
-        return self._connection.recv_bytes()
-
-    def close(self) -> None:
-        """Stop the process."""
-        self._process.kill()
-        self._connection.close()
-        self._process.wait()

@@ -15,7 +15,7 @@ from jobs.errors import JobNotFound, Unavailable
 from jobs.job import Job
 from jobs.queue import JobQueue
 from jobs.s3.assets import Assets
-from jobs.s3.object_store import ObjectStorage
+from jobs.s3.object_store import UNKNOWN_TYPE, ObjectStorage
 from jobs.s3.paths import audio_key, job_prefix, portrait_key, request_key
 from jobs.tracing import current_traceparent
 from jobs.valkey.job_store import JobStore
@@ -28,9 +28,6 @@ from service.intake.uploads import Upload
 from service.settings import ServiceSettings
 
 logger = logging.getLogger(__name__)
-
-# The caller's content type is never passed on.
-_UNTOLD_TYPE = "application/octet-stream"
 
 KEY_WAIT = 10.0
 """Seconds a request waits for an earlier one with the same Idempotency-Key to complete."""
@@ -172,9 +169,9 @@ class Submissions:
 
     def _keep(self, job: Job, portrait: bytes | None, audio: bytes | None) -> None:
         if portrait is not None:
-            self._storage.put(portrait_key(job.id), portrait, _UNTOLD_TYPE)
+            self._storage.put(portrait_key(job.id), portrait, UNKNOWN_TYPE)
         if audio is not None:
-            self._storage.put(audio_key(job.id), audio, _UNTOLD_TYPE)
+            self._storage.put(audio_key(job.id), audio, UNKNOWN_TYPE)
         # Written last, so that a journal entry proves that the files exist.
         self._storage.put(request_key(job.id), job.model_dump_json().encode(), "application/json")
 

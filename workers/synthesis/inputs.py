@@ -8,7 +8,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from jobs.errors import ObjectNotFound
 from jobs.job import Job
-from jobs.s3.object_store import ObjectStorage
+from jobs.s3.object_store import UNKNOWN_TYPE, ObjectStorage
 from jobs.s3.paths import audio_key, portrait_key
 from jobs.values import Failure
 from workers.safe_http import Outbound, OutboundError, UrlUnreachable
@@ -20,9 +20,6 @@ logger = logging.getLogger(__name__)
 MAX_TRIES = 3
 FIRST_PAUSE = 0.5
 """Maximum seconds before the second try; each later delay may be twice as long."""
-
-# The content type given by an untrusted server is never passed on.
-_UNTOLD_TYPE = "application/octet-stream"
 
 
 class InputNotFetched(Exception):
@@ -65,7 +62,7 @@ class Inputs:
             if url is None:
                 raise
         file = self._fetch(key, url, max_bytes)
-        self.retries.call(lambda: self.storage.put(key, file, _UNTOLD_TYPE))
+        self.retries.call(lambda: self.storage.put(key, file, UNKNOWN_TYPE))
         return file
 
     def _fetch(self, key: str, url: str, max_bytes: int) -> bytes:
