@@ -12,7 +12,7 @@ from anyio import sleep, to_thread
 from tenacity import AsyncRetrying
 
 from amigo import calls
-from amigo.calls import Call, Dialogue, Ended, Story, advance
+from amigo.calls import Call, Ended, Flow, JobFlow, advance
 from amigo.choices import JobOptions
 from amigo.client import DEFAULT_URL, TIMEOUT, known_api_key
 from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
@@ -65,7 +65,7 @@ class AsyncClient:
         """Submit a portrait and a speech clip and return the queued job."""
         read = partial(JobRequest.of, portrait, audio, consent=consent, options=options)
         request = await to_thread.run_sync(read)
-        return await self._hold(calls.submit(request, idempotency_key))
+        return await self._run(calls.submit(request, idempotency_key))
 
     async def check(
         self,
@@ -76,26 +76,26 @@ class AsyncClient:
     ) -> CheckView:
         """Check one or both files without creating a job; nothing is stored."""
         read = partial(read_files, portrait=portrait, audio=audio)
-        return await self._hold(calls.check(await to_thread.run_sync(read), face))
+        return await self._run(calls.check(await to_thread.run_sync(read), face))
 
     async def submit_batch(
         self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None
     ) -> list[JobView | ApiProblem]:
         """Submit 1 to 100 requests at once; return each job or its problem in the same order."""
-        return await self._hold(calls.submit_batch(requests, idempotency_key))
+        return await self._run(calls.submit_batch(requests, idempotency_key))
 
     async def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
         """Upload a file straight to the object store; jobs can use it as an input for a day."""
         file = await to_thread.run_sync(read_file, path)
-        return await self._hold(calls.upload_asset(kind, file))
+        return await self._run(calls.upload_asset(kind, file))
 
     async def get(self, job_id: str) -> JobView:
         """Return the current state of the job."""
-        return await self._hold(calls.get(job_id))
+        return await self._run(calls.get(job_id))
 
     def follow(self, job_id: str, timeout: float = float("inf")) -> AsyncIterator[JobView]:
         """Yield the job at once, and again after each change, until it has ended."""
-        return self._tell(calls.follow(job_id, timeout))
+        return self._iterate(calls.follow(job_id, timeout))
 
     async def wait(
         self,
@@ -118,42 +118,42 @@ class AsyncClient:
         page_size: int = 20,
     ) -> AsyncIterator[JobView]:
         """Yield your jobs, newest first, requesting pages on demand."""
-        story = calls.list_jobs(
+        flow = calls.list_jobs(
             statuses=statuses,
             created_after=created_after,
             created_before=created_before,
             metadata=metadata or {},
             page_size=page_size,
         )
-        return self._tell(story)
+        return self._iterate(flow)
 
     async def cancel(self, job_id: str, *, if_match: str | None = None) -> JobView:
         """Cancel the job and return it; with `if_match`, only in the version with this `etag`."""
-        return await self._hold(calls.cancel(job_id, if_match))
+        return await self._run(calls.cancel(job_id, if_match))
 
     async def delete(self, job_id: str, *, if_match: str | None = None) -> None:
         """Delete the job in any state, along with its files; `if_match` as for `cancel`."""
-        await self._hold(calls.delete(job_id, if_match))
+        await self._run(calls.delete(job_id, if_match))
 
     async def usage(self) -> UsageView:
         """Return what the API key has used today and what remains of its limits."""
-        return await self._hold(calls.usage())
+        return await self._run(calls.usage())
 
     async def webhook_secret(self) -> WebhookSecretView:
         """Return the secrets with which your webhooks are signed."""
-        return await self._hold(calls.webhook_secret())
+        return await self._run(calls.webhook_secret())
 
     async def rotate_webhook_secret(self) -> WebhookSecretView:
         """Begin a new webhook secret; the previous one remains valid for a day."""
-        return await self._hold(calls.rotate_webhook_secret())
+        return await self._run(calls.rotate_webhook_secret())
 
     async def send_test_webhook(self, url: str) -> WebhookTestView:
         """Send a `webhook.test` with a sample job to a URL."""
-        return await self._hold(calls.send_test_webhook(url))
+        return await self._run(calls.send_test_webhook(url))
 
     async def read_test_webhook(self, test_id: str) -> WebhookTestView:
         """Return the state of a test notification's delivery."""
-        return await self._hold(calls.read_test_webhook(test_id))
+        return await self._run(calls.read_test_webhook(test_id))
 
     async def redeliver_webhook(self, job_id: str) -> JobView:
         """Deliver the notification of an ended job again.
@@ -161,26 +161,26 @@ class AsyncClient:
         Raises:
             ApiProblem: `no_notification`, because the job has not ended or has no webhook.
         """
-        return await self._hold(calls.redeliver_webhook(job_id))
+        return await self._run(calls.redeliver_webhook(job_id))
 
     async def create_token(self, job_id: str | None = None, seconds: int = 900) -> TokenView:
         """Return a token for URLs that need no API key, `?token=…`, as in a browser.
 
         It reads one job, or all of yours, for 60 to 3600 seconds.
         """
-        return await self._hold(calls.create_token(job_id, seconds))
+        return await self._run(calls.create_token(job_id, seconds))
 
     async def download_video(self, job_id: str, path: Path) -> Path:
         """Save the video, completely or not at all, and return its path."""
-        return await self._hold(calls.download(job_id, "video", path))
+        return await self._run(calls.download(job_id, "video", path))
 
     async def download_poster(self, job_id: str, path: Path) -> Path:
         """Save the poster, a JPEG, and return its path."""
-        return await self._hold(calls.download(job_id, "poster", path))
+        return await self._run(calls.download(job_id, "poster", path))
 
     async def download_landmarks(self, job_id: str, path: Path) -> Path:
         """Save the landmarks and return their path: NumPy's format for `.npz`, else JSON."""
-        return await self._hold(calls.download_landmarks(job_id, path))
+        return await self._run(calls.download_landmarks(job_id, path))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -192,24 +192,24 @@ class AsyncClient:
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
 
-    async def _hold(self, dialogue: Dialogue[T]) -> T:
-        with closing(dialogue):
-            step = advance(dialogue, None)
+    async def _run(self, flow: Flow[T]) -> T:
+        with closing(flow):
+            step = advance(flow, None)
             while isinstance(step, Call):
-                step = advance(dialogue, await self._answer(step))
+                step = advance(flow, await self._result_of(step))
             return step.value
 
-    async def _tell(self, story: Story) -> AsyncIterator[JobView]:
-        with closing(story):
-            step = advance(story, None)
+    async def _iterate(self, flow: JobFlow) -> AsyncIterator[JobView]:
+        with closing(flow):
+            step = advance(flow, None)
             while not isinstance(step, Ended):
                 if isinstance(step, JobView):
                     yield step
-                    step = advance(story, None)
+                    step = advance(flow, None)
                 else:
-                    step = advance(story, await self._answer(step))
+                    step = advance(flow, await self._result_of(step))
 
-    async def _answer(self, call: Call) -> httpx.Response | AmigoError:
+    async def _result_of(self, call: Call) -> httpx.Response | AmigoError:
         await sleep(call.pause)
         try:
             return await AsyncRetrying(**self._retries.policy(call))(self._send, call)
@@ -220,7 +220,7 @@ class AsyncClient:
         request = call.request(self._http, self._api_key)
         try:
             async with aclosing(await self._http.send(request, stream=True)) as response:
-                self._retries.has_answered = True
+                self._retries.has_responded = True
                 if call.into and response.is_success:
                     call.into.begin(response)
                     async for piece in response.aiter_bytes():

@@ -86,11 +86,11 @@ class Call:
         )
 
 
-Dialogue: TypeAlias = Generator[Call, httpx.Response, T]
-"""Calls that lead to one value."""
+Flow: TypeAlias = Generator[Call, httpx.Response, T]
+"""A flow that leads to one value."""
 
-Story: TypeAlias = Generator[Call | JobView, httpx.Response, None]
-"""Calls with jobs to yield between them."""
+JobFlow: TypeAlias = Generator[Call | JobView, httpx.Response, None]
+"""A flow that yields jobs between its calls."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Ended(Generic[T]):
 
 
 def advance(
-    dialogue: Generator[S, httpx.Response, T], said: httpx.Response | AmigoError | None
+    flow: Generator[S, httpx.Response, T], result: httpx.Response | AmigoError | None
 ) -> S | Ended[T]:
     """Send the result of the last step to a flow (None at the start) and return its next one.
 
@@ -109,9 +109,9 @@ def advance(
         AmigoError: the error sent, or one that the flow derives from the response.
     """
     try:
-        if isinstance(said, AmigoError):
-            return dialogue.throw(said)
-        return dialogue.send(cast("httpx.Response", said))
+        if isinstance(result, AmigoError):
+            return flow.throw(result)
+        return flow.send(cast("httpx.Response", result))
     except StopIteration as end:
         return Ended(end.value)
 
@@ -120,13 +120,13 @@ JOBS = "/v1/jobs"
 LONG_POLL_SECONDS = 25
 """Longest delay of a response; proxies close idle connections after 30 s."""
 
-LOOK_SECONDS = 1.0
+UPDATE_SECONDS = 1.0
 """Minimum time between two updates of a job, which may change many times a second."""
 
 View = TypeVar("View", bound=BaseModel)
 
 
-def submit(request: JobRequest, idempotency_key: str | None = None) -> Dialogue[JobView]:
+def submit(request: JobRequest, idempotency_key: str | None = None) -> Flow[JobView]:
     """Create a job exactly once, however often the request is repeated."""
     once = _once(idempotency_key)
     if request.files:
@@ -138,7 +138,7 @@ def submit(request: JobRequest, idempotency_key: str | None = None) -> Dialogue[
 
 def submit_batch(
     requests: Sequence[JobRequest], idempotency_key: str | None = None
-) -> Dialogue[list[JobView | ApiProblem]]:
+) -> Flow[list[JobView | ApiProblem]]:
     """Create several jobs at once and return, in the same order, each job or its problem."""
     if any(request.files for request in requests):
         raise ValueError("A batch takes URLs and assets; upload files as assets first.")
@@ -148,18 +148,18 @@ def submit_batch(
     return [_outcome(entry) for entry in batch.results]
 
 
-def check(files: Mapping[str, File], face: str) -> Dialogue[CheckView]:
+def check(files: Mapping[str, File], face: str) -> Flow[CheckView]:
     """Check files before creating a job."""
     call = Call("POST", "/v1/checks", data={"face": face}, files=files, is_safe=True)
     return _read(CheckView, (yield call))
 
 
-def get(job_id: str) -> Dialogue[JobView]:
+def get(job_id: str) -> Flow[JobView]:
     """Get a job."""
     return _read_version((yield Call("GET", _path(job_id))))
 
 
-def follow(job_id: str, timeout: float) -> Story:
+def follow(job_id: str, timeout: float) -> JobFlow:
     """Yield a job at once and after each change, until it has ended.
 
     Raises:
@@ -169,17 +169,17 @@ def follow(job_id: str, timeout: float) -> Story:
     deadline = asked + timeout
     call = Call("GET", _path(job_id))
     while True:
-        answer = yield call
-        if answer.status_code != httpx.codes.NOT_MODIFIED:
-            job = _read_version(answer)
+        response = yield call
+        if response.status_code != httpx.codes.NOT_MODIFIED:
+            job = _read_version(response)
             yield job
             if job.has_ended:
                 return
         now = time.monotonic()
         if now >= deadline:
             raise JobUnfinished(f"Job {job_id} did not end within {timeout:g} s.")
-        asked = min(max(now, asked + LOOK_SECONDS), deadline)
-        tag = answer.headers.get("ETag")
+        asked = min(max(now, asked + UPDATE_SECONDS), deadline)
+        tag = response.headers.get("ETag")
         call = Call(
             "GET",
             _path(job_id),
@@ -196,7 +196,7 @@ def list_jobs(
     created_before: datetime | None,
     metadata: dict[str, str],
     page_size: int,
-) -> Story:
+) -> JobFlow:
     """Yield the caller's jobs, newest first."""
     filters = {
         "status": list(statuses),
@@ -214,18 +214,18 @@ def list_jobs(
         cursor = {"cursor": page.next_cursor}
 
 
-def cancel(job_id: str, if_match: str | None) -> Dialogue[JobView]:
+def cancel(job_id: str, if_match: str | None) -> Flow[JobView]:
     """Cancel a job that is queued or processing."""
     call = Call("POST", f"{_path(job_id)}/cancel", headers=_if_match(if_match))
     return _read(JobView, (yield call))
 
 
-def delete(job_id: str, if_match: str | None) -> Dialogue[None]:
+def delete(job_id: str, if_match: str | None) -> Flow[None]:
     """Delete a job and its files."""
     yield Call("DELETE", _path(job_id), headers=_if_match(if_match))
 
 
-def download(job_id: str, product: str, path: Path, **params: str) -> Dialogue[Path]:
+def download(job_id: str, product: str, path: Path, **params: str) -> Flow[Path]:
     """Save the video, the poster or the landmarks, completely or not at all.
 
     A broken download is resumed, as long as each connection transfers something.
@@ -245,13 +245,13 @@ def download(job_id: str, product: str, path: Path, **params: str) -> Dialogue[P
                 file.restart()
 
 
-def download_landmarks(job_id: str, path: Path) -> Dialogue[Path]:
+def download_landmarks(job_id: str, path: Path) -> Flow[Path]:
     """Save the landmarks, in NumPy's format if the file's name asks for it, else as JSON."""
     kind = "npz" if path.suffix == ".npz" else "json"
     return download(job_id, "landmarks", path, format=kind)
 
 
-def upload_asset(kind: str, file: File) -> Dialogue[AssetView]:
+def upload_asset(kind: str, file: File) -> Flow[AssetView]:
     """Upload a portrait or an audio file straight to the object store, for use in jobs."""
     name, content = file
     content_type, _ = mimetypes.guess_type(name)
@@ -268,39 +268,39 @@ def upload_asset(kind: str, file: File) -> Dialogue[AssetView]:
     return asset
 
 
-def usage() -> Dialogue[UsageView]:
+def usage() -> Flow[UsageView]:
     """Get today's usage and the remaining limits."""
     return _read(UsageView, (yield Call("GET", "/v1/usage")))
 
 
-def webhook_secret() -> Dialogue[WebhookSecretView]:
+def webhook_secret() -> Flow[WebhookSecretView]:
     """Get the valid webhook secrets."""
     return _read(WebhookSecretView, (yield Call("GET", "/v1/webhooks/secret")))
 
 
-def rotate_webhook_secret() -> Dialogue[WebhookSecretView]:
+def rotate_webhook_secret() -> Flow[WebhookSecretView]:
     """Begin a new webhook secret."""
     return _read(WebhookSecretView, (yield Call("POST", "/v1/webhooks/secret/rotate")))
 
 
-def send_test_webhook(url: str) -> Dialogue[WebhookTestView]:
+def send_test_webhook(url: str) -> Flow[WebhookTestView]:
     """Send a test notification."""
-    answer = yield Call("POST", "/v1/webhooks/tests", json={"url": url})
-    return _read(WebhookTestView, answer)
+    response = yield Call("POST", "/v1/webhooks/tests", json={"url": url})
+    return _read(WebhookTestView, response)
 
 
-def read_test_webhook(test_id: str) -> Dialogue[WebhookTestView]:
+def read_test_webhook(test_id: str) -> Flow[WebhookTestView]:
     """Get the state of a test notification."""
-    answer = yield Call("GET", f"/v1/webhooks/tests/{quote(test_id, safe='')}")
-    return _read(WebhookTestView, answer)
+    response = yield Call("GET", f"/v1/webhooks/tests/{quote(test_id, safe='')}")
+    return _read(WebhookTestView, response)
 
 
-def redeliver_webhook(job_id: str) -> Dialogue[JobView]:
+def redeliver_webhook(job_id: str) -> Flow[JobView]:
     """Deliver a job's notification again."""
     return _read(JobView, (yield Call("POST", f"{_path(job_id)}/webhook")))
 
 
-def create_token(job_id: str | None, seconds: int) -> Dialogue[TokenView]:
+def create_token(job_id: str | None, seconds: int) -> Flow[TokenView]:
     """Create a token for reading through URLs."""
     wanted = {"job_id": job_id, "seconds": seconds}
     return _read(TokenView, (yield Call("POST", "/v1/tokens", json=wanted)))
@@ -318,20 +318,20 @@ def _path(job_id: str) -> str:
     return f"{JOBS}/{quote(job_id, safe='')}"
 
 
-def _read(view: type[View], answer: httpx.Response) -> View:
+def _read(view: type[View], response: httpx.Response) -> View:
     try:
-        return view.model_validate_json(answer.content)
+        return view.model_validate_json(response.content)
     except ValidationError as error:
-        raise Unreachable(f"{answer.url} did not respond like an AMIGO service.") from error
+        raise Unreachable(f"{response.url} did not respond like an AMIGO service.") from error
 
 
-def _read_version(answer: httpx.Response) -> JobView:
+def _read_version(response: httpx.Response) -> JobView:
     """Return the job with the tag of its version, for `If-Match`.
 
     A proxy that compresses responses makes the tag weak, which would never match.
     """
-    tag = answer.headers.get("ETag", "").removeprefix("W/")
-    return _read(JobView, answer).model_copy(update={"etag": tag or None})
+    tag = response.headers.get("ETag", "").removeprefix("W/")
+    return _read(JobView, response).model_copy(update={"etag": tag or None})
 
 
 def _outcome(entry: BatchEntryView) -> JobView | ApiProblem:

@@ -12,7 +12,7 @@ import httpx
 from tenacity import Retrying
 
 from amigo import calls
-from amigo.calls import Call, Dialogue, Ended, Story, advance
+from amigo.calls import Call, Ended, Flow, JobFlow, advance
 from amigo.choices import JobOptions
 from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
 from amigo.retries import Retries
@@ -86,7 +86,7 @@ class Client:
             OSError: a file cannot be read.
         """
         request = JobRequest.of(portrait, audio, consent=consent, options=options)
-        return self._hold(calls.submit(request, idempotency_key))
+        return self._run(calls.submit(request, idempotency_key))
 
     def check(
         self,
@@ -104,7 +104,7 @@ class Client:
         Raises:
             OSError: a file cannot be read.
         """
-        return self._hold(calls.check(read_files(portrait=portrait, audio=audio), face))
+        return self._run(calls.check(read_files(portrait=portrait, audio=audio), face))
 
     def submit_batch(
         self, requests: Sequence[JobRequest], *, idempotency_key: str | None = None
@@ -114,7 +114,7 @@ class Client:
         Raises:
             ValueError: an input is a file; a batch takes URLs and assets.
         """
-        return self._hold(calls.submit_batch(requests, idempotency_key))
+        return self._run(calls.submit_batch(requests, idempotency_key))
 
     def upload_asset(self, kind: Literal["portrait", "audio"], path: Path) -> AssetView:
         """Upload a file straight to the object store; jobs can use it as an input for a day.
@@ -122,11 +122,11 @@ class Client:
         Raises:
             OSError: the file cannot be read.
         """
-        return self._hold(calls.upload_asset(kind, read_file(path)))
+        return self._run(calls.upload_asset(kind, read_file(path)))
 
     def get(self, job_id: str) -> JobView:
         """Return the current state of the job."""
-        return self._hold(calls.get(job_id))
+        return self._run(calls.get(job_id))
 
     def follow(self, job_id: str, timeout: float = float("inf")) -> Iterator[JobView]:
         """Yield the job at once, and again after each change, until it has ended.
@@ -134,7 +134,7 @@ class Client:
         Raises:
             JobUnfinished: the job did not end within `timeout` seconds.
         """
-        return self._tell(calls.follow(job_id, timeout))
+        return self._iterate(calls.follow(job_id, timeout))
 
     def wait(
         self,
@@ -174,14 +174,14 @@ class Client:
             metadata: only jobs with these values.
             page_size: jobs per request.
         """
-        story = calls.list_jobs(
+        flow = calls.list_jobs(
             statuses=statuses,
             created_after=created_after,
             created_before=created_before,
             metadata=metadata or {},
             page_size=page_size,
         )
-        return self._tell(story)
+        return self._iterate(flow)
 
     def cancel(self, job_id: str, *, if_match: str | None = None) -> JobView:
         """Cancel the job and return it; with `if_match`, only in the version with this `etag`.
@@ -189,31 +189,31 @@ class Client:
         Raises:
             ApiProblem: `precondition_failed`, because the job has changed.
         """
-        return self._hold(calls.cancel(job_id, if_match))
+        return self._run(calls.cancel(job_id, if_match))
 
     def delete(self, job_id: str, *, if_match: str | None = None) -> None:
         """Delete the job in any state, along with its files; `if_match` as for `cancel`."""
-        self._hold(calls.delete(job_id, if_match))
+        self._run(calls.delete(job_id, if_match))
 
     def usage(self) -> UsageView:
         """Return what the API key has used today and what remains of its limits."""
-        return self._hold(calls.usage())
+        return self._run(calls.usage())
 
     def webhook_secret(self) -> WebhookSecretView:
         """Return the secrets with which your webhooks are signed."""
-        return self._hold(calls.webhook_secret())
+        return self._run(calls.webhook_secret())
 
     def rotate_webhook_secret(self) -> WebhookSecretView:
         """Begin a new webhook secret; the previous one remains valid for a day."""
-        return self._hold(calls.rotate_webhook_secret())
+        return self._run(calls.rotate_webhook_secret())
 
     def send_test_webhook(self, url: str) -> WebhookTestView:
         """Send a `webhook.test` with a sample job to a URL."""
-        return self._hold(calls.send_test_webhook(url))
+        return self._run(calls.send_test_webhook(url))
 
     def read_test_webhook(self, test_id: str) -> WebhookTestView:
         """Return the state of a test notification's delivery."""
-        return self._hold(calls.read_test_webhook(test_id))
+        return self._run(calls.read_test_webhook(test_id))
 
     def redeliver_webhook(self, job_id: str) -> JobView:
         """Deliver the notification of an ended job again.
@@ -221,26 +221,26 @@ class Client:
         Raises:
             ApiProblem: `no_notification`, because the job has not ended or has no webhook.
         """
-        return self._hold(calls.redeliver_webhook(job_id))
+        return self._run(calls.redeliver_webhook(job_id))
 
     def create_token(self, job_id: str | None = None, seconds: int = 900) -> TokenView:
         """Return a token for URLs that need no API key, `?token=…`, as in a browser.
 
         It reads one job, or all of yours, for 60 to 3600 seconds.
         """
-        return self._hold(calls.create_token(job_id, seconds))
+        return self._run(calls.create_token(job_id, seconds))
 
     def download_video(self, job_id: str, path: Path) -> Path:
         """Save the video, completely or not at all, and return its path."""
-        return self._hold(calls.download(job_id, "video", path))
+        return self._run(calls.download(job_id, "video", path))
 
     def download_poster(self, job_id: str, path: Path) -> Path:
         """Save the poster, a JPEG, and return its path."""
-        return self._hold(calls.download(job_id, "poster", path))
+        return self._run(calls.download(job_id, "poster", path))
 
     def download_landmarks(self, job_id: str, path: Path) -> Path:
         """Save the landmarks and return their path: NumPy's format for `.npz`, else JSON."""
-        return self._hold(calls.download_landmarks(job_id, path))
+        return self._run(calls.download_landmarks(job_id, path))
 
     def close(self) -> None:
         """Close the connections."""
@@ -252,24 +252,24 @@ class Client:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _hold(self, dialogue: Dialogue[T]) -> T:
-        with closing(dialogue):
-            step = advance(dialogue, None)
+    def _run(self, flow: Flow[T]) -> T:
+        with closing(flow):
+            step = advance(flow, None)
             while isinstance(step, Call):
-                step = advance(dialogue, self._answer(step))
+                step = advance(flow, self._result_of(step))
             return step.value
 
-    def _tell(self, story: Story) -> Iterator[JobView]:
-        with closing(story):
-            step = advance(story, None)
+    def _iterate(self, flow: JobFlow) -> Iterator[JobView]:
+        with closing(flow):
+            step = advance(flow, None)
             while not isinstance(step, Ended):
                 if isinstance(step, JobView):
                     yield step
-                    step = advance(story, None)
+                    step = advance(flow, None)
                 else:
-                    step = advance(story, self._answer(step))
+                    step = advance(flow, self._result_of(step))
 
-    def _answer(self, call: Call) -> httpx.Response | AmigoError:
+    def _result_of(self, call: Call) -> httpx.Response | AmigoError:
         time.sleep(call.pause)
         try:
             return Retrying(**self._retries.policy(call))(self._send, call)
@@ -280,7 +280,7 @@ class Client:
         request = call.request(self._http, self._api_key)
         try:
             with closing(self._http.send(request, stream=True)) as response:
-                self._retries.has_answered = True
+                self._retries.has_responded = True
                 if call.into and response.is_success:
                     call.into.begin(response)
                     for piece in response.iter_bytes():

@@ -39,10 +39,10 @@ class Policy(TypedDict):
 
 
 class Retries:
-    """The retry policy of one client; `has_answered` is whether the service has ever responded."""
+    """The retry policy of one client; `has_responded` is whether the service has ever responded."""
 
     def __init__(self) -> None:
-        self.has_answered = False
+        self.has_responded = False
 
     def policy(self, call: Call) -> Policy:
         """Return the number of tries and the delays for a call.
@@ -57,7 +57,7 @@ class Retries:
         }
 
     def _is_enough(self, state: RetryCallState) -> bool:
-        attempts = ATTEMPTS if self.has_answered else ATTEMPTS_BEFORE_A_RESPONSE
+        attempts = ATTEMPTS if self.has_responded else ATTEMPTS_BEFORE_A_RESPONSE
         return state.attempt_number >= attempts
 
 

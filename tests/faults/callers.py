@@ -129,7 +129,7 @@ class Callers:
         """Return a client whose POSTs are recorded; a patient one knows that the service exists."""
         recorder = Recorder(self._history(), self._urls)
         client = Client(self._urls[0], api_key=self._api_key, transport=recorder)
-        client._retries.has_answered = patient
+        client._retries.has_responded = patient
         return client
 
     def post(
