@@ -13,8 +13,7 @@ from jobs.job import Job, JobStatus
 from jobs.options import Options
 
 RUNS_KEPT = 50
-"""Number of recent jobs on which a forecast is based."""
-
+"""Number of recent jobs on which an ETA is based."""
 
 ENOUGH = 3
 """Minimum number of runs of one kind to prefer them over the runs of all kinds."""
@@ -66,7 +65,7 @@ class Pace:
     """Seconds of speech of the median run."""
 
     @classmethod
-    def learn(cls, runs: Sequence[Run]) -> Self:
+    def fit(cls, runs: Sequence[Run]) -> Self:
         """Fit a line to the runs, robust against nearly a third of outliers.
 
         Uses the Theil-Sen estimator: the median slope of all pairs and the median intercept (P. K.
@@ -113,7 +112,7 @@ class Estimate:
             return None
         left = self._work_left(job)
         if job.status is JobStatus.QUEUED:
-            left += self._wait(learned(self.runs).typical)
+            left += self._wait(fitted_pace(self.runs).typical)
         return self.now + timedelta(seconds=left)
 
     def remaining(self, job: Job) -> tuple[datetime, float] | tuple[None, None]:
@@ -141,7 +140,7 @@ class Estimate:
         return rounds * typical + sorted(busy)[place]
 
     def _work_left(self, job: Job) -> float:
-        expected = learned(self.runs, kind_of(job.options)).seconds(job.audio_seconds)
+        expected = fitted_pace(self.runs, kind_of(job.options)).seconds(job.audio_seconds)
         if job.status is JobStatus.QUEUED or job.claimed_at is None:
             return expected
         spent = (self.now - job.claimed_at).total_seconds()
@@ -151,11 +150,11 @@ class Estimate:
 
 
 @lru_cache(maxsize=16)
-def learned(texts: tuple[str, ...], kind: str | None = None) -> Pace:
+def fitted_pace(texts: tuple[str, ...], kind: str | None = None) -> Pace:
     """Return the pace of runs written by `Run`, of one kind if there are enough of it.
 
     Cached until the next job ends.
     """
     runs = [Run.parse(text) for text in texts]
     alike = [run for run in runs if run.kind == kind]
-    return Pace.learn(alike if len(alike) >= ENOUGH else runs)
+    return Pace.fit(alike if len(alike) >= ENOUGH else runs)

@@ -20,8 +20,10 @@ WORKER_LOST = "worker_lost"
 MAX_OUTAGES = 50
 """Number of attempts that may end because of an outage before the job fails."""
 
-MOST_ATTEMPTS = 1000
-"""Upper limit for the attempt count of any record, including attempts returned to the queue."""
+ATTEMPT_BLOCK = 1000
+"""The attempts of a restored record are numbered from a multiple of this number; no record has more
+attempts, including those returned to the queue.
+"""
 
 
 class JobStatus(StrEnum):
@@ -130,7 +132,7 @@ class Job(Value):
         A worker may still be processing it, in an attempt of the lost record. New attempts are
         therefore numbered from the current time, so that no number is used twice.
         """
-        start = MOST_ATTEMPTS * int(now.timestamp() * 1000)
+        start = ATTEMPT_BLOCK * int(now.timestamp() * 1000)
         return self.model_copy(update={"attempt": start, "handed_back": start})
 
     def claim(self, now: datetime) -> Self:
@@ -251,7 +253,7 @@ class Job(Value):
     @property
     def attempts_begun(self) -> int:
         """Number of attempts started, as far as the record goes back."""
-        return self.attempt % MOST_ATTEMPTS
+        return self.attempt % ATTEMPT_BLOCK
 
     @property
     def attempts_counted(self) -> int:

@@ -188,17 +188,17 @@ def read_settings(settings: type[S]) -> S:
     try:
         return settings()
     except ValidationError as error:
-        sys.exit("\n".join(flaws(error)))
+        sys.exit("\n".join(describe_invalid(error)))
 
 
-def flaws(error: ValidationError) -> list[str]:
+def describe_invalid(error: ValidationError) -> list[str]:
     """Return one sentence per invalid setting, with the name of its variable and without the
     values, which may be secrets.
     """
-    return [_flaw(flaw["loc"], flaw["msg"]) for flaw in error.errors()]
+    return [_sentence(each["loc"], each["msg"]) for each in error.errors()]
 
 
-def _flaw(place: tuple[int | str, ...], message: str) -> str:
+def _sentence(place: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ")
     if not place:
         return message  # a rule about several settings, which names them

@@ -113,7 +113,7 @@ def _admit_url(request: Request, components: Components, text: str) -> Caller:
         _require_covered(token, request)
         if components.settings.authentication == "open":
             return Caller(token.tenant, _READS)
-        key = components.keys.require_good(token.key_id or "")
+        key = components.keys.require_valid(token.key_id or "")
     except KeyInvalid as error:
         raise _refusal(ProblemType.KEY_INVALID, str(error)) from error
     note(request.scope, key_id=key.id, tenant=key.tenant)

@@ -29,7 +29,7 @@ from jobs.errors import (
 )
 from media.errors import DecoderUnavailable, DetectorUnavailable, MediaError
 from service.intake.idempotency import in_progress
-from service.intake.requests import describe_flaws
+from service.intake.requests import describe_errors
 from service.middleware.observation import request_id
 from service.problems import Problem, ProblemType, problem_response
 
@@ -162,7 +162,7 @@ def _(_error: ClientDisconnect, _: Request) -> Problem:
 
 @as_problem.register
 def _(error: RequestValidationError, _: Request) -> Problem:
-    return Problem(ProblemType.INVALID_REQUEST, describe_flaws(error.errors()))
+    return Problem(ProblemType.INVALID_REQUEST, describe_errors(error.errors()))
 
 
 @as_problem.register

@@ -148,13 +148,13 @@ def _complaining() -> Iterator[None]:
     from pydantic import ValidationError
 
     from jobs.errors import JobsError
-    from jobs.settings import flaws
+    from jobs.settings import describe_invalid
 
     with complaining(JobsError):
         try:
             yield
         except ValidationError as error:
-            raise typer.BadParameter(" ".join(flaws(error))) from error
+            raise typer.BadParameter(" ".join(describe_invalid(error))) from error
 
 
 def _row(key: "ApiKey") -> tuple[str, ...]:
@@ -170,6 +170,6 @@ def _row(key: "ApiKey") -> tuple[str, ...]:
 
 
 def _state(key: "ApiKey") -> str:
-    if flaw := key.flaw(datetime.now(UTC)):
-        return flaw
+    if reason := key.why_invalid(datetime.now(UTC)):
+        return reason
     return f"until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at is not None else "valid"

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 KEYS_PREFIX = "keys/"
 
 
-def copy_key(key_id: str) -> str:
+def backup_key(key_id: str) -> str:
     """Return the object key of an API key's backup."""
     return f"{KEYS_PREFIX}{key_id}.json"
 
@@ -29,7 +29,7 @@ class ApiKeyBackup:
 
     def save(self, key: ApiKey) -> None:
         """Write an API key's backup, replacing an older one."""
-        self._storage.put(copy_key(key.id), key.model_dump_json().encode(), "application/json")
+        self._storage.put(backup_key(key.id), key.model_dump_json().encode(), "application/json")
 
     def reconcile(self) -> int:
         """Restore API keys missing from the store, and back up those that have no backup.
@@ -38,7 +38,7 @@ class ApiKeyBackup:
             The number of restored API keys.
         """
         copies = {copy.key: copy.modified_at for copy in self._storage.objects(KEYS_PREFIX)}
-        known = {copy_key(key.id): key for key in self._keys.all()}
+        known = {backup_key(key.id): key for key in self._keys.all()}
         for name, key in known.items():
             if name not in copies or (key.revoked_at and copies[name] < key.revoked_at):
                 self.save(key)

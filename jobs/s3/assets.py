@@ -29,7 +29,7 @@ class Assets:
     def __init__(self, storage: ObjectStorage) -> None:
         self._storage = storage
 
-    def announce(self, asset: Asset) -> PresignedPut:
+    def register(self, asset: Asset) -> PresignedPut:
         """Record an asset and return the request that uploads it, valid only for its exact size and
         type.
         """

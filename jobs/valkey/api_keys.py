@@ -66,7 +66,7 @@ class ApiKey(Value):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
 
-    def flaw(self, now: datetime) -> str | None:
+    def why_invalid(self, now: datetime) -> str | None:
         """Return why the API key is unusable, `revoked` or `expired`, or None."""
         if self.revoked_at is not None:
             return "revoked"
@@ -131,10 +131,10 @@ class ApiKeyStore:
         is_right = hmac.compare_digest(key.digest if key else _NO_DIGEST, self._digest(token))
         if key is None or not is_right:
             raise KeyInvalid("The API key is unknown.")
-        _require_flawless(key, now)
+        _require_valid(key, now)
         return key
 
-    def require_good(self, key_id: str) -> ApiKey:
+    def require_valid(self, key_id: str) -> ApiKey:
         """Return an API key verified earlier if it is still valid.
 
         Raises:
@@ -143,7 +143,7 @@ class ApiKeyStore:
         key, now = self._look_up(key_id)
         if key is None:
             raise KeyInvalid("The API key is unknown.")
-        _require_flawless(key, now)
+        _require_valid(key, now)
         return key
 
     def all(self) -> list[ApiKey]:
@@ -190,9 +190,9 @@ class ApiKeyStore:
         return hmac.new(self._secret, token.encode(), hashlib.sha256).hexdigest()
 
 
-def _require_flawless(key: ApiKey, now: datetime) -> None:
-    if flaw := key.flaw(now):
-        raise KeyInvalid(f"The API key {key.id} is {flaw}.")
+def _require_valid(key: ApiKey, now: datetime) -> None:
+    if reason := key.why_invalid(now):
+        raise KeyInvalid(f"The API key {key.id} is {reason}.")
 
 
 def token_id(token: str) -> str | None:

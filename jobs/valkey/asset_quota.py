@@ -17,7 +17,7 @@ from jobs.errors import AssetQuotaExceeded
 from jobs.settings import MEGABYTE, Settings
 from jobs.valkey.connection import connect, read_clock, score, transact, translated_errors
 
-LEAST_BYTES = MEGABYTE // 10
+MIN_BYTES = MEGABYTE // 10
 """Minimum size counted per asset, so that millions of them cannot be registered."""
 
 
@@ -76,7 +76,7 @@ def _member(asset: Asset) -> str:
 
 
 def _counted(asset: Asset) -> int:
-    return max(asset.size, LEAST_BYTES)
+    return max(asset.size, MIN_BYTES)
 
 
 def _until(micros: float, now: datetime) -> timedelta:

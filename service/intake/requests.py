@@ -29,7 +29,7 @@ INPUTS: tuple[InputName, ...] = ("portrait", "audio")
 MAX_BATCH = 100
 """Maximum number of requests in a batch."""
 
-_MAX_FLAWS = 5
+_MAX_ERRORS = 5
 
 _SHOULD_BE = "Input should be "
 """How most of pydantic's messages begin."""
@@ -157,7 +157,7 @@ def read_batch(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     except ValidationError as error:
         raise Problem(
             ProblemType.INVALID_REQUEST,
-            f"{describe_flaws(error.errors())} A batch is an object with `jobs`, a list of 1 "
+            f"{describe_errors(error.errors())} A batch is an object with `jobs`, a list of 1 "
             f"to {MAX_BATCH} objects.",
         ) from error
 
@@ -204,10 +204,11 @@ def quote(value: JsonValue, length: int = 60) -> str:
     return text if len(text) <= length else f"{text[:length]}…"
 
 
-def describe_flaws(errors: Sequence[Any]) -> str:
+def describe_errors(errors: Sequence[Any]) -> str:
     """Return the first validation errors, so that responses do not grow with their number."""
     return " ".join(
-        f"{'.'.join(map(str, error['loc']))[:60]}: {error['msg']}." for error in errors[:_MAX_FLAWS]
+        f"{'.'.join(map(str, error['loc']))[:60]}: {error['msg']}."
+        for error in errors[:_MAX_ERRORS]
     )
 
 

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.negotiation import quality
 
-LEAST_BYTES = 1000
+MIN_BYTES = 1000
 """Shorter bodies fit into a packet as they are."""
 
 _PAGE_TYPES = {"text/html", "text/css", "text/javascript", "image/svg+xml"}
@@ -38,7 +38,7 @@ class Compression:
             if start is not None:
                 begun, start = start, None
                 body, is_whole = message.get("body", b""), not message.get("more_body")
-                if is_whole and len(body) >= LEAST_BYTES:
+                if is_whole and len(body) >= MIN_BYTES:
                     message = {**message, "body": _compress(body)}
                     _describe(begun, len(message["body"]))
                 await send(begun)

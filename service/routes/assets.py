@@ -66,7 +66,7 @@ def announce_asset(
     asset = Asset.create(caller.tenant, wanted.kind, wanted.size, wanted.content_type)
     components.asset_quota.take(asset)
     try:
-        upload = Assets(components.storage).announce(asset)
+        upload = Assets(components.storage).register(asset)
     except StorageUnavailable:
         components.asset_quota.give_back(asset)
         raise

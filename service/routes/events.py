@@ -128,7 +128,7 @@ class _Follower:
 
     def _look_at_key(self) -> None:
         if self.key_id is not None and monotonic() >= self._key_seen_at + KEY_SECONDS:
-            self.components.keys.require_good(self.key_id)
+            self.components.keys.require_valid(self.key_id)
             self._key_seen_at = monotonic()
 
     def _events(self) -> list[Event]:

@@ -28,9 +28,9 @@ async def read_liveness() -> Liveness:
 )
 def read_readiness(components: AppComponents) -> Readiness:
     """Return 200 if every component responds, otherwise 503 with the names of those that do not."""
-    flaws = {"store": _flaw(components.store.ping), "storage": _flaw(components.storage.ping)}
-    readiness = Readiness(**{name: flaw is None for name, flaw in flaws.items()})
-    down = [f"{name}{flaw}" for name, flaw in flaws.items() if flaw is not None]
+    outages = {"store": _outage(components.store.ping), "storage": _outage(components.storage.ping)}
+    readiness = Readiness(**{name: outage is None for name, outage in outages.items()})
+    down = [f"{name}{outage}" for name, outage in outages.items() if outage is not None]
     if down:
         raise Problem(
             ProblemType.NOT_READY,
@@ -56,7 +56,7 @@ def read_metrics(components: AppComponents) -> Response:
     )
 
 
-def _flaw(ping: Callable[[], None]) -> str | None:
+def _outage(ping: Callable[[], None]) -> str | None:
     """Return None if a component is available, otherwise what to add to its name."""
     try:
         ping()

@@ -5,7 +5,7 @@ from typer.testing import CliRunner, Result
 
 from amigo.cli import main
 from jobs.errors import KeyInvalid
-from jobs.s3.api_key_backup import copy_key
+from jobs.s3.api_key_backup import backup_key
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
 from jobs.valkey.api_keys import ApiKeyStore, Quota, Scope
@@ -38,7 +38,7 @@ def test_a_key_is_made_and_its_token_alone_goes_to_stdout(
     assert key.expires_at is not None
     assert (key.expires_at - key.created_at).total_seconds() == 1.5 * 86400
     assert key.id in made.stderr
-    assert storage.get(copy_key(key.id)).decode() == key.model_dump_json()
+    assert storage.get(backup_key(key.id)).decode() == key.model_dump_json()
 
 
 def test_a_key_can_be_for_reading_alone(keys: ApiKeyStore) -> None:
@@ -69,7 +69,7 @@ def test_a_revoked_key_opens_nothing_and_its_copy_says_so(
     assert (revoked.exit_code, key.id in revoked.stdout) == (0, True)
     with pytest.raises(KeyInvalid, match="revoked"):
         keys.verify(token)
-    assert b'"revoked_at":"' in storage.get(copy_key(key.id))
+    assert b'"revoked_at":"' in storage.get(backup_key(key.id))
 
 
 def test_a_key_that_is_not_there_is_told() -> None:

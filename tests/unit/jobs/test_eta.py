@@ -34,18 +34,18 @@ def seconds_left(job: Job, estimate: Estimate) -> float:
 
 
 def test_the_overhead_and_the_ratio_of_the_runs_are_found() -> None:
-    pace = Pace.learn(RUNS)
+    pace = Pace.fit(RUNS)
     assert (pace.overhead, pace.ratio) == pytest.approx((3.0, 2.0))
     assert pace.seconds(30.0) == pytest.approx(law(30.0))
 
 
 def test_a_quarter_of_wild_runs_changes_little() -> None:
-    pace = Pace.learn([*RUNS, Run(3.0, 900.0), Run(7.0, 0.01)])
+    pace = Pace.fit([*RUNS, Run(3.0, 900.0), Run(7.0, 0.01)])
     assert pace.seconds(10.0) == pytest.approx(law(10.0), rel=0.1)
 
 
 def test_runs_of_one_length_are_taken_as_proportional() -> None:
-    pace = Pace.learn([Run(4.0, 8.0), Run(4.0, 8.4), Run(4.0, 7.6)])
+    pace = Pace.fit([Run(4.0, 8.0), Run(4.0, 8.4), Run(4.0, 7.6)])
     assert pace.seconds(8.0) == pytest.approx(16.0)
 
 
@@ -53,13 +53,13 @@ def test_runs_of_one_length_are_taken_as_proportional() -> None:
     "runs", [[Run(1.0, 10.0), Run(10.0, 1.0)], [Run(1.0, 1.0), Run(10.0, 100.0)]]
 )
 def test_neither_the_overhead_nor_the_ratio_is_ever_negative(runs: list[Run]) -> None:
-    pace = Pace.learn(runs)
+    pace = Pace.fit(runs)
     assert pace.overhead >= 0
     assert pace.ratio >= 0
 
 
 def test_speech_of_unknown_length_is_taken_as_usual() -> None:
-    assert Pace.learn(RUNS).seconds(None) == pytest.approx(TYPICAL)
+    assert Pace.fit(RUNS).seconds(None) == pytest.approx(TYPICAL)
 
 
 def test_nothing_is_foretold_before_a_job_has_finished() -> None:

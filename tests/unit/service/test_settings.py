@@ -1,7 +1,7 @@
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from jobs.settings import flaws
+from jobs.settings import describe_invalid
 from service.__main__ import main
 from service.settings import ServiceSettings
 
@@ -66,7 +66,7 @@ def test_all_origins_are_allowed_only_with_keys() -> None:
 def test_a_flaw_is_told_without_the_value() -> None:
     with pytest.raises(ValidationError) as refusal:
         ServiceSettings(key_secret=SecretStr("too short"), listen_port=70_000)
-    told = " ".join(flaws(refusal.value))
+    told = " ".join(describe_invalid(refusal.value))
     assert "AMIGO_KEY_SECRET: " in told
     assert "AMIGO_LISTEN_PORT: Input should be less than or equal to 65535." in told
     assert "too short" not in told + str(refusal.value)

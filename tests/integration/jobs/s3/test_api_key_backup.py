@@ -7,7 +7,7 @@ from redis import Redis
 
 from jobs.errors import KeyInvalid
 from jobs.queue import JobQueue, create_celery
-from jobs.s3.api_key_backup import ApiKeyBackup, copy_key
+from jobs.s3.api_key_backup import ApiKeyBackup, backup_key
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
 from jobs.valkey.api_keys import ApiKey, ApiKeyStore
@@ -31,7 +31,7 @@ def lose_everything(settings: Settings) -> None:
 
 
 def copied(storage: ObjectStorage, key: ApiKey) -> ApiKey:
-    return ApiKey.model_validate_json(storage.get(copy_key(key.id)))
+    return ApiKey.model_validate_json(storage.get(backup_key(key.id)))
 
 
 def test_the_reconciler_brings_back_the_keys_of_an_emptied_valkey(
@@ -91,7 +91,7 @@ def test_a_damaged_copy_is_told_and_harms_no_other(
 ) -> None:
     key, token = keys.create("acme")
     archive.save(key)
-    storage.put(copy_key("damaged"), b"{", "application/json")
+    storage.put(backup_key("damaged"), b"{", "application/json")
     lose_everything(settings)
     assert archive.reconcile() == 1
     assert keys.verify(token) == key
@@ -104,4 +104,4 @@ def test_no_copy_holds_a_token(
     key, token = keys.create("acme")
     archive.save(key)
     secret = token.removeprefix(f"amigo_{key.id}_")
-    assert secret.encode() not in storage.get(copy_key(key.id))
+    assert secret.encode() not in storage.get(backup_key(key.id))

@@ -29,7 +29,7 @@ def send(upload: PresignedPut, body: bytes, **headers: str) -> int:
 
 def test_an_uploaded_asset_can_be_read(assets: Assets) -> None:
     asset = portrait()
-    assert send(assets.announce(asset), PICTURE) == 200
+    assert send(assets.register(asset), PICTURE) == 200
     assert assets.find("acme", asset.id, AssetKind.PORTRAIT) == asset
     assert assets.read("acme", asset.id, AssetKind.PORTRAIT) == PICTURE
 
@@ -37,14 +37,14 @@ def test_an_uploaded_asset_can_be_read(assets: Assets) -> None:
 @pytest.mark.parametrize("body", [PICTURE + b"!", PICTURE[:-1], b""])
 def test_a_body_of_another_size_is_refused(assets: Assets, body: bytes) -> None:
     asset = portrait()
-    assert send(assets.announce(asset), body) == 403
+    assert send(assets.register(asset), body) == 403
     with pytest.raises(AssetNotUploaded):
         assets.read("acme", asset.id, AssetKind.PORTRAIT)
 
 
 def test_a_body_of_unknown_size_is_refused(assets: Assets) -> None:
     asset = portrait()
-    upload = assets.announce(asset)
+    upload = assets.register(asset)
     answer = loopback.put(
         upload.url,
         content=iter([PICTURE, b"!"]),  # sent in chunks
@@ -56,20 +56,20 @@ def test_a_body_of_unknown_size_is_refused(assets: Assets) -> None:
 
 
 def test_a_body_called_another_type_is_refused(assets: Assets) -> None:
-    upload = assets.announce(portrait())
+    upload = assets.register(portrait())
     assert send(upload, PICTURE, **{"Content-Type": "text/html"}) == 403
 
 
 def test_an_upload_holds_for_its_own_key_alone(assets: Assets) -> None:
     mine, other = portrait(), portrait()
-    upload = assets.announce(mine)
+    upload = assets.register(mine)
     elsewhere = PresignedPut(upload.url.replace(mine.id, other.id), upload.headers)
     assert send(elsewhere, PICTURE) == 403
 
 
 def test_an_asset_belongs_to_its_tenant_and_its_kind(assets: Assets) -> None:
     asset = portrait()
-    send(assets.announce(asset), PICTURE)
+    send(assets.register(asset), PICTURE)
     with pytest.raises(AssetNotFound):
         assets.read("other", asset.id, AssetKind.PORTRAIT)
     with pytest.raises(AssetNotFound):
@@ -84,16 +84,16 @@ def test_an_id_that_no_asset_has_is_not_found(assets: Assets, asset_id: str) -> 
 
 def test_an_asset_is_used_for_a_day_and_no_longer(assets: Assets) -> None:
     old = portrait().model_copy(update={"created_at": utc_now() - KEPT})
-    assert send(assets.announce(old), PICTURE) == 200
+    assert send(assets.register(old), PICTURE) == 200
     with pytest.raises(AssetNotFound):
         assets.read("acme", old.id, AssetKind.PORTRAIT)
 
 
 def test_what_has_expired_is_swept_and_nothing_else(assets: Assets, storage: ObjectStorage) -> None:
     asset = portrait()
-    send(assets.announce(asset), PICTURE)
+    send(assets.register(asset), PICTURE)
     announced_only = portrait()
-    assets.announce(announced_only)
+    assets.register(announced_only)
     assert [is_expired for _, is_expired in assets.sweep(utc_now())] == [False, False]
     assert assets.read("acme", asset.id, AssetKind.PORTRAIT) == PICTURE
     later = utc_now() + KEPT + timedelta(minutes=1)
@@ -103,7 +103,7 @@ def test_what_has_expired_is_swept_and_nothing_else(assets: Assets, storage: Obj
 
 def test_a_sweep_continues_after_the_key_it_has_reached(assets: Assets) -> None:
     for _ in range(3):
-        assets.announce(portrait())
+        assets.register(portrait())
     now = utc_now()
     first, *others = assets.sweep(now)
     assert list(assets.sweep(now, after=first[0])) == others

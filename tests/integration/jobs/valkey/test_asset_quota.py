@@ -9,7 +9,7 @@ from redis import Redis
 from jobs.assets import Asset, AssetKind
 from jobs.errors import AssetQuotaExceeded
 from jobs.settings import MEGABYTE, Settings
-from jobs.valkey.asset_quota import LEAST_BYTES, AssetQuota, assets_key
+from jobs.valkey.asset_quota import MIN_BYTES, AssetQuota, assets_key
 from tests.waiting import wait_for
 
 
@@ -50,7 +50,7 @@ def test_each_tenant_has_room_of_its_own(quota: AssetQuota) -> None:
 
 
 def test_the_smallest_assets_use_the_room_up_as_well(quota: AssetQuota) -> None:
-    most = 10 * MEGABYTE // LEAST_BYTES
+    most = 10 * MEGABYTE // MIN_BYTES
     assert [is_taken(quota, asset(1e-6)) for _ in range(most + 1)] == [True] * most + [False]
 
 

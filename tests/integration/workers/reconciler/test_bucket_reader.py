@@ -85,7 +85,7 @@ def test_a_pass_takes_as_many_rounds_as_the_bucket_needs(
     monkeypatch.setattr("jobs.s3.assets.KEPT", NONE)
     for number in range(3):
         storage.put(portrait_key(f"job_{number}"), b"portrait", "image/png")
-        Assets(storage).announce(Asset.create("acme", AssetKind.AUDIO, 4, "audio/wav"))
+        Assets(storage).register(Asset.create("acme", AssetKind.AUDIO, 4, "audio/wav"))
     known = journaled(storage)
     store.accept(known)
     reader = BucketReader(store, storage, NONE)

@@ -529,7 +529,7 @@ def test_assets_past_their_day_are_swept(
     queue: JobQueue,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    Assets(storage).announce(Asset.create("acme", AssetKind.AUDIO, 4, "audio/wav"))
+    Assets(storage).register(Asset.create("acme", AssetKind.AUDIO, 4, "audio/wav"))
     reconciler = Reconciler(store, storage, queue, timedelta(hours=1))
     assert reconciler.run_once() == Tally()
     monkeypatch.setattr("jobs.s3.assets.KEPT", timedelta(seconds=-60))

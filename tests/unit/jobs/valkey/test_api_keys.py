@@ -50,11 +50,11 @@ def test_what_has_not_a_tokens_shape_is_refused_without_asking_the_store(token: 
 
 
 def test_a_key_is_good_until_it_expires_or_is_revoked() -> None:
-    assert key().flaw(NOW) is None
+    assert key().why_invalid(NOW) is None
     expiring = key(expires_at=NOW + timedelta(seconds=1))
-    assert expiring.flaw(NOW) is None
-    assert expiring.flaw(NOW + timedelta(seconds=1)) == "expired"
-    assert key(revoked_at=NOW).flaw(NOW) == "revoked"
+    assert expiring.why_invalid(NOW) is None
+    assert expiring.why_invalid(NOW + timedelta(seconds=1)) == "expired"
+    assert key(revoked_at=NOW).why_invalid(NOW) == "revoked"
 
 
 @pytest.mark.parametrize("tenant", ["", "a:b", "a/b", "a" * 65, "ä", "a b", "a\n"])
