@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, UploadFile
 from starlette.responses import StreamingResponse
 
-from service.documents.examples import ANSWERS
+from service.documents.examples import RESPONSES
 
-DOCUMENT = ANSWERS["read_job"]["200"]
+DOCUMENT = RESPONSES["read_job"]["200"]
 
 app = FastAPI()
 change = asyncio.Event()

@@ -14,10 +14,10 @@ from jobs.values import utc_now
 from service.caller import ANYONE, Caller
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import URL_TOKEN
-from service.middleware.cross_origin import refuse_strange_pages
+from service.middleware.cross_origin import refuse_foreign_pages
 from service.middleware.observation import note
 from service.problems import Problem, ProblemType
-from service.rate_limits import RequestLimits, Standing, note_job_standing, note_standing
+from service.rate_limits import LimitStatus, RequestLimits, note_job_limit, note_request_limit
 
 AUTHORIZATION_PROBLEMS = (
     ProblemType.KEY_MISSING,
@@ -71,7 +71,7 @@ async def admit(
     if url_token is not None and credentials is None:
         caller = await run_in_threadpool(_admit_url, request, components, url_token)
     elif settings.authentication == "open":
-        refuse_strange_pages(request, settings.cors_origins)
+        refuse_foreign_pages(request, settings.cors_origins)
         caller = ANYONE
     elif credentials is not None:
         caller = await run_in_threadpool(_admit, request, components, credentials.credentials)
@@ -156,8 +156,8 @@ async def report_quota(request: Request, caller: CallerDep, components: AppCompo
     """Report what remains of the caller's jobs a day in the RateLimit headers."""
     ceiling = caller.quota.jobs_a_day
     if ceiling is not None:
-        note_job_standing(
-            request, lambda: Standing.of_jobs(ceiling, components.store.usage(caller.key_id))
+        note_job_limit(
+            request, lambda: LimitStatus.of_jobs(ceiling, components.store.usage(caller.key_id))
         )
 
 
@@ -184,14 +184,14 @@ def _count_request(
     ceiling = key.quota.requests_a_minute
     if ceiling is None:
         return
-    may_pass, standing = limits.count(bucket or key.id, ceiling)
-    note_standing(request, standing)
+    may_pass, status = limits.count(bucket or key.id, ceiling)
+    note_request_limit(request, status)
     if not may_pass:
         raise Problem(
             ProblemType.RATE_LIMITED,
             f"The API key sent more than {ceiling} requests in a minute; the next one is "
-            f"accepted in {standing.wait} s.",
-            headers={"Retry-After": str(standing.wait)},
+            f"accepted in {status.wait} s.",
+            headers={"Retry-After": str(status.wait)},
         )
 
 

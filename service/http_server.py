@@ -50,7 +50,7 @@ class Connection(HttpToolsProtocol):
     _deadline: TimerHandle | None = None
     _stall: TimerHandle | None = None
     _is_between_requests = True
-    _got_nowhere = 0
+    _bytes_without_progress = 0
     """Number of bytes since the last progress."""
     _problem: Problem | None = None
 
@@ -72,11 +72,11 @@ class Connection(HttpToolsProtocol):
         # In pieces, because the limit must not depend on how many bytes arrive at once.
         for start in range(0, len(data), MAX_HEADER_BYTES):
             piece = data[start : start + MAX_HEADER_BYTES]
-            self._got_nowhere += len(piece)
+            self._bytes_without_progress += len(piece)
             super().data_received(piece)
             if self.transport.is_closing():
                 break
-            if self._got_nowhere > MAX_HEADER_BYTES:
+            if self._bytes_without_progress > MAX_HEADER_BYTES:
                 self._refuse(_headers_too_large())
                 break
 
@@ -88,7 +88,7 @@ class Connection(HttpToolsProtocol):
             raise ValueError("The headers are too large.")
         self._require_one_host()
         super().on_headers_complete()
-        self._got_nowhere = 0
+        self._bytes_without_progress = 0
         self._is_between_requests = False
         self._wait(self.bounds.body_seconds, self.transport.close)
 
@@ -104,12 +104,12 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Pass on a part of the body."""
-        self._got_nowhere = 0
+        self._bytes_without_progress = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Finish receiving the request; the next one may follow."""
-        self._got_nowhere = 0
+        self._bytes_without_progress = 0
         self._is_between_requests = True
         self._lift_deadline()
         super().on_message_complete()
@@ -150,7 +150,7 @@ class Connection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         # Browsers open connections in advance: if nothing was sent, send nothing back.
-        if self._got_nowhere:
+        if self._bytes_without_progress:
             self._refuse(
                 Problem(
                     ProblemType.UPLOAD_TIMEOUT,

@@ -29,8 +29,8 @@ DAY = 24 * 3600
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What remains of one limit of an API key.
+class LimitStatus:
+    """The state of one limit of an API key.
 
     Attributes:
         policy: name of the limit.
@@ -58,14 +58,14 @@ class Standing:
         return cls("jobs", ceiling, DAY, max(0, ceiling - usage.created), wait)
 
 
-def headers(standings: Iterable[Standing]) -> dict[str, str]:
+def headers(statuses: Iterable[LimitStatus]) -> dict[str, str]:
     """Return the RateLimit headers."""
     return {
         "RateLimit-Policy": ", ".join(
-            f'"{each.policy}";q={each.ceiling};w={each.window}' for each in standings
+            f'"{each.policy}";q={each.ceiling};w={each.window}' for each in statuses
         ),
         "RateLimit": ", ".join(
-            f'"{each.policy}";r={each.remaining};t={each.wait}' for each in standings
+            f'"{each.policy}";r={each.remaining};t={each.wait}' for each in statuses
         ),
     }
 
@@ -83,7 +83,7 @@ class RequestLimits:
         pool = connect(url).connection_pool
         return cls(RedisStorage(url, connection_pool=pool, key_prefix="amigo:requests"))
 
-    def count(self, key_id: str, ceiling: int) -> tuple[bool, Standing]:
+    def count(self, key_id: str, ceiling: int) -> tuple[bool, LimitStatus]:
         """Count a request; return whether it is within the limit, and what remains.
 
         Raises:
@@ -94,7 +94,7 @@ class RequestLimits:
             may_pass = self._limiter.hit(item, key_id)
             stats = self._limiter.get_window_stats(item, key_id)
         wait = stats.reset_time - time.time()
-        return may_pass, Standing.of_requests(ceiling, stats.remaining, wait)
+        return may_pass, LimitStatus.of_requests(ceiling, stats.remaining, wait)
 
 
 class RateLimitHeaders:
@@ -109,36 +109,36 @@ class RateLimitHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, and add the headers to its response."""
 
-        async def send_with_standings(message: Message) -> None:
+        async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                standings = await _standings(scope, is_answered=message["status"] < 500)
-                if standings:
-                    MutableHeaders(scope=message).update(headers(standings))
+                statuses = await _limits(scope, is_answered=message["status"] < 500)
+                if statuses:
+                    MutableHeaders(scope=message).update(headers(statuses))
             await send(message)
 
-        await self.app(scope, receive, send_with_standings)
+        await self.app(scope, receive, send_with_limits)
 
 
-async def _standings(scope: Scope, *, is_answered: bool) -> list[Standing]:
+async def _limits(scope: Scope, *, is_answered: bool) -> list[LimitStatus]:
     state = scope.get("state", {})
-    known = [state["standing"]] if "standing" in state else []
-    if is_answered and "job_standing" in state:
+    known = [state["request_limit"]] if "request_limit" in state else []
+    if is_answered and "job_limit" in state:
         # A header is no reason to turn the response for an accepted job into an error.
         with suppress(Unavailable):
-            known.append(await run_in_threadpool(state["job_standing"]))
+            known.append(await run_in_threadpool(state["job_limit"]))
     return known
 
 
-def note_standing(request: Request, standing: Standing) -> None:
+def note_request_limit(request: Request, status: LimitStatus) -> None:
     """Report what remains of the requests in the response to a request."""
-    request.state.standing = standing
+    request.state.request_limit = status
 
 
-def noted_standing(request: Request) -> Standing | None:
+def noted_request_limit(request: Request) -> LimitStatus | None:
     """Return what remains of the requests; None if they are not limited."""
-    return getattr(request.state, "standing", None)
+    return getattr(request.state, "request_limit", None)
 
 
-def note_job_standing(request: Request, read: Callable[[], Standing]) -> None:
+def note_job_limit(request: Request, read: Callable[[], LimitStatus]) -> None:
     """Report what remains of the jobs a day, too, read when the response starts."""
-    request.state.job_standing = read
+    request.state.job_limit = read

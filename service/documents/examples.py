@@ -239,7 +239,7 @@ _CREATED: dict[str, JsonValue] = {
     "202": _json(_QUEUED_DOCUMENT),
 }
 
-ANSWERS: dict[str, dict[str, JsonValue]] = {
+RESPONSES: dict[str, dict[str, JsonValue]] = {
     "create_job": _CREATED,
     "create_job_from_json": _CREATED,
     "create_jobs": {

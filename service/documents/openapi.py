@@ -12,9 +12,9 @@ from pydantic_core import to_json
 
 from media.accepted import PICTURES, RECORDINGS, listed
 from service.documents.examples import (
-    ANSWERS,
     PARAMETERS,
     REQUESTS,
+    RESPONSES,
     WEBHOOK,
     problem_example,
 )
@@ -289,7 +289,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         parameter["example"] = PARAMETERS[parameter["name"]]
     for media_type, example in REQUESTS.get(name, {}).items():
         operation["requestBody"]["content"][media_type]["example"] = example
-    for status, example in ANSWERS.get(name, {}).items():
+    for status, example in RESPONSES.get(name, {}).items():
         next(iter(responses[status]["content"].values()))["example"] = example
 
 

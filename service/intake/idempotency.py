@@ -27,7 +27,7 @@ def find_earlier(store: JobStore, job: Job) -> Job | None:
     _require_same_request(holder, job)
     if not holder.is_confirmed:
         raise KeyInProgress
-    return _made_before(store, holder)
+    return _earlier_job(store, holder)
 
 
 def in_progress(retry_seconds: int) -> Problem:
@@ -49,7 +49,7 @@ def _require_same_request(holder: Holder, job: Job) -> None:
         )
 
 
-def _made_before(store: JobStore, holder: Holder) -> Job:
+def _earlier_job(store: JobStore, holder: Holder) -> Job:
     try:
         return store.get(holder.job_id)
     except JobNotFound as error:

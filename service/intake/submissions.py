@@ -117,7 +117,7 @@ class Submissions:
             raise
         try:
             self._keep(job, portrait, audio)
-            _require_caller(is_abandoned)
+            _require_connected(is_abandoned)
             self._store.accept(job, caller.quota)
         except Exception:
             self._withdraw(job)
@@ -216,7 +216,7 @@ class Submissions:
             _warn("An accepted job could not be dispatched yet", job, error)
 
 
-def _require_caller(is_abandoned: Callable[[], bool]) -> None:
+def _require_connected(is_abandoned: Callable[[], bool]) -> None:
     if is_abandoned():
         raise ClientDisconnect
 

@@ -57,7 +57,7 @@ def allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
         )
 
 
-def refuse_strange_pages(request: Request, origins: Sequence[str]) -> None:
+def refuse_foreign_pages(request: Request, origins: Sequence[str]) -> None:
     """Reject requests from pages of other sites to a system without API keys.
 
     Loopback keeps other machines out, but not pages in this machine's browsers. Any page can post a

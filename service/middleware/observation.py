@@ -68,24 +68,24 @@ class Observation:
 
     async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        answer = _Answer(send, request_id(scope))
+        recorder = _ResponseRecorder(send, request_id(scope))
         try:
             with _metrics(scope).in_progress.track_inprogress():
-                await self.app(scope, receive, answer.send)
+                await self.app(scope, receive, recorder.send)
         except asyncio.CancelledError:
             # The server cancels what is still running when its time to shut down is over.
-            if not answer.status:
-                await _tell_shutdown(scope, receive, answer)
+            if not recorder.status:
+                await _send_shutdown(scope, receive, recorder)
             raise
         except Exception:
             logger.exception(
                 "A request failed with an unexpected error", extra={"fields": _describe(scope)}
             )
             # A response that has started can only be aborted: the server closes the connection.
-            if not answer.status:
-                await _tell_crash(scope, receive, answer)
+            if not recorder.status:
+                await _send_crash(scope, receive, recorder)
         finally:
-            self._record(scope, answer.status, time.perf_counter() - started)
+            self._record(scope, recorder.status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
@@ -99,7 +99,7 @@ class Observation:
             logger.log(level, "Request served", extra={"fields": fields})
 
 
-class _Answer:
+class _ResponseRecorder:
     """Records the response status and adds the request id to the headers."""
 
     def __init__(self, send: Send, request_id: str) -> None:
@@ -114,20 +114,20 @@ class _Answer:
         await self._send(message)
 
 
-async def _tell_crash(scope: Scope, receive: Receive, answer: _Answer) -> None:
+async def _send_crash(scope: Scope, receive: Receive, recorder: _ResponseRecorder) -> None:
     problem = Problem(
         ProblemType.INTERNAL_ERROR, "The request was valid but could not be completed."
     )
-    await problem_response(problem, request_id(scope))(scope, receive, answer.send)
+    await problem_response(problem, request_id(scope))(scope, receive, recorder.send)
 
 
-async def _tell_shutdown(scope: Scope, receive: Receive, answer: _Answer) -> None:
+async def _send_shutdown(scope: Scope, receive: Receive, recorder: _ResponseRecorder) -> None:
     problem = Problem(
         ProblemType.SHUTTING_DOWN,
         "The service is shutting down and did not complete the request. Retry it.",
         headers={"Retry-After": "1"},
     )
-    await problem_response(problem, request_id(scope))(scope, receive, answer.send)
+    await problem_response(problem, request_id(scope))(scope, receive, recorder.send)
 
 
 def _describe(scope: Scope) -> dict[str, object]:

@@ -150,7 +150,7 @@ def _rounded(array: NDArray[np.floating[Any]], decimals: int) -> Any:
 
 
 @dataclass(frozen=True)
-class Wish:
+class FileRequest:
     """The caller's request for a file: byte range, known version, and whether to redirect."""
 
     is_head: bool
@@ -161,13 +161,13 @@ class Wish:
     redirect: bool
 
 
-WHOLE = Wish(
+WHOLE = FileRequest(
     is_head=False, range=None, if_range=None, if_none_match=None, download=False, redirect=False
 )
 """The whole file, from the service itself."""
 
 
-async def _wish(
+async def _file_request(
     request: Request,
     range: Annotated[str | None, Header(description="A single byte range.")] = None,
     if_range: Annotated[
@@ -182,21 +182,21 @@ async def _wish(
     redirect: Annotated[
         bool, Query(description="Whether to redirect to the object store, if possible.")
     ] = True,
-) -> Wish:
-    return Wish(is_head(request.scope), range, if_range, if_none_match, download, redirect)
+) -> FileRequest:
+    return FileRequest(is_head(request.scope), range, if_range, if_none_match, download, redirect)
 
 
-AsWished = Annotated[Wish, Depends(_wish)]
+FileRequestDep = Annotated[FileRequest, Depends(_file_request)]
 
 
-def answer_file(name: str, file: File, wish: Wish) -> Response:
+def answer_file(name: str, file: File, wanted: FileRequest) -> Response:
     """Serve a file under a name without its suffix, as the caller requests.
 
     Raises:
         ObjectNotFound: the file is missing from the object store.
         Problem: the range starts after the end of the file.
     """
-    disposition = "attachment" if wish.download else "inline"
+    disposition = "attachment" if wanted.download else "inline"
     headers = {
         "ETag": entity_tag(file.identity.encode()),
         "Cache-Control": "private, no-cache",
@@ -204,21 +204,21 @@ def answer_file(name: str, file: File, wish: Wish) -> Response:
         "Content-Disposition": f'{disposition}; filename="{name}{file.suffix}"',
         "Content-Security-Policy": _POLICY,
     }
-    if is_unchanged(wish.if_none_match, headers["ETag"]):
+    if is_unchanged(wanted.if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     size = file.size()
-    if wish.is_head:
+    if wanted.is_head:
         headers["Content-Length"] = str(size)
         return Response(headers=headers, media_type=file.media_type)
-    url = file.url(headers["Content-Disposition"]) if wish.redirect else None
+    url = file.url(headers["Content-Disposition"]) if wanted.redirect else None
     if url is not None:
         return RedirectResponse(url, 307, {"Cache-Control": "private, no-store"})
-    return _stream(file, size, wish, headers)
+    return _stream(file, size, wanted, headers)
 
 
-def _stream(file: File, size: int, wish: Wish, headers: dict[str, str]) -> Response:
+def _stream(file: File, size: int, wanted: FileRequest, headers: dict[str, str]) -> Response:
     try:
-        part = requested_range(wish.range, wish.if_range, headers["ETag"], size)
+        part = requested_range(wanted.range, wanted.if_range, headers["ETag"], size)
     except RangeNotSatisfiable as error:
         raise _not_satisfiable(error, size) from error
     sent = part or ByteRange(0, size - 1)

@@ -29,13 +29,13 @@ _METADATA = re.compile(r"metadata(?:\[(?P<bracketed>.*)\]|\.(?P<dotted>.*))", re
 _DAY_AND_HOUR = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:.*", re.ASCII)
 
 
-def _no_timestamp(text: str) -> str:
+def _require_date_and_hour(text: str) -> str:
     if not _DAY_AND_HOUR.fullmatch(text):
         raise ValueError("expected a time such as 2026-11-22T12:00:00Z")
     return text
 
 
-Time = Annotated[AwareDatetime, BeforeValidator(_no_timestamp)]
+Time = Annotated[AwareDatetime, BeforeValidator(_require_date_and_hour)]
 
 _NAMES = ("status", "created_after", "created_before", "limit", "cursor", "token")
 

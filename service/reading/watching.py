@@ -30,7 +30,7 @@ READERS = 8
 T = TypeVar("T")
 
 
-class Changes:
+class ChangeSignal:
     """Wake-up signal of one follower."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class JobWatcher:
 
     def __init__(self, valkey_url: str) -> None:
         self._valkey_url = valkey_url
-        self._followers: dict[str, set[Changes]] = defaultdict(set)
+        self._followers: dict[str, set[ChangeSignal]] = defaultdict(set)
         self._readers = CapacityLimiter(READERS)
         self.num_followers = 0
         self.is_stopping = False
@@ -85,9 +85,9 @@ class JobWatcher:
         self._announce_all()
 
     @contextmanager
-    def following(self, job_id: str) -> Iterator[Changes]:
+    def following(self, job_id: str) -> Iterator[ChangeSignal]:
         """Collect the changes of a job within the context; enter it before reading the job."""
-        changes = Changes()
+        changes = ChangeSignal()
         self._followers[job_id].add(changes)
         self.num_followers += 1
         try:

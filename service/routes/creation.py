@@ -36,7 +36,7 @@ from service.negotiation import quality
 from service.problems import Problem, ProblemType, problem_document
 from service.reading.files import WHOLE, StoredFile, answer_file
 from service.reading.preferences import preferred_wait
-from service.routes.descriptions import Descriptions, JobDescriptions, poll_pause
+from service.routes.presenter import JobPresenter, JobPresenterDep, poll_pause
 from service.routes.results import VIDEO, require_result
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -77,7 +77,7 @@ class Creation:
     request: Request
     caller: Caller
     components: Components
-    descriptions: Descriptions
+    presenter: JobPresenter
 
     async def submit(self, upload: Upload, key: str | None) -> Submitted:
         """Return the job for the upload, see `Submissions.submit`."""
@@ -90,7 +90,7 @@ class Creation:
         watcher, store = self.components.watcher, self.components.store
 
         async def look() -> JobDocument:
-            return await watcher.read(lambda: self.descriptions.describe(store.get(job.id)))
+            return await watcher.read(lambda: self.presenter.describe(store.get(job.id)))
 
         if wait:
             try:
@@ -98,16 +98,16 @@ class Creation:
                     job.id, look, lambda document: document.status.is_final, wait
                 )
             except JobNotFound:
-                return self.descriptions.describe_past(job)  # the job was deleted meanwhile
+                return self.presenter.describe_past(job)  # the job was deleted meanwhile
             except StoreUnavailable:
                 pass  # once the job is accepted, the response must not be an error
-        return await to_thread.run_sync(self.descriptions.describe_accepted, job)
+        return await to_thread.run_sync(self.presenter.describe_accepted, job)
 
 
 async def _creation(
-    request: Request, caller: CallerDep, components: AppComponents, descriptions: JobDescriptions
+    request: Request, caller: CallerDep, components: AppComponents, presenter: JobPresenterDep
 ) -> Creation:
-    return Creation(request, caller, components, descriptions)
+    return Creation(request, caller, components, presenter)
 
 
 CreationDep = Annotated[Creation, Depends(_creation)]
@@ -205,8 +205,8 @@ async def _create(
         headers["Preference-Applied"] = f"wait={wait}"
     if has_ended and _wants_video(creation.request):
         return await to_thread.run_sync(_answer_video, creation, job.id, headers)
-    answer = status.HTTP_200_OK if has_ended else status.HTTP_202_ACCEPTED
-    return JSONResponse(document.model_dump(mode="json"), answer, headers)
+    status_code = status.HTTP_200_OK if has_ended else status.HTTP_202_ACCEPTED
+    return JSONResponse(document.model_dump(mode="json"), status_code, headers)
 
 
 def _wants_video(request: Request) -> bool:
@@ -225,9 +225,11 @@ def _answer_video(creation: Creation, job_id: str, headers: dict[str, str]) -> R
     except Problem as problem:
         problem.headers |= headers
         raise
-    answer = answer_file(job_id, StoredFile(creation.components.storage, key, ".mp4", VIDEO), WHOLE)
-    answer.headers.update(headers)
-    return answer
+    response = answer_file(
+        job_id, StoredFile(creation.components.storage, key, ".mp4", VIDEO), WHOLE
+    )
+    response.headers.update(headers)
+    return response
 
 
 @router.post(

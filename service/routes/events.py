@@ -22,7 +22,7 @@ from service.documents.openapi import Responses, problem_responses, response_hea
 from service.negotiation import is_head
 from service.problems import ProblemType
 from service.reading.watching import REREAD_SECONDS
-from service.routes.descriptions import Descriptions, JobDescriptions
+from service.routes.presenter import JobPresenter, JobPresenterDep
 
 router = APIRouter(tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)])
 
@@ -68,7 +68,7 @@ async def follow_job(
     job: OwnJob,
     caller: CallerDep,
     components: AppComponents,
-    descriptions: JobDescriptions,
+    presenter: JobPresenterDep,
     last_event_id: Annotated[
         str | None, Header(description="The last `id` received; only later events are sent.")
     ] = None,
@@ -80,7 +80,7 @@ async def follow_job(
     if is_head(request.scope):
         return Response(headers=_HEADERS, media_type=_MEDIA_TYPE)
     known = last_event_id if last_event_id and _EVENT_ID.fullmatch(last_event_id) else None
-    follower = _Follower(components, descriptions, job.id, caller.key_id, known)
+    follower = _Follower(components, presenter, job.id, caller.key_id, known)
     frames = await components.watcher.read(follower.new_frames)
     if follower.has_seen_the_end and not frames:
         return Response(status_code=status.HTTP_204_NO_CONTENT)
@@ -98,16 +98,16 @@ class _Follower:
     Attributes:
         key_id: id of the caller's API key; None if the system requires none.
         known: id of the last event sent; None before the first.
-        place: the last queue position sent; None before any.
+        position: the last queue position sent; None before any.
         has_seen_the_end: whether the final event was sent.
     """
 
     components: Components
-    descriptions: Descriptions
+    presenter: JobPresenter
     job_id: str
     key_id: str | None
     known: str | None
-    place: int | None = field(default=None, init=False)
+    position: int | None = field(default=None, init=False)
     has_seen_the_end: bool = field(default=False, init=False)
     _key_seen_at: float = field(default_factory=monotonic, init=False)
 
@@ -118,15 +118,15 @@ class _Follower:
             JobNotFound: the job was deleted.
             KeyInvalid: the caller's API key has expired meanwhile or was revoked.
         """
-        self._look_at_key()
+        self._check_key()
         # Read the record first: an event between the two reads is then sent, not skipped.
         job = self.components.store.get(self.job_id)
         events = self._events()
         if events:
-            return self._tell_changes(events)
-        return self._tell_end(job) if job.status.is_final else self._tell_place(job)
+            return self._change_frames(events)
+        return self._end_frames(job) if job.status.is_final else self._position_frames(job)
 
-    def _look_at_key(self) -> None:
+    def _check_key(self) -> None:
         if self.key_id is not None and monotonic() >= self._key_seen_at + KEY_SECONDS:
             self.components.keys.require_valid(self.key_id)
             self._key_seen_at = monotonic()
@@ -140,33 +140,33 @@ class _Follower:
         latest = store.latest_event(self.job_id)
         return [latest] if latest else []
 
-    def _tell_changes(self, events: list[Event]) -> list[bytes]:
+    def _change_frames(self, events: list[Event]) -> list[bytes]:
         *past, latest = events
         self.known, self.has_seen_the_end = latest.id, latest.job.status.is_final
         return [
-            *(_frame(self.descriptions.describe_past(event.job), event.id) for event in past),
-            self._tell(latest.job, latest.id),
+            *(_frame(self.presenter.describe_past(event.job), event.id) for event in past),
+            self._latest_frame(latest.job, latest.id),
         ]
 
-    def _tell_end(self, job: Job) -> list[bytes]:
+    def _end_frames(self, job: Job) -> list[bytes]:
         """Return the final event for a follower that missed it because the events have expired."""
         self.has_seen_the_end = True
         if self.known == AFTER_ALL or self.components.store.latest_event(job.id):
             return []
-        return [self._tell(job, AFTER_ALL)]
+        return [self._latest_frame(job, AFTER_ALL)]
 
-    def _tell_place(self, job: Job) -> list[bytes]:
+    def _position_frames(self, job: Job) -> list[bytes]:
         """Return the job again if its queue position has changed since it was last sent."""
-        document = self.descriptions.describe(job)
+        document = self.presenter.describe(job)
         # Without a position, it has just been claimed, which is reported by an event.
-        if document.queue_position in (None, self.place):
+        if document.queue_position in (None, self.position):
             return []
-        self.place = document.queue_position
+        self.position = document.queue_position
         return [_frame(document, None)]
 
-    def _tell(self, job: Job, event_id: str) -> bytes:
-        document = self.descriptions.describe(job)
-        self.place = document.queue_position
+    def _latest_frame(self, job: Job, event_id: str) -> bytes:
+        document = self.presenter.describe(job)
+        self.position = document.queue_position
         return _frame(document, event_id)
 
 

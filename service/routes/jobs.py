@@ -18,8 +18,8 @@ from service.documents.openapi import problem_responses
 from service.documents.schemas import JobPage
 from service.problems import Problem, ProblemType
 from service.reading.filters import METADATA_PARAMETER, read_filter
-from service.routes.descriptions import JobDescriptions
 from service.routes.preconditions import IfMatch, expected_job
+from service.routes.presenter import JobPresenterDep
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 def list_jobs(
     caller: CallerDep,
     components: AppComponents,
-    descriptions: JobDescriptions,
+    presenter: JobPresenterDep,
     wanted: Annotated[JobFilter, Depends(read_filter)],
     limit: Annotated[int, Query(ge=1, le=100, description="Maximum number of jobs per page.")] = 20,
     cursor: Annotated[
@@ -58,7 +58,7 @@ def list_jobs(
     page = components.store.page(caller.tenant, wanted, limit, start)
     readings = components.store.readings([job.id for job in page.jobs])
     following = to_json(page.next_cursor and str(page.next_cursor))
-    body = b'{"jobs":%b,"next_cursor":%b}' % (descriptions.serialize_all(readings), following)
+    body = b'{"jobs":%b,"next_cursor":%b}' % (presenter.serialize_all(readings), following)
     return Response(body, media_type="application/json")
 
 
@@ -77,7 +77,7 @@ def list_jobs(
 def cancel_job(
     job: OwnJob,
     components: AppComponents,
-    descriptions: JobDescriptions,
+    presenter: JobPresenterDep,
     if_match: IfMatch = None,
 ) -> JobDocument:
     """Cancel a job that is queued or processing. Its files are deleted soon after."""
@@ -93,7 +93,7 @@ def cancel_job(
     # it.
     with suppress(StorageUnavailable):
         components.storage.delete_prefix(inputs_prefix(job.id))
-    return descriptions.describe(canceled)
+    return presenter.describe(canceled)
 
 
 @router.delete(

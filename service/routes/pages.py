@@ -51,9 +51,9 @@ class _Assets(StaticFiles):
     """Files that browsers may cache but must revalidate."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        answer = super().file_response(*args, **kwargs)
-        answer.headers.update(_MAY_BE_KEPT)
-        return answer
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(_MAY_BE_KEPT)
+        return response
 
 
 def _page(name: str, policy: str, **more: str) -> FileResponse:

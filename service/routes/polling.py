@@ -25,7 +25,7 @@ from service.problems import ProblemType
 from service.reading.conditional import is_unchanged
 from service.reading.preferences import MAX_WAIT
 from service.reading.serialized import job_tag
-from service.routes.descriptions import describing, poll_pause
+from service.routes.presenter import poll_pause, presenter_for
 
 
 class PollRoute(APIRoute):
@@ -102,7 +102,7 @@ async def _answer(
     if is_unchanged(if_none_match, headers["ETag"]):
         return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers=headers)
     return Response(
-        describing(request).serialize(reading), headers=headers, media_type="application/json"
+        presenter_for(request).serialize(reading), headers=headers, media_type="application/json"
     )
 
 

@@ -14,7 +14,7 @@ from service.documents.openapi import Responses, problem_responses, response_hea
 from service.documents.schemas import FrameLandmarks
 from service.negotiation import quality
 from service.problems import Problem, ProblemType
-from service.reading.files import AsWished, LandmarksDocument, StoredFile, answer_file
+from service.reading.files import FileRequestDep, LandmarksDocument, StoredFile, answer_file
 
 router = APIRouter(
     prefix="/v1/jobs/{job_id}", tags=["jobs"], dependencies=[require_scope(Scope.JOBS_READ)]
@@ -73,10 +73,10 @@ def file_responses(*media_types: str, **whole: dict[str, Any]) -> Responses:
     response_class=StreamingResponse,
     responses=file_responses("video/mp4"),
 )
-def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Response:
+def read_video(job: OwnJob, wanted: FileRequestDep, components: AppComponents) -> Response:
     """Return the MP4 file. A request for multiple ranges returns the complete video."""
     key = require_result(job).video_key
-    return answer_file(job.id, StoredFile(components.storage, key, ".mp4", "video/mp4"), wish)
+    return answer_file(job.id, StoredFile(components.storage, key, ".mp4", "video/mp4"), wanted)
 
 
 @router.get(
@@ -85,10 +85,10 @@ def read_video(job: OwnJob, wish: AsWished, components: AppComponents) -> Respon
     response_class=StreamingResponse,
     responses=file_responses("image/jpeg"),
 )
-def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Response:
+def read_poster(job: OwnJob, wanted: FileRequestDep, components: AppComponents) -> Response:
     """Return a JPEG of one frame, to show before playback."""
     key = _present(require_result(job).poster_key)
-    return answer_file(job.id, StoredFile(components.storage, key, ".jpg", "image/jpeg"), wish)
+    return answer_file(job.id, StoredFile(components.storage, key, ".jpg", "image/jpeg"), wanted)
 
 
 @router.get(
@@ -99,7 +99,7 @@ def read_poster(job: OwnJob, wish: AsWished, components: AppComponents) -> Respo
 )
 def read_landmarks(
     job: OwnJob,
-    wish: AsWished,
+    wanted: FileRequestDep,
     components: AppComponents,
     format: Annotated[
         Literal["json", "npz"] | None, Query(description="Takes precedence over `Accept`.")
@@ -114,9 +114,9 @@ def read_landmarks(
     wants_npz = format == "npz" or (format is None and quality(accept, NPZ) > quality(accept, JSON))
     arrays = StoredFile(components.storage, key, ".npz", NPZ)
     file = arrays if wants_npz else LandmarksDocument(components.storage, key)
-    answer = answer_file(job.id, file, wish)
-    answer.headers["Vary"] = "Accept"
-    return answer
+    response = answer_file(job.id, file, wanted)
+    response.headers["Vary"] = "Accept"
+    return response
 
 
 def require_result(job: Job) -> Result:

@@ -20,7 +20,7 @@ from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope
 from service.dependencies import AppComponents, Components
 from service.documents.openapi import problem_responses, response_headers
 from service.problems import Problem, ProblemType
-from service.reading.files import AsWished, StoredFile, answer_file
+from service.reading.files import FileRequestDep, StoredFile, answer_file
 from service.reading.preferences import MAX_WAIT
 from service.routes.results import file_responses, require_result
 
@@ -94,7 +94,7 @@ async def watch_job(
 def _playlist_of(job: Job, components: Components, query: str) -> RedirectResponse:
     if job.status not in (JobStatus.PROCESSING, JobStatus.SUCCEEDED):
         require_result(job)
-    _require_begun(job, components)
+    _require_started(job, components)
     path = f"{job_path(job.id)}/stream/{job.attempt}/{MASTER}{query and f'?{query}'}"
     return RedirectResponse(path, 307, {"Cache-Control": "no-store"})
 
@@ -116,7 +116,7 @@ def read_stream_file(
             description="`index.m3u8`, or the name of a file in a playlist.",
         ),
     ],
-    wish: AsWished,
+    wanted: FileRequestDep,
     components: AppComponents,
 ) -> Response:
     """Return a file of one attempt's stream.
@@ -130,12 +130,12 @@ def read_stream_file(
     query = _token_query(request)
     if file == MEDIA or (query and file == MASTER):
         playlist = components.storage.get(key).decode()
-        is_ended = file == MEDIA and not _is_made(job, attempt)
+        is_ended = file == MEDIA and not _is_rendering(job, attempt)
         return _answer_playlist(ended(playlist) if is_ended else playlist, query)
     name = PurePath(file)
     media_type = PLAYLIST_TYPE if name.suffix == ".m3u8" else SEGMENT_TYPE
     stored = StoredFile(components.storage, key, name.suffix, media_type)
-    return answer_file(f"{job.id}-{attempt}-{name.stem}", stored, wish)
+    return answer_file(f"{job.id}-{attempt}-{name.stem}", stored, wanted)
 
 
 def _token_query(request: Request) -> str:
@@ -149,11 +149,11 @@ def _answer_playlist(playlist: str, query: str) -> Response:
     return Response(text, headers={"Cache-Control": "no-store"}, media_type=PLAYLIST_TYPE)
 
 
-def _is_made(job: Job, attempt: int) -> bool:
+def _is_rendering(job: Job, attempt: int) -> bool:
     return job.status is JobStatus.PROCESSING and job.attempt == attempt
 
 
-def _require_begun(job: Job, components: Components) -> None:
+def _require_started(job: Job, components: Components) -> None:
     """Check that a player finds something.
 
     Raises:

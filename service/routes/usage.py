@@ -8,7 +8,7 @@ from service.dependencies import AppComponents
 from service.documents.openapi import problem_responses
 from service.documents.schemas import UsageDocument, UsageLimitDocument
 from service.problems import ProblemType
-from service.rate_limits import Standing, noted_standing
+from service.rate_limits import LimitStatus, noted_request_limit
 
 router = APIRouter(prefix="/v1/usage", tags=["usage"])
 
@@ -26,10 +26,10 @@ def read_usage(request: Request, caller: CallerDep, components: AppComponents) -
     Each API key has its own counts. A job that is deleted before it ends only counts as created.
     """
     usage = components.store.usage(caller.key_id)
-    return UsageDocument.of(usage, caller.quota, _requests(noted_standing(request)))
+    return UsageDocument.of(usage, caller.quota, _requests(noted_request_limit(request)))
 
 
-def _requests(standing: Standing | None) -> UsageLimitDocument | None:
-    if standing is None:
+def _requests(status: LimitStatus | None) -> UsageLimitDocument | None:
+    if status is None:
         return None
-    return UsageLimitDocument(limit=standing.ceiling, remaining=standing.remaining)
+    return UsageLimitDocument(limit=status.ceiling, remaining=status.remaining)

@@ -23,8 +23,8 @@ from service.documents.schemas import (
 from service.intake.json_body import receive_document
 from service.intake.requests import invalid_option
 from service.problems import Problem, ProblemType
-from service.routes.descriptions import JobDescriptions
 from service.routes.preconditions import IfMatch, expected_job
+from service.routes.presenter import JobPresenterDep
 
 # The secret lets its holder forge notifications, so it takes more than the right to read jobs.
 router = APIRouter(tags=["webhooks"], dependencies=[require_scope(Scope.JOBS_WRITE)])
@@ -89,7 +89,7 @@ def send_test_webhook(
     components: AppComponents,
 ) -> WebhookTestDocument:
     """Send `webhook.test` with a sample job, signed and retried like any other notification."""
-    job = _made_up(caller.tenant, wanted.url)
+    job = _sample_job(caller.tenant, wanted.url)
     components.webhooks.send_test(job)
     return _document(job, Delivery())
 
@@ -134,7 +134,7 @@ def read_test_webhook(
 def redeliver_webhook(
     job: OwnJob,
     components: AppComponents,
-    descriptions: JobDescriptions,
+    presenter: JobPresenterDep,
     if_match: IfMatch = None,
 ) -> JobDocument:
     """Send the notification of an ended job again, whether or not it was delivered. The
@@ -148,7 +148,7 @@ def redeliver_webhook(
         )
     expected_job(components, job, if_match)
     components.webhooks.deliver_again(job.id)
-    return descriptions.describe(job)
+    return presenter.describe(job)
 
 
 @sent.post(
@@ -167,7 +167,7 @@ def job_ended(event: WebhookEvent) -> None:
     """
 
 
-def _made_up(tenant: str, url: str) -> Job:
+def _sample_job(tenant: str, url: str) -> Job:
     job = Job.create(Options(consent=True), tenant=tenant, webhook_url=url)
     test_id = TEST_PREFIX + secrets.token_urlsafe(16)
     result = Result(

@@ -32,7 +32,7 @@ SERVICE = (
     "jobs.valkey.job_store:JobStore.accept",
     "jobs.queue:JobQueue.dispatch",
     "jobs.valkey.job_store:JobStore.mark_dispatched",
-    "service.routes.descriptions:Descriptions.describe_accepted",
+    "service.routes.presenter:JobPresenter.describe_accepted",
 )
 PARENT = (
     "kombu.transport.redis:Channel._brpop_read",

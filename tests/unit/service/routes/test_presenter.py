@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.routes.descriptions import LONGEST_POLL_PAUSE, poll_pause
+from service.routes.presenter import LONGEST_POLL_PAUSE, poll_pause
 
 
 @pytest.mark.parametrize(

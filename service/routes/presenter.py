@@ -19,7 +19,7 @@ LONGEST_POLL_PAUSE = 30
 
 
 @dataclass(frozen=True)
-class Descriptions:
+class JobPresenter:
     """Describes jobs to the sender of one request, whose URL of the service the documents use."""
 
     components: Components
@@ -81,13 +81,13 @@ def poll_pause(position: int | None, eta_seconds: float | None, least: int) -> i
     return max(least, min(math.ceil(seconds / 4), LONGEST_POLL_PAUSE))
 
 
-def describing(request: Request) -> Descriptions:
+def presenter_for(request: Request) -> JobPresenter:
     """Return what describes jobs to the sender of a request."""
-    return Descriptions(request.app.state.components, str(service_url(request)).rstrip("/"))
+    return JobPresenter(request.app.state.components, str(service_url(request)).rstrip("/"))
 
 
-async def _descriptions(request: Request) -> Descriptions:
-    return describing(request)
+async def _presenter(request: Request) -> JobPresenter:
+    return presenter_for(request)
 
 
-JobDescriptions = Annotated[Descriptions, Depends(_descriptions)]
+JobPresenterDep = Annotated[JobPresenter, Depends(_presenter)]
