@@ -33,17 +33,17 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.is_made = False
-        self._news: SimpleQueue[None] = SimpleQueue()
+        self._wakeups: SimpleQueue[None] = SimpleQueue()
 
     def make(self) -> None:
         """Make the request."""
         self.is_made = True
-        self._news.put(None)
+        self._wakeups.put(None)
 
     def wait(self, seconds: float) -> None:
         """Wait for the request for at most this long."""
         with suppress(Empty):
-            self._news.get(timeout=seconds)
+            self._wakeups.get(timeout=seconds)
 
 
 def run_rounds(

@@ -66,22 +66,24 @@ class TimeLimit:
 class Attempt:
     """The job as one worker holds it, from the claim to the final state.
 
-    The worker's own thread enters stages, renders and finishes. A second thread, the only one that
-    renews the lease, reports progress and watches the time limit and the order to stop. When either
-    comes it releases the job at once, since the worker's thread may be busy for long. The worker's
-    thread learns of the end by AttemptEnded, from the next method it calls; if it does not react
-    within `hang_seconds` it hangs, and the process is killed. Code that never releases the GIL
-    silences both threads: then the lease expires, and the worker's parent kills the process
+    Two threads share an attempt. The worker's thread enters stages, renders and finishes. The
+    lease's thread reports progress, which also renews the lease, and checks the time limit and the
+    request to stop. In either case it releases the job at once, because the worker's thread may be
+    busy for a long time; the next method that the worker's thread calls raises AttemptEnded. If it
+    does not react within `hang_seconds`, the process is killed. Code that never releases the GIL
+    stops both threads: the lease expires, and the worker's parent kills the process
     (`workers.synthesis.health`).
 
-    While the store is unavailable the attempt goes on: only the final state must be recorded.
+    The attempt continues while the store is unavailable: only the final state must be recorded.
 
     Args:
         job: the claimed job.
         store, queue: where the job's state and its messages are kept.
         retries: the retry policy for recording the final state.
-        must_stop: whether the worker has been ordered to stop by now.
+        must_stop: whether the worker must stop now.
         lease_seconds: how long a lease lasts.
+        hang_seconds: how long the worker's thread may run on after the job was released.
+        kill_process: ends this process at once.
     """
 
     def __init__(
@@ -139,13 +141,13 @@ class Attempt:
         """Whether the job is no longer held."""
         return self._ended is not None
 
-    # What the worker's thread does.
+    # Called by the worker's thread.
 
     def enter(self, stage: Stage, seconds: float) -> None:
         """Begin a stage, which may take `seconds`, and end the one before.
 
         Raises:
-            AttemptEnded
+            AttemptEnded: the job is no longer held.
         """
         self._leave()
         self.allow(stage, seconds)
@@ -166,7 +168,7 @@ class Attempt:
         """Yield batches of frames `[B, H, W, 3]` unchanged, counting them as progress.
 
         Raises:
-            AttemptEnded
+            AttemptEnded: the job is no longer held.
         """
         rendered = 0
         for batch in batches:
@@ -180,7 +182,7 @@ class Attempt:
         """Record the result as the job's final state.
 
         Raises:
-            AttemptEnded
+            AttemptEnded: the job is no longer held.
             StoreUnavailable: the store did not respond; the lease expires.
         """
         after = self._finish(
@@ -243,7 +245,7 @@ class Attempt:
         self._span.end()
         self._span = INVALID_SPAN
 
-    # What the lease's thread does.
+    # Called by the lease's thread.
 
     def _keep(self) -> None:
         while not self._done.wait(self._interval):
@@ -276,7 +278,7 @@ class Attempt:
                 logger.warning("%s could not renew its lease: %s", self, unavailable)
 
     def _release(self, exceeded: TimeLimit | None) -> None:
-        """Give the job to another attempt, and see to it that this one ends."""
+        """Give the job to another attempt, and make sure that this one ends."""
         if self._ended is None:
             reason = str(exceeded or "the worker is shutting down")
             logger.warning("%s releases its job: %s", self, reason)

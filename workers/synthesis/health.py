@@ -27,7 +27,7 @@ LONGEST_HEARTBEAT_AGE = 60.0
 """Seconds without a heartbeat after which a process counts as dead. A longer outage of Valkey also
 stops the parent's heartbeats.
 """
-LOOKS = 6
+MAX_MISSED_CHECKS = 6
 """Number of consecutive checks without a new heartbeat after which the parent kills a child. Checks
 are counted instead of seconds, so that a suspended machine or a changed clock has no effect.
 """
@@ -42,17 +42,17 @@ class Watch:
     def __init__(self, directory: RunDirectory) -> None:
         self._directory = directory
         self._seen: float | None = None
-        self._missed_looks = 0
+        self._missed_checks = 0
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Kill the child after too many checks without a heartbeat; another one replaces it."""
         pid, beat = self._directory.last_beat("child")
         if pid is None or beat != self._seen or not is_running_child(pid):
-            self._seen, self._missed_looks = beat, 0
+            self._seen, self._missed_checks = beat, 0
             return
-        self._missed_looks += 1
-        if self._missed_looks >= LOOKS:
-            self._missed_looks = 0
+        self._missed_checks += 1
+        if self._missed_checks >= MAX_MISSED_CHECKS:
+            self._missed_checks = 0
             logger.error("No thread of child %d is running; killing the child.", pid)
             os.kill(pid, signal.SIGKILL)
 
@@ -79,7 +79,7 @@ def is_process(pid: int) -> bool:
 
 def start_watch(directory: RunDirectory, hang_seconds: float) -> None:
     """Monitor the child of this process from a thread."""
-    _repeat("watch", Watch(directory).look, hang_seconds / LOOKS)
+    _repeat("watch", Watch(directory).check, hang_seconds / MAX_MISSED_CHECKS)
 
 
 def start_merging(metrics: ProcessMetrics) -> None:
@@ -89,7 +89,7 @@ def start_merging(metrics: ProcessMetrics) -> None:
 
 def start_pulse(beat: Callable[[], None], hang_seconds: float) -> None:
     """Call `beat` at intervals, from a thread, for as long as the process lives."""
-    _repeat("pulse", beat, min(PULSE_INTERVAL, hang_seconds / LOOKS / 2))
+    _repeat("pulse", beat, min(PULSE_INTERVAL, hang_seconds / MAX_MISSED_CHECKS / 2))
 
 
 def _repeat(name: str, action: Callable[[], None], interval: float) -> None:

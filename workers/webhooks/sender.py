@@ -39,13 +39,13 @@ from workers.webhooks.settings import WebhookSettings
 
 logger = logging.getLogger("workers.webhooks")
 
-MAX_UNDER_WAY = 100
+MAX_CONCURRENT = 100
 """Number of concurrent deliveries."""
 
-MAX_OF_ONE_TENANT = 25
+MAX_PER_TENANT = 25
 """Concurrent deliveries per tenant, so one tenant's dead endpoint cannot starve the rest."""
 
-ANOTHER_TURN = timedelta(seconds=2)
+TENANT_DELAY = timedelta(seconds=2)
 """Delay of a notification whose tenant has reached this number."""
 
 POLL_SECONDS = 0.5
@@ -56,7 +56,7 @@ LEASE_MARGIN = timedelta(seconds=30)
 again.
 """
 
-PARTING_SECONDS = 5.0
+DRAIN_SECONDS = 5.0
 """How long deliveries may continue during shutdown; unfinished ones are repeated later."""
 
 PAUSE_GROWTH = 3
@@ -65,7 +65,7 @@ LONGEST_PAUSE = timedelta(hours=3)
 GONE = 410
 """The status with which a receiver disables a webhook."""
 
-LATER = frozenset({429, 503})
+RETRY_AFTER_STATUSES = frozenset({429, 503})
 """Statuses for which `Retry-After` is respected."""
 
 
@@ -79,7 +79,7 @@ class WebhookSender:
     outbound: Outbound
     settings: WebhookSettings
     metrics: DeliveryMetrics
-    under_way: Counter[str] = field(default_factory=Counter)
+    deliveries: Counter[str] = field(default_factory=Counter)
     """Number of current deliveries by tenant."""
 
     @classmethod
@@ -99,13 +99,13 @@ class WebhookSender:
         """Deliver until `stop` is set; current deliveries may then take some more seconds."""
         under_way: set[asyncio.Task[None]] = set()
         while not stop.is_set():
-            for job_id in await self._claim(MAX_UNDER_WAY - len(under_way)):
+            for job_id in await self._claim(MAX_CONCURRENT - len(under_way)):
                 task = asyncio.create_task(self.deliver(job_id))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
             await _pause(stop)
         if under_way:
-            await asyncio.wait(under_way, timeout=PARTING_SECONDS)
+            await asyncio.wait(under_way, timeout=DRAIN_SECONDS)
         for task in under_way:
             task.cancel()
 
@@ -127,11 +127,11 @@ class WebhookSender:
             before = await asyncio.to_thread(self.outbox.delivery, job_id)
             if job.webhook_url is None or before is None:
                 return
-            with self._turn(job.tenant) as is_granted:
+            with self._slot(job.tenant) as is_granted:
                 if is_granted:
                     after, pause = await self._observed(job, job.webhook_url, before.attempts + 1)
                 else:
-                    after, pause = before, ANOTHER_TURN
+                    after, pause = before, TENANT_DELAY
             await asyncio.to_thread(self.outbox.record, job_id, after, pause)
         except JobNotFound:
             logger.info("job=%s was deleted before its webhook was delivered", job_id)
@@ -148,14 +148,14 @@ class WebhookSender:
         raise JobNotFound(f"The test notification {job_id} has expired.")
 
     @contextmanager
-    def _turn(self, tenant: str) -> Iterator[bool]:
+    def _slot(self, tenant: str) -> Iterator[bool]:
         """Count another delivery of a tenant, and return whether it is within the limit."""
-        is_granted = self.under_way[tenant] < MAX_OF_ONE_TENANT
-        self.under_way[tenant] += is_granted
+        is_granted = self.deliveries[tenant] < MAX_PER_TENANT
+        self.deliveries[tenant] += is_granted
         try:
             yield is_granted
         finally:
-            self.under_way[tenant] -= is_granted
+            self.deliveries[tenant] -= is_granted
 
     async def _observed(
         self, job: Job, url: str, attempt: int
@@ -185,8 +185,8 @@ class WebhookSender:
         reason = f"The receiver responded with status {reply.status}; 200 to 299 are accepted."
         if reply.status == GONE:
             return _given_up(attempt, reason), None
-        wish = reply.retry_after if reply.status in LATER else None
-        return await self._failed(job, attempt, reason, wish)
+        requested = reply.retry_after if reply.status in RETRY_AFTER_STATUSES else None
+        return await self._failed(job, attempt, reason, requested)
 
     async def _post(self, job: Job, url: str) -> Reply:
         body = event_body(job, self.settings)
@@ -246,12 +246,12 @@ def requested_pause(retry_after: str | None, now: datetime) -> timedelta:
 
     It is a number of seconds or a date (RFC 9110, section 10.2.3).
     """
-    wish = (retry_after or "").strip()
-    if wish.isdecimal():
+    requested = (retry_after or "").strip()
+    if requested.isdecimal():
         longest = LONGEST_PAUSE.total_seconds()
-        return timedelta(seconds=min(float(wish), longest))
+        return timedelta(seconds=min(float(requested), longest))
     try:
-        pause = parsedate_to_datetime(wish) - now
+        pause = parsedate_to_datetime(requested) - now
     except (ValueError, TypeError, OverflowError):
         return timedelta()  # not a valid value
     return min(max(pause, timedelta()), LONGEST_PAUSE)

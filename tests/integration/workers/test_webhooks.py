@@ -280,7 +280,7 @@ def test_a_receiver_that_never_answers_holds_nobody_up(
     receiver: LocalServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.webhooks.sender.PARTING_SECONDS", 0.1)
+    monkeypatch.setattr("workers.webhooks.sender.DRAIN_SECONDS", 0.1)
     stop, good = Event(), content(b"")
     drip = dripping(b"", b"", stop)
     receiver.answer = lambda handler: (drip if handler.path == "/slow" else good)(handler)
@@ -299,9 +299,9 @@ def test_a_tenant_whose_receivers_never_answer_holds_no_other_up(
     receiver: LocalServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.webhooks.sender.PARTING_SECONDS", 0.1)
-    monkeypatch.setattr("workers.webhooks.sender.MAX_UNDER_WAY", 4)
-    monkeypatch.setattr("workers.webhooks.sender.MAX_OF_ONE_TENANT", 2)
+    monkeypatch.setattr("workers.webhooks.sender.DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr("workers.webhooks.sender.MAX_CONCURRENT", 4)
+    monkeypatch.setattr("workers.webhooks.sender.MAX_PER_TENANT", 2)
     stop, good = Event(), content(b"")
     drip = dripping(b"", b"", stop)
     receiver.answer = lambda handler: (drip if handler.path == "/slow" else good)(handler)

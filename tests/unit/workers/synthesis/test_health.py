@@ -11,7 +11,7 @@ import pytest
 from tests.processes import child_process
 from workers.synthesis.health import (
     LONGEST_HEARTBEAT_AGE,
-    LOOKS,
+    MAX_MISSED_CHECKS,
     Watch,
     is_running_child,
     main,
@@ -74,10 +74,10 @@ def test_a_child_without_a_new_beat_for_some_looks_is_ended(
 ) -> None:
     beat_of(directory, sleeper, 1000)
     watch = Watch(directory)
-    for _ in range(LOOKS):
-        watch.look()
+    for _ in range(MAX_MISSED_CHECKS):
+        watch.check()
         assert sleeper.poll() is None
-    watch.look()
+    watch.check()
     assert sleeper.wait(10) == -signal.SIGKILL
 
 
@@ -85,10 +85,10 @@ def test_a_child_that_beats_is_left_alone_wherever_the_clock_is_set(
     directory: RunDirectory, sleeper: subprocess.Popen[bytes]
 ) -> None:
     watch = Watch(directory)
-    for look in range(3 * LOOKS):
-        if look % LOOKS == 0:
-            beat_of(directory, sleeper, 1e9 - 3600 * look)
-        watch.look()
+    for check in range(3 * MAX_MISSED_CHECKS):
+        if check % MAX_MISSED_CHECKS == 0:
+            beat_of(directory, sleeper, 1e9 - 3600 * check)
+        watch.check()
     assert sleeper.poll() is None
 
 
