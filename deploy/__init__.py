@@ -1,1 +1,1 @@
-"""The standalone system: all programs on one machine, their start and their end."""
+"""How the system is run: standalone, on Kubernetes, and with Prometheus and Grafana."""

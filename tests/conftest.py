@@ -114,7 +114,7 @@ def running(program: Program, server: Server) -> Iterator[Server]:
         child.wait_ready()
         yield server
     finally:
-        child.bury()
+        child.clean_up()
 
 
 @pytest.fixture(scope="session")

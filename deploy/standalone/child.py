@@ -30,7 +30,7 @@ class Program:
         stop_signal: the signal that asks it to stop.
         stop_seconds: time limit for stopping, after which it is killed.
         pool: whether it is one of several like it, whose number may change while the system runs.
-        litter: files it may leave behind, removed before its start and after its end.
+        leftovers: files it may leave behind, removed before its start and after its end.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
     pool: bool = False
-    litter: tuple[Path, ...] = ()
+    leftovers: tuple[Path, ...] = ()
 
 
 class Child:
@@ -65,7 +65,7 @@ class Child:
 
     def start(self) -> None:
         """Start the program without waiting for it."""
-        self._clear_litter()
+        self._clear_leftovers()
         with self._fresh_log() as log:
             self._process = subprocess.Popen(  # noqa: S603 - the command is our own
                 tied_to_me(self.program.command),
@@ -87,7 +87,7 @@ class Child:
         if self.program.is_ready():
             return True
         if not self.is_running:
-            raise StartFailed(self.program.name, self.how_it_ended(), self.program.log)
+            raise StartFailed(self.program.name, self.exit_reason(), self.program.log)
         if age > self.program.start_seconds:
             reason = f"was not ready after {self.program.start_seconds:.0f} s"
             raise StartFailed(self.program.name, reason, self.program.log)
@@ -103,7 +103,7 @@ class Child:
         while not self.check_ready(time.monotonic() - began):
             time.sleep(POLL_SECONDS)
 
-    def how_it_ended(self) -> str:
+    def exit_reason(self) -> str:
         """Return how the program ended, as the rest of a sentence after its name."""
         code = self._process.poll() if self._process else None
         if code is not None and code < 0:
@@ -120,14 +120,14 @@ class Child:
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(self.program.stop_seconds)
-        self.bury()
+        self.clean_up()
 
     def stop(self) -> None:
         """Ask the program to stop, wait, and kill the rest of its process group."""
         self.ask_to_stop()
         self.await_end()
 
-    def bury(self) -> None:
+    def clean_up(self) -> None:
         """Kill the rest of the process group and remove the program's leftover files."""
         if self._process is None:
             return
@@ -136,7 +136,7 @@ class Child:
         self._process.wait()
         if self._guard:
             self._guard.forget(self._process.pid)
-        self._clear_litter()
+        self._clear_leftovers()
         self._process = None  # its number may be reused from now on
 
     def __enter__(self) -> Self:
@@ -144,7 +144,7 @@ class Child:
         try:
             self.wait_ready()
         except BaseException:
-            self.bury()
+            self.clean_up()
             raise
         return self
 
@@ -158,6 +158,6 @@ class Child:
             log.replace(log.with_name(f"{log.name}.1"))
         return log.open("wb")
 
-    def _clear_litter(self) -> None:
-        for path in self.program.litter:
+    def _clear_leftovers(self) -> None:
+        for path in self.program.leftovers:
             path.unlink(missing_ok=True)

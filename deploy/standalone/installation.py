@@ -30,7 +30,7 @@ from deploy.standalone.processes import (
 )
 
 LOCK = "lock"
-KEPT = "installation.json"
+STATE = "installation.json"
 STATUS = "standalone.json"
 WORKERS = "workers"
 
@@ -69,8 +69,8 @@ class Ports(BaseModel):
         return SeaweedPorts(self.s3, self.filer, self.volume, self.master, self.admin)
 
 
-class Kept(BaseModel):
-    """Values kept between runs."""
+class InstallationState(BaseModel):
+    """Secrets and ports that are kept between runs."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -84,7 +84,7 @@ class Kept(BaseModel):
     )
 
     @classmethod
-    def draw(cls) -> Self:
+    def generate(cls) -> Self:
         """Return new secrets and free ports."""
         return cls(
             ports=Ports.free(),
@@ -121,36 +121,36 @@ class Installation:
         finally:
             os.close(descriptor)
 
-    def kept(self, service_port: int | None = None) -> Kept:
+    def prepare(self, service_port: int | None = None) -> InstallationState:
         """Return the secrets and ports of the last run, replacing ports that are in use.
 
         Raises:
             DeployError: the file is damaged, or the requested service port is in use.
         """
-        path = self.directory / KEPT
-        kept = self.read() if path.exists() else Kept.draw()
-        if not kept.ports.are_free:
-            kept = kept.model_copy(update={"ports": Ports.free()})
+        path = self.directory / STATE
+        state = self.read() if path.exists() else InstallationState.generate()
+        if not state.ports.are_free:
+            state = state.model_copy(update={"ports": Ports.free()})
         if service_port is not None:
             if not is_free(service_port):
                 raise DeployError(
                     f"Port {service_port} is in use or reserved. Choose another, or omit it "
                     "to use a free one."
                 )
-            ports = kept.ports.model_copy(update={"service": service_port})
-            kept = kept.model_copy(update={"ports": ports})
-        write_private(path, kept.model_dump_json(indent=2))
-        return kept
+            ports = state.ports.model_copy(update={"service": service_port})
+            state = state.model_copy(update={"ports": ports})
+        write_private(path, state.model_dump_json(indent=2))
+        return state
 
-    def read(self) -> Kept:
+    def read(self) -> InstallationState:
         """Return the secrets and ports of the last run.
 
         Raises:
             DeployError: the file is damaged, or no system has been started here.
         """
-        path = self.directory / KEPT
+        path = self.directory / STATE
         try:
-            return Kept.model_validate_json(path.read_bytes())
+            return InstallationState.model_validate_json(path.read_bytes())
         except FileNotFoundError as error:
             raise DeployError(f"No system has been started in {self.directory}.") from error
         except ValidationError as error:

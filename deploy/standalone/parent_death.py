@@ -49,11 +49,11 @@ class Guard:
 
     def watch(self, group: int) -> None:
         """Kill this process group if this process dies."""
-        self._tell(group)
+        self._send(group)
 
     def forget(self, group: int) -> None:
         """Stop monitoring a process group that has ended."""
-        self._tell(-group)
+        self._send(-group)
 
     def close(self) -> None:
         """Kill all registered groups and exit."""
@@ -65,7 +65,7 @@ class Guard:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _tell(self, group: int) -> None:
+    def _send(self, group: int) -> None:
         assert self._process.stdin is not None  # noqa: S101 - opened as a pipe above
         with contextlib.suppress(BrokenPipeError):  # the guard was killed: `run` still protects
             self._process.stdin.write(f"{group}\n".encode())

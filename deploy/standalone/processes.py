@@ -210,7 +210,7 @@ class SeaweedServer:
             command=(str(binary), "-logtostderr=true", "mini", *self._flags(data, identities)),
             log=self.directory / "seaweedfs.log",
             is_ready=self.is_ready,
-            litter=self.ports.sockets,
+            leftovers=self.ports.sockets,
         )
 
     def is_ready(self) -> bool:

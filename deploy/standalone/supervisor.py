@@ -28,7 +28,7 @@ class ManagedProcess:
         self._failures = 0  # consecutive
         self._started = 0.0
         self._due: float | None = None
-        self._left_since: float | None = None
+        self._stopping_since: float | None = None
 
     def start(self) -> None:
         """Start the program without waiting for it."""
@@ -49,12 +49,12 @@ class ManagedProcess:
         if self.is_ready:
             self._say(f"  {self.program.name:<13} ready after {self._age:4.1f} s")
 
-    def tend(self) -> bool:
+    def supervise(self) -> bool:
         """Do what the program needs now; return whether anything changed."""
         if self._due is not None:
             return self._restart_when_due()
         if not self.child.is_running:
-            reason = f"{self.program.name} {self.child.how_it_ended()} ({self.program.log})."
+            reason = f"{self.program.name} {self.child.exit_reason()} ({self.program.log})."
             return self._schedule_restart(reason)
         if not self.is_ready:
             try:
@@ -67,7 +67,7 @@ class ManagedProcess:
         return False
 
     def _schedule_restart(self, reason: str) -> bool:
-        self.child.bury()
+        self.child.clean_up()
         self.is_ready = False
         delay = min(FIRST_DELAY * 2**self._failures, LONGEST_DELAY)
         self._failures += 1
@@ -82,13 +82,13 @@ class ManagedProcess:
         self.restarts += 1
         return True
 
-    def has_left(self) -> bool:
+    def has_stopped(self) -> bool:
         """Return whether a program that was asked to stop has ended, killed if it took too long."""
-        self._left_since = self._left_since or time.monotonic()
-        is_late = time.monotonic() - self._left_since > self.program.stop_seconds
+        self._stopping_since = self._stopping_since or time.monotonic()
+        is_late = time.monotonic() - self._stopping_since > self.program.stop_seconds
         if self.child.is_running and not is_late:
             return False
-        self.child.bury()
+        self.child.clean_up()
         return True
 
     @property
@@ -179,8 +179,8 @@ class Supervisor:
             self._on_change(self.processes)
             self._phase = Phase.RUNNING
             while not self._stopping.wait(POLL_SECONDS):
-                changes = [process.tend() for process in self.processes]
-                if any([*changes, self._adjust_pool(), self._see_off()]):
+                changes = [process.supervise() for process in self.processes]
+                if any([*changes, self._adjust_pool(), self._drop_stopped()]):
                     self._on_change(self.processes)
         except Exception as error:  # noqa: BLE001 - raised again by start() or wait()
             self._error = error
@@ -218,9 +218,9 @@ class Supervisor:
             process.start()
         return True
 
-    def _see_off(self) -> bool:
+    def _drop_stopped(self) -> bool:
         """Forget the removed programs that have ended; return whether there were any."""
-        ended = [process for process in self._leaving if process.has_left()]
+        ended = [process for process in self._leaving if process.has_stopped()]
         self._leaving = [process for process in self._leaving if process not in ended]
         return bool(ended)
 

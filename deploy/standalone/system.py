@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.standalone.child import Program
-from deploy.standalone.installation import Installation, Kept, Ports
+from deploy.standalone.installation import Installation, InstallationState, Ports
 from deploy.standalone.parent_death import Guard
 from deploy.standalone.processes import (
     LOOPBACK,
@@ -57,7 +57,7 @@ class Standalone:
         self._say = say
         self._started_at = datetime.now(UTC)
         self._stack = ExitStack()
-        self._kept: Kept
+        self._state: InstallationState
         self._ports: Ports
         self._supervisor: Supervisor
 
@@ -79,11 +79,11 @@ class Standalone:
         """
         with ExitStack() as stack:
             lock = stack.enter_context(self._installation.locked())
-            kept = self._installation.kept(self._port)
-            self._kept, self._ports = kept, kept.ports
+            state = self._installation.prepare(self._port)
+            self._state, self._ports = state, state.ports
             self._installation.clear_request()
             guard = stack.enter_context(Guard(keep_open=(lock,)))
-            self._supervisor = Supervisor(self._tiers(kept), guard, self._say, self._note)
+            self._supervisor = Supervisor(self._tiers(state), guard, self._say, self._note)
             stack.callback(self._installation.clear_status)
             stack.callback(self._stop_programs)
             self._supervisor.start()
@@ -112,7 +112,7 @@ class Standalone:
 
     def scale(self, workers: int) -> None:
         """Change the number of workers; one that is removed returns its job to the queue."""
-        programs = self._workers(self._environment(self._kept), workers)
+        programs = self._workers(self._environment(self._state), workers)
         self._num_workers = workers  # only now: the supervisor writes the ports of this many
         self._supervisor.replace_pool(programs)
 
@@ -128,22 +128,22 @@ class Standalone:
         self._say("Stopping.")
         self._supervisor.stop()
 
-    def _environment(self, kept: Kept) -> dict[str, str]:
-        valkey, seaweed = stores(self._installation.directory, kept)
+    def _environment(self, state: InstallationState) -> dict[str, str]:
+        valkey, seaweed = stores(self._installation.directory, state)
         return {
             **valkey.environment,
             **seaweed.environment,
             "AMIGO_SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS),
         }
 
-    def _tiers(self, kept: Kept) -> tuple[tuple[Program, ...], ...]:
-        valkey, seaweed = stores(self._installation.directory, kept)
-        environment = self._environment(kept)
-        signing = {"AMIGO_WEBHOOK_SECRET": kept.webhook_secret}
+    def _tiers(self, state: InstallationState) -> tuple[tuple[Program, ...], ...]:
+        valkey, seaweed = stores(self._installation.directory, state)
+        environment = self._environment(state)
+        signing = {"AMIGO_WEBHOOK_SECRET": state.webhook_secret}
         return (
             (valkey.program(), seaweed.program()),
             (
-                self._service({**environment, **signing, "AMIGO_KEY_SECRET": kept.key_secret}),
+                self._service({**environment, **signing, "AMIGO_KEY_SECRET": state.key_secret}),
                 self._reconciler(environment),
                 self._webhooks({**environment, **signing, "AMIGO_PUBLIC_URL": self.url}),
                 *self._workers(environment, self._num_workers),
@@ -189,12 +189,12 @@ class Standalone:
             start_seconds=WORKER_START_SECONDS,
             stop_seconds=WORKER_STOP_SECONDS,
             pool=True,
-            litter=(directory.path / "parent", directory.path / "child"),
+            leftovers=(directory.path / "parent", directory.path / "child"),
         )
 
     def _reconciler(self, environment: dict[str, str]) -> Program:
         port = str(self._ports.reconciler_metrics)
-        return self._talkative(
+        return self._module_program(
             "reconciler",
             "workers.reconciler",
             {**environment, "AMIGO_RECONCILER_METRICS_PORT": port},
@@ -202,11 +202,11 @@ class Standalone:
 
     def _webhooks(self, environment: dict[str, str]) -> Program:
         port = str(self._ports.webhook_metrics)
-        return self._talkative(
+        return self._module_program(
             "webhooks", "workers.webhooks", {**environment, "AMIGO_WEBHOOK_METRICS_PORT": port}
         )
 
-    def _talkative(self, name: str, module: str, environment: dict[str, str]) -> Program:
+    def _module_program(self, name: str, module: str, environment: dict[str, str]) -> Program:
         """Return the program of a module in `workers` that logs when it is ready."""
         log = self._log(name)
         return Program(
@@ -241,11 +241,11 @@ class Standalone:
         )
 
 
-def stores(directory: Path, kept: Kept) -> tuple[ValkeyServer, SeaweedServer]:
+def stores(directory: Path, state: InstallationState) -> tuple[ValkeyServer, SeaweedServer]:
     """Return the two stores of a directory."""
-    valkey = ValkeyServer(directory / "valkey", kept.ports.valkey, kept.valkey_password)
+    valkey = ValkeyServer(directory / "valkey", state.ports.valkey, state.valkey_password)
     seaweed = SeaweedServer(
-        directory / "seaweedfs", kept.ports.seaweed, kept.s3_access_key, kept.s3_secret_key
+        directory / "seaweedfs", state.ports.seaweed, state.s3_access_key, state.s3_secret_key
     )
     return valkey, seaweed
 
@@ -257,9 +257,9 @@ def environment(directory: Path) -> dict[str, str]:
         DeployError: no system has been started there.
     """
     installation = Installation(directory)
-    kept = installation.read()
-    valkey, seaweed = stores(installation.directory, kept)
-    secret = {"AMIGO_KEY_SECRET": kept.key_secret}
+    state = installation.read()
+    valkey, seaweed = stores(installation.directory, state)
+    secret = {"AMIGO_KEY_SECRET": state.key_secret}
     return {**valkey.environment, **seaweed.environment, **secret}
 
 

@@ -30,7 +30,7 @@ def test_following_a_job_survives_a_restart_of_the_service(
     first = service.child.pid
     looks = client.follow(job.id, timeout=600)
     assert not next(looks).has_ended
-    service.child.bury()
+    service.child.clean_up()
     *_, last = looks
     assert last.has_succeeded, last.failure
     assert service.child.pid != first

@@ -143,7 +143,7 @@ def test_a_job_outlives_its_worker(
     first = worker.child.pid
     job = client.submit(portrait, longer_speech, consent=True, resolution=256)
     wait_for(lambda: client.get(job.id).stage == "rendering", 600)
-    worker.child.bury()
+    worker.child.clean_up()
     ended = client.wait(job.id, timeout=600)
     assert ended.status == "succeeded", ended.failure
     assert worker.child.pid != first

@@ -52,7 +52,7 @@ class Fleet:
                 yield
             finally:
                 for child in reversed(self._children.values()):
-                    child.bury()
+                    child.clean_up()
 
     def kill(self, name: str, where: str = "") -> None:
         """Send SIGKILL to one process, not to its children or its parent."""
@@ -85,7 +85,7 @@ class Fleet:
     def relaunch(self, *names: str) -> None:
         """Restart dead processes, killing their remains first, without waiting."""
         for name in names:
-            self._children[name].bury()
+            self._children[name].clean_up()
             self._children[name].start()
 
     def revive(self, *names: str) -> None:

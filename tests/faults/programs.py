@@ -63,7 +63,7 @@ def worker(name: str, folder: Path, port: int, environment: Mapping[str, str]) -
             "AMIGO_METRICS_PORT": str(port),
         },
         child_beat.exists,
-        litter=(child_beat,),
+        leftovers=(child_beat,),
     )
 
 
@@ -79,7 +79,7 @@ def _program(
     folder: Path,
     environment: Mapping[str, str],
     is_ready: Callable[[], bool],
-    litter: tuple[Path, ...] = (),
+    leftovers: tuple[Path, ...] = (),
 ) -> Program:
     return Program(
         name=name,
@@ -88,7 +88,7 @@ def _program(
         is_ready=is_ready,
         env={**environment, FOLDER_VARIABLE: str(folder), NAME_VARIABLE: name},
         start_seconds=START_SECONDS,
-        litter=litter,
+        leftovers=leftovers,
     )
 
 

@@ -163,7 +163,7 @@ def child(program: Child) -> Iterator[Child]:
         program.wait_ready()
         yield program
     finally:
-        program.bury()
+        program.clean_up()
 
 
 def elsewhere(handler: BaseHTTPRequestHandler) -> object:
@@ -190,7 +190,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evidence]:
         stack.enter_context(child(Child(s3.program())))
         others = stack.enter_context(serving(elsewhere))
         stage = Stage(folder, stack, valkey, s3)
-        play(stage, others, valkey_process.bury)
+        play(stage, others, valkey_process.clean_up)
         stack.close()
         for log in folder.glob("*.log"):
             if log.name not in ("valkey.log", "seaweedfs.log"):
@@ -418,7 +418,7 @@ def test_what_describes_the_stores_does_not_show_their_secrets(tmp_path: Path) -
     valkey = ValkeyServer(tmp_path, password=VALKEY_PASSWORD)
     s3 = SeaweedServer(tmp_path, secret_key=S3_SECRET)
     program = Program("service", (), tmp_path, lambda: True, env=valkey.environment)
-    kept = Installation(tmp_path).kept()
+    kept = Installation(tmp_path).prepare()
     assert VALKEY_PASSWORD not in repr(valkey) + repr(program)
     assert S3_SECRET not in repr(s3)
     assert not [value for value in (kept.s3_secret_key, kept.key_secret) if value in repr(kept)]

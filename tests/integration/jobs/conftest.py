@@ -23,4 +23,4 @@ def child(server: ValkeyServer) -> Iterator[Child]:
         child.wait_ready()
         yield child
     finally:
-        child.bury()
+        child.clean_up()

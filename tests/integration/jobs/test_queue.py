@@ -81,7 +81,7 @@ def test_messages_flow_again_after_the_broker_was_killed(
 ) -> None:
     queue = JobQueue(create_celery(Settings(valkey_url=server.url)))
     queue.dispatch("job_a")
-    child.bury()
+    child.clean_up()
     with pytest.raises(QueueUnavailable):
         queue.dispatch("job_b")
     child.start()

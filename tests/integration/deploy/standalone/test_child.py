@@ -103,12 +103,12 @@ def test_a_child_that_is_never_ready_is_given_up_and_killed(sleeper: Program) ->
 
 
 def test_litter_is_removed_before_and_after(sleeper: Program, tmp_path: Path) -> None:
-    litter = tmp_path / "litter"
-    litter.touch()
-    with Child(replace(sleeper, litter=(litter,))):
-        assert not litter.exists()
-        litter.touch()
-    assert not litter.exists()
+    leftovers = tmp_path / "leftovers"
+    leftovers.touch()
+    with Child(replace(sleeper, leftovers=(leftovers,))):
+        assert not leftovers.exists()
+        leftovers.touch()
+    assert not leftovers.exists()
 
 
 def test_the_log_of_the_run_before_is_kept(sleeper: Program) -> None:

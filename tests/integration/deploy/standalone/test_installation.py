@@ -15,29 +15,29 @@ from deploy.standalone.processes import LOOPBACK, free_port
 
 
 def test_secrets_and_ports_stay_the_same(tmp_path: Path) -> None:
-    assert Installation(tmp_path).kept() == Installation(tmp_path).kept()
+    assert Installation(tmp_path).prepare() == Installation(tmp_path).prepare()
 
 
 def test_each_installation_draws_secrets_of_its_own(tmp_path: Path) -> None:
     first, second = (Installation(tmp_path / name) for name in ("a", "b"))
-    assert first.kept().s3_secret_key != second.kept().s3_secret_key
-    assert first.kept().valkey_password != second.kept().valkey_password
+    assert first.prepare().s3_secret_key != second.prepare().s3_secret_key
+    assert first.prepare().valkey_password != second.prepare().valkey_password
 
 
 def test_taken_ports_are_replaced_and_secrets_stay(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
-    before = installation.kept()
+    before = installation.prepare()
     with socket.socket() as taken:
         taken.bind((LOOPBACK, before.ports.volume))
         taken.listen()
-        after = installation.kept()
+        after = installation.prepare()
     assert after.ports.volume != before.ports.volume
     assert after.model_copy(update={"ports": before.ports}) == before
 
 
 def test_the_port_asked_for_is_used(tmp_path: Path) -> None:
     port = free_port()
-    assert Installation(tmp_path).kept(port).ports.service == port
+    assert Installation(tmp_path).prepare(port).ports.service == port
 
 
 def test_a_taken_port_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
@@ -46,13 +46,13 @@ def test_a_taken_port_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(DeployError, match=f"Port {port} is in use"):
-            Installation(tmp_path).kept(port)
+            Installation(tmp_path).prepare(port)
 
 
 def test_the_directory_and_the_secrets_are_private(tmp_path: Path) -> None:
     installation = Installation(tmp_path / "system")
     with installation.locked():
-        installation.kept()
+        installation.prepare()
     assert stat.S_IMODE(installation.directory.stat().st_mode) == 0o700
     kept = installation.directory / "installation.json"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600

@@ -155,7 +155,7 @@ def test_records_outlive_a_kill_of_valkey_and_the_store_reconnects(
     job = new_job()
     own_store.accept(job)
     own_store.claim(job.id)
-    child.bury()
+    child.clean_up()
     with pytest.raises(StoreUnavailable):
         own_store.get(job.id)
     child.start()
