@@ -144,10 +144,10 @@ def check_scope(caller: Caller, scope: Scope) -> None:
         Problem: it has not.
     """
     if scope not in caller.scopes:
-        given = ", ".join(sorted(caller.scopes)) or "none"
+        given = f"the scopes {', '.join(sorted(caller.scopes))}" if caller.scopes else "no scopes"
         raise _refusal(
             ProblemType.SCOPE_MISSING,
-            f"The API key has the scopes {given}; {scope} is required.",
+            f"The API key has {given}; {scope} is required.",
             f'error="insufficient_scope", scope="{scope}"',
         )
 
