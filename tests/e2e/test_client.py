@@ -36,7 +36,7 @@ def test_following_a_job_survives_a_restart_of_the_service(
     assert service.child.pid != first
 
 
-def test_a_submission_sent_again_finds_its_job(
+def test_a_retried_submission_returns_the_same_job(
     client: Client, portrait: Path, speech: Path
 ) -> None:
     first, second = (
@@ -47,7 +47,7 @@ def test_a_submission_sent_again_finds_its_job(
     client.delete(first.id)
 
 
-def test_the_awaiting_client_goes_the_whole_way(
+def test_the_async_client_submits_waits_and_downloads(
     system: Standalone, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     notes = {"test": "whole way"}
@@ -100,7 +100,7 @@ class TornStream(httpx.SyncByteStream):
         self._answer.close()
 
 
-def test_a_download_that_breaks_off_goes_on_where_it_broke(
+def test_an_interrupted_download_resumes_where_it_stopped(
     client: Client, system: Standalone, job: JobView, tmp_path: Path
 ) -> None:
     client.wait(job.id, timeout=600)

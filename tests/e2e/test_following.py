@@ -65,7 +65,7 @@ def test_a_job_only_moves_forward_and_ends_with_its_video(
     assert loopback.get(f"{system.url}{jobs[-1]['links']['self']}").json() == jobs[-1]
 
 
-def test_what_a_job_left_behind_is_handed_out(
+def test_every_result_of_a_job_can_be_downloaded(
     system: Standalone, events: tuple[list[Told], list[Told]]
 ) -> None:
     job = events[0][-1].job

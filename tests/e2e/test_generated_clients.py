@@ -70,7 +70,9 @@ def document(system: Standalone, tmp_path_factory: pytest.TempPathFactory) -> Pa
     ],
     ids=lambda value: value if " " not in value else "",
 )
-def test_the_document_passes(tool: str, command: str, document: Path, tmp_path: Path) -> None:
+def test_the_openapi_document_passes_its_linters(
+    tool: str, command: str, document: Path, tmp_path: Path
+) -> None:
     needs(tool)
     run(command.format(document=document, clients=CLIENTS), tmp_path)
 
@@ -145,7 +147,7 @@ GENERATORS = [
 
 
 @pytest.mark.parametrize("generator", GENERATORS, ids=lambda generator: generator.name)
-def test_a_generated_client_makes_polls_and_downloads_a_job(
+def test_a_generated_client_creates_polls_and_downloads_a_job(
     generator: Generator,
     document: Path,
     system: Standalone,

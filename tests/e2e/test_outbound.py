@@ -156,7 +156,7 @@ def test_a_webhook_is_retried_after_errors(
     assert len({asked.headers["webhook-id"] for asked in posted(site)}) == 1
 
 
-def test_a_webhook_that_is_not_wanted_is_given_up_and_the_job_says_why(
+def test_an_unwanted_webhook_is_disabled_and_the_job_reports_why(
     api: httpx.Client, site: LocalServer
 ) -> None:
     job_id = make(
@@ -189,7 +189,7 @@ def test_a_url_to_a_private_address_is_refused_at_once(api: httpx.Client) -> Non
         ("/endless.wav", "url_too_large"),
     ],
 )
-def test_what_cannot_be_fetched_fails_the_job_and_says_why(
+def test_an_unfetchable_input_fails_the_job_with_a_reason(
     api: httpx.Client, site: LocalServer, path: str, code: str
 ) -> None:
     job_id = make(api, portrait_url=f"{site.url}/portrait.jpg", audio_url=f"{site.url}{path}")

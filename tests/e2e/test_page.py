@@ -49,9 +49,7 @@ def test_a_visitor_gets_a_video_that_plays(page: Page, portrait: Path, speech: P
     assert seconds == pytest.approx(SECONDS_OF_SPEECH, abs=0.1)
 
 
-def test_a_visitor_is_told_what_is_wrong_with_a_file(
-    page: Page, speech: Path, tmp_path: Path
-) -> None:
+def test_the_page_shows_what_is_wrong_with_a_file(page: Page, speech: Path, tmp_path: Path) -> None:
     picture = tmp_path / "portrait.jpg"
     picture.write_bytes(b"no picture at all")
     send(page, picture, speech)

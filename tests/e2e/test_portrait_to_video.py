@@ -41,7 +41,7 @@ def detector() -> Iterator[LandmarkDetector]:
         yield running
 
 
-def test_the_job_succeeds_and_tells_what_was_heard(finished: JobView) -> None:
+def test_the_job_succeeds_and_reports_the_detected_emotion(finished: JobView) -> None:
     assert finished.status == "succeeded", finished.failure
     assert finished.progress == 1.0
     assert finished.emotion is not None
@@ -76,7 +76,7 @@ def test_the_mouth_moves_more_than_the_background(video: Path) -> None:
     assert flicker[MOUTH_BOX].mean() > 4 * flicker[:48, :48].mean()
 
 
-def test_the_lips_of_the_video_do_what_was_generated_from_the_speech(
+def test_the_lips_of_the_video_follow_the_generated_landmarks(
     client: Client, finished: JobView, video: Path, detector: LandmarkDetector, tmp_path: Path
 ) -> None:
     with np.load(client.download_landmarks(finished.id, tmp_path / "landmarks.npz")) as file:
@@ -115,7 +115,7 @@ def test_the_whole_portrait_speaks_and_has_a_poster_and_landmarks(
         assert track["landmarks"].max() > 256
 
 
-def test_a_picture_without_a_face_ends_as_a_failed_job_that_says_so(
+def test_a_picture_without_a_face_fails_the_job_with_no_face(
     client: Client, speech: Path, tmp_path: Path
 ) -> None:
     picture = tmp_path / "wall.png"
@@ -126,7 +126,7 @@ def test_a_picture_without_a_face_ends_as_a_failed_job_that_says_so(
     assert job.failure.code == "no_face"
 
 
-def test_a_picture_cut_short_is_refused_at_once(
+def test_a_truncated_picture_is_rejected_at_once(
     client: Client, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     picture = tmp_path / "half.jpg"

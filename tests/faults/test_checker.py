@@ -90,7 +90,7 @@ def with_job(job: Job, *past: Job, **changes: Any) -> Snapshot:
     return replace(GOOD_SNAPSHOT, **fields)
 
 
-def test_a_good_story_passes() -> None:
+def test_a_history_without_faults_passes() -> None:
     assert checked(GOOD_HISTORY, GOOD_SNAPSHOT) == set()
 
 
@@ -116,7 +116,7 @@ def test_a_job_lost_before_its_journal_entry_was_deleted_may_end_twice() -> None
     assert checked((*lost, Reopened(ID), *again), GOOD_SNAPSHOT) == set()
 
 
-def test_a_request_given_up_while_valkey_was_broken_may_have_made_its_job() -> None:
+def test_a_request_given_up_during_an_outage_may_have_created_its_job() -> None:
     refused = (Faulted("stop", "valkey"), Posted(KEY), Answered(KEY, 503), GivenUp(KEY, "503"))
     assert "refusals_leave_nothing" not in checked(refused, GOOD_SNAPSHOT)
     assert "refusals_leave_nothing" in checked(refused[1:], GOOD_SNAPSHOT)
@@ -248,11 +248,11 @@ BAD_STORIES: tuple[tuple[str, tuple[Event, ...], Snapshot], ...] = (
 
 
 @pytest.mark.parametrize(("check", "history", "snapshot"), BAD_STORIES)
-def test_a_broken_promise_is_found(
+def test_a_broken_guarantee_is_found(
     check: str, history: tuple[Event, ...], snapshot: Snapshot
 ) -> None:
     assert check in checked(history, snapshot)
 
 
-def test_every_check_has_a_story_to_object_to() -> None:
+def test_every_check_has_a_history_that_it_must_reject() -> None:
     assert {check.__name__ for check in CHECKS} == {check for check, _, _ in BAD_STORIES}

@@ -28,7 +28,7 @@ def test_events_of_a_kind_come_in_order() -> None:
     assert statuses == [503, 202]
 
 
-def test_the_story_of_a_job_tells_its_events_and_what_was_broken() -> None:
+def test_the_history_of_a_job_lists_its_events_and_faults() -> None:
     story = example().story(frozenset({"job_1"})).splitlines()
 
     assert [line.split()[1] for line in story] == ["Answered", "Faulted", "Seen", "Told"]

@@ -78,7 +78,7 @@ def test_an_invalid_message_restarts_a_worker_at_most(system: FaultySystem, garb
 
 
 @pytest.mark.thorough
-def test_a_message_about_nothing_is_dropped(system: FaultySystem, queue: JobQueue) -> None:
+def test_a_message_for_an_unknown_job_is_dropped(system: FaultySystem, queue: JobQueue) -> None:
     before = not_taken(system)
     queue.dispatch("job_that_never_was")
     wait_for(lambda: not_taken(system) == before + 1)

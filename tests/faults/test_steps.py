@@ -213,7 +213,7 @@ def test_the_object_store_can_die_at_any_step_of_a_worker(
 
 
 @pytest.mark.parametrize("strike", cases(CHILD_STRIKES, "before ObjectStorage.put(video.mp4)"))
-def test_a_worker_that_slept_through_the_next_attempt_changes_nothing(
+def test_a_worker_frozen_through_the_next_attempt_changes_nothing(
     system: FaultySystem, strike: Strike
 ) -> None:
     asleep = replace(strike, deed="stop")

@@ -20,7 +20,7 @@ GOOD = {
 
 
 @pytest.mark.parametrize("name", sorted(TRIED))
-def test_a_hostile_asset_is_told_what_it_is_and_harms_nobody(name: str, target: Target) -> None:
+def test_a_hostile_asset_gets_its_problem_and_does_no_harm(name: str, target: Target) -> None:
     kind, file = _find(name)
     asset_id = _upload(target, kind, file.build())
     request = {**GOOD, f"{kind}_url": None, f"{kind}_asset": asset_id}

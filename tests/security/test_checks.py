@@ -34,16 +34,12 @@ def checking(target: Target) -> Target:
 
 
 @pytest.mark.parametrize("file", [_parameter(file) for file in PICTURES])
-def test_a_check_of_a_hostile_portrait_says_what_a_job_would(
-    file: Hostile, checking: Target
-) -> None:
+def test_a_check_refuses_a_hostile_portrait_like_a_job(file: Hostile, checking: Target) -> None:
     _check(checking, file, portrait=file.build())
 
 
 @pytest.mark.parametrize("file", [_parameter(file) for file in RECORDINGS])
-def test_a_check_of_a_hostile_recording_says_what_a_job_would(
-    file: Hostile, checking: Target
-) -> None:
+def test_a_check_refuses_a_hostile_recording_like_a_job(file: Hostile, checking: Target) -> None:
     _check(checking, file, audio=file.build())
 
 

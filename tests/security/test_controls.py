@@ -35,19 +35,19 @@ class NamedFile(BytesIO):
     name = "speech.m3u8"
 
 
-def test_an_unguarded_decoder_takes_the_bait_and_is_heard(ears: Listener) -> None:
+def test_an_unguarded_decoder_reaches_the_listener(ears: Listener) -> None:
     with pytest.raises(av.FFmpegError):
         av.open(NamedFile(PLAYLISTS["m3u8"].encode()), timeout=5)
     assert "a TCP connection" in wait_for(lambda: ears.heard)
 
 
-def test_a_datagram_to_the_bait_is_heard(ears: Listener) -> None:
+def test_a_datagram_reaches_the_listener(ears: Listener) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.sendto(b"hello", (HOST, PORT))
     assert wait_for(lambda: ears.heard) == ["a datagram b'hello'"]
 
 
-def test_what_a_child_of_a_process_holds_is_measured() -> None:
+def test_the_memory_of_a_child_process_is_measured() -> None:
     with (
         measured(os.getpid()) as peak,
         child_process(
@@ -61,7 +61,7 @@ def test_what_a_child_of_a_process_holds_is_measured() -> None:
         child.communicate(b"\n")
 
 
-def test_whatever_stays_is_seen(target: Target) -> None:
+def test_every_leftover_is_detected(target: Target) -> None:
     before = target.traces()
     target.storage.put("jobs/left/behind", b"x", "text/plain")
     target.valkey.set("amigo:left", "behind")
@@ -76,7 +76,7 @@ def test_whatever_stays_is_seen(target: Target) -> None:
     assert target.traces() == before
 
 
-def test_a_decoder_takes_no_bait_even_where_nothing_confines_it(listener: Listener) -> None:
+def test_an_unconfined_decoder_does_not_reach_the_listener(listener: Listener) -> None:
     for file in BAITED:
         with suppress(AudioError):
             read_waveform(file.build())

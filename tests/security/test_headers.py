@@ -78,14 +78,14 @@ def assert_bound(answer: httpx2.Response) -> None:
     assert "x-request-id" in answer.headers
 
 
-def test_the_walk_knows_the_routes() -> None:
+def test_every_route_is_covered() -> None:
     known = {"/", "/docs", "/openapi.json", "/metrics", "/v1/jobs/{job_id}/events", "/v1/assets"}
     assert known <= set(PATHS)
     assert len(PATHS) > 20
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_route_binds_browsers_whatever_the_method(
+def test_every_route_sends_security_headers_for_every_method(
     http: TestClient, backstage: Backstage, path: str
 ) -> None:
     ids = {"job_id": "job_x", "asset_id": "asset_x", "test_id": "test_x"}
@@ -102,7 +102,7 @@ def test_every_route_binds_browsers_whatever_the_method(
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path.startswith("/v1")])
-def test_every_refusal_of_a_key_binds_browsers(
+def test_every_rejected_api_key_gets_security_headers(
     backstage: Backstage, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     APP.state.components = backstage.components(GUARDED)
@@ -118,7 +118,7 @@ def test_every_refusal_of_a_key_binds_browsers(
             assert_bound(answer)
 
 
-def test_a_finished_job_s_files_and_every_status_of_theirs_bind_browsers(
+def test_files_are_served_with_security_headers_in_every_status(
     http: TestClient, backstage: Backstage
 ) -> None:
     path = finished(backstage, poster_key="poster", landmarks_key="landmarks")
@@ -137,7 +137,7 @@ def test_a_finished_job_s_files_and_every_status_of_theirs_bind_browsers(
     assert {*seen, redirect.status_code} == {200, 206, 304, 307, 416}
 
 
-def test_every_kind_of_failure_binds_browsers(
+def test_every_kind_of_error_has_security_headers(
     http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(*_: object) -> None:
@@ -166,7 +166,7 @@ def test_every_kind_of_failure_binds_browsers(
     assert statuses == [202, 422, 415, 400, 413, 403, 403, 503, 503, 429, 500]
 
 
-def test_an_answer_to_a_page_s_preflight_binds_browsers(http: TestClient) -> None:
+def test_a_preflight_response_has_security_headers(http: TestClient) -> None:
     for origin in ("https://app.example", "https://evil.example"):
         asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
         assert_bound_but_unobserved(http.options("/v1/jobs", headers=asked))
@@ -185,7 +185,7 @@ def test_the_pages_allow_nothing_inline(http: TestClient, path: str) -> None:
     assert "http" not in policy
 
 
-def test_what_the_pages_are_made_of_may_be_kept_but_is_asked_for(http: TestClient) -> None:
+def test_the_pages_files_may_be_cached_but_are_revalidated(http: TestClient) -> None:
     for path in ("/", "/docs", "/web/app.js", "/swagger/swagger-ui.css"):
         assert http.get(path).headers["cache-control"] == "no-cache"
 

@@ -19,14 +19,14 @@ def _parameter(file: Hostile) -> ParameterSet:
 
 
 @pytest.mark.parametrize("file", [_parameter(file) for file in PICTURES])
-def test_a_hostile_portrait_is_told_what_it_is_and_harms_nobody(
+def test_a_hostile_portrait_gets_its_problem_and_does_no_harm(
     file: Hostile, target: Target
 ) -> None:
     _attack(target, file, portrait=file.build())
 
 
 @pytest.mark.parametrize("file", [_parameter(file) for file in RECORDINGS])
-def test_a_hostile_recording_is_told_what_it_is_and_harms_nobody(
+def test_a_hostile_recording_gets_its_problem_and_does_no_harm(
     file: Hostile, target: Target
 ) -> None:
     _attack(target, file, audio=file.build())

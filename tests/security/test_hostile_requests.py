@@ -19,7 +19,7 @@ def canceled(target: Target) -> bytes:
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.name)
-def test_a_hostile_request_is_told_what_it_is_and_harms_nobody(
+def test_a_hostile_request_gets_its_problem_and_does_no_harm(
     request_: HostileRequest, target: Target, canceled: bytes
 ) -> None:
     sent = request_.build().replace(JOB, canceled)

@@ -336,7 +336,7 @@ def misconfigure(stage: Stage) -> None:
     assert ended.process.wait(PATIENCE) != 0
 
 
-def test_the_story_was_played_to_its_end(evidence: Evidence) -> None:
+def test_the_scenario_ran_to_its_end(evidence: Evidence) -> None:
     logs, answers = evidence.logs, "\n".join(evidence.answers)
     for code in ("url_unreachable", "url_refused", "internal_error", "key_invalid"):
         assert f'"code":"{code}"' in answers.replace(" ", ""), code
@@ -356,22 +356,22 @@ def test_the_story_was_played_to_its_end(evidence: Evidence) -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_is_told_nowhere(evidence: Evidence, name: str) -> None:
+def test_no_log_or_response_contains_a_secret(evidence: Evidence, name: str) -> None:
     assert not evidence.places_of(SECRETS[name])
 
 
-def test_the_secret_of_webhooks_is_told_in_no_other_spelling(evidence: Evidence) -> None:
+def test_the_webhook_secret_appears_in_no_other_encoding(evidence: Evidence) -> None:
     spelled = b64decode(SECRETS["the secret of webhooks"]).decode()
     assert not evidence.places_of(spelled)
 
 
-def test_no_key_and_no_digest_of_one_is_told(evidence: Evidence) -> None:
+def test_no_log_or_response_contains_an_api_key_or_its_digest(evidence: Evidence) -> None:
     secrets = [token.split("_", 2)[2][:-2] for token in evidence.tokens]
     for secret in (*secrets, *evidence.digests):
         assert not evidence.places_of(secret)
 
 
-def test_the_signatures_of_presigned_urls_are_told_to_their_callers_alone(
+def test_only_callers_receive_the_signatures_of_presigned_urls(
     evidence: Evidence,
 ) -> None:
     for signature in evidence.presigned:
@@ -408,13 +408,13 @@ def test_a_process_that_cannot_read_a_secret_does_not_quote_it(
 
 @pytest.mark.parametrize("kind", [Job, ApiKey, Asset, Delivery])
 @pytest.mark.parametrize("text", ['{"x": "quiet"}', '{"x": "quiet"', '"quiet"'])
-def test_what_cannot_be_read_is_not_quoted_in_the_error(kind: type[Value], text: str) -> None:
+def test_an_error_does_not_quote_an_unreadable_record(kind: type[Value], text: str) -> None:
     with pytest.raises(ValidationError) as told:
         kind.model_validate_json(text)
     assert "quiet" not in str(told.value)
 
 
-def test_what_describes_the_stores_does_not_show_their_secrets(tmp_path: Path) -> None:
+def test_the_repr_of_a_store_does_not_contain_its_secrets(tmp_path: Path) -> None:
     valkey = ValkeyServer(tmp_path, password=VALKEY_PASSWORD)
     s3 = SeaweedServer(tmp_path, secret_key=S3_SECRET)
     program = Program("service", (), tmp_path, lambda: True, env=valkey.environment)

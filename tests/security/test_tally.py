@@ -16,7 +16,7 @@ def test_every_entry_has_a_name_of_its_own() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_the_security_page_tells_the_tally() -> None:
+def test_the_security_page_states_the_number_of_entries() -> None:
     counts = [len(PICTURES), len(RECORDINGS), len(REQUESTS)]
     told = re.search(
         r"(\d+) portraits, (\d+) recordings and\s+(\d+) requests, (\d+) in total",

@@ -167,7 +167,7 @@ def forever(data: bytes) -> Iterator[bytes]:
         yield data
 
 
-def test_headers_that_trickle_in_are_waited_for_no_longer_than_set(call: Call) -> None:
+def test_slow_headers_time_out(call: Call) -> None:
     caller = call()
     caller.send(GET + b"X-Slow: ")
     caller.trickle(forever(b"a"), PATIENCE)
@@ -177,7 +177,7 @@ def test_headers_that_trickle_in_are_waited_for_no_longer_than_set(call: Call) -
     assert caller.is_let_go()
 
 
-def test_whoever_connects_and_says_nothing_is_let_go(call: Call) -> None:
+def test_a_silent_connection_is_closed(call: Call) -> None:
     assert call().is_let_go()
 
 
@@ -233,14 +233,14 @@ def test_headers_below_their_limit_are_taken(call: Call) -> None:
 
 
 @pytest.mark.parametrize("start", [b"2;name=", b"0\r\nTrailer: "], ids=["extension", "trailer"])
-def test_what_gets_nowhere_is_cut_off(call: Call, start: bytes) -> None:
+def test_data_without_progress_is_cut_off(call: Call, start: bytes) -> None:
     caller = call()
     caller.send(CHUNKED + chunk(FORM[:-2]) + start)
     most = 64 * 1_000_000
     assert caller.pour(b"a" * 16_384, most) < most
 
 
-def test_a_body_that_trickles_in_is_waited_for_no_longer_than_set(call: Call) -> None:
+def test_a_slow_body_times_out(call: Call) -> None:
     caller = call()
     caller.send(POST + b"Content-Length: 90000\r\n\r\n" + file_head("portrait"))
     caller.trickle(forever(b"a"), PATIENCE)
@@ -248,7 +248,7 @@ def test_a_body_that_trickles_in_is_waited_for_no_longer_than_set(call: Call) ->
     assert (answer.status, answer.code) == (408, "upload_timeout")
 
 
-def test_a_body_that_nobody_asked_for_keeps_no_connection_open(call: Call) -> None:
+def test_an_unrequested_body_keeps_no_connection_open(call: Call) -> None:
     caller = call()
     caller.send(GET + b"Content-Length: 90000\r\n\r\n")
     assert caller.answer().status == 200
@@ -257,7 +257,9 @@ def test_a_body_that_nobody_asked_for_keeps_no_connection_open(call: Call) -> No
 
 
 @pytest.mark.parametrize(("name", "limit"), [("portrait", MAX_PORTRAIT), ("audio", MAX_AUDIO)])
-def test_a_file_is_refused_at_the_byte_that_goes_over(call: Call, name: str, limit: int) -> None:
+def test_a_file_is_rejected_at_the_first_byte_beyond_its_limit(
+    call: Call, name: str, limit: int
+) -> None:
     caller = call()
     caller.send(POST + b"Content-Length: 4000000\r\n\r\n" + file_head(name) + bytes(limit + 100))
     answer = caller.answer()  # while most of the body is still to be sent
@@ -281,7 +283,7 @@ def test_a_file_of_another_name_is_refused_at_the_size_of_a_text(
     assert (answer.status, answer.code) == expected
 
 
-def test_what_goes_on_after_a_form_is_cut_off(call: Call) -> None:
+def test_data_after_a_form_is_cut_off(call: Call) -> None:
     caller = call()
     caller.send(CHUNKED + chunk(FORM))
     limit = MAX_PORTRAIT + MAX_AUDIO + 1_000_000
@@ -307,7 +309,7 @@ def test_the_first_of_many_unknown_files_is_refused(call: Call) -> None:
     ],
     ids=["many headers of a part", "long header of a part", "long text"],
 )
-def test_a_form_beyond_all_measure_is_malformed(call: Call, parts: bytes) -> None:
+def test_an_excessive_form_is_malformed(call: Call, parts: bytes) -> None:
     caller = call()
     caller.send(CHUNKED + chunk(parts) + b"0\r\n\r\n")
     answer = caller.answer()
@@ -323,7 +325,7 @@ def test_a_body_in_chunks_needs_no_length(call: Call) -> None:
     assert caller.answer().code == "missing_part"
 
 
-def test_a_caller_who_waits_to_be_asked_is_asked(call: Call) -> None:
+def test_expect_100_continue_is_answered(call: Call) -> None:
     caller = call()
     caller.send(POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(FORM))
     asked = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -332,7 +334,7 @@ def test_a_caller_who_waits_to_be_asked_is_asked(call: Call) -> None:
     assert caller.answer().code == "missing_part"
 
 
-def test_a_caller_who_waits_to_be_asked_is_refused_unasked_when_it_would_be_too_much(
+def test_expect_100_continue_is_refused_for_an_oversized_body(
     call: Call,
 ) -> None:
     caller = call()
@@ -341,7 +343,7 @@ def test_a_caller_who_waits_to_be_asked_is_refused_unasked_when_it_would_be_too_
     assert (answer.status, answer.code) == (413, "body_too_large")
 
 
-def test_a_length_that_says_too_little_is_told_as_malformed(call: Call) -> None:
+def test_a_content_length_that_is_too_small_is_malformed(call: Call) -> None:
     caller = call()
     caller.send(POST + b"Content-Length: %d\r\n\r\n" % (len(FORM) - 20) + FORM)
     answer = caller.answer()
@@ -349,7 +351,7 @@ def test_a_length_that_says_too_little_is_told_as_malformed(call: Call) -> None:
     assert caller.is_let_go()
 
 
-def test_a_length_that_says_too_much_is_not_waited_for_beyond_the_set_time(call: Call) -> None:
+def test_a_content_length_that_is_too_large_times_out(call: Call) -> None:
     caller = call()
     caller.send(POST + b"Content-Length: %d\r\n\r\n" % (len(FORM) + 20) + FORM)
     assert caller.answer().code == "upload_timeout"
@@ -380,9 +382,7 @@ SMUGGLED = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
         b"X: \x005",
     ],
 )
-def test_a_request_that_two_servers_could_read_differently_is_refused(
-    call: Call, framing: bytes
-) -> None:
+def test_an_ambiguous_request_is_rejected(call: Call, framing: bytes) -> None:
     caller = call()
     caller.send(POST + framing + b"\r\n\r\n0\r\n\r\n" + SMUGGLED)
     answer = caller.answer()
@@ -401,7 +401,7 @@ def test_a_request_that_two_servers_could_read_differently_is_refused(
         b"\x00" * 100,
     ],
 )
-def test_what_is_no_request_is_told_so_and_the_connection_is_closed(
+def test_an_invalid_request_gets_a_400_and_the_connection_is_closed(
     call: Call, junk: bytes
 ) -> None:
     caller = call()
@@ -413,7 +413,7 @@ def test_what_is_no_request_is_told_so_and_the_connection_is_closed(
     assert caller.is_let_go()
 
 
-def test_requests_sent_at_once_are_answered_in_their_order(call: Call) -> None:
+def test_pipelined_requests_are_answered_in_order(call: Call) -> None:
     caller = call()
     caller.send(
         POST + b"Content-Length: %d\r\n\r\n" % len(FORM) + FORM + GET + b"\r\n" + GET + b"\r\n"
@@ -431,7 +431,7 @@ def is_held(service: RunningService, caller: Caller) -> bool:
     )
 
 
-def test_whoever_takes_nothing_of_an_answer_is_let_go(service: RunningService) -> None:
+def test_a_caller_that_does_not_read_its_response_is_disconnected(service: RunningService) -> None:
     asked = b"GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with _connections(service) as connect:
         caller = connect()
@@ -442,7 +442,7 @@ def test_whoever_takes_nothing_of_an_answer_is_let_go(service: RunningService) -
         assert caller.answer().status == 200  # whose beginning the kernel still holds
 
 
-def test_a_caller_who_leaves_in_the_middle_of_a_file_leaves_no_file(
+def test_a_caller_that_disconnects_during_a_file_leaves_no_file(
     service: RunningService,
 ) -> None:
     with _connections(service) as connect:

@@ -74,7 +74,7 @@ def elsewhere() -> Iterator[LocalServer]:
         yield server
 
 
-def test_hostile_files_behind_urls_end_their_jobs_and_harm_nobody(
+def test_hostile_files_from_urls_fail_their_jobs_and_do_no_harm(
     worker: Running, elsewhere: LocalServer, settings: Settings, listener: Listener, tmp_path: Path
 ) -> None:
     store, storage = JobStore.connect(settings), ObjectStorage.connect(settings)

@@ -71,7 +71,7 @@ def _package(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_nothing_that_runs_turns_data_into_code() -> None:
+def test_no_running_code_executes_data() -> None:
     found = {}
     for path in sources():
         name = path.relative_to(ROOT).as_posix()
@@ -117,7 +117,7 @@ def test_every_part_of_the_running_system_is_read() -> None:
         "import numpy as np\nnp.loadtxt('x', allow_pickle=yes)",
     ],
 )
-def test_each_danger_is_seen(line: str) -> None:
+def test_each_dangerous_call_is_found(line: str) -> None:
     assert list(dangers(line))
 
 
@@ -130,5 +130,5 @@ def test_each_danger_is_seen(line: str) -> None:
         "model.eval()",
     ],
 )
-def test_what_is_safe_is_let_be(line: str) -> None:
+def test_safe_calls_are_allowed(line: str) -> None:
     assert not list(dangers(line))

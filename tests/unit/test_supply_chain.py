@@ -63,7 +63,7 @@ def test_an_audit_passes_only_when_all_was_looked_up_and_is_good(
     assert all(any(word in line for line in lines) for word in words)
 
 
-def test_where_it_is_known_that_nobody_answers_an_audit_says_so_and_passes() -> None:
+def test_an_audit_that_is_known_to_be_offline_passes_with_a_notice() -> None:
     assert judge((), is_offline=True) == (
         0,
         ["Not audited: no vulnerability service responded."],

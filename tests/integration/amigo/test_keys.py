@@ -27,7 +27,7 @@ def amigo(*arguments: str) -> Result:
     return CliRunner().invoke(main.app, ["keys", *arguments])
 
 
-def test_a_key_is_made_and_its_token_alone_goes_to_stdout(
+def test_a_new_keys_token_is_all_that_goes_to_stdout(
     keys: ApiKeyStore, storage: ObjectStorage
 ) -> None:
     made = amigo("create", "acme", "--name", "web shop", "--jobs-a-day", "0", "--days", "1.5")
@@ -41,7 +41,7 @@ def test_a_key_is_made_and_its_token_alone_goes_to_stdout(
     assert storage.get(backup_key(key.id)).decode() == key.model_dump_json()
 
 
-def test_a_key_can_be_for_reading_alone(keys: ApiKeyStore) -> None:
+def test_a_key_can_be_read_only(keys: ApiKeyStore) -> None:
     made = amigo("create", "acme", "--only", "jobs:read")
     assert keys.verify(made.stdout.strip()).scopes == frozenset({Scope.JOBS_READ})
 
@@ -60,7 +60,7 @@ def test_the_list_shows_every_key_and_no_token(monkeypatch: pytest.MonkeyPatch) 
     assert not any(token[-43:] in listed.output for token in tokens)
 
 
-def test_a_revoked_key_opens_nothing_and_its_copy_says_so(
+def test_a_revoked_key_is_rejected_and_its_backup_is_updated(
     keys: ApiKeyStore, storage: ObjectStorage
 ) -> None:
     token = amigo("create", "acme").stdout.strip()
@@ -72,20 +72,20 @@ def test_a_revoked_key_opens_nothing_and_its_copy_says_so(
     assert b'"revoked_at":"' in storage.get(backup_key(key.id))
 
 
-def test_a_key_that_is_not_there_is_told() -> None:
+def test_an_unknown_key_is_an_error() -> None:
     refused = amigo("revoke", "nothing")
     assert refused.exit_code == 1
     assert "There is no API key with the id nothing" in refused.stderr
 
 
-def test_a_tenant_that_is_none_is_told(keys: ApiKeyStore) -> None:
+def test_an_invalid_tenant_is_an_error(keys: ApiKeyStore) -> None:
     refused = amigo("create", "a:b")
     assert refused.exit_code == 2
     assert "tenant" in refused.stderr
     assert keys.all() == []
 
 
-def test_without_the_object_store_a_key_is_made_all_the_same(
+def test_a_key_is_created_even_without_the_object_store(
     keys: ApiKeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AMIGO_S3_ENDPOINT_URL", "http://127.0.0.1:1")
@@ -94,7 +94,7 @@ def test_without_the_object_store_a_key_is_made_all_the_same(
     assert keys.verify(made.stdout.strip()).tenant == "acme"
 
 
-def test_without_valkey_no_key_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_is_created_without_valkey(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMIGO_VALKEY_URL", "redis://:hidden@127.0.0.1:1/0")
     refused = amigo("create", "acme")
     assert refused.exit_code == 1

@@ -114,7 +114,7 @@ def test_it_names_every_field_of_a_request_and_of_a_job() -> None:
     assert not fields - named
 
 
-def test_its_python_makes_follows_and_fetches_videos(
+def test_its_python_snippets_run(
     site: Site,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -144,7 +144,7 @@ def test_its_python_makes_follows_and_fetches_videos(
     not (shutil.which("curl") and shutil.which("jq")),
     reason="no curl or jq on this machine; `apt-get install curl jq` has them",
 )
-def test_its_commands_do_so_too(site: Site, folder: Path) -> None:
+def test_its_shell_snippets_run(site: Site, folder: Path) -> None:
     bin_folder = Path(sys.executable).parent  # where `amigo` is
     commands = "".join(f"echo 'line {line}' >&2\n{code}\n" for line, code in site.snippets("sh"))
     done = subprocess.run(
@@ -168,7 +168,7 @@ def test_its_commands_do_so_too(site: Site, folder: Path) -> None:
 
 
 @needs_chromium
-def test_its_javascript_does_so_too(site: Site, folder: Path) -> None:
+def test_its_javascript_snippets_run(site: Site, folder: Path) -> None:
     script = "".join(code for _, code in site.snippets("js"))
     told = "{status: job.status, bytes: +video.headers.get('Content-Length'), code: problem.code}"
     function = f"async (AMIGO_API_KEY) => {{\n{script}\nreturn {told};\n}}"

@@ -34,7 +34,7 @@ def test_the_demo_saves_a_video_and_stops_what_it_started(tmp_path: Path) -> Non
 
 
 @pytest.mark.thorough
-def test_a_pipeline_that_cannot_be_loaded_is_told_with_the_reason(tmp_path: Path) -> None:
+def test_a_pipeline_that_cannot_be_loaded_is_reported_with_the_reason(tmp_path: Path) -> None:
     result = demo(tmp_path / "system", tmp_path / "demo.mp4", "broken")
     assert result.returncode == 1
     assert "Error: worker exited with status 1. Last lines of" in result.stderr

@@ -15,7 +15,7 @@ from tests.waiting import PATIENCE
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="as the other tests of the system")
 
 
-def test_a_key_made_beside_the_system_gets_a_video_for_its_tenant_alone(
+def test_a_key_created_by_the_command_gives_access_to_its_tenant_only(
     system: Standalone, directory: Path, api_key: str, tmp_path: Path
 ) -> None:
     picture, speech = tmp_path / "portrait.jpg", tmp_path / "speech.wav"

@@ -116,7 +116,7 @@ def test_one_trace_leads_from_the_request_to_the_webhook(traced: Traced) -> None
         assert traced.spans[name].parent == (traced.spans[parent].id if parent else CALLER), name
 
 
-def test_its_spans_say_how_the_job_went(traced: Traced) -> None:
+def test_its_spans_state_the_outcome(traced: Traced) -> None:
     attempt = traced.spans["synthesis: attempt"].attributes
     expected = {"amigo.job_id": traced.job["id"], "amigo.attempt": 1, "amigo.outcome": "succeeded"}
     assert attempt.items() >= expected.items()

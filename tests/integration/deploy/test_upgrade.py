@@ -100,7 +100,7 @@ def require_videos(url: str, jobs: list[str]) -> None:
             assert ended.has_succeeded, ended.failure
 
 
-def test_jobs_in_flight_outlive_an_upgrade_and_the_way_back(
+def test_jobs_in_flight_survive_an_upgrade_and_a_rollback(
     release: Path, directory: Path, tmp_path: Path
 ) -> None:
     with released_system(release, directory) as url:

@@ -77,7 +77,7 @@ def test_of_concurrent_requests_with_one_key_one_creates_the_job(
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
-def test_a_request_waits_for_the_one_with_its_key_that_is_under_way(
+def test_a_request_waits_for_the_one_in_progress_with_its_key(
     service_settings: ServiceSettings, store: JobStore, is_refused: bool
 ) -> None:
     storage = HeldStorage.connect(service_settings)
@@ -121,7 +121,7 @@ class HeldStorage(ObjectStorage):
         super().put(key, data, content_type)
 
 
-def test_of_many_refused_requests_with_one_key_none_holds_it(
+def test_rejected_requests_do_not_keep_their_key(
     twins: list[LiveService],
     store: JobStore,
     storage: ObjectStorage,
@@ -142,7 +142,7 @@ def test_a_key_used_for_another_request_is_refused(live: LiveService, store: Job
     assert jobs_known(store) == 1
 
 
-def test_a_request_under_way_for_too_long_is_told_so(
+def test_a_request_whose_key_stays_in_progress_is_rejected(
     live: LiveService, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.intake.submissions.KEY_WAIT", 0.0)
@@ -224,7 +224,7 @@ def test_a_list_contains_the_jobs_that_match_all_filters(
     assert listed(created_before=jobs[2].created_at.isoformat(), status="queued") == [0]
 
 
-def test_keys_and_lists_and_assets_are_each_tenants_own(service_settings: ServiceSettings) -> None:
+def test_keys_lists_and_assets_belong_to_their_tenant(service_settings: ServiceSettings) -> None:
     with guarding(service_settings) as guarded:
         one, other = guarded.key("one"), guarded.key("other")
         http = guarded.live.http
@@ -255,9 +255,7 @@ def test_keys_and_lists_and_assets_are_each_tenants_own(service_settings: Servic
         ("created_after", "2026-01-01T12:00:00"),
     ],
 )
-def test_a_list_with_a_filter_that_is_none_is_refused(
-    live: LiveService, name: str, value: str
-) -> None:
+def test_an_invalid_filter_is_rejected(live: LiveService, name: str, value: str) -> None:
     answer = live.http.get("/v1/jobs", params={name: value})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert name in answer.json()["detail"]

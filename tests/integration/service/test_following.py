@@ -94,9 +94,7 @@ def waiting(
 
 
 @pytest.mark.usefixtures("only_announcements")
-def test_a_question_that_waits_for_an_ended_job_is_answered_at_once(
-    live: LiveService, store: JobStore
-) -> None:
+def test_a_long_poll_of_an_ended_job_returns_at_once(live: LiveService, store: JobStore) -> None:
     job = store.cancel(queued(store).id)
     path = f"/v1/jobs/{job.id}?wait=60"
     answer = live.http.get(path)
@@ -105,7 +103,7 @@ def test_a_question_that_waits_for_an_ended_job_is_answered_at_once(
     assert known.status_code == 304
 
 
-def test_a_question_that_waited_in_vain_is_answered_with_what_is_known(
+def test_a_long_poll_without_a_change_returns_the_current_state(
     live: LiveService, store: JobStore
 ) -> None:
     job = queued(store)
@@ -116,7 +114,7 @@ def test_a_question_that_waited_in_vain_is_answered_with_what_is_known(
     assert (known.status_code, known.content) == (304, b"")
 
 
-def test_a_question_about_a_job_that_is_deleted_meanwhile_says_so(
+def test_a_long_poll_of_a_job_that_is_deleted_returns_404(
     live: LiveService, store: JobStore
 ) -> None:
     job = queued(store)
@@ -126,7 +124,7 @@ def test_a_question_about_a_job_that_is_deleted_meanwhile_says_so(
 
 
 @pytest.mark.usefixtures("only_announcements")
-def test_every_change_is_told_once_and_the_last_one_closes(
+def test_every_change_is_sent_once_and_the_last_one_closes_the_stream(
     live: LiveService, store: JobStore
 ) -> None:
     job = queued(store)
@@ -144,7 +142,7 @@ def test_every_change_is_told_once_and_the_last_one_closes(
 
 
 @pytest.mark.usefixtures("only_announcements")
-def test_a_follower_who_comes_back_misses_nothing_and_hears_nothing_twice(
+def test_a_reconnecting_follower_gets_every_change_exactly_once(
     live: LiveService, store: JobStore
 ) -> None:
     job = queued(store)
@@ -180,7 +178,7 @@ def test_progress_never_decreases_when_another_attempt_starts_over(
     assert progress == sorted(progress)
 
 
-def test_a_follower_who_knows_the_end_is_told_to_stop(live: LiveService, store: JobStore) -> None:
+def test_a_follower_that_knows_the_end_gets_204(live: LiveService, store: JobStore) -> None:
     job = store.cancel(queued(store).id)
     with followed(live, job.id) as news:
         (end,) = news
@@ -189,7 +187,7 @@ def test_a_follower_who_knows_the_end_is_told_to_stop(live: LiveService, store: 
     assert (again.status_code, again.content) == (204, b"")
 
 
-def test_the_end_is_told_though_its_events_are_kept_no_longer(
+def test_the_final_state_is_sent_even_after_the_events_expired(
     live: LiveService, store: JobStore, valkey_url: str
 ) -> None:
     job = store.cancel(queued(store).id)
@@ -205,15 +203,13 @@ def test_the_end_is_told_though_its_events_are_kept_no_longer(
 
 
 @pytest.mark.parametrize("nonsense", ["x", "1-", "$", "+", "-", "1" * 30])
-def test_an_event_id_that_we_never_gave_counts_as_none(
-    live: LiveService, store: JobStore, nonsense: str
-) -> None:
+def test_an_unknown_event_id_is_ignored(live: LiveService, store: JobStore, nonsense: str) -> None:
     job = queued(store)
     with followed(live, job.id, nonsense) as news:
         assert next(news).id == store.events(job.id)[0].id
 
 
-def test_a_follower_of_a_deleted_job_is_let_go(live: LiveService, store: JobStore) -> None:
+def test_the_stream_of_a_deleted_job_ends(live: LiveService, store: JobStore) -> None:
     job = queued(store)
     with followed(live, job.id) as news:
         next(news)
@@ -223,7 +219,7 @@ def test_a_follower_of_a_deleted_job_is_let_go(live: LiveService, store: JobStor
 
 
 @pytest.mark.usefixtures("often")
-def test_a_new_place_in_the_queue_is_told_without_an_id(live: LiveService, store: JobStore) -> None:
+def test_a_new_queue_position_is_sent_without_an_id(live: LiveService, store: JobStore) -> None:
     first, second = queued(store), queued(store)
     with followed(live, second.id) as news:
         told_first = next(news)
@@ -237,7 +233,7 @@ def test_a_new_place_in_the_queue_is_told_without_an_id(live: LiveService, store
 
 
 @pytest.mark.usefixtures("often")
-def test_silence_is_filled_with_comments(
+def test_an_idle_stream_sends_comments(
     live: LiveService, store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.1)
@@ -248,7 +244,7 @@ def test_silence_is_filled_with_comments(
 
 
 @pytest.mark.usefixtures("often")
-def test_a_follower_comes_back_now_and_then_to_show_its_key(
+def test_a_stream_ends_regularly_so_that_followers_authenticate_again(
     live: LiveService, store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "LONGEST_SECONDS", 0.1)
@@ -258,7 +254,7 @@ def test_a_follower_comes_back_now_and_then_to_show_its_key(
 
 
 @pytest.mark.usefixtures("only_announcements")
-def test_changes_are_heard_again_after_the_subscription_was_lost(
+def test_changes_are_received_again_after_a_lost_subscription(
     live: LiveService, store: JobStore, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "RECONNECT_SECONDS", 0.05)
@@ -280,7 +276,7 @@ def subscriptions(client: Redis) -> int:
 
 
 @pytest.mark.usefixtures("often")
-def test_changes_are_seen_though_none_is_announced(
+def test_changes_are_seen_without_announcements(
     service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
 ) -> None:
     queue = JobQueue(create_celery(service_settings))
@@ -294,7 +290,7 @@ def test_changes_are_seen_though_none_is_announced(
 
 
 @pytest.mark.usefixtures("only_announcements")
-def test_followers_are_let_go_when_the_service_stops(
+def test_streams_end_when_the_service_stops(
     service_settings: ServiceSettings, store: JobStore
 ) -> None:
     job = queued(store)

@@ -111,7 +111,7 @@ def test_another_tenants_job_is_not_found(
 
 
 @pytest.mark.parametrize(("method", "path"), [each for each in JOB_OPERATIONS if each[0] != "HEAD"])
-def test_its_own_tenants_job_is_there(
+def test_its_own_tenants_job_is_found(
     guarded: Guarded, store: JobStore, storage: ObjectStorage, method: str, path: str
 ) -> None:
     job = succeeded(store, storage, "acme")
@@ -124,7 +124,7 @@ def test_its_own_tenants_job_is_there(
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_a_key_does_only_what_its_scopes_say(
+def test_a_key_can_do_only_what_its_scopes_allow(
     guarded: Guarded, store: JobStore, method: str, path: str
 ) -> None:
     job = queued(store, "acme")
@@ -146,7 +146,7 @@ def test_a_list_shows_the_tenants_own_jobs_alone(guarded: Guarded, store: JobSto
     assert [each["id"] for each in answer.json()["jobs"]] == [job.id]
 
 
-def test_another_tenants_asset_is_not_there(
+def test_another_tenants_asset_is_not_found(
     guarded: Guarded, store: JobStore, storage: ObjectStorage
 ) -> None:
     owner, stranger = guarded.key("acme"), guarded.key("globex")
@@ -170,9 +170,7 @@ def announce(
     return str(asset["id"])
 
 
-def test_tenants_do_not_meet_under_the_same_idempotency_key(
-    guarded: Guarded, store: JobStore
-) -> None:
+def test_tenants_do_not_share_idempotency_keys(guarded: Guarded, store: JobStore) -> None:
     made = [
         guarded.live.http.post(
             "/v1/jobs",
@@ -187,7 +185,7 @@ def test_tenants_do_not_meet_under_the_same_idempotency_key(
     assert again == first
 
 
-def test_the_requests_of_a_batch_get_what_room_there_is(guarded: Guarded, store: JobStore) -> None:
+def test_a_batch_fills_the_remaining_quota(guarded: Guarded, store: JobStore) -> None:
     asked = {
         "consent": True,
         "portrait_url": "https://example.com/a.jpg",

@@ -53,7 +53,7 @@ def test_a_video_is_streamed_whole_and_in_ranges(
     assert (known.status_code, known.content) == (304, b"")
 
 
-def test_a_caller_who_reads_half_a_video_harms_nobody(
+def test_a_caller_that_reads_half_a_video_does_not_affect_others(
     live: LiveService, store: JobStore, storage: ObjectStorage
 ) -> None:
     path = f"/v1/jobs/{finished_job(store, storage).id}/video"
@@ -62,7 +62,7 @@ def test_a_caller_who_reads_half_a_video_harms_nobody(
     assert live.http.get(path).content == VIDEO
 
 
-def test_a_video_that_breaks_off_is_not_taken_for_whole(
+def test_an_interrupted_video_does_not_look_complete(
     service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
 ) -> None:
     path = f"/v1/jobs/{finished_job(store, storage).id}/video"
@@ -94,7 +94,7 @@ def test_a_video_whose_object_is_gone_is_not_found(
     assert (answer.status_code, answer.json()["code"]) == (404, "result_not_found")
 
 
-def test_a_public_object_store_hands_the_video_out_itself(
+def test_a_public_object_store_serves_the_video(
     service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
 ) -> None:
     public = service_settings.model_copy(
@@ -129,7 +129,7 @@ def test_a_job_is_posted_canceled_and_deleted(
     assert list(storage.objects("jobs/")) == []
 
 
-def test_a_job_tells_how_the_news_of_its_end_was_delivered(
+def test_a_job_reports_the_delivery_of_its_webhook(
     live: LiveService, store: JobStore, service_settings: ServiceSettings
 ) -> None:
     job = new_job(webhook_url="https://example.com/told")
@@ -155,7 +155,7 @@ def test_an_id_never_leads_to_another_key(live: LiveService, store: JobStore) ->
     assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
 
 
-def test_the_service_is_ready_and_tells_its_jobs(live: LiveService, store: JobStore) -> None:
+def test_the_service_is_ready_and_reports_its_jobs(live: LiveService, store: JobStore) -> None:
     store.accept(new_job())
     assert live.http.get("/readyz").json() == {"store": True, "storage": True}
     assert 'amigo_jobs{status="queued"} 1.0' in live.http.get("/metrics").text

@@ -42,7 +42,7 @@ def post(guarded: Guarded, key: dict[str, str]) -> httpx.Response:
     return guarded.live.http.post("/v1/jobs", files=upload(), headers=key)
 
 
-def test_a_job_is_made_in_its_keys_tenant(guarded: Guarded, store: JobStore) -> None:
+def test_a_job_belongs_to_its_keys_tenant(guarded: Guarded, store: JobStore) -> None:
     key, token = guarded.keys.create("acme")
     answer = post(guarded, bearer(token))
     assert answer.status_code == 202, answer.text
@@ -54,7 +54,7 @@ def test_a_job_is_made_in_its_keys_tenant(guarded: Guarded, store: JobStore) -> 
     assert guarded.live.http.get(answer.headers["location"], headers=colleague).is_success
 
 
-def test_a_revoked_or_expired_key_opens_nothing(guarded: Guarded) -> None:
+def test_a_revoked_or_expired_key_is_rejected(guarded: Guarded) -> None:
     key, token = guarded.keys.create("acme")
     assert guarded.live.http.get(NOWHERE, headers=bearer(token)).status_code == 404
     guarded.keys.revoke(key.id)
@@ -65,7 +65,7 @@ def test_a_revoked_or_expired_key_opens_nothing(guarded: Guarded) -> None:
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])
-def test_whoever_follows_a_job_is_let_go_soon_after_the_end_of_the_key(
+def test_a_stream_ends_soon_after_its_key_is_revoked(
     guarded: Guarded,
     store: JobStore,
     valkey_url: str,
@@ -103,14 +103,16 @@ def expire(key: ApiKey, valkey_url: str) -> None:
         client.hset(KEYS, key.id, expired.model_dump_json())
 
 
-def test_pages_and_probes_ask_for_no_key(guarded: Guarded) -> None:
+def test_pages_and_probes_require_no_key(guarded: Guarded) -> None:
     probes = ("/livez", "/readyz", "/metrics")
     for path in ("/", "/docs", "/openapi.json", *probes, "/problems", "/limits"):
         assert guarded.live.http.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("header", ["Basic YTpi", "Bearer", "Bearer x", "amigo_x", ""])
-def test_a_header_that_is_no_bearers_is_told(guarded: Guarded, header: str) -> None:
+def test_an_authorization_header_without_a_valid_bearer_token_is_rejected(
+    guarded: Guarded, header: str
+) -> None:
     answer = guarded.live.http.get(NOWHERE, headers={"Authorization": header})
     assert answer.status_code == 401
     assert answer.json()["code"] in {"key_missing", "key_invalid"}
@@ -129,7 +131,7 @@ def test_concurrent_requests_cannot_exceed_the_rate_limit(guarded: Guarded) -> N
     assert guarded.live.http.get(NOWHERE, headers=guarded.key()).status_code == 404
 
 
-def test_every_answer_tells_what_is_left(guarded: Guarded) -> None:
+def test_every_response_reports_the_remaining_limits(guarded: Guarded) -> None:
     key = guarded.key(requests_a_minute=5)
     told = [guarded.live.http.get(NOWHERE, headers=key).headers["ratelimit"] for _ in range(3)]
     assert [each.split(";")[1] for each in told] == ["r=4", "r=3", "r=2"]
@@ -137,7 +139,7 @@ def test_every_answer_tells_what_is_left(guarded: Guarded) -> None:
     assert "ratelimit" not in unlimited.headers
 
 
-def test_a_key_at_its_ceiling_makes_no_further_job_and_nothing_stays(
+def test_a_key_at_its_limit_creates_no_further_job_and_leaves_nothing(
     guarded: Guarded, store: JobStore, storage: ObjectStorage
 ) -> None:
     key = guarded.key(concurrent_jobs=1)
@@ -162,7 +164,7 @@ def test_concurrent_uploads_cannot_exceed_the_job_limit(
     assert len({stored.key.split("/")[1] for stored in storage.objects("jobs/")}) == 2
 
 
-def test_a_days_jobs_are_used_up(guarded: Guarded) -> None:
+def test_the_daily_quota_is_used_up(guarded: Guarded) -> None:
     key = guarded.key(jobs_a_day=1)
     accepted = post(guarded, key)
     assert accepted.status_code == 202
@@ -174,7 +176,7 @@ def test_a_days_jobs_are_used_up(guarded: Guarded) -> None:
         assert answer.headers["ratelimit"].startswith('"jobs";r=0;t=')
 
 
-def test_usage_shows_what_is_used_and_left(guarded: Guarded) -> None:
+def test_usage_reports_what_is_used_and_what_remains(guarded: Guarded) -> None:
     key = guarded.key(jobs_a_day=5, concurrent_jobs=3, requests_a_minute=20)
     accepted = post(guarded, key)
     assert accepted.headers["ratelimit-policy"] == '"requests";q=20;w=60, "jobs";q=5;w=86400'
@@ -205,14 +207,14 @@ def test_keys_of_a_tenant_have_usage_of_their_own(guarded: Guarded) -> None:
     assert set(usage["limits"].values()) == {None}
 
 
-def test_without_the_store_a_key_is_neither_good_nor_bad(service_settings: ServiceSettings) -> None:
+def test_without_the_store_a_request_with_a_key_is_503(service_settings: ServiceSettings) -> None:
     broken = service_settings.model_copy(update={"valkey_url": "redis://127.0.0.1:1/0"})
     with guarding(broken) as guarded:
         answer = guarded.live.http.get(NOWHERE, headers=bearer(f"amigo_{'0' * 16}_{'a' * 43}"))
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
 
 
-def test_a_token_is_told_in_no_answer_and_no_log(
+def test_no_response_and_no_log_contains_a_token(
     guarded: Guarded, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -261,7 +263,7 @@ def test_no_origin_is_allowed_unless_listed(guarded: Guarded) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-def test_an_open_system_asks_for_no_key_and_knows_only_its_own_jobs(
+def test_an_open_system_requires_no_key_and_sees_only_its_own_jobs(
     service_settings: ServiceSettings, store: JobStore, settings: Settings
 ) -> None:
     store.accept(own := new_job())

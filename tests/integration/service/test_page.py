@@ -96,7 +96,7 @@ def assert_accessible(page: Page) -> None:
     assert not found.violations_count, found.generate_report()
 
 
-def test_a_visitor_is_asked_for_a_key_before_anything_is_uploaded_until_it_is_a_good_one(
+def test_the_page_asks_for_a_key_before_the_upload_until_it_is_valid(
     page: Page, guarded: Guarded, store: JobStore, storage: ObjectStorage, tmp_path: Path
 ) -> None:
     key, token = guarded.keys.create("acme")
@@ -144,7 +144,7 @@ def test_a_visitor_sees_place_progress_and_time_left_also_when_the_connection_is
     assert_accessible(known)
 
 
-def test_a_visitor_without_a_key_is_told_that_one_is_needed(page: Page, tmp_path: Path) -> None:
+def test_the_page_asks_for_a_required_key(page: Page, tmp_path: Path) -> None:
     fill(page, tmp_path)
     page.click(SEND)
     page.wait_for_selector("#key-dialog[open]")
@@ -256,7 +256,7 @@ def test_a_visitor_chooses_a_face_by_click_or_number_and_again_after_a_refusal(
     expect(known.locator("#marker")).to_be_hidden()
 
 
-def test_a_video_plays_while_it_is_made_and_is_there_after_a_reload(
+def test_a_video_plays_while_it_is_rendered_and_survives_a_reload(
     known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
 ) -> None:
     job = new_job(tenant="acme")
@@ -304,7 +304,7 @@ def put_segments(storage: ObjectStorage, job_id: str, folder: Path) -> bytes:
     return (folder / "video.mp4").read_bytes()
 
 
-def test_a_request_that_failed_on_its_way_is_sent_again_as_the_same_request(
+def test_a_request_that_failed_in_transit_is_retried_with_the_same_key(
     known: Page, storage: ObjectStorage, tmp_path: Path
 ) -> None:
     keys: list[str] = []
@@ -328,7 +328,7 @@ def test_a_request_that_failed_on_its_way_is_sent_again_as_the_same_request(
     expect(known.locator("#stage")).to_have_text("Canceled")
 
 
-def test_all_emotions_are_made_beside_each_other_until_one_is_refused(
+def test_all_emotions_are_submitted_until_one_is_rejected(
     known: Page, store: JobStore, storage: ObjectStorage, tmp_path: Path
 ) -> None:
     keys: list[str] = []
@@ -411,7 +411,7 @@ def test_the_earlier_video_stays_when_the_connection_is_lost_and_its_link_is_sha
     assert_accessible(known)
 
 
-def test_an_operator_sees_what_waits_and_what_failed(
+def test_the_operators_page_shows_queued_and_failed_jobs(
     known: Page, guarded: Guarded, store: JobStore
 ) -> None:
     failed, waiting = new_job(tenant="acme"), new_job(tenant="acme")

@@ -130,9 +130,7 @@ def test_an_upload_that_takes_too_long_leaves_nothing(
     assert list(storage.objects("jobs/")) == []
 
 
-def test_followers_are_let_go_and_the_process_ends(
-    service: RunningService, store: JobStore
-) -> None:
+def test_streams_end_and_the_process_exits(service: RunningService, store: JobStore) -> None:
     job = new_job()
     store.accept(job)
     url = f"{service.url}/v1/jobs/{job.id}/events"
@@ -145,7 +143,7 @@ def test_followers_are_let_go_and_the_process_ends(
 
 
 @pytest.mark.parametrize("shutdown_seconds", [1])
-def test_a_held_poll_is_told_to_come_back_when_the_store_answers_no_more(
+def test_a_long_poll_is_503_when_the_store_stops_responding(
     service: RunningService, store: JobStore, valkey_url: str
 ) -> None:
     job = new_job()

@@ -83,7 +83,7 @@ def test_without_its_bucket_the_service_is_not_ready(service_settings: ServiceSe
     assert answer.json()["components"] == {"store": True, "storage": False}
 
 
-def test_without_the_store_an_upload_is_refused_and_no_object_stays(
+def test_without_the_store_an_upload_is_rejected_and_leaves_no_object(
     service_settings: ServiceSettings, storage: ObjectStorage
 ) -> None:
     broken = service_settings.model_copy(update={"valkey_url": f"redis://{NOWHERE}/0"})
@@ -108,7 +108,7 @@ def test_without_the_broker_alone_an_upload_is_accepted_and_due_for_dispatch(
     assert len(keys(storage)) == 3
 
 
-def test_a_file_that_streams_over_its_limit_is_cut_off_and_nothing_stays(
+def test_an_oversized_file_is_cut_off_and_leaves_nothing(
     service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
 ) -> None:
     small = service_settings.model_copy(
@@ -142,7 +142,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_the_body_is_sent(
         assert caller.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_caller_who_leaves_while_sending_leaves_nothing_behind(
+def test_a_caller_that_disconnects_while_sending_leaves_nothing(
     live: LiveService, store: JobStore, storage: ObjectStorage
 ) -> None:
     body = live.http.build_request("POST", "/v1/jobs", files=upload())
@@ -155,7 +155,7 @@ def test_a_caller_who_leaves_while_sending_leaves_nothing_behind(
     assert keys(storage) == set()
 
 
-def test_a_caller_who_leaves_while_we_store_leaves_nothing_behind(
+def test_a_caller_that_disconnects_while_files_are_stored_leaves_nothing(
     service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
 ) -> None:
     slow = SlowStorage.connect(service_settings)
@@ -195,7 +195,7 @@ def _head(content_type: str, length: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["portrait", "audio"])
-def test_a_file_that_cannot_be_used_is_refused_and_nothing_stays(
+def test_an_unusable_file_is_rejected_and_leaves_nothing(
     live: LiveService, store: JobStore, storage: ObjectStorage, name: str
 ) -> None:
     answer = live.http.post("/v1/jobs", files=upload(**{name: b"nothing of the kind"}))

@@ -33,7 +33,9 @@ def worker(
         reconciler.kill()
 
 
-def test_a_job_becomes_a_video_and_its_inputs_go(worker: RunningWorker, client: Client) -> None:
+def test_a_job_becomes_a_video_and_its_inputs_are_deleted(
+    worker: RunningWorker, client: Client
+) -> None:
     done = 'amigo_worker_jobs_total{outcome="succeeded"}'
     frames = "amigo_worker_frames_rendered_total"
     stages = 'amigo_worker_stage_seconds_count{stage="rendering"}'
@@ -63,7 +65,7 @@ def test_only_the_child_loads_decoders(worker: RunningWorker) -> None:
     assert "/av/" not in parent
 
 
-def test_the_callers_fault_fails_the_job_at_once(worker: RunningWorker, client: Client) -> None:
+def test_a_media_error_fails_the_job_at_once(worker: RunningWorker, client: Client) -> None:
     unreadable = client.wait_final(client.post(portrait=b"not a picture"))
     faceless = client.wait_final(client.post(NO_FACE))
 
@@ -75,7 +77,7 @@ def test_the_callers_fault_fails_the_job_at_once(worker: RunningWorker, client: 
     wait_for(lambda: client.objects(faceless.id) == [])
 
 
-def test_a_fault_of_ours_fails_the_job_after_the_last_attempt_without_telling_why(
+def test_an_unexpected_error_fails_the_job_with_internal_error_after_the_last_attempt(
     worker: RunningWorker, client: Client
 ) -> None:
     loaded = worker.log.count(LOADED)
@@ -89,7 +91,7 @@ def test_a_fault_of_ours_fails_the_job_after_the_last_attempt_without_telling_wh
     worker.wait_for_log(LOADED, loaded + MAX_ATTEMPTS)
 
 
-def test_a_job_that_kills_every_child_fails_and_others_need_not_wait_for_that(
+def test_a_job_that_kills_every_child_fails_without_delaying_others(
     worker: RunningWorker, client: Client
 ) -> None:
     loaded = worker.log.count(LOADED)

@@ -25,14 +25,14 @@ def test_a_decoding_server_that_dies_is_replaced_at_the_next_job(
     assert decoding_server(worker) != lost
 
 
-def test_a_child_that_is_killed_takes_its_decoding_server_along(worker: RunningWorker) -> None:
+def test_a_killed_child_leaves_no_decoding_server(worker: RunningWorker) -> None:
     server = decoding_server(worker)
     os.kill(worker.child(), signal.SIGKILL)
     wait_for(lambda: not is_alive(server))
     worker.wait_loaded(times=2)
 
 
-def test_a_worker_that_is_told_to_stop_leaves_no_decoding_server(worker: RunningWorker) -> None:
+def test_a_stopping_worker_leaves_no_decoding_server(worker: RunningWorker) -> None:
     server = decoding_server(worker)
     assert worker.terminate() == 0
     wait_for(lambda: not is_alive(server))

@@ -53,7 +53,7 @@ class Names:
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
-def test_what_lies_at_a_url_is_fetched(server: LocalServer) -> None:
+def test_the_content_of_a_url_is_fetched(server: LocalServer) -> None:
     assert fetch(f"{server.url}/face.png?size=big#top") == BODY
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("GET", "/face.png?size=big")
@@ -80,7 +80,7 @@ def test_a_host_with_one_private_address_is_rejected(private: str) -> None:
     assert private not in str(refusal.value)
 
 
-def test_a_name_is_asked_for_once_and_what_was_checked_is_connected_to(
+def test_a_name_is_resolved_once_and_the_checked_address_is_used(
     server: LocalServer,
 ) -> None:
     rebinding = Names(["127.0.0.1"], ["169.254.169.254"])
@@ -90,7 +90,7 @@ def test_a_name_is_asked_for_once_and_what_was_checked_is_connected_to(
     assert server.asked[0].headers["host"] == f"files.example:{server.port}"
 
 
-def test_the_second_answer_of_a_name_server_is_checked_like_the_first(server: LocalServer) -> None:
+def test_a_second_dns_response_is_checked_like_the_first(server: LocalServer) -> None:
     rebinding = Names(["127.0.0.1"], ["10.0.0.1"])
     server.answer = redirect("/again")
     with pytest.raises(UrlNotFollowed, match="not public"):
@@ -98,11 +98,11 @@ def test_the_second_answer_of_a_name_server_is_checked_like_the_first(server: Lo
     assert len(server.asked) == 1
 
 
-def test_the_real_resolver_is_asked(server: LocalServer) -> None:
+def test_the_real_resolver_is_used(server: LocalServer) -> None:
     assert fetch(f"http://localhost:{server.port}/") == BODY
 
 
-def test_a_second_address_is_tried_when_the_first_takes_no_connection(server: LocalServer) -> None:
+def test_a_second_address_is_tried_when_the_first_refuses_connections(server: LocalServer) -> None:
     outbound = Outbound(UrlRules(local=True), Names(["127.0.0.9", "127.0.0.1"]))
     assert fetch(f"http://files.example:{server.port}/", outbound) == BODY
 
@@ -136,7 +136,7 @@ def test_a_redirect_to_a_forbidden_address_is_rejected(server: LocalServer, targ
     assert len(server.asked) == 1
 
 
-def test_redirects_end_somewhere(server: LocalServer) -> None:
+def test_redirects_are_limited(server: LocalServer) -> None:
     server.answer = redirect("/again")
     with pytest.raises(UrlUnreachable, match="redirects"):
         fetch(server.url)
@@ -144,20 +144,20 @@ def test_redirects_end_somewhere(server: LocalServer) -> None:
 
 
 @pytest.mark.parametrize("status", [204, 206, 304, 403, 404, 500])
-def test_anything_but_success_is_no_content(server: LocalServer, status: int) -> None:
+def test_any_other_status_is_an_error(server: LocalServer, status: int) -> None:
     server.answer = content(b"", status)
     with pytest.raises(UrlUnreachable, match=str(status)):
         fetch(server.url)
 
 
-def test_as_many_bytes_as_are_accepted_may_come(server: LocalServer) -> None:
+def test_a_file_of_the_maximum_size_is_fetched(server: LocalServer) -> None:
     server.answer = content(b"x" * 1000)
     assert len(fetch(server.url, max_bytes=1000)) == 1000
     with pytest.raises(UrlTooLarge, match="999"):
         fetch(server.url, max_bytes=999)
 
 
-def test_bytes_without_end_are_cut_off(server: LocalServer) -> None:
+def test_an_endless_body_is_cut_off(server: LocalServer) -> None:
     gone = Event()
 
     def pour(handler: BaseHTTPRequestHandler) -> None:
@@ -199,9 +199,7 @@ def dripping(head: bytes, drop: bytes, stop: Event) -> Answer:
     ],
     ids=["body", "headers", "chunks", "silence"],
 )
-def test_an_answer_that_drips_ends_with_the_time(
-    server: LocalServer, head: bytes, drop: bytes
-) -> None:
+def test_a_slow_response_times_out(server: LocalServer, head: bytes, drop: bytes) -> None:
     stop = Event()
     server.answer = dripping(head, drop, stop)
     began = time.monotonic()
@@ -211,7 +209,7 @@ def test_an_answer_that_drips_ends_with_the_time(
     stop.set()
 
 
-def test_a_resolver_that_does_not_answer_ends_with_the_time() -> None:
+def test_a_hanging_resolver_times_out() -> None:
     async def silent(host: str, port: int) -> list[str]:
         await asyncio.Event().wait()
         return []
@@ -220,7 +218,7 @@ def test_a_resolver_that_does_not_answer_ends_with_the_time() -> None:
         fetch("https://files.example/", Outbound(UrlRules(), silent), seconds=0.2)
 
 
-def test_nobody_there_is_unreachable() -> None:
+def test_a_closed_port_is_unreachable() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(UrlUnreachable):
@@ -228,19 +226,19 @@ def test_nobody_there_is_unreachable() -> None:
 
 
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "a..b", "x" * 64 + ".example"])
-def test_a_name_that_nobody_has_is_unreachable(host: str) -> None:
+def test_an_unknown_host_is_unreachable(host: str) -> None:
     with pytest.raises(UrlUnreachable):
         fetch(f"https://{host}/")
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Le"])
-def test_an_answer_that_is_not_http_is_unreachable(server: LocalServer, answer: bytes) -> None:
+def test_a_response_that_is_not_http_is_unreachable(server: LocalServer, answer: bytes) -> None:
     server.answer = lambda handler: handler.wfile.write(answer)
     with pytest.raises(UrlUnreachable):
         fetch(server.url)
 
 
-def test_no_proxy_of_the_environment_is_used(
+def test_proxies_from_the_environment_are_ignored(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -307,14 +305,14 @@ def test_a_post_follows_no_redirect(server: LocalServer) -> None:
     assert len(server.asked) == 1
 
 
-def test_a_post_does_not_wait_for_the_body_of_its_answer(server: LocalServer) -> None:
+def test_a_post_does_not_wait_for_the_response_body(server: LocalServer) -> None:
     stop = Event()
     server.answer = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x", stop)
     assert post(server) == Reply(200)
     stop.set()
 
 
-def test_a_post_that_nobody_answers_ends_with_the_time(server: LocalServer) -> None:
+def test_an_unanswered_post_times_out(server: LocalServer) -> None:
     stop = Event()
     server.answer = dripping(b"", b"", stop)
     with pytest.raises(UrlTimeout):

@@ -41,7 +41,7 @@ def test_the_documented_commands_make_a_certificate_that_signs(tmp_path: Path) -
     assert ManifestSigner.open(settings) is not None
 
 
-def test_without_its_time_stamp_nothing_is_signed_and_nothing_changed(tmp_path: Path) -> None:
+def test_without_its_timestamp_nothing_is_signed_and_nothing_changed(tmp_path: Path) -> None:
     certificate, video = SigningAuthority().issue(), tmp_path / "video.mp4"
     encode_video(video, [np.zeros((5, 64, 64, 3), np.uint8)], babble(0.2))
     before = video.read_bytes()
@@ -53,7 +53,7 @@ def test_without_its_time_stamp_nothing_is_signed_and_nothing_changed(tmp_path: 
     assert video.read_bytes() == before
 
 
-def test_a_worker_marks_and_signs_as_its_operator_says(
+def test_a_worker_marks_and_signs_as_configured(
     start_worker: StartWorker, client: Client, tmp_path: Path
 ) -> None:
     authority = SigningAuthority()

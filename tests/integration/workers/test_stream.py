@@ -23,7 +23,7 @@ def live(settings: Settings) -> Iterator[LiveService]:
         yield live
 
 
-def test_a_player_shows_a_video_while_it_is_made_and_its_segments_go_with_the_job(
+def test_a_player_shows_a_video_while_it_is_rendered_and_its_segments_are_deleted_with_the_job(
     start_worker: StartWorker, client: Client, live: LiveService
 ) -> None:
     start_worker().wait_loaded()

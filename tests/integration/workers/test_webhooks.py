@@ -123,7 +123,7 @@ def test_a_delivered_webhook_is_sent_again_on_request(
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 
-def test_news_is_tried_again_with_the_same_id_until_it_is_taken(
+def test_a_webhook_is_retried_with_the_same_id_until_it_is_delivered(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -138,7 +138,7 @@ def test_news_is_tried_again_with_the_same_id_until_it_is_taken(
     assert len({asked.body for asked in receiver.asked}) == 1
 
 
-def test_news_that_was_not_taken_tells_why(
+def test_a_failed_delivery_reports_the_reason(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -153,7 +153,7 @@ def test_news_that_was_not_taken_tells_why(
 
 
 @pytest.mark.parametrize(("status", "is_heeded"), [(429, True), (503, True), (500, False)])
-def test_a_receiver_that_asks_for_a_pause_is_given_it(
+def test_retry_after_of_a_receiver_is_respected(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -174,7 +174,7 @@ def test_a_receiver_that_asks_for_a_pause_is_given_it(
         assert (delivery.attempts, due) == (2, None)
 
 
-def test_what_became_of_deliveries_is_told_to_prometheus(
+def test_delivery_outcomes_are_exported(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -211,7 +211,7 @@ def test_what_became_of_deliveries_is_told_to_prometheus(
     assert metrics["amigo_webhook_overdue_seconds"] == 0
 
 
-def test_news_that_nobody_tells_is_seen_to_be_overdue(
+def test_an_undelivered_webhook_is_exported_as_overdue(
     store: JobStore, outbox: WebhookOutbox
 ) -> None:
     assert outbox.backlog() == (0, timedelta())
@@ -223,7 +223,7 @@ def test_news_that_nobody_tells_is_seen_to_be_overdue(
     assert outbox.backlog() == (2, timedelta())
 
 
-def test_news_that_is_not_taken_for_too_long_is_given_up(
+def test_a_webhook_is_disabled_after_its_lifetime(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -239,7 +239,7 @@ def test_news_that_is_not_taken_for_too_long_is_given_up(
     assert outbox.claim(10, LEASE) == []
 
 
-def test_a_receiver_that_wants_no_more_is_left_alone(
+def test_a_receiver_that_responds_with_410_is_disabled(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -251,7 +251,7 @@ def test_a_receiver_that_wants_no_more_is_left_alone(
     assert (delivery.attempts, len(receiver.asked)) == (1, 1)
 
 
-def test_a_redirect_is_not_followed_and_not_taken_for_success(
+def test_a_redirect_is_neither_followed_nor_a_success(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -265,7 +265,7 @@ def test_a_redirect_is_not_followed_and_not_taken_for_success(
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://10.0.0.1/hook"])
-def test_an_address_that_none_may_reach_is_given_up_at_once(
+def test_a_disallowed_url_is_disabled_at_once(
     store: JobStore, outbox: WebhookOutbox, webhook_settings: WebhookSettings, url: str
 ) -> None:
     delivery = run(webhook_settings, outbox, ended(store, url), DeliveryStatus.DISABLED)
@@ -273,7 +273,7 @@ def test_an_address_that_none_may_reach_is_given_up_at_once(
     assert "not public" in (delivery.reason or "")
 
 
-def test_a_receiver_that_never_answers_holds_nobody_up(
+def test_a_hanging_receiver_does_not_delay_others(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -292,7 +292,7 @@ def test_a_receiver_that_never_answers_holds_nobody_up(
     stop.set()
 
 
-def test_a_tenant_whose_receivers_never_answer_holds_no_other_up(
+def test_a_tenant_with_hanging_receivers_does_not_delay_others(
     store: JobStore,
     outbox: WebhookOutbox,
     webhook_settings: WebhookSettings,
@@ -314,7 +314,7 @@ def test_a_tenant_whose_receivers_never_answer_holds_no_other_up(
     stop.set()
 
 
-def test_a_store_that_is_down_is_waited_for(
+def test_a_store_outage_is_survived(
     webhook_settings: WebhookSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     dead = webhook_settings.model_copy(update={"valkey_url": "redis://127.0.0.1:1/0"})

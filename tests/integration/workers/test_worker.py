@@ -50,7 +50,7 @@ UNREADABLE_MESSAGES = (
 )
 
 
-def test_unreadable_messages_are_set_aside_and_the_worker_goes_on(
+def test_unreadable_messages_are_set_aside_and_the_worker_continues(
     worker: RunningWorker, client: Client, valkey_url: str
 ) -> None:
     with Redis.from_url(valkey_url) as valkey:
@@ -140,7 +140,7 @@ def test_a_loading_worker_is_not_healthy_and_leaves_the_jobs_to_others(
     wait_for(lambda: check(loaded).returncode == 0)
 
 
-def test_a_worker_that_cannot_load_its_pipeline_ends(
+def test_a_worker_that_cannot_load_its_pipeline_exits(
     start_worker: StartWorker, client: Client
 ) -> None:
     worker = start_worker(AMIGO_PIPELINE=f"{PIPELINES}:broken")
@@ -150,7 +150,7 @@ def test_a_worker_that_cannot_load_its_pipeline_ends(
     assert "weights are missing" in worker.log
 
 
-def test_a_worker_that_was_killed_leaves_no_semaphores_to_the_next(
+def test_the_next_worker_removes_the_semaphores_of_a_killed_one(
     start_worker: StartWorker,
 ) -> None:
     worker = start_worker()

@@ -134,7 +134,7 @@ def as_json(value: object) -> bytes:
     | st.binary(max_size=100)
     | mutated((partial(as_json, {"seed": 1, "metadata": {"a": "b"}, "consent": True}),)),
 )
-def test_odd_json_is_read_or_refused(http: TestClient, path: str, body: bytes) -> None:
+def test_unusual_json_is_read_or_refused(http: TestClient, path: str, body: bytes) -> None:
     require_foreseen(http.post(path, content=body, headers={"Content-Type": "application/json"}))
 
 
@@ -156,7 +156,7 @@ HEADERS = st.dictionaries(
 @budget
 @given(headers=HEADERS, query=st.text(max_size=30))
 @example(headers={b"Origin": b"http://["}, query="1")
-def test_odd_headers_are_understood_or_refused(
+def test_unusual_headers_are_understood_or_refused(
     http: TestClient, finished: str, headers: dict[bytes, bytes], query: str
 ) -> None:
     for path in (finished, f"{finished}/events", f"{finished}/landmarks", "/v1/jobs/x"):
@@ -166,7 +166,7 @@ def test_odd_headers_are_understood_or_refused(
 
 @budget
 @given(headers=HEADERS)
-def test_a_part_of_a_video_is_the_part_that_it_is_said_to_be(
+def test_a_partial_response_contains_the_range_in_its_headers(
     http: TestClient, finished: str, headers: dict[bytes, bytes]
 ) -> None:
     answer = http.get(f"{finished}/video", headers=headers)

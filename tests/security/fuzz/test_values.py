@@ -177,7 +177,7 @@ def plain_arrays() -> bytes:
 
 @budget
 @given(content=mutated((arrays, plain_arrays)))
-def test_damaged_landmarks_are_told_to_be(content: bytes) -> None:
+def test_damaged_landmarks_are_reported(content: bytes) -> None:
     storage = FakeStorage()
     storage.contents["key"] = content
     document = LandmarksDocument(storage, "key")

@@ -167,14 +167,14 @@ def test_an_error_page_of_a_proxy_is_a_problem_too(connect: Connect, body: bytes
     assert caught.value.code == "http_error"
 
 
-def test_a_success_that_is_no_job_is_not_believed(connect: Connect) -> None:
+def test_a_successful_response_without_a_job_is_an_error(connect: Connect) -> None:
     service = Service(get=[httpx.Response(200, text="<html>Some other server</html>")])
     with pytest.raises(Unreachable, match="not respond like an AMIGO service"):
         connect(service).get("job_1")
     assert len(service.requests) == 1
 
 
-def test_an_id_cannot_lead_elsewhere(connect: Connect) -> None:
+def test_an_id_cannot_change_the_path(connect: Connect) -> None:
     service = Service(get=[JOB])
     connect(service).get("../../metrics?x")
     assert service.requests[0].url.raw_path == b"/v1/jobs/..%2F..%2Fmetrics%3Fx"
@@ -185,7 +185,7 @@ def test_members_of_a_newer_service_are_kept(connect: Connect) -> None:
     assert json.loads(shown.model_dump_json())["a_member_of_a_newer_service"] == 1
 
 
-def test_a_service_that_never_answered_is_given_up_soon(connect: Connect, clock: Clock) -> None:
+def test_a_service_that_never_responded_is_given_up_soon(connect: Connect, clock: Clock) -> None:
     service = Service(get=[REFUSED])
     with pytest.raises(Unreachable, match="Could not connect to http://amigo: refused"):
         connect(service).get("job_1")
@@ -193,7 +193,9 @@ def test_a_service_that_never_answered_is_given_up_soon(connect: Connect, clock:
     assert sum(clock.pauses) < 2
 
 
-def test_a_service_that_went_away_is_waited_for(connect: Connect, clock: Clock) -> None:
+def test_a_service_that_has_responded_before_is_retried_longer(
+    connect: Connect, clock: Clock
+) -> None:
     service = Service(get=[JOB, REFUSED])
     client = connect(service)
     client.get("job_1")
@@ -204,7 +206,7 @@ def test_a_service_that_went_away_is_waited_for(connect: Connect, clock: Clock) 
     assert clock.pauses == sorted(clock.pauses)
 
 
-def test_an_address_that_is_none_is_not_tried_again(clock: Clock) -> None:
+def test_an_invalid_url_is_not_retried(clock: Clock) -> None:
     from amigo import Client
 
     with pytest.raises(Unreachable, match="Could not connect"):
@@ -222,7 +224,7 @@ def test_an_address_that_is_none_is_not_tried_again(clock: Clock) -> None:
         (504, "http_error"),
     ],
 )
-def test_a_refusal_that_passes_is_sat_out_as_long_as_the_service_asks(
+def test_a_temporary_error_is_retried_after_the_requested_delay(
     connect: Connect, clock: Clock, portrait: Path, audio: Path, status: int, code: str
 ) -> None:
     refusal = httpx.Response(
@@ -233,14 +235,14 @@ def test_a_refusal_that_passes_is_sat_out_as_long_as_the_service_asks(
     assert clock.pauses == [7]
 
 
-def test_a_date_to_come_back_at_is_understood(connect: Connect, clock: Clock) -> None:
+def test_retry_after_may_be_a_date(connect: Connect, clock: Clock) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     refusal = httpx.Response(503, headers={"Retry-After": date})
     connect(Service(get=[refusal, JOB])).get("job_1")
     assert 20 < clock.pauses[0] <= 30
 
 
-def test_a_pause_of_hours_is_told_and_not_sat_out(connect: Connect, clock: Clock) -> None:
+def test_a_retry_after_of_hours_is_raised_at_once(connect: Connect, clock: Clock) -> None:
     refusal = httpx.Response(
         429, json={"code": "quota_exceeded", "detail": "No."}, headers={"Retry-After": "40000"}
     )
@@ -250,16 +252,14 @@ def test_a_pause_of_hours_is_told_and_not_sat_out(connect: Connect, clock: Clock
     assert not clock.pauses
 
 
-def test_a_refusal_that_stays_is_not_tried_again(connect: Connect) -> None:
+def test_a_permanent_error_is_not_retried(connect: Connect) -> None:
     service = Service(get=[problem(404, "job_not_found", "No job.")])
     with pytest.raises(ApiProblem):
         connect(service).wait("job_1")
     assert len(service.requests) == 1
 
 
-def test_a_submission_sent_again_is_the_same_one(
-    connect: Connect, portrait: Path, audio: Path
-) -> None:
+def test_a_retried_submission_is_identical(connect: Connect, portrait: Path, audio: Path) -> None:
     service = Service(post=[httpx.ReadError("lost"), JOB])
     client = connect(service)
     client.submit(portrait, audio, consent=True)
@@ -271,7 +271,7 @@ def test_a_submission_sent_again_is_the_same_one(
     assert b"a voice" in service.requests[1].content
 
 
-def test_what_would_be_done_twice_is_sent_once(connect: Connect) -> None:
+def test_an_unrepeatable_request_is_sent_once(connect: Connect) -> None:
     service = Service(cancel=[httpx.ReadError("lost")])
     with pytest.raises(Unreachable):
         connect(service).cancel("job_1")
@@ -279,7 +279,7 @@ def test_what_would_be_done_twice_is_sent_once(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("last", [SUCCEEDED, FAILED, {**JOB, "status": "canceled"}])
-def test_wait_shows_every_look_and_ends_with_the_job(
+def test_wait_reports_every_update_and_returns_the_job(
     connect: Connect, last: dict[str, object]
 ) -> None:
     seen: list[JobView] = []
@@ -289,7 +289,7 @@ def test_wait_shows_every_look_and_ends_with_the_job(
     assert job == seen[-1]
 
 
-def test_following_asks_for_what_it_does_not_know_yet(connect: Connect) -> None:
+def test_following_requests_only_newer_versions(connect: Connect) -> None:
     unchanged = httpx.Response(304, headers={"ETag": '"a"'})
     service = Service(get=[look(JOB, '"a"'), unchanged, look(SUCCEEDED, '"b"')])
     shown = list(connect(service).follow("job_1"))
@@ -301,7 +301,7 @@ def test_following_asks_for_what_it_does_not_know_yet(connect: Connect) -> None:
         assert later.headers["If-None-Match"] == '"a"'
 
 
-def test_a_job_that_changes_all_the_time_is_looked_at_once_a_second(
+def test_a_job_that_changes_constantly_is_polled_once_a_second(
     connect: Connect, clock: Clock
 ) -> None:
     connect(Service(get=[PROCESSING, PROCESSING, PROCESSING, SUCCEEDED])).wait("job_1")
@@ -315,7 +315,7 @@ def test_wait_survives_a_restart_of_the_service(connect: Connect) -> None:
     assert connect(service).wait("job_1").has_succeeded
 
 
-def test_wait_ends_when_its_time_is_up(connect: Connect, clock: Clock) -> None:
+def test_wait_raises_after_its_timeout(connect: Connect, clock: Clock) -> None:
     service = Service(get=[PROCESSING])
     with pytest.raises(JobUnfinished, match=r"did not end within 2.5 s"):
         connect(service).wait("job_1", timeout=2.5)
@@ -323,7 +323,7 @@ def test_wait_ends_when_its_time_is_up(connect: Connect, clock: Clock) -> None:
     assert [request.url.params.get("wait") for request in service.requests] == [None, "1", "0", "0"]
 
 
-def test_the_list_goes_on_over_its_pages(connect: Connect) -> None:
+def test_the_list_continues_over_all_pages(connect: Connect) -> None:
     pages = [
         {"jobs": [{**JOB, "id": "job_3"}, {**JOB, "id": "job_2"}], "next_cursor": "c&1"},
         {"jobs": [JOB], "next_cursor": None},
@@ -351,7 +351,7 @@ def test_cancel_posts_and_returns_the_job(connect: Connect) -> None:
     assert (request.method, request.url.path) == ("POST", "/v1/jobs/job_1/cancel")
 
 
-def test_delete_says_nothing(connect: Connect) -> None:
+def test_delete_returns_nothing(connect: Connect) -> None:
     service = Service(delete=[httpx.Response(204)])
     assert connect(service).delete("job_1") is None
     request = service.requests[0]
@@ -389,7 +389,7 @@ def test_a_token_is_made_for_one_job_or_for_all(connect: Connect) -> None:
     assert asked_of(service) == ("POST", "/v1/tokens", {"job_id": None, "seconds": 900})
 
 
-def test_webhooks_are_tried_out_and_delivered_again(connect: Connect) -> None:
+def test_webhooks_can_be_tested_and_redelivered(connect: Connect) -> None:
     webhook = {"url": "https://example.com/", "status": "delivered", "attempts": 1}
     test = {"id": "test_1", "webhook": webhook}
     service = Service(get=[test, test, {**SUCCEEDED, "webhook": webhook}])
@@ -402,7 +402,7 @@ def test_webhooks_are_tried_out_and_delivered_again(connect: Connect) -> None:
     assert asked_of(service) == ("POST", "/v1/jobs/job_1/webhook", None)
 
 
-def test_usage_is_read_with_what_is_left(connect: Connect) -> None:
+def test_usage_includes_the_remaining_limits(connect: Connect) -> None:
     counts = {"unfinished": 1, "created": 9, "succeeded": 7, "failed": 0, "canceled": 1}
     usage = {
         "day_start": "2026-11-22T00:00:00Z",
@@ -452,9 +452,7 @@ def test_a_video_is_saved_whole(connect: Connect, tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_video_that_lies_elsewhere_is_followed_without_the_key(
-    connect: Connect, tmp_path: Path
-) -> None:
+def test_a_redirect_to_the_object_store_gets_no_api_key(connect: Connect, tmp_path: Path) -> None:
     away = httpx.Response(307, headers={"Location": "http://store/bucket/video"})
     service = Service(video=[away, httpx.Response(200, content=b"frames")])
     client = connect(service, api_key="amigo_k")
@@ -465,7 +463,7 @@ def test_a_video_that_lies_elsewhere_is_followed_without_the_key(
     assert "Authorization" not in there.headers
 
 
-def test_a_broken_download_goes_on_where_it_broke(connect: Connect, tmp_path: Path) -> None:
+def test_a_broken_download_resumes_where_it_stopped(connect: Connect, tmp_path: Path) -> None:
     service = Service(
         video=[
             httpx.Response(200, headers={"ETag": '"v"'}, stream=Cut(b"abc")),
@@ -489,7 +487,7 @@ def test_a_broken_download_goes_on_where_it_broke(connect: Connect, tmp_path: Pa
 
 
 @pytest.mark.parametrize("tag", ['"v"', 'W/"v"', None])
-def test_another_video_in_its_place_starts_over(
+def test_a_changed_video_restarts_the_download(
     connect: Connect, tmp_path: Path, tag: str | None
 ) -> None:
     headers = {"ETag": tag} if tag else {}
@@ -500,7 +498,7 @@ def test_another_video_in_its_place_starts_over(
     assert ("Range" in service.requests[1].headers) == (tag == '"v"')
 
 
-def test_a_rest_that_is_not_there_starts_over(connect: Connect, tmp_path: Path) -> None:
+def test_an_unsatisfiable_range_restarts_the_download(connect: Connect, tmp_path: Path) -> None:
     broken = httpx.Response(200, headers={"ETag": '"v"'}, stream=Cut(b"whole"))
     beyond = problem(416, "range_not_satisfiable", "There is no more.")
     service = Service(video=[broken, beyond, httpx.Response(200, content=b"whole")])
@@ -508,7 +506,7 @@ def test_a_rest_that_is_not_there_starts_over(connect: Connect, tmp_path: Path) 
     assert path.read_bytes() == b"whole"
 
 
-def test_a_download_that_brings_nothing_more_is_given_up(connect: Connect, tmp_path: Path) -> None:
+def test_a_download_without_progress_is_given_up(connect: Connect, tmp_path: Path) -> None:
     old = tmp_path / "out.mp4"
     old.write_bytes(b"old")
     broken = httpx.Response(200, headers={"ETag": '"v"'}, stream=Cut(b"half"))
@@ -520,7 +518,7 @@ def test_a_download_that_brings_nothing_more_is_given_up(connect: Connect, tmp_p
     assert list(tmp_path.iterdir()) == [old]
 
 
-def test_a_video_that_is_not_there_leaves_no_file(connect: Connect, tmp_path: Path) -> None:
+def test_a_missing_video_leaves_no_file(connect: Connect, tmp_path: Path) -> None:
     service = Service(video=[problem(409, "video_not_ready", "Not yet.")])
     with pytest.raises(ApiProblem, match="video_not_ready"):
         connect(service).download_video("job_1", tmp_path / "out.mp4")

@@ -31,7 +31,7 @@ def signed(body: bytes = BODY, age: int = 0, key: bytes = KEY) -> dict[str, str]
     }
 
 
-def test_the_news_of_the_service_are_believed() -> None:
+def test_a_webhook_of_the_service_is_accepted() -> None:
     event = read_webhook(BODY, signed(), SECRET)
     assert event.type == "job.succeeded"
     assert event.data.has_succeeded
@@ -70,11 +70,11 @@ def test_one_of_several_signatures_is_enough() -> None:
         "no JSON",
     ],
 )
-def test_anything_else_is_not_believed(body: bytes, sign: Callable[[], dict[str, str]]) -> None:
+def test_any_other_webhook_is_rejected(body: bytes, sign: Callable[[], dict[str, str]]) -> None:
     with pytest.raises(ForgedWebhook):
         read_webhook(body, sign(), SECRET)
 
 
-def test_a_secret_that_is_none_is_not_blamed_on_the_sender() -> None:
+def test_an_invalid_secret_is_not_reported_as_a_forged_webhook() -> None:
     with pytest.raises(ValueError, match="data characters"):
         read_webhook(BODY, signed(), "whsec_a")

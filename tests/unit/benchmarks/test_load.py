@@ -13,7 +13,7 @@ def test_jobs_arrive_at_the_rate_of_their_time() -> None:
     assert times == sorted(times)
 
 
-def test_nobody_comes_at_night_and_most_come_at_noon() -> None:
+def test_arrivals_of_a_day_peak_at_noon() -> None:
     assert [day(at) for at in (0.0, 0.25, 0.5, 1.0)] == pytest.approx([0, 0, 1, 0])
     assert steady(0.0) == steady(0.9) == 1
 

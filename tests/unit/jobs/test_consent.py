@@ -18,16 +18,16 @@ def test_the_words_of_a_version_never_change() -> None:
     assert STATEMENTS["1"] == "I have the right to animate this face and this voice."
 
 
-def test_the_statement_asked_for_is_the_newest() -> None:
+def test_the_current_statement_is_the_newest() -> None:
     assert list(STATEMENTS)[-1] == VERSION
 
 
 @pytest.mark.parametrize("place", ["service/web/lang/en.json", "docs/api.md", "docs/provenance.md"])
-def test_callers_read_what_is_kept_word_for_word(place: str) -> None:
+def test_the_stored_statement_is_shown_word_for_word(place: str) -> None:
     assert STATEMENT in (ROOT / place).read_text()
 
 
-def test_the_command_line_asks_for_the_same() -> None:
+def test_the_command_line_shows_the_same_statement() -> None:
     shown = CliRunner().invoke(main.app, ["submit", "--help"], env={"COLUMNS": "200"}).stdout
     assert STATEMENT in shown
 
@@ -40,7 +40,7 @@ def test_a_job_keeps_what_was_affirmed_and_when() -> None:
     assert (consent.version, consent.statement) == (VERSION, STATEMENT)
 
 
-def test_an_older_statement_stays_the_one_that_was_affirmed(
+def test_an_older_affirmation_keeps_its_statement(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kept = new_job().model_dump_json()
@@ -51,7 +51,7 @@ def test_an_older_statement_stays_the_one_that_was_affirmed(
     assert restored.statement == STATEMENTS["1"]
 
 
-def test_a_record_older_than_the_question_can_still_be_read() -> None:
+def test_a_record_without_consent_can_still_be_read() -> None:
     old = new_job().model_dump(mode="json", exclude={"consent"})
     assert Job.model_validate(old).consent is None
 

@@ -39,12 +39,12 @@ def test_the_overhead_and_the_ratio_of_the_runs_are_found() -> None:
     assert pace.seconds(30.0) == pytest.approx(law(30.0))
 
 
-def test_a_quarter_of_wild_runs_changes_little() -> None:
+def test_a_quarter_of_outliers_changes_little() -> None:
     pace = Pace.fit([*RUNS, Run(3.0, 900.0), Run(7.0, 0.01)])
     assert pace.seconds(10.0) == pytest.approx(law(10.0), rel=0.1)
 
 
-def test_runs_of_one_length_are_taken_as_proportional() -> None:
+def test_runs_of_one_length_are_treated_as_proportional() -> None:
     pace = Pace.fit([Run(4.0, 8.0), Run(4.0, 8.4), Run(4.0, 7.6)])
     assert pace.seconds(8.0) == pytest.approx(16.0)
 
@@ -58,15 +58,15 @@ def test_neither_the_overhead_nor_the_ratio_is_ever_negative(runs: list[Run]) ->
     assert pace.ratio >= 0
 
 
-def test_speech_of_unknown_length_is_taken_as_usual() -> None:
+def test_speech_of_unknown_length_counts_as_typical() -> None:
     assert Pace.fit(RUNS).seconds(None) == pytest.approx(TYPICAL)
 
 
-def test_nothing_is_foretold_before_a_job_has_finished() -> None:
+def test_there_is_no_eta_before_a_job_has_finished() -> None:
     assert Estimate(1, (), (), NOW).eta(new_job()) is None
 
 
-def test_a_job_that_has_ended_has_no_time_left_to_tell() -> None:
+def test_an_ended_job_has_no_eta() -> None:
     assert estimate().eta(new_job().cancel(NOW)) is None
 
 
@@ -84,7 +84,7 @@ def test_a_job_waits_for_those_ahead_that_share_the_workers() -> None:
     assert shared == pytest.approx(43.0 + 23.0)
 
 
-def test_a_long_queue_goes_forward_in_rounds() -> None:
+def test_a_long_queue_advances_in_rounds() -> None:
     busy = tuple(new_job(audio_seconds=5.0).claim(NOW) for _ in range(4))
     left = seconds_left(new_job(audio_seconds=10.0), estimate(position=100_001, processing=busy))
     assert left == pytest.approx(25_001 * TYPICAL + 23.0)
@@ -132,7 +132,7 @@ def test_progress_of_an_earlier_attempt_shortens_nothing() -> None:
     assert seconds_left(again, estimate(later=1.0)) == pytest.approx(22.0)
 
 
-def test_a_kind_of_work_is_judged_by_its_own_once_there_are_enough() -> None:
+def test_a_kind_of_work_is_estimated_from_its_own_runs_once_there_are_enough() -> None:
     crops = [str(Run(speech, speech)) for speech in (2.0, 4.0, 6.0, 8.0)]
     fulls = [str(Run(speech, 10 * speech, "full-512")) for speech in (2.0, 3.0, 4.0)]
     job = Job.create(Options(consent=True, compose="full"), audio_seconds=5.0)

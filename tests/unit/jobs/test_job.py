@@ -41,7 +41,7 @@ def test_a_job_that_is_processing_cannot_be_claimed() -> None:
         new_job().claim(NOW).claim(NOW)
 
 
-def test_a_move_leaves_the_job_it_began_from_as_it_was() -> None:
+def test_a_transition_does_not_change_the_original_job() -> None:
     job = new_job()
     job.claim(NOW)
     assert job.status is JobStatus.QUEUED
@@ -61,14 +61,14 @@ def test_a_success_holds_the_video_and_full_progress() -> None:
     assert (job.result, job.notices) == (result, ("The face was small.",))
 
 
-def test_saying_twice_that_an_attempt_succeeded_is_saying_it_once() -> None:
+def test_repeating_a_success_has_no_effect() -> None:
     job = new_job().claim(NOW)
     result = result_of(job.id, 1)
     done = job.succeed(1, result, (), NOW)
     assert done.succeed(1, result, (), LATER) is done
 
 
-def test_a_success_cannot_be_said_again_with_another_video() -> None:
+def test_a_success_cannot_be_repeated_with_another_video() -> None:
     job = new_job().claim(NOW)
     done = job.succeed(1, result_of(job.id, 1), (), NOW)
     with pytest.raises(StaleAttempt):
@@ -81,7 +81,7 @@ def test_a_requeued_job_waits_again_and_keeps_its_count_and_progress() -> None:
     assert (job.stage, job.progress) == (None, 0.5)
 
 
-def test_a_job_handed_back_has_as_many_attempts_as_before() -> None:
+def test_handing_back_does_not_use_up_an_attempt() -> None:
     job = new_job()
     for attempt in range(1, 2 * MAX_ATTEMPTS):
         job = job.claim(NOW).hand_back(attempt, NOW)
@@ -112,7 +112,7 @@ def test_a_job_whose_every_worker_was_lost_fails_with_a_code_of_its_own() -> Non
     assert (job.status, job.lost) == (JobStatus.FAILED, MAX_ATTEMPTS)
 
 
-def test_a_job_that_one_worker_gave_up_is_not_said_to_have_lost_them_all() -> None:
+def test_a_job_requeued_by_one_worker_is_not_worker_lost() -> None:
     job = new_job().claim(NOW).requeue(1, NOW)
     for attempt in range(2, MAX_ATTEMPTS + 1):
         job = job.claim(NOW).lose(attempt, NOW)
@@ -120,7 +120,7 @@ def test_a_job_that_one_worker_gave_up_is_not_said_to_have_lost_them_all() -> No
     assert job.failure.code == "attempts_used_up"
 
 
-def test_the_last_attempt_given_up_for_a_reason_fails_for_it() -> None:
+def test_a_job_requeued_with_a_reason_fails_for_it_after_the_last_attempt() -> None:
     job = new_job()
     for attempt in range(1, MAX_ATTEMPTS):
         job = job.claim(NOW).requeue(attempt, NOW, FAILURE)
@@ -128,7 +128,7 @@ def test_the_last_attempt_given_up_for_a_reason_fails_for_it() -> None:
     assert job.claim(NOW).requeue(MAX_ATTEMPTS, NOW, FAILURE).failure == FAILURE
 
 
-def test_a_silent_component_is_not_held_against_a_job_until_it_is_the_job_that_is_refused() -> None:
+def test_outages_do_not_count_until_there_are_too_many() -> None:
     job = new_job()
     for attempt in range(1, MAX_OUTAGES):
         job = job.claim(NOW).postpone(attempt, NOW)
@@ -138,7 +138,7 @@ def test_a_silent_component_is_not_held_against_a_job_until_it_is_the_job_that_i
     assert job.failure.code == "attempts_used_up"
 
 
-def test_setbacks_are_the_attempts_that_ended_badly() -> None:
+def test_setbacks_are_the_failed_attempts() -> None:
     job = new_job()
     ends = (Job.hand_back, Job.requeue, Job.postpone, Job.lose)
     counts = []
@@ -148,7 +148,7 @@ def test_setbacks_are_the_attempts_that_ended_badly() -> None:
     assert counts == [0, 1, 2, 3]
 
 
-def test_saying_twice_that_an_attempt_failed_is_saying_it_once() -> None:
+def test_repeating_a_failure_has_no_effect() -> None:
     failed = new_job().claim(NOW).fail(1, FAILURE, NOW)
     assert failed.fail(1, FAILURE, LATER) is failed
 
@@ -240,7 +240,7 @@ def test_a_record_from_before_a_field_was_added_is_read() -> None:
         {"idempotency": {"key": "a", "fingerprint": "short"}},
     ],
 )
-def test_a_job_out_of_its_bounds_is_refused(wrong: dict[str, object]) -> None:
+def test_an_invalid_job_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         new_job(**wrong)
 

@@ -36,7 +36,7 @@ def test_settings_are_frozen() -> None:
         Settings().s3_bucket = "other"  # type: ignore[misc]
 
 
-def test_an_address_that_is_no_valkey_is_refused() -> None:
+def test_a_url_with_another_scheme_is_refused() -> None:
     with pytest.raises(ValidationError, match="valkey_url"):
         Settings(valkey_url="http://127.0.0.1")
 
@@ -56,7 +56,7 @@ def test_without_an_access_key_production_needs_no_secret_key_and_accepts_none()
         Settings(s3_access_key="", s3_secret_key=SecretStr("mine"))
 
 
-def test_every_setting_says_what_it_is() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in Settings.model_fields.values())
 
 

@@ -21,7 +21,7 @@ LOCAL = UrlRules(local=True)
         "::ffff:8.8.8.8",
     ],
 )
-def test_what_anyone_can_reach_is_public(address: str) -> None:
+def test_public_addresses_are_public(address: str) -> None:
     assert is_public(ip_address(address))
 
 
@@ -54,7 +54,7 @@ def test_what_anyone_can_reach_is_public(address: str) -> None:
         *("2001:0:7f00:1::", "2001:0:808:808::"),  # Teredo
     ],
 )
-def test_what_only_some_can_reach_is_not_public(address: str) -> None:
+def test_private_addresses_are_not_public(address: str) -> None:
     assert not is_public(ip_address(address))
     assert not RULES.allow(address)
 
@@ -124,7 +124,7 @@ def test_in_development_nothing_else_is(url: str) -> None:
         LOCAL.check(url)
 
 
-def test_a_refusal_keeps_the_query_to_itself() -> None:
+def test_a_refusal_does_not_quote_the_query() -> None:
     with pytest.raises(UrlRefused) as refusal:
         RULES.check("http://example.com/a?signature=secret")
     assert "example.com/a" in str(refusal.value)

@@ -123,7 +123,7 @@ def four_seconds(container: str, codec: str) -> bytes:
     ("container", "codec"),
     [("mp3", "libmp3lame"), ("ogg", "libopus"), ("flac", "flac"), ("webm", "libopus")],
 )
-def test_a_stream_cut_short_is_used_as_far_as_it_goes(
+def test_a_truncated_stream_is_used_as_far_as_it_goes(
     container: str, codec: str, keep: float
 ) -> None:
     file = four_seconds(container, codec)
@@ -133,7 +133,7 @@ def test_a_stream_cut_short_is_used_as_far_as_it_goes(
 
 
 @pytest.mark.parametrize("claimed", [0, 100_000_000, 0xFFFFFFFF])
-def test_a_wav_whose_header_lies_is_judged_on_what_it_holds(claimed: int) -> None:
+def test_a_wav_with_a_wrong_header_is_judged_by_its_samples(claimed: int) -> None:
     samples = (babble(1.0) * 32_767).astype("<i2")
     waveform = read_waveform(wav(samples, data_size=claimed))
     assert len(waveform) == len(samples)
@@ -169,7 +169,7 @@ def test_a_file_whose_packets_are_mostly_damaged_is_unreadable() -> None:
     ],
     ids=["empty", "zeros", "m3u8", "concat", "svg", "gif", "avi", "id3", "ftyp", "mp3-sync"],
 )
-def test_what_is_no_recording_is_unreadable(file: bytes) -> None:
+def test_a_file_that_is_not_a_recording_is_unreadable(file: bytes) -> None:
     with pytest.raises(
         AudioUnreadable, match=r"WAV, MP3, AAC, FLAC, OGG, M4A, MP4, MOV or WEBM file"
     ):
@@ -254,7 +254,7 @@ def wav_of(*channels: NDArray[np.float32], chunks: bytes = b"", size: int | None
 
 @pytest.mark.parametrize("count", [2, 3, 5, 6, 8, 9, 18, 64])
 @pytest.mark.parametrize("place", ["first", "fourth", "last"])
-def test_speech_on_any_channel_is_heard(count: int, place: str) -> None:
+def test_speech_on_any_channel_is_used(count: int, place: str) -> None:
     at = {"first": 0, "fourth": min(3, count - 1), "last": count - 1}[place]
     spoken, silent = SPOKEN[:6_400], SILENT[:6_400]
     speech = read_speech(wav_of(*(spoken if i == at else silent for i in range(count))))
@@ -262,7 +262,7 @@ def test_speech_on_any_channel_is_heard(count: int, place: str) -> None:
     assert speech.notices == (Notice.ONE_CHANNEL_USED,)
 
 
-def test_more_channels_than_can_be_are_named() -> None:
+def test_too_many_channels_are_reported() -> None:
     with pytest.raises(AudioUnreadable, match="has 65 channels; up to 64"):
         read_waveform(wav_of(*[SPOKEN[:6_400]] * 65))
 
@@ -305,7 +305,7 @@ def tracks(*given: tuple[str, NDArray[np.float32]]) -> bytes:
 @pytest.mark.parametrize(
     "first", [("aac", np.zeros(48_000, np.float32)), ("ac3", babble(1.0, 48_000))]
 )
-def test_the_first_track_that_can_be_heard_is_used(first: tuple[str, NDArray[np.float32]]) -> None:
+def test_the_first_audible_track_is_used(first: tuple[str, NDArray[np.float32]]) -> None:
     speech = read_speech(tracks(first, ("aac", babble(1.0, 48_000))))
     assert similarity(speech.waveform, SPOKEN) > 0.98
     assert speech.notices == (Notice.ANOTHER_TRACK_USED,)
@@ -347,7 +347,7 @@ ID3 = b"ID3\x04\0\0\0\0\x02\0" + bytes(256)
     ],
     ids=["adts", "id3 adts", "id3 flac", "id3 id3 mp3", "zeros mp3", "cut mp3", "free", "wide"],
 )
-def test_containers_may_begin_otherwise(file: bytes) -> None:
+def test_a_recording_may_have_an_unusual_beginning(file: bytes) -> None:
     waveform = read_waveform(file)
     assert len(waveform) > SAMPLE_RATE
     assert similarity(waveform, babble(2.0)) > 0.85
@@ -383,6 +383,6 @@ def test_a_chain_of_different_ogg_streams_is_read_as_one() -> None:
         (FLAC[:20], "is damaged"),
     ],
 )
-def test_sentences_are_true_and_never_ffmpegs(file: bytes, words: str) -> None:
+def test_messages_are_our_own_sentences(file: bytes, words: str) -> None:
     with pytest.raises(AudioUnreadable, match=words):
         read_waveform(file)

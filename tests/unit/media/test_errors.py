@@ -21,7 +21,7 @@ def test_every_reason_belongs_to_the_portrait_or_to_the_speech() -> None:
     assert all(issubclass(kind, PortraitError) != issubclass(kind, AudioError) for kind in LEAVES)
 
 
-def test_the_tree_at_the_top_of_the_file_names_every_reason_and_no_other() -> None:
+def test_the_tree_in_the_docstring_lists_exactly_the_errors() -> None:
     tree = [
         line.lstrip("│├└─ ").split()[0]
         for line in (errors.__doc__ or "").splitlines()
@@ -30,5 +30,5 @@ def test_the_tree_at_the_top_of_the_file_names_every_reason_and_no_other() -> No
     assert sorted(tree) == sorted(kind.__name__ for kind in [*LEAVES, PortraitError, AudioError])
 
 
-def test_every_reason_says_what_it_means() -> None:
+def test_every_error_has_a_docstring() -> None:
     assert all((kind.__doc__ or "").endswith(".") for kind in LEAVES)

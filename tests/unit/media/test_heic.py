@@ -63,6 +63,6 @@ def test_a_grid_without_its_tiles_is_refused(part: bytes, wrong: bytes) -> None:
         read_portrait(GRID_FILE.replace(part, wrong))
 
 
-def test_a_grid_that_was_cut_short_is_refused() -> None:
+def test_a_truncated_grid_is_refused() -> None:
     with pytest.raises(PortraitUnreadable):
         read_portrait(GRID_FILE[: -len(GRID_FILE) // 3])

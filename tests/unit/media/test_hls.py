@@ -85,7 +85,7 @@ def test_a_query_is_added_to_every_file_of_a_playlist(folder: Path) -> None:
     assert "\n00000.m4s?token=a.b%3D\n" in queried
 
 
-def test_a_player_of_hls_shows_what_the_file_shows(folder: Path) -> None:
+def test_an_hls_player_shows_the_same_frames_as_the_file(folder: Path) -> None:
     encode(folder)
     streamed = np.stack(list(read_frames(folder / MASTER)))
     np.testing.assert_array_equal(streamed, np.stack(list(read_frames(folder.parent / "o.mp4"))))
@@ -107,6 +107,6 @@ def test_the_start_of_every_segment_states_that_it_is_synthetic(folder: Path) ->
     assert start.count(provenance.xmp()) == 1
 
 
-def test_a_playlist_cut_short_ends_once() -> None:
+def test_an_interrupted_playlist_ends_once() -> None:
     text = "#EXTM3U\n#EXTINF:1.0,\n00000.m4s\n"
     assert ended(ended(text)) == ended(text) == text + END

@@ -20,7 +20,7 @@ def test_nothing_is_collected_within_the_context() -> None:
     assert gc.isenabled()
 
 
-def test_what_is_there_afterwards_is_not_looked_through_again() -> None:
+def test_objects_that_exist_afterwards_are_not_collected() -> None:
     before = gc.get_freeze_count()
     with kept_until_exit():
         kept = [[number] for number in range(100)]
@@ -28,7 +28,7 @@ def test_what_is_there_afterwards_is_not_looked_through_again() -> None:
     assert not any(each is kept for each in gc.get_objects())
 
 
-def test_collection_goes_on_after_an_import_that_failed() -> None:
+def test_collection_resumes_after_a_failed_import() -> None:
     with pytest.raises(ImportError), kept_until_exit():
         raise ImportError
     assert gc.isenabled()

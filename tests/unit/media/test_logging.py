@@ -22,7 +22,7 @@ def test_a_record_is_one_line_of_json_with_its_fields() -> None:
     }
 
 
-def test_an_exception_is_told_on_the_same_line() -> None:
+def test_an_exception_is_logged_on_the_same_line() -> None:
     error = ValueError("broken")
     line = JsonFormatter().format(record("It crashed", exc_info=(ValueError, error, None)))
     assert "\n" not in line

@@ -60,7 +60,7 @@ def test_bytes_and_a_path_give_the_same_picture() -> None:
     np.testing.assert_array_equal(read_portrait(EXAMPLE), read_portrait(EXAMPLE.read_bytes()))
 
 
-def test_a_missing_file_is_no_fault_of_the_callers_picture(tmp_path: Path) -> None:
+def test_a_missing_file_is_not_an_unreadable_picture(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         read_portrait(tmp_path / "gone.png")
 
@@ -116,7 +116,7 @@ def test_every_colour_mode_becomes_rgb(mode: str, format: str) -> None:
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "JPEG"])
 @pytest.mark.parametrize("keep", [0.01, 0.3, 0.95])
-def test_a_picture_cut_short_is_unreadable(format: str, keep: float) -> None:
+def test_a_truncated_picture_is_unreadable(format: str, keep: float) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8))
     file = encoded(noise, format)
     with pytest.raises(PortraitUnreadable, match=r"damaged or .*a complete JPEG, PNG"):
@@ -137,7 +137,7 @@ def test_a_picture_cut_short_is_unreadable(format: str, keep: float) -> None:
     ],
     ids=["empty", "zeros", "svg", "gif", "bmp", "tiff", "fake-jpeg", "eps"],
 )
-def test_what_is_no_accepted_picture_is_unreadable(file: bytes) -> None:
+def test_an_unsupported_picture_is_unreadable(file: bytes) -> None:
     with pytest.raises(PortraitUnreadable):
         read_portrait(file)
 
@@ -238,13 +238,13 @@ def test_of_an_animation_that_fades_in_a_clear_picture_is_used(format: str) -> N
         (animated("AVIF")[:300], "is an animated AVIF picture, and damaged"),
     ],
 )
-def test_what_was_given_is_named(file: bytes, words: str) -> None:
+def test_the_error_names_the_given_format(file: bytes, words: str) -> None:
     with pytest.raises(PortraitUnreadable, match=words):
         read_portrait(file)
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF"])
-def test_a_refusal_of_a_face_says_that_its_picture_is_one_of_an_animation(format: str) -> None:
+def test_an_error_about_a_face_mentions_that_the_file_is_an_animation(format: str) -> None:
     file = animated(format)
     read_picture(file)
     sentences = rf"No face\. The file is an animated {format} picture, .* send a still picture\.$"

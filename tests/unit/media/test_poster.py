@@ -11,7 +11,7 @@ from media.video import encode_video
 from tests.media import babble
 
 
-def test_the_poster_is_the_first_frame_and_says_that_it_is_synthetic(tmp_path: Path) -> None:
+def test_the_poster_is_the_first_frame_and_states_that_it_is_synthetic(tmp_path: Path) -> None:
     frames = np.repeat(np.array([200, 40, 40], np.uint8), 96 * 64 * 3).reshape(3, 64, 96, 3)
     encode_video(tmp_path / "video.mp4", [frames], babble(3 / 25))
     with Image.open(BytesIO(make_poster(tmp_path / "video.mp4"))) as poster:
@@ -20,7 +20,7 @@ def test_the_poster_is_the_first_frame_and_says_that_it_is_synthetic(tmp_path: P
         assert poster.info["comment"] == Provenance().sentence.encode()
 
 
-def test_the_poster_tells_programs_what_the_video_tells(tmp_path: Path) -> None:
+def test_the_poster_has_the_same_xmp_as_the_video(tmp_path: Path) -> None:
     encode_video(tmp_path / "video.mp4", [np.zeros((3, 64, 64, 3), np.uint8)], babble(3 / 25))
     provenance = Provenance(datetime(2026, 11, 22, 12, tzinfo=UTC), "job_a")
     with Image.open(BytesIO(make_poster(tmp_path / "video.mp4", provenance))) as poster:

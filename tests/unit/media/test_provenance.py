@@ -21,7 +21,7 @@ def test_the_model_is_named_with_its_version_and_its_weights() -> None:
     assert provenance.model in provenance.sentence
 
 
-def test_xmp_tells_programs_what_the_sentence_tells_people() -> None:
+def test_xmp_states_the_same_as_the_sentence() -> None:
     told = properties(Provenance(NOON, "job_a<b"))
     assert told["DigitalSourceType"] == SOURCE_TYPE
     assert told["AISystemUsed"] == "AMIGO"
@@ -31,13 +31,13 @@ def test_xmp_tells_programs_what_the_sentence_tells_people() -> None:
     assert told["description"].startswith("Synthetic media")
 
 
-def test_what_is_not_known_is_not_told() -> None:
+def test_unknown_properties_are_left_out() -> None:
     told = properties(Provenance())
     assert not {"CreateDate", "identifier"} & told.keys()
     assert Provenance().tags.keys() == {"title", "comment"}
 
 
-def test_times_are_told_in_utc() -> None:
+def test_times_are_in_utc() -> None:
     elsewhere = NOON.astimezone(timezone(timedelta(hours=9)))
     assert Provenance(elsewhere).tags["creation_time"] == "2026-11-22T12:00:05Z"
 

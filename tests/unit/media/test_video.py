@@ -45,7 +45,7 @@ def test_colours_do_not_shift(tmp_path: Path) -> None:
     np.testing.assert_allclose(decoded, colours, atol=3)
 
 
-def test_the_file_says_how_its_colours_are_coded(tmp_path: Path) -> None:
+def test_the_file_states_its_colour_space(tmp_path: Path) -> None:
     encode_video(tmp_path / "o.mp4", [grey(5)], babble(0.2))
     with av.open(tmp_path / "o.mp4") as container:
         context = container.streams.video[0].codec_context
@@ -117,7 +117,7 @@ def test_the_time_changes_no_frame_and_no_sound(tmp_path: Path) -> None:
     assert packets[0] == packets[1] == packets[2]
 
 
-def test_the_file_says_that_it_is_synthetic_which_model_made_it_and_when(tmp_path: Path) -> None:
+def test_the_file_states_that_it_is_synthetic_its_model_and_its_time(tmp_path: Path) -> None:
     provenance = Provenance(NOON, "job_a")
     encode_video(tmp_path / "o.mp4", [grey(5)], babble(0.2), provenance=provenance)
     with av.open(tmp_path / "o.mp4", options={"export_xmp": "1"}) as container:
@@ -128,7 +128,7 @@ def test_the_file_says_that_it_is_synthetic_which_model_made_it_and_when(tmp_pat
         assert told["xmp"] == provenance.xmp().decode()
 
 
-def test_a_file_of_which_nothing_else_is_known_is_synthetic_all_the_same(tmp_path: Path) -> None:
+def test_a_file_without_further_provenance_is_still_synthetic(tmp_path: Path) -> None:
     encode_video(tmp_path / "o.mp4", [grey(5)], babble(0.2))
     with av.open(tmp_path / "o.mp4") as container:
         assert container.metadata["comment"] == Provenance().sentence

@@ -13,12 +13,12 @@ from tests.service_examples import upload
 from tests.unit.service.assertions import assert_problem
 
 
-def test_a_route_that_is_not_there_is_told(http: TestClient) -> None:
+def test_an_unknown_route_is_a_problem(http: TestClient) -> None:
     assert_problem(http.get("/v2/jobs"), ProblemType.ROUTE_NOT_FOUND, "GET /v2/jobs", "/docs")
     assert_problem(http.get("/web/nothing.js"), ProblemType.ROUTE_NOT_FOUND)
 
 
-def test_a_method_that_is_not_there_is_told_with_those_that_are(http: TestClient) -> None:
+def test_an_unsupported_method_is_rejected_with_the_supported_ones(http: TestClient) -> None:
     answer = http.put("/v1/jobs/job_x")
     assert_problem(answer, ProblemType.METHOD_NOT_ALLOWED, "PUT", "DELETE, GET, HEAD")
     assert answer.headers["allow"] == "DELETE, GET, HEAD"
@@ -26,7 +26,7 @@ def test_a_method_that_is_not_there_is_told_with_those_that_are(http: TestClient
     assert http.put("/v1/jobs/batch").headers["allow"] == "POST"
 
 
-def test_a_crash_is_told_as_a_problem_and_logged_once_with_its_cause(
+def test_a_crash_is_returned_as_a_problem_and_logged_once(
     http: TestClient,
     backstage: Backstage,
     monkeypatch: pytest.MonkeyPatch,
@@ -55,7 +55,7 @@ def test_a_declared_length_above_the_limit_is_refused_before_the_body_is_read(
     assert_problem(answer, ProblemType.BODY_TOO_LARGE, "1300000 bytes")
 
 
-def test_a_body_without_a_length_is_refused_when_it_goes_over_the_limit(http: TestClient) -> None:
+def test_a_body_without_a_length_is_rejected_when_it_exceeds_the_limit(http: TestClient) -> None:
     request = http.build_request("POST", "/v1/jobs", files=upload())
     content_type = request.headers["content-type"]
     start = request.read()[:1000]
@@ -72,9 +72,7 @@ def test_a_body_without_a_length_is_refused_when_it_goes_over_the_limit(http: Te
 @pytest.mark.parametrize(
     "path", ["/", "/docs", "/web/app.js", "/livez", "/v1/jobs/x", "/nowhere", "/openapi.json"]
 )
-def test_every_answer_carries_the_headers_that_keep_browsers_in_bounds(
-    http: TestClient, path: str
-) -> None:
+def test_every_response_has_the_security_headers(http: TestClient, path: str) -> None:
     headers = http.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
@@ -118,7 +116,7 @@ def test_a_request_is_logged_on_one_line_without_its_query(
     assert "secret" not in json.dumps(fields)
 
 
-def test_questions_that_are_answered_well_are_not_logged(
+def test_successful_reads_are_not_logged(
     http: TestClient, backstage: Backstage, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "service")

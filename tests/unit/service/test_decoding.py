@@ -46,7 +46,7 @@ def serve(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[S
         (AudioTooDemanding("Too long."), ProblemType.AUDIO_TOO_DEMANDING),
     ],
 )
-def test_what_cannot_be_decoded_is_told_and_nothing_stays(
+def test_a_file_that_cannot_be_decoded_is_a_problem_and_leaves_nothing(
     serve: Serve, backstage: Backstage, error: Exception, problem: ProblemType
 ) -> None:
     answer = serve(error).post("/v1/jobs", files=upload())
@@ -56,7 +56,7 @@ def test_what_cannot_be_decoded_is_told_and_nothing_stays(
     assert not backstage.store.jobs
 
 
-def test_a_batch_keeps_the_jobs_made_before_nothing_could_be_decoded(
+def test_a_batch_keeps_the_jobs_created_before_a_decoder_outage(
     serve: Serve, backstage: Backstage
 ) -> None:
     http = serve(DecoderUnavailable("No server."))

@@ -33,7 +33,7 @@ def test_the_page_offers_every_language() -> None:
 
 
 @pytest.mark.parametrize("page", ["index.html", "ops.html"])
-def test_a_page_is_light(http: TestClient, page: str) -> None:
+def test_the_page_stays_small(http: TestClient, page: str) -> None:
     path = "/" if page == "index.html" else "/ops"
     sizes = {each: _bytes_sent(http, each) for each in {path, *_loaded(WEB / page)}}
     language = max(_bytes_sent(http, f"/web/lang/{name}.json") for name in TEXTS)

@@ -48,5 +48,5 @@ def test_all_kinds_of_problems_are_listed(http: TestClient) -> None:
     assert listed == [each.code for each in ProblemType]
 
 
-def test_a_code_that_no_problem_has_is_not_found(http: TestClient) -> None:
+def test_an_unknown_problem_code_is_not_found(http: TestClient) -> None:
     assert http.get("/problems/bad_weather").status_code == 404

@@ -12,7 +12,7 @@ def used(created: int) -> Usage:
     return Usage(NOON.replace(hour=0), NOON, created, 0, {}, 0.0)
 
 
-def test_standings_are_told_in_the_headers_of_the_draft() -> None:
+def test_limits_are_reported_in_the_headers_of_the_draft() -> None:
     statuses = [
         LimitStatus.of_requests(ceiling=600, remaining=12, wait=6.2),
         LimitStatus.of_jobs(ceiling=100, usage=used(99)),

@@ -11,7 +11,7 @@ def test_the_body_has_room_for_both_files_and_the_options() -> None:
     assert settings.body_max_bytes == 71_000_000
 
 
-def test_a_kubernetes_service_of_our_name_does_not_disturb(
+def test_a_kubernetes_service_named_amigo_does_not_interfere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AMIGO_PORT", "tcp://10.0.0.1:80")
@@ -19,7 +19,7 @@ def test_a_kubernetes_service_of_our_name_does_not_disturb(
     assert ServiceSettings().listen_port == 8000
 
 
-def test_no_secret_is_in_what_is_printed() -> None:
+def test_printed_settings_contain_no_secret() -> None:
     settings = ServiceSettings(s3_secret_key="hidden")
     assert "hidden" not in repr(settings)
 
@@ -30,13 +30,13 @@ def test_an_open_system_listens_on_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "10.0.0.1", "amigo.example", "127.0.0.1.x"])
-def test_an_open_system_listens_nowhere_else(host: str) -> None:
+def test_an_open_system_cannot_listen_on_other_addresses(host: str) -> None:
     with pytest.raises(ValidationError, match="AMIGO_AUTHENTICATION=keys"):
         ServiceSettings(listen_host=host)
     assert ServiceSettings(listen_host=host, authentication="keys").listen_host == host
 
 
-def test_production_refuses_to_judge_keys_by_the_development_secret() -> None:
+def test_production_refuses_the_development_key_secret() -> None:
     production = {"environment": "production", "s3_secret_key": "mine", "authentication": "keys"}
     production |= {"webhook_secret": f"whsec_{'QUJD' * 8}"}
     with pytest.raises(ValidationError, match="AMIGO_KEY_SECRET"):
@@ -52,9 +52,14 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("origin", ["a.example", "https://a.example/", "https://*.example"])
-def test_what_is_no_origin_is_refused(origin: str) -> None:
+def test_an_invalid_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValidationError, match="cors_origins"):
         ServiceSettings(cors_origins=(origin,))
+
+
+def test_idle_connections_outlive_those_of_common_proxies() -> None:
+    seconds_of_a_proxy = 60  # nginx and AWS's load balancers, by default
+    assert ServiceSettings().keep_alive_seconds > seconds_of_a_proxy
 
 
 def test_all_origins_are_allowed_only_with_keys() -> None:
@@ -63,7 +68,7 @@ def test_all_origins_are_allowed_only_with_keys() -> None:
     assert ServiceSettings(cors_origins=("*",), authentication="keys").cors_origins == ("*",)
 
 
-def test_a_flaw_is_told_without_the_value() -> None:
+def test_an_invalid_setting_is_reported_without_its_value() -> None:
     with pytest.raises(ValidationError) as refusal:
         ServiceSettings(key_secret=SecretStr("too short"), listen_port=70_000)
     told = " ".join(describe_invalid(refusal.value))
@@ -72,7 +77,7 @@ def test_a_flaw_is_told_without_the_value() -> None:
     assert "too short" not in told + str(refusal.value)
 
 
-def test_a_service_open_to_other_machines_without_keys_ends_and_says_why(
+def test_a_service_exposed_without_keys_exits_with_the_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AMIGO_LISTEN_HOST", "0.0.0.0")

@@ -47,7 +47,7 @@ def test_a_child_that_ignores_its_signal_is_killed(sleeper: Program) -> None:
     wait_for(lambda: not living(group))
 
 
-def test_what_a_child_started_is_killed_too(sleeper: Program) -> None:
+def test_descendants_of_a_child_are_killed_too(sleeper: Program) -> None:
     with Child(replace(sleeper, command=("sh", "-c", "sleep 600 & exec sleep 600"))) as child:
         group = child.pid
         assert group
@@ -77,7 +77,7 @@ def test_the_stop_signal_is_the_programs_own_even_where_we_ignore_it(sleeper: Pr
     assert sleeper.log.read_text() == "up\nquit\n"
 
 
-def test_a_child_that_ends_early_is_told_with_its_last_words(sleeper: Program) -> None:
+def test_a_child_that_exits_early_is_reported_with_the_end_of_its_log(sleeper: Program) -> None:
     program = replace(
         sleeper,
         command=("sh", "-c", "echo no licence; exit 3"),
@@ -87,13 +87,13 @@ def test_a_child_that_ends_early_is_told_with_its_last_words(sleeper: Program) -
         Child(program).__enter__()
 
 
-def test_a_command_that_is_not_there_is_told(sleeper: Program) -> None:
+def test_a_missing_command_is_an_error(sleeper: Program) -> None:
     program = replace(sleeper, command=("no-such-program",), is_ready=lambda: False)
     with pytest.raises(StartFailed, match="no-such-program cannot be executed: No such file"):
         Child(program).__enter__()
 
 
-def test_a_child_that_is_never_ready_is_given_up_and_killed(sleeper: Program) -> None:
+def test_a_child_that_never_becomes_ready_is_killed(sleeper: Program) -> None:
     child = Child(replace(sleeper, is_ready=lambda: False, start_seconds=0.1))
     began = time.monotonic()
     with pytest.raises(StartFailed, match="was not ready after"):
@@ -102,7 +102,7 @@ def test_a_child_that_is_never_ready_is_given_up_and_killed(sleeper: Program) ->
     assert time.monotonic() - began < 10
 
 
-def test_litter_is_removed_before_and_after(sleeper: Program, tmp_path: Path) -> None:
+def test_leftover_files_are_removed_before_and_after(sleeper: Program, tmp_path: Path) -> None:
     leftovers = tmp_path / "leftovers"
     leftovers.touch()
     with Child(replace(sleeper, leftovers=(leftovers,))):

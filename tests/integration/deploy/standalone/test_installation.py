@@ -18,7 +18,7 @@ def test_secrets_and_ports_stay_the_same(tmp_path: Path) -> None:
     assert Installation(tmp_path).prepare() == Installation(tmp_path).prepare()
 
 
-def test_each_installation_draws_secrets_of_its_own(tmp_path: Path) -> None:
+def test_each_installation_has_its_own_secrets(tmp_path: Path) -> None:
     first, second = (Installation(tmp_path / name) for name in ("a", "b"))
     assert first.prepare().s3_secret_key != second.prepare().s3_secret_key
     assert first.prepare().valkey_password != second.prepare().valkey_password
@@ -71,7 +71,7 @@ def test_a_held_directory_is_refused_with_what_to_do(tmp_path: Path) -> None:
         pass
 
 
-def test_nobody_is_told_to_kill_a_supervisor_that_is_dead(tmp_path: Path) -> None:
+def test_the_message_does_not_name_a_dead_supervisor(tmp_path: Path) -> None:
     installation = Installation(tmp_path)
     dead = subprocess.Popen(["true"])
     dead.wait()

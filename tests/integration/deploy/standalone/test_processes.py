@@ -47,7 +47,7 @@ def test_the_password_is_neither_readable_nor_in_the_arguments(tmp_path: Path) -
     assert stat.S_IMODE((tmp_path / "valkey.conf").stat().st_mode) == 0o600
 
 
-def test_valkey_keeps_an_answered_write_over_a_kill(tmp_path: Path) -> None:
+def test_valkey_keeps_acknowledged_writes_when_killed(tmp_path: Path) -> None:
     first = ValkeyServer(tmp_path)
     with Child(first.program()) as child, redis.Redis.from_url(first.url) as client:
         client.set("key", "value")
@@ -58,7 +58,7 @@ def test_valkey_keeps_an_answered_write_over_a_kill(tmp_path: Path) -> None:
         assert client.get("key") == b"value"
 
 
-def test_seaweed_keeps_objects_over_a_kill_and_a_change_of_ports(tmp_path: Path) -> None:
+def test_seaweed_keeps_objects_when_killed_and_moved_to_other_ports(tmp_path: Path) -> None:
     first = SeaweedServer(tmp_path)
     with Child(first.program()) as child:
         storage_of(first).put("kept", b"bytes", "text/plain")
@@ -79,7 +79,7 @@ def test_seaweed_leaves_no_process_and_no_socket(tmp_path: Path) -> None:
     assert not any(socket.exists() for socket in server.ports.sockets)
 
 
-def test_a_taken_port_is_told_with_the_words_of_the_program(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_with_the_programs_message(tmp_path: Path) -> None:
     with socket.socket() as taken:
         port = free_port()
         taken.bind((LOOPBACK, port))

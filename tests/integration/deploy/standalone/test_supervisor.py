@@ -94,7 +94,7 @@ def test_the_pause_before_another_start_grows(
     assert pauses == ["0.1 s.", "0.2 s.", "0.4 s."]
 
 
-def test_one_that_cannot_start_stops_the_others(journal: Path, guard: Guard) -> None:
+def test_a_program_that_cannot_start_stops_the_others(journal: Path, guard: Guard) -> None:
     bad = replace(
         program("bad", journal), command=("sh", "-c", "echo broken; exit 1"), is_ready=lambda: False
     )
@@ -104,7 +104,7 @@ def test_one_that_cannot_start_stops_the_others(journal: Path, guard: Guard) -> 
     assert journal.read_text().split() == ["+a", "-a"]
 
 
-def test_every_change_is_told(journal: Path, guard: Guard) -> None:
+def test_every_change_is_reported(journal: Path, guard: Guard) -> None:
     seen: list[tuple[bool, int]] = []
 
     def note(processes: Sequence[ManagedProcess]) -> None:

@@ -149,7 +149,7 @@ def is_unlocked(directory: Path) -> bool:
 @pytest.mark.parametrize(
     "ending", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)]
 )
-def test_a_killed_supervisor_leaves_all_data_to_the_next_which_a_signal_stops_in_good_order(
+def test_data_survives_a_killed_supervisor_and_a_signal_stops_the_next_in_order(
     tmp_path: Path, ending: signal.Signals
 ) -> None:
     directory = tmp_path / "system"
@@ -187,7 +187,7 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path) -> None:
     assert "bye bye" not in (directory / "valkey" / "valkey.log").read_text()
 
 
-def test_a_taken_port_is_told(tmp_path: Path) -> None:
+def test_a_taken_port_is_an_error(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
         taken.listen()
@@ -200,20 +200,20 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_a_directory_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+def test_an_unusable_directory_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
     with pytest.raises(DeployError, match="file cannot be used: File exists"):
         Standalone(file).start()
 
 
-def test_damaged_secrets_are_told(tmp_path: Path) -> None:
+def test_damaged_secrets_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "installation.json").write_text("{}")
     with pytest.raises(DeployError, match="is damaged"):
         Standalone(tmp_path).start()
 
 
-def test_a_missing_server_is_told_with_its_wheel(
+def test_a_missing_server_is_reported_with_its_wheel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(binaries, "find_spec", lambda _: None)

@@ -34,7 +34,7 @@ def copied(storage: ObjectStorage, key: ApiKey) -> ApiKey:
     return ApiKey.model_validate_json(storage.get(backup_key(key.id)))
 
 
-def test_the_reconciler_brings_back_the_keys_of_an_emptied_valkey(
+def test_the_reconciler_restores_the_keys_of_an_emptied_valkey(
     keys: ApiKeyStore, archive: ApiKeyBackup, storage: ObjectStorage, settings: Settings
 ) -> None:
     key, token = keys.create("acme")
@@ -48,7 +48,7 @@ def test_the_reconciler_brings_back_the_keys_of_an_emptied_valkey(
     assert keys.verify(token) == key
 
 
-def test_a_revoked_key_comes_back_revoked(
+def test_a_revoked_key_is_restored_as_revoked(
     keys: ApiKeyStore, archive: ApiKeyBackup, settings: Settings
 ) -> None:
     key, token = keys.create("acme")
@@ -59,7 +59,7 @@ def test_a_revoked_key_comes_back_revoked(
         keys.verify(token)
 
 
-def test_what_was_not_copied_is_copied_later(
+def test_missing_backups_are_written_later(
     keys: ApiKeyStore, archive: ApiKeyBackup, storage: ObjectStorage
 ) -> None:
     key, _ = keys.create("acme")
@@ -67,7 +67,7 @@ def test_what_was_not_copied_is_copied_later(
     assert copied(storage, key) == key
 
 
-def test_a_copy_from_before_the_revocation_brings_nothing_back_and_is_renewed(
+def test_an_outdated_backup_does_not_undo_a_revocation_and_is_rewritten(
     keys: ApiKeyStore, archive: ApiKeyBackup, storage: ObjectStorage
 ) -> None:
     key, token = keys.create("acme")
@@ -82,7 +82,7 @@ def test_a_copy_from_before_the_revocation_brings_nothing_back_and_is_renewed(
         keys.verify(token)
 
 
-def test_a_damaged_copy_is_told_and_harms_no_other(
+def test_a_damaged_backup_is_logged_and_does_not_affect_others(
     keys: ApiKeyStore,
     archive: ApiKeyBackup,
     storage: ObjectStorage,
@@ -98,7 +98,7 @@ def test_a_damaged_copy_is_told_and_harms_no_other(
     assert "keys/damaged.json" in caplog.text
 
 
-def test_no_copy_holds_a_token(
+def test_no_backup_contains_a_token(
     keys: ApiKeyStore, archive: ApiKeyBackup, storage: ObjectStorage
 ) -> None:
     key, token = keys.create("acme")

@@ -55,12 +55,12 @@ def test_a_body_of_unknown_size_is_refused(assets: Assets) -> None:
         assets.read("acme", asset.id, AssetKind.PORTRAIT)
 
 
-def test_a_body_called_another_type_is_refused(assets: Assets) -> None:
+def test_a_body_of_another_content_type_is_refused(assets: Assets) -> None:
     upload = assets.register(portrait())
     assert send(upload, PICTURE, **{"Content-Type": "text/html"}) == 403
 
 
-def test_an_upload_holds_for_its_own_key_alone(assets: Assets) -> None:
+def test_an_upload_url_is_valid_for_its_own_key_only(assets: Assets) -> None:
     mine, other = portrait(), portrait()
     upload = assets.register(mine)
     elsewhere = PresignedPut(upload.url.replace(mine.id, other.id), upload.headers)
@@ -77,19 +77,19 @@ def test_an_asset_belongs_to_its_tenant_and_its_kind(assets: Assets) -> None:
 
 
 @pytest.mark.parametrize("asset_id", ["asset_none", "", "../local/asset_x", "a/b", "ä"])
-def test_an_id_that_no_asset_has_is_not_found(assets: Assets, asset_id: str) -> None:
+def test_an_unknown_asset_id_is_not_found(assets: Assets, asset_id: str) -> None:
     with pytest.raises(AssetNotFound):
         assets.read("acme", asset_id, AssetKind.PORTRAIT)
 
 
-def test_an_asset_is_used_for_a_day_and_no_longer(assets: Assets) -> None:
+def test_an_asset_expires_after_a_day(assets: Assets) -> None:
     old = portrait().model_copy(update={"created_at": utc_now() - KEPT})
     assert send(assets.register(old), PICTURE) == 200
     with pytest.raises(AssetNotFound):
         assets.read("acme", old.id, AssetKind.PORTRAIT)
 
 
-def test_what_has_expired_is_swept_and_nothing_else(assets: Assets, storage: ObjectStorage) -> None:
+def test_only_expired_assets_are_swept(assets: Assets, storage: ObjectStorage) -> None:
     asset = portrait()
     send(assets.register(asset), PICTURE)
     announced_only = portrait()

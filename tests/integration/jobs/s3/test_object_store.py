@@ -60,7 +60,7 @@ def test_a_large_object_is_streamed_in_chunks(storage: ObjectStorage) -> None:
     assert sum(map(len, chunks)) == 1_000_000
 
 
-def test_what_is_not_there_is_not_found(storage: ObjectStorage, tmp_path: Path) -> None:
+def test_a_missing_object_is_not_found(storage: ObjectStorage, tmp_path: Path) -> None:
     with pytest.raises(ObjectNotFound, match="jobs/none"):
         storage.get("jobs/none")
     with pytest.raises(ObjectNotFound):
@@ -72,7 +72,7 @@ def test_what_is_not_there_is_not_found(storage: ObjectStorage, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_prefix_is_deleted_and_no_other(storage: ObjectStorage) -> None:
+def test_deleting_a_prefix_keeps_other_objects(storage: ObjectStorage) -> None:
     for key in (
         "jobs/job_a/inputs/portrait",
         "jobs/job_a/inputs/audio",
@@ -127,7 +127,7 @@ def test_the_journal_entry_is_deleted_first(
     assert left == ["jobs/job_a/inputs/audio", "jobs/job_a/inputs/portrait"]
 
 
-def test_uploads_that_nobody_completed_are_given_up_when_they_are_old(
+def test_old_incomplete_uploads_are_aborted(
     storage: ObjectStorage,
 ) -> None:
     client, bucket = storage._client, storage._bucket
@@ -150,7 +150,7 @@ def test_a_listing_of_prefixes_continues_after_any_of_them(storage: ObjectStorag
         assert [each for page in pages for each in page] == found[number:]
 
 
-def test_deleting_what_is_not_there_is_no_error(storage: ObjectStorage) -> None:
+def test_deleting_a_missing_prefix_is_no_error(storage: ObjectStorage) -> None:
     storage.delete_prefix("jobs/job_none/")
 
 
@@ -168,7 +168,7 @@ def test_a_presigned_url_is_read_without_credentials(storage: ObjectStorage) -> 
     assert answer.headers["content-type"] == "image/png"
 
 
-def test_what_a_presigned_url_hands_out_is_named_and_typed_as_told(storage: ObjectStorage) -> None:
+def test_a_presigned_url_sets_name_and_content_type(storage: ObjectStorage) -> None:
     storage.put(KEY, b"face", "image/png")
     disposition = 'attachment; filename="job_a.mp4"'
     url = storage.presigned_url(KEY, 60, content_type="video/mp4", disposition=disposition)
@@ -178,7 +178,7 @@ def test_what_a_presigned_url_hands_out_is_named_and_typed_as_told(storage: Obje
     assert loopback.get(url.replace("video%2Fmp4", "text%2Fhtml")).status_code == 403
 
 
-def test_a_presigned_url_holds_for_its_key_alone(storage: ObjectStorage) -> None:
+def test_a_presigned_url_is_valid_for_its_key_only(storage: ObjectStorage) -> None:
     storage.put(KEY, b"face", "image/png")
     storage.put("jobs/job_b/inputs/portrait", b"other", "image/png")
     url = storage.presigned_url(KEY, 60)
@@ -253,7 +253,7 @@ def answer_half(server: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\n\r\n01234")
 
 
-def test_the_endpoint_is_asked_by_path_not_by_host_name(storage: ObjectStorage) -> None:
+def test_buckets_are_addressed_by_path(storage: ObjectStorage) -> None:
     parts = urlsplit(storage.presigned_url(KEY, 60))
     assert parts.hostname == "127.0.0.1"
     assert parts.path == f"/amigo/{KEY}"
@@ -271,7 +271,7 @@ def test_a_strict_server_deletes(storage: ObjectStorage, s3_settings: Settings) 
     assert not list(storage.objects("jobs/job_a/"))
 
 
-def test_what_the_server_keeps_is_not_called_deleted(s3_settings: Settings) -> None:
+def test_objects_that_the_server_does_not_delete_are_reported(s3_settings: Settings) -> None:
     listing = b"<ListBucketResult><Contents><Key>jobs/job_a/x</Key><Size>1</Size></Contents>"
     kept = b"<Error><Key>jobs/job_a/x</Key><Message>Locked.</Message></Error>"
     answers = iter(

@@ -25,7 +25,7 @@ def is_refused(keys: ApiKeyStore, token: str) -> bool:
     return False
 
 
-def test_a_key_is_known_by_its_token_alone(keys: ApiKeyStore, valkey_url: str) -> None:
+def test_a_key_is_identified_by_its_token(keys: ApiKeyStore, valkey_url: str) -> None:
     scopes = frozenset({Scope.JOBS_READ})
     key, token = keys.create("acme", name="web", scopes=scopes)
     assert keys.verify(token) == key
@@ -37,7 +37,7 @@ def test_a_key_is_known_by_its_token_alone(keys: ApiKeyStore, valkey_url: str) -
     assert secret not in kept
 
 
-def test_the_right_id_with_a_wrong_secret_opens_nothing(keys: ApiKeyStore) -> None:
+def test_a_wrong_secret_with_the_right_id_is_rejected(keys: ApiKeyStore) -> None:
     _, token = keys.create("acme")
     _, other = keys.create("acme")
     swapped = f"amigo_{token_id(token)}_{other.removeprefix(f'amigo_{token_id(other)}_')}"
@@ -47,7 +47,7 @@ def test_the_right_id_with_a_wrong_secret_opens_nothing(keys: ApiKeyStore) -> No
             keys.verify(forged)
 
 
-def test_a_key_that_was_never_made_is_told_like_a_wrong_secret(keys: ApiKeyStore) -> None:
+def test_an_unknown_key_is_rejected_like_a_wrong_secret(keys: ApiKeyStore) -> None:
     with pytest.raises(KeyInvalid, match=r"^The API key is unknown\.$"):
         keys.verify(f"amigo_{'0' * 16}_{'a' * 43}")
 
@@ -76,9 +76,7 @@ def test_a_key_expires_by_the_stores_clock(keys: ApiKeyStore) -> None:
         keys.verify(token)
 
 
-def test_a_revoked_key_opens_nothing_at_once_and_everywhere(
-    keys: ApiKeyStore, valkey_url: str
-) -> None:
+def test_a_revoked_key_is_rejected_at_once_everywhere(keys: ApiKeyStore, valkey_url: str) -> None:
     key, token = keys.create("acme")
     _, kept = keys.create("acme")
     elsewhere = ApiKeyStore.connect(Settings(valkey_url=valkey_url))
@@ -90,19 +88,19 @@ def test_a_revoked_key_opens_nothing_at_once_and_everywhere(
     elsewhere.verify(kept)
 
 
-def test_a_key_that_is_not_there_cannot_be_revoked(keys: ApiKeyStore) -> None:
+def test_an_unknown_key_cannot_be_revoked(keys: ApiKeyStore) -> None:
     with pytest.raises(KeyNotFound, match="nothing"):
         keys.revoke("nothing")
 
 
-def test_a_restored_key_never_takes_a_known_ones_place(keys: ApiKeyStore) -> None:
+def test_restoring_never_replaces_an_existing_key(keys: ApiKeyStore) -> None:
     key, token = keys.create("acme")
     keys.revoke(key.id)
     assert not keys.restore(key)
     assert is_refused(keys, token)
 
 
-def test_under_another_secret_no_token_is_known(keys: ApiKeyStore, valkey_url: str) -> None:
+def test_another_secret_invalidates_every_token(keys: ApiKeyStore, valkey_url: str) -> None:
     _, token = keys.create("acme")
     settings = Settings(valkey_url=valkey_url, key_secret=SecretStr("another secret of ours"))
     assert is_refused(ApiKeyStore.connect(settings), token)
@@ -113,7 +111,7 @@ def test_all_keys_are_listed_oldest_first(keys: ApiKeyStore) -> None:
     assert keys.all() == made
 
 
-def test_without_a_store_no_key_is_judged() -> None:
+def test_without_the_store_keys_cannot_be_verified() -> None:
     keys = ApiKeyStore.connect(Settings(valkey_url="redis://127.0.0.1:1/0"))
     with pytest.raises(StoreUnavailable):
         keys.verify(f"amigo_{'0' * 16}_{'a' * 43}")

@@ -31,7 +31,7 @@ def is_taken(quota: AssetQuota, wanted: Asset) -> bool:
     return True
 
 
-def test_assets_that_fit_are_taken_and_the_one_that_does_not_is_told_when(
+def test_an_asset_beyond_the_quota_is_rejected_with_the_waiting_time(
     quota: AssetQuota,
 ) -> None:
     quota.take(asset(6))
@@ -43,30 +43,30 @@ def test_assets_that_fit_are_taken_and_the_one_that_does_not_is_told_when(
     assert timedelta(hours=23) < full.value.wait <= timedelta(hours=24)
 
 
-def test_each_tenant_has_room_of_its_own(quota: AssetQuota) -> None:
+def test_each_tenant_has_its_own_quota(quota: AssetQuota) -> None:
     quota.take(asset(10))
     quota.take(asset(10, "other"))
     assert not is_taken(quota, asset(1))
 
 
-def test_the_smallest_assets_use_the_room_up_as_well(quota: AssetQuota) -> None:
+def test_tiny_assets_use_up_the_quota_too(quota: AssetQuota) -> None:
     most = 10 * MEGABYTE // MIN_BYTES
     assert [is_taken(quota, asset(1e-6)) for _ in range(most + 1)] == [True] * most + [False]
 
 
-def test_of_many_at_once_none_goes_over(quota: AssetQuota) -> None:
+def test_concurrent_registrations_cannot_exceed_the_quota(quota: AssetQuota) -> None:
     with ThreadPoolExecutor(8) as pool:
         taken = [*pool.map(lambda _: is_taken(quota, asset(1)), range(24))]
     assert sum(taken) == 10
 
 
-def test_what_was_given_back_can_be_taken_again(quota: AssetQuota) -> None:
+def test_a_released_asset_frees_its_quota(quota: AssetQuota) -> None:
     quota.take(first := asset(10))
     quota.give_back(first)
     quota.take(asset(10))
 
 
-def test_the_room_of_an_expired_asset_is_free_and_nothing_is_kept_of_it(
+def test_an_expired_asset_frees_its_quota_and_leaves_nothing(
     quota: AssetQuota, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.valkey.asset_quota.KEPT", timedelta(seconds=0.5))

@@ -60,7 +60,7 @@ def test_a_key_is_kept_for_a_day_from_its_job_on(store: JobStore, valkey_url: st
         assert kept - 60_000 < client.pttl(place) <= kept
 
 
-def test_a_key_given_up_is_the_next_ones(store: JobStore) -> None:
+def test_a_released_key_can_be_reserved_again(store: JobStore) -> None:
     refused, second = keyed_job(), keyed_job()
     store.reserve(refused)
     store.release(refused)
@@ -86,7 +86,7 @@ def test_of_two_jobs_that_both_held_a_key_one_is_accepted(store: JobStore, valke
     assert store.accept(next_one)
 
 
-def test_a_job_whose_reservation_ran_out_is_accepted_if_nobody_took_it(
+def test_a_job_with_an_expired_reservation_is_accepted_if_its_key_is_free(
     store: JobStore, valkey_url: str
 ) -> None:
     slow = keyed_job()

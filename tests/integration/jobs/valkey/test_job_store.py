@@ -70,14 +70,14 @@ def test_an_unknown_job_is_not_found(store: JobStore) -> None:
             ask("job_unknown")
 
 
-def test_accepting_a_job_again_does_not_set_it_back(store: JobStore, job: Job) -> None:
+def test_accepting_a_job_again_does_not_reset_it(store: JobStore, job: Job) -> None:
     claimed = store.claim(job.id)
     assert store.accept(job) is False
     assert store.get(job.id) == claimed
     assert store.counts()[JobStatus.QUEUED] == 0
 
 
-def test_a_job_goes_its_way_from_claim_to_video(store: JobStore, job: Job) -> None:
+def test_a_job_goes_from_claim_to_video(store: JobStore, job: Job) -> None:
     assert store.claim(job.id).attempt == 1
     assert store.advance(job.id, 1, Stage.RENDERING, 0.5).progress == 0.5
     done = store.finish(job.id, 1, result_of(job.id, 1), ("The face was small.",))
@@ -86,7 +86,7 @@ def test_a_job_goes_its_way_from_claim_to_video(store: JobStore, job: Job) -> No
     assert done.notices == ("The face was small.",)
 
 
-def test_the_events_tell_every_change_in_order(store: JobStore, job: Job) -> None:
+def test_the_events_contain_every_change_in_order(store: JobStore, job: Job) -> None:
     store.claim(job.id)
     store.advance(job.id, 1, Stage.RENDERING, 0.5)
     store.fail(job.id, 1, FAILURE)
@@ -107,7 +107,7 @@ def test_the_time_of_a_change_is_the_stores_own(store: JobStore, job: Job) -> No
     assert before <= store.claim(job.id).updated_at <= store.now()
 
 
-def test_of_many_that_claim_a_job_one_wins(store: JobStore) -> None:
+def test_one_of_many_concurrent_claims_succeeds(store: JobStore) -> None:
     for _ in range(5):
         job = new_job()
         store.accept(job)
@@ -134,7 +134,7 @@ def test_a_finish_that_races_with_its_lease_has_one_outcome(hasty_store: JobStor
         assert store.get(job.id).status is expected
 
 
-def test_of_all_ends_that_race_one_wins(store: JobStore) -> None:
+def test_one_of_many_concurrent_final_states_wins(store: JobStore) -> None:
     for _ in range(10):
         job = new_job()
         store.accept(job)
@@ -149,7 +149,7 @@ def test_of_all_ends_that_race_one_wins(store: JobStore) -> None:
         assert [event.job.status.is_final for event in store.events(job.id)].count(True) == 1
 
 
-def test_writers_that_collide_lose_no_change(store: JobStore, job: Job) -> None:
+def test_concurrent_writes_lose_no_change(store: JobStore, job: Job) -> None:
     store.claim(job.id)
     reports = [n / 100 for n in range(1, 9)]
     all_at_once(*[lambda p=p: store.advance(job.id, 1, Stage.RENDERING, p) for p in reports])
@@ -199,7 +199,7 @@ def test_an_attempt_on_a_deleted_job_is_stale(store: JobStore, job: Job, word: s
         store.get(job.id)
 
 
-def test_finishing_twice_is_finishing_once(store: JobStore, job: Job) -> None:
+def test_finishing_twice_has_no_effect(store: JobStore, job: Job) -> None:
     store.claim(job.id)
     done = store.finish(job.id, 1, result_of(job.id, 1))
     events = store.events(job.id)
@@ -207,7 +207,7 @@ def test_finishing_twice_is_finishing_once(store: JobStore, job: Job) -> None:
     assert store.events(job.id) == events
 
 
-def test_the_last_attempt_given_up_fails_the_job(store: JobStore, job: Job) -> None:
+def test_requeuing_the_last_attempt_fails_the_job(store: JobStore, job: Job) -> None:
     for attempt in range(1, MAX_ATTEMPTS + 1):
         store.claim(job.id)
         given_up = store.requeue(job.id, attempt)
@@ -229,14 +229,14 @@ def test_a_lease_from_before_the_clock_was_set_back_ends_as_soon_as_any(
     assert store.maintenance.shorten_leases() == 0
 
 
-def test_saying_twice_why_a_job_failed_is_saying_it_once(store: JobStore, job: Job) -> None:
+def test_failing_twice_has_no_effect(store: JobStore, job: Job) -> None:
     store.claim(job.id)
     failed = store.fail(job.id, 1, FAILURE)
     assert store.fail(job.id, 1, FAILURE) == failed
     assert [event.job.status for event in store.events(job.id)].count(JobStatus.FAILED) == 1
 
 
-def test_the_pause_after_an_attempt_that_ended_badly_grows_up_to_a_bound(
+def test_the_delay_after_a_failed_attempt_grows_up_to_a_limit(
     store: JobStore, job: Job, valkey_url: str
 ) -> None:
     waits = []
@@ -314,7 +314,7 @@ def test_every_change_is_announced(store: JobStore, valkey_url: str) -> None:
             assert heard["data"] == job.id
 
 
-def test_the_outlook_is_learned_from_the_last_jobs_that_succeeded(store: JobStore) -> None:
+def test_the_eta_is_based_on_recent_succeeded_jobs(store: JobStore) -> None:
     waiting, running, done = new_job(), new_job(), new_job()
     for job in (running, done, waiting):
         store.accept(job)
@@ -329,7 +329,7 @@ def test_the_outlook_is_learned_from_the_last_jobs_that_succeeded(store: JobStor
     assert estimate.now >= finished.updated_at
 
 
-def test_the_outlook_forgets_jobs_of_long_ago(store: JobStore) -> None:
+def test_the_eta_ignores_old_jobs(store: JobStore) -> None:
     for _ in range(RUNS_KEPT + 2):
         job = new_job()
         store.accept(job)
@@ -397,7 +397,7 @@ def test_a_job_whose_submitter_died_is_undispatched(
     assert store.maintenance.undispatched() == []
 
 
-def test_a_message_that_is_never_heard_is_due_again(
+def test_an_unclaimed_message_is_due_again(
     store: JobStore, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.valkey.job_store.REDISPATCH_AFTER", timedelta(0))
@@ -405,7 +405,7 @@ def test_a_message_that_is_never_heard_is_due_again(
     assert wait_for(store.maintenance.undispatched) == [job.id]
 
 
-def test_the_message_of_a_job_that_waited_long_is_given_as_long_again(
+def test_a_message_is_due_again_after_the_time_its_job_has_waited(
     store: JobStore, job: Job, valkey_url: str
 ) -> None:
     now = store.now()
@@ -472,9 +472,16 @@ def test_a_deleted_job_leaves_only_its_objects_to_clear(hasty_store: JobStore, e
     assert store.maintenance.cleanups_due() == []
 
 
-def test_an_ended_job_is_spent_once_no_worker_can_hold_it(store: JobStore, job: Job) -> None:
+def test_an_ended_job_is_cleared_once_no_worker_can_hold_it(
+    store: JobStore, job: Job, valkey_url: str
+) -> None:
+    lease, before = timedelta(seconds=Settings().lease_seconds), store.now()
     store.cancel(job.id)
     assert store.maintenance.cleanups_due() == []
+    with Redis.from_url(valkey_url) as client:
+        due = client.zscore(CLEANUPS, job.id)
+    assert due
+    assert score(before + lease) <= due <= score(store.now() + lease)
 
 
 def test_a_job_deleted_while_it_was_cleared_stays_to_be_cleared(
@@ -493,14 +500,14 @@ def test_a_deleted_job_is_not_accepted_again(store: JobStore, job: Job) -> None:
         store.get(job.id)
 
 
-def test_the_events_go_some_time_after_the_end(store: JobStore, job: Job, valkey_url: str) -> None:
+def test_events_expire_after_the_end(store: JobStore, job: Job, valkey_url: str) -> None:
     with Redis.from_url(valkey_url) as client:
         assert client.ttl(events_key(job.id)) == -1
         store.cancel(job.id)
         assert 3500 < client.ttl(events_key(job.id)) <= 3600
 
 
-def test_one_leads_until_its_time_is_over(store: JobStore) -> None:
+def test_a_leader_leads_until_its_time_is_over(store: JobStore) -> None:
     assert store.maintenance.lead("one", 60)
     assert not store.maintenance.lead("two", 60)
     assert store.maintenance.lead("one", 0.05)
@@ -508,13 +515,13 @@ def test_one_leads_until_its_time_is_over(store: JobStore) -> None:
     assert not store.maintenance.lead("one", 60)
 
 
-def test_of_many_that_would_lead_one_does(store: JobStore) -> None:
+def test_one_of_many_candidates_leads(store: JobStore) -> None:
     names = [str(n) for n in range(8)]
     outcomes = all_at_once(*[lambda name=name: store.maintenance.lead(name, 60) for name in names])
     assert outcomes.count(True) == 1
 
 
-def test_the_journal_wants_reading_again_after_a_while(store: JobStore) -> None:
+def test_the_journal_is_read_again_after_a_while(store: JobStore) -> None:
     assert not store.maintenance.is_journal_read()
     store.maintenance.mark_journal_read(0.05)
     assert store.maintenance.is_journal_read()

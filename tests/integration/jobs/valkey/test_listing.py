@@ -46,20 +46,20 @@ def test_pages_of_any_size_list_the_newest_first(store: JobStore) -> None:
         assert listed(store, limit=limit) == newest_first
 
 
-def test_the_last_page_says_so(store: JobStore) -> None:
+def test_the_last_page_has_no_cursor(store: JobStore) -> None:
     accept(store)
     accept(store)
     assert store.page("local", ALL, 2, None).next_cursor is None
 
 
-def test_jobs_made_at_the_same_moment_are_each_listed_once(store: JobStore) -> None:
+def test_jobs_created_at_the_same_time_are_each_listed_once(store: JobStore) -> None:
     ids = {accept(store).id for _ in range(7)}
     pages = listed(store, limit=2)
     assert len(pages) == 7
     assert set(pages) == ids
 
 
-def test_jobs_that_come_and_go_between_pages_move_no_other(store: JobStore) -> None:
+def test_changes_between_pages_do_not_shift_the_list(store: JobStore) -> None:
     jobs = [accept(store, minute) for minute in range(4)]
     first = store.page("local", ALL, 2, None)
     accept(store, 9)
@@ -73,7 +73,7 @@ def test_other_tenants_jobs_are_not_listed(store: JobStore) -> None:
     assert listed(store) == []
 
 
-def test_the_filters_are_all_asked(store: JobStore) -> None:
+def test_all_filters_apply(store: JobStore) -> None:
     accept(store, 0)
     canceled = accept(store, 1, metadata={"order": "1", "shop": "a"})
     store.cancel(canceled.id)
@@ -91,7 +91,7 @@ def test_the_filters_are_all_asked(store: JobStore) -> None:
     assert listed(store, between, limit=1) == [queued.id]
 
 
-def test_a_filter_that_few_pass_gives_short_pages_but_misses_none(
+def test_a_selective_filter_gives_short_pages_but_misses_none(
     store: JobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listing, "MAX_WALK", 3)
@@ -106,7 +106,7 @@ def test_a_filter_that_few_pass_gives_short_pages_but_misses_none(
     assert listed(store, wanted) == [oldest.id]
 
 
-def test_a_list_goes_on_after_the_job_that_a_cursor_names_was_deleted(store: JobStore) -> None:
+def test_a_list_continues_if_the_job_of_its_cursor_was_deleted(store: JobStore) -> None:
     jobs = [accept(store, minute) for minute in range(3)]
     page = store.page("local", ALL, 1, None)
     store.delete(jobs[2].id)
@@ -115,6 +115,6 @@ def test_a_list_goes_on_after_the_job_that_a_cursor_names_was_deleted(store: Job
 
 
 @pytest.mark.parametrize("text", ["", "x", "!!!!", "MTIz", "am9iOmpvYg==", "é"])
-def test_a_cursor_that_no_page_gave_is_refused(text: str) -> None:
+def test_an_invalid_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorInvalid):
         Cursor.parse(text)

@@ -34,7 +34,7 @@ def may_make(store: JobStore, quota: Quota) -> bool:
 
 
 @pytest.mark.parametrize("quota", [Quota(concurrent_jobs=5), Quota(jobs_a_day=5)])
-def test_of_many_that_ask_at_once_as_many_get_through_as_may(store: JobStore, quota: Quota) -> None:
+def test_concurrent_jobs_cannot_exceed_the_limit(store: JobStore, quota: Quota) -> None:
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: may_make(store, quota), range(40)))
     assert answers.count(True) == 5
@@ -55,9 +55,7 @@ def finish(store: JobStore, job_id: str) -> None:
 
 
 @pytest.mark.parametrize("end", [cancel, delete, finish])
-def test_a_job_that_is_over_makes_room_for_another(
-    store: JobStore, end: Callable[[JobStore, str], None]
-) -> None:
+def test_an_ended_job_frees_its_slot(store: JobStore, end: Callable[[JobStore, str], None]) -> None:
     first = make(store, TWO_AT_A_TIME)
     make(store, TWO_AT_A_TIME)
     with pytest.raises(TooManyJobs, match="2 unfinished jobs"):
@@ -67,7 +65,7 @@ def test_a_job_that_is_over_makes_room_for_another(
     make(store, TWO_AT_A_TIME)
 
 
-def test_a_job_that_goes_back_to_the_queue_is_still_under_way(store: JobStore) -> None:
+def test_a_requeued_job_is_still_unfinished(store: JobStore) -> None:
     job_id = make(store, TWO_AT_A_TIME)
     store.claim(job_id)
     store.requeue(job_id, 1)
@@ -83,7 +81,7 @@ def test_a_deleted_job_stays_counted_for_the_day(store: JobStore) -> None:
     assert timedelta() < refusal.value.wait <= timedelta(days=1)
 
 
-def test_a_restored_job_is_under_way_but_was_not_made_today(store: JobStore) -> None:
+def test_a_restored_job_counts_as_unfinished_but_not_as_created_today(store: JobStore) -> None:
     job = new_job(key_id=KEY)
     store.accept(job)
     store.require_quota(KEY, Quota(jobs_a_day=1))
@@ -91,13 +89,13 @@ def test_a_restored_job_is_under_way_but_was_not_made_today(store: JobStore) -> 
         store.require_quota(KEY, Quota(concurrent_jobs=1))
 
 
-def test_keys_do_not_share_their_room(store: JobStore) -> None:
+def test_keys_have_separate_quotas(store: JobStore) -> None:
     once = Quota(concurrent_jobs=1, jobs_a_day=1)
     make(store, once)
     make(store, once, key_id="00000000000000ee")
 
 
-def test_a_job_of_no_key_is_counted_but_not_limited(store: JobStore) -> None:
+def test_a_job_without_a_key_is_counted_but_not_limited(store: JobStore) -> None:
     store.accept(new_job(), Quota(concurrent_jobs=1, jobs_a_day=1))
     store.accept(new_job(), Quota(concurrent_jobs=1, jobs_a_day=1))
     usage = store.usage(None)

@@ -128,7 +128,7 @@ def test_a_full_valkey_is_unavailable_and_keeps_what_it_has(
     [("min-replicas-to-write", "1", "0"), ("replicaof", "127.0.0.1 1", "no one")],
     ids=["NOREPLICAS", "READONLY"],
 )
-def test_a_valkey_that_refuses_writes_says_so_and_can_be_read(
+def test_a_read_only_valkey_is_reported_and_can_be_read(
     server: ValkeyServer, own_store: JobStore, setting: str, refusing: str, normal: str
 ) -> None:
     job = new_job()
@@ -149,7 +149,7 @@ def test_a_valkey_that_refuses_writes_says_so_and_can_be_read(
     assert own_store.cancel(job.id).status.is_final
 
 
-def test_records_outlive_a_kill_of_valkey_and_the_store_reconnects(
+def test_records_survive_a_killed_valkey_and_the_store_reconnects(
     own_store: JobStore, child: Child
 ) -> None:
     job = new_job()

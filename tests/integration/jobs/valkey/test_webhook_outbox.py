@@ -28,7 +28,7 @@ def canceled(store: JobStore) -> str:
     return store.cancel(accepted(store).id).id
 
 
-def test_every_end_is_news(store: JobStore, outbox: WebhookOutbox) -> None:
+def test_every_end_is_notified(store: JobStore, outbox: WebhookOutbox) -> None:
     succeeded, failed, ended = accepted(store), accepted(store), accepted(store)
     for job in (succeeded, failed):
         store.claim(job.id)
@@ -40,14 +40,14 @@ def test_every_end_is_news(store: JobStore, outbox: WebhookOutbox) -> None:
     assert outbox.delivery(failed.id) == Delivery()
 
 
-def test_a_job_that_tells_nobody_makes_no_news(store: JobStore, outbox: WebhookOutbox) -> None:
+def test_a_job_without_a_webhook_is_not_notified(store: JobStore, outbox: WebhookOutbox) -> None:
     job = accepted(store, webhook_url=None)
     store.cancel(job.id)
     assert outbox.claim(10, LEASE) == []
     assert outbox.delivery(job.id) is None
 
 
-def test_an_end_that_is_told_twice_is_news_once(store: JobStore, outbox: WebhookOutbox) -> None:
+def test_a_repeated_end_is_notified_once(store: JobStore, outbox: WebhookOutbox) -> None:
     job = accepted(store)
     store.claim(job.id)
     store.finish(job.id, 1, result_of(job.id, 1))
@@ -56,7 +56,7 @@ def test_an_end_that_is_told_twice_is_news_once(store: JobStore, outbox: Webhook
     assert outbox.claim(10, timedelta()) == []
 
 
-def test_nobody_else_gets_what_is_claimed_until_the_lease_is_over(
+def test_a_claimed_webhook_cannot_be_claimed_until_its_lease_expires(
     store: JobStore, outbox: WebhookOutbox
 ) -> None:
     job_id = canceled(store)
@@ -71,7 +71,7 @@ def test_no_more_are_claimed_than_asked_for(store: JobStore, outbox: WebhookOutb
     assert outbox.claim(2, LEASE) == job_ids[2:]
 
 
-def test_what_was_delivered_is_never_due_again(store: JobStore, outbox: WebhookOutbox) -> None:
+def test_a_delivered_webhook_is_never_due_again(store: JobStore, outbox: WebhookOutbox) -> None:
     job_id = canceled(store)
     outbox.claim(10, timedelta())
     delivered = Delivery(status=DeliveryStatus.DELIVERED, attempts=1)
@@ -80,7 +80,7 @@ def test_what_was_delivered_is_never_due_again(store: JobStore, outbox: WebhookO
     assert outbox.claim(10, LEASE) == []
 
 
-def test_what_was_not_delivered_is_due_after_a_pause(
+def test_an_undelivered_webhook_is_due_after_a_pause(
     store: JobStore, outbox: WebhookOutbox
 ) -> None:
     job_id = canceled(store)
@@ -91,7 +91,7 @@ def test_what_was_not_delivered_is_due_after_a_pause(
     wait_for(lambda: outbox.claim(10, LEASE) == [job_id])
 
 
-def test_a_deleted_job_takes_its_news_along(store: JobStore, outbox: WebhookOutbox) -> None:
+def test_deleting_a_job_deletes_its_webhook(store: JobStore, outbox: WebhookOutbox) -> None:
     job_id = canceled(store)
     store.delete(job_id)
     assert outbox.claim(10, LEASE) == []

@@ -56,7 +56,7 @@ def test_a_face_is_found_in_an_untrusted_file(finder: FaceFinder) -> None:
         (b"no picture", "portrait_unreadable", "damaged"),
     ],
 )
-def test_what_cannot_be_used_is_refused(
+def test_an_unusable_picture_is_refused(
     finder: FaceFinder, file: bytes, code: str, words: str
 ) -> None:
     found = finder.inspect(file)

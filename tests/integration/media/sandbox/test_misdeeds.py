@@ -75,7 +75,7 @@ def test_without_the_filter_nothing_can_be_opened_either(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="Linux does not count root's processes.")
-def test_without_the_filter_nobody_but_root_can_fork(unfiltered_decoder: Decoder) -> None:
+def test_without_the_filter_only_root_can_fork(unfiltered_decoder: Decoder) -> None:
     assert outcome(unfiltered_decoder, "fork") == errno.EAGAIN
 
 
@@ -86,7 +86,7 @@ def test_every_right_that_decoding_does_not_need_is_given_up(unfiltered_decoder:
 
 @linux_only
 @pytest.mark.parametrize("server", ["unfiltered_misdeeds", "misfiltered_misdeeds"])
-def test_without_a_filter_that_works_files_are_decoded_and_the_log_says_so(
+def test_without_a_working_filter_files_are_decoded_and_a_warning_is_logged(
     server: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with Decoder(LIMITS, f"{HERE}.{server}") as decoder:
@@ -105,23 +105,25 @@ def test_no_secret_and_no_descriptor_but_its_own_reaches_a_decoder(
 
 
 @linux_only
-def test_memory_beyond_the_limit_is_the_files_fault(decoder: Decoder) -> None:
+def test_excessive_memory_use_rejects_the_file(decoder: Decoder) -> None:
     with pytest.raises(PortraitTooDemanding, match="took more memory than allowed for one file"):
         outcome(decoder, "allocate")
 
 
-def test_processor_time_beyond_the_limit_is_the_files_fault(decoder: Decoder) -> None:
+def test_excessive_cpu_time_rejects_the_file(decoder: Decoder) -> None:
     with pytest.raises(PortraitTooDemanding, match="took more than 1 s of CPU time"):
         outcome(decoder, "burn_processor_time")
 
 
-def test_the_limit_of_processor_time_cannot_be_ignored(unfiltered_decoder: Decoder) -> None:
+def test_the_cpu_time_limit_cannot_be_ignored(unfiltered_decoder: Decoder) -> None:
     with pytest.raises(PortraitTooDemanding):
         outcome(unfiltered_decoder, "ignore_the_processor_limit")
 
 
 @pytest.mark.parametrize("misdeed", ["sleep", "linger"])
-def test_whoever_does_not_end_in_time_is_killed(hasty_decoder: Decoder, misdeed: str) -> None:
+def test_a_process_that_exceeds_its_time_limit_is_killed(
+    hasty_decoder: Decoder, misdeed: str
+) -> None:
     with pytest.raises(PortraitTooDemanding, match="took longer than 1 s"):
         outcome(hasty_decoder, misdeed)
     assert children(server_of(hasty_decoder)) == set()
@@ -134,7 +136,7 @@ def test_whoever_does_not_end_in_time_is_killed(hasty_decoder: Decoder, misdeed:
         *("send_a_pickle", "refuse_with_a_foreign_code", "refuse_in_two_lines"),
     ],
 )
-def test_a_decoder_that_dies_or_lies_is_logged_and_its_file_unreadable(
+def test_a_decoder_that_crashes_or_sends_garbage_is_logged_and_its_file_unreadable(
     decoder: Decoder, misdeed: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(PortraitUnreadable, match="crashed its decoder"):
@@ -174,7 +176,7 @@ def test_a_server_that_dies_is_replaced_under_the_file_it_was_decoding() -> None
         assert server_of(decoder) != lost
 
 
-def test_a_server_that_stands_still_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_server_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder_module, "GRACE_SECONDS", 8.0)
     with Decoder(HASTY_LIMITS, f"{HERE}.hasty_misdeeds") as decoder:
         outcome(decoder, "count_secrets")
@@ -182,7 +184,7 @@ def test_a_server_that_stands_still_is_replaced(monkeypatch: pytest.MonkeyPatch)
         assert outcome(decoder, "count_secrets") == 0
 
 
-def test_a_server_that_cannot_be_started_is_our_fault() -> None:
+def test_a_server_that_cannot_be_started_is_an_internal_error() -> None:
     with (
         Decoder(LIMITS, f"{HERE}.nowhere") as decoder,
         pytest.raises(DecoderUnavailable, match="The decoding server keeps failing"),
@@ -190,7 +192,7 @@ def test_a_server_that_cannot_be_started_is_our_fault() -> None:
         decoder.portrait(b"")
 
 
-def test_where_nothing_can_be_confined_nothing_is_decoded_which_is_our_fault() -> None:
+def test_without_confinement_nothing_is_decoded() -> None:
     with (
         Decoder(LIMITS, f"{HERE}.unconfinable_misdeeds") as decoder,
         pytest.raises(DecoderUnavailable, match="could not be sandboxed"),

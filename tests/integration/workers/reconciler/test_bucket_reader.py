@@ -150,7 +150,7 @@ def test_after_a_loss_within_a_round_a_new_pass_begins(
     assert store.maintenance.current_pass() is None
 
 
-def test_an_orphan_is_looked_at_once_and_then_when_it_is_due(
+def test_an_orphan_is_inspected_once_and_again_when_it_is_due(
     store: JobStore,
     storage: ObjectStorage,
     reader: BucketReader,
@@ -168,7 +168,7 @@ def test_an_orphan_is_looked_at_once_and_then_when_it_is_due(
     assert [store.orphans.due(at, at) for at in [store.now()]] == [[]]
 
 
-def test_a_job_accepted_meanwhile_is_no_orphan(
+def test_a_job_accepted_meanwhile_is_not_an_orphan(
     store: JobStore, storage: ObjectStorage, reader: BucketReader
 ) -> None:
     job = journaled(storage)

@@ -82,7 +82,7 @@ def lose_all_data(valkey_url: str) -> None:
         client.flushall()
 
 
-def test_all_being_well_nothing_is_done(
+def test_without_faults_nothing_is_done(
     store: JobStore, storage: ObjectStorage, queue: JobQueue, messages: Callable[[], int]
 ) -> None:
     waiting, running, done = (submit(store, storage) for _ in range(3))
@@ -111,7 +111,7 @@ def test_a_job_whose_worker_died_is_queued_again(
     assert hasty_store.claim(job.id).attempt == 2
 
 
-def test_a_worker_is_not_taken_for_dead_because_the_store_was_silent(
+def test_a_store_outage_does_not_count_as_a_dead_worker(
     hasty_store: JobStore,
     storage: ObjectStorage,
     reconciler: Reconciler,
@@ -205,7 +205,7 @@ def test_a_job_whose_message_was_lost_is_dispatched_again(
     assert messages() == 1
 
 
-def test_a_dead_broker_leaves_the_job_to_the_next_run(
+def test_a_dead_broker_leaves_the_job_to_the_next_round(
     hasty_store: JobStore, storage: ObjectStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.valkey.records.DISPATCH_GRACE", timedelta(0))
@@ -216,7 +216,7 @@ def test_a_dead_broker_leaves_the_job_to_the_next_run(
     assert hasty_store.maintenance.undispatched() == [job.id]
 
 
-def test_a_dead_object_store_keeps_no_job_from_being_queued_again(
+def test_a_dead_object_store_does_not_prevent_requeuing(
     hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue
 ) -> None:
     job = submit(hasty_store, storage)
@@ -227,7 +227,7 @@ def test_a_dead_object_store_keeps_no_job_from_being_queued_again(
     assert hasty_store.get(job.id).status is JobStatus.QUEUED
 
 
-def test_one_job_whose_files_stay_keeps_no_other_from_being_cleared(
+def test_undeletable_files_of_one_job_do_not_block_others(
     hasty_store: JobStore,
     storage: ObjectStorage,
     reconciler: Reconciler,
@@ -254,7 +254,7 @@ def test_one_job_whose_files_stay_keeps_no_other_from_being_cleared(
     assert (reconciler.undeleted, keys(storage)) == (0, [])
 
 
-def test_of_a_succeeded_job_only_the_video_that_won_is_kept(
+def test_only_the_winning_video_of_a_succeeded_job_is_kept(
     hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler
 ) -> None:
     job = submit(hasty_store, storage)
@@ -296,7 +296,7 @@ def test_the_objects_of_a_deleted_job_are_deleted(
     assert all(other.id in key for key in keys(storage))
 
 
-def test_a_job_past_its_retention_is_gone(
+def test_a_job_past_its_retention_is_deleted(
     hasty_store: JobStore, storage: ObjectStorage, queue: JobQueue
 ) -> None:
     ended, waiting = submit(hasty_store, storage), submit(hasty_store, storage)
@@ -371,7 +371,7 @@ def test_a_job_accepted_shortly_before_the_loss_is_restored_once_its_request_is_
     assert as_queued(hasty_store.get(job.id)) == job
 
 
-def test_a_journal_in_order_is_not_read_again_soon(
+def test_an_intact_journal_is_not_read_again_soon(
     hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler, valkey_url: str
 ) -> None:
     submit(hasty_store, storage)
@@ -396,7 +396,7 @@ def test_orphaned_objects_older_than_the_retention_are_swept(
     assert keys(storage) == sorted(key(known.id) for key in (portrait_key, audio_key, request_key))
 
 
-def test_a_reconciler_that_slept_over_a_loss_clears_nothing_of_a_restored_job(
+def test_a_reconciler_frozen_during_a_loss_clears_nothing_of_a_restored_job(
     hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler, valkey_url: str
 ) -> None:
     job = submit(hasty_store, storage)
@@ -407,7 +407,7 @@ def test_a_reconciler_that_slept_over_a_loss_clears_nothing_of_a_restored_job(
     assert keys(storage) == before
 
 
-def test_the_end_of_a_restored_job_is_told_to_whom_its_caller_named(
+def test_a_restored_job_notifies_its_webhook(
     hasty_store: JobStore,
     storage: ObjectStorage,
     reconciler: Reconciler,
@@ -437,7 +437,7 @@ def test_a_job_that_its_caller_deleted_is_not_restored(
         store.get(job.id)
 
 
-def test_a_deleted_job_is_not_restored_by_who_read_its_entry_before_it_was_cleared(
+def test_a_deleted_job_is_not_restored_from_an_entry_read_before(
     hasty_store: JobStore, storage: ObjectStorage, reconciler: Reconciler
 ) -> None:
     job = submit(hasty_store, storage)
@@ -471,7 +471,7 @@ def test_a_request_that_is_still_being_accepted_is_not_restored(
         hasty_store.get(job.id)
 
 
-def test_a_journal_entry_that_cannot_be_read_keeps_no_other_from_its_restoration(
+def test_an_unreadable_journal_entry_does_not_block_others(
     hasty_store: JobStore,
     storage: ObjectStorage,
     reconciler: Reconciler,

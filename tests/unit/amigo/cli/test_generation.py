@@ -103,7 +103,7 @@ def test_auto_leaves_the_emotion_to_the_speech(
     assert pipeline.options[0].emotion is None
 
 
-def test_a_clip_that_cannot_be_used_is_told(inputs: list[str], tmp_path: Path) -> None:
+def test_an_unusable_clip_is_an_error(inputs: list[str], tmp_path: Path) -> None:
     Path(inputs[1]).write_bytes(b"no recording")
     result = generate(*inputs, "-o", str(tmp_path / "v.mp4"))
     assert result.code == 1
@@ -118,15 +118,13 @@ def test_an_unknown_emotion_is_refused_before_anything_is_loaded(inputs: list[st
 
 
 @pytest.mark.parametrize("face", ["0", "left", "1,2,3", "-1", "100", "3.5,4"])
-def test_a_face_that_is_no_choice_is_refused_before_anything_is_loaded(
-    inputs: list[str], face: str
-) -> None:
+def test_an_invalid_face_is_refused_before_anything_is_loaded(inputs: list[str], face: str) -> None:
     result = generate(*inputs, "-o", "v.mp4", f"--face={face}")
     assert result.code == 2
     assert "use largest, a number from 1 to 99" in " ".join(result.err.replace("│", " ").split())
 
 
-def test_weights_that_are_missing_are_told(
+def test_missing_weights_are_an_error(
     inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def load(_: FakePipeline, device: str, detector: Detector) -> None:
@@ -137,7 +135,7 @@ def test_weights_that_are_missing_are_told(
     assert (result.code, result.err) == (1, "Error: x.safetensors is missing\n")
 
 
-def test_an_output_that_cannot_be_written_is_told(inputs: list[str], tmp_path: Path) -> None:
+def test_an_unwritable_output_is_an_error(inputs: list[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = generate(*inputs, "-o", str(tmp_path / "file" / "v.mp4"))
     assert result.code == 1
@@ -145,7 +143,7 @@ def test_an_output_that_cannot_be_written_is_told(inputs: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize("name", ["10:30.mp4", "tcp:host:9.mp4", "%d ?#.mp4", "-.mp4", "x" * 255])
-def test_any_legal_name_is_a_file(
+def test_any_legal_file_name_is_accepted(
     inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -156,7 +154,7 @@ def test_any_legal_name_is_a_file(
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError])
-def test_a_video_that_stood_there_survives_whatever_ends_the_next(
+def test_an_existing_video_survives_a_failed_run(
     inputs: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     def failing(_: FakeSynthesis) -> Iterator[NDArray[np.uint8]]:

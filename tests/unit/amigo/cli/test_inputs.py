@@ -49,9 +49,7 @@ def portrait(tmp_path: Path) -> Path:
     return tmp_path / "face.jpg"
 
 
-def test_nothing_waits_for_files_that_are_not_asked_for_yet(
-    portrait: Path, tmp_path: Path, allowed: Event
-) -> None:
+def test_files_are_read_in_the_background(portrait: Path, tmp_path: Path, allowed: Event) -> None:
     speech = tmp_path / "speech.wav"
     speech.write_bytes(recording(babble(0.5), "wav", "pcm_s16le"))
     with reading(portrait, speech) as inputs:
@@ -61,7 +59,7 @@ def test_nothing_waits_for_files_that_are_not_asked_for_yet(
         assert inputs.result().waveform.shape == (8_000,)
 
 
-def test_faces_are_looked_for_before_anybody_asks(
+def test_faces_are_detected_in_advance(
     portrait: Path, allowed: Event, searched: list[NDArray[np.uint8]]
 ) -> None:
     allowed.set()
@@ -77,7 +75,7 @@ def test_without_audio_there_are_no_samples(portrait: Path, allowed: Event) -> N
         assert len(inputs.result().waveform) == 0
 
 
-def test_a_file_that_is_gone_is_an_error_where_the_inputs_are_asked_for(
+def test_a_missing_file_raises_when_the_inputs_are_requested(
     portrait: Path, allowed: Event
 ) -> None:
     allowed.set()

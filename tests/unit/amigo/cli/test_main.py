@@ -46,7 +46,7 @@ def amigo(runner: CliRunner, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> A
     return run
 
 
-def test_submit_saves_the_video_and_says_what_was_heard(
+def test_submit_saves_the_video_and_prints_the_detected_emotion(
     amigo: Amigo, portrait: Path, audio: Path, tmp_path: Path
 ) -> None:
     service = Service(post=[JOB], get=[JOB, PROCESSING, SUCCEEDED], video=[video()])
@@ -82,7 +82,7 @@ def test_many_pairs_make_many_videos(
     assert [job["status"] for job in printed] == ["succeeded"] * 3
 
 
-def test_one_bad_pair_does_not_keep_the_others_from_their_videos(
+def test_one_bad_pair_does_not_stop_the_others(
     amigo: Amigo, portrait: Path, audio: Path, tmp_path: Path
 ) -> None:
     refusal = problem(422, "portrait_unreadable", "No picture.")
@@ -101,7 +101,7 @@ def test_jobs_can_be_queued_without_waiting(amigo: Amigo, portrait: Path, audio:
     assert result.stdout == "job_1\n"
 
 
-def test_a_failed_job_is_told_and_ends_with_1(
+def test_a_failed_job_is_reported_with_exit_code_1(
     amigo: Amigo, portrait: Path, audio: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.mp4"
@@ -112,7 +112,7 @@ def test_a_failed_job_is_told_and_ends_with_1(
     assert not out.exists()
 
 
-def test_a_problem_is_told_and_ends_with_1(amigo: Amigo, portrait: Path, audio: Path) -> None:
+def test_a_problem_is_reported_with_exit_code_1(amigo: Amigo, portrait: Path, audio: Path) -> None:
     service = Service(post=[problem(422, "consent_required", "Consent [x] it.")])
     result = amigo(service, "submit", portrait, audio, "-o", "out.mp4")
     assert result.exit_code == 1
@@ -130,7 +130,7 @@ def test_a_problem_is_told_and_ends_with_1(amigo: Amigo, portrait: Path, audio: 
         (["PORTRAIT", "AUDIO", "--no-wait", "--metadata", "scene"], "NAME=VALUE"),
     ],
 )
-def test_a_command_line_that_makes_no_sense_ends_with_2(
+def test_an_invalid_command_line_exits_with_2(
     amigo: Amigo, portrait: Path, audio: Path, arguments: list[str], complaint: str
 ) -> None:
     files = {"PORTRAIT": portrait, "AUDIO": audio}
@@ -141,7 +141,7 @@ def test_a_command_line_that_makes_no_sense_ends_with_2(
     assert not service.requests
 
 
-def test_status_says_where_a_job_stands(amigo: Amigo) -> None:
+def test_status_prints_the_state_of_a_job(amigo: Amigo) -> None:
     job = {**JOB, "eta": "2026-11-22T12:05:00Z", "metadata": {"scene": "[red]"}}
     result = amigo(Service(get=[job]), "status", "job_1")
     assert result.exit_code == 0
@@ -155,12 +155,12 @@ def test_status_says_where_a_job_stands(amigo: Amigo) -> None:
         assert any(all(word in line for word in words) for line in result.stdout.splitlines())
 
 
-def test_status_prints_all_the_service_says_as_json(amigo: Amigo) -> None:
+def test_status_prints_the_whole_job_as_json(amigo: Amigo) -> None:
     result = amigo(Service(get=[SUCCEEDED]), "status", "job_1", "--json")
     assert json.loads(result.stdout)["a_member_of_a_newer_service"] == 1
 
 
-def test_wait_ends_with_0_for_a_video_and_1_without(amigo: Amigo, tmp_path: Path) -> None:
+def test_wait_exits_with_0_for_a_video_and_1_otherwise(amigo: Amigo, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     well = amigo(Service(get=[PROCESSING, SUCCEEDED], video=[video()]), "wait", "job_1", "-o", out)
     assert (well.exit_code, out.read_bytes()) == (0, b"mp4")

@@ -14,11 +14,11 @@ def test_a_failed_start_shows_the_last_lines_of_the_log(tmp_path: Path) -> None:
     assert "line 87" not in message
 
 
-def test_a_log_with_bytes_that_are_no_text_is_shown_all_the_same(tmp_path: Path) -> None:
+def test_a_log_that_is_not_utf_8_is_still_shown(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     log.write_bytes(b"caf\xe9")
     assert tail(log) == "    caf�"
 
 
-def test_a_log_that_is_not_there_is_no_second_error(tmp_path: Path) -> None:
+def test_a_missing_log_is_no_second_error(tmp_path: Path) -> None:
     assert tail(tmp_path / "none.log") == "    (the log is empty)"

@@ -8,7 +8,7 @@ from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
 
 
-def test_every_key_of_a_job_lies_under_its_prefix() -> None:
+def test_every_key_of_a_job_has_its_prefix() -> None:
     keys = [
         paths.portrait_key("job_a"),
         paths.audio_key("job_a"),
@@ -21,7 +21,7 @@ def test_every_key_of_a_job_lies_under_its_prefix() -> None:
     assert all(key.startswith(paths.job_prefix("job_a")) for key in keys)
 
 
-def test_what_the_caller_gave_lies_apart_from_what_attempts_made() -> None:
+def test_inputs_and_results_have_separate_prefixes() -> None:
     inputs = paths.inputs_prefix("job_a")
     assert paths.request_key("job_a").startswith(inputs)
     for key in (paths.video_key, paths.poster_key, paths.landmarks_key):
@@ -33,7 +33,7 @@ def test_attempts_do_not_share_a_prefix() -> None:
     assert not paths.video_key("job_a", 11).startswith(paths.attempt_prefix("job_a", 1))
 
 
-def test_every_key_tells_whose_it_is() -> None:
+def test_the_job_id_is_read_from_every_key() -> None:
     assert paths.job_of(paths.request_key("job_a")) == "job_a"
     assert paths.job_of(paths.video_key("job_a", 1)) == "job_a"
 

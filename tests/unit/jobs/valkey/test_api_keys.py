@@ -41,7 +41,7 @@ def test_a_token_names_its_key() -> None:
         f"amigo_{'٣' * 16}_{SECRET}",
     ],
 )
-def test_what_has_not_a_tokens_shape_is_refused_without_asking_the_store(token: str) -> None:
+def test_a_malformed_token_is_refused_without_a_query(token: str) -> None:
     unreachable = ApiKeyStore(Redis(port=1), SecretStr("s" * 16))
     assert token_id(token) is None
     with pytest.raises(KeyInvalid) as refusal:
@@ -49,7 +49,7 @@ def test_what_has_not_a_tokens_shape_is_refused_without_asking_the_store(token: 
     assert SECRET not in str(refusal.value)
 
 
-def test_a_key_is_good_until_it_expires_or_is_revoked() -> None:
+def test_a_key_is_valid_until_it_expires_or_is_revoked() -> None:
     assert key().why_invalid(NOW) is None
     expiring = key(expires_at=NOW + timedelta(seconds=1))
     assert expiring.why_invalid(NOW) is None
@@ -58,12 +58,12 @@ def test_a_key_is_good_until_it_expires_or_is_revoked() -> None:
 
 
 @pytest.mark.parametrize("tenant", ["", "a:b", "a/b", "a" * 65, "ä", "a b", "a\n"])
-def test_a_tenant_that_would_lead_to_other_keys_of_the_store_is_refused(tenant: str) -> None:
+def test_a_tenant_that_would_change_a_store_key_is_refused(tenant: str) -> None:
     with pytest.raises(ValidationError, match="tenant"):
         key(tenant=tenant)
 
 
-def test_an_allowance_of_nothing_is_refused() -> None:
+def test_a_quota_of_zero_is_refused() -> None:
     with pytest.raises(ValidationError):
         Quota(concurrent_jobs=0)
 
@@ -72,7 +72,7 @@ def test_a_key_does_not_show_its_digest() -> None:
     assert "d" * 64 not in repr(key())
 
 
-def test_a_key_survives_its_way_through_json() -> None:
+def test_a_key_survives_json() -> None:
     whole = key(
         scopes=[Scope.JOBS_READ],
         quota=Quota(requests_a_minute=5, concurrent_jobs=2, jobs_a_day=9),

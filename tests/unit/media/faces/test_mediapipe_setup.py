@@ -9,7 +9,7 @@ CHATTER = (
 )
 
 
-def test_known_chatter_is_dropped_and_everything_else_comes_through(
+def test_known_messages_are_dropped_and_all_others_pass(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with chatter_left_out():

@@ -57,14 +57,14 @@ def test_the_picture_edge_is_repeated_where_the_crop_leaves_it() -> None:
     assert (portrait.crop == (200, 100, 50)).all()
 
 
-def test_a_chosen_face_is_taken_without_a_notice() -> None:
+def test_a_chosen_face_is_used_without_a_notice() -> None:
     large, small = face_landmarks(80, 120, 40), face_landmarks(200, 120, 25)
     portrait = crop_portrait(BLANK, FakeDetector(large, small), "2")
     assert portrait.notices == ()
     np.testing.assert_array_equal(portrait.box, crop_portrait(BLANK, FakeDetector(small)).box)
 
 
-def test_of_several_faces_the_largest_is_taken_and_told() -> None:
+def test_of_several_faces_the_largest_is_used_with_a_notice() -> None:
     large, small = face_landmarks(80, 120, 40), face_landmarks(200, 120, 25)
     portrait = crop_portrait(BLANK, FakeDetector(large, small))
     assert portrait.notices == (SEVERAL_FACES,)

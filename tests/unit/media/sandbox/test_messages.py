@@ -121,7 +121,7 @@ def test_a_long_refusal_is_cut() -> None:
         header(3, 4, 4) + b"codea\nb.",
     ],
 )
-def test_what_is_no_picture_is_not_taken_for_one(answer: bytes) -> None:
+def test_an_invalid_picture_is_rejected(answer: bytes) -> None:
     with pytest.raises(AnswerGarbled):
         receive_image(Wire(answer).stream)
 
@@ -141,6 +141,6 @@ def test_what_is_no_picture_is_not_taken_for_one(answer: bytes) -> None:
         samples(0.5, float("inf")),
     ],
 )
-def test_what_is_no_waveform_of_the_duration_is_not_taken_for_one(answer: bytes) -> None:
+def test_an_invalid_waveform_is_rejected(answer: bytes) -> None:
     with pytest.raises(AnswerGarbled):
         receive_speech(Wire(answer).stream, 1.0)

@@ -35,7 +35,7 @@ def verdict(medium: Medium, answer: Answer, ending: int) -> MediaError:
     return told.value
 
 
-def test_what_was_decoded_is_handed_on() -> None:
+def test_decoded_data_is_returned() -> None:
     assert interpret(Medium.PORTRAIT, IMAGE, 0, LIMITS) is IMAGE
 
 
@@ -56,7 +56,7 @@ def test_a_refusal_becomes_the_error_with_its_code() -> None:
         (IMAGE, OVERDUE, "longer than 9 s"),
     ],
 )
-def test_what_takes_too_much_is_too_demanding(answer: Answer, ending: int, told: str) -> None:
+def test_exceeded_limits_are_too_demanding(answer: Answer, ending: int, told: str) -> None:
     portrait = verdict(Medium.PORTRAIT, answer, ending)
     assert isinstance(portrait, PortraitTooDemanding)
     assert str(portrait) == f"Decoding the picture took {told}."
@@ -76,7 +76,7 @@ def test_what_takes_too_much_is_too_demanding(answer: Answer, ending: int, told:
         (Refusal("audio_silent", "Not a sound."), 1),
     ],
 )
-def test_whatever_else_happens_is_logged_and_the_file_unreadable(
+def test_any_other_outcome_is_logged_and_makes_the_file_unreadable(
     answer: Answer, ending: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert isinstance(verdict(Medium.PORTRAIT, answer, ending), PortraitUnreadable)
@@ -84,11 +84,11 @@ def test_whatever_else_happens_is_logged_and_the_file_unreadable(
     assert len(caplog.records) == 2
 
 
-def test_a_refusal_of_the_other_medium_is_not_repeated() -> None:
+def test_an_error_of_the_other_medium_is_not_passed_on() -> None:
     error = verdict(Medium.PORTRAIT, Refusal("audio_silent", "Not a sound."), 0)
     assert isinstance(error, PortraitUnreadable)
 
 
-def test_a_file_that_was_not_looked_into_is_not_at_fault() -> None:
+def test_a_file_that_was_not_decoded_is_not_rejected() -> None:
     with pytest.raises(DecoderUnavailable):
         interpret(Medium.PORTRAIT, AnswerGarbled(), NOT_CONFINED, LIMITS)

@@ -66,7 +66,7 @@ each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 
 
 @each_operation
-def test_an_operation_says_what_it_does(operation: Operation) -> None:
+def test_every_operation_has_a_description(operation: Operation) -> None:
     assert operation.content["summary"]
     assert operation.content["description"]
     assert operation.content["tags"][0] in {tag["name"] for tag in DOCUMENT["tags"]}
@@ -80,7 +80,7 @@ def test_each_parameter_is_described_with_an_example_that_fits(operation: Operat
 
 
 @each_operation
-def test_each_answer_is_described_with_its_headers(operation: Operation) -> None:
+def test_each_response_is_described_with_its_headers(operation: Operation) -> None:
     for status, response in operation.content["responses"].items():
         assert response["description"] not in ("", "Successful Response"), status
         for name, header in response["headers"].items():
@@ -99,7 +99,7 @@ def test_what_goes_in_and_out_has_an_example_that_fits(operation: Operation) -> 
 
 
 @each_operation
-def test_an_operation_tells_the_problems_of_its_kind(operation: Operation) -> None:
+def test_an_operation_documents_the_problems_of_its_kind(operation: Operation) -> None:
     expected = set(EVERYWHERE)
     if operation.content["security"]:
         expected |= GUARDED
@@ -110,13 +110,13 @@ def test_an_operation_tells_the_problems_of_its_kind(operation: Operation) -> No
     assert expected <= operation.problems, expected - operation.problems
 
 
-def test_every_problem_is_told_by_an_operation() -> None:
+def test_every_problem_is_documented_by_an_operation() -> None:
     told = {code for operation in OPERATIONS for code in operation.problems}
     assert told | {each.code for each in OUTSIDE} == {each.code for each in ProblemType}
 
 
 @each_operation
-def test_a_problem_stands_under_its_own_status(operation: Operation) -> None:
+def test_a_problem_is_documented_under_its_status(operation: Operation) -> None:
     for status, response in operation.content["responses"].items():
         problem = response.get("content", {}).get(MEDIA_TYPE, {"examples": {}})
         for code, example in problem["examples"].items():
@@ -150,7 +150,7 @@ def test_enums_are_named_once_and_consent_is_a_plain_boolean(name: str) -> None:
     assert "const" not in properties["consent"]
 
 
-def test_open_routes_say_that_they_require_no_key() -> None:
+def test_open_routes_require_no_key() -> None:
     security = {str(each): each.content["security"] for each in OPERATIONS}
     assert security["GET /livez"] == []
     assert security["POST /v1/jobs"] == [{"HTTPBearer": []}]

@@ -41,6 +41,8 @@ def test_files_can_come_as_data_urls(http: TestClient, backstage: Backstage) -> 
         (data(b"no picture"), ProblemType.PORTRAIT_UNREADABLE),
     ],
 )
-def test_a_bad_data_url_gets_its_reason(http: TestClient, url: str, problem: ProblemType) -> None:
+def test_an_invalid_data_url_is_rejected_with_the_reason(
+    http: TestClient, url: str, problem: ProblemType
+) -> None:
     request = {"consent": True, "portrait_url": url, "audio_url": data(speech())}
     assert_problem(http.post("/v1/jobs/json", json=request), problem)

@@ -25,7 +25,7 @@ INPUTS = {"portrait_asset": "asset_a", "audio_asset": "asset_b", "consent": True
         ("blink", "yes"),
     ],
 )
-def test_json_is_taken_by_its_types(name: str, value: Any) -> None:
+def test_json_values_of_another_type_are_rejected(name: str, value: Any) -> None:
     with pytest.raises(Problem) as refusal:
         read_request({**INPUTS, name: value}, UrlRules())
     assert refusal.value.type is ProblemType.INVALID_OPTION
@@ -50,6 +50,6 @@ def test_a_form_has_texts_only() -> None:
 
 
 @pytest.mark.parametrize("time", ["0.5", "1795348800", "2026-11-22", "2026-11-22T12:00:00"])
-def test_a_list_is_cut_at_times_with_day_hour_and_zone(http: TestClient, time: str) -> None:
+def test_a_time_filter_needs_date_hour_and_zone(http: TestClient, time: str) -> None:
     answer = http.get("/v1/jobs", params={"created_after": time})
     assert_problem(answer, ProblemType.INVALID_REQUEST, "created_after")

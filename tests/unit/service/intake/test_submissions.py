@@ -20,7 +20,7 @@ def an_upload() -> Upload:
     return Upload(JobRequest(consent=True), files)
 
 
-def test_of_a_caller_who_went_away_nothing_stays(backstage: Backstage) -> None:
+def test_a_disconnected_caller_leaves_nothing_behind(backstage: Backstage) -> None:
     submissions = Submissions(
         backstage.store, backstage.storage, backstage.queue, DirectDecoder(), ServiceSettings()
     )

@@ -77,7 +77,7 @@ def test_an_input_given_in_two_ways_is_named(http: TestClient, name: str, other:
         "https://example.org/" + "x" * 2048,
     ],
 )
-def test_a_url_that_is_not_followed_is_named(
+def test_a_disallowed_url_is_named(
     http: TestClient, service_settings: ServiceSettings, name: str, url: str
 ) -> None:
     parts = {"portrait": None} if name == "portrait_url" else {}
@@ -91,14 +91,16 @@ def test_a_url_that_is_not_followed_is_named(
 @pytest.mark.parametrize(
     "metadata", ["order 1", "[]", '"text"', '{"order": 1}', '{"a b": "1"}', '{"order": "1"', "{}}"]
 )
-def test_metadata_that_is_no_object_of_texts_is_named(http: TestClient, metadata: str) -> None:
+def test_metadata_that_is_not_an_object_of_strings_is_named(
+    http: TestClient, metadata: str
+) -> None:
     answer = http.post("/v1/jobs", files=upload(metadata=metadata))
     document = assert_problem(answer, ProblemType.INVALID_OPTION, "metadata")
     assert list(document["options"]) == ["metadata"]
 
 
 @pytest.mark.parametrize("key", ["", "two words", "ümlaut", "x" * 256])
-def test_an_idempotency_key_that_is_none_is_refused(http: TestClient, key: str) -> None:
+def test_an_invalid_idempotency_key_is_rejected(http: TestClient, key: str) -> None:
     headers = {b"Idempotency-Key": key.encode()}
     answer = http.post("/v1/jobs", files=upload(), headers=headers)
     assert_problem(answer, ProblemType.INVALID_REQUEST, "Idempotency-Key")
@@ -107,12 +109,12 @@ def test_an_idempotency_key_that_is_none_is_refused(http: TestClient, key: str) 
 SOURCES = {"portrait_url": "https://example.org/face", "audio_url": "https://example.org/speech"}
 
 
-def test_json_that_lacks_an_input_is_told_the_ways_to_give_it(http: TestClient) -> None:
+def test_json_without_an_input_lists_the_ways_to_give_it(http: TestClient) -> None:
     answer = http.post("/v1/jobs", json={"consent": True, "audio_asset": "asset_x"})
     assert_problem(answer, ProblemType.MISSING_PART, "portrait_url, portrait_asset is required")
 
 
-def test_an_asset_that_is_not_there_is_named(http: TestClient) -> None:
+def test_a_missing_asset_is_named(http: TestClient) -> None:
     answer = http.post(
         "/v1/jobs",
         json={**SOURCES, "consent": True, "portrait_url": None, "portrait_asset": "asset_unknown"},
@@ -121,12 +123,12 @@ def test_an_asset_that_is_not_there_is_named(http: TestClient) -> None:
 
 
 @pytest.mark.parametrize("consent", [None, False, 1, [True]])
-def test_json_without_consent_makes_no_job(http: TestClient, consent: object) -> None:
+def test_json_without_consent_is_rejected(http: TestClient, consent: object) -> None:
     answer = http.post("/v1/jobs", json={**SOURCES, "consent": consent})
     assert_problem(answer, ProblemType.CONSENT_REQUIRED, "only true is accepted")
 
 
-def test_json_with_a_name_that_is_no_options_is_told_so(http: TestClient) -> None:
+def test_an_unknown_name_in_json_is_rejected(http: TestClient) -> None:
     answer = http.post("/v1/jobs", json={**SOURCES, "consent": True, "portrait": "aGVsbG8="})
     assert_problem(answer, ProblemType.UNKNOWN_OPTION, "'portrait'", "portrait_url")
 
@@ -142,7 +144,7 @@ def test_json_with_a_name_that_is_no_options_is_told_so(http: TestClient) -> Non
         ("metadata", {str(n): "" for n in range(17)}, "16"),
     ],
 )
-def test_a_bad_json_value_is_told_with_what_is_accepted(
+def test_an_invalid_json_value_is_rejected_with_the_accepted_ones(
     http: TestClient, name: str, given: object, accepted: str
 ) -> None:
     answer = http.post("/v1/jobs", json={**SOURCES, "consent": True, name: given})
@@ -154,14 +156,14 @@ def test_a_bad_json_value_is_told_with_what_is_accepted(
     "body", ["", "{", "{'a': 1}", "[]", "null", '{"seed": NaN}', "[" * 10_000, b"\xff"]
 )
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/jobs/batch"])
-def test_a_body_that_is_no_json_object_is_malformed(
+def test_a_body_that_is_not_a_json_object_is_malformed(
     http: TestClient, path: str, body: str | bytes
 ) -> None:
     answer = http.post(path, content=body, headers={"Content-Type": "application/json"})
     assert_problem(answer, ProblemType.MALFORMED_REQUEST, "JSON")
 
 
-def test_json_above_its_limit_is_refused(
+def test_oversized_json_is_rejected(
     http: TestClient, service_settings: ServiceSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.intake.uploads.MAX_DATA_BYTES", 1_000)
@@ -172,7 +174,7 @@ def test_json_above_its_limit_is_refused(
 @pytest.mark.parametrize(
     "batch", [{}, {"jobs": []}, {"jobs": [{}] * 101}, {"jobs": {}}, {"jobs": [1]}, {"job": [{}]}]
 )
-def test_a_batch_that_is_none_is_refused_whole(http: TestClient, batch: object) -> None:
+def test_an_invalid_batch_is_rejected_as_a_whole(http: TestClient, batch: object) -> None:
     answer = http.post("/v1/jobs/batch", json=batch)
     assert_problem(answer, ProblemType.INVALID_REQUEST, "1 to 100 objects")
 
@@ -188,13 +190,13 @@ def test_a_part_sent_twice_is_named(http: TestClient) -> None:
     assert_problem(answer, ProblemType.REPEATED_PART, "seed was sent 2 times")
 
 
-def test_an_unknown_option_is_told_with_those_that_are_accepted(http: TestClient) -> None:
+def test_an_unknown_option_is_rejected_with_the_accepted_ones(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload(emotoin="fear"))
     assert_problem(answer, ProblemType.UNKNOWN_OPTION, "'emotoin'", "emotion, intensity", "audio")
 
 
 @pytest.mark.parametrize("consent", [None, "false", "", "maybe"])
-def test_without_consent_there_is_no_job(http: TestClient, consent: str | None) -> None:
+def test_a_form_without_consent_is_rejected(http: TestClient, consent: str | None) -> None:
     answer = http.post("/v1/jobs", files=upload(consent=consent))
     assert_problem(answer, ProblemType.CONSENT_REQUIRED, "only true is accepted")
 
@@ -212,7 +214,7 @@ def test_without_consent_there_is_no_job(http: TestClient, consent: str | None) 
         ("seed", "1.5", "integer"),
     ],
 )
-def test_a_bad_value_is_told_with_what_is_accepted(
+def test_an_invalid_value_is_rejected_with_the_accepted_ones(
     http: TestClient, name: str, given: str, accepted: str
 ) -> None:
     answer = http.post("/v1/jobs", files=upload(**{name: given}))
@@ -220,13 +222,13 @@ def test_a_bad_value_is_told_with_what_is_accepted(
     assert list(document["options"]) == [name]
 
 
-def test_every_bad_value_is_told_at_once(http: TestClient) -> None:
+def test_all_invalid_values_are_reported_at_once(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload(seed="x", pose="y"))
     document = assert_problem(answer, ProblemType.INVALID_OPTION)
     assert set(document["options"]) == {"seed", "pose"}
 
 
-def test_an_answer_does_not_grow_with_what_was_given(http: TestClient) -> None:
+def test_a_response_does_not_grow_with_the_values(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload(emotion="x" * 10_000))
     assert len(answer.content) < 2_000
 
@@ -235,7 +237,7 @@ def test_an_answer_does_not_grow_with_what_was_given(http: TestClient) -> None:
 @pytest.mark.parametrize(
     "body", [{"k" * 100_000: 1}, {f"k{n}": 1 for n in range(10_000)}], ids=["long", "many"]
 )
-def test_an_answer_does_not_grow_with_the_names_that_were_given(
+def test_a_response_does_not_grow_with_the_names(
     http: TestClient, path: str, body: dict[str, int]
 ) -> None:
     answer = http.post(path, json=body)
@@ -243,7 +245,7 @@ def test_an_answer_does_not_grow_with_the_names_that_were_given(
     assert len(answer.content) < 2_000
 
 
-def test_a_file_above_its_own_limit_is_told_with_the_limit(http: TestClient) -> None:
+def test_an_oversized_file_is_rejected_with_the_limit(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload(portrait=b"x" * 100_001))
     assert_problem(answer, ProblemType.PORTRAIT_TOO_LARGE, "limit of 100000 bytes")
     answer = http.post("/v1/jobs", files=upload(audio=b"x" * 200_001))
@@ -251,7 +253,7 @@ def test_a_file_above_its_own_limit_is_told_with_the_limit(http: TestClient) -> 
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
-def test_a_body_of_another_type_is_told_what_is_accepted(
+def test_an_unsupported_content_type_is_rejected_with_the_accepted_ones(
     http: TestClient, content_type: str
 ) -> None:
     answer = http.post("/v1/jobs", content=b"{}", headers={"Content-Type": content_type})
@@ -263,7 +265,7 @@ def test_a_body_of_another_type_is_told_what_is_accepted(
     )
 
 
-def test_a_body_without_a_type_is_told_what_is_accepted(http: TestClient) -> None:
+def test_a_missing_content_type_is_rejected_with_the_accepted_ones(http: TestClient) -> None:
     answer = http.post("/v1/jobs", content=b"portrait")
     assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "missing")
 
@@ -271,12 +273,12 @@ def test_a_body_without_a_type_is_told_what_is_accepted(http: TestClient) -> Non
 @pytest.mark.parametrize(
     "content_type", ["multipart/form-data", "multipart/form-data; boundary=elsewhere"]
 )
-def test_a_body_that_is_no_multipart_is_malformed(http: TestClient, content_type: str) -> None:
+def test_a_body_that_is_not_multipart_is_malformed(http: TestClient, content_type: str) -> None:
     answer = http.post("/v1/jobs", content=b"portrait", headers={"Content-Type": content_type})
     assert_problem(answer, ProblemType.MALFORMED_REQUEST)
 
 
-def test_a_body_cut_off_before_its_last_boundary_is_refused(http: TestClient) -> None:
+def test_a_body_without_its_final_boundary_is_rejected(http: TestClient) -> None:
     whole = http.build_request("POST", "/v1/jobs", files=upload())
     content_type = whole.headers["content-type"]
     cut = whole.read()[:-2_000]
@@ -292,13 +294,13 @@ def test_a_form_in_another_charset_is_malformed(http: TestClient, charset: str) 
     assert_problem(answer, ProblemType.MALFORMED_REQUEST, charset, "only utf-8")
 
 
-def test_a_flood_of_parts_is_malformed(http: TestClient) -> None:
+def test_too_many_parts_are_malformed(http: TestClient) -> None:
     parts = [(f"option{n}", (None, "1")) for n in range(1000)]
     answer = http.post("/v1/jobs", files=parts)
     assert_problem(answer, ProblemType.MALFORMED_REQUEST, "Too many fields")
 
 
-def test_an_upload_that_takes_too_long_is_given_up(
+def test_a_slow_upload_times_out(
     http: TestClient, service_settings: ServiceSettings, backstage: Backstage
 ) -> None:
     in_haste = service_settings.model_copy(update={"upload_max_seconds": 0.01})
@@ -306,7 +308,7 @@ def test_an_upload_that_takes_too_long_is_given_up(
     assert_problem(answer, ProblemType.UPLOAD_TIMEOUT, "0.01 s")
 
 
-def test_a_caller_who_goes_away_while_sending_ends_the_upload(http: TestClient) -> None:
+def test_a_caller_that_disconnects_ends_the_upload(http: TestClient) -> None:
     async def go_away() -> Message:
         return {"type": "http.disconnect"}
 
@@ -326,7 +328,7 @@ def test_a_caller_who_goes_away_while_sending_ends_the_upload(http: TestClient) 
         (upload(audio=video()), ProblemType.NO_AUDIO_STREAM),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told_why(
+def test_an_unusable_file_is_rejected_with_the_reason(
     http: TestClient, files: Files, problem_type: ProblemType
 ) -> None:
     answer = http.post("/v1/jobs", files=files)

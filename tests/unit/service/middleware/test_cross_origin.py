@@ -13,7 +13,7 @@ from tests.unit.service.assertions import assert_problem
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://127.0.0.1:81", "x", "http://["]
 )
-def test_a_form_on_another_sites_page_makes_no_job(
+def test_a_form_on_another_site_cannot_create_a_job(
     http: TestClient, backstage: Backstage, origin: str
 ) -> None:
     answer = http.post("/v1/jobs", files=upload(), headers={"Origin": origin})
@@ -21,24 +21,24 @@ def test_a_form_on_another_sites_page_makes_no_job(
     assert not backstage.store.jobs
 
 
-def test_the_systems_own_page_makes_jobs(http: TestClient) -> None:
+def test_the_systems_own_page_can_create_jobs(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload(), headers={"Origin": "http://127.0.0.1"})
     assert answer.status_code == 202
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:8000", "10.0.0.1"])
-def test_a_name_that_was_bent_to_loopback_reads_nothing(http: TestClient, host: str) -> None:
+def test_a_host_name_rebound_to_loopback_is_rejected(http: TestClient, host: str) -> None:
     answer = http.get("/v1/jobs/job_x", headers={"Host": host})
     assert_problem(answer, ProblemType.ORIGIN_REFUSED, host.partition(":")[0])
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000"])
-def test_every_name_of_this_machine_is_answered(http: TestClient, host: str) -> None:
+def test_every_loopback_host_name_is_accepted(http: TestClient, host: str) -> None:
     answer = http.get("/v1/jobs/job_x", headers={"Host": host})
     assert_problem(answer, ProblemType.JOB_NOT_FOUND)
 
 
-def test_a_page_whose_origin_is_named_may_call(
+def test_a_page_of_a_listed_origin_may_call(
     backstage: Backstage, service_settings: ServiceSettings
 ) -> None:
     origin = "http://localhost:3000"

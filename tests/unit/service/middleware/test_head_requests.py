@@ -3,7 +3,6 @@
 import pytest
 from starlette.testclient import TestClient
 
-from service.settings import ServiceSettings
 from tests.fakes.backstage import Backstage
 from tests.jobs_examples import new_job
 
@@ -32,7 +31,3 @@ def test_head_where_there_is_no_get_is_refused(http: TestClient) -> None:
     answer = http.head("/v1/jobs/job_x/cancel")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
     assert http.post("/livez").headers["Allow"] == "GET, HEAD"
-
-
-def test_a_connection_stays_open_for_75_s() -> None:
-    assert ServiceSettings().keep_alive_seconds == 75

@@ -48,7 +48,7 @@ def read_all(store: CountingStore, job_ids: Sequence[str]) -> list[Reading | Bas
     return asyncio.run(ask())
 
 
-def test_what_is_asked_for_during_a_read_is_read_together_after_it() -> None:
+def test_requests_during_a_read_are_read_together_afterwards() -> None:
     a, b, c = jobs = [new_job() for _ in range(3)]
     store = CountingStore(jobs)
     found = read_all(store, [a.id, b.id, a.id, c.id])
@@ -56,7 +56,7 @@ def test_what_is_asked_for_during_a_read_is_read_together_after_it() -> None:
     assert store.asked == [[a.id], [b.id, a.id, c.id]]
 
 
-def test_a_batch_has_an_end() -> None:
+def test_a_batch_has_a_maximum_size() -> None:
     jobs = [new_job() for _ in range(LARGEST + 2)]
     store = CountingStore(jobs)
     read_all(store, [job.id for job in jobs])
@@ -73,7 +73,7 @@ def test_each_request_gets_its_own_error() -> None:
     assert isinstance(missing, JobNotFound)
 
 
-def test_a_store_that_is_down_is_everybodys_error() -> None:
+def test_an_unavailable_store_fails_all_requests() -> None:
     a, b = new_job(), new_job()
     store = CountingStore([a, b])
     store.is_down = True
@@ -83,7 +83,7 @@ def test_a_store_that_is_down_is_everybodys_error() -> None:
     assert asyncio.run(ReadingBatches(store).read(a.id)).job == a
 
 
-def test_a_request_that_gave_up_does_not_disturb_the_others() -> None:
+def test_a_canceled_request_does_not_affect_the_others() -> None:
     a = new_job()
     store = CountingStore([a])
 

@@ -61,7 +61,7 @@ def test_a_change_of_the_job_its_place_or_its_delivery_is_seen_at_once() -> None
     assert len({job_tag(reading) for reading in readings}) == len(readings)
 
 
-def test_time_alone_changes_no_tag() -> None:
+def test_time_alone_does_not_change_the_tag() -> None:
     job = new_job()
     first, second = reading_of(job), reading_of(job, runs=())
     assert job_tag(first) == job_tag(second)

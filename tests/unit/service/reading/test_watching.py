@@ -45,7 +45,7 @@ def test_a_job_is_read_again_whenever_it_changes_until_it_is_due() -> None:
     assert asyncio.run(wait()) == 3
 
 
-def test_a_change_of_another_job_wakes_nobody() -> None:
+def test_a_change_of_another_job_wakes_no_follower() -> None:
     async def wait() -> int:
         watcher = FakeWatcher()
         read = Readings(announcing(watcher, "job_b"))
@@ -55,14 +55,14 @@ def test_a_change_of_another_job_wakes_nobody() -> None:
     assert asyncio.run(wait()) == 2
 
 
-def test_who_does_not_wait_gets_the_first_reading() -> None:
+def test_without_a_wait_the_first_reading_is_returned() -> None:
     async def wait() -> int:
         return await FakeWatcher().read_until("job_a", Readings(), lambda _: False, 0)
 
     assert asyncio.run(wait()) == 1
 
 
-def test_nobody_waits_any_more_when_the_process_stops() -> None:
+def test_stopping_the_process_ends_all_waits() -> None:
     async def wait() -> int:
         watcher = FakeWatcher()
         loop = asyncio.get_running_loop()
@@ -83,7 +83,7 @@ def test_what_happens_while_a_follower_reads_is_not_missed() -> None:
     asyncio.run(asyncio.wait_for(wait(), PATIENCE))
 
 
-def test_a_wait_is_over_when_the_job_changes() -> None:
+def test_a_wait_ends_when_the_job_changes() -> None:
     async def wait() -> None:
         watcher = FakeWatcher()
         asyncio.get_running_loop().call_later(0.01, watcher.announce, "job_a")

@@ -12,7 +12,7 @@ from tests.unit.service.assertions import assert_problem
 PORTRAIT = {"kind": "portrait", "size": 1000, "content_type": "image/jpeg"}
 
 
-def test_a_file_is_announced(http: TestClient, backstage: Backstage) -> None:
+def test_an_asset_is_registered(http: TestClient, backstage: Backstage) -> None:
     answer = http.post("/v1/assets", json=PORTRAIT)
     assert answer.status_code == 201
     asset = answer.json()
@@ -71,18 +71,20 @@ def test_a_file_larger_than_a_job_s_is_refused(http: TestClient, kind: str, max_
         {"key": "jobs/other"},
     ],
 )
-def test_what_cannot_be_announced_is_refused(http: TestClient, change: dict[str, Any]) -> None:
+def test_an_invalid_asset_is_rejected(http: TestClient, change: dict[str, Any]) -> None:
     answer = http.post("/v1/assets", json={**PORTRAIT, **change})
     assert_problem(answer, ProblemType.INVALID_REQUEST)
 
 
-def test_a_storage_that_is_down_announces_nothing(http: TestClient, backstage: Backstage) -> None:
+def test_without_the_object_store_no_asset_is_registered(
+    http: TestClient, backstage: Backstage
+) -> None:
     backstage.storage.is_down = True
     assert_problem(http.post("/v1/assets", json=PORTRAIT), ProblemType.STORAGE_UNAVAILABLE)
     assert not backstage.asset_quota.taken
 
 
-def test_an_asset_without_room_is_refused_and_leaves_nothing(
+def test_an_asset_beyond_the_quota_is_rejected_and_leaves_nothing(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.asset_quota.is_used_up = True

@@ -71,7 +71,7 @@ def test_both_files_are_checked_and_nothing_is_kept(serve: Serve, backstage: Bac
     assert not backstage.store.jobs
 
 
-def test_a_recording_alone_is_refused_in_the_words_of_a_job(http: TestClient) -> None:
+def test_a_recording_alone_is_refused_as_by_a_job(http: TestClient) -> None:
     checked = http.post("/v1/checks", files=form(audio=speech(0.1))).json()
     assert checked["portrait"] is None
     assert checked["audio"]["duration"] is None
@@ -114,7 +114,7 @@ def test_a_picture_that_takes_too_long_is_checked_without_its_faces(serve: Serve
     assert (found["width"], found["faces"], found["refusal"]) == (256, None, None)
 
 
-def test_a_detector_that_fails_is_a_problem_that_may_pass(serve: Serve) -> None:
+def test_a_failing_detector_is_a_temporary_problem(serve: Serve) -> None:
     http = serve(FakeFinder(DetectorUnavailable("It was killed.")))
     answer = http.post("/v1/checks", files=form(portrait=portrait()))
     assert_problem(answer, ProblemType.CHECKS_UNAVAILABLE)
@@ -131,7 +131,7 @@ class SlowFinder(FakeFinder):
         return super().inspect(file, choice)
 
 
-def test_more_checks_than_may_wait_are_turned_away(
+def test_too_many_waiting_checks_are_rejected(
     backstage: Backstage, service_settings: ServiceSettings
 ) -> None:
 

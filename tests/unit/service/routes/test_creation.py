@@ -76,7 +76,7 @@ def test_an_asset_is_checked_like_an_upload(
     assert not backstage.store.jobs
 
 
-def test_json_and_a_form_say_the_same(http: TestClient, backstage: Backstage) -> None:
+def test_json_and_a_form_create_the_same_job(http: TestClient, backstage: Backstage) -> None:
     options = {"emotion": "fear", "intensity": 1.5, "blink": False, "seed": 7, "compose": "full"}
     more = {
         "priority": "high",
@@ -104,9 +104,7 @@ def test_a_job_carries_the_trace_of_its_request_if_there_is_one(
     assert made(backstage, http.post("/v1/jobs", files=upload())).traceparent is None
 
 
-def test_a_request_sent_again_is_answered_with_its_job(
-    http: TestClient, backstage: Backstage
-) -> None:
+def test_a_repeated_request_returns_its_job(http: TestClient, backstage: Backstage) -> None:
     headers = {"Idempotency-Key": "order-4711"}
     first = http.post("/v1/jobs", files=upload(), headers=headers)
     again = http.post("/v1/jobs", files=upload(seed="0"), headers=headers)
@@ -121,7 +119,7 @@ def test_a_request_sent_again_is_answered_with_its_job(
 @pytest.mark.parametrize(
     "other", [{"seed": "1"}, {"portrait": portrait(64)}, {"metadata": '{"order": "2"}'}]
 )
-def test_a_key_of_one_request_is_not_anothers(
+def test_a_key_cannot_be_used_for_a_different_request(
     http: TestClient, backstage: Backstage, other: dict[str, Any]
 ) -> None:
     headers = {"Idempotency-Key": "order-4711"}
@@ -131,7 +129,7 @@ def test_a_key_of_one_request_is_not_anothers(
     assert len(backstage.store.jobs) == 1
 
 
-def test_a_refused_request_frees_its_key(http: TestClient, backstage: Backstage) -> None:
+def test_a_rejected_request_releases_its_key(http: TestClient, backstage: Backstage) -> None:
     headers = {"Idempotency-Key": "order-4711"}
     bad = http.post("/v1/jobs", files=upload(portrait=b"no picture"), headers=headers)
     assert_problem(bad, ProblemType.PORTRAIT_UNREADABLE)
@@ -142,7 +140,7 @@ def test_a_refused_request_frees_its_key(http: TestClient, backstage: Backstage)
     assert http.post("/v1/jobs", files=upload(), headers=headers).status_code == 202
 
 
-def test_a_key_is_not_freed_while_its_job_may_be_there(
+def test_a_key_is_not_released_while_its_job_may_exist(
     http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose_answer(job_id: str) -> None:
@@ -159,7 +157,7 @@ def test_a_key_is_not_freed_while_its_job_may_be_there(
     assert list(backstage.store.jobs) == [again.json()["id"]]
 
 
-def test_a_key_whose_job_was_deleted_makes_no_other(http: TestClient) -> None:
+def test_a_key_whose_job_was_deleted_creates_no_other_job(http: TestClient) -> None:
     headers = {"Idempotency-Key": "order-4711"}
     location = http.post("/v1/jobs", files=upload(), headers=headers).headers["location"]
     http.delete(location)
@@ -167,7 +165,7 @@ def test_a_key_whose_job_was_deleted_makes_no_other(http: TestClient) -> None:
     assert_problem(answer, ProblemType.JOB_NOT_FOUND, "was deleted")
 
 
-def test_a_request_waits_for_the_one_before_it_but_not_for_ever(
+def test_a_request_waits_for_the_earlier_one_for_a_limited_time(
     http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.intake.submissions.KEY_WAIT", 0.0)
@@ -181,7 +179,7 @@ def test_a_request_waits_for_the_one_before_it_but_not_for_ever(
     assert answer.headers["retry-after"] == "5"
 
 
-def test_a_caller_who_prefers_to_wait_is_told_when_the_job_has_not_ended(
+def test_prefer_wait_returns_202_if_the_job_has_not_ended(
     http: TestClient, backstage: Backstage
 ) -> None:
     answer = http.post("/v1/jobs", files=upload(), headers={"Prefer": "wait=1"})
@@ -190,9 +188,7 @@ def test_a_caller_who_prefers_to_wait_is_told_when_the_job_has_not_ended(
     assert answer.headers["retry-after"] == "1"
 
 
-def test_a_caller_who_prefers_to_wait_is_given_the_ended_job(
-    http: TestClient, backstage: Backstage
-) -> None:
+def test_prefer_wait_returns_the_ended_job(http: TestClient, backstage: Backstage) -> None:
     key = {"Idempotency-Key": "order-4711"}
     job = made(backstage, http.post("/v1/jobs", files=upload(), headers=key))
     claimed = job.claim(job.created_at)
@@ -222,7 +218,7 @@ def test_each_request_of_a_batch_is_validated_separately_in_order(
     assert backstage.queue.messages == [job.id for job in jobs]
 
 
-def test_a_batch_sent_again_makes_only_the_jobs_that_are_missing(
+def test_a_repeated_batch_creates_only_the_missing_jobs(
     http: TestClient, backstage: Backstage
 ) -> None:
     headers = {"Idempotency-Key": "orders"}
@@ -236,7 +232,9 @@ def test_a_batch_sent_again_makes_only_the_jobs_that_are_missing(
     assert len(backstage.store.jobs) == 2
 
 
-def test_a_batch_does_not_try_again_what_is_down(http: TestClient, backstage: Backstage) -> None:
+def test_a_batch_does_not_retry_an_unavailable_component(
+    http: TestClient, backstage: Backstage
+) -> None:
     backstage.store.goes_down_after_accept = True
     answer = http.post("/v1/jobs/batch", json={"jobs": [REQUEST] * 4})
     results = answer.json()["results"]
@@ -245,7 +243,7 @@ def test_a_batch_does_not_try_again_what_is_down(http: TestClient, backstage: Ba
     assert len(backstage.store.jobs) == 1
 
 
-def test_a_batch_takes_json_alone(http: TestClient) -> None:
+def test_a_batch_accepts_only_json(http: TestClient) -> None:
     answer = http.post("/v1/jobs/batch", files=upload())
     assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "accepted: application/json")
 

@@ -40,7 +40,7 @@ def statuses(http: TestClient, job: Job) -> list[str]:
         return [event.job["status"] for event in told(answer.iter_lines())]
 
 
-def test_a_change_right_after_the_first_reading_is_told_at_once(
+def test_a_change_right_after_the_first_reading_is_sent_at_once(
     http: TestClient, backstage: Backstage, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "REREAD_SECONDS", 600.0)
@@ -55,7 +55,7 @@ def test_a_change_right_after_the_first_reading_is_told_at_once(
     assert statuses(http, job) == ["processing", "canceled"]
 
 
-def test_a_store_that_is_silent_for_a_while_ends_no_stream(
+def test_a_short_store_outage_does_not_end_a_stream(
     http: TestClient, backstage: Backstage, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "REREAD_SECONDS", 0.01)
@@ -72,7 +72,7 @@ def test_a_store_that_is_silent_for_a_while_ends_no_stream(
     assert statuses(http, job) == ["processing", "canceled"]
 
 
-def test_when_the_store_is_down_nobody_begins_to_follow(
+def test_without_the_store_following_is_rejected(
     http: TestClient, backstage: Backstage, job: Job
 ) -> None:
     backstage.store.is_down = True

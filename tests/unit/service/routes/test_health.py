@@ -12,7 +12,7 @@ def samples(http: TestClient) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
-def test_the_process_lives_whatever_is_down(http: TestClient, backstage: Backstage) -> None:
+def test_the_liveness_probe_checks_no_component(http: TestClient, backstage: Backstage) -> None:
     backstage.store.is_down = backstage.storage.is_down = True
     assert http.get("/livez").json() == {"alive": True}
 
@@ -33,7 +33,7 @@ def test_a_service_that_is_not_ready_names_what_is_down(
     assert_problem(http.get("/readyz"), ProblemType.NOT_READY, "Unavailable: store, storage;")
 
 
-def test_a_store_that_refuses_writes_is_named_so(http: TestClient, backstage: Backstage) -> None:
+def test_a_read_only_store_is_reported_as_such(http: TestClient, backstage: Backstage) -> None:
     backstage.store.is_read_only = True
     answer = http.get("/readyz")
     assert_problem(answer, ProblemType.NOT_READY, "Unavailable: store (refuses writes);")
@@ -54,7 +54,7 @@ def test_requests_are_counted_by_route_and_status_and_never_by_job(http: TestCli
     assert not any("job_one" in name for name in told)
 
 
-def test_a_method_that_nobody_knows_gets_no_label_of_its_own(http: TestClient) -> None:
+def test_an_unknown_method_gets_no_label_of_its_own(http: TestClient) -> None:
     http.request("BREW", "/v1/jobs")
     labels = 'method="OTHER",route="/v1/jobs",status="405"'
     assert samples(http)[f"amigo_http_requests_total{{{labels}}}"] == 1
@@ -69,14 +69,14 @@ def test_jobs_are_counted_by_status(http: TestClient, backstage: Backstage) -> N
     assert told["amigo_store_up"] == 1
 
 
-def test_metrics_are_told_while_the_store_is_down(http: TestClient, backstage: Backstage) -> None:
+def test_metrics_are_served_while_the_store_is_down(http: TestClient, backstage: Backstage) -> None:
     backstage.store.is_down = True
     told = samples(http)
     assert told["amigo_store_up"] == 0
     assert not any(name.startswith("amigo_jobs") for name in told)
 
 
-def test_those_who_wait_for_a_job_are_counted(http: TestClient, backstage: Backstage) -> None:
+def test_followers_are_counted(http: TestClient, backstage: Backstage) -> None:
     assert samples(http)["amigo_followers"] == 0
     with backstage.watcher.following("job_a"), backstage.watcher.following("job_b"):
         assert samples(http)["amigo_followers"] == 2

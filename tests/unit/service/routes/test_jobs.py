@@ -23,7 +23,7 @@ def in_store(backstage: Backstage, job: Job) -> str:
     return f"/v1/jobs/{job.id}"
 
 
-def test_an_upload_becomes_a_job_that_is_kept_accepted_and_dispatched(
+def test_an_upload_becomes_a_job_that_is_stored_accepted_and_dispatched(
     http: TestClient, backstage: Backstage
 ) -> None:
     options = {"emotion": "fear", "intensity": "1.5", "pose": "still", "blink": "no", "seed": "7"}
@@ -42,7 +42,7 @@ def test_an_upload_becomes_a_job_that_is_kept_accepted_and_dispatched(
     assert backstage.queue.messages == backstage.store.dispatched == [job.id]
 
 
-def test_the_answer_to_an_upload_is_the_job_and_where_to_find_it(http: TestClient) -> None:
+def test_the_response_to_an_upload_is_the_job_and_its_location(http: TestClient) -> None:
     answer = http.post("/v1/jobs", files=upload())
     assert answer.headers["retry-after"] == "1"
     location = answer.headers["location"]
@@ -59,7 +59,7 @@ def test_the_answer_to_an_upload_is_the_job_and_where_to_find_it(http: TestClien
 
 
 @pytest.mark.parametrize("yes", ["true", "True", "1", "on", "yes"])
-def test_consent_may_be_given_as_a_form_gives_it(http: TestClient, yes: str) -> None:
+def test_consent_may_be_a_form_value(http: TestClient, yes: str) -> None:
     assert http.post("/v1/jobs", files=upload(consent=yes)).status_code == 202
 
 
@@ -80,14 +80,14 @@ def test_the_consent_is_stored_in_record_and_journal_and_returned(
     assert http.get(f"/v1/jobs/{job.id}").json()["consent"] == told["consent"]
 
 
-def test_a_record_older_than_the_question_is_told_without_an_answer(
+def test_a_record_without_consent_is_returned_without_it(
     http: TestClient, backstage: Backstage
 ) -> None:
     path = in_store(backstage, new_job().model_copy(update={"consent": None}))
     assert http.get(path).json()["consent"] is None
 
 
-def test_when_the_store_is_down_an_upload_is_refused_and_nothing_stays(
+def test_without_the_store_an_upload_is_rejected_and_leaves_nothing(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.is_down = True
@@ -98,7 +98,7 @@ def test_when_the_store_is_down_an_upload_is_refused_and_nothing_stays(
 
 
 @pytest.mark.parametrize("part", ["portrait", "audio", "request.json"])
-def test_when_the_storage_fails_at_any_part_an_upload_is_refused_and_nothing_stays(
+def test_if_any_object_cannot_be_stored_an_upload_is_rejected_and_leaves_nothing(
     http: TestClient, backstage: Backstage, part: str
 ) -> None:
     backstage.storage.refuses = part
@@ -109,7 +109,7 @@ def test_when_the_storage_fails_at_any_part_an_upload_is_refused_and_nothing_sta
     assert not backstage.store.jobs
 
 
-def test_a_refusal_stays_a_refusal_when_nothing_can_be_withdrawn(
+def test_a_failed_rollback_does_not_change_the_rejection(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.storage.refuses = "audio"
@@ -119,7 +119,7 @@ def test_a_refusal_stays_a_refusal_when_nothing_can_be_withdrawn(
     assert_problem(answer, ProblemType.STORAGE_UNAVAILABLE)
 
 
-def test_a_record_whose_answer_got_lost_is_withdrawn_with_the_refusal(
+def test_a_record_whose_response_was_lost_is_rolled_back(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.loses_answer_to_accept = True
@@ -129,7 +129,7 @@ def test_a_record_whose_answer_got_lost_is_withdrawn_with_the_refusal(
     assert not backstage.storage.contents
 
 
-def test_a_request_with_a_key_that_may_lead_to_a_record_leaves_the_files_of_that_job(
+def test_files_of_a_possibly_recorded_job_with_a_key_are_kept(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.loses_answer_to_accept = backstage.store.goes_down_after_accept = True
@@ -139,7 +139,7 @@ def test_a_request_with_a_key_that_may_lead_to_a_record_leaves_the_files_of_that
     assert len(backstage.storage.contents) == 3
 
 
-def test_when_only_the_queue_is_down_the_job_is_accepted_and_left_to_the_outbox(
+def test_without_the_broker_the_job_is_accepted_and_left_to_the_outbox(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.queue.is_down = True
@@ -149,7 +149,7 @@ def test_when_only_the_queue_is_down_the_job_is_accepted_and_left_to_the_outbox(
     assert not backstage.store.dispatched
 
 
-def test_a_job_that_is_accepted_stays_accepted_when_the_store_goes_down_then(
+def test_a_store_outage_after_acceptance_does_not_change_the_202(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.goes_down_after_accept = True
@@ -159,14 +159,14 @@ def test_a_job_that_is_accepted_stays_accepted_when_the_store_goes_down_then(
     assert len(backstage.storage.contents) == 3
 
 
-def test_a_queued_job_tells_its_position(http: TestClient, backstage: Backstage) -> None:
+def test_a_queued_job_has_a_position(http: TestClient, backstage: Backstage) -> None:
     in_store(backstage, new_job())
     second = in_store(backstage, new_job())
     document = http.get(second).json()
     assert (document["status"], document["queue_position"]) == ("queued", 2)
 
 
-def test_a_processing_job_tells_how_far_it_is(http: TestClient, backstage: Backstage) -> None:
+def test_a_processing_job_reports_its_progress(http: TestClient, backstage: Backstage) -> None:
     job = new_job().claim(NOW).advance(1, Stage.RENDERING, 0.4, NOW)
     answer = http.get(in_store(backstage, job))
     document = answer.json()
@@ -175,7 +175,7 @@ def test_a_processing_job_tells_how_far_it_is(http: TestClient, backstage: Backs
     assert answer.headers["retry-after"] == "2"
 
 
-def test_a_finished_job_tells_what_was_heard_and_where_the_video_is(
+def test_a_succeeded_job_reports_the_emotion_and_links_to_the_video(
     http: TestClient, backstage: Backstage
 ) -> None:
     job = new_job()
@@ -200,7 +200,7 @@ def test_a_finished_job_tells_what_was_heard_and_where_the_video_is(
     assert "retry-after" not in answer.headers
 
 
-def test_a_job_under_way_tells_when_it_will_be_done(http: TestClient, backstage: Backstage) -> None:
+def test_an_unfinished_job_has_an_eta(http: TestClient, backstage: Backstage) -> None:
     path = in_store(backstage, new_job(audio_seconds=10.0))
     unknown = http.get(path).json()
     assert (unknown["eta"], unknown["eta_seconds"]) == (None, None)
@@ -211,14 +211,14 @@ def test_a_job_under_way_tells_when_it_will_be_done(http: TestClient, backstage:
     assert 0 < left.total_seconds() <= 31.0
 
 
-def test_the_passing_of_time_alone_changes_no_tag(http: TestClient, backstage: Backstage) -> None:
+def test_time_alone_does_not_change_the_etag(http: TestClient, backstage: Backstage) -> None:
     path = in_store(backstage, new_job(audio_seconds=10.0))
     tag = http.get(path).headers["etag"]
     backstage.store.runs = ("10.0 30.0 crop-512",)
     assert http.get(path, headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_an_ended_job_tells_when_it_is_deleted(http: TestClient, backstage: Backstage) -> None:
+def test_an_ended_job_reports_when_it_expires(http: TestClient, backstage: Backstage) -> None:
     job = new_job()
     assert http.get(in_store(backstage, job)).json()["expires_at"] is None
     document = http.get(in_store(backstage, job.cancel(NOW))).json()
@@ -226,7 +226,7 @@ def test_an_ended_job_tells_when_it_is_deleted(http: TestClient, backstage: Back
     assert document["eta"] is None
 
 
-def test_a_job_tells_its_caller_s_own_notes_and_whom_it_will_tell(
+def test_a_job_includes_its_metadata_and_its_webhook(
     http: TestClient, backstage: Backstage
 ) -> None:
     told = "https://example.com/told"
@@ -243,19 +243,19 @@ def test_a_job_tells_its_caller_s_own_notes_and_whom_it_will_tell(
     }
 
 
-def test_nobody_waits_longer_than_a_minute(http: TestClient, backstage: Backstage) -> None:
+def test_a_wait_is_limited_to_a_minute(http: TestClient, backstage: Backstage) -> None:
     path = in_store(backstage, new_job().cancel(NOW))
     assert http.get(f"{path}?wait=60").status_code == 200
     assert_problem(http.get(f"{path}?wait=61"), ProblemType.INVALID_REQUEST, "wait")
 
 
-def test_a_failed_job_tells_why(http: TestClient, backstage: Backstage) -> None:
+def test_a_failed_job_reports_its_failure(http: TestClient, backstage: Backstage) -> None:
     document = http.get(in_store(backstage, new_job().claim(NOW).fail(1, FAILURE, NOW))).json()
     assert document["failure"] == {"code": "no_face", "message": "No face was found."}
     assert document["links"]["video"] is None
 
 
-def test_an_unchanged_job_is_not_sent_again(http: TestClient, backstage: Backstage) -> None:
+def test_an_unchanged_job_is_304(http: TestClient, backstage: Backstage) -> None:
     job = new_job()
     path = in_store(backstage, job)
     tag = http.get(path).headers["etag"]
@@ -269,7 +269,7 @@ def test_an_unchanged_job_is_not_sent_again(http: TestClient, backstage: Backsta
 @pytest.mark.parametrize(
     ("method", "rest"), [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/video")]
 )
-def test_an_id_that_no_job_has_is_not_found(
+def test_an_unknown_job_id_is_not_found(
     http: TestClient, job_id: str, method: str, rest: str
 ) -> None:
     assert_problem(http.request(method, f"/v1/jobs/{job_id}{rest}"), ProblemType.JOB_NOT_FOUND)
@@ -285,9 +285,7 @@ def test_a_job_that_has_not_ended_can_be_canceled(
     assert backstage.store.jobs[job.id].status is JobStatus.CANCELED
 
 
-def test_the_journal_of_a_canceled_job_is_gone_so_that_nothing_restores_it(
-    http: TestClient, backstage: Backstage
-) -> None:
+def test_canceling_deletes_the_journal_entry(http: TestClient, backstage: Backstage) -> None:
     job = new_job()
     path = in_store(backstage, job)
     backstage.storage.contents = {request_key(job.id): b"{}", portrait_key(job.id): b"face"}
@@ -295,7 +293,7 @@ def test_the_journal_of_a_canceled_job_is_gone_so_that_nothing_restores_it(
     assert not backstage.storage.contents
 
 
-def test_a_job_is_canceled_though_its_files_cannot_be_deleted_yet(
+def test_a_job_is_canceled_even_if_its_files_cannot_be_deleted(
     http: TestClient, backstage: Backstage
 ) -> None:
     path = in_store(backstage, new_job())
@@ -320,7 +318,7 @@ def test_a_deleted_job_leaves_neither_files_nor_record(
     assert list(backstage.storage.contents) == [portrait_key("job_other")]
 
 
-def test_a_job_is_forgotten_though_its_files_cannot_be_deleted_yet(
+def test_a_job_is_deleted_even_if_its_files_cannot_be_deleted_yet(
     http: TestClient, backstage: Backstage
 ) -> None:
     path = in_store(backstage, new_job())
@@ -332,7 +330,7 @@ def test_a_job_is_forgotten_though_its_files_cannot_be_deleted_yet(
 @pytest.mark.parametrize(
     ("method", "rest"), [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/video")]
 )
-def test_when_the_store_is_down_every_question_is_answered_so(
+def test_without_the_store_every_request_about_a_job_is_503(
     http: TestClient, backstage: Backstage, method: str, rest: str
 ) -> None:
     path = in_store(backstage, new_job())
@@ -367,7 +365,7 @@ def test_a_job_is_only_changed_in_the_version_in_if_match(
 
 
 @pytest.mark.parametrize("if_match", ["*", '"another"'])
-def test_a_precondition_replaces_no_other_refusal(
+def test_a_precondition_does_not_replace_another_error(
     http: TestClient, backstage: Backstage, if_match: str
 ) -> None:
     path = in_store(backstage, new_job().cancel(NOW))
@@ -382,7 +380,7 @@ def test_any_version_matches_an_asterisk(http: TestClient, backstage: Backstage)
     assert http.delete(path, headers={"If-Match": "*"}).status_code == 204
 
 
-def test_a_weak_tag_is_told_apart(http: TestClient, backstage: Backstage) -> None:
+def test_a_weak_tag_never_matches(http: TestClient, backstage: Backstage) -> None:
     path = in_store(backstage, new_job())
     headers = {"If-Match": f"W/{tag_of(http, path)}"}
     assert_problem(

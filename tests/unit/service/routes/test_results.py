@@ -66,7 +66,7 @@ def test_a_finished_video_is_streamed_whole(http: TestClient, path: str) -> None
     assert answer.headers["content-disposition"] == f'inline; filename="{job_id}.mp4"'
 
 
-def test_head_tells_the_size_without_the_video(http: TestClient, path: str) -> None:
+def test_head_returns_the_size_without_the_video(http: TestClient, path: str) -> None:
     answer = http.head(path, headers={"Range": "bytes=0-9"})
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == "100"
@@ -84,7 +84,7 @@ def test_head_tells_the_size_without_the_video(http: TestClient, path: str) -> N
         ("bytes=99-99", VIDEO[99:], "bytes 99-99/100"),
     ],
 )
-def test_a_range_is_answered_with_its_bytes(
+def test_a_range_returns_its_bytes(
     http: TestClient, path: str, asked: str, content: bytes, told: str
 ) -> None:
     answer = http.get(path, headers={"Range": asked})
@@ -94,7 +94,7 @@ def test_a_range_is_answered_with_its_bytes(
 
 
 @pytest.mark.parametrize("asked", ["bytes=100-", "bytes=500-600", "bytes=-0"])
-def test_a_range_behind_the_end_is_refused_with_the_size(
+def test_a_range_beyond_the_end_is_rejected_with_the_size(
     http: TestClient, path: str, asked: str
 ) -> None:
     answer = http.get(path, headers={"Range": asked})
@@ -110,21 +110,21 @@ def test_a_range_behind_the_end_is_refused_with_the_size(
     ],
     ids=lambda asked: asked[:20],
 )
-def test_a_range_that_is_not_served_means_the_whole_video(
+def test_an_unsupported_range_returns_the_whole_video(
     http: TestClient, path: str, asked: str
 ) -> None:
     answer = http.get(path, headers={"Range": asked})
     assert (answer.status_code, answer.content) == (200, VIDEO)
 
 
-def test_a_range_of_another_version_means_the_whole_video(http: TestClient, path: str) -> None:
+def test_a_range_of_another_version_returns_the_whole_video(http: TestClient, path: str) -> None:
     tag = http.get(path).headers["etag"]
     same = http.get(path, headers={"Range": "bytes=0-0", "If-Range": tag})
     other = http.get(path, headers={"Range": "bytes=0-0", "If-Range": '"other"'})
     assert (same.status_code, other.status_code) == (206, 200)
 
 
-def test_a_video_that_is_known_is_not_sent_again(http: TestClient, path: str) -> None:
+def test_an_unchanged_video_is_304(http: TestClient, path: str) -> None:
     tag = http.get(path).headers["etag"]
     answer = http.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
     assert (answer.status_code, answer.content) == (304, b"")
@@ -145,7 +145,7 @@ def test_a_file_that_is_downloaded_is_saved_under_the_name_of_the_job(
     assert disposition == f'attachment; filename="{job_id}.mp4"'
 
 
-def test_the_landmarks_of_every_frame_are_told_in_json(http: TestClient, landmarks: str) -> None:
+def test_the_landmarks_of_every_frame_are_served_as_json(http: TestClient, landmarks: str) -> None:
     answer = http.get(landmarks)
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["content-disposition"].endswith('.json"')
@@ -168,7 +168,7 @@ def test_the_landmarks_of_every_frame_are_told_in_json(http: TestClient, landmar
         ("", "application/x-npz, */*;q=0.1"),
     ],
 )
-def test_the_landmarks_come_as_arrays_to_who_asks_for_them(
+def test_the_landmarks_are_served_as_arrays_on_request(
     http: TestClient, landmarks: str, query: str, accepted: str
 ) -> None:
     answer = http.get(f"{landmarks}{query}", headers={"Accept": accepted})
@@ -183,7 +183,7 @@ def test_json_wins_when_it_is_named_in_the_query(http: TestClient, landmarks: st
     assert answer.headers["content-type"] == "application/json"
 
 
-def test_a_format_that_there_is_not_is_refused(http: TestClient, landmarks: str) -> None:
+def test_an_unknown_format_is_rejected(http: TestClient, landmarks: str) -> None:
     assert_problem(http.get(f"{landmarks}?format=xml"), ProblemType.INVALID_REQUEST, "npz")
 
 
@@ -208,14 +208,14 @@ def test_landmarks_in_json_are_served_in_ranges_and_without_a_body(
 
 
 @pytest.mark.parametrize("kept", [0, 10, 100, -30])
-def test_landmarks_that_are_damaged_are_told_to_be(
+def test_damaged_landmarks_are_not_found(
     http: TestClient, backstage: Backstage, landmarks: str, kept: int
 ) -> None:
     backstage.storage.contents["landmarks"] = backstage.storage.contents["landmarks"][:kept]
     assert_problem(http.get(landmarks), ProblemType.RESULT_NOT_FOUND, "damaged")
 
 
-def test_landmarks_that_are_no_numbers_are_told_to_be_damaged(
+def test_landmarks_that_are_not_numbers_are_not_found(
     http: TestClient, backstage: Backstage, landmarks: str
 ) -> None:
     arrays = BytesIO()
@@ -226,14 +226,14 @@ def test_landmarks_that_are_no_numbers_are_told_to_be_damaged(
 
 
 @pytest.mark.parametrize("name", ["poster", "landmarks"])
-def test_a_job_made_without_a_file_has_none(
+def test_a_job_created_without_a_file_has_none(
     http: TestClient, backstage: Backstage, name: str
 ) -> None:
     answer = http.get(f"{finished(backstage)}/{name}")
     assert_problem(answer, ProblemType.RESULT_NOT_FOUND, "without this file")
 
 
-def test_where_the_storage_is_public_it_hands_the_files_out(
+def test_a_public_object_store_serves_the_files(
     http: TestClient, backstage: Backstage, path: str, landmarks: str
 ) -> None:
     backstage.storage.is_public = True
@@ -247,7 +247,7 @@ def test_where_the_storage_is_public_it_hands_the_files_out(
     assert http.get(f"{landmarks}?format=npz", follow_redirects=False).status_code == 307
 
 
-def test_what_only_we_can_hand_out_comes_from_us(
+def test_a_converted_file_is_served_by_the_service(
     http: TestClient, backstage: Backstage, path: str, landmarks: str
 ) -> None:
     tag = http.get(path).headers["etag"]
@@ -259,7 +259,7 @@ def test_what_only_we_can_hand_out_comes_from_us(
     assert known.status_code == 304
 
 
-def test_a_video_that_is_gone_is_told_though_the_storage_is_public(
+def test_a_missing_video_is_not_found_even_with_a_public_object_store(
     http: TestClient, backstage: Backstage, path: str
 ) -> None:
     backstage.storage.is_public = True
@@ -277,7 +277,7 @@ def test_a_video_that_is_gone_is_told_though_the_storage_is_public(
         (new_job().cancel(NOW), ProblemType.JOB_CANCELED, "canceled"),
     ],
 )
-def test_a_job_without_a_video_tells_why(
+def test_a_job_without_a_video_reports_the_reason(
     http: TestClient,
     backstage: Backstage,
     name: str,
@@ -289,14 +289,12 @@ def test_a_job_without_a_video_tells_why(
     assert_problem(http.get(f"/v1/jobs/{job.id}/{name}"), problem_type, said)
 
 
-def test_a_video_that_is_gone_is_not_found(
-    http: TestClient, backstage: Backstage, path: str
-) -> None:
+def test_a_missing_video_is_not_found(http: TestClient, backstage: Backstage, path: str) -> None:
     backstage.storage.contents.clear()
     assert_problem(http.get(path), ProblemType.RESULT_NOT_FOUND)
 
 
-def test_when_the_storage_is_down_the_video_may_be_asked_for_again(
+def test_without_the_object_store_a_video_is_503(
     http: TestClient, backstage: Backstage, path: str
 ) -> None:
     backstage.storage.is_down = True

@@ -84,7 +84,7 @@ def test_a_finished_stream_stays(backstage: Backstage, http: TestClient, job: Jo
     assert_problem(http.get(stream(job)), ProblemType.RESULT_NOT_FOUND)
 
 
-def test_a_player_may_come_too_early(backstage: Backstage, http: TestClient) -> None:
+def test_a_player_may_be_too_early(backstage: Backstage, http: TestClient) -> None:
     job = keep(backstage, new_job().claim(NOW))
     answer = http.get(stream(job))
     assert_problem(answer, ProblemType.VIDEO_NOT_READY, "first second")

@@ -37,7 +37,7 @@ def test_rounds_follow_each_other_until_it_is_stopped(caplog: pytest.LogCaptureF
     assert rounds == [str(Tally(requeued=2))]
 
 
-def test_an_outage_is_told_and_outlived(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_logged_and_survived(caplog: pytest.LogCaptureFixture) -> None:
     run([StoreUnavailable("Valkey does not answer."), Tally()])
     assert "Valkey does not answer." in caplog.text
 

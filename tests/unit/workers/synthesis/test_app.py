@@ -22,7 +22,7 @@ def test_the_worker_knows_its_task(directory: RunDirectory) -> None:
     assert SYNTHESIZE in worker.tasks
 
 
-def test_a_parent_told_to_stop_asks_its_child_to(directory: RunDirectory) -> None:
+def test_a_stopping_parent_asks_its_child_to_stop(directory: RunDirectory) -> None:
     create_worker(WorkerSettings(run_directory=directory.path))
     assert directory.stopping_for() == 0
     worker_shutting_down.send(sender="worker", sig="SIGTERM", how="Warm", exitcode=0)

@@ -119,7 +119,7 @@ def test_the_lease_is_renewed_until_the_end_and_through_outages(worker: Worker) 
     assert worker.job.status is JobStatus.PROCESSING
 
 
-def test_an_attempt_goes_on_while_the_store_takes_no_reports(worker: Worker) -> None:
+def test_an_attempt_continues_while_the_store_is_unavailable(worker: Worker) -> None:
     for method in ("advance", "renew"):
         worker.store.outages.of(method, FOR_EVER)
     with worker.attempt() as attempt:
@@ -168,7 +168,7 @@ def test_a_lost_lease_is_not_renewed_again(worker: Worker) -> None:
     assert len(calls) == 1
 
 
-def test_a_stage_over_its_limit_releases_the_job_and_says_which(
+def test_a_stage_beyond_its_time_limit_releases_the_job_and_is_named(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     for attempt in range(1, MAX_ATTEMPTS):

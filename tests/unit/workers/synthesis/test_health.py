@@ -36,7 +36,7 @@ def test_a_worker_that_starts_is_not_yet_healthy(directory: RunDirectory) -> Non
     assert str(ending.value).startswith("No recent heartbeat: child")
 
 
-def test_a_worker_is_healthy_when_both_processes_are_heard(directory: RunDirectory) -> None:
+def test_a_worker_is_healthy_when_both_processes_send_heartbeats(directory: RunDirectory) -> None:
     directory.beat("parent")
     directory.beat("child")
     with pytest.raises(SystemExit) as ending:
@@ -44,7 +44,7 @@ def test_a_worker_is_healthy_when_both_processes_are_heard(directory: RunDirecto
     assert ending.value.code == 0
 
 
-def test_a_process_that_fell_silent_is_named(directory: RunDirectory) -> None:
+def test_a_process_without_heartbeats_is_named(directory: RunDirectory) -> None:
     directory.beat("parent")
     directory.beat("child")
     past = time.time() - LONGEST_HEARTBEAT_AGE - 1
@@ -69,7 +69,7 @@ def beat_of(directory: RunDirectory, process: subprocess.Popen[bytes], when: flo
     os.utime(directory.path / "child", (when, when))
 
 
-def test_a_child_without_a_new_beat_for_some_looks_is_ended(
+def test_a_child_without_a_heartbeat_for_some_checks_is_killed(
     directory: RunDirectory, sleeper: subprocess.Popen[bytes]
 ) -> None:
     beat_of(directory, sleeper, 1000)
@@ -81,7 +81,7 @@ def test_a_child_without_a_new_beat_for_some_looks_is_ended(
     assert sleeper.wait(10) == -signal.SIGKILL
 
 
-def test_a_child_that_beats_is_left_alone_wherever_the_clock_is_set(
+def test_a_child_with_heartbeats_is_left_alone_whatever_the_clock_says(
     directory: RunDirectory, sleeper: subprocess.Popen[bytes]
 ) -> None:
     watch = Watch(directory)
@@ -92,7 +92,7 @@ def test_a_child_that_beats_is_left_alone_wherever_the_clock_is_set(
     assert sleeper.poll() is None
 
 
-def test_only_a_child_of_ours_that_has_not_ended_can_be_ended() -> None:
+def test_only_a_running_child_of_this_process_is_killed() -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     assert not is_running_child(dead.pid)

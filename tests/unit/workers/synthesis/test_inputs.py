@@ -78,7 +78,7 @@ def test_a_second_attempt_does_not_fetch_again(inputs: Inputs, outbound: FakeOut
     assert len(outbound.asked) == 1
 
 
-def test_what_should_be_stored_and_is_not_is_missing(inputs: Inputs) -> None:
+def test_a_missing_stored_input_is_not_found(inputs: Inputs) -> None:
     with pytest.raises(ObjectNotFound):
         inputs.portrait(new_job())
 
@@ -91,7 +91,7 @@ def test_what_should_be_stored_and_is_not_is_missing(inputs: Inputs) -> None:
         UrlUnreachable("No.", may_pass=False),
     ],
 )
-def test_what_cannot_be_had_fails_the_job_and_says_why(
+def test_an_unfetchable_url_fails_the_job_with_the_reason(
     inputs: Inputs, outbound: FakeOutbound, error: OutboundError
 ) -> None:
     outbound.answers[:] = [error]
@@ -103,15 +103,13 @@ def test_what_cannot_be_had_fails_the_job_and_says_why(
     assert len(outbound.asked) == 1
 
 
-def test_a_server_that_is_unwell_for_a_moment_is_asked_again(
-    inputs: Inputs, outbound: FakeOutbound
-) -> None:
+def test_a_temporary_server_error_is_retried(inputs: Inputs, outbound: FakeOutbound) -> None:
     outbound.answers[:] = [UrlUnreachable("The URL responded with status 503."), b"a file"]
     assert inputs.portrait(by_url()) == b"a file"
     assert len(outbound.asked) == 2
 
 
-def test_a_server_that_stays_unwell_is_not_asked_for_ever(
+def test_a_persistent_server_error_is_retried_a_limited_number_of_times(
     inputs: Inputs, outbound: FakeOutbound
 ) -> None:
     outbound.answers[:] = [UrlUnreachable("The URL responded with status 503.")]
@@ -120,7 +118,7 @@ def test_a_server_that_stays_unwell_is_not_asked_for_ever(
     assert len(outbound.asked) == MAX_TRIES
 
 
-def test_an_object_store_that_is_down_is_no_fault_of_the_url(
+def test_an_object_store_outage_is_not_blamed_on_the_url(
     inputs: Inputs, storage: FakeStorage, outbound: FakeOutbound
 ) -> None:
     storage.outages.of("put", 1)

@@ -141,7 +141,7 @@ def metric(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-def test_a_job_that_goes_well_ends_with_a_result(floor: Floor) -> None:
+def test_a_successful_job_has_a_result(floor: Floor) -> None:
     assert floor.run() is Outcome.SUCCEEDED
 
     assert floor.job.status is JobStatus.SUCCEEDED
@@ -157,7 +157,7 @@ def test_a_job_that_goes_well_ends_with_a_result(floor: Floor) -> None:
     assert result.timings == {"render": 1.5}
 
 
-def test_only_what_the_attempt_made_outlives_the_job(floor: Floor) -> None:
+def test_only_the_results_of_the_attempt_are_kept(floor: Floor) -> None:
     floor.run()
 
     keys = (video_key, poster_key, landmarks_key)
@@ -217,11 +217,11 @@ def test_the_pipeline_is_given_the_jobs_options(floor: Floor) -> None:
     ]
 
 
-def test_the_emotion_auto_is_the_one_that_is_heard() -> None:
+def test_the_emotion_auto_is_the_detected_one() -> None:
     assert synthesis_options(Options(consent=True)).emotion is None
 
 
-def test_a_mark_is_on_the_video_and_its_poster_if_its_caller_asks(floor: Floor) -> None:
+def test_the_watermark_is_shown_if_the_caller_requests_it(floor: Floor) -> None:
     floor.store.jobs[floor.job_id] = floor.job.model_copy(
         update={"options": floor.job.options.model_copy(update={"mark": True})}
     )
@@ -231,7 +231,7 @@ def test_a_mark_is_on_the_video_and_its_poster_if_its_caller_asks(floor: Floor) 
     assert MARKED not in floor.job.notices
 
 
-def test_a_mark_is_on_every_video_if_the_operator_says_so(floor: Floor) -> None:
+def test_the_watermark_is_shown_on_every_video_if_the_operator_enforces_it(floor: Floor) -> None:
     always = floor.job_runner.settings.model_copy(update={"visible_mark": "always"})
     floor.job_runner = replace(floor.job_runner, settings=always)
     assert floor.run() is Outcome.SUCCEEDED
@@ -253,7 +253,7 @@ def test_a_success_is_counted_with_its_wait_and_its_speed(floor: Floor) -> None:
     assert spoken == pytest.approx(floor.job.result.duration)
 
 
-def test_without_a_wish_there_is_no_mark(floor: Floor) -> None:
+def test_by_default_there_is_no_watermark(floor: Floor) -> None:
     assert floor.run() is Outcome.SUCCEEDED
 
     assert not is_marked(floor)
@@ -284,7 +284,7 @@ def test_with_a_certificate_video_and_poster_are_signed(floor: Floor) -> None:
     assert floor.streamed() == [], "segments cannot be signed"
 
 
-def test_a_service_that_tells_no_time_is_waited_for_and_not_held_against_the_job(
+def test_an_unavailable_timestamp_service_does_not_use_up_an_attempt(
     floor: Floor,
 ) -> None:
     certificate = SigningAuthority().issue()
@@ -334,7 +334,7 @@ def test_frames_are_reported_a_few_times_a_second_at_most(floor: Floor) -> None:
     assert len([job for job in floor.store.history if job.stage is Stage.RENDERING]) < 10
 
 
-def test_the_callers_fault_fails_the_job_at_once(floor: Floor) -> None:
+def test_a_media_error_fails_the_job_at_once(floor: Floor) -> None:
     def begin() -> None:
         raise NoFace("No face was found; one face that looks at the camera is accepted.")
 
@@ -362,7 +362,7 @@ def test_an_input_that_cannot_be_decoded_fails_the_job(floor: Floor, key: object
     assert floor.job.failure.code in ("portrait_unreadable", "audio_unreadable")
 
 
-def test_an_input_that_is_gone_fails_the_job(floor: Floor) -> None:
+def test_a_missing_input_fails_the_job(floor: Floor) -> None:
     del floor.storage.contents[audio_key(floor.job_id)]
 
     assert floor.run() is Outcome.FAILED
@@ -370,7 +370,7 @@ def test_an_input_that_is_gone_fails_the_job(floor: Floor) -> None:
     assert floor.job.failure.code == "inputs_missing"
 
 
-def test_a_short_outage_is_waited_for(floor: Floor) -> None:
+def test_a_short_outage_is_retried(floor: Floor) -> None:
     for method in ("get", "put"):
         floor.storage.outages.of(method, 3)
     for method in ("claim", "finish"):
@@ -381,9 +381,7 @@ def test_a_short_outage_is_waited_for(floor: Floor) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "put"])
-def test_a_long_outage_of_the_object_store_is_not_held_against_the_job(
-    floor: Floor, method: str
-) -> None:
+def test_a_long_object_store_outage_does_not_use_up_an_attempt(floor: Floor, method: str) -> None:
     floor.use_up_attempts_but_one()
     floor.storage.outages.of(method, FOR_EVER)
 
@@ -394,7 +392,7 @@ def test_a_long_outage_of_the_object_store_is_not_held_against_the_job(
     assert floor.objects == floor.inputs
 
 
-def test_a_store_that_is_silent_while_frames_are_rendered_does_not_end_the_attempt(
+def test_a_store_outage_during_rendering_does_not_end_the_attempt(
     floor: Floor,
 ) -> None:
     for method in ("advance", "renew"):
@@ -403,7 +401,7 @@ def test_a_store_that_is_silent_while_frames_are_rendered_does_not_end_the_attem
     assert floor.run() is Outcome.SUCCEEDED
 
 
-def test_a_store_that_cannot_be_told_the_end_gets_the_job_by_its_lease(floor: Floor) -> None:
+def test_a_result_that_cannot_be_recorded_leaves_the_job_to_its_lease(floor: Floor) -> None:
     floor.store.outages.of("finish", FOR_EVER)
 
     assert floor.run() is Outcome.ABANDONED
@@ -411,7 +409,7 @@ def test_a_store_that_cannot_be_told_the_end_gets_the_job_by_its_lease(floor: Fl
     assert floor.inputs < floor.objects
 
 
-def test_inputs_that_cannot_be_deleted_do_not_cost_the_video(floor: Floor) -> None:
+def test_undeletable_inputs_do_not_fail_the_job(floor: Floor) -> None:
     floor.storage.outages.of("delete_prefix", FOR_EVER)
 
     assert floor.run() is Outcome.SUCCEEDED
@@ -434,7 +432,7 @@ def test_a_fault_is_logged_and_hands_the_job_back(
     assert error.exc_info[0] is ZeroDivisionError
 
 
-def test_a_fault_in_the_last_attempt_fails_the_job_without_telling_why(floor: Floor) -> None:
+def test_a_fault_in_the_last_attempt_fails_the_job_with_internal_error(floor: Floor) -> None:
     floor.use_up_attempts_but_one()
     floor.pipeline.begin = raise_fault
 
@@ -491,7 +489,7 @@ def test_segments_are_stored_while_the_rest_is_rendered(floor: Floor) -> None:
     assert playlist.endswith(END)
 
 
-def test_an_object_store_that_is_down_for_a_while_delays_the_segments_only(floor: Floor) -> None:
+def test_a_short_object_store_outage_only_delays_the_segments(floor: Floor) -> None:
     floor.storage.outages.of("put", 2)
 
     assert floor.run() is Outcome.SUCCEEDED
@@ -613,14 +611,14 @@ def test_the_time_limits_are_each_stages_own_and_grow_with_the_speech(
     ]
 
 
-def test_a_job_that_is_not_queued_is_not_taken(floor: Floor) -> None:
+def test_a_job_that_is_not_queued_is_not_claimed(floor: Floor) -> None:
     floor.store.cancel(floor.job_id)
 
     assert floor.run() is Outcome.NOT_TAKEN
     assert floor.pipeline.options == []
 
 
-def test_a_job_that_does_not_exist_is_not_taken(floor: Floor) -> None:
+def test_an_unknown_job_is_not_claimed(floor: Floor) -> None:
     assert floor.job_runner.run("job_unknown") is Outcome.NOT_TAKEN
 
 
@@ -638,7 +636,7 @@ def test_outcomes_seconds_and_frames_are_counted(floor: Floor) -> None:
     assert [after[name] - before[name] for name in names] == [1, 1, 1, 50]
 
 
-def test_a_url_that_leads_nowhere_fails_the_job_and_says_why(floor: Floor) -> None:
+def test_an_unreachable_url_fails_the_job_with_the_reason(floor: Floor) -> None:
     del floor.storage.contents[portrait_key(floor.job_id)]
     floor.store.jobs[floor.job_id] = floor.job.model_copy(
         update={"portrait_url": "https://10.0.0.1/face.jpg"}

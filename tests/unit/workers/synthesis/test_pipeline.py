@@ -29,7 +29,7 @@ def echo(device: str) -> FakePipeline:
     return pipeline
 
 
-def test_the_pipeline_named_is_loaded_on_the_device_and_warmed() -> None:
+def test_the_configured_pipeline_is_loaded_on_the_device_and_warmed_up() -> None:
     pipeline = load_pipeline(WorkerSettings(pipeline=f"{__name__}:echo", device="cpu"))
 
     assert loaded == [("cpu", pipeline)]
@@ -37,7 +37,7 @@ def test_the_pipeline_named_is_loaded_on_the_device_and_warmed() -> None:
     assert pipeline.is_warm
 
 
-def test_the_pipeline_of_a_worker_that_is_told_nothing_is_the_real_one() -> None:
+def test_the_default_pipeline_is_the_real_one() -> None:
     real: Callable[[str], Pipeline] = TalkingFacePipeline.load
     assert pkgutil.resolve_name(WorkerSettings().pipeline) == real
 
@@ -57,7 +57,7 @@ def test_torch_gets_the_threads_it_is_given() -> None:
     ("asked", "has_gpu", "chosen"),
     [("auto", True, "cuda"), ("auto", False, "cpu"), ("cuda", True, "cuda"), ("cpu", True, "cpu")],
 )
-def test_a_gpu_is_used_where_there_is_one_and_it_is_wanted(
+def test_a_gpu_is_used_if_available_and_requested(
     asked: str, has_gpu: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
@@ -65,7 +65,7 @@ def test_a_gpu_is_used_where_there_is_one_and_it_is_wanted(
     assert choose_device(WorkerSettings()) == chosen
 
 
-def test_a_gpu_that_is_asked_for_and_missing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_requested_but_missing_gpu_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(RuntimeError, match="AMIGO_DEVICE is cuda"):
         choose_device(WorkerSettings(device="cuda"))

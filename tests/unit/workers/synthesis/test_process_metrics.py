@@ -99,7 +99,7 @@ def test_children_that_die_leave_their_counts_in_one_file_of_each_type(
     assert read(metrics) == counts_of(3)
 
 
-def test_a_living_child_goes_on_counting(directory: Path, metrics: ProcessMetrics) -> None:
+def test_a_running_child_continues_to_count(directory: Path, metrics: ProcessMetrics) -> None:
     with counting(directory):
         pass
     with counting(directory) as child:
@@ -117,7 +117,7 @@ def cut_short(file: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [empty, cut_short])
-def test_what_a_process_left_in_the_middle_is_no_obstacle(
+def test_an_incomplete_metrics_file_is_ignored(
     directory: Path, metrics: ProcessMetrics, harm: Callable[[Path], None]
 ) -> None:
     with counting(directory) as child:

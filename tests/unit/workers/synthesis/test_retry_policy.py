@@ -19,7 +19,7 @@ class Flaky:
         return 42
 
 
-def test_what_answers_in_the_end_is_returned() -> None:
+def test_the_result_of_the_first_success_is_returned() -> None:
     assert RetryPolicy(60, sleep=lambda _: None).call(Flaky(4)) == 42
 
 
@@ -34,7 +34,7 @@ def test_waits_grow_to_a_bound_and_retries_end() -> None:
     assert 20 <= sum(waits) < 20 + MAX_WAIT
 
 
-def test_an_error_that_waiting_does_not_mend_is_raised_at_once() -> None:
+def test_any_other_error_is_raised_at_once() -> None:
     flaky = Flaky(1, JobNotFound("No job has this id."))
     with pytest.raises(JobNotFound):
         RetryPolicy(60, sleep=lambda _: None).call(flaky)

@@ -15,7 +15,7 @@ def directory(tmp_path: Path) -> Iterator[RunDirectory]:
         yield directory
 
 
-def test_what_an_earlier_worker_left_is_gone(tmp_path: Path) -> None:
+def test_leftovers_of_an_earlier_worker_are_removed(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     (tmp_path / "metrics").mkdir()
     (tmp_path / "scratch").mkdir()
@@ -47,11 +47,13 @@ def test_only_its_owner_may_look_inside(directory: RunDirectory) -> None:
     assert directory.path.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_process_that_never_beat_has_been_silent_for_ever(directory: RunDirectory) -> None:
+def test_a_process_without_heartbeats_has_an_infinite_heartbeat_age(
+    directory: RunDirectory,
+) -> None:
     assert directory.heartbeat_age("child") == float("inf")
 
 
-def test_silence_begins_with_the_last_beat(directory: RunDirectory) -> None:
+def test_the_heartbeat_age_starts_at_the_last_heartbeat(directory: RunDirectory) -> None:
     directory.beat("parent")
     assert directory.heartbeat_age("parent") < 5
     past = time.time() - 100

@@ -14,17 +14,17 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.run_directory == Path("/run/amigo")
 
 
-def test_a_device_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMIGO_DEVICE", "tpu")
     with pytest.raises(ValidationError, match="'auto', 'cpu' or 'cuda'"):
         WorkerSettings()
 
 
-def test_every_setting_says_what_it_is() -> None:
+def test_every_setting_has_a_description() -> None:
     assert [name for name, f in WorkerSettings.model_fields.items() if not f.description] == []
 
 
-def test_an_attempt_lets_go_before_its_process_is_killed() -> None:
+def test_all_stages_end_before_the_process_is_killed() -> None:
     settings = WorkerSettings()
     by_speech = settings.job_seconds_per_second * settings.audio_max_seconds
     listening = rendering = settings.job_base_seconds + by_speech

@@ -58,7 +58,7 @@ def settings(folder: Path, certificate: Certificate, **others: Any) -> WorkerSet
     return WorkerSettings(c2pa_certificate=chain, c2pa_private_key=key, **others)
 
 
-def test_a_video_says_who_made_it_of_what_and_when(file: Path) -> None:
+def test_a_signed_video_states_its_model_its_source_type_and_its_time(file: Path) -> None:
     signer().sign_file(file, MP4, PROVENANCE)
     told = AUTHORITY.read(file.read_bytes(), MP4)
     assert told["validation_state"] == "Trusted"
@@ -161,7 +161,7 @@ def encrypted() -> bytes:
         "no-certificate",
     ],
 )
-def test_what_cannot_sign_is_refused_before_any_job(
+def test_an_unusable_certificate_is_refused_before_any_job(
     tmp_path: Path, certificate: Certificate, reason: str
 ) -> None:
     with pytest.raises(SignerRefused, match=reason) as refused:
@@ -171,7 +171,7 @@ def test_what_cannot_sign_is_refused_before_any_job(
     assert "BEGIN" not in str(refused.value)
 
 
-def test_files_that_are_not_there_are_refused(tmp_path: Path) -> None:
+def test_missing_certificate_files_are_refused(tmp_path: Path) -> None:
     chain, key = AUTHORITY.issue().save(tmp_path)
     key.unlink()
     with pytest.raises(SignerRefused, match="No such file"):
@@ -184,12 +184,12 @@ def test_a_part_of_the_settings_alone_is_refused(name: str) -> None:
         WorkerSettings.model_validate({name: "https://example.com"})
 
 
-def test_only_an_address_of_the_web_tells_the_time(tmp_path: Path) -> None:
+def test_a_timestamp_url_must_be_http(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="c2pa_timestamp_url"):
         settings(tmp_path, AUTHORITY.issue(), c2pa_timestamp_url="timestamps.example.com")
 
 
-def test_what_cannot_be_signed_stays_as_it_was(file: Path) -> None:
+def test_a_file_that_cannot_be_signed_is_unchanged(file: Path) -> None:
     file.write_bytes(b"no video")
     with pytest.raises(SigningFailed):
         signer().sign_file(file, MP4, PROVENANCE)

@@ -25,7 +25,7 @@ def processing() -> Job:
     return job.claim(NOW)
 
 
-def test_success_is_told_with_what_was_made_and_heard() -> None:
+def test_a_success_is_sent_with_the_video_and_the_emotion() -> None:
     job = processing()
     told = json.loads(
         event_body(job.succeed(1, result_of(job.id, 1), ("several_faces",), NOW), SETTINGS)
@@ -42,18 +42,18 @@ def test_success_is_told_with_what_was_made_and_heard() -> None:
     assert data["notices"] == ["several_faces"]
 
 
-def test_failure_is_told_with_its_reason() -> None:
+def test_a_failure_is_sent_with_its_reason() -> None:
     told = json.loads(event_body(processing().fail(1, FAILURE, NOW), SETTINGS))
     assert told["type"] == "job.failed"
     assert told["data"]["failure"] == FAILURE.model_dump()
     assert told["data"]["emotion"] is None
 
 
-def test_cancellation_is_told() -> None:
+def test_a_cancellation_is_sent() -> None:
     assert json.loads(event_body(processing().cancel(NOW), SETTINGS))["type"] == "job.canceled"
 
 
-def test_neither_keys_nor_the_caller_s_urls_are_told() -> None:
+def test_the_body_contains_no_keys_and_no_urls_of_the_caller() -> None:
     job = processing()
     told = event_body(job.succeed(1, result_of(job.id, 1), (), NOW), SETTINGS)
     assert "secret" not in told
@@ -67,7 +67,7 @@ def test_each_pause_is_about_three_times_the_one_before_and_three_hours_at_most(
         assert 0.75 * longest <= pause <= longest
 
 
-def test_pauses_differ() -> None:
+def test_pauses_are_randomized() -> None:
     assert pstdev(pause_after(3, 5.0).total_seconds() for _ in range(20)) > 0
 
 
@@ -94,7 +94,7 @@ def test_the_pauses_of_a_day_allow_more_than_ten_attempts() -> None:
         (None, 0),
     ],
 )
-def test_a_receiver_may_ask_for_a_pause_of_three_hours_at_most(
+def test_a_receiver_can_delay_a_retry_by_three_hours_at_most(
     retry_after: str | None, seconds: float
 ) -> None:
     assert requested_pause(retry_after, NOW) == timedelta(seconds=seconds)
@@ -104,7 +104,7 @@ def test_a_receiver_may_ask_for_a_pause_of_three_hours_at_most(
     "secret",
     ["", "whsec_", "whsec_c2hvcnQ=", "YW1pZ28tZGV2ZWxvcG1lbnQtd2ViaG9vaw==", "whsec_" + "!" * 40],
 )
-def test_a_secret_that_is_none_is_refused(secret: str) -> None:
+def test_an_invalid_secret_is_refused(secret: str) -> None:
     with pytest.raises(ValidationError, match="AMIGO_WEBHOOK_SECRET must be whsec_"):
         WebhookSettings(webhook_secret=SecretStr(secret))
 
@@ -119,5 +119,5 @@ def test_production_refuses_the_development_secret() -> None:
     assert settings.webhook_lifetime == timedelta(days=1)
 
 
-def test_every_setting_says_what_it_is() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in WebhookSettings.model_fields.values())
