@@ -17,7 +17,7 @@ ONE_PERSON = 0.6
 """Distance below which dlib counts two pictures as one person."""
 
 
-def test_a_person_is_known_in_another_light_and_a_pattern_is_nobody() -> None:
+def test_a_person_is_recognized_in_another_light_and_a_pattern_is_not() -> None:
     network = find_dlib_network()
     if network is None:
         pytest.skip("needs dlib-bin and face-recognition-models, see docs/evaluation.md")

@@ -31,7 +31,7 @@ def joined(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "joined"
 
 
-def test_parts_are_as_small_as_asked_for(joined: Path) -> None:
+def test_parts_have_at_most_the_requested_size(joined: Path) -> None:
     parts = list((joined.parent / "parts").iterdir())
     assert len(parts) > 1
     for part in parts:

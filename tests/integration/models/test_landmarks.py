@@ -159,7 +159,7 @@ def test_two_heads_side_by_side_keep_their_own_meshes(
     assert crop_portrait(np.asarray(picture), detector).notices == (SEVERAL_FACES,)
 
 
-def test_a_face_of_too_few_pixels_is_told_apart_from_no_face(
+def test_a_face_with_too_few_pixels_is_distinguished_from_no_face(
     detector: LandmarkDetector, portrait: NDArray[np.uint8]
 ) -> None:
     picture = canvas(260, 260)
@@ -209,7 +209,7 @@ def test_a_video_that_loses_its_face_is_refused(
         detector.track(frames)
 
 
-def test_mediapipes_chatter_stays_out_and_real_messages_come_through(
+def test_mediapipes_known_messages_are_dropped_and_others_pass(
     portrait: NDArray[np.uint8], capfd: pytest.CaptureFixture[str]
 ) -> None:
     with LandmarkDetector() as detector:

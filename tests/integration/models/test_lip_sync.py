@@ -23,7 +23,7 @@ def puppet(face: NDArray[np.uint8], lips: int, chin: int, drop: float) -> NDArra
     return frame
 
 
-def test_a_moving_mouth_is_told_from_a_still_one(tmp_path: Path) -> None:
+def test_a_moving_mouth_is_distinguished_from_a_still_one(tmp_path: Path) -> None:
     speech = read_waveform(EXAMPLES / "speech.wav")[: SECONDS * SAMPLE_RATE]
     loudness = speech_envelope(speech)
     loudness = (loudness - loudness.min()) / np.ptp(loudness)

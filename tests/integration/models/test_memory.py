@@ -76,7 +76,7 @@ print(*peaks)
 """
 
 
-def test_a_composed_video_needs_no_more_memory_for_being_longer(tmp_path: Path) -> None:
+def test_memory_of_a_composed_video_does_not_grow_with_its_length(tmp_path: Path) -> None:
     """Once the encoder's lookahead is full, frames of 3 MiB each come and go."""
     inputs = [str(EXAMPLES / name) for name in ("speech.wav", "portrait.jpg")]
     answer = subprocess.run(

@@ -105,7 +105,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_clips_are_what_the_layout_says(data: Path) -> None:
+def test_the_clips_match_the_documented_layout(data: Path) -> None:
     clip = data / "clips" / "mead" / "train" / "M003_happy_3_001.mp4"
     with av.open(str(clip)) as container:
         video, sound = container.streams.video[0], container.streams.audio[0]
@@ -154,7 +154,7 @@ def test_training_reads_emotional_speech(data: Path) -> None:
     assert len(speech) == pytest.approx(SECONDS * SAMPLE_RATE, abs=0.1 * SAMPLE_RATE)
 
 
-def test_what_is_prepared_needs_no_more_shifting(data: Path) -> None:
+def test_prepared_clips_need_no_further_synchronization(data: Path) -> None:
     assert all(clip.in_step for clip in read_clips(data))
 
 
@@ -177,7 +177,7 @@ def test_lips_and_sound_are_in_step(data: Path, split: str, name: str, lost: int
     assert len(landmarks) == round(SECONDS * 25) - lost
 
 
-def test_what_is_left_out_is_told_with_its_reason(data: Path) -> None:
+def test_rejected_takes_are_reported_with_the_reason(data: Path) -> None:
     rows = {row["take"]: row for row in read_table(data / "preparation" / "mead" / "report.csv")}
     assert rows["M003_happy_3_001"]["reason"] == ""
     assert rows["M003_angry_3_001"]["reason"] == "no face"

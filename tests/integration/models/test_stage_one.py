@@ -48,9 +48,7 @@ def loudness(waveform: Array) -> Array:
     return out
 
 
-def test_lips_open_and_close_while_somebody_speaks(
-    generator: LandmarkGenerator, speech: Array
-) -> None:
+def test_lips_open_and_close_during_speech(generator: LandmarkGenerator, speech: Array) -> None:
     gaps = opening(generator.generate(speech, pose="still"))
     assert np.percentile(gaps, 90) > 0.08
     assert np.percentile(gaps, 10) < CLOSED
@@ -110,7 +108,7 @@ def test_happiness_smiles_and_still_closes_the_lips(
         (Emotion.SADNESS, [48, 54], 1),
     ],
 )
-def test_each_emotion_moves_what_it_is_known_by(
+def test_each_emotion_moves_its_characteristic_features(
     generator: LandmarkGenerator, speech: Array, emotion: Emotion, points: slice, sign: int
 ) -> None:
     plain, felt = (
@@ -121,7 +119,7 @@ def test_each_emotion_moves_what_it_is_known_by(
 
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
-def test_at_full_intensity_a_face_stays_a_face(
+def test_a_face_stays_plausible_at_full_intensity(
     generator: LandmarkGenerator, speech: Array, emotion: Emotion
 ) -> None:
     faces = face_of(generator.generate(speech, emotion=emotion, intensity=2.0, pose="still"))

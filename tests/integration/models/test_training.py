@@ -40,7 +40,7 @@ def test_both_trainings_end_with_a_table_and_a_sheet(recipe: Recipe) -> None:
         assert (recipe.out / stage / "sheet.png").stat().st_size > 1000
 
 
-def test_the_same_command_goes_on_from_where_it_was(recipe: Recipe) -> None:
+def test_the_same_command_resumes_the_run(recipe: Recipe) -> None:
     caches = {path: path.stat().st_mtime_ns for path in recipe.cache.iterdir()}
     state = recipe.out / "visual_translator" / "state.pt"
     before = torch.load(state)

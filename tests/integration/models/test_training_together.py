@@ -45,11 +45,11 @@ def test_all_processes_hold_the_same_weights(ended: Ended, run: str) -> None:
         torch.testing.assert_close(ended[1][run][name], value, atol=1e-5, rtol=1e-4, msg=name)
 
 
-def test_a_resumed_run_trains_on(ended: Ended) -> None:
+def test_a_resumed_run_continues_training(ended: Ended) -> None:
     first, resumed = ended[0]["translator"], ended[0]["resumed"]
     assert any((first[name] != value).any() for name, value in resumed.items())
 
 
-def test_the_leader_alone_writes(out: Path) -> None:
+def test_only_the_first_process_writes(out: Path) -> None:
     rows = (out / "translator" / "validation.md").read_text().count("network")
     assert rows == 2, "one verdict a run, though two processes ran"

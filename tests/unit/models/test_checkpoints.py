@@ -78,7 +78,7 @@ def test_a_file_without_a_manifest_is_refused(path: Path) -> None:
         load_checkpoint(path)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is missing"):
         load_checkpoint(tmp_path / "network.safetensors")
 

@@ -27,7 +27,7 @@ def test_batches_begin_small_and_grow(frames: int, at_once: int, starts: list[in
     assert batch_starts(frames, 16, at_once) == starts
 
 
-def test_what_is_made_comes_out_in_order() -> None:
+def test_results_are_yielded_in_order() -> None:
     second_is_done = threading.Event()
 
     def work(number: int) -> int:
@@ -40,7 +40,7 @@ def test_what_is_made_comes_out_in_order() -> None:
     assert list(in_order(work, range(7), TWO)) == list(range(7))
 
 
-def test_no_more_is_begun_than_one_ahead_per_thread() -> None:
+def test_each_thread_works_at_most_one_batch_ahead() -> None:
     begun: list[int] = []
 
     def pieces() -> Iterator[int]:

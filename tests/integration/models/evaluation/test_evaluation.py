@@ -69,7 +69,7 @@ def test_the_real_rows_are_perfect_and_the_static_ones_do_not_follow(
             assert row["M-LMD px"] > 0
 
 
-def test_only_recordings_of_speakers_kept_out_of_training_are_heard(
+def test_only_recordings_of_held_out_speakers_are_evaluated(
     tables: Tables,
 ) -> None:
     heard, guessed = tables["Emotion heard in speech"]
@@ -89,14 +89,14 @@ def test_figures_of_missing_networks_are_not_available(folder: Path) -> None:
     assert text.split("## Identity")[1].count(NOT_AVAILABLE) == 3
 
 
-def test_every_table_says_where_its_figures_come_from(folder: Path) -> None:
+def test_every_table_states_device_date_and_weights(folder: Path) -> None:
     text = (folder / "report.md").read_text()
     line = "a made-up device; 2026-01-02 03:04 UTC; sha256 of the weights: w.safetensors `abababab"
     assert text.count(line) == text.count("\n## ") - 1 == 7
     assert "moved into sync with the lips first" in text
 
 
-def test_pictures_and_videos_lie_beside_the_report(folder: Path) -> None:
+def test_pictures_and_videos_are_written_next_to_the_report(folder: Path) -> None:
     text = (folder / "report.md").read_text()
     names = ["openings", "emotions", "film_lrcar", "film_grid"]
     names += [f"pairs_{name}" for name in ("lrcar", "grid", "mead")]

@@ -37,7 +37,7 @@ def test_early_and_late_sound_is_found() -> None:
     assert all(abs(found[name] - lag) <= 1 for name, lag in (true | {"val": 4}).items())
 
 
-def test_clips_none_of_which_is_known_to_be_in_step_are_judged_by_one_another() -> None:
+def test_clips_without_known_sync_are_compared_with_each_other() -> None:
     rng = np.random.default_rng(0)
     clips = {f"usual_{i}": clip(f"p{i % 8}", 2, rng) for i in range(32)}
     clips |= {f"late_{i}": clip(f"p{i}", 5, rng) for i in range(3)}

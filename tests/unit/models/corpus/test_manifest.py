@@ -26,10 +26,10 @@ def test_the_largest_set_is_that_of_most_clips(data: Path) -> None:
     assert largest_set(data, "val") == "a"
 
 
-def test_stills_are_no_clips(data: Path) -> None:
+def test_stills_do_not_count_as_clips(data: Path) -> None:
     assert [row["set"] for row in clip_rows(data, "train")] == ["a", "b", "b"]
 
 
-def test_a_split_without_clips_is_told(data: Path) -> None:
+def test_a_split_without_clips_is_an_error(data: Path) -> None:
     with pytest.raises(ValueError, match="lists no test clip"):
         largest_set(data, "test")

@@ -48,7 +48,7 @@ def test_aligned_landmarks_lie_like_a_crop_and_hold_the_head_still(tmp_path: Pat
     assert np.ptp(aligned[:, 45], axis=0).max() < 0.25 * np.ptp(moving[:, 45], axis=0).max()
 
 
-def test_spread_takes_the_ends_and_what_lies_evenly_between() -> None:
+def test_spread_takes_both_ends_and_evenly_spaced_items() -> None:
     assert spread(range(9), 3) == [0, 4, 8]
     assert spread(range(3), 5) == [0, 1, 2]
     assert spread(range(3), None) == [0, 1, 2]

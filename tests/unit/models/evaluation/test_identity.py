@@ -3,7 +3,7 @@ import pytest
 from models.evaluation.identity import CROSS, REAL, SELF, IdentityScore, identity_table
 
 
-def test_likeness_is_told_beside_real_frames_of_the_same_clips() -> None:
+def test_similarity_is_reported_next_to_that_of_real_frames() -> None:
     scores = [
         IdentityScore("grid", "a", REAL, 0.9, 0.2),
         IdentityScore("grid", "b", REAL, 0.7, 0.4),

@@ -49,7 +49,7 @@ def test_without_networks_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -
     assert fid([scorers.features(frames)], [scorers.features(frames)]) is None
 
 
-def test_a_given_judge_of_identity_is_used(colour: Path) -> None:
+def test_a_given_identity_network_is_used(colour: Path) -> None:
     scorers = ScoringNetworks.load(CPU, identity=colour)
     frames = np.full((1, 256, 256, 3), (255, 0, 51), np.uint8)
     assert scorers.identity is not None

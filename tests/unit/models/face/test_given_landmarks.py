@@ -24,7 +24,7 @@ def test_what_a_track_saves_is_read_back(tmp_path: Path) -> None:
     assert given.compose == "full"
 
 
-def test_an_array_alone_will_do(tmp_path: Path) -> None:
+def test_only_the_landmarks_array_is_required(tmp_path: Path) -> None:
     given = GivenLandmarks.read(saved(tmp_path, landmarks=FRAMES.astype(np.float64)))
     np.testing.assert_array_equal(given.landmarks, FRAMES)
     assert given.landmarks.dtype == np.float32
@@ -50,7 +50,7 @@ def test_an_array_alone_will_do(tmp_path: Path) -> None:
         ({"landmarks": np.array([{}], object)}, "not a whole NumPy archive"),
     ],
 )
-def test_wrong_arrays_are_refused_by_what_is_wrong(
+def test_wrong_arrays_are_refused_with_the_reason(
     tmp_path: Path, arrays: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(LandmarksUnusable, match=sentence):
@@ -58,7 +58,7 @@ def test_wrong_arrays_are_refused_by_what_is_wrong(
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_a_number_that_is_not_finite_is_found(wrong: float) -> None:
+def test_a_number_that_is_not_finite_is_refused(wrong: float) -> None:
     landmarks = FRAMES.copy()
     landmarks[2, 30, 1] = wrong
     with pytest.raises(LandmarksUnusable, match=r"frame 2 .* NaN or infinity"):

@@ -18,7 +18,7 @@ def test_the_wider_the_mouth_is_open_the_further_it_closes() -> None:
     assert far < near < 0.0
 
 
-def test_a_surprised_face_lets_its_brows_and_lids_go() -> None:
+def test_a_surprised_faces_brows_and_lids_come_to_rest() -> None:
     surprised = normal_face()
     surprised[BROWS, 1] -= 0.12
     surprised[70:79, 1] -= 0.03

@@ -76,7 +76,7 @@ def test_closing_a_mouth_raises_the_chin_and_keeps_the_temples() -> None:
     assert rise[[0, 16]].max() < 0.1 * OPEN_BY
 
 
-def test_a_broad_smile_is_let_go() -> None:
+def test_a_broad_smile_comes_to_rest() -> None:
     smile = normal_face()
     smile[[48, 60], 0] -= 0.1
     smile[[54, 64], 0] += 0.1
@@ -144,7 +144,7 @@ def test_raised_brows_come_down_in_a_blink_and_knit_ones_stay() -> None:
         assert least < (shut - still).mean() < most
 
 
-def test_a_portrait_caught_in_a_blink_opens_its_eyes_unless_told_not_to() -> None:
+def test_a_portrait_with_closed_eyes_opens_them_by_default() -> None:
     blinking = pixel_face()
     blinking[UPPER_LIDS, 1] = blinking[LOWER_LIDS, 1] - 1.0
     opened = retarget_landmarks(blinking, motion(1))[0]

@@ -3,7 +3,7 @@ import torch
 from models.landmarks_to_video.layers import FeatureAdaptiveBlock, PixelNorm, Upsample
 
 
-def test_pixel_norm_looks_at_no_neighbour() -> None:
+def test_pixel_norm_is_independent_of_neighbours() -> None:
     x = torch.randn(1, 8, 6, 6)
     whole = PixelNorm()(x)
     torch.testing.assert_close(whole[..., 2:4, 3:5], PixelNorm()(x[..., 2:4, 3:5]))

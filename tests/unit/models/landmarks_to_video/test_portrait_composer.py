@@ -199,7 +199,7 @@ def test_a_crop_may_reach_beyond_the_picture(corner: tuple[int, int]) -> None:
     assert (composed(picture(), box, rendering((9, -7))) != picture()).any()
 
 
-def test_a_picture_as_thin_as_a_thread_is_composed_all_the_same() -> None:
+def test_an_extremely_narrow_picture_is_still_composed() -> None:
     thread = np.zeros((70_000, 66, 3), np.uint8)
     composer = whole(thread, Square(-20, -10, 99))
     assert composer.compose(rendering(AT_REST, layer(100, 60))).shape == (1, 1920, 2, 3)
@@ -268,7 +268,7 @@ def test_what_the_painters_left_out_of_the_flow_is_left_out_of_the_composition()
     assert np.abs(frame - rendered)[middle].mean() < 1
 
 
-def test_a_face_that_is_scaled_down_too_far_is_told() -> None:
+def test_a_face_that_is_scaled_down_too_far_gets_a_notice() -> None:
     image = np.zeros((400, 4000, 3), np.uint8)
     portrait = Portrait(image, face_landmarks(), Square(900, 100, 140))
     full = SynthesisOptions(compose="full")

@@ -60,7 +60,7 @@ def test_hiss_does_not_count_as_an_open_mouth() -> None:
 
 
 @pytest.mark.parametrize("lag", [-3, -1, 0, 2])
-def test_the_lag_is_found_and_tells_who_trails(lag: int) -> None:
+def test_the_sign_of_the_lag_shows_which_one_trails(lag: int) -> None:
     loudness = syllables(120)
     opening = lip_opening(talking_face(0.3 * np.roll(loudness, lag)))
     correlation, found = correlate(opening, speech_envelope(voice(loudness)))

@@ -11,7 +11,7 @@ def voice(*runs: tuple[int, int]) -> np.ndarray:
     return np.concatenate([np.full(frames, spoken, np.float32) for frames, spoken in runs])
 
 
-def test_speech_is_heard_as_it_is() -> None:
+def test_the_emotion_of_speech_is_unchanged() -> None:
     heard = torch.rand(50, 2)
     torch.testing.assert_close(Pauses.of(voice((50, 1))).carry(heard, REST), heard)
 

@@ -28,7 +28,7 @@ def music() -> NDArray[np.float64]:
     return struck
 
 
-def test_speech_is_told_from_its_pauses(
+def test_speech_is_distinguished_from_pauses(
     network: VoiceActivity, speech: NDArray[np.float32]
 ) -> None:
     rest = np.zeros(2 * SAMPLE_RATE, np.float32)
@@ -48,7 +48,7 @@ def test_speech_is_told_from_its_pauses(
     ],
     ids=["silence", "noise", "hum", "music"],
 )
-def test_what_is_not_a_voice_is_not_taken_for_one(
+def test_sounds_other_than_voices_are_not_speech(
     network: VoiceActivity, sound: NDArray[np.float64]
 ) -> None:
     assert network.listen(sound.astype(np.float32)).max() < 0.5

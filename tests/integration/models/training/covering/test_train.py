@@ -12,7 +12,7 @@ FACE = (face_landmarks() / 2).astype(np.float32)
 PICTURE = Image.fromarray(face_picture()).resize((128, 128))
 
 
-def test_unsure_labels_teach_nothing() -> None:
+def test_uncertain_labels_have_no_loss() -> None:
     sitters = [Sitter("l0001_n", PICTURE, FACE)]
     network = train(sitters, steps=2, seed=0)
     crops, labels = draw_batch(sitters, np.random.default_rng(1))

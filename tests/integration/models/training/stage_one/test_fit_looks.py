@@ -11,7 +11,7 @@ def distance_to_looks(network: LandmarkNetwork, looks: Looks) -> float:
     return float((shown - looks.prototypes).abs().mean())
 
 
-def test_new_looks_are_learnt_and_hearing_stays_as_it_was(tmp_path: Path) -> None:
+def test_new_looks_are_learnt_and_detection_is_unchanged(tmp_path: Path) -> None:
     run = TinyRun(tmp_path)
     network = run.session.network.network
     before = {name: value.clone() for name, value in network.state_dict().items()}

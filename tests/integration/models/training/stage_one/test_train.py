@@ -22,7 +22,7 @@ from tests.unit.models.training.stage_one.tiny_run import TinyRun
 from tests.unit.models.training.tiny_speech import emotional_clips
 
 
-def test_loss_falls_and_a_resumed_run_goes_on(tmp_path: Path) -> None:
+def test_loss_falls_and_a_resumed_run_continues(tmp_path: Path) -> None:
     run = TinyRun(tmp_path)
     losses = run.steps(24)
     assert np.mean(losses[-4:]) < 0.85 * np.mean(losses[:4])
@@ -65,7 +65,9 @@ def test_components_rebuild_what_they_were_drawn_from() -> None:
     torch.testing.assert_close(rebuilt, samples, atol=1e-3, rtol=1e-3)
 
 
-def test_without_coordination_nothing_is_seen_and_emotion_is_still_shown(tmp_path: Path) -> None:
+def test_without_coordination_the_displayed_emotion_is_not_encoded_but_shown(
+    tmp_path: Path,
+) -> None:
     run = TinyRun(tmp_path, coordination=False)
     terms = step(run.session, run.lips, run.emotions, run.looks, run.options)
     assert {"hear", "show_heard", "points"} < set(terms)
@@ -73,7 +75,7 @@ def test_without_coordination_nothing_is_seen_and_emotion_is_still_shown(tmp_pat
     assert not any(name.startswith("look") for name in run.session.network.state_dict())
 
 
-def test_the_finished_run_tells_what_its_kept_weights_score(tmp_path: Path) -> None:
+def test_a_finished_run_reports_the_scores_of_its_kept_weights(tmp_path: Path) -> None:
     run = TinyRun(tmp_path)
     run.steps(2)
     score = finish(run.session, run.held_out, {"loss": 1.0})

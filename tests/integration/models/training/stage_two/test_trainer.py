@@ -43,7 +43,7 @@ def test_a_step_moves_its_own_part_alone(part: str, tmp_path: Path, sampler: Pai
     assert all(np.isfinite(list(terms.values())))
 
 
-def test_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+def test_training_resumes_where_it_stopped(tmp_path: Path) -> None:
     faces = talking_faces()
     trainer = tiny_trainer(tmp_path)
     trainer.step("mouth", [PairSampler(faces, np.random.default_rng(0))])
@@ -66,7 +66,7 @@ def test_the_discriminator_joins_late_and_learns(tmp_path: Path, sampler: PairSa
     assert not next(trainer.critics[1].discriminator.parameters()).equal(before)
 
 
-def test_the_average_lags_behind() -> None:
+def test_the_average_follows_slowly() -> None:
     average, module = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
     torch.nn.init.zeros_(average.weight)
     torch.nn.init.ones_(module.weight)

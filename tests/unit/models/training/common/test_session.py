@@ -37,7 +37,7 @@ def test_the_average_follows_behind_the_network(tmp_path: Path) -> None:
     assert 0.1 * moved < followed < moved
 
 
-def test_a_resumed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_a_resumed_run_continues_where_it_stopped(tmp_path: Path) -> None:
     whole = session(tmp_path / "whole")
     descend(whole, 30)
     first = session(tmp_path / "parts")

@@ -58,14 +58,14 @@ def test_flash_video_is_read(tmp_path: Path) -> None:
     assert (np.diff(frames) >= 1).all()
 
 
-def test_broken_footage_is_turned_down(tmp_path: Path) -> None:
+def test_broken_footage_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"\x00\x00\x00\x18ftypmp42" + bytes(500))
     with pytest.raises(Rejected) as rejected:
         list(read_footage(tmp_path / "a.mp4"))
     assert rejected.value.reason is Reason.UNREADABLE
 
 
-def test_footage_without_a_frame_is_turned_down(tmp_path: Path) -> None:
+def test_footage_without_a_frame_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(Rejected) as rejected:
         list(read_footage(footage(tmp_path / "a.mkv", 25, 0)))
     assert rejected.value.reason is Reason.UNREADABLE
@@ -90,14 +90,14 @@ def test_silence_is_no_speech(tmp_path: Path) -> None:
     assert read_speech(take(tmp_path / "a.mp4", tmp_path / "a.wav")) is None
 
 
-def test_broken_speech_is_turned_down(tmp_path: Path) -> None:
+def test_broken_speech_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     with pytest.raises(Rejected) as rejected:
         read_speech(take(tmp_path / "a.mp4", tmp_path / "a.wav"))
     assert rejected.value.reason is Reason.SOUND_UNUSABLE
 
 
-def test_footage_that_lies_on_its_side_is_put_upright(tmp_path: Path) -> None:
+def test_rotated_footage_is_turned_upright(tmp_path: Path) -> None:
     lying = np.zeros((3, 64, 96, 3), np.uint8)
     lying[:, :32, :48] = 255
     encode_video(tmp_path / "a.mp4", [lying], np.zeros(0, np.float32))
@@ -113,7 +113,7 @@ def test_footage_that_lies_on_its_side_is_put_upright(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.48, -0.24])
-def test_speech_is_put_where_it_begins(tmp_path: Path, seconds: float) -> None:
+def test_speech_keeps_its_start_time(tmp_path: Path, seconds: float) -> None:
     speech = babble(1.5)
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as container:

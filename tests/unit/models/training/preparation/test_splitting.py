@@ -14,7 +14,7 @@ def take(person: str, sentence: str | None, number: int = 0) -> Take:
 EVERYONE = [take(f"p{person}", f"s{sentence}") for person in range(40) for sentence in range(12)]
 
 
-def test_nobody_and_nothing_is_on_both_sides() -> None:
+def test_no_person_or_sentence_is_on_both_sides() -> None:
     split = split_takes(EVERYONE)
     sides = {
         side: [take for take in EVERYONE if split[take.name] == side] for side in ("train", "val")

@@ -61,23 +61,23 @@ def test_a_face_lost_for_a_moment_passes(tmp_path: Path) -> None:
     assert examine(tmp_path, track) == (60, True)
 
 
-def test_no_face_is_turned_down(tmp_path: Path) -> None:
+def test_a_take_without_a_face_is_rejected(tmp_path: Path) -> None:
     assert reason(tmp_path, []) is Reason.NO_FACE
 
 
-def test_a_face_lost_for_long_is_turned_down(tmp_path: Path) -> None:
+def test_a_face_lost_for_long_is_rejected(tmp_path: Path) -> None:
     track: list[Face | None] = [*talk(60)]
     track[20:27] = [None] * 7
     assert reason(tmp_path, track) is Reason.FACE_LOST
 
 
-def test_a_small_face_is_turned_down(tmp_path: Path) -> None:
+def test_a_small_face_is_rejected(tmp_path: Path) -> None:
     scale = 0.95 * MIN_INTEROCULAR / float(interocular(pixel_face()))
     small: list[Face] = [None if face is None else face * scale for face in talk(60)]
     assert reason(tmp_path, small) is Reason.FACE_TOO_SMALL
 
 
-def test_a_second_person_is_turned_down_even_if_late(tmp_path: Path) -> None:
+def test_a_second_person_is_rejected_even_if_late(tmp_path: Path) -> None:
     looks = [[pixel_face()], [pixel_face(), pixel_face() * 0.6]]
     assert reason(tmp_path, talk(60), looks=looks) is Reason.SEVERAL_PEOPLE
 
@@ -102,11 +102,11 @@ def test_a_moment_is_too_short(tmp_path: Path) -> None:
     assert reason(tmp_path, talk(19), levels=np.full(19, 128)) is Reason.TOO_SHORT
 
 
-def test_still_lips_are_turned_down(tmp_path: Path) -> None:
+def test_still_lips_are_rejected(tmp_path: Path) -> None:
     assert reason(tmp_path, [pixel_face()] * 60) is Reason.LIPS_STILL
 
 
-def test_lips_that_follow_another_speech_are_turned_down(tmp_path: Path) -> None:
+def test_lips_that_follow_another_speech_are_rejected(tmp_path: Path) -> None:
     opening = 0.1 * (np.arange(60) // 30)
     track: list[Face] = [pixel_face(o) for o in opening]
     noise = np.where(np.arange(38_400) < 19_200, 0.5, 0.005) * babble(2.4)

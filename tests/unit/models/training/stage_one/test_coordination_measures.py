@@ -58,7 +58,7 @@ def _write(path: Path, header: list[str], rows: list[list[Any]]) -> None:
 
 
 @torch.no_grad()
-def test_actors_kept_out_are_asked_what_was_acted(examination: Examination) -> None:
+def test_held_out_actors_are_evaluated(examination: Examination) -> None:
     network = tiny_network()
     network.heads.classify.weight.zero_()
     network.heads.classify.bias[EMOTIONS.index(Emotion.ANGER)] = 50.0
@@ -69,7 +69,7 @@ def test_actors_kept_out_are_asked_what_was_acted(examination: Examination) -> N
 
 
 @torch.no_grad()
-def test_a_look_like_the_takes_own_is_told_from_one_unlike_it(examination: Examination) -> None:
+def test_a_look_like_the_takes_own_scores_higher_than_another(examination: Examination) -> None:
     network = tiny_network()
     network.heads.classify.weight.zero_()
     anger = EMOTIONS.index(Emotion.ANGER)

@@ -48,7 +48,7 @@ def test_the_split_column_holds_speakers_out(tmp_path: Path) -> None:
     assert held_out == {"p1": True, "p2": False, "ravdess_05": True}
 
 
-def test_nobody_is_both_trained_on_and_held_out() -> None:
+def test_no_speaker_is_both_trained_on_and_held_out() -> None:
     def clip(speaker: str, held_out: bool) -> EmotionalClip:
         nothing = torch.zeros(0)
         return EmotionalClip(speaker, Emotion.FEAR, 0.3, nothing, nothing, held_out)

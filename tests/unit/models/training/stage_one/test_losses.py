@@ -18,7 +18,7 @@ def talking(frames: int = 20) -> torch.Tensor:
     return motion
 
 
-def test_a_perfect_answer_costs_nothing() -> None:
+def test_a_perfect_prediction_has_no_loss() -> None:
     terms = speech_losses(talking(), talking())
     assert all(float(term) < 1e-2 for term in terms.values())
 
@@ -67,7 +67,7 @@ def test_contrast_prefers_pairs_of_one_label() -> None:
     assert right < wrong
 
 
-def test_contrast_tells_takes_apart_where_their_faces_are_known() -> None:
+def test_contrast_separates_takes_with_known_faces() -> None:
     labels = torch.tensor([0, 0, 1, 1])
     voices = torch.eye(4)
     exchanged = voices[[1, 0, 3, 2]]

@@ -16,14 +16,14 @@ def test_the_discriminator_scores_quarter_size_patches() -> None:
     assert len(features) == 4
 
 
-def test_hinge_is_zero_once_real_and_fake_are_told_apart() -> None:
+def test_hinge_is_zero_once_real_and_fake_are_separated() -> None:
     ones = torch.ones(1, 1, 2, 2)
     assert hinge(2 * ones, -2 * ones, ones) == 0
     assert hinge(-ones, ones, ones) == 4
 
 
 @pytest.mark.parametrize("share", [0.1, 0.7])
-def test_the_critic_pulls_as_hard_as_it_is_told(share: float) -> None:
+def test_the_adversarial_gradient_has_the_requested_weight(share: float) -> None:
     torch.manual_seed(0)
     pairs = PairSampler(talking_faces(), np.random.default_rng(0)).window_pairs(2, MOUTH)
     pixels = torch.rand_like(pairs.wanted).requires_grad_()

@@ -8,7 +8,7 @@ from models.training.preparation.corpora.takes import Intensity, LayoutError
 from tests.unit.models.training.preparation.trees import lay_out
 
 
-def test_a_take_is_told_from_its_name(tmp_path: Path) -> None:
+def test_a_take_is_described_by_its_file_name(tmp_path: Path) -> None:
     video, sound = "VideoFlash/1001_IEO_ANG_HI.flv", "AudioWAV/1001_IEO_ANG_HI.wav"
     (take,) = read_crema_d(lay_out(tmp_path, video, sound)).takes
     assert take.name == "1001_IEO_ANG_HI"

@@ -24,6 +24,8 @@ def test_a_file_on_its_own_is_a_person(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("files", [(), ("a.txt",), ("a/b.mp4", "a_b.mp4")])
-def test_what_cannot_be_told_apart_is_refused(tmp_path: Path, files: tuple[str, ...]) -> None:
+def test_a_folder_without_videos_or_with_ambiguous_names_is_refused(
+    tmp_path: Path, files: tuple[str, ...]
+) -> None:
     with pytest.raises(LayoutError):
         read_folder(lay_out(tmp_path, *files))

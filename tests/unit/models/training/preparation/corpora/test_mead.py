@@ -9,7 +9,7 @@ from models.training.preparation.corpora.takes import Intensity, LayoutError
 from tests.unit.models.training.preparation.trees import lay_out
 
 
-def test_a_take_is_told_from_where_it_lies(tmp_path: Path) -> None:
+def test_a_take_is_described_by_its_path(tmp_path: Path) -> None:
     video, sound = "W009/video/front/sad/level_2/014.mp4", "W009/audio/sad/level_2/014.m4a"
     (take,) = read_mead(lay_out(tmp_path, video, sound)).takes
     assert take.name == "W009_sad_2_014"
@@ -33,7 +33,7 @@ def test_every_emotion_has_a_folder() -> None:
     assert set(mead.EMOTIONS.values()) == set(EMOTIONS)
 
 
-def test_files_that_finders_leave_behind_are_no_takes(tmp_path: Path) -> None:
+def test_files_left_by_the_macos_finder_are_skipped(tmp_path: Path) -> None:
     tree = [f"M003/video/front/happy/level_1/{name}.mp4" for name in ("001", "._001")]
     assert len(read_mead(lay_out(tmp_path, *tree)).takes) == 1
 
