@@ -46,8 +46,8 @@ class ConsentDocument(BaseModel):
         """Return the affirmation of the job's caller; None in records older than this field."""
         if job.consent is None:
             return None
-        told = job.consent.model_dump()
-        return cls(**told, statement=job.consent.statement, key_id=job.key_id)
+        consent = job.consent.model_dump()
+        return cls(**consent, statement=job.consent.statement, key_id=job.key_id)
 
 
 class Links(BaseModel):

@@ -29,24 +29,24 @@ class Scrape:
     """The metrics of all processes at one time, in seconds on the monotonic clock.
 
     Attributes:
-        silent: the URLs that did not respond.
+        unreachable: the URLs that did not respond.
     """
 
     at: float
     samples: tuple[Sample, ...]
-    silent: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, urls: Sequence[str]) -> Self:
         """Ask each process once."""
         samples: list[Sample] = []
-        silent = []
+        unreachable = []
         for url in urls:
             try:
                 samples += parsed(httpx.get(url, timeout=TIMEOUT).raise_for_status().text)
             except httpx.HTTPError:
-                silent.append(url)
-        return cls(time.monotonic(), tuple(samples), tuple(silent))
+                unreachable.append(url)
+        return cls(time.monotonic(), tuple(samples), tuple(unreachable))
 
     def values(self, name: str, **labels: str) -> list[float]:
         """Return the values of a metric whose labels contain the given ones."""
@@ -111,7 +111,7 @@ def screen(change: Change) -> Table:
         ("failed jobs", _listed(now.by("amigo_worker_job_failures_total", "code"))),
         ("webhooks pending", f"{now.shared('amigo_webhooks_pending'):.0f}"),
         ("store", "responds" if now.shared("amigo_store_up") else "does not respond"),
-        *(("no response", url) for url in now.silent),
+        *(("no response", url) for url in now.unreachable),
     ):
         table.add_row(name, text)
     return table

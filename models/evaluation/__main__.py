@@ -2,8 +2,8 @@
 
     python -m models.evaluation --data DIR --out DIR [--clips N] [--device D]
 
-In the output folder lie report.md, report.json, the pictures, and every generated video. What each
-figure means stands in docs/evaluation.md.
+The output folder contains report.md, report.json, the pictures and every generated video.
+docs/evaluation.md defines every figure.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Stage one measured: do the landmarks follow the speech, and is its emotion heard?"""
+"""Evaluation of stage one: do landmarks follow the speech, and is its emotion detected?"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Evaluation of both stages: a portrait and its speech to a video, whose face is tracked again."""
+"""Evaluation of both stages: from a portrait and its speech to a video, tracked again."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ GENERATED, REAL = "generated", "real frames"
 
 @dataclass(frozen=True)
 class VideoScore:
-    """One video; figures of scorers that are not at hand are None."""
+    """One video; figures of scorers that are not available are None."""
 
     set: str
     method: str

@@ -1,4 +1,4 @@
-"""Whether something is before a face's mouth or eyes: a mask, a microphone, dark glasses."""
+"""Whether something covers a face's mouth or eyes: a mask, a microphone, dark glasses."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -78,7 +78,7 @@ class CoveringNetwork(nn.Module):
         """Check that a face crop `[S, S, 3]` shows its mouth and its eyes.
 
         Raises:
-            FaceCovered: something is before one of them.
+            FaceCovered: something covers one of them.
         """
         covered = [part for part, sure in self.look(crop).items() if sure >= SURE[part]]
         if covered:

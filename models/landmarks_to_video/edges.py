@@ -6,7 +6,7 @@ from torch import Tensor
 from models.landmarks_to_video.warping import planes
 
 MIN_APART = 0.1
-"""Share of half an edge's width that landmarks are taken to lie apart at least, lest it swing."""
+"""Least distance between landmarks, as a share of half an edge's width; nearer, the edge swings."""
 
 
 def edge_height(knots: Tensor, x: Tensor) -> Tensor:

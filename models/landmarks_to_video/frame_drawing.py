@@ -73,7 +73,7 @@ class Paint:
     colour: Map
 
     def over(self, pixels: Pixels) -> Pixels:
-        """Return `[h, w, 3]` with the paint upon it."""
+        """Return `[h, w, 3]` with the paint on it."""
         *colours, opacity = cv2.split(self.colour)
         left = 1 - opacity
         mixed = [

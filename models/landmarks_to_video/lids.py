@@ -20,7 +20,7 @@ UPPER, LOWER = ((36, 37, 38, 39), (42, 43, 44, 45)), ((36, 41, 40, 39), (42, 47,
 IRISES = (68, 69)
 LASHES, LASH_WIDTH, LASH_LIGHT = 2.5, 0.9, 0.55
 """Px above the upper lid's edge where its bare skin begins; half width of the line where lids meet,
-px, and its brightness beside the skin.
+px, and its brightness relative to the skin.
 """
 SHOWN = (2.0, 3.0)
 """Px between the lids of a portrait from which on its eyeball is shown, and fully shown."""
@@ -31,9 +31,9 @@ COVER = 1.0
 RIM = 1.0
 """Px at the lids' edges that are not taken for the eyeball."""
 NARROW, WIDE, FADE = 0.75, 1.3, 0.25
-"""Openings beside the portrait's from which on the lids are moved; how fast that fades in."""
+"""Openings, relative to the portrait's, from which lids are moved; how fast that fades in."""
 AROUND = 2.5
-"""Px around an eye over which the painter may paint upon the skin."""
+"""Px around an eye within which the painter may paint on the skin."""
 NOTHING = 20.0
 """Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
 

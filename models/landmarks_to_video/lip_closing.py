@@ -1,8 +1,8 @@
-"""Lips that close over an open portrait, each moved for itself.
+"""Lips that close over an open portrait, each moved separately.
 
 A spline through all landmarks cannot tear: where lips close, it squeezes whatever the portrait
 shows between them into a band, which stays wherever two landmarks do not meet. So two splines move
-the lips: one knows nothing of the lower inner lip, one nothing of the upper. What lies between
+the lips: one ignores the lower inner lip, the other the upper. What lies between
 keeps its place on the skull and is covered, as teeth are.
 """
 

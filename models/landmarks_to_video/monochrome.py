@@ -1,4 +1,4 @@
-"""Portraits of one hue, grey or toned: what is painted upon them keeps to it."""
+"""Portraits of one hue, grey or toned: what is painted on them keeps to it."""
 
 from dataclasses import dataclass
 from typing import Self

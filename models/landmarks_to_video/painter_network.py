@@ -89,7 +89,7 @@ class Inside:
 
 @dataclass(frozen=True)
 class Sketch:
-    """A painting before its last touch, and the inside of the mouth where one is drawn."""
+    """A painting before the retouch, and the inside of the mouth where one is drawn."""
 
     paint: Paint
     inside: Inside | None = None
@@ -145,7 +145,7 @@ class Painter(nn.Module):
             zero_init(self.corrections)
 
     def forward(self, window: Window) -> Painting:
-        """Paint the window, but for the mouth's last touch, which is trained apart.
+        """Paint the window without the mouth's retouch, which is trained separately.
 
         Untrained, it is the warp, with an unseen interior in the dark.
         """
@@ -161,7 +161,7 @@ class Painter(nn.Module):
         return self._retouched(sketch.paint, sketch.inside, window)
 
     def sketch(self, window: Window, *, to_learn: bool = False) -> Sketch:
-        """Return the paint before the mouth's last touch.
+        """Return the paint before the mouth's retouch.
 
         For the retouch `to_learn` from, the lips are where the landmarks have them.
         """
@@ -252,7 +252,7 @@ class Painter(nn.Module):
         return Sketch(parted, Inside(opening, teeth, near))
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
-        """Return the paint of a mouth with its last touch, opaque as far as that reaches."""
+        """Return the retouched paint of a mouth, opaque as far as the retouch reaches."""
         reached = rows_of((inside.opening.reach * inside.drawn)[:, 0] > 0)
         rows = strip_around(reached, paint.mask.shape[2])
         part = inside.opening.within(rows)

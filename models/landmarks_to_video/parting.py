@@ -27,7 +27,7 @@ MIDDLE = slice(COLUMNS // 4, 3 * COLUMNS // 4)
 DARK = 0.6
 """Light beside that of the brightest teeth below which the inside of a mouth is dark."""
 CAVITY_ABOVE = 0.25
-"""Share of the opening that must be dark above the brightest teeth, lest they are upper ones."""
+"""Share of the opening that must be dark above the brightest teeth; else those are upper teeth."""
 STEEPEST, BEYOND = 1, 2.0
 """Rows by which the line climbs or falls from column to column; light where it must not go."""
 LINE = 0.6

@@ -103,7 +103,7 @@ class Composer:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The frames' width and height, px; both even, as H.264 wants them."""
+        """The frames' width and height, px; both even, as H.264 requires."""
         height, width = self._picture.shape[:2]
         return width, height
 

@@ -1,8 +1,8 @@
-"""The last touch on a drawn mouth: how lips pass over into what lies between them.
+"""The retouch of a drawn mouth: softens the rim between the lips and what lies behind them.
 
-Anatomy puts teeth, tongue and cavity where they belong, and draws them like cut paper: in film, the
-lower lip rolls inward, and every edge is soft. This network learned the rim from filmed mouths. It
-sees a few pixels around each, too few to invent what lies deep in a mouth.
+Anatomy places teeth, tongue and cavity correctly, but draws them like cut paper; in film, the lower
+lip rolls inward, and every edge is soft. This network learned the rim from filmed mouths. It sees a
+few pixels around each place, too few to invent what lies deep in a mouth.
 """
 
 import torch
@@ -22,7 +22,7 @@ ALIGNED, MARGIN = 2, 8
 
 
 class Retouch(nn.Module):
-    """Changes the rim of a drawn mouth; untrained, by nothing."""
+    """Changes the rim of a drawn mouth. Untrained, it changes nothing."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""The definition of every figure that training and evaluation report. None has a second one.
+"""The one definition of every figure that training and evaluation report.
 
-Landmarks are `[T, 79, 2]`; distances come out in the landmarks' unit, which reports state.
+Landmarks are `[T, 79, 2]`; distances are in the landmarks' unit, which reports state.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Action units over time, drawn: a conditional flow from smooth noise to how real faces move."""
+"""Draws action units over time: a conditional flow from smooth noise to how real faces move."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How a face acts while it speaks: action units at the level an emotion has, moving as faces do."""
+"""How a face acts as it speaks: action units at the level of its emotion, moving as faces do."""
 
 from dataclasses import dataclass, field
 from typing import Any, Self

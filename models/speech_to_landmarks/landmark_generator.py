@@ -88,14 +88,14 @@ class LandmarkGenerator:
         blink: bool = True,
         pose: Literal["still", "natural"] = "natural",
     ) -> LandmarkMotion:
-        """Return the motion that speech asks for, 25 frames a second; one seed, one motion.
+        """Return the motion for the speech, at 25 frames per second; the same seed repeats it.
 
         Args:
             waveform: `[N]` samples in [-1, 1] at 16 kHz, of any length.
-            emotion: what the face shows; None shows what the voice is heard to carry.
-            intensity: how much of it, 0 (none) to 2; the face then moves as in neutral speech.
-            seed: of what speech does not determine: whose manner of acting, the movement of brows,
-                lids and cheeks about what is heard, blinks and head motion.
+            emotion: what the face shows; None shows the emotion heard in the voice.
+            intensity: how strongly, 0 (not at all) to 2; at 0 the face moves as in neutral speech.
+            seed: of what speech does not determine: the style of acting, the movement of brows,
+                lids and cheeks around the emotion heard, blinks and head motion.
             blink: whether the eyes blink.
             pose: whether the head moves.
         """

@@ -1,4 +1,4 @@
-"""How much effort a voice makes, heard in what levelling leaves of it: tilt, pitch, dynamics."""
+"""How much effort is in a voice, from what levelling leaves of it: tilt, pitch, dynamics."""
 
 import torch
 import torch.nn.functional as F

@@ -2,9 +2,9 @@
 
     python -m models.training --data DIR --out DIR [--minutes-landmarks N] [--minutes-video N]
 
-Interrupted, the same command goes on from there. In the output folder lie the caches, one folder a
-training, and `weights`: a whole folder to put in the place of models/weights. At the end both
-validation tables are printed. Runs on several GPUs, or processes, under torchrun.
+If interrupted, the same command resumes. The output folder contains the caches, one folder per
+training, and `weights`, a complete folder that can replace models/weights. Both validation tables
+are printed at the end. Runs on several GPUs, or processes, under torchrun.
 """
 
 import argparse
@@ -51,7 +51,7 @@ class Recipe:
 
     @property
     def cache(self) -> Path:
-        """Where the encoded speech lies."""
+        """The folder of the encoded speech."""
         return self.out / "cache"
 
     @property
@@ -130,7 +130,7 @@ def fit_resting_face(recipe: Recipe) -> None:
 
 
 def gather(folder: Path, files: Iterable[Path]) -> None:
-    """Put weights beside those that the folder's manifest names already."""
+    """Add weights to those that the folder's manifest already names."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / MANIFEST
     digests = json.loads(manifest.read_text()) if manifest.exists() else {}

@@ -1,4 +1,4 @@
-"""Use a lent GPU well: pack the training data small, then train both stages at once for minutes.
+"""Train both stages at once on a GPU that is available for minutes, from compactly packed data.
 
     python -m models.training.drill pack --data DIR --out PARTS [--part-mebibytes 34]
     python -m models.training.drill run  --parts PARTS --out OUT --minutes 6 [--vgg FILE]
@@ -45,7 +45,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Item:
-    """A file to carry: where it lies in the data folder, and whether only its sound is wanted."""
+    """A file to carry: its path in the data folder, and whether only its sound is needed."""
 
     path: str
     only_sound: bool = False
@@ -67,7 +67,7 @@ def main() -> None:
     running.add_argument("--out", type=Path, required=True)
     running.add_argument("--work", type=Path, default=Path("/tmp/drill"))  # noqa: S108
     running.add_argument("--minutes", type=float, required=True)
-    running.add_argument("--variants", type=int, default=12, help="disturbed copies of the speech")
+    running.add_argument("--variants", type=int, default=12, help="augmented copies of the speech")
     running.add_argument("--vgg", type=Path)
     values = vars(parser.parse_args())
     functions: dict[str, Callable[..., None]] = {"pack": pack, "run": run}
@@ -123,7 +123,7 @@ def _items(data: Path) -> Iterator[Item]:
 
 
 def _make(data: Path, item: Item, made: Path) -> Path:
-    """Write the file as it is carried; return where it lies."""
+    """Write the file as it is carried; return its path."""
     made.parent.mkdir(parents=True, exist_ok=True)
     if item.only_sound:
         _copy_sound(data / item.path, made)

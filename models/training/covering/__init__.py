@@ -1,1 +1,1 @@
-"""Training of the network that sees whether something is before a face's mouth or eyes."""
+"""Training of the network that detects whether something covers a face's mouth or eyes."""

@@ -1,4 +1,4 @@
-"""Pictures of faces with things drawn before them: masks, microphones, fingers, dark glasses."""
+"""Pictures of faces with things drawn over them: masks, microphones, fingers, dark glasses."""
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""Train the network that sees coverings:
+"""Train the network that detects coverings.
 
     python -m models.training.covering.train --data data --out runs/covering
 
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--without", type=Path, help="names of pictures to leave out, one a line")
+    parser.add_argument("--without", type=Path, help="names of pictures to leave out, one per line")
     given = parser.parse_args()
     without = frozenset(given.without.read_text().split()) if given.without else frozenset()
     sitters = read_sitters(given.data, without)

@@ -1,9 +1,9 @@
-"""Action units of acted speech as stage one learns from them, beside the speech they belong to.
+"""Action units of acted speech, from which stage one learns, together with their speech.
 
 `speech/ravdess_action_units.npz` holds OpenFace's intensities (0-5) of every frame at 29.97 a
-second, `speech/ravdess_action_unit_means.csv` the mean of each clip. In the first most units are
-calibrated within the clip: a quantile is taken off, and what lies below reads zero. So movement is
-learnt from the one, level by emotion and intensity from the other.
+second, `speech/ravdess_action_unit_means.csv` the mean of each clip. In the former, most units are
+calibrated within the clip: a quantile is subtracted, and anything below it reads zero. So movement
+is learnt from the former, and the level of each emotion and intensity from the latter.
 """
 
 import csv

@@ -1,8 +1,8 @@
 """How far speech opens the lips, by emotion and effort: learnt from acted speech and its faces.
 
-Speech motion is made from levelled speech and hears nearly the same opening in all emotions. How
-much wider a face speaks is read off the mean intensity of AU26 (jaw drop), whose level is kept
-whole in the means of the clips, against the same actor's neutral clips.
+Speech motion is generated from levelled speech and opens the lips almost equally in all emotions.
+How much wider a face speaks is read from the mean intensity of AU26 (jaw drop), whose level the
+means of the clips preserve, relative to the same actor's neutral clips.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ RIDGE = 30.0
 
 @dataclass(frozen=True)
 class SpokenClip:
-    """One recording: spread of its generated opening, that wanted, and what explains the two."""
+    """One recording: the spread of its generated opening, the target, and what explains both."""
 
     spread: float
     wanted: float

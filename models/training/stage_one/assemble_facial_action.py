@@ -1,11 +1,11 @@
-"""Put together what acts: the trained flow, and what is measured beside it.
+"""Assemble the facial action: the trained flow and the quantities measured from data.
 
     python -m models.training.stage_one.assemble_facial_action \\
         --data DIR --cache CACHE --flow RUN/flow.pt --out RUN
 
 Measured are the displacement of each action unit (`calibrate_action_units`), the level of each
 emotion as different people show it, how lively each style of movement is, and how far speech opens
-the lips by emotion and effort. In the output folder lie `facial_action.safetensors` and
+the lips by emotion and effort. The output folder contains `facial_action.safetensors` and
 `facial_action.md`.
 """
 

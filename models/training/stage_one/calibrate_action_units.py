@@ -1,13 +1,13 @@
 """How far one unit of an action unit's intensity moves a face: calibrated on real landmarks.
 
-Each unit is a direction on the face, a blendshape of ICT-FaceKit (MIT). How much of it one unit of
-OpenFace's intensity is comes from a least-squares fit to
+Each unit is a direction on the face, a blendshape of ICT-FaceKit (MIT). How much of it corresponds
+to one unit of OpenFace's intensity is fitted by least squares to
 
 * the recording of which both action units and landmarks are known, frame by frame,
 * the mean way from neutral to smiling of the London set, whose smiles are taken to be as strong as
   the actors' strong happiness,
 
-and to a belief: a quarter of the blendshape, the same for all units.
+and to a prior: a quarter of the blendshape, the same for all units.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ BLENDSHAPES = {
     "AU23": ["mouthPress", "mouthRollLower"],
 }  # fmt: skip
 SPOKEN = ["jawOpen", "mouthLowerDown", "mouthPucker", "mouthFunnel", "mouthClose", "eyeBlink"]
-"""Blendshapes of speech and blinking, fitted freely beside and then dropped."""
+"""Blendshapes of speech and blinking, fitted freely along with the others, then dropped."""
 BELIEVED, DOUBT = 0.25, 0.08
 """Share of a blendshape that one unit is, and its deviation over units."""
 LEAST, MOST = 0.1, 0.5

@@ -2,10 +2,10 @@
 
     python -m models.training.stage_one.compare_coordination --data DIR --cache CACHE --runs RUNS
 
-RUNS contains one folder a run, named ARM_SEED, as `models.training.stage_one.train` writes it; the
-arms share their seeds. Printed are the mean of every figure by arm and, for every two arms, their
-difference with two intervals of 95%: over seeds (Student's t), and over recordings, resampled by
-actor (bootstrap).
+RUNS contains one folder per run, named ARM_SEED, as `models.training.stage_one.train` writes it;
+the arms share their seeds. Prints the mean of every figure by arm and, for every two arms, their
+difference with two 95% intervals: over seeds (Student's t), and over recordings, resampled by actor
+(bootstrap).
 """
 
 import argparse

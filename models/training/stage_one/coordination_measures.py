@@ -1,9 +1,9 @@
-"""What the emotion heard in a take tells of it: its label, and how its speaker's face moved.
+"""What the emotion heard in a take reveals about it: its label, and how its speaker's face moved.
 
-Each figure is one number a recording of an actor kept out of training, the higher the better, so
-that runs can be compared recording by recording. Nothing of stage one that moves the face takes the
-embedding in: facial action is given probabilities and strength. So what an embedding holds of the
-face is read out by a ridge regression, and what reaches the face is measured on what is drawn.
+Each figure is one number per recording of a held-out actor, higher is better, so that runs can be
+compared recording by recording. No part of stage one that moves the face reads the embedding:
+facial action is given probabilities and strength. So a ridge regression reads out what an embedding
+knows of the face, and what reaches the face is measured on the movement that is drawn.
 """
 
 from collections.abc import Sequence

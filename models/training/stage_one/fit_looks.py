@@ -1,4 +1,4 @@
-"""Refit the look of emotions in the shipped generator, without changing what it detects and speaks.
+"""Refit how emotions look in the shipped generator; speech and emotion detection stay unchanged.
 
     python -m models.training.stage_one.fit_looks --data DIR --cache CACHE
 

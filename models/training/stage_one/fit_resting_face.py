@@ -2,10 +2,10 @@
 
     python -m models.training.stage_one.fit_resting_face --data DIR --cache CACHE
 
-Every pair to learn from is made: a face at rest, and the same with speech, a smile, an emotion or a
-movement of brows and lids added. The resting faces are the closed, unsmiling mouths among still
-portraits, people photographed neutral and the rests of the speaking people. The speech is theirs;
-half of the smiles are photographed, the rest and everything else is ICT-FaceKit's.
+Every training pair is synthetic: a face at rest, and the same face with speech, a smile, an emotion
+or a movement of brows and lids added. The resting faces come from still portraits with closed,
+unsmiling mouths, from people photographed neutral, and from speaking people at rest. The speech is
+theirs; half of the smiles are photographed, everything else comes from ICT-FaceKit.
 """
 
 import argparse

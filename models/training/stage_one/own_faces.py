@@ -1,6 +1,6 @@
 """The face that a recording's speaker showed, from the action units of the same take.
 
-Where a take's units are known by frame, its face moves; where only their means are, it keeps still.
+The face of a take moves if its units are known by frame, and keeps still if only their means are.
 """
 
 from collections.abc import Iterable, Sequence

@@ -3,8 +3,8 @@
     python -m models.training.stage_one.refine_lips --cache DIR --minutes 5 --out RUN [--fresh]
 
 `models.training.stage_one.speech_landmarks --lips-only` writes the cache. The last averaged weights
-are kept, whatever they score: no clip of the validation set chooses among them. `curve.csv` has the
-loss, `validation.md` the scores before and after.
+are kept, whatever they score: the validation set chooses nothing. `curve.csv` contains the loss,
+`validation.md` the scores before and after.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--weights", type=Path, default=LipOptions.weights)
-    parser.add_argument("--fresh", action="store_true", help="forget how lips moved before")
+    parser.add_argument("--fresh", action="store_true", help="train the lips from scratch")
     parser.add_argument("--rate", type=float, default=LipOptions.rate)
     parser.add_argument("--batch", type=int, default=LipOptions.batch)
     parser.add_argument("--seed", type=int, default=LipOptions.seed)

@@ -67,10 +67,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--variants", type=int, default=3, help="disturbed copies")
+    parser.add_argument("--variants", type=int, default=3, help="augmented copies of the speech")
     parser.add_argument("--speech", choices=INPUTS, default="whisper")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--workers", type=int, default=1, help="processes that disturb speech")
+    parser.add_argument("--workers", type=int, default=1, help="processes that augment speech")
     parser.add_argument("--lips-only", action="store_true", help="leave out plain_speech.pt")
     parser.add_argument(
         "--lags", type=Path, help="lags.json of another cache, instead of new estimates"

@@ -3,8 +3,8 @@
     python -m models.training.stage_one.train_action_units \\
         --data DIR --cache CACHE --minutes 20 --out RUN
 
-`models.training.stage_one.emotional_speech` makes the cache once. In the output folder lie
-`state.pt` (resumable), `curve.csv` and `flow.pt`, the averaged weights with the spreads of
+`models.training.stage_one.emotional_speech` makes the cache once. The output folder
+contains `state.pt` (resumable), `curve.csv` and `flow.pt`, the averaged weights with the spreads of
 movement. With `--objective regression` the same network learns the mean movement by its absolute
 error: the baseline that shows what drawing is for.
 """
@@ -38,7 +38,7 @@ LENGTH = 72
 """Video frames of a training window."""
 STATE_NOISE = 0.2
 NAMELESS = 0.2
-"""Share of windows whose actor is not told."""
+"""Share of windows whose actor is hidden from the network."""
 VALIDATE_EVERY = 100
 
 
@@ -174,7 +174,7 @@ def main() -> None:
 
 
 def train(options: argparse.Namespace, compute: Compute) -> None:
-    """Train until the minutes are spent."""
+    """Train for the given minutes."""
     rng = compute.randomness(options.seed)
     recordings = load_recordings(options.cache / "emotional_clean.pt")
     clips = list(read_acted_clips(options.data, recordings))

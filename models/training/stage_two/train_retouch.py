@@ -1,4 +1,4 @@
-"""Train the last touch on drawn mouths against filmed ones.
+"""Train the retouch of drawn mouths against filmed ones.
 
     python -m models.training.stage_two.train_retouch --data DIR --minutes 30 --out DIR
 

@@ -23,8 +23,8 @@ amigo_worker_job_failures_total{{code="no_face"}} 4
 """
 
 
-def scrape(at: float, *texts: str, silent: tuple[str, ...] = ()) -> Scrape:
-    return Scrape(at, tuple(sample for text in texts for sample in parsed(text)), silent)
+def scrape(at: float, *texts: str, unreachable: tuple[str, ...] = ()) -> Scrape:
+    return Scrape(at, tuple(sample for text in texts for sample in parsed(text)), unreachable)
 
 
 def shown(before: Scrape, after: Scrape) -> dict[str, str]:
@@ -60,7 +60,7 @@ def test_what_workers_count_is_added_and_what_services_report_is_not() -> None:
 
 
 def test_processes_that_do_not_respond_are_listed() -> None:
-    lines = shown(scrape(0.0), scrape(1.0, silent=("http://127.0.0.1:1/metrics",)))
+    lines = shown(scrape(0.0), scrape(1.0, unreachable=("http://127.0.0.1:1/metrics",)))
     assert lines["no response"] == "http://127.0.0.1:1/metrics"
     assert lines["store"] == "does not respond"
     assert lines["real-time factor"] == "no job in this interval"

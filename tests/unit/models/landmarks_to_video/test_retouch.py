@@ -1,4 +1,4 @@
-"""The last touch on a drawn mouth."""
+"""The retouch of a drawn mouth."""
 
 import torch
 from torch import Tensor

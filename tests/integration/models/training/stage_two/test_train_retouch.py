@@ -1,4 +1,4 @@
-"""Learning the last touch on drawn mouths."""
+"""Training the retouch of drawn mouths."""
 
 import numpy as np
 import pytest
