@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, Image, ImageCms
+from PIL import AvifImagePlugin, ExifTags, Image, ImageCms
 
 from media.accepted import PICTURES, listed
 from media.errors import (
@@ -33,7 +33,6 @@ _ACCEPTED_NAMES = frozenset(
 )
 _HEAD = 4096
 """Bytes in which a format shows, and whether it is an animation."""
-_ORIENTATION_TAG = 0x0112
 # EXIF 2.32, table 6: the transformation that undoes each orientation.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -177,7 +176,7 @@ def _check_size(width: int, height: int) -> None:
 def _turn_upright(picture: Image.Image) -> Image.Image:
     picture.load()
     try:
-        orientation = picture.getexif().get(_ORIENTATION_TAG, 1)
+        orientation = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except SyntaxError:
         # Invalid EXIF data does not affect the pixels.
         orientation = 1

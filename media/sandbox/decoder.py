@@ -19,10 +19,10 @@ from media.picture import Picture, PictureProperties
 from media.sandbox.confinement import LIMITS, Limits
 from media.sandbox.messages import (
     ENDING,
-    AnswerGarbled,
+    Failure,
     Medium,
-    Refusal,
     Request,
+    ResponseInvalid,
     receive_image,
     receive_image_size,
     receive_length,
@@ -38,7 +38,7 @@ GRACE_SECONDS = 30.0
 _ROOT = Path(__file__).parents[2]
 _NEEDED_VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
 
-_Receive = Callable[[BufferedReader], Decoded | Refusal]
+_Receive = Callable[[BufferedReader], Decoded | Failure]
 
 
 class Decoder:
@@ -121,18 +121,18 @@ class Decoder:
 
     def _decode(self, request: Request, receive: _Receive[Decoded]) -> Decoded:
         try:
-            answer, ending = self._exchange(request, receive)
+            response, ending = self._exchange(request, receive)
         except _ServerLost as lost:
             logger.warning("Restarting the decoding server: %r", lost.__cause__)
             try:
-                answer, ending = self._exchange(request, receive)
+                response, ending = self._exchange(request, receive)
             except _ServerLost as again:
                 raise DecoderUnavailable("The decoding server keeps failing.") from again
-        return interpret(request.medium, answer, ending, self._limits)
+        return interpret(request.medium, response, ending, self._limits)
 
     def _exchange(
         self, request: Request, receive: _Receive[Decoded]
-    ) -> tuple[Decoded | Refusal | AnswerGarbled, int]:
+    ) -> tuple[Decoded | Failure | ResponseInvalid, int]:
         """Let a process read the file; return its response and its exit status."""
         server = None
         try:
@@ -208,16 +208,16 @@ class _Server:
 
 def _converse(
     channel: socket.socket, request: Request, receive: _Receive[Decoded]
-) -> Decoded | Refusal | AnswerGarbled:
+) -> Decoded | Failure | ResponseInvalid:
     """Return a process's response; if it dies meanwhile, its exit status explains why."""
     try:
         request.send(channel)
         with channel.makefile("rb") as stream:
             return receive(stream)
-    except AnswerGarbled as garbled:
-        return garbled
+    except ResponseInvalid as invalid:
+        return invalid
     except ConnectionError as broken:
-        return AnswerGarbled(repr(broken))
+        return ResponseInvalid(repr(broken))
 
 
 def _receive_ending(ending: socket.socket) -> int:

@@ -1,14 +1,14 @@
 """The protocol between a decoder and its decoding processes: plain bytes, all validated.
 
-    request   medium, is_check, max_duration, bytes    then the file
-    answer    PIXELS   height, width, notices          then uint8 [H, W, 3], unless it is a check
-              SAMPLES  count, 0, notices               then float32 [N], unless it is a check
-              REFUSAL  bytes of code, of sentence, 0   then both, in ASCII
+    request   medium, is_check, max_duration, bytes     then the file
+    response  PIXELS   height, width, notices           then uint8 [H, W, 3], unless it is a check
+              SAMPLES  count, 0, notices                then float32 [N], unless it is a check
+              FAILURE  bytes of code, of message, 0     then both, in ASCII
 
-Notices are a set: one bit for each, in the order of `Notice`.
+Notices are a set, one bit each, in the order of `Notice`.
 
-The responding process has parsed untrusted data. Nothing it sends is unpickled, trusted in its
-size, or passed on before it was validated.
+The responding process has parsed untrusted data. Nothing it sends is unpickled or passed on before
+it has been validated, including its size.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ OVERDUE = 1_000
 """The process exceeded its time limit and was killed."""
 
 _REQUEST = Struct("!B?dQ")
-_ANSWER = Struct("!BIIB")
+_RESPONSE = Struct("!BIIB")
 
 
 class Medium(IntEnum):
@@ -53,10 +53,10 @@ class Tag(IntEnum):
 
     PIXELS = 1
     SAMPLES = 2
-    REFUSAL = 3
+    FAILURE = 3
 
 
-class AnswerGarbled(Exception):
+class ResponseInvalid(Exception):
     """The response is truncated or invalid."""
 
 
@@ -85,19 +85,19 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Failure:
     """Why a file could not be decoded: a code and a message."""
 
     code: str
-    sentence: str
+    message: str
 
     def send(self, channel: socket) -> None:
-        """Send the complete error."""
-        code, sentence = (
+        """Send the complete failure."""
+        code, message = (
             text.encode("ascii", "backslashreplace")[:MAX_TEXT]
-            for text in (self.code, self.sentence)
+            for text in (self.code, self.message)
         )
-        channel.sendall(_ANSWER.pack(Tag.REFUSAL, len(code), len(sentence), 0) + code + sentence)
+        channel.sendall(_RESPONSE.pack(Tag.FAILURE, len(code), len(message), 0) + code + message)
 
 
 def receive_request(stream: BufferedReader) -> Request:
@@ -110,9 +110,9 @@ def send_size(channel: socket, decoded: Picture | Speech) -> None:
     """Send the size of a picture or of a waveform, and the notices."""
     flags = sum(1 << place for place, notice in enumerate(Notice) if notice in decoded.notices)
     if isinstance(decoded, Picture):
-        channel.sendall(_ANSWER.pack(Tag.PIXELS, *decoded.pixels.shape[:2], flags))
+        channel.sendall(_RESPONSE.pack(Tag.PIXELS, *decoded.pixels.shape[:2], flags))
     else:
-        channel.sendall(_ANSWER.pack(Tag.SAMPLES, len(decoded.waveform), 0, flags))
+        channel.sendall(_RESPONSE.pack(Tag.SAMPLES, len(decoded.waveform), 0, flags))
 
 
 def send_decoded(channel: socket, decoded: Picture | Speech) -> None:
@@ -124,28 +124,28 @@ def send_decoded(channel: socket, decoded: Picture | Speech) -> None:
 
 def receive_image_size(
     stream: BufferedReader,
-) -> tuple[int, int, tuple[Notice, ...]] | Refusal:
-    """Receive the height and width of a decoded picture with the notices, or an error.
+) -> tuple[int, int, tuple[Notice, ...]] | Failure:
+    """Receive the height and width of a decoded picture with the notices, or a failure.
 
     Raises:
-        AnswerGarbled.
+        ResponseInvalid.
     """
     tag, height, width, notices = _receive_header(stream)
-    if tag is Tag.REFUSAL:
-        return _receive_refusal(stream, height, width)
+    if tag is Tag.FAILURE:
+        return _receive_failure(stream, height, width)
     if tag is not Tag.PIXELS or min(height, width) < MIN_SIDE or height * width > MAX_PIXELS:
-        raise AnswerGarbled(f"Expected a picture, got {tag.name} of {height} x {width}.")
+        raise ResponseInvalid(f"Expected a picture, got {tag.name} of {height} x {width}.")
     return height, width, notices
 
 
-def receive_image(stream: BufferedReader) -> Picture | Refusal:
-    """Receive a decoded picture, or an error.
+def receive_image(stream: BufferedReader) -> Picture | Failure:
+    """Receive a decoded picture, or a failure.
 
     Raises:
-        AnswerGarbled.
+        ResponseInvalid.
     """
     found = receive_image_size(stream)
-    if isinstance(found, Refusal):
+    if isinstance(found, Failure):
         return found
     height, width, notices = found
     image = np.empty((height, width, 3), np.uint8)
@@ -155,68 +155,68 @@ def receive_image(stream: BufferedReader) -> Picture | Refusal:
 
 def receive_length(
     stream: BufferedReader, max_duration: float
-) -> tuple[int, tuple[Notice, ...]] | Refusal:
-    """Receive the length of a waveform of at most `max_duration` seconds with the notices, or an
-    error.
+) -> tuple[int, tuple[Notice, ...]] | Failure:
+    """Receive the length of a waveform of at most `max_duration` seconds with the notices, or a
+    failure.
 
     Raises:
-        AnswerGarbled.
+        ResponseInvalid.
     """
     tag, count, rest, notices = _receive_header(stream)
-    if tag is Tag.REFUSAL:
-        return _receive_refusal(stream, count, rest)
+    if tag is Tag.FAILURE:
+        return _receive_failure(stream, count, rest)
     if tag is not Tag.SAMPLES or not 0 < count <= round(max_duration * SAMPLE_RATE):
-        raise AnswerGarbled(f"Expected a waveform, got {tag.name} of {count}.")
+        raise ResponseInvalid(f"Expected a waveform, got {tag.name} of {count}.")
     return count, notices
 
 
-def receive_speech(stream: BufferedReader, max_duration: float) -> Speech | Refusal:
-    """Receive a decoded recording of at most `max_duration` seconds, or an error.
+def receive_speech(stream: BufferedReader, max_duration: float) -> Speech | Failure:
+    """Receive a decoded recording of at most `max_duration` seconds, or a failure.
 
     Raises:
-        AnswerGarbled.
+        ResponseInvalid.
     """
     found = receive_length(stream, max_duration)
-    if isinstance(found, Refusal):
+    if isinstance(found, Failure):
         return found
     count, notices = found
     waveform = np.empty(count, np.float32)
     _receive_into(stream, waveform)
     # Also False for NaN.
     if not np.abs(waveform).max() <= 1:
-        raise AnswerGarbled("Samples exceed full scale.")
+        raise ResponseInvalid("Samples exceed full scale.")
     return Speech(waveform, notices)
 
 
 def _receive_header(stream: BufferedReader) -> tuple[Tag, int, int, tuple[Notice, ...]]:
-    tag, first, second, flags = _ANSWER.unpack(_receive(stream, _ANSWER.size))
+    tag, first, second, flags = _RESPONSE.unpack(_receive(stream, _RESPONSE.size))
     if tag not in set(Tag):
-        raise AnswerGarbled(f"The tag {tag} is unknown.")
+        raise ResponseInvalid(f"The tag {tag} is unknown.")
     if flags >> len(Notice):
-        raise AnswerGarbled(f"The notices {flags:b} are unknown.")
+        raise ResponseInvalid(f"The notices {flags:b} are unknown.")
     notices = tuple(notice for place, notice in enumerate(Notice) if flags >> place & 1)
     return Tag(tag), first, second, notices
 
 
-def _receive_refusal(stream: BufferedReader, *sizes: int) -> Refusal:
+def _receive_failure(stream: BufferedReader, *sizes: int) -> Failure:
     if max(sizes) > MAX_TEXT:
-        raise AnswerGarbled(f"The error message has {sizes} bytes.")
+        raise ResponseInvalid(f"The error message has {sizes} bytes.")
     try:
-        code, sentence = (_receive(stream, size).decode("ascii") for size in sizes)
+        code, message = (_receive(stream, size).decode("ascii") for size in sizes)
     except UnicodeDecodeError as error:
-        raise AnswerGarbled("The error message is not text.") from error
-    if not (code + sentence).isprintable():
-        raise AnswerGarbled("The error message has more than one line.")
-    return Refusal(code, sentence)
+        raise ResponseInvalid("The error message is not text.") from error
+    if not (code + message).isprintable():
+        raise ResponseInvalid("The error message has more than one line.")
+    return Failure(code, message)
 
 
 def _receive(stream: BufferedReader, size: int) -> bytes:
     content = stream.read(size)
     if len(content) < size:
-        raise AnswerGarbled("The response ended early.")
+        raise ResponseInvalid("The response ended early.")
     return content
 
 
 def _receive_into(stream: BufferedReader, array: NDArray[np.uint8] | NDArray[np.float32]) -> None:
     if stream.readinto(array.data.cast("B")) < array.nbytes:
-        raise AnswerGarbled("The response ended early.")
+        raise ResponseInvalid("The response ended early.")

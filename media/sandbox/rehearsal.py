@@ -6,12 +6,12 @@ from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from media.audio import SAMPLE_RATE, read_waveform
 from media.picture import read_portrait
 
-_ORIENTATION_TAG, _ON_ITS_SIDE = 0x0112, 6
+_ON_ITS_SIDE = 6
 # 64 x 64 pixels each; encoding them here would start threads, which the sandbox does not allow.
 HEIC = b64decode(
     "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAVZtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAA"
@@ -49,7 +49,7 @@ def rehearse() -> None:
 
 def _picture(format: str) -> bytes:
     exif = Image.Exif()
-    exif[_ORIENTATION_TAG] = _ON_ITS_SIDE
+    exif[ExifTags.Base.Orientation] = _ON_ITS_SIDE
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     file = BytesIO()
     Image.new("RGB", (64, 64)).save(file, format, exif=exif, icc_profile=profile)

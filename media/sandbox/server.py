@@ -30,8 +30,8 @@ from media.sandbox.messages import (
     NOT_CONFINED,
     OUT_OF_MEMORY,
     OVERDUE,
+    Failure,
     Medium,
-    Refusal,
     Request,
     receive_request,
     send_decoded,
@@ -121,7 +121,7 @@ class Server:
                 confine(self._limits, self._calls, parent)
             except (OSError, ValueError):
                 return NOT_CONFINED
-            answer(connection, self._decoders)
+            respond(connection, self._decoders)
         return 0
 
     def _reap(self) -> None:
@@ -148,19 +148,19 @@ class Server:
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
 
-def answer(channel: socket.socket, decoders: Mapping[Medium, Decode]) -> None:
+def respond(channel: socket.socket, decoders: Mapping[Medium, Decode]) -> None:
     """Decode the file from a channel and send its content, or why it cannot be used."""
     with channel.makefile("rb") as stream:
         request = receive_request(stream)
     try:
         decoded = decoders[request.medium](request)
     except MediaError as error:
-        Refusal(error.code, str(error)).send(channel)
+        Failure(error.code, str(error)).send(channel)
     except MemoryError:
-        Refusal(OUT_OF_MEMORY, "").send(channel)
+        Failure(OUT_OF_MEMORY, "").send(channel)
     # Untrusted files cause unexpected errors; the decoder logs them.
     except Exception as error:  # noqa: BLE001
-        Refusal(type(error).__name__, repr(error)).send(channel)
+        Failure(type(error).__name__, repr(error)).send(channel)
     else:
         send = send_size if request.is_check else send_decoded
         send(channel, decoded)

@@ -9,10 +9,10 @@ from media.audio import Speech
 from media.notices import Notice
 from media.picture import MAX_PIXELS, Picture
 from media.sandbox.messages import (
-    AnswerGarbled,
+    Failure,
     Medium,
-    Refusal,
     Request,
+    ResponseInvalid,
     receive_image,
     receive_image_size,
     receive_length,
@@ -85,23 +85,23 @@ def test_a_waveform_arrives_as_it_was_sent_with_its_notices() -> None:
     assert received.notices == tuple(Notice)
 
 
-def test_a_refusal_arrives_in_place_of_either() -> None:
+def test_a_failure_arrives_in_place_of_a_picture_or_a_waveform() -> None:
     wire = Wire()
-    Refusal("no_face", "Nobody there.").send(wire.channel)
-    assert receive_image(wire.stream) == Refusal("no_face", "Nobody there.")
-    assert receive_speech(wire.stream, 1.0) == Refusal("no_face", "Nobody there.")
+    Failure("no_face", "Nobody there.").send(wire.channel)
+    assert receive_image(wire.stream) == Failure("no_face", "Nobody there.")
+    assert receive_speech(wire.stream, 1.0) == Failure("no_face", "Nobody there.")
 
 
-def test_a_long_refusal_is_cut() -> None:
+def test_a_long_failure_is_truncated() -> None:
     wire = Wire()
-    Refusal("x", "é" * 5_000).send(wire.channel)
-    refusal = receive_image(wire.stream)
-    assert isinstance(refusal, Refusal)
-    assert len(refusal.sentence) == 1_000
+    Failure("x", "é" * 5_000).send(wire.channel)
+    failure = receive_image(wire.stream)
+    assert isinstance(failure, Failure)
+    assert len(failure.message) == 1_000
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"",
         b"\x01",
@@ -121,13 +121,13 @@ def test_a_long_refusal_is_cut() -> None:
         header(3, 4, 4) + b"codea\nb.",
     ],
 )
-def test_an_invalid_picture_is_rejected(answer: bytes) -> None:
-    with pytest.raises(AnswerGarbled):
-        receive_image(Wire(answer).stream)
+def test_an_invalid_picture_is_rejected(response: bytes) -> None:
+    with pytest.raises(ResponseInvalid):
+        receive_image(Wire(response).stream)
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         b"",
         header(1, 64, 64) + bytes(64 * 64 * 3),
@@ -141,6 +141,6 @@ def test_an_invalid_picture_is_rejected(answer: bytes) -> None:
         samples(0.5, float("inf")),
     ],
 )
-def test_an_invalid_waveform_is_rejected(answer: bytes) -> None:
-    with pytest.raises(AnswerGarbled):
-        receive_speech(Wire(answer).stream, 1.0)
+def test_an_invalid_waveform_is_rejected(response: bytes) -> None:
+    with pytest.raises(ResponseInvalid):
+        receive_speech(Wire(response).stream, 1.0)
