@@ -45,7 +45,7 @@ def measure_forecast() -> None:
     """Run jobs of different lengths on a separate system and print the median errors."""
     with (
         TemporaryDirectory() as folder,
-        Standalone(Path(folder) / "system", say=lambda _: None) as system,
+        Standalone(Path(folder) / "system", print_line=lambda _: None) as system,
         Client(system.url) as client,
     ):
         for seconds in LESSONS:

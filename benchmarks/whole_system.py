@@ -58,7 +58,7 @@ def measure_whole_system() -> None:
 def _system(workers: int) -> Iterator[tuple[str, Client]]:
     with (
         TemporaryDirectory() as folder,
-        Standalone(Path(folder) / "system", workers=workers, say=lambda _: None) as system,
+        Standalone(Path(folder) / "system", workers=workers, print_line=lambda _: None) as system,
         Client(system.url) as client,
     ):
         yield system.url, client

@@ -112,10 +112,12 @@ class JobDocument(BaseModel):
     )
     metadata: Metadata = Field(description="The caller's metadata.")
     notices: tuple[str, ...] = Field(
-        description="Codes of changes to the inputs or the video, such as `several_faces`."
+        description="Codes of notices about the inputs or the video, such as `several_faces`."
     )
     failure: Failure | None = Field(description="Why the job failed; null otherwise.")
-    emotion: HeardEmotion | None = Field(description="The detected emotion; null until finished.")
+    emotion: HeardEmotion | None = Field(
+        description="The detected emotion; null until the job has succeeded."
+    )
     duration: float | None = Field(description="Length of the video in seconds.")
     num_frames: int | None = Field(description="Number of frames in the video.")
     width: int | None = Field(description="Width of the video in pixels.")

@@ -13,12 +13,12 @@ from amigo.choices import JobOptions
 from amigo.cli.destinations import check_destinations
 from amigo.cli.output import (
     Bar,
-    complain,
     describe,
     failure_sentence,
+    print_error,
     print_job_json,
+    print_line,
     print_video,
-    say,
 )
 from amigo.errors import AmigoError
 from amigo.types import JobView, is_address
@@ -48,7 +48,7 @@ class Outcome:
     def report(self, as_json: bool) -> bool:
         """Print the result and return whether it succeeded."""
         if not isinstance(self.result, JobView):
-            complain(f"{self.pair.name}: {self.result}")
+            print_error(f"{self.pair.name}: {self.result}")
             return False
         if as_json:
             print_job_json(self.result)
@@ -56,12 +56,12 @@ class Outcome:
 
     def _print_job(self, job: JobView, quiet: bool) -> bool:
         if self.pair.output and not job.has_succeeded:
-            complain(f"{self.pair.name}: {failure_sentence(job)}")
+            print_error(f"{self.pair.name}: {failure_sentence(job)}")
             return False
         if not quiet and self.pair.output:
             print_video(self.pair.output, job)
         elif not quiet:
-            say(job.id)
+            print_line(job.id)
         return True
 
 

@@ -27,7 +27,7 @@ class Demonstration:
 
 
 def demonstrate(
-    output: Path, directory: Path, console: Console, say: Callable[[str], None]
+    output: Path, directory: Path, console: Console, print_line: Callable[[str], None]
 ) -> Demonstration:
     """Start the whole system, generate the example video over HTTP and stop the system.
 
@@ -38,10 +38,10 @@ def demonstrate(
         AmigoError: the service rejected the job or became unreachable.
     """
     began = time.monotonic()
-    say("Starting the system")
-    with Standalone(directory, say=say) as system, Client(system.url) as client:
+    print_line("Starting the system")
+    with Standalone(directory, print_line=print_line) as system, Client(system.url) as client:
         started = time.monotonic()
-        say(f"Submitting {PORTRAIT.name} and {SPEECH.name} to {system.url}")
+        print_line(f"Submitting {PORTRAIT.name} and {SPEECH.name} to {system.url}")
         job = client.submit(PORTRAIT, SPEECH, consent=True)
         with progress_bar(console) as bar:
             job = client.wait(job.id, lambda job: bar.show(describe(job), job.progress))

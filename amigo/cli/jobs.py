@@ -30,17 +30,17 @@ from amigo.cli.options import (
     with_look,
 )
 from amigo.cli.output import (
-    complaining,
-    complaints,
     describe,
+    error_console,
+    exit_on_errors,
     print_job,
     print_job_json,
     print_jobs,
+    print_line,
     print_video,
     progress_bar,
     progress_bars,
     require_success,
-    say,
 )
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def connection(url: str | None) -> "Iterator[Client]":
     from amigo.client import Client
     from amigo.errors import AmigoError
 
-    with complaining(AmigoError), Client(service_url(url)) as client:
+    with exit_on_errors(AmigoError), Client(service_url(url)) as client:
         yield client
 
 
@@ -94,9 +94,9 @@ def submit(
         "webhook_url": webhook_url,
         "metadata": parsed_metadata(metadata) or None,
     }
-    with complaining():
+    with exit_on_errors():
         pairs = paired(inputs, output, output_dir, wait)
-    with complaining(AmigoError), progress_bars(complaints) as add_bar:
+    with exit_on_errors(AmigoError), progress_bars(error_console) as add_bar:
         batch = Batch(service_url(url), consent, options, add_bar)
         outcomes = anyio.run(batch.fulfil, pairs, parallel)
     well = [outcome.report(as_json) for outcome in outcomes]
@@ -126,7 +126,7 @@ def wait(
     """Wait for a job to end; fail unless it has a video."""
     with connection(url) as client:
         check_destinations([output])
-        with progress_bar(complaints) as bar:
+        with progress_bar(error_console) as bar:
             job = client.wait(job_id, lambda job: bar.show(describe(job), job.progress), timeout)
         if output and job.has_succeeded:
             client.download_video(job.id, output)
@@ -179,7 +179,7 @@ def cancel(job_ids: JobIds, url: Url = None, as_json: Json = False) -> None:
             if as_json:
                 print_job_json(job)
             else:
-                say(f"{job.id} {job.status}")
+                print_line(f"{job.id} {job.status}")
 
 
 @app.command()
@@ -188,7 +188,7 @@ def delete(job_ids: JobIds, url: Url = None) -> None:
     with connection(url) as client:
         for job_id in job_ids:
             client.delete(job_id)
-            say(f"{job_id} deleted")
+            print_line(f"{job_id} deleted")
 
 
 @app.command()
@@ -207,8 +207,8 @@ def download(
     with connection(url) as client:
         check_destinations([output, poster, landmarks])
         if output:
-            say(str(client.download_video(job_id, output)))
+            print_line(str(client.download_video(job_id, output)))
         if poster:
-            say(str(client.download_poster(job_id, poster)))
+            print_line(str(client.download_poster(job_id, poster)))
         if landmarks:
-            say(str(client.download_landmarks(job_id, landmarks)))
+            print_line(str(client.download_landmarks(job_id, landmarks)))

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from amigo.cli.options import DEFAULT_DIRECTORY
-from amigo.cli.output import complaining, console, remark, say
+from amigo.cli.output import console, exit_on_errors, print_line, print_note
 
 if TYPE_CHECKING:
     from jobs.settings import Settings
@@ -79,8 +79,10 @@ def create(
             lifetime=None if days is None else timedelta(days=days),
         )
         _archive(key, settings)
-    remark(f"API key {key.id} of tenant {key.tenant}. Store the token now; it is not shown again:")
-    say(token)
+    print_note(
+        f"API key {key.id} of tenant {key.tenant}. Store the token now; it is not shown again:"
+    )
+    print_line(token)
 
 
 @app.command("list")
@@ -110,7 +112,7 @@ def revoke(
         settings = _settings(directory)
         key = ApiKeyStore.connect(settings).revoke(key_id)
         _archive(key, settings)
-    say(f"API key {key.id} of tenant {key.tenant} revoked.")
+    print_line(f"API key {key.id} of tenant {key.tenant} revoked.")
 
 
 def _settings(directory: Path) -> "Settings":
@@ -128,7 +130,9 @@ def _archive(key: "ApiKey", settings: "Settings") -> None:
     try:
         ApiKeyBackup(ApiKeyStore.connect(settings), ObjectStorage.connect(settings)).save(key)
     except StorageUnavailable as error:
-        remark(f"The backup of the API key is out of date; the reconciler will update it. {error}")
+        print_note(
+            f"The backup of the API key is out of date; the reconciler will update it. {error}"
+        )
 
 
 def _local_settings(directory: Path) -> dict[str, str]:
@@ -138,7 +142,7 @@ def _local_settings(directory: Path) -> dict[str, str]:
     from deploy.standalone.errors import DeployError
     from deploy.standalone.system import environment
 
-    with complaining(DeployError):
+    with exit_on_errors(DeployError):
         variables = environment(directory)
     return {name.removeprefix("AMIGO_").lower(): value for name, value in variables.items()}
 
@@ -150,7 +154,7 @@ def _complaining() -> Iterator[None]:
     from jobs.errors import JobsError
     from jobs.settings import describe_invalid
 
-    with complaining(JobsError):
+    with exit_on_errors(JobsError):
         try:
             yield
         except ValidationError as error:

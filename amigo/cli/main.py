@@ -20,14 +20,14 @@ from amigo.cli.options import (
     with_look,
 )
 from amigo.cli.output import (
-    complain,
-    complaining,
     console,
+    exit_on_errors,
+    print_error,
+    print_line,
     print_notices,
     print_video,
     progress_bar,
     require_success,
-    say,
     timings_table,
 )
 
@@ -62,8 +62,8 @@ def serve(
     from deploy.standalone.errors import DeployError
     from deploy.standalone.system import serve
 
-    with complaining(DeployError):
-        serve(directory, port=port, workers=workers, say=say)
+    with exit_on_errors(DeployError):
+        serve(directory, port=port, workers=workers, print_line=print_line)
 
 
 @app.command()
@@ -78,7 +78,7 @@ def workers(
     from deploy.standalone.errors import DeployError
     from deploy.standalone.installation import Installation
 
-    with complaining(DeployError):
+    with exit_on_errors(DeployError):
         Installation(directory).request_workers(count)
 
 
@@ -99,14 +99,14 @@ def generate(
     ] = None,
 ) -> None:
     """Generate a video in this process, without a service."""
-    with complaining():
+    with exit_on_errors():
         check_destinations([output, landmarks, report], inputs=[portrait, audio])
     from media.errors import DecoderUnavailable, DetectorUnavailable, MediaError
     from media.imports import kept_until_exit
     from models.manifest import CheckpointError
 
     wrong = (MediaError, DecoderUnavailable, DetectorUnavailable, CheckpointError)
-    with complaining(*wrong), progress_bar(console) as bar:
+    with exit_on_errors(*wrong), progress_bar(console) as bar:
         bar.show("starting", 0.0)
         from amigo.cli.inputs import reading
 
@@ -120,7 +120,7 @@ def generate(
         if report:
             generation.save_report(report)
     heard = generation.synthesis.heard
-    say(f"{output}: {generation.duration:.1f} s, detected emotion: {heard.emotion}")
+    print_line(f"{output}: {generation.duration:.1f} s, detected emotion: {heard.emotion}")
     print_notices(generation.notices)
     console.print(timings_table(generation.timings))
 
@@ -147,7 +147,7 @@ def animate(
     device: Device = "cpu",
 ) -> None:
     """Render a portrait from landmarks, such as those saved by `generate --landmarks`."""
-    with complaining():
+    with exit_on_errors():
         check_destinations([output], inputs=[portrait, landmarks, audio])
     from media.errors import DecoderUnavailable, DetectorUnavailable, MediaError
     from media.imports import kept_until_exit
@@ -156,7 +156,7 @@ def animate(
 
     unavailable = (DecoderUnavailable, DetectorUnavailable, CheckpointError)
     wrong = (LandmarksUnusable, MediaError, *unavailable)
-    with complaining(*wrong), progress_bar(console) as bar:
+    with exit_on_errors(*wrong), progress_bar(console) as bar:
         bar.show("starting", 0.0)
         from amigo.cli.inputs import reading
 
@@ -166,7 +166,7 @@ def animate(
 
             choices = Choices(compose, face, resolution, device)
             duration = animate(inputs, landmarks, output, choices, bar)
-    say(f"{output}: {duration:.1f} s")
+    print_line(f"{output}: {duration:.1f} s")
 
 
 @app.command()
@@ -179,8 +179,8 @@ def demo(
     from amigo.errors import AmigoError
     from deploy.standalone.errors import DeployError
 
-    with complaining(DeployError, AmigoError):
-        shown = demonstrate(output, directory, console, say)
+    with exit_on_errors(DeployError, AmigoError):
+        shown = demonstrate(output, directory, console, print_line)
         require_success(shown.job)
     print_video(output, shown.job)
     console.print(
@@ -230,9 +230,9 @@ def doctor() -> None:
     findings = []
     for finding in examine():
         findings.append(finding)
-        say(f"{'✗' if finding.is_missing else '✓'} {finding.name:<22} {finding.state}")
+        print_line(f"{'✗' if finding.is_missing else '✓'} {finding.name:<22} {finding.state}")
         if finding.provide:
-            say(f"    {'needed' if finding.required else 'optional'}: {finding.provide}")
+            print_line(f"    {'needed' if finding.required else 'optional'}: {finding.provide}")
     if any(finding.is_missing and finding.required for finding in findings):
         raise typer.Exit(1)
 
@@ -242,5 +242,7 @@ def main() -> None:
     try:
         app()
     except ModuleNotFoundError as missing:
-        complain(f"This command needs the package {missing.name}: pip install 'amigo[standalone]'.")
+        print_error(
+            f"This command needs the package {missing.name}: pip install 'amigo[standalone]'."
+        )
         sys.exit(1)

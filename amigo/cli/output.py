@@ -23,20 +23,20 @@ _wide = Console(width=250, highlight=False)
 
 def print_job_json(job: "JobView") -> None:
     """Print the complete job as one line of JSON."""
-    say(job.model_dump_json())
+    print_line(job.model_dump_json())
 
 
 def print_video(path: object, job: "JobView") -> None:
     """Print the path of the video and the detected emotion."""
     heard = f", detected emotion: {job.emotion.emotion}" if job.emotion else ""
-    say(f"{path}: {job.duration or 0:.1f} s{heard}")
+    print_line(f"{path}: {job.duration or 0:.1f} s{heard}")
     print_notices(job.notices)
 
 
 def print_notices(notices: Iterable[str]) -> None:
     """Print the codes of notices, one per line."""
     for notice in notices:
-        say(f"Notice: {notice}")
+        print_line(f"Notice: {notice}")
 
 
 def failure_sentence(job: "JobView") -> str:
@@ -52,7 +52,7 @@ def require_success(job: "JobView") -> None:
         typer.Exit: with code 1.
     """
     if not job.has_succeeded:
-        complain(failure_sentence(job))
+        print_error(failure_sentence(job))
         raise typer.Exit(1)
 
 
@@ -177,33 +177,33 @@ def describe(job: "JobView") -> str:
 
 
 console = Console(highlight=False)
-complaints = Console(stderr=True, highlight=False)
+error_console = Console(stderr=True, highlight=False)
 
 
 @contextmanager
-def complaining(*errors: type[Exception]) -> Iterator[None]:
-    """Turn errors that users can fix into one line and exit code 1."""
+def exit_on_errors(*errors: type[Exception]) -> Iterator[None]:
+    """Turn errors that users can fix, `OSError` among them, into one line and exit code 1."""
     caught: tuple[type[Exception], ...] = (OSError, *errors)
     try:
         yield
     except caught as error:
-        complain(str(error))
+        print_error(str(error))
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
-        complain("Interrupted.")
+        print_error("Interrupted.")
         raise typer.Exit(130) from None
 
 
-def say(sentence: str) -> None:
+def print_line(sentence: str) -> None:
     """Print a line without markup and without wrapping paths and commands."""
     console.print(sentence, markup=False, soft_wrap=True)
 
 
-def remark(sentence: str) -> None:
+def print_note(sentence: str) -> None:
     """Print an additional message on stderr."""
-    complaints.print(sentence, markup=False, soft_wrap=True)
+    error_console.print(sentence, markup=False, soft_wrap=True)
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """Print an error on stderr."""
-    complaints.print(f"[red]Error:[/red] {escape(sentence)}", soft_wrap=True)
+    error_console.print(f"[red]Error:[/red] {escape(sentence)}", soft_wrap=True)

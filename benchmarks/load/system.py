@@ -102,7 +102,7 @@ def system(job_seconds: float, workers: int) -> Iterator[System]:
         os.environ["AMIGO_TORCH_THREADS"] = "0"  # any other number would load torch
     with TemporaryDirectory() as folder:
         directory = Path(folder) / "system"
-        with Standalone(directory, workers=workers, say=_report) as standalone:
+        with Standalone(directory, workers=workers, print_line=_report) as standalone:
             settings = Settings.model_validate(_fields(environment(directory)))
             yield System(
                 standalone,

@@ -19,12 +19,12 @@ STABLE_SECONDS = 60.0  # uptime after which earlier deaths are forgotten
 class ManagedProcess:
     """A supervised program: its child, its restarts, and when it is due to start again."""
 
-    def __init__(self, program: Program, guard: Guard, say: Callable[[str], None]) -> None:
+    def __init__(self, program: Program, guard: Guard, print_line: Callable[[str], None]) -> None:
         self.program = program
         self.child = Child(program, guard)
         self.is_ready = False
         self.restarts = 0
-        self._say = say
+        self._print_line = print_line
         self._failures = 0  # consecutive
         self._started = 0.0
         self._due: float | None = None
@@ -47,7 +47,7 @@ class ManagedProcess:
             return
         self.is_ready = self.child.check_ready(self._age)
         if self.is_ready:
-            self._say(f"  {self.program.name:<13} ready after {self._age:4.1f} s")
+            self._print_line(f"  {self.program.name:<13} ready after {self._age:4.1f} s")
 
     def supervise(self) -> bool:
         """Do what the program needs now; return whether anything changed."""
@@ -72,7 +72,7 @@ class ManagedProcess:
         delay = min(FIRST_DELAY * 2**self._failures, LONGEST_DELAY)
         self._failures += 1
         self._due = time.monotonic() + delay
-        self._say(f"  {reason}\n  Restarting {self.program.name} in {delay:.1f} s.")
+        self._print_line(f"  {reason}\n  Restarting {self.program.name} in {delay:.1f} s.")
         return True
 
     def _restart_when_due(self) -> bool:
@@ -119,11 +119,13 @@ class Supervisor:
         self,
         tiers: Sequence[Sequence[Program]],
         guard: Guard,
-        say: Callable[[str], None],
+        print_line: Callable[[str], None],
         on_change: Callable[[Sequence[ManagedProcess]], None],
     ) -> None:
-        self._tiers = [[ManagedProcess(program, guard, say) for program in tier] for tier in tiers]
-        self._guard, self._say = guard, say
+        self._tiers = [
+            [ManagedProcess(program, guard, print_line) for program in tier] for tier in tiers
+        ]
+        self._guard, self._print_line = guard, print_line
         self._on_change = on_change
         self._wanted: SimpleQueue[Sequence[Program]] = SimpleQueue()
         self._leaving: list[ManagedProcess] = []
@@ -208,12 +210,12 @@ class Supervisor:
         tier = self._tiers[-1]
         surplus = [each for each in tier if each.program.pool and each.program.name not in programs]
         for process in surplus:
-            self._say(f"  {process.program.name} is stopping.")
+            self._print_line(f"  {process.program.name} is stopping.")
             process.child.ask_to_stop()
             tier.remove(process)
         self._leaving += surplus
         for name in programs.keys() - {process.program.name for process in self.processes}:
-            process = ManagedProcess(programs[name], self._guard, self._say)
+            process = ManagedProcess(programs[name], self._guard, self._print_line)
             tier.append(process)
             process.start()
         return True

@@ -48,13 +48,13 @@ class Standalone:
         *,
         port: int | None = None,
         workers: int = 1,
-        say: Callable[[str], None] = print,
+        print_line: Callable[[str], None] = print,
     ) -> None:
         self._installation = Installation(directory)
         self._port = port
         self._num_workers = workers
         self._worker_ports: dict[int, int] = {}
-        self._say = say
+        self._print_line = print_line
         self._started_at = datetime.now(UTC)
         self._stack = ExitStack()
         self._state: InstallationState
@@ -83,7 +83,7 @@ class Standalone:
             self._state, self._ports = state, state.ports
             self._installation.clear_request()
             guard = stack.enter_context(Guard(keep_open=(lock,)))
-            self._supervisor = Supervisor(self._tiers(state), guard, self._say, self._note)
+            self._supervisor = Supervisor(self._tiers(state), guard, self._print_line, self._note)
             stack.callback(self._installation.clear_status)
             stack.callback(self._stop_programs)
             self._supervisor.start()
@@ -107,7 +107,7 @@ class Standalone:
         """Change the number of workers if `amigo workers` has requested it."""
         wanted = self._installation.requested_workers()
         if wanted is not None and wanted != self._num_workers:
-            self._say(f"Changing from {self._num_workers} to {wanted} workers.")
+            self._print_line(f"Changing from {self._num_workers} to {wanted} workers.")
             self.scale(wanted)
 
     def scale(self, workers: int) -> None:
@@ -125,7 +125,7 @@ class Standalone:
 
     def _stop_programs(self) -> None:
         """Stop in order; if this is interrupted, the guard kills the rest."""
-        self._say("Stopping.")
+        self._print_line("Stopping.")
         self._supervisor.stop()
 
     def _environment(self, state: InstallationState) -> dict[str, str]:
@@ -268,7 +268,7 @@ def serve(
     *,
     port: int | None = None,
     workers: int = 1,
-    say: Callable[[str], None] = print,
+    print_line: Callable[[str], None] = print,
 ) -> None:
     """Run the system until SIGINT, SIGTERM or SIGHUP; a second signal ends it at once.
 
@@ -278,9 +278,11 @@ def serve(
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
-        with Standalone(directory, port=port, workers=workers, say=say) as system:
+        with Standalone(directory, port=port, workers=workers, print_line=print_line) as system:
             url = system.url
-            say(f"AMIGO is running at {url} (API documentation: {url}/docs). Press Ctrl-C to stop.")
+            print_line(
+                f"AMIGO is running at {url} (API documentation: {url}/docs). Press Ctrl-C to stop."
+            )
             system.wait()
     except KeyboardInterrupt:
-        say("Stopped.")
+        print_line("Stopped.")

@@ -75,7 +75,9 @@ class PortraitCheck(BaseModel):
 class AudioCheck(BaseModel):
     """The result of checking a recording."""
 
-    duration: float | None = Field(description="Length in seconds; null if it is refused.")
+    duration: float | None = Field(
+        description="Length in seconds; null if the recording is rejected."
+    )
     notices: list[str] = Field(description="Codes of notices, such as `one_channel_used`.")
     refusal: RefusalDocument | None = Field(
         description="Why a job with this file would be rejected or fail; null if nothing was found."

@@ -46,7 +46,7 @@ def system(directory: Path, collector: LocalServer) -> Iterator[Standalone]:
                 "OTEL_BSP_SCHEDULE_DELAY": "100",
             }.items():
                 patch.setenv(name, value)
-            system = stack.enter_context(Standalone(directory, say=lambda _: None))
+            system = stack.enter_context(Standalone(directory, print_line=lambda _: None))
         yield system
 
 

@@ -105,7 +105,7 @@ def test_jobs_in_flight_survive_an_upgrade_and_a_rollback(
 ) -> None:
     with released_system(release, directory) as url:
         before = leave_in_flight(url, tmp_path)
-    with Standalone(directory, say=lambda _: None) as system:
+    with Standalone(directory, print_line=lambda _: None) as system:
         require_videos(system.url, before)
         after = leave_in_flight(system.url, tmp_path)
     with released_system(release, directory) as url:
@@ -115,7 +115,7 @@ def test_jobs_in_flight_survive_an_upgrade_and_a_rollback(
 def test_a_worker_of_the_release_serves_this_version(
     release: Path, directory: Path, tmp_path: Path
 ) -> None:
-    with Standalone(directory, say=lambda _: None) as system:
+    with Standalone(directory, print_line=lambda _: None) as system:
         system.scale(0)
         settings = environment(directory)
         with (
