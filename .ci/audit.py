@@ -34,11 +34,11 @@ def look_up(service: str) -> Packages:
         *("--no-deps", "--disable-pip", "--format=json", "--progress-spinner=off"),
         *(f"--vulnerability-service={service}", f"--timeout={TIMEOUT_SECONDS}"),
     )
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    if not answer.stdout:
-        print(f"{service}: {answer.stderr.strip().rpartition(chr(10))[2]}")
+    response = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    if not response.stdout:
+        print(f"{service}: {response.stderr.strip().rpartition(chr(10))[2]}")
         return ()
-    packages: Packages = json.loads(answer.stdout)["dependencies"]
+    packages: Packages = json.loads(response.stdout)["dependencies"]
     return packages if any(map(_is_known, packages)) else ()
 
 

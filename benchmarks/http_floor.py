@@ -19,7 +19,7 @@ from PIL import Image
 from benchmarks.machine import machine, processor_time, resident_memory
 from benchmarks.wire import Wire, get, post
 from deploy.standalone.child import Child, Program
-from deploy.standalone.processes import SeaweedServer, ValkeyServer, answers, free_port
+from deploy.standalone.processes import SeaweedServer, ValkeyServer, free_port, responds
 from jobs.job import Job
 from jobs.options import Options
 from jobs.settings import Settings
@@ -108,8 +108,8 @@ def path_of(server: Server) -> str:
 async def tag_of(server: Server) -> str:
     """Return the entity tag of the server's job."""
     async with httpx.AsyncClient() as http:
-        answer = await http.get(f"http://127.0.0.1:{server.port}{path_of(server)}")
-    return answer.headers["ETag"]
+        response = await http.get(f"http://127.0.0.1:{server.port}{path_of(server)}")
+    return response.headers["ETag"]
 
 
 async def poll(server: Server, path: str, tag: str | None = None) -> Polling:
@@ -238,6 +238,6 @@ def program(
         name=name,
         command=command,
         log=folder / f"{name}.log",
-        is_ready=lambda: answers(probe),
+        is_ready=lambda: responds(probe),
         env=environment,
     )

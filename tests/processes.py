@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.standalone.processes import LOOPBACK, answers, free_port
+from deploy.standalone.processes import LOOPBACK, free_port, responds
 from tests.waiting import PATIENCE, wait_for
 
 
@@ -80,7 +80,7 @@ class RunningService(Running):
 
     def is_alive(self) -> bool:
         assert self.process.poll() is None, self.log
-        return answers(f"{self.url}/livez")
+        return responds(f"{self.url}/livez")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ class LocalServer:
 
 
 @contextmanager
-def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[LocalServer]:
+def serving(response: Answer, tls: ssl.SSLContext | None = None) -> Iterator[LocalServer]:
     """Run a server on a free port of 127.0.0.1, with TLS if a context is given."""
     server: LocalServer
 
@@ -56,7 +56,7 @@ def serving(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Local
         listener.socket = tls.wrap_socket(listener.socket, server_side=True)
         scheme = "https"
     port = listener.server_address[1]
-    server = LocalServer(f"{scheme}://127.0.0.1:{port}", port, answer)
+    server = LocalServer(f"{scheme}://127.0.0.1:{port}", port, response)
     thread = Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

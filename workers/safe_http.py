@@ -141,27 +141,27 @@ class Outbound:
         with _translated_errors(seconds):
             async with asyncio.timeout(seconds):
                 message = _Message("POST", self.rules.check(url), body, headers)
-                async with self._answer(message) as answer:
-                    return Reply(answer.status_code, answer.headers.get("Retry-After"))
+                async with self._open(message) as response:
+                    return Reply(response.status_code, response.headers.get("Retry-After"))
 
     async def _follow(self, url: httpx.URL, max_bytes: int) -> bytes:
         for _ in range(1 + MAX_REDIRECTS):
-            async with self._answer(_Message("GET", url)) as answer:
-                if not answer.has_redirect_location:
-                    return await _read(answer, max_bytes)
-                url = self.rules.check(joined(url, answer.headers["Location"]))
+            async with self._open(_Message("GET", url)) as response:
+                if not response.has_redirect_location:
+                    return await _read(response, max_bytes)
+                url = self.rules.check(joined(url, response.headers["Location"]))
         raise UrlUnreachable(f"The URL redirects more than {MAX_REDIRECTS} times.", may_pass=False)
 
     @asynccontextmanager
-    async def _answer(self, message: "_Message") -> AsyncIterator[httpx.Response]:
+    async def _open(self, message: "_Message") -> AsyncIterator[httpx.Response]:
         """Send a request and yield the response, before its body is read."""
         addresses = await self._addresses(message.url)
         async with httpx.AsyncClient(verify=self.tls, trust_env=False) as client:
-            answer = await _send_to_any(client, message, addresses)
+            response = await _send_to_any(client, message, addresses)
             try:
-                yield answer
+                yield response
             finally:
-                await answer.aclose()
+                await response.aclose()
 
     async def _addresses(self, url: httpx.URL) -> list[str]:
         """Return the addresses of the URL's host, to all of which connections are allowed."""
@@ -224,18 +224,18 @@ def joined(url: httpx.URL, location: str) -> str:
         ) from error
 
 
-async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
     """Return the body of a successful response, without decoding it."""
-    if answer.status_code != httpx.codes.OK:
-        status = answer.status_code
+    if response.status_code != httpx.codes.OK:
+        status = response.status_code
         raise UrlUnreachable(
             f"The URL responded with status {status}; 200 is required.",
             may_pass=status == httpx.codes.TOO_MANY_REQUESTS or httpx.codes.is_server_error(status),
         )
-    declared = answer.headers.get("Content-Length", "")
+    declared = response.headers.get("Content-Length", "")
     body = bytearray()
     if not (declared.isdecimal() and int(declared) > max_bytes):
-        async for chunk in answer.aiter_raw():
+        async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > max_bytes:
                 break

@@ -69,7 +69,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-def answers(url: str) -> bool:
+def responds(url: str) -> bool:
     """Return whether a GET succeeds within a second."""
     try:
         return _PROBER.get(url).is_success
@@ -215,7 +215,7 @@ class SeaweedServer:
 
     def is_ready(self) -> bool:
         """Return whether the server is healthy and objects can be written and deleted."""
-        return answers(f"{self.url}/healthz") and self._takes_objects()
+        return responds(f"{self.url}/healthz") and self._takes_objects()
 
     def _takes_objects(self) -> bool:
         try:

@@ -25,8 +25,8 @@ from deploy.standalone.processes import (
     LOOPBACK,
     SeaweedServer,
     ValkeyServer,
-    answers,
     free_port,
+    responds,
 )
 from deploy.standalone.supervisor import ManagedProcess, Supervisor
 from workers.synthesis.health import unresponsive_processes
@@ -155,7 +155,7 @@ class Standalone:
             name="service",
             command=(sys.executable, "-m", "service"),
             log=self._log("service"),
-            is_ready=lambda: answers(f"{self.url}/readyz"),
+            is_ready=lambda: responds(f"{self.url}/readyz"),
             env={
                 **environment,
                 "AMIGO_LISTEN_HOST": LOOPBACK,

@@ -277,11 +277,11 @@ class ObjectStorage:
         refusals = []
         for start in range(0, len(keys), MAX_DELETED):
             batch = keys[start : start + MAX_DELETED]
-            answer = self._client.delete_objects(
+            response = self._client.delete_objects(
                 Bucket=self._bucket,
                 Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True},
             )
-            refusals += answer.get("Errors", [])
+            refusals += response.get("Errors", [])
         return [f"{refusal.get('Key')}: {refusal.get('Message')}" for refusal in refusals]
 
 

@@ -44,8 +44,8 @@ def reserve(client: Redis, job: Job) -> Holder | None:
     """Reserve a job's Idempotency-Key; return another job that owns it, or None."""
     place, mine = _claim(job, is_confirmed=False)
     with translated_errors():
-        answer = client.set(place, mine.model_dump_json(), nx=True, get=True, px=RESERVED)
-    holder = _holder(answer)
+        response = client.set(place, mine.model_dump_json(), nx=True, get=True, px=RESERVED)
+    holder = _holder(response)
     return None if holder is None or holder.job_id == job.id else holder
 
 

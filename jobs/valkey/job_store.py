@@ -254,14 +254,14 @@ class JobStore:
     def events(self, job_id: str, after: str = "0") -> list[Event]:
         """Return a job's events after the one with this id, oldest first."""
         with translated_errors():
-            answer = self._client.xrange(events_key(job_id), min=f"({after}", max="+")
-        return _events(answer)
+            response = self._client.xrange(events_key(job_id), min=f"({after}", max="+")
+        return _events(response)
 
     def latest_event(self, job_id: str) -> Event | None:
         """Return a job's latest event; None if its events have expired."""
         with translated_errors():
-            answer = self._client.xrevrange(events_key(job_id), count=1)
-        return next(iter(_events(answer)), None)
+            response = self._client.xrevrange(events_key(job_id), count=1)
+        return next(iter(_events(response)), None)
 
     def reading(self, job_id: str) -> Reading:
         """Return the job with its queue position and what its ETA is estimated from.

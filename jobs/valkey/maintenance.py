@@ -62,8 +62,8 @@ class Maintenance:
         index, latest = index_key(JobStatus.PROCESSING), score(self._now() + self._lease)
         with translated_errors():
             # A lease renewed a moment ago may end slightly later without a clock change.
-            answer = self._client.zrange(index, latest + ONE_SECOND, "+inf", byscore=True)
-            if late := cast("list[str]", answer):
+            response = self._client.zrange(index, latest + ONE_SECOND, "+inf", byscore=True)
+            if late := cast("list[str]", response):
                 self._client.zadd(index, dict.fromkeys(late, latest), xx=True, lt=True)
         return len(late)
 

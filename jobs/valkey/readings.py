@@ -86,8 +86,8 @@ class Readings:
         if not job_ids:
             return []
         with translated_errors():
-            answer = self._script(args=list(job_ids))
-        jobs, processing, runs, time = from_json(cast("str", answer))
+            response = self._script(args=list(job_ids))
+        jobs, processing, runs, time = from_json(cast("str", response))
         others = tuple(parse_known(list(processing)))  # an empty list comes as an empty object
         now = clock_time(*map(int, time))
         past = tuple(runs)

@@ -54,12 +54,12 @@ class FaceFinder:
             raise DetectorMissing("MediaPipe is not installed, so the service cannot detect faces.")
         with self._lock:
             try:
-                answer = self._ask(file, choice)
+                response = self._ask(file, choice)
             except TimeoutError as error:
                 raise DetectorTooSlow(f"The face detector returned {error}.") from error
             except (OSError, EOFError) as error:
                 raise DetectorUnavailable(f"The face detector failed: {error!r}") from error
-        inspection = _INSPECTION.validate_json(answer)
+        inspection = _INSPECTION.validate_json(response)
         if inspection is None:
             raise DetectorUnavailable("The picture could not be decoded.")
         return inspection

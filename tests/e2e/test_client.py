@@ -76,21 +76,23 @@ class Torn(httpx.HTTPTransport):
         self.ranges: list[str | None] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        answer = super().handle_request(request)
+        response = super().handle_request(request)
         if not request.url.path.endswith("/video"):
-            return answer
+            return response
         self.ranges.append(request.headers.get("Range"))
-        return answer if len(self.ranges) > 1 else torn(answer)
+        return response if len(self.ranges) > 1 else torn(response)
 
 
-def torn(answer: httpx.Response) -> httpx.Response:
-    assert isinstance(answer.stream, httpx.SyncByteStream)
-    return httpx.Response(answer.status_code, headers=answer.headers, stream=TornStream(answer))
+def torn(response: httpx.Response) -> httpx.Response:
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    return httpx.Response(
+        response.status_code, headers=response.headers, stream=TornStream(response)
+    )
 
 
 class TornStream(httpx.SyncByteStream):
-    def __init__(self, answer: httpx.Response) -> None:
-        self._answer = answer
+    def __init__(self, response: httpx.Response) -> None:
+        self._answer = response
 
     def __iter__(self) -> Iterator[bytes]:
         yield next(self._answer.iter_raw(1000))

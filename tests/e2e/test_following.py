@@ -31,9 +31,9 @@ def events(system: Standalone, portrait: Path, speech: Path) -> tuple[list[Told]
 def follow(url: str, last: str | None = None) -> Iterator[Told]:
     """Yield the changes after the one with the id `last`."""
     headers = {"Last-Event-ID": last} if last else {}
-    with loopback.stream("GET", url, headers=headers) as answer:
+    with loopback.stream("GET", url, headers=headers) as response:
         # A new queue position has no id, and is not a change.
-        yield from (event for event in told(answer.iter_lines()) if event.id)
+        yield from (event for event in told(response.iter_lines()) if event.id)
 
 
 def follow_in_parts(url: str) -> list[Told]:

@@ -49,10 +49,10 @@ def test_the_object_store_serves_the_video_if_callers_can_reach_it(
     public = {**settings.model_dump(), "s3_public_endpoint_url": s3.url}
     with serving(ServiceSettings(**public)) as live:
         path = f"/v1/jobs/{job.id}/video"
-        answer = live.http.get(path, params={"download": True})
-        assert answer.status_code == 307
+        response = live.http.get(path, params={"download": True})
+        assert response.status_code == 307
         assert live.http.get(path, params={"redirect": False}).content == VIDEO
-    handed_out = loopback.get(answer.headers["location"], headers={"Range": "bytes=5-9"})
+    handed_out = loopback.get(response.headers["location"], headers={"Range": "bytes=5-9"})
     assert (handed_out.status_code, handed_out.content) == (206, VIDEO[5:10])
     assert handed_out.headers["content-type"] == "video/mp4"
     name = f'attachment; filename="{job.id}.mp4"'

@@ -64,9 +64,9 @@ def pour(handler: BaseHTTPRequestHandler) -> None:
 
 
 def make(api: httpx.Client, **request: Any) -> str:
-    answer = api.post("/v1/jobs", json={"consent": True, **request})
-    assert answer.status_code == 202, answer.text
-    job_id: str = answer.json()["id"]
+    response = api.post("/v1/jobs", json={"consent": True, **request})
+    assert response.status_code == 202, response.text
+    job_id: str = response.json()["id"]
     return job_id
 
 
@@ -174,11 +174,11 @@ def test_an_unwanted_webhook_is_disabled_and_the_job_reports_why(
 def test_a_url_to_a_private_address_is_refused_at_once(api: httpx.Client) -> None:
     for name in ("portrait_url", "audio_url", "webhook_url"):
         urls = {"portrait_url": "https://example.com/a", "audio_url": "https://example.com/b"}
-        answer = api.post(
+        response = api.post(
             "/v1/jobs", json={"consent": True, **urls, name: "http://169.254.169.254/latest/"}
         )
-        assert answer.status_code == 422, answer.text
-        assert name in answer.json()["options"]
+        assert response.status_code == 422, response.text
+        assert name in response.json()["options"]
 
 
 @pytest.mark.parametrize(
@@ -198,17 +198,17 @@ def test_an_unfetchable_input_fails_the_job_with_a_reason(
 
 def announce(api: httpx.Client, kind: str, size: int, content_type: str) -> Document:
     wanted = {"kind": kind, "size": size, "content_type": content_type}
-    answer = api.post("/v1/assets", json=wanted)
-    assert answer.status_code == 201, answer.text
-    asset: Document = answer.json()
+    response = api.post("/v1/assets", json=wanted)
+    assert response.status_code == 201, response.text
+    asset: Document = response.json()
     return asset
 
 
 def send(asset: Document, body: bytes, **headers: str) -> int:
     upload = asset["upload"]
     given = {"Content-Type": upload["headers"]["Content-Type"], **headers}
-    answer = loopback.request(upload["method"], upload["url"], content=body, headers=given)
-    return answer.status_code
+    response = loopback.request(upload["method"], upload["url"], content=body, headers=given)
+    return response.status_code
 
 
 def test_a_job_is_created_from_uploaded_assets(api: httpx.Client, speech: Path) -> None:
@@ -226,8 +226,8 @@ def test_a_job_is_created_from_uploaded_assets(api: httpx.Client, speech: Path) 
     assert send(audio_asset, sound) == 200
     assert ended(api, make(api, **request))["failure"]["code"] == "no_face"
     swapped = {**request, "portrait_asset": audio_asset["id"]}
-    answer = api.post("/v1/jobs", json=swapped)
-    assert (answer.status_code, answer.json()["code"]) == (404, "asset_not_found")
+    response = api.post("/v1/jobs", json=swapped)
+    assert (response.status_code, response.json()["code"]) == (404, "asset_not_found")
 
 
 def test_an_upload_of_another_size_or_type_is_refused(api: httpx.Client) -> None:

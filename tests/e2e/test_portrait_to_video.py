@@ -87,11 +87,11 @@ def test_the_lips_of_the_video_follow_the_generated_landmarks(
 
 
 def test_the_video_is_served_in_ranges(system: Standalone, finished: JobView, video: Path) -> None:
-    answer = loopback.get(
+    response = loopback.get(
         f"{system.url}/v1/jobs/{finished.id}/video", headers={"Range": "bytes=100-199"}
     )
-    assert answer.status_code == 206
-    assert answer.content == video.read_bytes()[100:200]
+    assert response.status_code == 206
+    assert response.content == video.read_bytes()[100:200]
 
 
 def test_the_whole_portrait_speaks_and_has_a_poster_and_landmarks(

@@ -64,14 +64,14 @@ class Recorder(httpx.BaseTransport):
             return self._carry(request)
         self._history.record(Posted(key, webhook=b"webhook_url" in request.read()))
         try:
-            answer = self._carry(request)
+            response = self._carry(request)
         except httpx.TransportError as error:
             self._history.record(Unanswered(key, repr(error)))
             raise
-        location = answer.headers.get("Location", "")
+        location = response.headers.get("Location", "")
         job_id = location.rpartition("/")[2] or None
-        self._history.record(Answered(key, answer.status_code, job_id))
-        return answer
+        self._history.record(Answered(key, response.status_code, job_id))
+        return response
 
     def close(self) -> None:
         self._wire.close()

@@ -36,9 +36,9 @@ class Evidence:
     def accepted(self) -> frozenset[str]:
         """The accepted jobs."""
         return frozenset(
-            answer.job_id
-            for answer in self.history.each(Answered)
-            if answer.status in ACCEPTED and answer.job_id
+            response.job_id
+            for response in self.history.each(Answered)
+            if response.status in ACCEPTED and response.job_id
         )
 
     @cached_property
@@ -66,8 +66,8 @@ class Evidence:
     @cached_property
     def is_any_request_cut_short(self) -> bool:
         """Whether a request got no response, or an internal error."""
-        answers = self.history.each(Answered)
-        return any(self.history.each(Unanswered)) or any(each.status >= 500 for each in answers)
+        responses = self.history.each(Answered)
+        return any(self.history.each(Unanswered)) or any(each.status >= 500 for each in responses)
 
     @cached_property
     def seen(self) -> Mapping[str, list[Seen]]:

@@ -148,10 +148,10 @@ class Load:
             raise
         for each, result in zip(keys, results, strict=True):
             if isinstance(result, JobView):
-                answer = Answered(each, 202, result.id)
+                response = Answered(each, 202, result.id)
             else:
-                answer = Answered(each, result.status)
-            self._history.record(answer)
+                response = Answered(each, result.status)
+            self._history.record(response)
 
     def _recent_job(self) -> str | None:
         known = [post.accepted for post, _ in self._made[-12:]]

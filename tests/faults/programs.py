@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy.standalone.child import Program
-from deploy.standalone.processes import LOOPBACK, answers
+from deploy.standalone.processes import LOOPBACK, responds
 from tests.faults.steps import FOLDER_VARIABLE, NAME_VARIABLE
 from workers.synthesis.run_directory import RunDirectory
 
@@ -45,7 +45,7 @@ def service(name: str, folder: Path, port: int, environment: Mapping[str, str]) 
             "AMIGO_LISTEN_HOST": LOOPBACK,
             "AMIGO_LISTEN_PORT": str(port),
         },
-        lambda: answers(f"{service_url(port)}/readyz"),
+        lambda: responds(f"{service_url(port)}/readyz"),
     )
 
 

@@ -64,12 +64,12 @@ class Reckoning:
         self.longest_job = max(self.longest_job, *_waits(history), 0.0)
         for fault in history.each(Faulted):
             self.faults[f"{fault.deed} {_kind(fault.target)}"] += 1
-        answers = list(history.each(Answered))
-        accepted = {answer.job_id for answer in answers if answer.status in ACCEPTED}
+        responses = list(history.each(Answered))
+        accepted = {response.job_id for response in responses if response.status in ACCEPTED}
         deleted = {each.job_id for each in history.each(Deleted) if each.by == "caller"}
         self.counts.update(
             requests=sum(1 for _ in history.each(Posted)),
-            refused=sum(answer.status not in ACCEPTED for answer in answers),
+            refused=sum(response.status not in ACCEPTED for response in responses),
             unanswered=sum(1 for _ in history.each(Unanswered)),
             given_up=sum(1 for _ in history.each(GivenUp)),
             accepted=len(accepted),

@@ -65,26 +65,26 @@ def refusals_leave_nothing(evidence: Evidence) -> Iterator[tuple[str, str]]:
     Callers rejected because the store does not respond are asked to retry. If one gives up, it is
     unknown whether the request was recorded.
     """
-    answers: dict[str, list[int]] = defaultdict(list)
-    for answer in evidence.history.each(Answered):
-        answers[answer.key].append(answer.status)
+    responses: dict[str, list[int]] = defaultdict(list)
+    for response in evidence.history.each(Answered):
+        responses[response.key].append(response.status)
     posts: dict[str, int] = defaultdict(int)
     for post in evidence.history.each(Posted):
         posts[post.key] += 1
     for job_id, job in evidence.snapshot.jobs.items():
         key = job.idempotency.key if job.idempotency else ""
         is_promised = job_id in evidence.accepted
-        is_answered = len(answers[key]) == posts[key] and key not in evidence.given_up
+        is_answered = len(responses[key]) == posts[key] and key not in evidence.given_up
         if not is_promised and is_answered:
-            yield job_id, f"exists, though its caller was answered {answers[key]}"
+            yield job_id, f"exists, though its caller was answered {responses[key]}"
 
 
 def one_key_makes_one_job(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """However often a request was sent under a key, it created one job."""
     made: dict[str, set[str]] = defaultdict(set)
-    for answer in evidence.history.each(Answered):
-        if answer.status in ACCEPTED and answer.job_id:
-            made[answer.key].add(answer.job_id)
+    for response in evidence.history.each(Answered):
+        if response.status in ACCEPTED and response.job_id:
+            made[response.key].add(response.job_id)
     for job_id, job in evidence.snapshot.jobs.items():
         if job.idempotency:
             made[job.idempotency.key].add(job_id)

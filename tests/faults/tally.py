@@ -21,12 +21,12 @@ class Tally:
     @classmethod
     def of(cls, history: History) -> "Tally":
         """Count the events of a history."""
-        answers = list(history.each(Answered))
+        responses = list(history.each(Answered))
         return cls(
             faults=sum(1 for _ in history.each(Faulted)),
             posts=sum(1 for _ in history.each(Posted)),
-            accepted=len({each.job_id for each in answers if each.status in ACCEPTED}),
-            refused=sum(1 for each in answers if each.status not in ACCEPTED),
+            accepted=len({each.job_id for each in responses if each.status in ACCEPTED}),
+            refused=sum(1 for each in responses if each.status not in ACCEPTED),
             ended=len({look.job_id for look in history.each(Seen) if look.status in FINAL}),
             webhooks=sum(1 for _ in history.each(Told)),
         )

@@ -23,7 +23,7 @@ def example() -> History:
 
 
 def test_events_of_a_kind_come_in_order() -> None:
-    statuses = [answer.status for answer in example().each(Answered)]
+    statuses = [response.status for response in example().each(Answered)]
 
     assert statuses == [503, 202]
 

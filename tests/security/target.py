@@ -87,19 +87,19 @@ class Target:
         wait_for(lambda: self.traces() == before)
 
 
-def outcome(answer: httpx.Response) -> str:
+def outcome(response: httpx.Response) -> str:
     """Return the code of the problem, or ACCEPTED, after checking either."""
-    if answer.status_code == 202:
-        assert answer.json()["status"] == "queued"
+    if response.status_code == 202:
+        assert response.json()["status"] == "queued"
         return ACCEPTED
-    return problem_of(answer)
+    return problem_of(response)
 
 
-def problem_of(answer: httpx.Response) -> str:
+def problem_of(response: httpx.Response) -> str:
     """Return the code of a problem, after checking it."""
-    document: dict[str, Any] = answer.json()
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.status_code == document["status"] < 500, document
+    document: dict[str, Any] = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.status_code == document["status"] < 500, document
     return str(document["code"])
 
 

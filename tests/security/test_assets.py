@@ -25,9 +25,9 @@ def test_a_hostile_asset_gets_its_problem_and_does_no_harm(name: str, target: Ta
     asset_id = _upload(target, kind, file.build())
     request = {**GOOD, f"{kind}_url": None, f"{kind}_asset": asset_id}
     with target.unharmed():
-        answer = target.http.post("/v1/jobs", json=request)
-        target.forget(answer.headers.get("location"))
-    assert outcome(answer) in file.expected, answer.text
+        response = target.http.post("/v1/jobs", json=request)
+        target.forget(response.headers.get("location"))
+    assert outcome(response) in file.expected, response.text
 
 
 def _find(name: str) -> tuple[str, Hostile]:

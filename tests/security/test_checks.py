@@ -45,14 +45,14 @@ def test_a_check_refuses_a_hostile_recording_like_a_job(file: Hostile, checking:
 
 def _check(target: Target, file: Hostile, **content: bytes) -> None:
     with target.unharmed():
-        answer = target.check(**content)
-    assert _outcome(answer) in file.expected, answer.text
+        response = target.check(**content)
+    assert _outcome(response) in file.expected, response.text
 
 
-def _outcome(answer: httpx.Response) -> str:
+def _outcome(response: httpx.Response) -> str:
     """Return the code of the problem or of the refusal, or ACCEPTED."""
-    if not answer.is_success:
-        return problem_of(answer)
-    found = answer.json()
+    if not response.is_success:
+        return problem_of(response)
+    found = response.json()
     refusal = (found["portrait"] or found["audio"])["refusal"]
     return ACCEPTED if refusal is None or refusal["code"] in FACES else str(refusal["code"])

@@ -59,23 +59,23 @@ def http(backstage: Backstage) -> Iterator[TestClient]:
         yield client
 
 
-def assert_bound(answer: httpx2.Response) -> None:
+def assert_bound(response: httpx2.Response) -> None:
     """Every security header is present once, with the required value."""
     for name, value in HEADERS.items():
-        told = answer.headers.get_list(name)
+        told = response.headers.get_list(name)
         assert len(told) == 1, (name, told)
         if name not in ("Content-Security-Policy", "Cache-Control"):
             # Only the page that films and records may ask for the devices.
-            has_camera = 'id="camera"' in answer.text or answer.request.method == "HEAD"
+            has_camera = 'id="camera"' in response.text or response.request.method == "HEAD"
             is_page = told == [PAGE_DEVICES] and has_camera
             assert told == [value] or is_page
-    policy = answer.headers["content-security-policy"]
+    policy = response.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe-eval" not in policy
     assert "script-src 'self'" in policy or "script-src" not in policy
-    assert "server" not in answer.headers
-    assert "x-request-id" in answer.headers
+    assert "server" not in response.headers
+    assert "x-request-id" in response.headers
 
 
 def test_every_route_is_covered() -> None:
@@ -95,10 +95,10 @@ def test_every_route_sends_security_headers_for_every_method(
     ended = new_job().cancel(utc_now()).model_copy(update={"id": "job_x"})
     backstage.store.jobs["job_x"] = ended
     for method in METHODS:
-        answer = http.request(method, filled)
-        assert_bound(answer)
+        response = http.request(method, filled)
+        assert_bound(response)
         if filled.startswith("/v1"):
-            assert answer.headers["cache-control"] in PRIVATE
+            assert response.headers["cache-control"] in PRIVATE
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path.startswith("/v1")])
@@ -113,9 +113,9 @@ def test_every_rejected_api_key_gets_security_headers(
     monkeypatch.setattr(APP.state.components.keys, "verify", refuse)
     with TestClient(APP, base_url="http://127.0.0.1", follow_redirects=False) as http:
         for headers in ({}, {"Authorization": "Bearer x"}):
-            answer = http.get(path, headers=headers)
-            assert answer.status_code in (401, 404, 405)
-            assert_bound(answer)
+            response = http.get(path, headers=headers)
+            assert response.status_code in (401, 404, 405)
+            assert_bound(response)
 
 
 def test_files_are_served_with_security_headers_in_every_status(
@@ -126,10 +126,10 @@ def test_files_are_served_with_security_headers_in_every_status(
     seen = set()
     for headers in ({}, {"Range": "bytes=0-9"}, {"Range": "bytes=900-"}, {"If-None-Match": tag}):
         for file in ("video", "poster", "landmarks", "video?download=true"):
-            answer = http.get(f"{path}/{file}", headers=headers)
-            assert_bound(answer)
-            assert answer.headers["cache-control"] in PRIVATE
-            seen.add(answer.status_code)
+            response = http.get(f"{path}/{file}", headers=headers)
+            assert_bound(response)
+            assert response.headers["cache-control"] in PRIVATE
+            seen.add(response.status_code)
     backstage.storage.is_public = True
     redirect = http.get(f"{path}/video")
     assert_bound(redirect)
@@ -160,9 +160,9 @@ def test_every_kind_of_error_has_security_headers(
     seen.append(http.post("/v1/assets", json=wanted))
     monkeypatch.setattr(backstage.store, "ping", crash)
     seen.append(http.get("/readyz"))
-    for answer in seen:
-        assert_bound(answer)
-    statuses = [answer.status_code for answer in seen]
+    for response in seen:
+        assert_bound(response)
+    statuses = [response.status_code for response in seen]
     assert statuses == [202, 422, 415, 400, 413, 403, 403, 503, 503, 429, 500]
 
 
@@ -172,9 +172,9 @@ def test_a_preflight_response_has_security_headers(http: TestClient) -> None:
         assert_bound_but_unobserved(http.options("/v1/jobs", headers=asked))
 
 
-def assert_bound_but_unobserved(answer: httpx2.Response) -> None:
+def assert_bound_but_unobserved(response: httpx2.Response) -> None:
     for name, value in HEADERS.items():
-        assert answer.headers[name] == value
+        assert response.headers[name] == value
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

@@ -34,6 +34,6 @@ def test_a_hostile_recording_gets_its_problem_and_does_no_harm(
 
 def _attack(target: Target, file: Hostile, **content: bytes) -> None:
     with target.unharmed():
-        answer = target.post(**content)
-        target.forget(answer.headers.get("location"))
-    assert outcome(answer) in file.expected, answer.text
+        response = target.post(**content)
+        target.forget(response.headers.get("location"))
+    assert outcome(response) in file.expected, response.text

@@ -24,22 +24,22 @@ def test_a_hostile_request_gets_its_problem_and_does_no_harm(
 ) -> None:
     sent = request_.build().replace(JOB, canceled)
     with target.unharmed():
-        answer = exchange(target.service.port, sent, ANSWER_SECONDS, hangs_up=request_.hangs_up)
-        if answer and answer.status == 202:
-            target.forget(answer.headers["location"])
-    assert _outcome(answer) == request_.expected, answer
-    for header in answer.headers.items() if answer else ():
+        response = exchange(target.service.port, sent, ANSWER_SECONDS, hangs_up=request_.hangs_up)
+        if response and response.status == 202:
+            target.forget(response.headers["location"])
+    assert _outcome(response) == request_.expected, response
+    for header in response.headers.items() if response else ():
         assert "injected" not in "".join(header).lower()
 
 
-def _outcome(answer: WireAnswer | None) -> str:
-    if answer is None:
+def _outcome(response: WireAnswer | None) -> str:
+    if response is None:
         return UNANSWERED
-    if answer.status == 202:
+    if response.status == 202:
         return ACCEPTED
-    if answer.status < 400:
+    if response.status < 400:
         return SUCCESS
-    document = answer.json()
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.status == document["status"] < 500, document
+    document = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.status == document["status"] < 500, document
     return str(document["code"])

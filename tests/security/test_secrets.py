@@ -139,20 +139,20 @@ class Stage:
         program = running_service({**self.environment, **extra}, self.log(name))
         return self.stack.enter_context(program)
 
-    def hear(self, answer: httpx.Response) -> httpx.Response:
+    def hear(self, response: httpx.Response) -> httpx.Response:
         """Record a response, except for the URLs that it has to contain."""
-        text = f"{answer.status_code} {answer.headers} {answer.text}"
-        for url in (answer.headers.get("location"), _upload_url(answer)):
+        text = f"{response.status_code} {response.headers} {response.text}"
+        for url in (response.headers.get("location"), _upload_url(response)):
             if url and "X-Amz-Signature" in url:
                 self.evidence.presigned += parse_qs(urlsplit(url).query)["X-Amz-Signature"]
         self.evidence.answers.append(text)
-        return answer
+        return response
 
 
-def _upload_url(answer: httpx.Response) -> str | None:
-    if answer.status_code != 201:
+def _upload_url(response: httpx.Response) -> str | None:
+    if response.status_code != 201:
         return None
-    url: str = answer.json()["upload"]["url"]
+    url: str = response.json()["upload"]["url"]
     return url
 
 
@@ -169,7 +169,7 @@ def child(program: Child) -> Iterator[Child]:
 def elsewhere(handler: BaseHTTPRequestHandler) -> object:
     """Respond like callers' own servers, good and bad ones."""
     path = urlsplit(handler.path).path
-    answers = {
+    responses = {
         "/face": content(portrait()),
         "/speech": content(speech()),
         "/leads-on": redirect(f"/missing?signature={REDIRECT_SIGNATURE}"),
@@ -177,7 +177,7 @@ def elsewhere(handler: BaseHTTPRequestHandler) -> object:
         "/hook": content(b""),
         "/broken-hook": content(b"", 500),
     }
-    return answers.get(path, content(b"", 404))(handler)
+    return responses.get(path, content(b"", 404))(handler)
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +251,7 @@ def make_jobs(stage: Stage, http: httpx.Client, others: LocalServer) -> list[str
     )
     accepted = [stage.hear(http.post("/v1/jobs", json=good | change)) for change in ({}, *changes)]
     accepted.append(stage.hear(http.post("/v1/jobs", files=upload())))
-    assert {answer.status_code for answer in accepted} == {202}
+    assert {response.status_code for response in accepted} == {202}
     for refused in (
         {"portrait_url": f"ftp://example.org/{signed}"},
         {"audio_url": f"http://10.0.0.1/{signed}"},
@@ -259,14 +259,14 @@ def make_jobs(stage: Stage, http: httpx.Client, others: LocalServer) -> list[str
         {"portrait": signed},
     ):
         assert stage.hear(http.post("/v1/jobs", json=good | refused)).status_code == 422
-    return [answer.headers["location"] for answer in accepted]
+    return [response.headers["location"] for response in accepted]
 
 
 def has_ended(stage: Stage, http: httpx.Client, job: str) -> bool:
-    answer = http.get(job)
-    if answer.json()["status"] not in ("succeeded", "failed"):
+    response = http.get(job)
+    if response.json()["status"] not in ("succeeded", "failed"):
         return False
-    stage.hear(answer)
+    stage.hear(response)
     return True
 
 
@@ -274,9 +274,9 @@ def look_at_all(stage: Stage, http: httpx.Client, job: str) -> None:
     """Request everything about a job, and an asset; both lead to the object store."""
     files = ("/video", "/poster", "/landmarks", "/video?redirect=false", "/stream/1/init.mp4")
     for path in ("", "/events", "/stream", *files):
-        with http.stream("GET", job + path) as answer:
-            answer.read()
-            stage.hear(answer)
+        with http.stream("GET", job + path) as response:
+            response.read()
+            stage.hear(response)
     wanted = {"kind": "portrait", "size": len(portrait()), "content_type": "image/jpeg"}
     asset = stage.hear(http.post("/v1/assets", json=wanted)).json()
     assert loopback.put(
@@ -330,18 +330,18 @@ def misconfigure(stage: Stage) -> None:
     bearer = {"Authorization": f"Bearer {stage.evidence.tokens[0]}"}
     for service in (wrong_s3, wrong_valkey):
         with httpx.Client(base_url=service.url, headers=bearer, timeout=PATIENCE) as http:
-            answers = [http.get("/readyz"), http.post("/v1/jobs", files=upload())]
-            assert {stage.hear(answer).status_code for answer in answers} == {503}
+            responses = [http.get("/readyz"), http.post("/v1/jobs", files=upload())]
+            assert {stage.hear(response).status_code for response in responses} == {503}
     ended = stage.start("service", "service-unreadable", AMIGO_VALKEY_URL=UNREADABLE_URL)
     assert ended.process.wait(PATIENCE) != 0
 
 
 def test_the_scenario_ran_to_its_end(evidence: Evidence) -> None:
-    logs, answers = evidence.logs, "\n".join(evidence.answers)
+    logs, responses = evidence.logs, "\n".join(evidence.answers)
     for code in ("url_unreachable", "url_refused", "internal_error", "key_invalid"):
-        assert f'"code":"{code}"' in answers.replace(" ", ""), code
+        assert f'"code":"{code}"' in responses.replace(" ", ""), code
     for status in ("store_unavailable", "storage_unavailable", "succeeded"):
-        assert status in answers
+        assert status in responses
     assert logs["service"].count("A request failed with an unexpected error") == 3
     assert '"level": "debug"' in logs["service"]
     for name in ("service", "workers.synthesis", "workers.webhooks", "workers.reconciler"):
@@ -350,9 +350,9 @@ def test_the_scenario_ran_to_its_end(evidence: Evidence) -> None:
     for log in logs.values():
         assert log
     assert len(evidence.presigned) >= 2
-    assert "amigo_webhook_attempts_total" in answers
-    assert "amigo_worker_jobs_total" in answers
-    assert "amigo_http_requests_total" in answers
+    assert "amigo_webhook_attempts_total" in responses
+    assert "amigo_worker_jobs_total" in responses
+    assert "amigo_http_requests_total" in responses
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -171,9 +171,9 @@ def test_slow_headers_time_out(call: Call) -> None:
     caller = call()
     caller.send(GET + b"X-Slow: ")
     caller.trickle(forever(b"a"), PATIENCE)
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (408, "upload_timeout")
-    assert f"{HEADER_SECONDS:g} s" in json.loads(answer.body)["detail"]
+    response = caller.answer()
+    assert (response.status, response.code) == (408, "upload_timeout")
+    assert f"{HEADER_SECONDS:g} s" in json.loads(response.body)["detail"]
     assert caller.is_let_go()
 
 
@@ -201,8 +201,8 @@ def test_empty_lines_keep_no_connection_open(call: Call) -> None:
 def test_headers_above_their_limit_are_refused(call: Call, headers: bytes) -> None:
     caller = call()
     caller.send(GET + headers + (b"\r\n" if headers.endswith(b"\n") else b""))
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (431, "headers_too_large")
+    response = caller.answer()
+    assert (response.status, response.code) == (431, "headers_too_large")
     assert caller.is_let_go()
 
 
@@ -215,9 +215,9 @@ def test_only_a_page_of_a_listed_origin_reads_why_its_headers_are_refused(
 ) -> None:
     caller = call()
     caller.send(GET + f"Origin: {origin}\r\n".encode() + b"X: 1234567\r\n" * MAX_HEADER_BYTES)
-    answer = caller.answer()
-    assert answer.code == "headers_too_large"
-    assert answer.headers.get("access-control-allow-origin") == allowed
+    response = caller.answer()
+    assert response.code == "headers_too_large"
+    assert response.headers.get("access-control-allow-origin") == allowed
 
 
 def test_a_long_url_counts_as_headers_do(call: Call) -> None:
@@ -244,8 +244,8 @@ def test_a_slow_body_times_out(call: Call) -> None:
     caller = call()
     caller.send(POST + b"Content-Length: 90000\r\n\r\n" + file_head("portrait"))
     caller.trickle(forever(b"a"), PATIENCE)
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (408, "upload_timeout")
+    response = caller.answer()
+    assert (response.status, response.code) == (408, "upload_timeout")
 
 
 def test_an_unrequested_body_keeps_no_connection_open(call: Call) -> None:
@@ -262,8 +262,8 @@ def test_a_file_is_rejected_at_the_first_byte_beyond_its_limit(
 ) -> None:
     caller = call()
     caller.send(POST + b"Content-Length: 4000000\r\n\r\n" + file_head(name) + bytes(limit + 100))
-    answer = caller.answer()  # while most of the body is still to be sent
-    assert (answer.status, answer.code) == (413, f"{name}_too_large")
+    response = caller.answer()  # while most of the body is still to be sent
+    assert (response.status, response.code) == (413, f"{name}_too_large")
 
 
 @pytest.mark.parametrize(
@@ -279,8 +279,8 @@ def test_a_file_of_another_name_is_refused_at_the_size_of_a_text(
 ) -> None:
     caller = call()
     caller.send(POST + b"Content-Length: 1000000\r\n\r\n" + file_head(name) + bytes(17_000))
-    answer = caller.answer()
-    assert (answer.status, answer.code) == expected
+    response = caller.answer()
+    assert (response.status, response.code) == expected
 
 
 def test_data_after_a_form_is_cut_off(call: Call) -> None:
@@ -289,8 +289,8 @@ def test_data_after_a_form_is_cut_off(call: Call) -> None:
     limit = MAX_PORTRAIT + MAX_AUDIO + 1_000_000
     for _ in range(limit // 100_000 + 1):
         caller.send(chunk(bytes(100_000)))
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (413, "body_too_large")
+    response = caller.answer()
+    assert (response.status, response.code) == (413, "body_too_large")
 
 
 def test_the_first_of_many_unknown_files_is_refused(call: Call) -> None:
@@ -312,8 +312,8 @@ def test_the_first_of_many_unknown_files_is_refused(call: Call) -> None:
 def test_an_excessive_form_is_malformed(call: Call, parts: bytes) -> None:
     caller = call()
     caller.send(CHUNKED + chunk(parts) + b"0\r\n\r\n")
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (400, "malformed_request")
+    response = caller.answer()
+    assert (response.status, response.code) == (400, "malformed_request")
 
 
 def test_a_body_in_chunks_needs_no_length(call: Call) -> None:
@@ -339,15 +339,15 @@ def test_expect_100_continue_is_refused_for_an_oversized_body(
 ) -> None:
     caller = call()
     caller.send(POST + b"Expect: 100-continue\r\nContent-Length: 9000000\r\n\r\n")
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (413, "body_too_large")
+    response = caller.answer()
+    assert (response.status, response.code) == (413, "body_too_large")
 
 
 def test_a_content_length_that_is_too_small_is_malformed(call: Call) -> None:
     caller = call()
     caller.send(POST + b"Content-Length: %d\r\n\r\n" % (len(FORM) - 20) + FORM)
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (400, "malformed_request")
+    response = caller.answer()
+    assert (response.status, response.code) == (400, "malformed_request")
     assert caller.is_let_go()
 
 
@@ -385,9 +385,9 @@ SMUGGLED = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 def test_an_ambiguous_request_is_rejected(call: Call, framing: bytes) -> None:
     caller = call()
     caller.send(POST + framing + b"\r\n\r\n0\r\n\r\n" + SMUGGLED)
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (400, "malformed_request")
-    assert answer.headers["connection"] == "close"
+    response = caller.answer()
+    assert (response.status, response.code) == (400, "malformed_request")
+    assert response.headers["connection"] == "close"
     assert caller.is_let_go()
 
 
@@ -406,10 +406,10 @@ def test_an_invalid_request_gets_a_400_and_the_connection_is_closed(
 ) -> None:
     caller = call()
     caller.send(junk)
-    answer = caller.answer()
-    assert (answer.status, answer.code) == (400, "malformed_request")
+    response = caller.answer()
+    assert (response.status, response.code) == (400, "malformed_request")
     for name, value in HEADERS.items():
-        assert answer.headers[name.lower()] == value
+        assert response.headers[name.lower()] == value
     assert caller.is_let_go()
 
 

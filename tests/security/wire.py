@@ -31,10 +31,10 @@ def exchange(
             connection.sendall(sent)
             if hangs_up:
                 connection.shutdown(socket.SHUT_WR)
-        with HTTPResponse(connection) as answer:
+        with HTTPResponse(connection) as response:
             try:
-                answer.begin()
+                response.begin()
             except RemoteDisconnected:
                 return None
-            headers = {name.lower(): value for name, value in answer.getheaders()}
-            return WireAnswer(answer.status, headers, answer.read())
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return WireAnswer(response.status, headers, response.read())

@@ -99,11 +99,11 @@ def results(client: httpx.Client, expression: str) -> list[object]:
     """Return the series of an expression, as Grafana asks for them."""
     query = expression.replace("$__rate_interval", "1m")
     try:
-        answer = client.get("/api/v1/query", params={"query": query}).json()
+        response = client.get("/api/v1/query", params={"query": query}).json()
     except httpx.TransportError:
         return []  # it is starting
-    assert answer["status"] == "success", answer
-    found: list[object] = answer["data"]["result"]
+    assert response["status"] == "success", response
+    found: list[object] = response["data"]["result"]
     return found
 
 

@@ -37,13 +37,13 @@ print(synthesis.num_frames, peak_mebibytes())
 
 def test_five_minutes_of_speech_stay_under_two_gibibytes(tmp_path: Path) -> None:
     inputs = [str(EXAMPLES / name) for name in ("speech.wav", "portrait.jpg")]
-    answer = subprocess.run(
+    response = subprocess.run(
         [sys.executable, "-c", PEAK + SCRIPT, *inputs, str(tmp_path / "long.mp4"), "300"],
         check=True,
         capture_output=True,
         text=True,
     )
-    frames, mebibytes = map(int, answer.stdout.split())
+    frames, mebibytes = map(int, response.stdout.split())
     assert frames == 7500
     assert mebibytes < 2048
 
@@ -79,13 +79,13 @@ print(*peaks)
 def test_memory_of_a_composed_video_does_not_grow_with_its_length(tmp_path: Path) -> None:
     """Once the encoder's lookahead is full, frames of 3 MiB each come and go."""
     inputs = [str(EXAMPLES / name) for name in ("speech.wav", "portrait.jpg")]
-    answer = subprocess.run(
+    response = subprocess.run(
         [sys.executable, "-c", PEAK + COMPOSING, *inputs, str(tmp_path / "large.mp4"), "6"],
         check=True,
         capture_output=True,
         text=True,
     )
-    peaks = list(map(int, answer.stdout.split()))
+    peaks = list(map(int, response.stdout.split()))
     assert len(peaks) == 20
     assert peaks[-1] - peaks[12] < 50
     assert peaks[-1] < 2048

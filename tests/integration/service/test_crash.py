@@ -13,7 +13,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from deploy.standalone.processes import answers, free_port
+from deploy.standalone.processes import free_port, responds
 from jobs.settings import Settings
 from jobs.valkey.idempotency import holder_key
 from jobs.valkey.job_store import JobStore
@@ -50,7 +50,7 @@ def service_process(settings: Settings, s3: str) -> Iterator[tuple[subprocess.Po
     }
     command = [sys.executable, "-m", "service"]
     with child_process(command, env={**os.environ, **environment}) as process:
-        wait_for(lambda: answers(f"http://127.0.0.1:{port}/livez"))
+        wait_for(lambda: responds(f"http://127.0.0.1:{port}/livez"))
         yield process, f"http://127.0.0.1:{port}"
 
 

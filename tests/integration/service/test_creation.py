@@ -68,10 +68,10 @@ def test_of_concurrent_requests_with_one_key_one_creates_the_job(
     store: JobStore,
     storage: ObjectStorage,
 ) -> None:
-    answers = post_at_once(twins, upload(), 16)
-    assert {answer.status_code for answer in answers} == {202}
-    assert len({answer.json()["id"] for answer in answers}) == 1
-    assert [answer.headers.get("idempotent-replayed") for answer in answers].count(None) == 1
+    responses = post_at_once(twins, upload(), 16)
+    assert {response.status_code for response in responses} == {202}
+    assert len({response.json()["id"] for response in responses}) == 1
+    assert [response.headers.get("idempotent-replayed") for response in responses].count(None) == 1
     assert jobs_known(store) == messages(service_settings) == 1
     assert len(list(storage.objects("jobs/"))) == 3
 
@@ -128,8 +128,8 @@ def test_rejected_requests_do_not_keep_their_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("service.intake.submissions.KEY_WAIT", 120.0)  # they wait for each other
-    answers = post_at_once(twins, upload(portrait=b"no picture"), 8)
-    assert {answer.json()["code"] for answer in answers} == {"portrait_unreadable"}
+    responses = post_at_once(twins, upload(portrait=b"no picture"), 8)
+    assert {response.json()["code"] for response in responses} == {"portrait_unreadable"}
     assert twins[0].http.post("/v1/jobs", files=upload(), headers=KEY).status_code == 202
     assert jobs_known(store) == 1
     assert len(list(storage.objects("jobs/"))) == 3
@@ -137,8 +137,8 @@ def test_rejected_requests_do_not_keep_their_key(
 
 def test_a_key_used_for_another_request_is_refused(live: LiveService, store: JobStore) -> None:
     live.http.post("/v1/jobs", files=upload(), headers=KEY)
-    answer = live.http.post("/v1/jobs", files=upload(seed="1"), headers=KEY)
-    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_conflict")
+    response = live.http.post("/v1/jobs", files=upload(seed="1"), headers=KEY)
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_conflict")
     assert jobs_known(store) == 1
 
 
@@ -151,9 +151,9 @@ def test_a_request_whose_key_stays_in_progress_is_rejected(
     with Redis.from_url(service_settings.valkey_url, decode_responses=True) as client:
         holder = str(client.get(place))
         client.set(place, holder.replace('"is_confirmed":true', '"is_confirmed":false'))
-    answer = live.http.post("/v1/jobs", files=upload(), headers=KEY)
-    assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_in_progress")
-    assert answer.headers["retry-after"] == "5"
+    response = live.http.post("/v1/jobs", files=upload(), headers=KEY)
+    assert (response.status_code, response.json()["code"]) == (409, "idempotency_in_progress")
+    assert response.headers["retry-after"] == "5"
 
 
 def test_prefer_wait_responds_when_the_job_ends(live: LiveService, store: JobStore) -> None:
@@ -165,18 +165,18 @@ def test_prefer_wait_responds_when_the_job_ends(live: LiveService, store: JobSto
         wait_for(lambda: live.is_followed(job.id))
         store.claim(job.id)
         store.finish(job.id, 1, result_of(job.id, 1))
-        answer = posting.result()
-    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
-    assert answer.headers["preference-applied"] == "wait=15"
-    assert answer.elapsed.total_seconds() < 15
+        response = posting.result()
+    assert (response.status_code, response.json()["status"]) == (200, "succeeded")
+    assert response.headers["preference-applied"] == "wait=15"
+    assert response.elapsed.total_seconds() < 15
 
 
 def test_a_batch_waits_in_the_queues_of_its_priorities(
     live: LiveService, service_settings: ServiceSettings, store: JobStore
 ) -> None:
     batch = [{**REQUEST, "priority": each} for each in ("low", "high", "urgent", "low")]
-    answer = live.http.post("/v1/jobs/batch", json={"jobs": batch}, headers=KEY)
-    results = answer.json()["results"]
+    response = live.http.post("/v1/jobs/batch", json={"jobs": batch}, headers=KEY)
+    results = response.json()["results"]
     assert [result["status"] for result in results] == [202, 202, 422, 202]
     jobs = [result["job"]["id"] for result in results if "job" in result]
     positions = [store.reading(job_id).estimate.position for job_id in jobs]
@@ -211,9 +211,9 @@ def test_a_list_contains_the_jobs_that_match_all_filters(
     store.cancel(jobs[1].id)
 
     def listed(**params: object) -> list[int]:
-        answer = live.http.get("/v1/jobs", params=params)  # type: ignore[arg-type]
-        assert answer.status_code == 200, answer.text
-        return [[job.id for job in jobs].index(each["id"]) for each in answer.json()["jobs"]]
+        response = live.http.get("/v1/jobs", params=params)  # type: ignore[arg-type]
+        assert response.status_code == 200, response.text
+        return [[job.id for job in jobs].index(each["id"]) for each in response.json()["jobs"]]
 
     assert listed() == [2, 1, 0]
     assert listed(status="queued") == [2, 0]
@@ -236,10 +236,10 @@ def test_keys_lists_and_assets_belong_to_their_tenant(service_settings: ServiceS
         wanted = {"kind": "portrait", "size": 100, "content_type": "image/jpeg"}
         asset = http.post("/v1/assets", json=wanted, headers=one).json()["id"]
         request = {"portrait_asset": asset, "audio_url": SPEECH, "consent": True}
-        answers = [http.post("/v1/jobs", json=request, headers=key) for key in (one, other)]
+        responses = [http.post("/v1/jobs", json=request, headers=key) for key in (one, other)]
     assert jobs[0] == jobs[2] != jobs[1]
     assert [[job["id"] for job in jobs] for jobs in lists] == [jobs[:1], jobs[1:2]]
-    codes = [answer.json()["code"] for answer in answers]
+    codes = [response.json()["code"] for response in responses]
     assert codes == ["asset_not_uploaded", "asset_not_found"]
 
 
@@ -256,6 +256,6 @@ def test_keys_lists_and_assets_belong_to_their_tenant(service_settings: ServiceS
     ],
 )
 def test_an_invalid_filter_is_rejected(live: LiveService, name: str, value: str) -> None:
-    answer = live.http.get("/v1/jobs", params={name: value})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    assert name in answer.json()["detail"]
+    response = live.http.get("/v1/jobs", params={name: value})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert name in response.json()["detail"]

@@ -34,10 +34,10 @@ def followed(
     live: LiveService, job_id: str, last_event_id: str | None = None
 ) -> Iterator[Iterator[Told]]:
     headers = {"Last-Event-ID": last_event_id} if last_event_id else {}
-    with live.http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
-        assert answer.status_code == 200
-        assert answer.headers["content-type"].startswith("text/event-stream")
-        yield told(answer.iter_lines())
+    with live.http.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as response:
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")
+        yield told(response.iter_lines())
 
 
 def queued(store: JobStore) -> Job:
@@ -68,12 +68,12 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_waiting_request_returns_at_the_change(live: LiveService, store: JobStore) -> None:
     job = queued(store)
     tag = live.http.get(f"/v1/jobs/{job.id}").headers["etag"]
-    with waiting(live, job.id, tag) as answer:
+    with waiting(live, job.id, tag) as response:
         store.claim(job.id)
-        assert answer().json()["status"] == "processing"
-    with waiting(live, job.id, answer().headers["etag"]) as answer:
+        assert response().json()["status"] == "processing"
+    with waiting(live, job.id, response().headers["etag"]) as response:
         store.advance(job.id, 1, Stage.RENDERING, 0.5)
-        assert answer().json()["progress"] == 0.5
+        assert response().json()["progress"] == 0.5
 
 
 def document_of(live: LiveService, job_id: str) -> Any:
@@ -88,18 +88,18 @@ def waiting(
     path = f"/v1/jobs/{job_id}?wait=60"
     headers = {"If-None-Match": known} if known else {}
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(live.http.get, path, headers=headers)
+        response = pool.submit(live.http.get, path, headers=headers)
         wait_for(lambda: live.is_followed(job_id))
-        yield answer.result
+        yield response.result
 
 
 @pytest.mark.usefixtures("only_announcements")
 def test_a_long_poll_of_an_ended_job_returns_at_once(live: LiveService, store: JobStore) -> None:
     job = store.cancel(queued(store).id)
     path = f"/v1/jobs/{job.id}?wait=60"
-    answer = live.http.get(path)
-    assert answer.json()["status"] == "canceled"
-    known = live.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    response = live.http.get(path)
+    assert response.json()["status"] == "canceled"
+    known = live.http.get(path, headers={"If-None-Match": response.headers["etag"]})
     assert known.status_code == 304
 
 
@@ -108,9 +108,9 @@ def test_a_long_poll_without_a_change_returns_the_current_state(
 ) -> None:
     job = queued(store)
     path = f"/v1/jobs/{job.id}?wait=1"
-    answer = live.http.get(path)
-    assert answer.json()["status"] == "queued"
-    known = live.http.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    response = live.http.get(path)
+    assert response.json()["status"] == "queued"
+    known = live.http.get(path, headers={"If-None-Match": response.headers["etag"]})
     assert (known.status_code, known.content) == (304, b"")
 
 
@@ -118,9 +118,9 @@ def test_a_long_poll_of_a_job_that_is_deleted_returns_404(
     live: LiveService, store: JobStore
 ) -> None:
     job = queued(store)
-    with waiting(live, job.id) as answer:
+    with waiting(live, job.id) as response:
         store.delete(job.id)
-        assert answer().json()["code"] == "job_not_found"
+        assert response().json()["code"] == "job_not_found"
 
 
 @pytest.mark.usefixtures("only_announcements")
@@ -238,8 +238,8 @@ def test_an_idle_stream_sends_comments(
 ) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_SECONDS", 0.1)
     job = queued(store)
-    with live.http.stream("GET", f"/v1/jobs/{job.id}/events") as answer:
-        comments = (line for line in answer.iter_lines() if line.startswith(":"))
+    with live.http.stream("GET", f"/v1/jobs/{job.id}/events") as response:
+        comments = (line for line in response.iter_lines() if line.startswith(":"))
         assert next(comments) == next(comments) == ": ping"
 
 
@@ -294,12 +294,12 @@ def test_streams_end_when_the_service_stops(
     service_settings: ServiceSettings, store: JobStore
 ) -> None:
     job = queued(store)
-    with serving(service_settings) as live, waiting(live, job.id) as answer:
+    with serving(service_settings) as live, waiting(live, job.id) as response:
         with followed(live, job.id) as news:
             next(news)
             live.server.should_exit = True
             assert list(news) == []
-        assert answer().json()["status"] == "queued"
+        assert response().json()["status"] == "queued"
 
 
 FOLLOWERS = 500

@@ -102,11 +102,11 @@ def test_another_tenants_job_is_not_found(
     jobs = [queued(store, "acme"), succeeded(store, storage, "acme"), queued(store, "local")]
     stranger = guarded.key("globex")
     for job_id in (*(job.id for job in jobs), "job_that_never_was"):
-        answer = guarded.live.http.request(method, path_of(path, job_id), headers=stranger)
-        assert answer.status_code == 404
+        response = guarded.live.http.request(method, path_of(path, job_id), headers=stranger)
+        assert response.status_code == 404
         if method != "HEAD":
-            assert answer.json()["code"] == "job_not_found"
-            assert job_id not in answer.text
+            assert response.json()["code"] == "job_not_found"
+            assert job_id not in response.text
     assert [store.get(job.id) for job in jobs] == jobs
 
 
@@ -117,10 +117,10 @@ def test_its_own_tenants_job_is_found(
     job = succeeded(store, storage, "acme")
     with guarded.live.http.stream(
         method, path_of(path, job.id), headers=guarded.key("acme")
-    ) as answer:
-        answer.read()
-    if answer.status_code == 404:
-        assert answer.json()["code"] != "job_not_found"
+    ) as response:
+        response.read()
+    if response.status_code == 404:
+        assert response.json()["code"] != "job_not_found"
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
@@ -130,11 +130,11 @@ def test_a_key_can_do_only_what_its_scopes_allow(
     job = queued(store, "acme")
     needed = scope_of(method, path)
     (other,) = {Scope.JOBS_READ, Scope.JOBS_WRITE} - {needed}
-    answer = guarded.live.http.request(
+    response = guarded.live.http.request(
         method, path_of(path, job.id), headers=guarded.key("acme", frozenset({other}))
     )
-    assert answer.status_code == 403
-    assert f'scope="{needed}"' in answer.headers["www-authenticate"]
+    assert response.status_code == 403
+    assert f'scope="{needed}"' in response.headers["www-authenticate"]
     assert store.get(job.id) == job
 
 
@@ -142,8 +142,8 @@ def test_a_list_shows_the_tenants_own_jobs_alone(guarded: Guarded, store: JobSto
     job = queued(store, "acme")
     queued(store, "globex")
     queued(store, "local")
-    answer = guarded.live.http.get("/v1/jobs", headers=guarded.key("acme"))
-    assert [each["id"] for each in answer.json()["jobs"]] == [job.id]
+    response = guarded.live.http.get("/v1/jobs", headers=guarded.key("acme"))
+    assert [each["id"] for each in response.json()["jobs"]] == [job.id]
 
 
 def test_another_tenants_asset_is_not_found(
@@ -179,8 +179,8 @@ def test_tenants_do_not_share_idempotency_keys(guarded: Guarded, store: JobStore
         )
         for tenant in ("acme", "globex", "acme")
     ]
-    assert [answer.status_code for answer in made] == [202, 202, 202]
-    first, other, again = (store.get(answer.json()["id"]) for answer in made)
+    assert [response.status_code for response in made] == [202, 202, 202]
+    first, other, again = (store.get(response.json()["id"]) for response in made)
     assert (first.tenant, other.tenant) == ("acme", "globex")
     assert again == first
 
@@ -191,9 +191,9 @@ def test_a_batch_fills_the_remaining_quota(guarded: Guarded, store: JobStore) ->
         "portrait_url": "https://example.com/a.jpg",
         "audio_url": "https://example.com/a.wav",
     }
-    answer = guarded.live.http.post(
+    response = guarded.live.http.post(
         "/v1/jobs/batch", json={"jobs": [asked] * 3}, headers=guarded.key(concurrent_jobs=2)
     )
-    assert [each["status"] for each in answer.json()["results"]] == [202, 202, 429]
-    assert answer.json()["results"][2]["problem"]["code"] == "too_many_jobs"
+    assert [each["status"] for each in response.json()["results"]] == [202, 202, 429]
+    assert response.json()["results"][2]["problem"]["code"] == "too_many_jobs"
     assert sum(store.counts().values()) == 2

@@ -57,8 +57,8 @@ def test_a_caller_that_reads_half_a_video_does_not_affect_others(
     live: LiveService, store: JobStore, storage: ObjectStorage
 ) -> None:
     path = f"/v1/jobs/{finished_job(store, storage).id}/video"
-    with live.http.stream("GET", path) as answer:
-        next(answer.iter_raw(1000))
+    with live.http.stream("GET", path) as response:
+        next(response.iter_raw(1000))
     assert live.http.get(path).content == VIDEO
 
 
@@ -90,8 +90,8 @@ def test_a_video_whose_object_is_gone_is_not_found(
 ) -> None:
     job = finished_job(store, storage)
     storage.delete_prefix(f"jobs/{job.id}/")
-    answer = live.http.get(f"/v1/jobs/{job.id}/video")
-    assert (answer.status_code, answer.json()["code"]) == (404, "result_not_found")
+    response = live.http.get(f"/v1/jobs/{job.id}/video")
+    assert (response.status_code, response.json()["code"]) == (404, "result_not_found")
 
 
 def test_a_public_object_store_serves_the_video(
@@ -102,15 +102,15 @@ def test_a_public_object_store_serves_the_video(
     )
     job = finished_job(store, storage)
     with serving(public) as live:
-        answer = live.http.get(f"/v1/jobs/{job.id}/video?download=1", follow_redirects=True)
-        (redirect,) = answer.history
+        response = live.http.get(f"/v1/jobs/{job.id}/video?download=1", follow_redirects=True)
+        (redirect,) = response.history
         assert redirect.status_code == 307
-        assert answer.url.copy_with(raw_path=b"/") == httpx.URL(f"{public.s3_endpoint_url}/")
+        assert response.url.copy_with(raw_path=b"/") == httpx.URL(f"{public.s3_endpoint_url}/")
         own = live.http.get(f"/v1/jobs/{job.id}/video?redirect=false")
-    assert answer.content == own.content == VIDEO
-    assert answer.headers["content-type"] == "video/mp4"
-    assert answer.headers["content-disposition"] == f'attachment; filename="{job.id}.mp4"'
-    part = loopback.get(answer.url, headers={"Range": "bytes=10-19"})
+    assert response.content == own.content == VIDEO
+    assert response.headers["content-type"] == "video/mp4"
+    assert response.headers["content-disposition"] == f'attachment; filename="{job.id}.mp4"'
+    part = loopback.get(response.url, headers={"Range": "bytes=10-19"})
     assert (part.status_code, part.content) == (206, VIDEO[10:20])
 
 
@@ -151,8 +151,8 @@ def test_a_job_reports_the_delivery_of_its_webhook(
 def test_an_id_never_leads_to_another_key(live: LiveService, store: JobStore) -> None:
     job = new_job()
     store.accept(job)
-    answer = live.http.get(f"/v1/jobs/{job.id}:events")
-    assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+    response = live.http.get(f"/v1/jobs/{job.id}:events")
+    assert (response.status_code, response.json()["code"]) == (404, "job_not_found")
 
 
 def test_the_service_is_ready_and_reports_its_jobs(live: LiveService, store: JobStore) -> None:

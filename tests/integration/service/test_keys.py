@@ -44,14 +44,14 @@ def post(guarded: Guarded, key: dict[str, str]) -> httpx.Response:
 
 def test_a_job_belongs_to_its_keys_tenant(guarded: Guarded, store: JobStore) -> None:
     key, token = guarded.keys.create("acme")
-    answer = post(guarded, bearer(token))
-    assert answer.status_code == 202, answer.text
-    job = store.get(answer.json()["id"])
+    response = post(guarded, bearer(token))
+    assert response.status_code == 202, response.text
+    job = store.get(response.json()["id"])
     assert (job.tenant, job.key_id) == ("acme", key.id)
-    assert answer.json()["consent"]["key_id"] == key.id
-    assert guarded.live.http.get(answer.headers["location"], headers=bearer(token)).is_success
+    assert response.json()["consent"]["key_id"] == key.id
+    assert guarded.live.http.get(response.headers["location"], headers=bearer(token)).is_success
     colleague = guarded.key("acme")
-    assert guarded.live.http.get(answer.headers["location"], headers=colleague).is_success
+    assert guarded.live.http.get(response.headers["location"], headers=colleague).is_success
 
 
 def test_a_revoked_or_expired_key_is_rejected(guarded: Guarded) -> None:
@@ -113,17 +113,17 @@ def test_pages_and_probes_require_no_key(guarded: Guarded) -> None:
 def test_an_authorization_header_without_a_valid_bearer_token_is_rejected(
     guarded: Guarded, header: str
 ) -> None:
-    answer = guarded.live.http.get(NOWHERE, headers={"Authorization": header})
-    assert answer.status_code == 401
-    assert answer.json()["code"] in {"key_missing", "key_invalid"}
+    response = guarded.live.http.get(NOWHERE, headers={"Authorization": header})
+    assert response.status_code == 401
+    assert response.json()["code"] in {"key_missing", "key_invalid"}
 
 
 def test_concurrent_requests_cannot_exceed_the_rate_limit(guarded: Guarded) -> None:
     key = guarded.key(requests_a_minute=10)
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: guarded.live.http.get(NOWHERE, headers=key), range(30)))
-    assert sorted(answer.status_code for answer in answers) == [404] * 10 + [429] * 20
-    refused = next(answer for answer in answers if answer.status_code == 429)
+        responses = list(pool.map(lambda _: guarded.live.http.get(NOWHERE, headers=key), range(30)))
+    assert sorted(response.status_code for response in responses) == [404] * 10 + [429] * 20
+    refused = next(response for response in responses if response.status_code == 429)
     assert refused.json()["code"] == "rate_limited"
     assert 0 < int(refused.headers["retry-after"]) <= 60
     assert refused.headers["ratelimit-policy"] == '"requests";q=10;w=60'
@@ -171,9 +171,9 @@ def test_the_daily_quota_is_used_up(guarded: Guarded) -> None:
     refused = post(guarded, key)
     assert (refused.status_code, refused.json()["code"]) == (429, "quota_exceeded")
     assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
-    for answer in (accepted, refused):
-        assert answer.headers["ratelimit-policy"] == '"jobs";q=1;w=86400'
-        assert answer.headers["ratelimit"].startswith('"jobs";r=0;t=')
+    for response in (accepted, refused):
+        assert response.headers["ratelimit-policy"] == '"jobs";q=1;w=86400'
+        assert response.headers["ratelimit"].startswith('"jobs";r=0;t=')
 
 
 def test_usage_reports_what_is_used_and_what_remains(guarded: Guarded) -> None:
@@ -183,9 +183,9 @@ def test_usage_reports_what_is_used_and_what_remains(guarded: Guarded) -> None:
     assert re.fullmatch(r'"requests";r=19;t=\d+, "jobs";r=4;t=\d+', accepted.headers["ratelimit"])
     post(guarded, key)
     guarded.live.http.post(accepted.json()["links"]["cancel"], headers=key)
-    answer = guarded.live.http.get("/v1/usage", headers=key)
-    assert '"jobs";r=3' in answer.headers["ratelimit"]
-    usage = answer.json()
+    response = guarded.live.http.get("/v1/usage", headers=key)
+    assert '"jobs";r=3' in response.headers["ratelimit"]
+    usage = response.json()
     assert usage["jobs"] == {
         "unfinished": 1,
         "created": 2,
@@ -210,8 +210,8 @@ def test_keys_of_a_tenant_have_usage_of_their_own(guarded: Guarded) -> None:
 def test_without_the_store_a_request_with_a_key_is_503(service_settings: ServiceSettings) -> None:
     broken = service_settings.model_copy(update={"valkey_url": "redis://127.0.0.1:1/0"})
     with guarding(broken) as guarded:
-        answer = guarded.live.http.get(NOWHERE, headers=bearer(f"amigo_{'0' * 16}_{'a' * 43}"))
-    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+        response = guarded.live.http.get(NOWHERE, headers=bearer(f"amigo_{'0' * 16}_{'a' * 43}"))
+    assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
 
 
 def test_no_response_and_no_log_contains_a_token(
@@ -225,9 +225,9 @@ def test_no_response_and_no_log_contains_a_token(
         guarded.live.http.get(f"{NOWHERE}?key={shown}", headers=bearer(shown))
         for shown in (token, f"{token[:-4]}xxxx", f"{token}!")
     ]
-    answers = [accepted, *refused]
+    responses = [accepted, *refused]
     logged = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.records)
-    told = "\n".join(f"{answer.text} {answer.headers}" for answer in answers)
+    told = "\n".join(f"{response.text} {response.headers}" for response in responses)
     secret = token.removeprefix(f"amigo_{key.id}_")[:-4]
     ours = [record for record in caplog.records if record.name.startswith("service")]
     told_keys = [getattr(record, "fields", {}).get("key_id") for record in ours]
@@ -259,8 +259,8 @@ def test_a_page_of_a_listed_origin_may_call_and_read(service_settings: ServiceSe
 
 
 def test_no_origin_is_allowed_unless_listed(guarded: Guarded) -> None:
-    answer = guarded.live.http.get("/livez", headers={"Origin": "https://app.example"})
-    assert "access-control-allow-origin" not in answer.headers
+    response = guarded.live.http.get("/livez", headers={"Origin": "https://app.example"})
+    assert "access-control-allow-origin" not in response.headers
 
 
 def test_an_open_system_requires_no_key_and_sees_only_its_own_jobs(

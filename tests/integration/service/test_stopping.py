@@ -13,7 +13,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from deploy.standalone.processes import answers, free_port
+from deploy.standalone.processes import free_port, responds
 from jobs.job import JobStatus
 from jobs.queue import queue_name
 from jobs.s3.object_store import ObjectStorage
@@ -38,7 +38,7 @@ class RunningService:
 
     def is_ready(self) -> bool:
         assert self.process.poll() is None
-        return answers(f"{self.url}/readyz")
+        return responds(f"{self.url}/readyz")
 
     def is_receiving(self) -> bool:
         """Return whether it is serving a request besides this one."""
@@ -99,11 +99,11 @@ def test_an_upload_in_progress_becomes_a_job(
         wait_for(service.is_closed)
         yield content[len(content) // 2 :]
 
-    answer = loopback.post(f"{service.url}/v1/jobs", content=halves(), headers=headers)
-    assert answer.status_code == 202
-    assert store.get(answer.json()["id"]).status is JobStatus.QUEUED
+    response = loopback.post(f"{service.url}/v1/jobs", content=halves(), headers=headers)
+    assert response.status_code == 202
+    assert store.get(response.json()["id"]).status is JobStatus.QUEUED
     with Redis.from_url(valkey_url) as client:
-        assert client.llen(queue_name(store.get(answer.json()["id"]).priority)) == 1
+        assert client.llen(queue_name(store.get(response.json()["id"]).priority)) == 1
     assert service.process.wait(PATIENCE) == STOPPED
 
 
@@ -124,8 +124,8 @@ def test_an_upload_that_takes_too_long_leaves_nothing(
         service.process.wait(PATIENCE)
 
     with suppress(httpx.TransportError):
-        answer = loopback.post(f"{service.url}/v1/jobs", content=half(), headers=headers)
-        assert not answer.is_success
+        response = loopback.post(f"{service.url}/v1/jobs", content=half(), headers=headers)
+        assert not response.is_success
     assert sum(store.counts().values()) == 0
     assert list(storage.objects("jobs/")) == []
 
@@ -134,8 +134,8 @@ def test_streams_end_and_the_process_exits(service: RunningService, store: JobSt
     job = new_job()
     store.accept(job)
     url = f"{service.url}/v1/jobs/{job.id}/events"
-    with loopback.stream("GET", url) as answer:
-        news = answer.iter_lines()
+    with loopback.stream("GET", url) as response:
+        news = response.iter_lines()
         assert next(news)
         service.process.send_signal(signal.SIGTERM)
         list(news)  # to its end: a truncated response is an error
@@ -150,11 +150,11 @@ def test_a_long_poll_is_503_when_the_store_stops_responding(
     store.accept(job)
     with ThreadPoolExecutor(1) as follower:
         url = f"{service.url}/v1/jobs/{job.id}?wait=30"
-        answer = follower.submit(loopback.get, url)
+        response = follower.submit(loopback.get, url)
         wait_for(service.is_receiving)
         with frozen(valkey_url):
             service.process.send_signal(signal.SIGTERM)
-            told = answer.result(PATIENCE)
+            told = response.result(PATIENCE)
             service.process.wait(PATIENCE)
     assert told.status_code == 503
     assert told.json()["code"] in ("shutting_down", "store_unavailable")

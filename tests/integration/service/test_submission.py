@@ -49,17 +49,17 @@ def test_an_upload_is_stored_recorded_and_queued(
     live: LiveService, service_settings: ServiceSettings, store: JobStore, storage: ObjectStorage
 ) -> None:
     files = a_real_upload()
-    answer = live.http.post("/v1/jobs", files=files, data={"consent": "true", "seed": "7"})
-    assert answer.status_code == 202, answer.text
-    job = store.get(answer.json()["id"])
+    response = live.http.post("/v1/jobs", files=files, data={"consent": "true", "seed": "7"})
+    assert response.status_code == 202, response.text
+    job = store.get(response.json()["id"])
     assert (job.status, job.options.seed) == (JobStatus.QUEUED, 7)
-    assert answer.json()["queue_position"] == 1
+    assert response.json()["queue_position"] == 1
     assert keys(storage) == {portrait_key(job.id), audio_key(job.id), request_key(job.id)}
     assert storage.get(portrait_key(job.id)) == files["portrait"]
     assert storage.get(audio_key(job.id)) == files["audio"]
     assert storage.get(request_key(job.id)).decode() == job.model_dump_json()
     assert messages(service_settings) == 1
-    assert live.http.get(answer.headers["location"]).json() == answer.json()
+    assert live.http.get(response.headers["location"]).json() == response.json()
 
 
 def test_without_the_storage_an_upload_is_refused_and_not_recorded(
@@ -67,10 +67,10 @@ def test_without_the_storage_an_upload_is_refused_and_not_recorded(
 ) -> None:
     broken = service_settings.model_copy(update={"s3_endpoint_url": f"http://{NOWHERE}"})
     with serving(broken) as live:
-        answer = live.http.post("/v1/jobs", files=upload())
+        response = live.http.post("/v1/jobs", files=upload())
         readiness = live.http.get("/readyz").json()
-    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
-    assert answer.headers["retry-after"] == "5"
+    assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
+    assert response.headers["retry-after"] == "5"
     assert jobs_known(store) == messages(service_settings) == 0
     assert readiness["components"] == {"store": True, "storage": False}
 
@@ -78,9 +78,9 @@ def test_without_the_storage_an_upload_is_refused_and_not_recorded(
 def test_without_its_bucket_the_service_is_not_ready(service_settings: ServiceSettings) -> None:
     broken = service_settings.model_copy(update={"s3_bucket": "elsewhere"})
     with serving(broken) as live:
-        answer = live.http.get("/readyz")
-    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
-    assert answer.json()["components"] == {"store": True, "storage": False}
+        response = live.http.get("/readyz")
+    assert (response.status_code, response.json()["code"]) == (503, "not_ready")
+    assert response.json()["components"] == {"store": True, "storage": False}
 
 
 def test_without_the_store_an_upload_is_rejected_and_leaves_no_object(
@@ -88,10 +88,10 @@ def test_without_the_store_an_upload_is_rejected_and_leaves_no_object(
 ) -> None:
     broken = service_settings.model_copy(update={"valkey_url": f"redis://{NOWHERE}/0"})
     with serving(broken) as live:
-        answer = live.http.post("/v1/jobs", files=upload())
+        response = live.http.post("/v1/jobs", files=upload())
         readiness = live.http.get("/readyz").json()
-    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
-    assert answer.headers["retry-after"] == "5"
+    assert (response.status_code, response.json()["code"]) == (503, "store_unavailable")
+    assert response.headers["retry-after"] == "5"
     assert keys(storage) == set()
     assert readiness["components"] == {"store": False, "storage": True}
 
@@ -102,9 +102,9 @@ def test_without_the_broker_alone_an_upload_is_accepted_and_due_for_dispatch(
     nowhere = service_settings.model_copy(update={"valkey_url": f"redis://{NOWHERE}/0"})
     components = Components.wire(service_settings, store, storage, JobQueue(create_celery(nowhere)))
     with serving(service_settings, components) as live:
-        answer = live.http.post("/v1/jobs", files=upload())
-    assert answer.status_code == 202
-    assert store.get(answer.json()["id"]).status is JobStatus.QUEUED
+        response = live.http.post("/v1/jobs", files=upload())
+    assert response.status_code == 202
+    assert store.get(response.json()["id"]).status is JobStatus.QUEUED
     assert len(keys(storage)) == 3
 
 
@@ -121,12 +121,12 @@ def test_an_oversized_file_is_cut_off_and_leaves_nothing(
             yield bytes(100_000)
 
     with serving(small) as live:
-        answer = live.http.post(
+        response = live.http.post(
             "/v1/jobs",
             content=stream(),
             headers={"Content-Type": "multipart/form-data; boundary=b"},
         )
-    assert (answer.status_code, answer.json()["code"]) == (413, "audio_too_large")
+    assert (response.status_code, response.json()["code"]) == (413, "audio_too_large")
     assert jobs_known(store) == 0
     assert keys(storage) == set()
 
@@ -198,7 +198,7 @@ def _head(content_type: str, length: int) -> bytes:
 def test_an_unusable_file_is_rejected_and_leaves_nothing(
     live: LiveService, store: JobStore, storage: ObjectStorage, name: str
 ) -> None:
-    answer = live.http.post("/v1/jobs", files=upload(**{name: b"nothing of the kind"}))
-    assert (answer.status_code, answer.json()["code"]) == (422, f"{name}_unreadable")
+    response = live.http.post("/v1/jobs", files=upload(**{name: b"nothing of the kind"}))
+    assert (response.status_code, response.json()["code"]) == (422, f"{name}_unreadable")
     assert jobs_known(store) == 0
     assert keys(storage) == set()

@@ -38,9 +38,9 @@ def finished(store: JobStore, storage: ObjectStorage, tenant: str, key_id: str) 
 
 
 def token_of(guarded: Guarded, key: str, **wanted: object) -> str:
-    answer = guarded.live.http.post("/v1/tokens", json=wanted, headers=bearer(key))
-    assert answer.status_code == 201, answer.text
-    token: str = answer.json()["token"]
+    response = guarded.live.http.post("/v1/tokens", json=wanted, headers=bearer(key))
+    assert response.status_code == 201, response.text
+    token: str = response.json()["token"]
     return token
 
 

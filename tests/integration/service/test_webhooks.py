@@ -78,8 +78,8 @@ def test_only_an_ended_job_with_a_webhook_is_notified_again(
     store.accept(job)
     store.accept(plain)
     for each in (job, plain):
-        answer = http.post(f"/v1/jobs/{each.id}/webhook", headers=key)
-        assert answer.json()["code"] == "no_notification"
+        response = http.post(f"/v1/jobs/{each.id}/webhook", headers=key)
+        assert response.json()["code"] == "no_notification"
     store.cancel(job.id)
     outbox.record(job.id, Delivery(status=DeliveryStatus.DISABLED, attempts=9))
     again = http.post(f"/v1/jobs/{job.id}/webhook", headers=key)

@@ -52,13 +52,13 @@ def finished(backstage: Backstage) -> str:
     return f"/v1/jobs/{job.id}"
 
 
-def require_foreseen(answer: Answer) -> None:
+def require_foreseen(response: Answer) -> None:
     """Check that a response is a problem or a success."""
-    assert answer.status_code < 500
-    if answer.status_code >= 400:
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json()["status"] == answer.status_code
-        assert len(str(answer.json())) < MAX_CHARACTERS
+    assert response.status_code < 500
+    if response.status_code >= 400:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["status"] == response.status_code
+        assert len(str(response.json())) < MAX_CHARACTERS
 
 
 def body_of(*parts: bytes) -> bytes:
@@ -89,9 +89,9 @@ def test_a_damaged_form_is_read_or_refused(
     http: TestClient, backstage: Backstage, body: bytes, type: bytes, sizes: list[int]
 ) -> None:
     before = set(backstage.storage.contents)
-    answer = http.post("/v1/jobs", content=pieces(body, sizes), headers={b"Content-Type": type})
-    require_foreseen(answer)
-    if answer.status_code >= 400:
+    response = http.post("/v1/jobs", content=pieces(body, sizes), headers={b"Content-Type": type})
+    require_foreseen(response)
+    if response.status_code >= 400:
         assert set(backstage.storage.contents) == before
 
 
@@ -169,12 +169,12 @@ def test_unusual_headers_are_understood_or_refused(
 def test_a_partial_response_contains_the_range_in_its_headers(
     http: TestClient, finished: str, headers: dict[bytes, bytes]
 ) -> None:
-    answer = http.get(f"{finished}/video", headers=headers)
-    require_foreseen(answer)
-    if answer.status_code == 206:
+    response = http.get(f"{finished}/video", headers=headers)
+    require_foreseen(response)
+    if response.status_code == 206:
         first, last = (
-            answer.headers["content-range"].removeprefix("bytes ").split("/")[0].split("-")
+            response.headers["content-range"].removeprefix("bytes ").split("/")[0].split("-")
         )
-        assert answer.content == VIDEO[int(first) : int(last) + 1]
-    elif answer.status_code == 200:
-        assert answer.content == VIDEO
+        assert response.content == VIDEO[int(first) : int(last) + 1]
+    elif response.status_code == 200:
+        assert response.content == VIDEO

@@ -18,9 +18,9 @@ SMALL = tuple(request.build for request in REQUESTS if len(request.build()) < 50
 @given(sent=mutated(SMALL))
 def test_a_damaged_request_is_answered_or_waited_for(target: Target, sent: bytes) -> None:
     try:
-        answer = exchange(target.service.port, sent, PATIENCE)
+        response = exchange(target.service.port, sent, PATIENCE)
     except (TimeoutError, ConnectionResetError):
-        answer = None
-    if answer and answer.status >= 400:
-        assert answer.status == answer.json()["status"] < 500, answer
+        response = None
+    if response and response.status >= 400:
+        assert response.status == response.json()["status"] < 500, response
     assert target.http.get("/livez").is_success

@@ -54,14 +54,14 @@ class Service:
         """Respond as a transport's handler."""
         request.read()
         self.requests.append(request)
-        answers = self.routes[_route(request)]
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, dict):
-            return httpx.Response(200, json=answer)
-        assert isinstance(answer, httpx.Response)
-        return answer
+        responses = self.routes[_route(request)]
+        response = responses.pop(0) if len(responses) > 1 else responses[0]
+        if isinstance(response, Exception):
+            raise response
+        if isinstance(response, dict):
+            return httpx.Response(200, json=response)
+        assert isinstance(response, httpx.Response)
+        return response
 
 
 def _route(request: httpx.Request) -> str:

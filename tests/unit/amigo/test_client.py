@@ -81,8 +81,8 @@ def test_a_check_sends_what_there_is_and_again_if_it_is_lost(
     connect: Connect, portrait: Path
 ) -> None:
     refusal = {"code": "no_face", "message": "No face was found."}
-    answer = {"portrait": {"width": 64, "faces": [], "refusal": refusal}, "audio": None}
-    service = Service(checks=[httpx.ReadError("lost"), answer])
+    response = {"portrait": {"width": 64, "faces": [], "refusal": refusal}, "audio": None}
+    service = Service(checks=[httpx.ReadError("lost"), response])
     checked = connect(service).check(portrait, face="2")
     assert checked.portrait
     assert [each.code for each in checked.refusals] == ["no_face"]

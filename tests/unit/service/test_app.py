@@ -19,9 +19,9 @@ def test_an_unknown_route_is_a_problem(http: TestClient) -> None:
 
 
 def test_an_unsupported_method_is_rejected_with_the_supported_ones(http: TestClient) -> None:
-    answer = http.put("/v1/jobs/job_x")
-    assert_problem(answer, ProblemType.METHOD_NOT_ALLOWED, "PUT", "DELETE, GET, HEAD")
-    assert answer.headers["allow"] == "DELETE, GET, HEAD"
+    response = http.put("/v1/jobs/job_x")
+    assert_problem(response, ProblemType.METHOD_NOT_ALLOWED, "PUT", "DELETE, GET, HEAD")
+    assert response.headers["allow"] == "DELETE, GET, HEAD"
     assert http.post("/web/app.js").headers["allow"] == "GET, HEAD"
     assert http.put("/v1/jobs/batch").headers["allow"] == "POST"
 
@@ -36,9 +36,9 @@ def test_a_crash_is_returned_as_a_problem_and_logged_once(
         raise ZeroDivisionError("a secret of ours")
 
     monkeypatch.setattr(backstage.store, "ping", crash)
-    answer = http.get("/readyz")
-    assert_problem(answer, ProblemType.INTERNAL_ERROR)
-    assert "secret" not in answer.text
+    response = http.get("/readyz")
+    assert_problem(response, ProblemType.INTERNAL_ERROR)
+    assert "secret" not in response.text
     (record,) = (record for record in caplog.records if record.exc_info)
     assert record.exc_info
     assert record.exc_info[0] is ZeroDivisionError
@@ -51,8 +51,8 @@ def test_a_declared_length_above_the_limit_is_refused_before_the_body_is_read(
         raise AssertionError("the body was read")
         yield b""
 
-    answer = http.post("/v1/jobs", content=never_read(), headers={"Content-Length": "1300001"})
-    assert_problem(answer, ProblemType.BODY_TOO_LARGE, "1300000 bytes")
+    response = http.post("/v1/jobs", content=never_read(), headers={"Content-Length": "1300001"})
+    assert_problem(response, ProblemType.BODY_TOO_LARGE, "1300000 bytes")
 
 
 def test_a_body_without_a_length_is_rejected_when_it_exceeds_the_limit(http: TestClient) -> None:
@@ -65,8 +65,8 @@ def test_a_body_without_a_length_is_rejected_when_it_exceeds_the_limit(http: Tes
         for _ in range(100):
             yield bytes(100_000)
 
-    answer = http.post("/v1/jobs", content=endless(), headers={"Content-Type": content_type})
-    assert_problem(answer, ProblemType.BODY_TOO_LARGE, "1300000 bytes")
+    response = http.post("/v1/jobs", content=endless(), headers={"Content-Type": content_type})
+    assert_problem(response, ProblemType.BODY_TOO_LARGE, "1300000 bytes")
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_every_response_has_the_security_headers(http: TestClient, path: str) ->
 
 
 def test_the_page_runs_no_script_but_its_own(http: TestClient) -> None:
-    answer = http.get("/")
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    policy = answer.headers["content-security-policy"]
+    response = http.get("/")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    policy = response.headers["content-security-policy"]
     assert "script-src 'self';" in policy
     assert "unsafe" not in policy
-    assert "<script>" not in answer.text
-    assert "style=" not in answer.text
+    assert "<script>" not in response.text
+    assert "style=" not in response.text
 
 
 def test_the_pages_find_their_scripts_and_styles(http: TestClient) -> None:
@@ -105,14 +105,14 @@ def test_a_request_is_logged_on_one_line_without_its_query(
     http: TestClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "service")
-    answer = http.get("/v1/jobs/job_x?note=secret")
+    response = http.get("/v1/jobs/job_x?note=secret")
     (record,) = (
         record for record in caplog.records if record.name == "service.middleware.observation"
     )
     fields = record.__dict__["fields"]
     assert fields["path"] == "/v1/jobs/job_x"
     assert (fields["method"], fields["status"]) == ("GET", 404)
-    assert fields["request_id"] == answer.headers["x-request-id"]
+    assert fields["request_id"] == response.headers["x-request-id"]
     assert "secret" not in json.dumps(fields)
 
 

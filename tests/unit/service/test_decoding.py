@@ -49,9 +49,9 @@ def serve(backstage: Backstage, service_settings: ServiceSettings) -> Iterator[S
 def test_a_file_that_cannot_be_decoded_is_a_problem_and_leaves_nothing(
     serve: Serve, backstage: Backstage, error: Exception, problem: ProblemType
 ) -> None:
-    answer = serve(error).post("/v1/jobs", files=upload())
-    assert_problem(answer, problem)
-    assert ("Retry-After" in answer.headers) == (problem is ProblemType.DECODER_UNAVAILABLE)
+    response = serve(error).post("/v1/jobs", files=upload())
+    assert_problem(response, problem)
+    assert ("Retry-After" in response.headers) == (problem is ProblemType.DECODER_UNAVAILABLE)
     assert not backstage.storage.contents
     assert not backstage.store.jobs
 

@@ -48,8 +48,8 @@ def _loaded(file: Path) -> set[str]:
 
 
 def _bytes_sent(http: TestClient, path: str) -> int:
-    answer = http.get(path, headers={"Accept-Encoding": "gzip"})
-    return int(answer.headers["Content-Length"])
+    response = http.get(path, headers={"Accept-Encoding": "gzip"})
+    return int(response.headers["Content-Length"])
 
 
 def _values(text: str) -> set[str]:

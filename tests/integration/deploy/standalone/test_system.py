@@ -18,7 +18,7 @@ from amigo import Client, JobView
 from deploy.standalone import binaries
 from deploy.standalone.errors import AlreadyRunning, DeployError, ProgramMissing
 from deploy.standalone.installation import Installation
-from deploy.standalone.processes import LOOPBACK, answers, free_port
+from deploy.standalone.processes import LOOPBACK, free_port, responds
 from deploy.standalone.system import Standalone
 from tests.integration.deploy.conftest import PIPELINE
 from tests.integration.deploy.standalone.watching import listening_addresses, living
@@ -117,7 +117,7 @@ def test_a_killed_program_comes_back_where_it_was(
     assert process.child.pid
     os.kill(process.child.pid, signal.SIGKILL)
     wait_for(lambda: process.restarts == 1 and process.is_ready, START_SECONDS)
-    wait_for(lambda: answers(f"{system.url}/readyz"), START_SECONDS)
+    wait_for(lambda: responds(f"{system.url}/readyz"), START_SECONDS)
     assert make_video(system.url, tmp_path, api_key).has_succeeded
 
 

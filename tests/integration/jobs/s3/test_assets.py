@@ -45,12 +45,12 @@ def test_a_body_of_another_size_is_refused(assets: Assets, body: bytes) -> None:
 def test_a_body_of_unknown_size_is_refused(assets: Assets) -> None:
     asset = portrait()
     upload = assets.register(asset)
-    answer = loopback.put(
+    response = loopback.put(
         upload.url,
         content=iter([PICTURE, b"!"]),  # sent in chunks
         headers={"Content-Type": "image/png"},
     )
-    assert answer.status_code in (403, 411)
+    assert response.status_code in (403, 411)
     with pytest.raises(AssetNotUploaded):
         assets.read("acme", asset.id, AssetKind.PORTRAIT)
 

@@ -163,9 +163,9 @@ def test_objects_are_listed_with_size_and_time(storage: ObjectStorage) -> None:
 
 def test_a_presigned_url_is_read_without_credentials(storage: ObjectStorage) -> None:
     storage.put(KEY, b"face", "image/png")
-    answer = loopback.get(storage.presigned_url(KEY, 60, content_type="image/png"))
-    assert (answer.status_code, answer.content) == (200, b"face")
-    assert answer.headers["content-type"] == "image/png"
+    response = loopback.get(storage.presigned_url(KEY, 60, content_type="image/png"))
+    assert (response.status_code, response.content) == (200, b"face")
+    assert response.headers["content-type"] == "image/png"
 
 
 def test_a_presigned_url_sets_name_and_content_type(storage: ObjectStorage) -> None:
@@ -274,10 +274,10 @@ def test_a_strict_server_deletes(storage: ObjectStorage, s3_settings: Settings) 
 def test_objects_that_the_server_does_not_delete_are_reported(s3_settings: Settings) -> None:
     listing = b"<ListBucketResult><Contents><Key>jobs/job_a/x</Key><Size>1</Size></Contents>"
     kept = b"<Error><Key>jobs/job_a/x</Key><Message>Locked.</Message></Error>"
-    answers = iter(
+    responses = iter(
         [listing + b"</ListBucketResult>", b"<DeleteResult>" + kept + b"</DeleteResult>"]
     )
-    with serving(lambda handler: content(next(answers))(handler)) as server:
+    with serving(lambda handler: content(next(responses))(handler)) as server:
         through = s3_settings.model_copy(update={"s3_endpoint_url": server.url})
         with pytest.raises(StorageUnavailable, match="1 objects were not deleted: jobs/job_a/x"):
             ObjectStorage.connect(through).delete_prefix("jobs/job_a/")

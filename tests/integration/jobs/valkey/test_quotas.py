@@ -36,8 +36,8 @@ def may_make(store: JobStore, quota: Quota) -> bool:
 @pytest.mark.parametrize("quota", [Quota(concurrent_jobs=5), Quota(jobs_a_day=5)])
 def test_concurrent_jobs_cannot_exceed_the_limit(store: JobStore, quota: Quota) -> None:
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: may_make(store, quota), range(40)))
-    assert answers.count(True) == 5
+        responses = list(pool.map(lambda _: may_make(store, quota), range(40)))
+    assert responses.count(True) == 5
     assert sum(store.counts().values()) == 5
 
 

@@ -45,10 +45,10 @@ class Connection(socketserver.BaseRequestHandler):
             self.server.tls.wrap_socket(self.request, server_side=True) as outer,
             socket.create_connection((LOOPBACK, self.server.valkey_port)) as inner,
         ):
-            answers = Thread(target=pump, args=(inner, outer))
-            answers.start()
+            responses = Thread(target=pump, args=(inner, outer))
+            responses.start()
             pump(outer, inner)
-            answers.join()
+            responses.join()
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:

@@ -16,8 +16,8 @@ def upright(image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
 
 def turning(face: NDArray[np.float32]) -> FakeDetector:
     """Return what finds a face, and then its position after a quarter turn of the picture."""
-    answers = iter((face, turned_by_a_quarter(face)))
-    return FakeDetector(look=lambda _: [next(answers)])
+    responses = iter((face, turned_by_a_quarter(face)))
+    return FakeDetector(look=lambda _: [next(responses)])
 
 
 def turned_by_a_quarter(face: NDArray[np.float32]) -> NDArray[np.float32]:

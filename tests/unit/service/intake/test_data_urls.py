@@ -23,9 +23,9 @@ def test_files_can_come_as_data_urls(http: TestClient, backstage: Backstage) -> 
         "portrait_url": data(picture),
         "audio_url": data(sound, "audio/webm;codecs=opus"),
     }
-    answer = http.post("/v1/jobs/json", json=request)
-    assert answer.status_code == 202, answer.text
-    job_id = answer.json()["id"]
+    response = http.post("/v1/jobs/json", json=request)
+    assert response.status_code == 202, response.text
+    job_id = response.json()["id"]
     assert backstage.storage.contents[portrait_key(job_id)] == picture
     assert backstage.storage.contents[audio_key(job_id)] == sound
     assert backstage.store.jobs[job_id].portrait_url is None

@@ -51,5 +51,5 @@ def test_a_form_has_texts_only() -> None:
 
 @pytest.mark.parametrize("time", ["0.5", "1795348800", "2026-11-22", "2026-11-22T12:00:00"])
 def test_a_time_filter_needs_date_hour_and_zone(http: TestClient, time: str) -> None:
-    answer = http.get("/v1/jobs", params={"created_after": time})
-    assert_problem(answer, ProblemType.INVALID_REQUEST, "created_after")
+    response = http.get("/v1/jobs", params={"created_after": time})
+    assert_problem(response, ProblemType.INVALID_REQUEST, "created_after")

@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 def test_json_is_compressed_as_accepted(
     http: TestClient, accepted: str, is_compressed: bool
 ) -> None:
-    with http.stream("GET", "/problems", headers={"Accept-Encoding": accepted}) as answer:
-        body = b"".join(answer.iter_raw())
-    assert ("Content-Encoding" in answer.headers) is is_compressed
-    assert int(answer.headers["Content-Length"]) == len(body)
+    with http.stream("GET", "/problems", headers={"Accept-Encoding": accepted}) as response:
+        body = b"".join(response.iter_raw())
+    assert ("Content-Encoding" in response.headers) is is_compressed
+    assert int(response.headers["Content-Length"]) == len(body)
     text = gzip.decompress(body) if is_compressed else body
     assert b'"job_not_found"' in text
 
@@ -33,12 +33,12 @@ def test_json_is_compressed_as_accepted(
 def test_the_page_is_compressed_and_its_pictures_are_not(
     http: TestClient, path: str, is_compressed: bool
 ) -> None:
-    answer = http.get(path, headers={"Accept-Encoding": "gzip"})
-    assert ("Content-Encoding" in answer.headers) is is_compressed
-    assert answer.content == http.get(path, headers={"Accept-Encoding": "identity"}).content
+    response = http.get(path, headers={"Accept-Encoding": "gzip"})
+    assert ("Content-Encoding" in response.headers) is is_compressed
+    assert response.content == http.get(path, headers={"Accept-Encoding": "identity"}).content
 
 
 def test_a_short_body_stays_as_it_is(http: TestClient) -> None:
-    answer = http.get("/livez", headers={"Accept-Encoding": "gzip"})
-    assert "Content-Encoding" not in answer.headers
-    assert answer.json() == {"alive": True}
+    response = http.get("/livez", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in response.headers
+    assert response.json() == {"alive": True}

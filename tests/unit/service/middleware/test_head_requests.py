@@ -23,11 +23,11 @@ def test_head_has_the_headers_of_get(http: TestClient, backstage: Backstage, pat
 def test_head_of_an_event_stream_ends_at_once(http: TestClient, backstage: Backstage) -> None:
     job = new_job()
     backstage.store.jobs[job.id] = job
-    answer = http.head(f"/v1/jobs/{job.id}/events")
-    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    response = http.head(f"/v1/jobs/{job.id}/events")
+    assert response.headers["Content-Type"].startswith("text/event-stream")
 
 
 def test_head_where_there_is_no_get_is_refused(http: TestClient) -> None:
-    answer = http.head("/v1/jobs/job_x/cancel")
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    response = http.head("/v1/jobs/job_x/cancel")
+    assert (response.status_code, response.headers["Allow"]) == (405, "POST")
     assert http.post("/livez").headers["Allow"] == "GET, HEAD"

@@ -13,9 +13,9 @@ PORTRAIT = {"kind": "portrait", "size": 1000, "content_type": "image/jpeg"}
 
 
 def test_an_asset_is_registered(http: TestClient, backstage: Backstage) -> None:
-    answer = http.post("/v1/assets", json=PORTRAIT)
-    assert answer.status_code == 201
-    asset = answer.json()
+    response = http.post("/v1/assets", json=PORTRAIT)
+    assert response.status_code == 201
+    asset = response.json()
     assert (asset["kind"], asset["upload"]["method"]) == ("portrait", "PUT")
     assert asset["upload"]["headers"] == {"Content-Length": "1000", "Content-Type": "image/jpeg"}
     assert f"assets/local/{asset['id']}/portrait" in asset["upload"]["url"]
@@ -45,8 +45,8 @@ def test_assets_are_listed_read_and_deleted(http: TestClient, backstage: Backsta
     assert (read["size"], read["content_type"], read["upload"]) == (1000, "image/jpeg", None)
     assert http.delete(path).status_code == 204
     assert backstage.asset_quota.taken == [second["id"]]
-    for answer in (http.get(path), http.delete(path), http.get("/v1/assets/..")):
-        assert answer.status_code == 404
+    for response in (http.get(path), http.delete(path), http.get("/v1/assets/..")):
+        assert response.status_code == 404
     assert_problem(http.get(path), ProblemType.ASSET_NOT_FOUND)
 
 
@@ -54,8 +54,8 @@ def test_assets_are_listed_read_and_deleted(http: TestClient, backstage: Backsta
 def test_a_file_larger_than_a_job_s_is_refused(http: TestClient, kind: str, max_bytes: int) -> None:
     wanted = {**PORTRAIT, "kind": kind}
     assert http.post("/v1/assets", json={**wanted, "size": max_bytes}).status_code == 201
-    answer = http.post("/v1/assets", json={**wanted, "size": max_bytes + 1})
-    assert_problem(answer, ProblemType.with_code(f"{kind}_too_large"), str(max_bytes))
+    response = http.post("/v1/assets", json={**wanted, "size": max_bytes + 1})
+    assert_problem(response, ProblemType.with_code(f"{kind}_too_large"), str(max_bytes))
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_a_file_larger_than_a_job_s_is_refused(http: TestClient, kind: str, max_
     ],
 )
 def test_an_invalid_asset_is_rejected(http: TestClient, change: dict[str, Any]) -> None:
-    answer = http.post("/v1/assets", json={**PORTRAIT, **change})
-    assert_problem(answer, ProblemType.INVALID_REQUEST)
+    response = http.post("/v1/assets", json={**PORTRAIT, **change})
+    assert_problem(response, ProblemType.INVALID_REQUEST)
 
 
 def test_without_the_object_store_no_asset_is_registered(
@@ -88,9 +88,9 @@ def test_an_asset_beyond_the_quota_is_rejected_and_leaves_nothing(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.asset_quota.is_used_up = True
-    answer = http.post("/v1/assets", json=PORTRAIT)
-    assert_problem(answer, ProblemType.ASSET_QUOTA_EXCEEDED, "900 bytes", "1000")
-    assert answer.headers["retry-after"] == "3600"
+    response = http.post("/v1/assets", json=PORTRAIT)
+    assert_problem(response, ProblemType.ASSET_QUOTA_EXCEEDED, "900 bytes", "1000")
+    assert response.headers["retry-after"] == "3600"
     assert not backstage.storage.contents
 
 

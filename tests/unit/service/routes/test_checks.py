@@ -104,8 +104,8 @@ def test_a_bad_request_is_a_problem(
     http: TestClient, parts: dict[str, Any], problem: ProblemType
 ) -> None:
 
-    answer = http.post("/v1/checks", files=form(**parts) or None)
-    assert_problem(answer, problem)
+    response = http.post("/v1/checks", files=form(**parts) or None)
+    assert_problem(response, problem)
 
 
 def test_a_picture_that_takes_too_long_is_checked_without_its_faces(serve: Serve) -> None:
@@ -116,9 +116,9 @@ def test_a_picture_that_takes_too_long_is_checked_without_its_faces(serve: Serve
 
 def test_a_failing_detector_is_a_temporary_problem(serve: Serve) -> None:
     http = serve(FakeFinder(DetectorUnavailable("It was killed.")))
-    answer = http.post("/v1/checks", files=form(portrait=portrait()))
-    assert_problem(answer, ProblemType.CHECKS_UNAVAILABLE)
-    assert answer.headers["Retry-After"]
+    response = http.post("/v1/checks", files=form(portrait=portrait()))
+    assert_problem(response, ProblemType.CHECKS_UNAVAILABLE)
+    assert response.headers["Retry-After"]
 
 
 class SlowFinder(FakeFinder):

@@ -22,9 +22,9 @@ FACE, SPEECH = "https://example.org/face.jpg", "https://example.org/speech.wav"
 REQUEST = {"portrait_url": FACE, "audio_url": SPEECH, "consent": True}
 
 
-def made(backstage: Backstage, answer: Any) -> Job:
-    assert answer.status_code == 202, answer.text
-    return backstage.store.jobs[answer.json()["id"]]
+def made(backstage: Backstage, response: Any) -> Job:
+    assert response.status_code == 202, response.text
+    return backstage.store.jobs[response.json()["id"]]
 
 
 def in_storage(backstage: Backstage, kind: AssetKind, content: bytes | None) -> str:
@@ -124,8 +124,8 @@ def test_a_key_cannot_be_used_for_a_different_request(
 ) -> None:
     headers = {"Idempotency-Key": "order-4711"}
     http.post("/v1/jobs", files=upload(), headers=headers)
-    answer = http.post("/v1/jobs", files=upload(**other), headers=headers)
-    assert_problem(answer, ProblemType.IDEMPOTENCY_CONFLICT, "a new key")
+    response = http.post("/v1/jobs", files=upload(**other), headers=headers)
+    assert_problem(response, ProblemType.IDEMPOTENCY_CONFLICT, "a new key")
     assert len(backstage.store.jobs) == 1
 
 
@@ -161,8 +161,8 @@ def test_a_key_whose_job_was_deleted_creates_no_other_job(http: TestClient) -> N
     headers = {"Idempotency-Key": "order-4711"}
     location = http.post("/v1/jobs", files=upload(), headers=headers).headers["location"]
     http.delete(location)
-    answer = http.post("/v1/jobs", files=upload(), headers=headers)
-    assert_problem(answer, ProblemType.JOB_NOT_FOUND, "was deleted")
+    response = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(response, ProblemType.JOB_NOT_FOUND, "was deleted")
 
 
 def test_a_request_waits_for_the_earlier_one_for_a_limited_time(
@@ -174,18 +174,18 @@ def test_a_request_waits_for_the_earlier_one_for_a_limited_time(
     holder = backstage.store.holders["order-4711"]
     # As it is before the job is accepted.
     backstage.store.holders["order-4711"] = holder.model_copy(update={"is_confirmed": False})
-    answer = http.post("/v1/jobs", files=upload(), headers=headers)
-    assert_problem(answer, ProblemType.IDEMPOTENCY_IN_PROGRESS, "still in progress")
-    assert answer.headers["retry-after"] == "5"
+    response = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert_problem(response, ProblemType.IDEMPOTENCY_IN_PROGRESS, "still in progress")
+    assert response.headers["retry-after"] == "5"
 
 
 def test_prefer_wait_returns_202_if_the_job_has_not_ended(
     http: TestClient, backstage: Backstage
 ) -> None:
-    answer = http.post("/v1/jobs", files=upload(), headers={"Prefer": "wait=1"})
-    assert made(backstage, answer)
-    assert answer.headers["preference-applied"] == "wait=1"
-    assert answer.headers["retry-after"] == "1"
+    response = http.post("/v1/jobs", files=upload(), headers={"Prefer": "wait=1"})
+    assert made(backstage, response)
+    assert response.headers["preference-applied"] == "wait=1"
+    assert response.headers["retry-after"] == "1"
 
 
 def test_prefer_wait_returns_the_ended_job(http: TestClient, backstage: Backstage) -> None:
@@ -194,25 +194,25 @@ def test_prefer_wait_returns_the_ended_job(http: TestClient, backstage: Backstag
     claimed = job.claim(job.created_at)
     backstage.store.jobs[job.id] = claimed.fail(1, FAILURE, job.created_at)
     headers = {**key, "Prefer": "wait=100"}
-    answer = http.post("/v1/jobs", files=upload(), headers=headers)
-    assert (answer.status_code, answer.json()["status"]) == (200, "failed")
-    assert answer.headers["preference-applied"] == "wait=60"
-    assert answer.headers["location"] == answer.json()["links"]["self"]
-    assert "retry-after" not in answer.headers
+    response = http.post("/v1/jobs", files=upload(), headers=headers)
+    assert (response.status_code, response.json()["status"]) == (200, "failed")
+    assert response.headers["preference-applied"] == "wait=60"
+    assert response.headers["location"] == response.json()["links"]["self"]
+    assert "retry-after" not in response.headers
 
 
 def test_each_request_of_a_batch_is_validated_separately_in_order(
     http: TestClient, backstage: Backstage
 ) -> None:
     batch = [REQUEST, {**REQUEST, "seed": -1}, {"consent": True}, {**REQUEST, "seed": 2}]
-    answer = http.post("/v1/jobs/batch", json={"jobs": batch})
-    assert answer.status_code == 200
-    results = answer.json()["results"]
+    response = http.post("/v1/jobs/batch", json={"jobs": batch})
+    assert response.status_code == 200
+    results = response.json()["results"]
     assert [result["status"] for result in results] == [202, 422, 422, 202]
     problems = [results[n]["problem"] for n in (1, 2)]
     assert [problem["code"] for problem in problems] == ["invalid_option", "missing_part"]
     assert list(problems[0]["options"]) == ["seed"]
-    assert problems[0]["instance"] == f"urn:uuid:{answer.headers['x-request-id']}"
+    assert problems[0]["instance"] == f"urn:uuid:{response.headers['x-request-id']}"
     jobs = [backstage.store.jobs[results[n]["job"]["id"]] for n in (0, 3)]
     assert [job.options.seed for job in jobs] == [0, 2]
     assert backstage.queue.messages == [job.id for job in jobs]
@@ -236,16 +236,16 @@ def test_a_batch_does_not_retry_an_unavailable_component(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.goes_down_after_accept = True
-    answer = http.post("/v1/jobs/batch", json={"jobs": [REQUEST] * 4})
-    results = answer.json()["results"]
+    response = http.post("/v1/jobs/batch", json={"jobs": [REQUEST] * 4})
+    results = response.json()["results"]
     assert [result["status"] for result in results] == [202, 503, 503, 503]
     assert results[3]["problem"]["code"] == "store_unavailable"
     assert len(backstage.store.jobs) == 1
 
 
 def test_a_batch_accepts_only_json(http: TestClient) -> None:
-    answer = http.post("/v1/jobs/batch", files=upload())
-    assert_problem(answer, ProblemType.UNSUPPORTED_MEDIA_TYPE, "accepted: application/json")
+    response = http.post("/v1/jobs/batch", files=upload())
+    assert_problem(response, ProblemType.UNSUPPORTED_MEDIA_TYPE, "accepted: application/json")
 
 
 @pytest.mark.parametrize(

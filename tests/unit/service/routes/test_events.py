@@ -35,9 +35,9 @@ def happen(backstage: Backstage, job: Job) -> None:
 
 def statuses(http: TestClient, job: Job) -> list[str]:
     """Follow a job to the end; return the statuses received."""
-    with http.stream("GET", f"/v1/jobs/{job.id}/events") as answer:
-        assert answer.status_code == 200
-        return [event.job["status"] for event in told(answer.iter_lines())]
+    with http.stream("GET", f"/v1/jobs/{job.id}/events") as response:
+        assert response.status_code == 200
+        return [event.job["status"] for event in told(response.iter_lines())]
 
 
 def test_a_change_right_after_the_first_reading_is_sent_at_once(

@@ -18,16 +18,16 @@ def test_the_liveness_probe_checks_no_component(http: TestClient, backstage: Bac
 
 
 def test_the_service_is_ready_when_every_component_answers(http: TestClient) -> None:
-    answer = http.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"store": True, "storage": True})
+    response = http.get("/readyz")
+    assert (response.status_code, response.json()) == (200, {"store": True, "storage": True})
 
 
 def test_a_service_that_is_not_ready_names_what_is_down(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.storage.is_down = True
-    answer = http.get("/readyz")
-    document = assert_problem(answer, ProblemType.NOT_READY, "Unavailable: storage;")
+    response = http.get("/readyz")
+    document = assert_problem(response, ProblemType.NOT_READY, "Unavailable: storage;")
     assert document["components"] == {"store": True, "storage": False}
     backstage.store.is_down = True
     assert_problem(http.get("/readyz"), ProblemType.NOT_READY, "Unavailable: store, storage;")
@@ -35,9 +35,9 @@ def test_a_service_that_is_not_ready_names_what_is_down(
 
 def test_a_read_only_store_is_reported_as_such(http: TestClient, backstage: Backstage) -> None:
     backstage.store.is_read_only = True
-    answer = http.get("/readyz")
-    assert_problem(answer, ProblemType.NOT_READY, "Unavailable: store (refuses writes);")
-    assert answer.json()["components"] == {"store": False, "storage": True}
+    response = http.get("/readyz")
+    assert_problem(response, ProblemType.NOT_READY, "Unavailable: store (refuses writes);")
+    assert response.json()["components"] == {"store": False, "storage": True}
 
 
 def test_requests_are_counted_by_route_and_status_and_never_by_job(http: TestClient) -> None:

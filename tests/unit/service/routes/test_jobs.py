@@ -28,9 +28,9 @@ def test_an_upload_becomes_a_job_that_is_stored_accepted_and_dispatched(
 ) -> None:
     options = {"emotion": "fear", "intensity": "1.5", "pose": "still", "blink": "no", "seed": "7"}
     options["mark"] = "true"
-    answer = http.post("/v1/jobs", files=upload(**options))
-    assert answer.status_code == 202
-    job = backstage.store.jobs[answer.json()["id"]]
+    response = http.post("/v1/jobs", files=upload(**options))
+    assert response.status_code == 202
+    job = backstage.store.jobs[response.json()["id"]]
     assert job.options == Options(
         emotion="fear", intensity=1.5, pose="still", blink=False, seed=7, mark=True, consent=True
     )
@@ -43,10 +43,10 @@ def test_an_upload_becomes_a_job_that_is_stored_accepted_and_dispatched(
 
 
 def test_the_response_to_an_upload_is_the_job_and_its_location(http: TestClient) -> None:
-    answer = http.post("/v1/jobs", files=upload())
-    assert answer.headers["retry-after"] == "1"
-    location = answer.headers["location"]
-    assert answer.json()["links"] == {
+    response = http.post("/v1/jobs", files=upload())
+    assert response.headers["retry-after"] == "1"
+    location = response.headers["location"]
+    assert response.json()["links"] == {
         "self": location,
         "events": f"{location}/events",
         "cancel": f"{location}/cancel",
@@ -55,7 +55,7 @@ def test_the_response_to_an_upload_is_the_job_and_its_location(http: TestClient)
         "poster": None,
         "landmarks": None,
     }
-    assert http.get(location).json() == answer.json()
+    assert http.get(location).json() == response.json()
 
 
 @pytest.mark.parametrize("yes", ["true", "True", "1", "on", "yes"])
@@ -91,9 +91,9 @@ def test_without_the_store_an_upload_is_rejected_and_leaves_nothing(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.is_down = True
-    answer = http.post("/v1/jobs", files=upload())
-    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
-    assert answer.headers["retry-after"] == "5"
+    response = http.post("/v1/jobs", files=upload())
+    assert_problem(response, ProblemType.STORE_UNAVAILABLE)
+    assert response.headers["retry-after"] == "5"
     assert not backstage.storage.contents
 
 
@@ -102,9 +102,9 @@ def test_if_any_object_cannot_be_stored_an_upload_is_rejected_and_leaves_nothing
     http: TestClient, backstage: Backstage, part: str
 ) -> None:
     backstage.storage.refuses = part
-    answer = http.post("/v1/jobs", files=upload())
-    assert_problem(answer, ProblemType.STORAGE_UNAVAILABLE)
-    assert answer.headers["retry-after"] == "5"
+    response = http.post("/v1/jobs", files=upload())
+    assert_problem(response, ProblemType.STORAGE_UNAVAILABLE)
+    assert response.headers["retry-after"] == "5"
     assert not backstage.storage.contents
     assert not backstage.store.jobs
 
@@ -115,16 +115,16 @@ def test_a_failed_rollback_does_not_change_the_rejection(
     backstage.storage.refuses = "audio"
     backstage.storage.outages.of("delete_prefix", 1_000)
     backstage.store.is_down = True
-    answer = http.post("/v1/jobs", files=upload())
-    assert_problem(answer, ProblemType.STORAGE_UNAVAILABLE)
+    response = http.post("/v1/jobs", files=upload())
+    assert_problem(response, ProblemType.STORAGE_UNAVAILABLE)
 
 
 def test_a_record_whose_response_was_lost_is_rolled_back(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.loses_answer_to_accept = True
-    answer = http.post("/v1/jobs", files=upload())
-    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
+    response = http.post("/v1/jobs", files=upload())
+    assert_problem(response, ProblemType.STORE_UNAVAILABLE)
     assert not backstage.store.jobs
     assert not backstage.storage.contents
 
@@ -133,8 +133,8 @@ def test_files_of_a_possibly_recorded_job_with_a_key_are_kept(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.loses_answer_to_accept = backstage.store.goes_down_after_accept = True
-    answer = http.post("/v1/jobs", files=upload(), headers={"Idempotency-Key": "order-4711"})
-    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
+    response = http.post("/v1/jobs", files=upload(), headers={"Idempotency-Key": "order-4711"})
+    assert_problem(response, ProblemType.STORE_UNAVAILABLE)
     assert len(backstage.store.jobs) == 1
     assert len(backstage.storage.contents) == 3
 
@@ -143,9 +143,9 @@ def test_without_the_broker_the_job_is_accepted_and_left_to_the_outbox(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.queue.is_down = True
-    answer = http.post("/v1/jobs", files=upload())
-    assert answer.status_code == 202
-    assert answer.json()["id"] in backstage.store.jobs
+    response = http.post("/v1/jobs", files=upload())
+    assert response.status_code == 202
+    assert response.json()["id"] in backstage.store.jobs
     assert not backstage.store.dispatched
 
 
@@ -153,9 +153,9 @@ def test_a_store_outage_after_acceptance_does_not_change_the_202(
     http: TestClient, backstage: Backstage
 ) -> None:
     backstage.store.goes_down_after_accept = True
-    answer = http.post("/v1/jobs", files=upload())
-    assert (answer.status_code, answer.json()["status"]) == (202, "queued")
-    assert answer.json()["id"] in backstage.store.jobs
+    response = http.post("/v1/jobs", files=upload())
+    assert (response.status_code, response.json()["status"]) == (202, "queued")
+    assert response.json()["id"] in backstage.store.jobs
     assert len(backstage.storage.contents) == 3
 
 
@@ -168,11 +168,11 @@ def test_a_queued_job_has_a_position(http: TestClient, backstage: Backstage) -> 
 
 def test_a_processing_job_reports_its_progress(http: TestClient, backstage: Backstage) -> None:
     job = new_job().claim(NOW).advance(1, Stage.RENDERING, 0.4, NOW)
-    answer = http.get(in_store(backstage, job))
-    document = answer.json()
+    response = http.get(in_store(backstage, job))
+    document = response.json()
     assert (document["stage"], document["progress"], document["attempt"]) == ("rendering", 0.4, 1)
     assert document["queue_position"] is None
-    assert answer.headers["retry-after"] == "2"
+    assert response.headers["retry-after"] == "2"
 
 
 def test_a_succeeded_job_reports_the_emotion_and_links_to_the_video(
@@ -181,8 +181,8 @@ def test_a_succeeded_job_reports_the_emotion_and_links_to_the_video(
     job = new_job()
     job = job.claim(NOW).succeed(1, result_of(job.id, 1), ("The face is small.",), NOW)
     path = in_store(backstage, job)
-    answer = http.get(path)
-    document = answer.json()
+    response = http.get(path)
+    document = response.json()
     assert document["emotion"] == {"emotion": "happiness", "probabilities": {"happiness": 0.9}}
     assert (document["duration"], document["num_frames"], document["progress"]) == (1.0, 25, 1.0)
     assert document["timings"] == {"render": 0.5}
@@ -196,8 +196,8 @@ def test_a_succeeded_job_reports_the_emotion_and_links_to_the_video(
         "poster": None,
         "landmarks": None,
     }
-    assert "video_key" not in answer.text
-    assert "retry-after" not in answer.headers
+    assert "video_key" not in response.text
+    assert "retry-after" not in response.headers
 
 
 def test_an_unfinished_job_has_an_eta(http: TestClient, backstage: Backstage) -> None:
@@ -279,9 +279,9 @@ def test_an_unknown_job_id_is_not_found(
 def test_a_job_that_has_not_ended_can_be_canceled(
     http: TestClient, backstage: Backstage, job: Job
 ) -> None:
-    answer = http.post(f"{in_store(backstage, job)}/cancel")
-    assert answer.status_code == 200
-    assert answer.json()["status"] == "canceled"
+    response = http.post(f"{in_store(backstage, job)}/cancel")
+    assert response.status_code == 200
+    assert response.json()["status"] == "canceled"
     assert backstage.store.jobs[job.id].status is JobStatus.CANCELED
 
 
@@ -302,8 +302,8 @@ def test_a_job_is_canceled_even_if_its_files_cannot_be_deleted(
 
 
 def test_a_job_that_has_ended_cannot_be_canceled(http: TestClient, backstage: Backstage) -> None:
-    answer = http.post(f"{in_store(backstage, new_job().cancel(NOW))}/cancel")
-    assert_problem(answer, ProblemType.JOB_ENDED, "canceled")
+    response = http.post(f"{in_store(backstage, new_job().cancel(NOW))}/cancel")
+    assert_problem(response, ProblemType.JOB_ENDED, "canceled")
 
 
 @pytest.mark.parametrize("job", [new_job(), new_job().claim(NOW), new_job().cancel(NOW)])
@@ -312,8 +312,8 @@ def test_a_deleted_job_leaves_neither_files_nor_record(
 ) -> None:
     path = in_store(backstage, job)
     backstage.storage.contents = {portrait_key(job.id): b"face", portrait_key("job_other"): b"face"}
-    answer = http.delete(path)
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = http.delete(path)
+    assert (response.status_code, response.content) == (204, b"")
     assert not backstage.store.jobs
     assert list(backstage.storage.contents) == [portrait_key("job_other")]
 
@@ -335,9 +335,9 @@ def test_without_the_store_every_request_about_a_job_is_503(
 ) -> None:
     path = in_store(backstage, new_job())
     backstage.store.is_down = True
-    answer = http.request(method, f"{path}{rest}")
-    assert_problem(answer, ProblemType.STORE_UNAVAILABLE)
-    assert answer.headers["retry-after"] == "5"
+    response = http.request(method, f"{path}{rest}")
+    assert_problem(response, ProblemType.STORE_UNAVAILABLE)
+    assert response.headers["retry-after"] == "5"
 
 
 def tag_of(http: TestClient, path: str) -> str:
@@ -356,12 +356,14 @@ def test_a_job_is_only_changed_in_the_version_in_if_match(
     )
     current = tag_of(http, path)
     for given in (tag, f"W/{current}", "", current.strip('"'), f'"x{current}'):
-        answer = http.request(method, path + suffix, headers={"If-Match": given})
-        assert_problem(answer, ProblemType.PRECONDITION_FAILED, current)
-        assert answer.headers["etag"] == current
+        response = http.request(method, path + suffix, headers={"If-Match": given})
+        assert_problem(response, ProblemType.PRECONDITION_FAILED, current)
+        assert response.headers["etag"] == current
     assert backstage.store.jobs[job_id] == job
-    answer = http.request(method, path + suffix, headers={"If-Match": f'"a, b", {tag}, {current}'})
-    assert answer.is_success
+    response = http.request(
+        method, path + suffix, headers={"If-Match": f'"a, b", {tag}, {current}'}
+    )
+    assert response.is_success
 
 
 @pytest.mark.parametrize("if_match", ["*", '"another"'])
@@ -369,8 +371,8 @@ def test_a_precondition_does_not_replace_another_error(
     http: TestClient, backstage: Backstage, if_match: str
 ) -> None:
     path = in_store(backstage, new_job().cancel(NOW))
-    answer = http.post(f"{path}/cancel", headers={"If-Match": if_match})
-    assert_problem(answer, ProblemType.JOB_ENDED)
+    response = http.post(f"{path}/cancel", headers={"If-Match": if_match})
+    assert_problem(response, ProblemType.JOB_ENDED)
     missing = http.delete("/v1/jobs/job_x", headers={"If-Match": if_match})
     assert_problem(missing, ProblemType.JOB_NOT_FOUND)
 

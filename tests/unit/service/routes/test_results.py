@@ -57,20 +57,20 @@ def landmarks(path: str) -> str:
 
 
 def test_a_finished_video_is_streamed_whole(http: TestClient, path: str) -> None:
-    answer = http.get(path)
-    assert (answer.status_code, answer.content) == (200, VIDEO)
-    assert answer.headers["content-type"] == "video/mp4"
-    assert answer.headers["content-length"] == "100"
-    assert answer.headers["accept-ranges"] == "bytes"
+    response = http.get(path)
+    assert (response.status_code, response.content) == (200, VIDEO)
+    assert response.headers["content-type"] == "video/mp4"
+    assert response.headers["content-length"] == "100"
+    assert response.headers["accept-ranges"] == "bytes"
     job_id = path.split("/")[3]
-    assert answer.headers["content-disposition"] == f'inline; filename="{job_id}.mp4"'
+    assert response.headers["content-disposition"] == f'inline; filename="{job_id}.mp4"'
 
 
 def test_head_returns_the_size_without_the_video(http: TestClient, path: str) -> None:
-    answer = http.head(path, headers={"Range": "bytes=0-9"})
-    assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["content-length"] == "100"
-    assert answer.headers["etag"] == http.get(path).headers["etag"]
+    response = http.head(path, headers={"Range": "bytes=0-9"})
+    assert (response.status_code, response.content) == (200, b"")
+    assert response.headers["content-length"] == "100"
+    assert response.headers["etag"] == http.get(path).headers["etag"]
 
 
 @pytest.mark.parametrize(
@@ -87,19 +87,19 @@ def test_head_returns_the_size_without_the_video(http: TestClient, path: str) ->
 def test_a_range_returns_its_bytes(
     http: TestClient, path: str, asked: str, content: bytes, told: str
 ) -> None:
-    answer = http.get(path, headers={"Range": asked})
-    assert (answer.status_code, answer.content) == (206, content)
-    assert answer.headers["content-range"] == told
-    assert answer.headers["content-length"] == str(len(content))
+    response = http.get(path, headers={"Range": asked})
+    assert (response.status_code, response.content) == (206, content)
+    assert response.headers["content-range"] == told
+    assert response.headers["content-length"] == str(len(content))
 
 
 @pytest.mark.parametrize("asked", ["bytes=100-", "bytes=500-600", "bytes=-0"])
 def test_a_range_beyond_the_end_is_rejected_with_the_size(
     http: TestClient, path: str, asked: str
 ) -> None:
-    answer = http.get(path, headers={"Range": asked})
-    assert_problem(answer, ProblemType.RANGE_NOT_SATISFIABLE, "100 bytes")
-    assert answer.headers["content-range"] == "bytes */100"
+    response = http.get(path, headers={"Range": asked})
+    assert_problem(response, ProblemType.RANGE_NOT_SATISFIABLE, "100 bytes")
+    assert response.headers["content-range"] == "bytes */100"
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,8 @@ def test_a_range_beyond_the_end_is_rejected_with_the_size(
 def test_an_unsupported_range_returns_the_whole_video(
     http: TestClient, path: str, asked: str
 ) -> None:
-    answer = http.get(path, headers={"Range": asked})
-    assert (answer.status_code, answer.content) == (200, VIDEO)
+    response = http.get(path, headers={"Range": asked})
+    assert (response.status_code, response.content) == (200, VIDEO)
 
 
 def test_a_range_of_another_version_returns_the_whole_video(http: TestClient, path: str) -> None:
@@ -126,15 +126,15 @@ def test_a_range_of_another_version_returns_the_whole_video(http: TestClient, pa
 
 def test_an_unchanged_video_is_304(http: TestClient, path: str) -> None:
     tag = http.get(path).headers["etag"]
-    answer = http.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
-    assert (answer.status_code, answer.content) == (304, b"")
+    response = http.get(path, headers={"If-None-Match": f'"other", W/{tag}'})
+    assert (response.status_code, response.content) == (304, b"")
 
 
 def test_the_poster_is_a_picture_named_after_the_job(http: TestClient, path: str) -> None:
-    answer = http.get(path.replace("/video", "/poster"))
-    assert (answer.status_code, answer.content) == (200, POSTER)
-    assert answer.headers["content-type"] == "image/jpeg"
-    assert answer.headers["content-disposition"].endswith('.jpg"')
+    response = http.get(path.replace("/video", "/poster"))
+    assert (response.status_code, response.content) == (200, POSTER)
+    assert response.headers["content-type"] == "image/jpeg"
+    assert response.headers["content-disposition"].endswith('.jpg"')
 
 
 def test_a_file_that_is_downloaded_is_saved_under_the_name_of_the_job(
@@ -146,11 +146,11 @@ def test_a_file_that_is_downloaded_is_saved_under_the_name_of_the_job(
 
 
 def test_the_landmarks_of_every_frame_are_served_as_json(http: TestClient, landmarks: str) -> None:
-    answer = http.get(landmarks)
-    assert answer.headers["content-type"] == "application/json"
-    assert answer.headers["content-disposition"].endswith('.json"')
-    assert answer.headers["vary"] == "Accept"
-    document = answer.json()
+    response = http.get(landmarks)
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["content-disposition"].endswith('.json"')
+    assert response.headers["vary"] == "Accept"
+    document = response.json()
     assert document["frame_rate"] == 25
     assert (document["synthetic"], document["model"]) == (True, "AMIGO 0.2.0")
     assert np.shape(document["landmarks"]) == (FRAMES, 79, 2)
@@ -171,16 +171,16 @@ def test_the_landmarks_of_every_frame_are_served_as_json(http: TestClient, landm
 def test_the_landmarks_are_served_as_arrays_on_request(
     http: TestClient, landmarks: str, query: str, accepted: str
 ) -> None:
-    answer = http.get(f"{landmarks}{query}", headers={"Accept": accepted})
-    assert answer.headers["content-type"] == "application/x-npz"
-    assert answer.headers["content-disposition"].endswith('.npz"')
-    with np.load(BytesIO(answer.content)) as arrays:
+    response = http.get(f"{landmarks}{query}", headers={"Accept": accepted})
+    assert response.headers["content-type"] == "application/x-npz"
+    assert response.headers["content-disposition"].endswith('.npz"')
+    with np.load(BytesIO(response.content)) as arrays:
         assert np.array_equal(arrays["landmarks"], LANDMARKS)
 
 
 def test_json_wins_when_it_is_named_in_the_query(http: TestClient, landmarks: str) -> None:
-    answer = http.get(f"{landmarks}?format=json", headers={"Accept": "application/x-npz"})
-    assert answer.headers["content-type"] == "application/json"
+    response = http.get(f"{landmarks}?format=json", headers={"Accept": "application/x-npz"})
+    assert response.headers["content-type"] == "application/json"
 
 
 def test_an_unknown_format_is_rejected(http: TestClient, landmarks: str) -> None:
@@ -229,18 +229,18 @@ def test_landmarks_that_are_not_numbers_are_not_found(
 def test_a_job_created_without_a_file_has_none(
     http: TestClient, backstage: Backstage, name: str
 ) -> None:
-    answer = http.get(f"{finished(backstage)}/{name}")
-    assert_problem(answer, ProblemType.RESULT_NOT_FOUND, "without this file")
+    response = http.get(f"{finished(backstage)}/{name}")
+    assert_problem(response, ProblemType.RESULT_NOT_FOUND, "without this file")
 
 
 def test_a_public_object_store_serves_the_files(
     http: TestClient, backstage: Backstage, path: str, landmarks: str
 ) -> None:
     backstage.storage.is_public = True
-    answer = http.get(f"{path}?download=1", follow_redirects=False)
-    assert answer.status_code == 307
-    assert answer.headers["cache-control"] == "private, no-store"
-    location = answer.headers["location"]
+    response = http.get(f"{path}?download=1", follow_redirects=False)
+    assert response.status_code == 307
+    assert response.headers["cache-control"] == "private, no-store"
+    location = response.headers["location"]
     assert location.startswith("https://s3.example/jobs/")
     assert "as=video/mp4" in location
     assert "how=attachment" in location
@@ -298,6 +298,6 @@ def test_without_the_object_store_a_video_is_503(
     http: TestClient, backstage: Backstage, path: str
 ) -> None:
     backstage.storage.is_down = True
-    answer = http.get(path)
-    assert_problem(answer, ProblemType.STORAGE_UNAVAILABLE)
-    assert answer.headers["retry-after"] == "5"
+    response = http.get(path)
+    assert_problem(response, ProblemType.STORAGE_UNAVAILABLE)
+    assert response.headers["retry-after"] == "5"

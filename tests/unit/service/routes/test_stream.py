@@ -43,8 +43,11 @@ def stream(job: Job) -> str:
 
 def test_a_player_is_led_to_the_current_attempt(http: TestClient, job: Job) -> None:
     assert http.get(f"/v1/jobs/{job.id}").json()["links"]["stream"] == stream(job)
-    answer = http.get(stream(job), follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (307, f"{stream(job)}/2/index.m3u8")
+    response = http.get(stream(job), follow_redirects=False)
+    assert (response.status_code, response.headers["location"]) == (
+        307,
+        f"{stream(job)}/2/index.m3u8",
+    )
     playlist = http.get(stream(job))
     assert playlist.text == "#EXTM3U\nmedia.m3u8\n"
     assert playlist.headers["content-type"] == "application/vnd.apple.mpegurl"
@@ -86,9 +89,9 @@ def test_a_finished_stream_stays(backstage: Backstage, http: TestClient, job: Jo
 
 def test_a_player_may_be_too_early(backstage: Backstage, http: TestClient) -> None:
     job = keep(backstage, new_job().claim(NOW))
-    answer = http.get(stream(job))
-    assert_problem(answer, ProblemType.VIDEO_NOT_READY, "first second")
-    assert answer.headers["retry-after"] == "1"
+    response = http.get(stream(job))
+    assert_problem(response, ProblemType.VIDEO_NOT_READY, "first second")
+    assert response.headers["retry-after"] == "1"
 
 
 def test_a_player_may_wait_for_the_first_second(
@@ -123,7 +126,7 @@ def test_segments_come_from_the_object_store_where_callers_reach_it(
 ) -> None:
     backstage.storage.is_public = True
     key = f"{stream_prefix(job.id, 2)}00000.m4s"
-    answer = http.get(f"{stream(job)}/2/00000.m4s", follow_redirects=False)
-    assert answer.status_code == 307
-    assert answer.headers["location"].startswith(f"https://s3.example/{key}?")
+    response = http.get(f"{stream(job)}/2/00000.m4s", follow_redirects=False)
+    assert response.status_code == 307
+    assert response.headers["location"].startswith(f"https://s3.example/{key}?")
     assert http.get(f"{stream(job)}/2/00000.m4s?redirect=false").content == b"segment"

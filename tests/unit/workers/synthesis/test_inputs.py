@@ -25,10 +25,10 @@ class FakeOutbound(Outbound):
 
     async def fetch(self, url: str, max_bytes: int, seconds: float) -> bytes:
         self.asked.append((url, max_bytes, seconds))
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, OutboundError):
-            raise answer
-        return answer
+        response = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(response, OutboundError):
+            raise response
+        return response
 
 
 @pytest.fixture
