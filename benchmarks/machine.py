@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from models.landmarks_to_video.visual_translator import computes_bfloat16
+from models.precision import computes_bfloat16
 
 INSTRUCTIONS = ("avx2", "avx512_f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 """Instruction sets that change the speed of a network, as torch names them."""

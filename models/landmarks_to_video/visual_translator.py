@@ -48,6 +48,7 @@ from models.landmarks_to_video.warping import (
     upsample_flow,
 )
 from models.manifest import WEIGHTS
+from models.precision import mixed_precision
 
 CHECKPOINT = "visual_translator.safetensors"
 RESOLUTIONS = (CROP_SIZE, 2 * CROP_SIZE)
@@ -236,7 +237,7 @@ class VisualTranslator(nn.Module):
         """Render frames under landmarks `[B, 79, 2]` px, and keep how they came about."""
         device = features.image.device
         points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(device)):
+        with mixed_precision(device):
             rendering: Rendering = self(features, points)
         return rendering
 
@@ -259,13 +260,6 @@ class VisualTranslator(nn.Module):
         thumbnail = features.thumbnail.expand(len(target), -1, -1, -1)
         flow = upsample_flow(self.motion(thumbnail, prior, source, target), 2)
         return flow * _unrest(source, target)[:, None, None, None]
-
-
-def computes_bfloat16(device: torch.device) -> bool:
-    """Return whether the device multiplies bfloat16 in hardware, so that autocast pays off."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def _painted(

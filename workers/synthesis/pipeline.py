@@ -82,6 +82,10 @@ def load_pipeline(settings: WorkerSettings) -> Pipeline:
             import torch  # imported here, so that a pipeline without torch does not load it
 
             torch.set_num_threads(settings.torch_threads)
+        if settings.precision != "auto":
+            from models.precision import set_precision
+
+            set_precision(settings.precision)
         pipeline: Pipeline = pkgutil.resolve_name(settings.pipeline)(device)
     pipeline.warm_up()
     return pipeline

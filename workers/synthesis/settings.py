@@ -15,6 +15,11 @@ class WorkerSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="Where the networks run. `auto` uses a GPU if there is one."
     )
+    precision: Literal["auto", "bfloat16", "float32"] = Field(
+        "auto",
+        description="Precision of the networks. `auto` takes bfloat16 where the hardware has it; "
+        "`float32` makes videos that differ between processors by rounding alone.",
+    )
     torch_threads: int = Field(
         0, ge=0, description="CPU threads for torch. 0 keeps torch's default."
     )

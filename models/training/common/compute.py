@@ -17,8 +17,6 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from models.landmarks_to_video.visual_translator import computes_bfloat16
-
 Result = TypeVar("Result")
 
 CPU = torch.device("cpu")
@@ -94,8 +92,3 @@ def open_compute(device: str, threads: int = 1) -> Iterator[Compute]:
         yield Compute(chosen, distributed.get_rank(), distributed.get_world_size())
     finally:
         distributed.destroy_process_group()
-
-
-def mixed_precision(device: torch.device) -> torch.autocast:
-    """Return autocast to bfloat16 on the device, disabled where the hardware lacks it."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=computes_bfloat16(device))

@@ -15,9 +15,10 @@ import torch
 
 from models.checkpoints import load_checkpoint, save_checkpoint
 from models.manifest import WEIGHTS
+from models.precision import mixed_precision
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork, LandmarkNetworkConfig
 from models.speech_to_landmarks.speech_motion import SpeechMotion
-from models.training.common.compute import Compute, mixed_precision, open_compute
+from models.training.common.compute import Compute, open_compute
 from models.training.common.session import Session
 from models.training.stage_one.lip_windows import LONG, SHORT, LipSampler, silence, silent_clip
 from models.training.stage_one.losses import speech_losses

@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from media.emotions import EMOTIONS, Emotion
+from models.precision import mixed_precision
 from models.speech_to_landmarks.emotion_encoder import HeardEmotion, VisualEmotionEncoder
 from models.speech_to_landmarks.landmark_network import LandmarkNetwork
-from models.training.common.compute import mixed_precision
 from models.training.stage_one.emotional_speech import CROP, EmotionBatch
 from models.training.stage_one.expressions import Expressions
 from models.training.stage_one.lip_windows import LipBatch

@@ -8,7 +8,8 @@ from torch.nn import functional as F
 
 from models.landmarks_to_video.face_regions import MOUTH, region_geometry
 from models.landmarks_to_video.warping import upsample_flow
-from models.training.common.compute import Compute, mixed_precision
+from models.precision import mixed_precision
+from models.training.common.compute import Compute
 from models.training.stage_two.face_pairs import PairBatch
 
 LEARNING_RATE = 3e-4

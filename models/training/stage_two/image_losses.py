@@ -14,7 +14,7 @@ from models.landmarks_to_video.face_regions import MOUTH, Region, opening_mask
 from models.landmarks_to_video.painted_window import Painting
 from models.landmarks_to_video.visual_translator import MOTION_STRIDE
 from models.landmarks_to_video.warping import flow_coordinates, sample, spline_flow, upsample_flow
-from models.training.common.compute import mixed_precision
+from models.precision import mixed_precision
 from models.training.stage_two.face_pairs import FacePairBatch
 
 CORE_WEIGHT, AROUND_WEIGHT = 4.0, 1.0

@@ -29,7 +29,8 @@ from models.landmarks_to_video.painter_network import Sketch
 from models.landmarks_to_video.retouch import Retouch
 from models.landmarks_to_video.visual_translator import CHECKPOINT, RESOLUTIONS, VisualTranslator
 from models.manifest import WEIGHTS
-from models.training.common.compute import Compute, mixed_precision, open_compute
+from models.precision import mixed_precision
+from models.training.common.compute import Compute, open_compute
 from models.training.common.session import Session
 from models.training.stage_two.face_frames import count_frames, open_face_frames
 from models.training.stage_two.face_pairs import PairSampler

@@ -12,7 +12,8 @@ from models.checkpoints import save_checkpoint
 from models.landmarks_to_video.face_regions import EYES, MOUTH
 from models.landmarks_to_video.painted_window import Painting
 from models.landmarks_to_video.visual_translator import CHECKPOINT, VisualTranslator
-from models.training.common.compute import Compute, mixed_precision
+from models.precision import mixed_precision
+from models.training.common.compute import Compute
 from models.training.stage_two.discriminator import Critic
 from models.training.stage_two.face_pairs import PairBatch, PairSampler
 from models.training.stage_two.image_losses import (

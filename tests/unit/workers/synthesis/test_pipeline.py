@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from models.pipeline import TalkingFacePipeline
+from models.precision import Precision, computes_bfloat16, mixed_precision, set_precision
 from tests.fakes.pipeline import FakePipeline
 from workers.synthesis.pipeline import Pipeline, choose_device, load_pipeline
 from workers.synthesis.settings import WorkerSettings
@@ -51,6 +52,25 @@ def test_torch_gets_the_threads_it_is_given() -> None:
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("precision", "product"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)]
+)
+def test_networks_multiply_in_the_precision_that_they_are_given(
+    precision: Precision, product: torch.dtype
+) -> None:
+    try:
+        load_pipeline(WorkerSettings(pipeline=f"{__name__}:load", precision=precision))
+        with mixed_precision(torch.device("cpu")):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is product
+    finally:
+        set_precision("auto")
+
+
+def test_networks_multiply_in_bfloat16_where_the_hardware_does() -> None:
+    able = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    assert computes_bfloat16(torch.device("cpu")) == able
 
 
 @pytest.mark.parametrize(
