@@ -17,7 +17,7 @@ MOST_THREADS = 4
 
 FIRST_FRAMES = 4
 """Frames in the first batch, small because somebody may be waiting for it."""
-BATCH_FRAMES, GPU_BATCH_FRAMES = 16, 64
+BATCH_FRAMES, GPU_BATCH_FRAMES = 12, 64
 """Most frames in a batch: its thousands of small steps take their time however large it is, and a
 GPU waits for each of them.
 """

@@ -86,6 +86,5 @@ def test_memory_of_a_composed_video_does_not_grow_with_its_length(tmp_path: Path
         text=True,
     )
     peaks = list(map(int, response.stdout.split()))
-    assert len(peaks) == 20
-    assert peaks[-1] - peaks[12] < 50
+    assert peaks[-1] - peaks[len(peaks) * 2 // 3] < 50
     assert peaks[-1] < 2048
