@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from models.corpus.clips import read_clip, spread
+from models.evaluation.closed_portraits import closed_portrait_table, closed_portraits, renderer
 from models.evaluation.held_out import HeldOutClip, read_held_out, read_lags
 from models.evaluation.identity import identity_table, score_identity
 from models.evaluation.pictures import emotion_grid, film_strip, opening_curves, pair_strip
@@ -92,6 +93,9 @@ def evaluate(
         video_table(score_videos(pipeline, speaking, scorers, videos)),
         identity_table(
             score_identity(pipeline, speaking, scorers.identity, videos) if scorers.identity else []
+        ),
+        closed_portrait_table(
+            renderer(pipeline.translator), pipeline.detector, closed_portraits(options.data)
         ),
         articulation_table(pipeline.generator, heard),
         *emotion_tables(pipeline.generator, heard),

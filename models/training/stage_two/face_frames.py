@@ -8,7 +8,7 @@ teeth are wanted back. At 512 px, the real portraits take the place of the synth
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from torch import Tensor
 from media.faces.landmarks import CROP_SIZE
 from models.corpus.clips import LANDMARK_SCALE, at_side, mouth_opening, read_clip, read_landmarks
 from models.corpus.manifest import HELD_OUT_PEOPLE
+from models.corpus.portraits import held_out_people
 from models.landmarks_to_video.face_regions import signed_distance
 from models.landmarks_to_video.warping import (
     flow_coordinates,
@@ -48,8 +49,6 @@ FINE_SETS = frozenset({"talkvid", "meadx", "ravdess"})
 """Sets whose clips have 512 px; what is prepared here has 256."""
 PORTRAITS = frozenset({"stills", "portraits"})
 """Sets of pictures: each shows its first frame in truth, the others are sources to it."""
-HELD_OUT_TENTH = 10
-"""Every tenth person of the London set is kept out of training."""
 
 
 @dataclass(frozen=True)
@@ -212,12 +211,6 @@ def stills_to_train_on(data: Path, scale: int) -> frozenset[Path]:
     """Return the pictures of a scale from which training frames are made."""
     stills = _open_stills(data, scale)
     return frozenset(path for still, _, others in stills for path in (still, *dict(others)))
-
-
-def held_out_people(stems: Iterable[str]) -> frozenset[str]:
-    """Return every tenth of the people with a neutral and a smiling portrait, NAME_n and NAME_s."""
-    people = sorted({stem.split("_")[0] for stem in stems if stem.endswith("_n")})
-    return frozenset(people[::HELD_OUT_TENTH])
 
 
 def move_lips(

@@ -1,7 +1,7 @@
 import numpy as np
 
 from models.corpus.clips import mouth_opening, smooth
-from models.training.stage_two.face_frames import held_out_people, move_lips
+from models.training.stage_two.face_frames import move_lips
 from tests.unit.models.faces import face_landmarks, face_picture
 
 
@@ -43,8 +43,3 @@ def test_a_512_px_portrait_closes_its_lips_as_a_256_px_one_does() -> None:
     assert big.shape == (512, 512, 3)
     shrunk = big.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3))
     assert np.abs(shrunk - small).mean() < 1
-
-
-def test_every_tenth_person_with_two_looks_is_kept_out() -> None:
-    stems = [f"l{number:04}_{look}" for number in range(25) for look in "ns"] + ["c0001_0"]
-    assert held_out_people(stems) == {"l0000", "l0010", "l0020"}
