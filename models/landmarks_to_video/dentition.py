@@ -45,7 +45,7 @@ def _row(axis: Tensor, widths: Tensor, span: tuple[float, float]) -> Tensor:
     return (inside / SOFT_MM).clamp(0, 1)[:, None] * across[None, :]
 
 
-TEETH_HEIGHT, TEETH_WIDTH = 64, 128
+TEETH_HEIGHT, TEETH_WIDTH = 128, 256
 TEETH_CHANNELS = 8
 """Two maps of colour over that of enamel, and visibility 0-1."""
 TEETH_CENTRES = ((0.0, 0.36), (0.0, -0.70))
@@ -60,7 +60,7 @@ WHITEST = 12.0
 def read_teeth(
     image: Tensor, landmarks: Tensor, shift: Tensor, scale: int = 1, shade: float = LIP_SHADE
 ) -> tuple[Tensor, Tensor]:
-    """Read maps `[B, 2, 4, 64, 128]` from between a photograph's lips, and the enamel's colour.
+    """Read maps `[B, 2, 4, 128, 256]` from between a photograph's lips, and the enamel's colour.
 
     Args:
         image: `[B, 3, scale * H, scale * W]`, 0-1.
@@ -93,7 +93,7 @@ def read_teeth(
 
 
 def enamel(teeth: Tensor) -> Tensor:
-    """Return `[B, 3]`: the colour of what is brightest on the upper map `[B, 2, 4, 64, 128]`."""
+    """Return `[B, 3]`: the colour of what is brightest on the upper map `[B, 2, 4, 128, 256]`."""
     colours, visible = teeth[:, 0, :3], teeth[:, 0, 3:]
     bright = colours.mean(dim=1, keepdim=True) * visible
     share = bright / bright.amax(dim=(2, 3), keepdim=True).clamp_min(1e-3)
@@ -106,7 +106,7 @@ TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
 """A tooth is this much less red than the lips, and at least this bright beside the brightest."""
 ENAMEL_LIGHT = 0.5
 """The brightest is at least this bright beside the skin, or what shows is a cavity."""
-EDGE_COLUMNS = 10
+EDGE_COLUMNS = 20
 """Columns on either side of the middle in which the front teeth's edge is looked for."""
 BELOW_UPPER_LIP, BELOW_LOWER_LIP = 0.055, -0.02
 """Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
@@ -131,7 +131,7 @@ class Dentitions(nn.Module):
         self.register_buffer("widths", torch.zeros(count))
 
     def borrowed(self, landmarks: Tensor, below_lip: float = BELOW_UPPER_LIP) -> Tensor:
-        """Return maps `[B, 2, 4, 64, 128]` of mouths as wide as those of faces `[B, 79, 2]`.
+        """Return maps `[B, 2, 4, 128, 256]` of mouths as wide as those of faces `[B, 79, 2]`.
 
         They hang where each face has its teeth: behind the middle of the lips, which a turned head
         does not have below its nose. The edges of upper teeth lie `below_lip` inter-ocular
@@ -151,7 +151,7 @@ class Dentitions(nn.Module):
 
 
 def _moved(maps: Tensor, shifts: Tensor) -> Tensor:
-    """Move `[N, 4, 64, 128]` by `shifts` `[N, 2]`, in half sizes; what comes in is zero."""
+    """Move `[N, 4, 128, 256]` by `shifts` `[N, 2]`, in half sizes; what comes in is zero."""
     moves = torch.eye(2, 3).to(maps).repeat(len(maps), 1, 1)
     moves[:, :, 2] = -shifts
     grid = F.affine_grid(moves, list(maps.shape), align_corners=False)
@@ -159,7 +159,7 @@ def _moved(maps: Tensor, shifts: Tensor) -> Tensor:
 
 
 def lowest_row(opacity: Tensor) -> Tensor:
-    """Return `[B]`: how far down maps `[B, 64, 128]` have front teeth, in half heights, or -1."""
+    """Return `[B]`: how far down maps `[B, 128, 256]` have front teeth, in half heights, or -1."""
     middle = opacity.shape[2] // 2
     rows = opacity[:, :, middle - EDGE_COLUMNS : middle + EDGE_COLUMNS].amax(dim=2)
     height = torch.linspace(-1, 1, rows.shape[1]).to(rows)
@@ -177,7 +177,7 @@ def tooth_area(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:
 def tooth_likeness(
     teeth: Tensor, colour: Tensor, skin: Tensor, light: float = TOOTH_LIGHT
 ) -> Tensor:
-    """Return `[B, 64, 128]`: 1 where the upper map has the colour of a tooth, and that light."""
+    """Return `[B, 128, 256]`: 1 where the upper map has the colour of a tooth, and that light."""
     filmed = teeth[:, 0, :3] * colour[:, :, None, None]
     lips = skin[:, 4:].exp()
     limit = TOOTH_REDNESS * (lips[:, 0] - lips[:, 1]) / lips.sum(dim=1) + TOOTH_MARGIN

@@ -16,20 +16,26 @@ from models.landmarks_to_video.face_regions import MOUTH, mean_height, rows_of
 from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.warping import pixel_grid
 
-CAVITY, TONGUE = (0.27, 0.14, 0.13), (0.62, 0.30, 0.29)
-"""Colours: of the cavity beside that of the lips, of the tongue beside the skin's brightness."""
-ENAMEL = (0.86, 0.82, 0.74)
-"""Colour of teeth at a skin's brightness of 1; it goes with the root of that brightness."""
+CAVITY = (0.27, 0.14, 0.13)
+"""Colour of the cavity beside that of the lips."""
+TONGUE, ENAMEL = (0.48, 0.34, 0.36), (0.86, 0.82, 0.74)
+"""Colours at a skin's brightness of 1: of the tongue beside the skin's tint, and of teeth. Both go
+with the root of that brightness.
+"""
 CORRECTIONS = 6
 """Logits of lower and upper teeth, log of their light, and colour to add."""
-CLOSED = 1.0
-"""Mean height, px, up to which an opening is none: lips that touch stay shut all along."""
+CLOSED, PARTED = 1.0, 1.75
+"""Mean height, px, up to which an opening is none: lips that touch stay shut all along; and from
+which it is one.
+"""
 LOWER_TEETH, LOWER_LIGHT = 0.12, (0.80, 0.77, 0.77)
 """Opacity and light of lower teeth: they stand in the shade, and in full look like a second row."""
 SPOKEN_LIGHT, LIP_SHADOW = (0.98, 0.93, 0.91), (0.30, 0.32, 0.32)
 """Light on upper teeth in speech, and how much of it the lip above them takes: what falls upon them
 has been reflected by lips and tongue. A smile lets all light in.
 """
+NARROW_LIGHT, NARROW, WIDE = 0.5, 2.0, 10.0
+"""Share of that light which a narrow opening lets in; heights, px, of a narrow and a wide one."""
 RIM = 2.0
 """Pixels around the opening over which the painter may still paint upon the lips."""
 LOWERED, LOWERED_FROM = 3.5, 6.0
@@ -73,7 +79,7 @@ class Opening:
         from_corner = torch.minimum(x - lips.corners[:, :1], lips.corners[:, 1:] - x)
         depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
         maps = (y - upper, lower - y, x / lips.interocular[:, None], lower - upper)
-        parted = ((mean_height(landmarks[:, MOUTH.polygons[0]]) - CLOSED) / 1.5).clamp(0, 1)
+        parted = _rise(mean_height(landmarks[:, MOUTH.polygons[0]]), CLOSED, PARTED)
         inside = (scale * depth + 0.5).clamp(0, 1) * parted[:, None]
         reach = (1 + depth / REACH).clamp(0, 1).square() * parted[:, None]
         return cls(*(m.reshape(-1, 1, height, width) for m in (*maps, inside, reach)))
@@ -117,7 +123,8 @@ class Interior(nn.Module):
         """
         brightness = skin[:, :1, None, None].exp()
         lips = brightness * skin[:, 4:, None, None].exp()
-        cavity, tongue = lips * _colour(CAVITY, skin), brightness * _colour(TONGUE, skin)
+        tint = brightness.sqrt() * skin[:, 1:4, None, None].exp()
+        cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
         colour = cavity + _tongue(opening) * (tongue - cavity)
         enamel = self.enamel_colour(skin)[..., None, None]
         light = corrections[:, 2:3].clamp(-2, 1).exp()
@@ -125,7 +132,8 @@ class Interior(nn.Module):
         for row, shade in ((1, _light_on_lower(opening)), (0, upper)):
             shown, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
             opacity = visible * torch.sigmoid(4 + corrections[:, row : row + 1])
-            opacity = opacity * ((opening.height - (3 if row else 1.5)) / 2).clamp(0, 1)
+            seen_from = 3.0 if row else 1.5
+            opacity = opacity * _rise(opening.height, seen_from, seen_from + 2)
             if row:
                 opacity = LOWER_TEETH * opacity
             colour = colour + opacity * (shade * light * enamel * shown - colour)
@@ -142,18 +150,24 @@ def _colour(colour: tuple[float, float, float], like: Tensor) -> Tensor:
     return like.new_tensor(colour)[:, None, None]
 
 
+def _rise(value: Tensor, start: float, end: float) -> Tensor:
+    """Return 0 up to the start, 1 from the end on, and a share of 1 between them."""
+    return ((value - start) / (end - start)).clamp(0, 1)
+
+
 def _tongue(opening: Opening) -> Tensor:
     """Return `[B, 1, h, w]`: how much of the tongue is seen, in wide openings and far below."""
     rise = 0.6 * opening.height * (1 - (opening.sideways / 0.34).square()).clamp_min(0)
     seen = torch.sigmoid((rise - opening.above_lower) / 1.2)
     shade = 0.35 + 0.65 * (1 - (opening.above_lower / rise.clamp_min(1)).clamp(0, 1)).sqrt()
-    return seen * shade * ((opening.height - 7) / 5).clamp(0, 1)
+    return seen * shade * _rise(opening.height, 7, 12)
 
 
 def _light_on_upper(opening: Opening, smile: Tensor) -> Tensor:
     """Darker under the lip, the more so in speech, and the further back the teeth stand."""
     under_lip = torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
-    spoken = _colour(SPOKEN_LIGHT, smile) - _colour(LIP_SHADOW, smile) * under_lip
+    let_in = NARROW_LIGHT + (1 - NARROW_LIGHT) * _rise(opening.height, NARROW, WIDE)
+    spoken = let_in * (_colour(SPOKEN_LIGHT, smile) - _colour(LIP_SHADOW, smile) * under_lip)
     light: Tensor = torch.lerp(spoken, 1.02 - 0.34 * under_lip, smile.sqrt())
     return light * _sides(opening)
 

@@ -27,7 +27,7 @@ class Window:
     flow: `[B, 2, h / 4, w / 4]` thin-plate flow over the window, px.
     source, target: `[B, 79, 2]` the portrait's and the wanted landmarks, px.
     origin: `[B, 2]` left and top of the window in the wanted frame, px.
-    teeth: `[B, 2, 4, 64, 128]` the person's upper and lower teeth (see `dentition`), or None.
+    teeth: `[B, 2, 4, 128, 256]` the person's upper and lower teeth (see `dentition`), or None.
     scale: 1 or 2.
     skin: `[B, COMPLEXION]` of the region, if it is known already.
     mouth: what the portrait shows between its lips, if they are open.

@@ -30,7 +30,7 @@ from which the jaw does.
 def place_teeth(
     teeth: Tensor, landmarks: Tensor, origin: Tensor, region: Region, scale: int = 1
 ) -> Tensor:
-    """Lay maps of teeth `[B, 2, 4, 64, 128]` where nose and chin of `landmarks` put them.
+    """Lay maps of teeth `[B, 2, 4, 128, 256]` where nose and chin of `landmarks` put them.
 
     Returns:
         `[B, 8, scale * height, scale * width]` over the region's window at `origin` `[B, 2]` px.
@@ -59,7 +59,7 @@ def place_teeth(
 
 
 def _seen_width(teeth: Tensor) -> Tensor:
-    """Return `[B, 2]`: how far to the left and right a map `[B, 4, 64, 128]` has teeth, in half
+    """Return `[B, 2]`: how far to the left and right a map `[B, 4, 128, 256]` has teeth, in half
     widths.
     """
     columns = (teeth[:, 3].amax(dim=1) > 0.5).to(teeth)

@@ -70,7 +70,7 @@ class TranslatorConfig:
         default_factory=lambda: PainterConfig(widths=(24, 48, 64), blocks=(1, 1, 1))
     )
     motion_width: int = 32
-    dentitions: int = 8
+    dentitions: int = 6
 
     @classmethod
     def from_header(cls, sizes: dict[str, Any]) -> Self:
@@ -132,7 +132,7 @@ class PortraitFeatures:
     image: `[1, 3, S, S]` the same, float32 in 0-1.
     thumbnail: `[1, 3, 64, 64]`.
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
-    teeth: `[1, 2, 4, 64, 128]` other people's that fit (see `dentition`); none behind its own.
+    teeth: `[1, 2, 4, 128, 256]` other people's that fit (see `dentition`); none behind its own.
     mouth: what it shows between its lips, if they are open.
     skins: `[1, COMPLEXION]` the colours around mouth and eyes.
     palette: the colours of a portrait with a single hue, or None.
@@ -216,7 +216,7 @@ class VisualTranslator(nn.Module):
         )
 
     def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None) -> Tensor:
-        """Return maps `[1, 2, 4, 64, 128]`: borrowed teeth, or none behind a portrait's own."""
+        """Return maps `[1, 2, 4, 128, 256]`: borrowed teeth, or none behind a portrait's own."""
         if mouth is None:
             return self.dentitions.borrowed(landmarks)
         teeth = self.dentitions.borrowed(landmarks, BELOW_PARTED_LIP)

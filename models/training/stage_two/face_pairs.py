@@ -50,7 +50,7 @@ MIRROR = (
     *range(78, 69, -1),
 )
 """The mirror image of each landmark."""
-TOOTH_AREA = 200.0
+TOOTH_AREA = 800.0
 """Texels of the upper map that must look like teeth before a portrait is said to show its own."""
 
 

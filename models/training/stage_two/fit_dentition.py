@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.ndimage import distance_transform_edt  # type: ignore[attr-defined]
 from torch import Tensor
 from torch.nn import functional as F
 
 from models.checkpoints import save_checkpoint
-from models.corpus.clips import LANDMARK_SCALE, mouth_opening
+from models.corpus.clips import mouth_opening
+from models.corpus.portraits import held_out_people, portrait_landmarks, read_portrait
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import (
     TEETH_HEIGHT,
@@ -29,8 +29,8 @@ from models.landmarks_to_video.dentition import (
     tooth_area,
 )
 from models.landmarks_to_video.face_regions import MOUTH, face_frame
+from models.landmarks_to_video.mouth_interior import CLOSED
 from models.landmarks_to_video.visual_translator import VisualTranslator
-from models.training.stage_two.face_frames import held_out_people
 from models.training.stage_two.tooth_outlines import (
     LOWER_ROWS,
     UPPER_ROWS,
@@ -39,37 +39,45 @@ from models.training.stage_two.tooth_outlines import (
     UpperRow,
 )
 
-PARTED, PLAIN_TEETH = 4.0, 400.0
+PARTED, PLAIN_TEETH = 4.0, 1600.0
 """Inner-lip distance, px, and texels of teeth from which a portrait tells the enamel's colour."""
 GREY = 0.03
 """Mean spread of the channels below which a portrait is grey."""
-SHARPENING = 0.8
-"""Of the maps, which are read twice on their way into a frame."""
+SHARPENING, FINE = 0.2, 2.0
+"""Of the maps, which are read twice on their way into a frame; deviation of the blur, texels."""
 ALL_PIXELS = -100.0
 """Shade at the lips' edge with which no pixel of a photograph is left out."""
-GUM, SHADE, FADE = 9, 2, 8
+GUM, SHADE, GLOW, FADE = 18, 4, 4, 16
 """Texels by which a row goes on above what a smile bares; that lie in the upper lip's shade there;
-over which a row's ends fade into the dark.
+that the lower lip's light tints; over which a row's ends fade into the dark.
 """
-HALF_ROW, BOW = 45.0, 8.0
+HALF_ROW, BOW = 90.0, 10.0
 """Texels: at this distance from its middle, the edge of a row lies so much higher."""
-FINER = 8
+FINER = 4
 """Cells a texel when an outline is filled."""
 ENAMEL, BRIGHTEST = 0.8, 1.3
 """Brightness from which a texel is plain enamel; of a highlight."""
+SATURATION = 0.8
+"""Share of their colour that gums keep: lips throw theirs upon them."""
 
 
 def fit(data: Path, translator: VisualTranslator) -> VisualTranslator:
-    """Put the people's teeth into the translator's maps."""
-    lower_rows = list(LOWER_ROWS.items())
-    for place, (person, row) in enumerate(UPPER_ROWS.items()):
-        image, smile = _face(data, f"{person}_s")
-        neutral = _face(data, f"{person}_n")[1]
+    """Put the people's teeth into the translator's maps: the wider a row, the wider its mouths."""
+    dentitions, lower_rows = translator.dentitions, list(LOWER_ROWS.items())
+    for place, (portrait, row) in enumerate(UPPER_ROWS.items()):
         name, below = lower_rows[place % len(lower_rows)]
-        translator.dentitions.maps[place, :4] = upper_row(image, smile, row)
-        translator.dentitions.maps[place, 4:] = lower_row(*_face(data, name), below)
-        translator.dentitions.widths[place] = mouth_width(neutral)
+        dentitions.maps[place, :4] = upper_row(*_face(data, portrait), row)
+        dentitions.maps[place, 4:] = lower_row(*_face(data, name), below)
+    ranks = (dentitions.maps[:, 3].amax(dim=1) > 0.5).sum(dim=1).argsort().argsort()
+    shares = (ranks.float() + 0.5) / len(ranks)
+    dentitions.widths.copy_(resting_widths(data).quantile(shares))
     return translator
+
+
+def resting_widths(data: Path) -> Tensor:
+    """Return `[N]`: how wide closed mouths of portraits are, in inter-ocular distances."""
+    faces = [f for f in portrait_landmarks(data).values() if mouth_opening(f) < CLOSED]
+    return torch.stack([mouth_width(torch.from_numpy(face)[None]) for face in faces])
 
 
 @torch.no_grad()
@@ -78,11 +86,11 @@ def fit_enamel(data: Path, translator: VisualTranslator) -> int:
 
     Log colour over the root of the skin's brightness is linear in the `complexion`.
     """
-    archive = np.load(data / "landmarks" / "portraits.npz")
-    held_out = held_out_people(archive.files)
+    places = portrait_landmarks(data)
+    held_out = held_out_people(places)
     seen, colours = [], []
-    for name in archive.files:
-        if name.split("_")[0] in held_out or mouth_opening(archive[name] / LANDMARK_SCALE) < PARTED:
+    for name, points in places.items():
+        if name.split("_")[0] in held_out or mouth_opening(points) < PARTED:
             continue
         image, landmarks = _face(data, name)
         teeth, colour = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2)
@@ -105,10 +113,9 @@ def _is_grey(image: Tensor) -> bool:
 
 def _face(data: Path, name: str) -> tuple[Tensor, Tensor]:
     """Return a portrait `[1, 3, 512, 512]`, 0-1, and its landmarks `[1, 79, 2]`."""
-    picture = np.array(Image.open(data / "portraits" / f"{name}.jpg").convert("RGB"))
-    points = np.load(data / "landmarks" / "portraits.npz")[name].astype(np.float32)
+    picture = np.array(read_portrait(data, name))
     image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
-    return image, torch.from_numpy(points / LANDMARK_SCALE)[None]
+    return image, torch.from_numpy(portrait_landmarks(data)[name])[None]
 
 
 def mouth_width(landmarks: Tensor) -> Tensor:
@@ -118,7 +125,7 @@ def mouth_width(landmarks: Tensor) -> Tensor:
 
 
 def upper_row(image: Tensor, landmarks: Tensor, row: UpperRow) -> Tensor:
-    """Return `[4, 64, 128]`: the upper teeth, gums above, the incisors' edges on the middle row."""
+    """Return `[4, 128, 256]`: the upper teeth, the incisors' edges on the middle row, and gums."""
     teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
     whole = _filled((*row.incisal, *row.bared))
     drawn = _with_gums(teeth[0, 0, :3].permute(1, 2, 0).numpy(), whole)
@@ -144,7 +151,7 @@ def _straightened(drawn: NDArray[np.float32], row: UpperRow) -> NDArray[np.float
 
 
 def lower_row(image: Tensor, landmarks: Tensor, row: LowerRow) -> Tensor:
-    """Return `[4, 64, 128]`: the lower teeth within an outline, their edges on the middle row."""
+    """Return `[4, 128, 256]`: the lower teeth within an outline, their edges on the middle row."""
     teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
     colours = teeth[0, 1, :3].permute(1, 2, 0).numpy()
     drawn = _with_gums(colours[::-1].copy(), _filled(row.outline)[::-1].copy())[::-1]
@@ -154,7 +161,7 @@ def lower_row(image: Tensor, landmarks: Tensor, row: LowerRow) -> Tensor:
 
 
 def _filled(outline: Points) -> NDArray[np.float32]:
-    """Return the area `[64, 128]` within an outline, 0-1, with smooth edges."""
+    """Return the area `[128, 256]` within an outline, 0-1, with smooth edges."""
     fine = np.zeros((FINER * TEETH_HEIGHT, FINER * TEETH_WIDTH), np.uint8)
     cv2.fillPoly(fine, [np.round((np.array(outline) + 0.5) * FINER).astype(np.int32)], 1)
     area = cv2.resize(
@@ -164,25 +171,27 @@ def _filled(outline: Points) -> NDArray[np.float32]:
 
 
 def _with_gums(colours: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `[64, 128, 4]`: colours and opacity, with what the lip hides above filled in.
+    """Return `[128, 256, 4]`: colours and opacity, with what the lip hides above filled in.
 
     Args:
-        colours: `[64, 128, 3]`.
-        whole: `[64, 128]`, 1 on the teeth and gums that are seen.
+        colours: `[128, 256, 3]`.
+        whole: `[128, 256]`, 1 on the teeth and gums that are seen.
     """
-    crisp = colours + SHARPENING * (colours - cv2.GaussianBlur(colours, (0, 0), 1.0))
-    seen = np.minimum(whole, _lowered(whole, SHADE)) > 0.9
+    seen = np.min([whole, _lowered(whole, SHADE), _lowered(whole, -GLOW)], axis=0) > 0.9
     nearest = distance_transform_edt(~seen, return_distances=False, return_indices=True)
-    around = cv2.GaussianBlur(crisp[tuple(nearest)], (0, 0), 1.5)
-    filled = np.where(seen[..., None], crisp, around)
-    tint = crisp[whole * (crisp.mean(axis=2) > ENAMEL) > 0.9].mean(axis=0)
+    tooth = colours[tuple(nearest)]
+    filled = np.where(seen[..., None], tooth, cv2.GaussianBlur(tooth, (0, 0), 3.0))
+    filled += SHARPENING * (filled - cv2.GaussianBlur(filled, (0, 0), FINE))
+    tint = filled[whole * (filled.mean(axis=2) > ENAMEL) > 0.9].mean(axis=0)
     opacity = np.max([_lowered(whole, -step) for step in range(GUM)], axis=0)
     opacity *= _faded(torch.from_numpy(whole.max(axis=0))).numpy()
-    return np.dstack([filled * (tint.mean() / tint), opacity]).astype(np.float32)
+    neutral = filled * (tint.mean() / tint)
+    grey = neutral.mean(axis=2, keepdims=True)
+    return np.dstack([grey + SATURATION * (neutral - grey), opacity]).astype(np.float32)
 
 
 def _faded(tall: Tensor) -> Tensor:
-    """Return `[128]`: 1 where a row is `tall` `[128]`, 0-1, falling to 0 within FADE of its ends:
+    """Return `[256]`: 1 where a row is `tall` `[256]`, 0-1, falling to 0 within FADE of its ends:
     teeth that lie far back are in the dark.
     """
     inward = F.avg_pool1d(tall[None], FADE, 1, FADE // 2, count_include_pad=False)[0, : len(tall)]

@@ -6,8 +6,14 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.complexion import COMPLEXION
-from models.landmarks_to_video.dentition import Dentitions, read_teeth
-from models.landmarks_to_video.face_regions import MOUTH, window_origin
+from models.landmarks_to_video.dentition import (
+    TEETH_HEIGHT,
+    TEETH_REACH,
+    TEETH_WIDTH,
+    Dentitions,
+    read_teeth,
+)
+from models.landmarks_to_video.face_regions import MOUTH, face_frame, window_origin
 from models.landmarks_to_video.mouth_interior import CORRECTIONS, Interior, Opening
 from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_landmarks
@@ -78,6 +84,23 @@ def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
     assert speaking < 0.95 * smiling
 
 
+def test_a_narrow_opening_lets_less_light_fall_on_teeth() -> None:
+    teeth, skin = torch.ones(1, 8, MOUTH.height, MOUTH.width), torch.zeros(1, COMPLEXION)
+    corrections = torch.zeros(1, CORRECTIONS, *teeth.shape[2:])
+    middle = []
+    for height in (4.0, 14.0):
+        opening = opening_of(face(height))
+        drawn = Interior()(opening, teeth, corrections, skin, torch.zeros(1)).detach()
+        column = opening.below_upper[0, 0, :, MOUTH.width // 2]
+        middle.append(float(drawn[0, :, :, MOUTH.width // 2][:, (column - 2).abs() < 1].mean()))
+    assert 0.3 < middle[0] / middle[1] < 0.8
+
+
+def test_nothing_of_the_lips_lies_over_what_they_have_parted_from() -> None:
+    assert float(opening_of(face(1.0)).inside.max()) == 0
+    assert float(opening_of(face(2.5)).inside.max()) == 1
+
+
 def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
     landmarks = face(14)
     y, x = torch.meshgrid(torch.arange(512.0), torch.arange(512.0), indexing="ij")
@@ -95,14 +118,16 @@ def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
 
 def test_a_closed_portrait_is_given_teeth_at_its_own_lips() -> None:
     dentitions = Dentitions(1)
-    dentitions.maps[0, :4, 20:32, 40:88] = 1
+    dentitions.maps[0, :4, 40:64, 80:176] = 1
     given = [dentitions.borrowed(face(0) + torch.tensor([0.0, down])) for down in (0, 40)]
     torch.testing.assert_close(given[0], given[1])
     turned = face(0)
     turned[:, 48:68] += torch.tensor([4.0, 3.0])
     rows, columns = zip(*(map(edges_of, (given[0], dentitions.borrowed(turned)))), strict=True)
-    assert rows[1] - rows[0] in (5, 6)
-    assert columns[1] - columns[0] in (8, 9)
+    distance = float(face_frame(turned)[0])
+    down, right = 3 / distance / TEETH_REACH[1], 4 / distance / TEETH_REACH[0]
+    assert rows[1] - rows[0] == pytest.approx(down * TEETH_HEIGHT / 2, abs=1)
+    assert columns[1] - columns[0] == pytest.approx(right * TEETH_WIDTH / 2, abs=1)
 
 
 def edges_of(teeth: Tensor) -> tuple[int, int]:

@@ -10,11 +10,11 @@ from models.training.stage_two.tooth_outlines import UPPER_ROWS, UpperRow
 from tests.unit.models.faces import face_landmarks
 
 ARC = UpperRow(
-    70,
-    tuple((70.0 + x, 40 - 16 * (x / HALF_ROW) ** 2 - x % 4) for x in range(-44, 45, 2)),
-    ((114, 12), (70, 20), (26, 12)),
+    140,
+    tuple((140.0 + x, 80 - 32 * (x / HALF_ROW) ** 2 - x % 8) for x in range(-88, 89, 4)),
+    ((228, 24), (140, 40), (52, 24)),
 )
-"""A row off the middle with notches, whose ends lie 16 texels above its middle."""
+"""A row off the middle with notches, whose ends lie 32 texels above its middle."""
 
 
 def test_a_row_is_straightened_around_the_middle_of_its_map() -> None:
@@ -22,10 +22,10 @@ def test_a_row_is_straightened_around_the_middle_of_its_map() -> None:
     opacity = upper_row(image, landmarks, ARC)[3].numpy()
     edges = TEETH_HEIGHT - 1 - (opacity[::-1] > 0.5).argmax(axis=0)
     middle = TEETH_WIDTH // 2
-    assert edges[middle] == pytest.approx(TEETH_HEIGHT / 2, abs=1)
-    for side in (-36, 36):
+    assert edges[middle] == pytest.approx(TEETH_HEIGHT / 2, abs=2)
+    for side in (-72, 72):
         bow = BOW * (side / HALF_ROW) ** 2
-        assert edges[middle] - edges[middle + side] == pytest.approx(bow, abs=1.5)
+        assert edges[middle] - edges[middle + side] == pytest.approx(bow, abs=3)
 
 
 @pytest.mark.parametrize("row", UPPER_ROWS.values(), ids=UPPER_ROWS)
