@@ -19,6 +19,8 @@ class LandmarkMotion:
         heard: `[8]` the same for the whole recording; silence does not count.
         closure: `[T]` how far speech keeps the lips together (/m/, /b/, /p/, pauses), 0 to 1,
             whatever the displacement does to them; None if unknown.
+        gaze: `[T, 2]` how far the irises look right and down of the viewer, inter-ocular units;
+            None: nowhere else.
     """
 
     displacement: NDArray[np.float32]
@@ -27,6 +29,7 @@ class LandmarkMotion:
     emotions: NDArray[np.float32]
     heard: NDArray[np.float32]
     closure: NDArray[np.float32] | None = None
+    gaze: NDArray[np.float32] | None = None
 
 
 CLOSED, OPEN = 0.01, 0.03
@@ -52,6 +55,30 @@ EASE_IN = 25
 """Number of video frames in which the head leaves the portrait's own pose."""
 
 
+GLANCE = (0.010, 0.005)
+"""Deviation of the irises from the viewer's eyes, right and down, in inter-ocular units: 3 and 1.5
+degrees, as eyes wander over a face across a table."""
+FIXATION = (8, 30.0)
+"""Video frames for which a gaze rests at least, and on average beyond that."""
+EYEBALL = 0.19
+"""Radius of an eyeball in inter-ocular units."""
+
+
+def draw_gaze(pose: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return `[T, 2]` a gaze that rests on the viewer, however the head moves, `[T, 6]`.
+
+    It jumps within two frames, as eyes do, and starts where the portrait looks.
+    """
+    frames = len(pose)
+    gaze = np.zeros((frames, 2))
+    at = FIXATION[0] + int(rng.exponential(FIXATION[1]))
+    while at < frames:
+        gaze[at:] = GLANCE * rng.standard_normal(2).clip(-2, 2)
+        at += FIXATION[0] + int(rng.exponential(FIXATION[1]))
+    gaze[1:] = 0.35 * gaze[:-1] + 0.65 * gaze[1:]
+    return (gaze - EYEBALL * pose[:, 4:]).astype(np.float32)
+
+
 def lip_closure(opening: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how far lips with the opening `opening` `[T]` are closed by speech, 0 to 1."""
     part = np.clip((OPEN - opening) / (OPEN - CLOSED), 0.0, 1.0)
@@ -74,6 +101,8 @@ def draw_blinks(
     at = int(np.searchsorted(passed[1:], rng.exponential(mean_pause)))
     while at < frames:
         blink = _slower(rng.uniform(1.0, SLOWEST))
+        if at + len(blink) > frames:
+            break  # a video that ends in a blink stops on closed eyes
         lids[at : at + len(blink)] = blink
         rested = min(at + len(BLINK) + SHORTEST_PAUSE, frames)
         wait = passed[rested] + rng.exponential(mean_pause)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from media.faces.landmarks import BROWS, FOREHEAD, JAW, LOWER_LIDS, UPPER_LIDS
+from media.faces.landmarks import BROWS, FOREHEAD, IRISES, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.landmark_motion import LandmarkMotion
 from models.face.resting_face import way_to_rest
 
@@ -32,6 +32,8 @@ FREE_BROW_RISE, HIGHEST_BROW_RISE = 0.14, 0.20
 """Rise of the brows in inter-ocular units, as requested and at most; higher brows would pull up the
 lids.
 """
+NARROW_EYE, WIDE_EYE = (0.7, 0.5), (1.1, 1.25)
+"""Opening of an eye in an emotion beside its own: what is free, and the least and the most."""
 BROWS_IN_BLINK = 0.8
 """Share of their rise that brows lose in a blink."""
 SHUT_EYE, OPEN_EYE = 0.05, 0.13
@@ -115,9 +117,11 @@ def retarget_landmarks(
         resting = open_eyes(resting) if eyes == "open" else keep_lids(resting, shown)
     moved = resting + motion.displacement * axis_scales(resting)
     moved = hold_brows(resting, moved)
-    moved = part_crossed_lids(part_crossed_lips(moved))
+    moved = hold_lids(resting, part_crossed_lids(part_crossed_lips(moved)))
     if motion.closure is not None:
         moved = press_lips(moved, motion.closure)
+    if motion.gaze is not None:
+        moved[:, IRISES] += motion.gaze[:, None]
     moved = close_lids(lower_brows(resting, moved, motion.lids), motion.lids)
     return frame.to_pixels(turn_head(moved, motion.pose))
 
@@ -196,6 +200,31 @@ def hold_brows(resting: Points, faces: Points) -> Points:
     beyond = np.maximum(rise - FREE_BROW_RISE, 0.0)
     room = HIGHEST_BROW_RISE - FREE_BROW_RISE
     held[:, BROWS, 1] += beyond - room * np.tanh(beyond / room)
+    return held
+
+
+def hold_lids(resting: Points, faces: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with eyes neither much narrower nor wider than at rest.
+
+    An emotion moves the lids of all faces alike, but eyes differ: what half closes a large eye
+    shuts a narrow one.
+    """
+    held = faces.copy()
+    for eye, corners in enumerate(([36, 39], [42, 45])):
+        upper, lower = (lids[2 * eye : 2 * eye + 2] for lids in (UPPER_LIDS, LOWER_LIDS))
+        own = (resting[lower, 1] - resting[upper, 1]).mean()
+        asked = (faces[:, lower, 1] - faces[:, upper, 1]).mean(axis=-1)
+        share = asked / max(own, CLOSED_GAP)
+        low, high = NARROW_EYE[0] - share, share - WIDE_EYE[0]
+        room = NARROW_EYE[0] - NARROW_EYE[1], WIDE_EYE[1] - WIDE_EYE[0]
+        less = np.where(low > 0, low - room[0] * np.tanh(low / room[0]), 0.0)
+        more = np.where(high > 0, high - room[1] * np.tanh(high / room[1]), 0.0)
+        kept = (share + less - more - 1.0) / np.where(np.abs(share - 1.0) < 1e-3, 1.0, share - 1.0)
+        kept = np.where(np.abs(share - 1.0) < 1e-3, 1.0, kept)[:, None]
+        carried = (faces[:, corners, 1] - resting[corners, 1]).mean(axis=-1, keepdims=True)
+        for points in (upper, lower):
+            rest = resting[points, 1] + carried
+            held[:, points, 1] = rest + kept * (faces[:, points, 1] - rest)
     return held
 
 

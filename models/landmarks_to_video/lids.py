@@ -4,67 +4,39 @@ The warp squeezes a closing eye into a slit and stretches a widening one. Here t
 portrait's own pixels, and what closing lids cover becomes skin, with lashes where they meet.
 """
 
-from dataclasses import dataclass
-from typing import Self
-
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.edges import edge_height, to_upright
+from models.landmarks_to_video.edges import to_upright
+from models.landmarks_to_video.eyeball import LOWER, UPPER, Eye, read_eyeball
 from models.landmarks_to_video.face_regions import EYES, face_frame
 from models.landmarks_to_video.painted_window import lay_over
 from models.landmarks_to_video.warping import keep_slits, pixel_grid, sample
 
-UPPER, LOWER = ((36, 37, 38, 39), (42, 43, 44, 45)), ((36, 41, 40, 39), (42, 47, 46, 45))
-"""Edges of the lids from corner to corner, the viewer's left eye first."""
-IRISES = (68, 69)
 LASHES, LASH_WIDTH, LASH_LIGHT = 2.5, 0.9, 0.55
 """Px above the upper lid's edge where its bare skin begins; half width of the line where lids meet,
 px, and its brightness relative to the skin.
 """
 SHOWN = (2.0, 3.0)
 """Px between the lids of a portrait from which on its eyeball is shown, and fully shown."""
-CLOSED = 1.0
-"""Px between lids that touch, as trackers see them."""
 COVER = 1.0
 """Px around the warp's slit that a closing lid covers."""
-RIM = 1.0
-"""Px at the lids' edges that are not taken for the eyeball."""
-NARROW, WIDE, FADE = 0.75, 1.3, 0.25
+NARROW, WIDE, FADE, FADE_WIDE = 0.75, 1.05, 0.25, 0.12
 """Openings, relative to the portrait's, from which lids are moved; how fast that fades in."""
-AROUND = 2.5
-"""Px around an eye within which the painter may paint on the skin."""
+AROUND, AROUND_WIDE = 2.5, 0.3
+"""Px around an eye, and a widened one, within which the painter may paint on the skin."""
+SHADE, SHADE_DEPTH = 0.6, 1.8
+"""How much darker the eyeball is at the upper lid's edge, and px below it over which that fades."""
+UNDER, TONE = 2.0, 0.75
+"""Px below the lower lid's edge where the skin under the eye begins; a lid's brightness to it."""
+SHADOW, SKIN, GLEAM = 0.4, (0.75, 1.3), 1.7
+"""Brightness above an eye relative to that below it: of lashes, a shadow or the rim of glasses; of
+skin, at least and at most; of what gleams.
+"""
+BETWEEN = (0.4, 0.6)
+"""Shares of a window's width between which one eye's skin passes over into the other's."""
 NOTHING = 20.0
 """Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
-
-
-@dataclass(frozen=True)
-class Eye:
-    """One eye over a window: edges of its lids at each pixel's column, upright and px, `[B, M]`."""
-
-    place: Tensor
-    upper: Tensor
-    lower: Tensor
-    within: Tensor
-
-    @classmethod
-    def of(cls, landmarks: Tensor, eye: int, place: Tensor, centre: Tensor) -> Self:
-        """Read the lids of `[B, 79, 2]` at upright places `[B, M, 2]` from `centre` `[B, 1, 2]`."""
-        _, across = face_frame(landmarks)
-        edges = [to_upright(landmarks[:, knots[eye]] - centre, across) for knots in (UPPER, LOWER)]
-        x = place[..., 0]
-        within = torch.minimum(x - edges[0][:, :1, 0], edges[0][:, -1:, 0] - x)
-        upper, lower = (edge_height(knots, x) for knots in edges)
-        return cls(place, upper, torch.maximum(lower, upper), within)
-
-    def parted(self) -> Tensor:
-        """Return `[B, M]` in 0-1: whether the lids are apart at all, beyond what trackers see."""
-        return (self.lower - self.upper - CLOSED).clamp(0, 1)
-
-    def depth(self) -> Tensor:
-        """Return how deep in the opening each pixel lies, px; negative outside."""
-        y = self.place[..., 1]
-        return torch.minimum(torch.minimum(y - self.upper, self.lower - y), self.within)
 
 
 def move_lids(
@@ -94,12 +66,11 @@ def move_lids(
     Returns:
         Colour and mask.
     """
-    shown = torch.stack([_moved(source, target, eye) for eye in (0, 1)])
-    rows = shown.amax(dim=0).nonzero()[:, 0]
+    moving = [_moved(source, target, eye) for eye in (0, 1)]
+    rows = torch.maximum(*moving).nonzero()[:, 0]
     if not len(rows):
         return colour, mask
     moved = _lids_moved(
-        shown[:, rows],
         colour[rows],
         mask[rows],
         warped[rows],
@@ -113,6 +84,17 @@ def move_lids(
     return colour.index_copy(0, rows, moved[0]), mask.index_copy(0, rows, moved[1])
 
 
+def moved_share(source: Tensor, target: Tensor, width: int) -> Tensor:
+    """Return `[B, 1, 1, width]` in 0-1: how far lids are moved over a window of both eyes.
+
+    There the skin goes with the spline and the residual flow alone: a painter's refinement, which
+    closes the eye by drawing its surroundings down, would drag lashes and the rims of glasses.
+    """
+    left, right = (_moved(source, target, eye)[:, None, None, None] for eye in (0, 1))
+    place = torch.linspace(0, 1, width, device=target.device)
+    return torch.lerp(left, right, ((place - BETWEEN[0]) / (BETWEEN[1] - BETWEEN[0])).clamp(0, 1))
+
+
 def _those(image: Tensor, rows: Tensor) -> Tensor:
     """Return the pictures of some rows; one that all rows share is not copied."""
     if image.stride(0) == 0:
@@ -121,7 +103,6 @@ def _those(image: Tensor, rows: Tensor) -> Tensor:
 
 
 def _lids_moved(
-    shown: Tensor,
     colour: Tensor,
     mask: Tensor,
     warped: Tensor,
@@ -132,7 +113,7 @@ def _lids_moved(
     origin: Tensor,
     scale: int,
 ) -> tuple[Tensor, Tensor]:
-    """Return the windows with lids and eyeballs, as far as each eye shows them: `[2, B]` in 0-1."""
+    """Return the windows with lids and eyeballs, as far as each eye moves."""
     parted = keep_slits(source, target)
     halves = []
     columns = zip(colour.chunk(2, dim=3), mask.chunk(2, dim=3), strict=True)
@@ -146,10 +127,9 @@ def _lids_moved(
         place = to_upright(cells - centre, across)
         slit, opening = (Eye.of(face, eye, place, centre) for face in (parted, target))
         skin = _lid(warped, slit, opening, across, origin, cells, scale)
-        ball = _eyeball(image, source, target, cells, eye, shift, scale)
-        halves.append(
-            _with_eye(half_colour, half_mask, slit, opening, skin, ball, shown[eye], scale)
-        )
+        ball = read_eyeball(image, source, target, cells, eye, shift, scale)
+        change = _change(source, target, eye)
+        halves.append(_with_eye(half_colour, half_mask, slit, opening, skin, ball, change, scale))
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
 
@@ -161,19 +141,28 @@ def _with_eye(
     opening: Eye,
     skin: Tensor,
     ball: Tensor,
-    shown: Tensor,
+    change: tuple[Tensor, Tensor],
     scale: int,
 ) -> tuple[Tensor, Tensor]:
     """Lay eyeball and lid into one half of a window, and keep paint near the eye."""
     depth = slit.depth()
     inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
     covered = (scale * (depth + COVER) + 0.5).clamp(0, 1) * _narrowed(slit, opening)
-    where = (torch.maximum(covered, inside) * shown[:, None]).reshape(mask.shape)
-    new = torch.lerp(skin, ball, inside[:, None]).reshape(colour.shape)
-    near = torch.exp((depth / AROUND).clamp(-NOTHING, 0))
-    near = torch.lerp(torch.ones_like(near), near, shown[:, None]).reshape(mask.shape)
-    kept = 1 - (1 - mask) * near
-    return lay_over(colour, kept, new, where)
+    either = torch.maximum(covered, inside)
+    shown, wider = torch.maximum(*change)[:, None], change[1][:, None]
+    new = torch.lerp(skin, ball * _shade(opening), (inside / either.clamp_min(1e-3))[:, None])
+    # The painter's white would outline a widened eye.
+    reach = torch.lerp(torch.full_like(wider, AROUND), torch.full_like(wider, AROUND_WIDE), wider)
+    near = torch.exp(((depth - wider / 2) / reach).clamp(-NOTHING, 0))
+    near = torch.lerp(torch.ones_like(near), near, shown).reshape(mask.shape)
+    where = (either * shown).reshape(mask.shape)
+    return lay_over(colour, 1 - (1 - mask) * near, new.reshape(colour.shape), where)
+
+
+def _shade(opening: Eye) -> Tensor:
+    """Return `[B, 1, M]`: the light on an eyeball, less below the upper lid."""
+    below = (opening.place[..., 1] - opening.upper).clamp_min(0) / SHADE_DEPTH
+    return 1 - SHADE * torch.exp(-below.clamp_max(NOTHING))[:, None]
 
 
 def _narrowed(slit: Eye, opening: Eye) -> Tensor:
@@ -186,6 +175,11 @@ def _moved(source: Tensor, target: Tensor, eye: int) -> Tensor:
 
     In between, the warp and the painter do well, and keep every lash.
     """
+    return torch.maximum(*_change(source, target, eye))
+
+
+def _change(source: Tensor, target: Tensor, eye: int) -> tuple[Tensor, Tensor]:
+    """Return `[B]` in 0-1, twice: whether an open eye is narrower, and whether it is wider."""
     own, wanted = (
         (face[:, LOWER[eye][1:3]] - face[:, UPPER[eye][1:3]]).norm(dim=-1).mean(dim=1)
         for face in (source, target)
@@ -193,9 +187,8 @@ def _moved(source: Tensor, target: Tensor, eye: int) -> Tensor:
     shown = ((own - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
     ratio = wanted / own.clamp_min(0.5)
     narrower = ((NARROW - ratio) / FADE).clamp(0, 1)
-    wider = ((ratio - WIDE) / FADE).clamp(0, 1)
-    moved: Tensor = shown * torch.maximum(narrower, wider)
-    return moved
+    wider = ((ratio - WIDE) / FADE_WIDE).clamp(0, 1)
+    return shown * narrower, shown * wider
 
 
 def _lid(
@@ -210,35 +203,24 @@ def _lid(
     """Return `[B, 3, M]`: the upper lid's skin, drawn on from above the slit, and the lashes."""
     y = slit.place[..., 1]
     down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
-    bare = slit.upper - LASHES - 0.4 * (y - slit.upper).clamp_min(0)
-    places = cells + (bare - y)[..., None] * down - origin[:, None].to(cells)
-    skin = sample(warped, places[:, None], scale)[:, :, 0]
+
+    def read_at(height: Tensor) -> Tensor:
+        places = cells + (height - y)[..., None] * down - origin[:, None].to(cells)
+        return sample(warped, places[:, None], scale)[:, :, 0]
+
+    skin = read_at(slit.upper - LASHES - 0.4 * (y - slit.upper).clamp_min(0))
+    below = read_at(slit.lower + UNDER + 0.4 * (slit.lower - y).clamp_min(0))
+    skin = torch.lerp(skin, TONE * below, _hidden(skin, below))
     closed = 1 - ((opening.lower - opening.upper) / 2).clamp(0, 1)
     line = torch.exp(-((y - opening.lower) / LASH_WIDTH).square().clamp_max(NOTHING)) * closed
     taper = (opening.within / 4).clamp(0, 1)
     return skin * (1 - (1 - LASH_LIGHT) * line * taper)[:, None]
 
 
-def _eyeball(
-    image: Tensor,
-    source: Tensor,
-    target: Tensor,
-    cells: Tensor,
-    eye: int,
-    shift: Tensor,
-    scale: int,
-) -> Tensor:
-    """Return `[B, 3, M]`: the portrait's eye, moved as a whole; what its lids hide is mirrored."""
-    (size, across), (wanted, turned) = face_frame(source), face_frame(target)
-    iris = IRISES[eye]
-    offset = to_upright(cells - target[:, None, iris], turned) * (size / wanted)[:, None, None]
-    centre = source[:, None, iris]
-    own = Eye.of(source, eye, offset, centre)
-    highest = own.upper + RIM
-    lowest = (own.lower - RIM).maximum(highest)
-    y = offset[..., 1]
-    mirrored = torch.where(y < highest, 2 * highest - y, torch.where(y > lowest, 2 * lowest - y, y))
-    y = mirrored.maximum(highest).minimum(lowest)
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
-    places = centre + offset[..., :1] * across[:, None] + y[..., None] * down
-    return sample(image, (places - shift[:, None].to(places))[:, None], scale)[:, :, 0]
+def _hidden(above: Tensor, below: Tensor) -> Tensor:
+    """Return `[B, 1, M]` in 0-1: how far the colour above an eye cannot be its lid's skin."""
+    light, beside = (colour.mean(dim=1, keepdim=True) for colour in (above, below))
+    ratio = light / beside.clamp_min(0.02)
+    dark = (SKIN[0] - ratio) / (SKIN[0] - SHADOW)
+    bright = (ratio - SKIN[1]) / (GLEAM - SKIN[1])
+    return torch.maximum(dark, bright).clamp(0, 1)

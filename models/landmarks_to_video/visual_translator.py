@@ -34,6 +34,7 @@ from models.landmarks_to_video.face_regions import (
 )
 from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cpu, draw_on_device
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
+from models.landmarks_to_video.lids import moved_share
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
 from models.landmarks_to_video.painted_window import Window
@@ -59,6 +60,15 @@ MOTION_UNIT = 4.0
 """Scale of the motion network's residual flow, in pixels."""
 STILL = 0.5
 """Mean landmark motion in pixels below which a window stays close to the portrait's own."""
+
+EASY = 16
+"""Px from the edge of the eyes' window over which its own flow takes over. Over fewer, brows and
+forehead are torn into streaks where the residual flow ends.
+"""
+SKIN_KEPT = 0.7
+"""How far the skin around lids that move goes with the residual flow, not with the painter's, which
+draws lashes and the rims of glasses along with the lids.
+"""
 
 
 @dataclass(frozen=True)
@@ -278,7 +288,11 @@ def _painted(
     weight = feather(region, scale=scale).to(colour) * unrest
     opacity = weight * (1 - paint.mask)
     beneath = upsample_flow(window_flow(residual, origin, region), FLOW_STRIDE * scale)
-    return Layer(origin, weight * (paint.flow - beneath), opacity * colour, opacity)
+    slow = weight if region is MOUTH else feather(region, EASY, scale).to(colour) * unrest
+    shift = slow * (paint.flow - beneath)
+    if region is EYES:
+        shift = shift * (1 - SKIN_KEPT * moved_share(window.source, target, shift.shape[3]))
+    return Layer(origin, shift, opacity * colour, opacity)
 
 
 def _with_lips_closed(

@@ -10,7 +10,13 @@ from torch import Tensor
 from media.audio import SAMPLES_PER_FRAME, num_frames
 from media.emotions import EMOTIONS, Emotion
 from models.checkpoints import load_checkpoint
-from models.face.landmark_motion import LandmarkMotion, draw_blinks, draw_head_motion, lip_closure
+from models.face.landmark_motion import (
+    LandmarkMotion,
+    draw_blinks,
+    draw_gaze,
+    draw_head_motion,
+    lip_closure,
+)
 from models.face.retargeting import lip_gaps
 from models.manifest import WEIGHTS
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME, HeardEmotion
@@ -113,13 +119,15 @@ class LandmarkGenerator:
         acted = self.action.act(states[0], sound, shown, seed)
         rng = np.random.default_rng(seed)
         lids = draw_blinks(frames, rng, voice) if blink else np.zeros(frames, np.float32)
+        moves = self._move_head(frames, rng, pose)
         return LandmarkMotion(
             displacement=(spoken + acted).cpu().numpy(),
             lids=lids,
-            pose=self._move_head(frames, rng, pose),
+            pose=moves,
             emotions=probabilities.cpu().numpy(),
             heard=self._overall(heard, pauses).cpu().numpy(),
             closure=lip_closure(lip_gaps(spoken.cpu().numpy()).mean(axis=-1)),
+            gaze=None if pose == "still" else draw_gaze(moves, np.random.default_rng([seed, 2])),
         )
 
     def _speak(self, states: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from models.landmarks_to_video.lids import moved_share
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.landmarks_to_video.warping import keep_slits
@@ -64,6 +65,41 @@ def test_a_narrowed_eye_covers_its_iris_and_does_not_squeeze_it(
     blue = rows[..., 2] - rows[..., 0] > 40
     assert 3 <= blue.any(axis=1).sum() <= 7
     assert 8 <= blue[6].sum() <= 10
+
+
+def test_a_widened_eye_shows_a_round_iris_of_the_same_size(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    features = translator.prepare(face_with_eyes(landmarks), landmarks)
+    frame = translator.render(features, with_lids(landmarks, 1.6)[None])[0].astype(int)
+    x, y = landmarks[68].astype(int)
+    around = frame[y - 9 : y + 10, x - 9 : x + 10]
+    blue = around[..., 2] - around[..., 0] > 40
+    assert 8 <= blue.any(axis=0).sum() <= 10
+    assert 7 <= blue.any(axis=1).sum() <= 10
+
+
+@pytest.mark.parametrize("colour", [(20, 15, 15), (255, 255, 255)])
+def test_a_lid_is_skin_whatever_lies_above_the_eye(
+    translator: VisualTranslator, colour: tuple[int, int, int]
+) -> None:
+    landmarks = face_landmarks()
+    picture = face_with_eyes(landmarks)
+    for upper in landmarks[[37, 43]].astype(int):
+        picture[upper[1] - 6 : upper[1] - 1, upper[0] - 12 : upper[0] + 20] = colour
+    features = translator.prepare(picture, landmarks)
+    frame = translator.render(features, with_lids(landmarks, 0.02)[None])[0].astype(int)
+    x, y = landmarks[68].astype(int)
+    lid = frame[y - 3, x - 4 : x + 5].mean(axis=0)
+    assert 0.6 * sum(SKIN) < lid.sum() < 1.05 * sum(SKIN)
+
+
+def test_one_eye_can_move_alone() -> None:
+    source = torch.from_numpy(face_landmarks())[None]
+    winking = source.clone()
+    winking[:, 42:48] = torch.from_numpy(with_lids(face_landmarks(), 0.1))[None, 42:48]
+    share = moved_share(source, winking, 80)[0, 0, 0]
+    assert share[:20].max() == 0
+    assert share[-20:].min() == 1
 
 
 def test_the_iris_stays_between_the_parted_lids() -> None:
