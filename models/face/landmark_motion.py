@@ -19,8 +19,8 @@ class LandmarkMotion:
         heard: `[8]` the same for the whole recording; silence does not count.
         closure: `[T]` how far speech keeps the lips together (/m/, /b/, /p/, pauses), 0 to 1,
             whatever the displacement does to them; None if unknown.
-        gaze: `[T, 2]` how far the irises look right and down of the viewer, inter-ocular units;
-            None: nowhere else.
+        gaze: `[T, 2]` how far the irises move to the right and down, in inter-ocular units; None:
+            not at all.
     """
 
     displacement: NDArray[np.float32]
@@ -53,30 +53,34 @@ LIVELINESS, CALM = 0.4, 2.0
 """Amplitude and slowness of head motion, relative to the measured television presenters."""
 EASE_IN = 25
 """Number of video frames in which the head leaves the portrait's own pose."""
-
-
 GLANCE = (0.010, 0.005)
 """Deviation of the irises from the viewer's eyes, right and down, in inter-ocular units: 3 and 1.5
-degrees, as eyes wander over a face across a table."""
-FIXATION = (8, 30.0)
-"""Video frames for which a gaze rests at least, and on average beyond that."""
+degrees, as eyes wander over a face across a table.
+"""
+SHORTEST_FIXATION, MEAN_FIXATION = 8, 38.0
+"""Video frames for which a gaze rests."""
+SACCADE = 0.65
+"""Share of a jump of the eyes that its first frame makes."""
 EYEBALL = 0.19
 """Radius of an eyeball in inter-ocular units."""
 
 
 def draw_gaze(pose: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return `[T, 2]` a gaze that rests on the viewer, however the head moves, `[T, 6]`.
+    """Return a gaze `[T, 2]` that stays with the viewer, however the head moves, `[T, 6]`.
 
-    It jumps within two frames, as eyes do, and starts where the portrait looks.
+    It starts where the portrait looks, and jumps within two frames, as eyes do.
     """
-    frames = len(pose)
-    gaze = np.zeros((frames, 2))
-    at = FIXATION[0] + int(rng.exponential(FIXATION[1]))
-    while at < frames:
+    gaze = np.zeros((len(pose), 2))
+    at = _fixation(rng)
+    while at < len(pose):
         gaze[at:] = GLANCE * rng.standard_normal(2).clip(-2, 2)
-        at += FIXATION[0] + int(rng.exponential(FIXATION[1]))
-    gaze[1:] = 0.35 * gaze[:-1] + 0.65 * gaze[1:]
+        at += _fixation(rng)
+    gaze[1:] = (1 - SACCADE) * gaze[:-1] + SACCADE * gaze[1:]
     return (gaze - EYEBALL * pose[:, 4:]).astype(np.float32)
+
+
+def _fixation(rng: np.random.Generator) -> int:
+    return SHORTEST_FIXATION + int(rng.exponential(MEAN_FIXATION - SHORTEST_FIXATION))
 
 
 def lip_closure(opening: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -32,8 +32,8 @@ FREE_BROW_RISE, HIGHEST_BROW_RISE = 0.14, 0.20
 """Rise of the brows in inter-ocular units, as requested and at most; higher brows would pull up the
 lids.
 """
-NARROW_EYE, WIDE_EYE = (0.7, 0.5), (1.1, 1.25)
-"""Opening of an eye in an emotion beside its own: what is free, and the least and the most."""
+NARROWED_EYE, WIDENED_EYE = (-0.3, -0.5), (0.15, 0.4)
+"""Change of an eye's opening in an emotion beside that at rest: as requested, and at most."""
 BROWS_IN_BLINK = 0.8
 """Share of their rise that brows lose in a blink."""
 SHUT_EYE, OPEN_EYE = 0.05, 0.13
@@ -197,9 +197,7 @@ def hold_brows(resting: Points, faces: Points) -> Points:
     """Return the faces `[T, 79, 2]` with the rise of the brows softly limited."""
     held = faces.copy()
     rise = resting[BROWS, 1] - faces[:, BROWS, 1]
-    beyond = np.maximum(rise - FREE_BROW_RISE, 0.0)
-    room = HIGHEST_BROW_RISE - FREE_BROW_RISE
-    held[:, BROWS, 1] += beyond - room * np.tanh(beyond / room)
+    held[:, BROWS, 1] = resting[BROWS, 1] - _limited(rise, FREE_BROW_RISE, HIGHEST_BROW_RISE)
     return held
 
 
@@ -212,20 +210,23 @@ def hold_lids(resting: Points, faces: Points) -> Points:
     held = faces.copy()
     for eye, corners in enumerate(([36, 39], [42, 45])):
         upper, lower = (lids[2 * eye : 2 * eye + 2] for lids in (UPPER_LIDS, LOWER_LIDS))
-        own = (resting[lower, 1] - resting[upper, 1]).mean()
-        asked = (faces[:, lower, 1] - faces[:, upper, 1]).mean(axis=-1)
-        share = asked / max(own, CLOSED_GAP)
-        low, high = NARROW_EYE[0] - share, share - WIDE_EYE[0]
-        room = NARROW_EYE[0] - NARROW_EYE[1], WIDE_EYE[1] - WIDE_EYE[0]
-        less = np.where(low > 0, low - room[0] * np.tanh(low / room[0]), 0.0)
-        more = np.where(high > 0, high - room[1] * np.tanh(high / room[1]), 0.0)
-        kept = (share + less - more - 1.0) / np.where(np.abs(share - 1.0) < 1e-3, 1.0, share - 1.0)
-        kept = np.where(np.abs(share - 1.0) < 1e-3, 1.0, kept)[:, None]
+        own = max((resting[lower, 1] - resting[upper, 1]).mean(), CLOSED_GAP)
+        asked = (faces[:, lower, 1] - faces[:, upper, 1]).mean(axis=-1) / own - 1.0
+        given = _limited(_limited(asked, *NARROWED_EYE), *WIDENED_EYE)
+        kept = np.divide(given, asked, out=np.ones_like(asked), where=given != asked)[:, None]
         carried = (faces[:, corners, 1] - resting[corners, 1]).mean(axis=-1, keepdims=True)
-        for points in (upper, lower):
-            rest = resting[points, 1] + carried
-            held[:, points, 1] = rest + kept * (faces[:, points, 1] - rest)
+        for lid in (upper, lower):
+            rest = resting[lid, 1] + carried
+            held[:, lid, 1] = rest + kept * (faces[:, lid, 1] - rest)
     return held
+
+
+def _limited(values: Points, free: float, limit: float) -> Points:
+    """Return the values as they are up to `free`, and ever nearer to `limit` beyond it."""
+    room = limit - free
+    beyond = np.maximum((values - free) / room, 0.0)
+    limited: Points = values + room * (np.tanh(beyond) - beyond)
+    return limited
 
 
 def part_crossed_lips(faces: Points) -> Points:

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from models.face.landmark_motion import BLINK, SHORTEST_PAUSE, draw_blinks, draw_head_motion
+from models.face.landmark_motion import (
+    BLINK,
+    EYEBALL,
+    GLANCE,
+    SHORTEST_FIXATION,
+    SHORTEST_PAUSE,
+    draw_blinks,
+    draw_gaze,
+    draw_head_motion,
+)
 
 MIXING = np.diag([0.01, 0.02, 0.05, 0.05, 0.04, 0.04]).astype(np.float32)
 TEMPO = np.full(6, 8.0, np.float32)
@@ -36,6 +45,29 @@ def test_blinks_last_differently_and_always_fall_at_once() -> None:
 @pytest.mark.parametrize("frames", [1, 3, 40])
 def test_lids_are_as_long_as_asked(frames: int) -> None:
     assert draw_blinks(frames, np.random.default_rng(0)).shape == (frames,)
+
+
+def test_no_video_ends_in_a_blink() -> None:
+    clips = [draw_blinks(frames, np.random.default_rng(frames)) for frames in range(50, 250)]
+    assert sum(lids.any() for lids in clips) > 100
+    assert all(lids[-1] == 0 or lids[-1] == BLINK[-1] for lids in clips)
+
+
+def test_a_gaze_jumps_rests_and_jumps_again() -> None:
+    gaze = draw_gaze(np.zeros((20_000, 6), np.float32), np.random.default_rng(0))
+    assert not gaze[:SHORTEST_FIXATION].any()
+    np.testing.assert_allclose(gaze.std(axis=0), GLANCE, rtol=0.2)
+    moving = np.flatnonzero(np.diff(gaze, axis=0).any(axis=1))
+    assert len(moving) / len(gaze) < 0.07
+    begun = moving[np.diff(moving, prepend=-9) > 1]
+    assert np.diff(begun).min() >= SHORTEST_FIXATION
+
+
+def test_eyes_stay_with_the_viewer_when_the_head_turns() -> None:
+    pose = np.zeros((SHORTEST_FIXATION, 6), np.float32)
+    pose[:, 4], pose[:, 5] = np.linspace(0, 0.1, len(pose)), -0.05
+    gaze = draw_gaze(pose, np.random.default_rng(0))
+    np.testing.assert_allclose(gaze, -EYEBALL * pose[:, 4:], atol=1e-7)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 300])

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from media.faces.landmarks import BROWS, JAW, LOWER_LIDS, UPPER_LIDS
+from media.faces.landmarks import BROWS, IRISES, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.landmark_motion import LandmarkMotion
 from models.face.retargeting import (
     CLOSED_GAP,
@@ -11,6 +11,7 @@ from models.face.retargeting import (
     Points,
     eyes_shut,
     hold_brows,
+    hold_lids,
     lip_gaps,
     normal_frame,
     normalize_landmarks,
@@ -183,3 +184,33 @@ def test_brows_rise_as_asked_and_ever_less_near_their_limit() -> None:
     assert (np.diff(rise) >= 0).all()
     assert rise[1] < asked[1]
     assert rise[-1] <= HIGHEST_BROW_RISE + 1e-6
+
+
+def with_eyes(face: Points, share: float) -> Points:
+    """Return a face `[79, 2]` with its lids `share` as far apart, about the corners of the eyes."""
+    moved = face.copy()
+    for lids in (UPPER_LIDS, LOWER_LIDS):
+        level = face[[36, 36, 42, 42], 1]
+        moved[lids, 1] = level + share * (face[lids, 1] - level)
+    return moved
+
+
+def test_lids_move_as_asked_and_ever_less_near_their_limits() -> None:
+    asked = np.array([0.0, 0.4, 0.6, 0.8, 1.05, 1.2, 2.0])
+    resting = normal_face()
+    held = hold_lids(resting, np.stack([with_eyes(resting, share) for share in asked]))
+    openings = held[:, LOWER_LIDS, 1] - held[:, UPPER_LIDS, 1]
+    shares = openings / (resting[LOWER_LIDS, 1] - resting[UPPER_LIDS, 1])
+    np.testing.assert_allclose(shares[3:5], np.repeat(asked[3:5, None], 4, axis=1), atol=1e-5)
+    assert (np.diff(shares, axis=0) > 0).all()
+    assert 0.5 <= shares.min() < 0.52
+    assert 1.35 < shares.max() <= 1.4
+
+
+def test_irises_follow_the_gaze() -> None:
+    gaze = np.array([[0.0, 0.0], [0.02, -0.01]], np.float32)
+    faces = retarget_landmarks(pixel_face(), replace(motion(2), gaze=gaze))
+    moved = faces[1] - faces[0]
+    size = np.linalg.norm(faces[0, 42:48].mean(axis=0) - faces[0, 36:42].mean(axis=0))
+    np.testing.assert_allclose(moved[IRISES], size * np.tile(gaze[1], (2, 1)), rtol=0.04)
+    assert not moved[:68].any()
