@@ -68,7 +68,7 @@ class Options(Value):
     intensity: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] = Field(
         1.0, description="Strength of the emotion: 0 is none, 1 as detected, 2 twice as strong."
     )
-    pose: Pose = Field("natural", description="Gentle head motion, or a still head.")
+    pose: Pose = Field("natural", description="Gentle motion of the head and the eyes, or none.")
     blink: bool = Field(True, description="Add eye blinks.")
     eyes: Eyes = Field(
         "open",
@@ -88,8 +88,8 @@ class Options(Value):
     )
     seed: Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_as_whole_number)] = Field(
         0,
-        description="Seed for head motion and blinks. The same inputs, options and seed give the "
-        "same motion.",
+        description="Seed for the motion of head and eyes. The same inputs, options and seed give "
+        "the same motion.",
     )
     mark: bool = Field(False, description="Show a small AI badge in a corner.")
     consent: Annotated[Literal[True], WithJsonSchema({"type": "boolean"})] = Field(

@@ -73,7 +73,7 @@ Emotion = Annotated[
     typer.Option(help="Emotion to show; auto detects it in the speech."),
 ]
 Intensity = Annotated[float, typer.Option(min=0, max=2, help="Strength of the emotion.")]
-PoseChoice = Annotated[Pose, typer.Option(help="Gentle head motion, or a still head.")]
+PoseChoice = Annotated[Pose, typer.Option(help="Gentle motion of head and eyes, or none.")]
 Blink = Annotated[bool, typer.Option(help="Add eye blinks.")]
 EyesChoice = Annotated[
     Eyes, typer.Option(help="If the portrait's eyes are closed: open them, or leave them.")
@@ -90,7 +90,9 @@ Compose = Annotated[
     Composition, typer.Option(help="Crop to the face, or render the whole portrait.")
 ]
 ResolutionChoice = Annotated[Resolution, typer.Option(help="Side of the rendered face, in pixels.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed for head motion and blinks.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**32 - 1, help="Seed for the motion of head and eyes.")
+]
 Mark = Annotated[bool, typer.Option("--mark", help="Show a small AI badge in a corner.")]
 PriorityChoice = Annotated[Priority, typer.Option(help="Jobs of a higher priority run first.")]
 

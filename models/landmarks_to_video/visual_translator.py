@@ -61,7 +61,7 @@ MOTION_UNIT = 4.0
 STILL = 0.5
 """Mean landmark motion in pixels below which a window stays close to the portrait's own."""
 
-EASY = 16
+EYES_FEATHER = 16
 """Px from the edge of the eyes' window over which its own flow takes over. Over fewer, brows and
 forehead are torn into streaks where the residual flow ends.
 """
@@ -285,14 +285,13 @@ def _painted(
     paint = painter.paint(window)
     colour = features.palette.tint(paint.colour) if features.palette else paint.colour
     unrest = _unrest(features.landmarks, target, region).reshape(batch, 1, 1, 1)
-    weight = feather(region, scale=scale).to(colour) * unrest
-    opacity = weight * (1 - paint.mask)
+    weight = feather(region, scale=scale).to(colour)
+    opacity = unrest * weight * (1 - paint.mask)
     beneath = upsample_flow(window_flow(residual, origin, region), FLOW_STRIDE * scale)
-    slow = weight if region is MOUTH else feather(region, EASY, scale).to(colour) * unrest
-    shift = slow * (paint.flow - beneath)
     if region is EYES:
-        shift = shift * (1 - SKIN_KEPT * moved_share(window.source, target, shift.shape[3]))
-    return Layer(origin, shift, opacity * colour, opacity)
+        kept = SKIN_KEPT * moved_share(window.source, target, weight.shape[-1])
+        weight = feather(region, EYES_FEATHER, scale).to(colour) * (1 - kept)
+    return Layer(origin, unrest * weight * (paint.flow - beneath), opacity * colour, opacity)
 
 
 def _with_lips_closed(
