@@ -2,8 +2,8 @@
 
     python -m models.training.stage_two.fit_dentition --data DIR --weights FILE --out FILE
 
-Of each person both a smiling and a neutral photograph are needed: the smile shows the teeth, the
-neutral one says how wide the mouth is that they belong to.
+The outlines of the teeth are those of `tooth_outlines`. The wider a row, the wider the resting
+mouths that it is given to.
 """
 
 import argparse
@@ -58,7 +58,7 @@ FINER = 4
 ENAMEL, BRIGHTEST = 0.8, 1.3
 """Brightness from which a texel is plain enamel; of a highlight."""
 SATURATION = 0.8
-"""Share of their colour that gums keep: lips throw theirs upon them."""
+"""Share of its colour that a row keeps: lips throw theirs on teeth and gums."""
 
 
 def fit(data: Path, translator: VisualTranslator) -> VisualTranslator:
