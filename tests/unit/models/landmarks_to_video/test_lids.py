@@ -46,6 +46,16 @@ def blueness(frame: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> int:
     return int((eye[..., 2] - eye[..., 0] > 40).sum())
 
 
+def iris_under(translator: VisualTranslator, share: float) -> NDArray[np.bool_]:
+    """Return where an eye `share` as far open shows its iris, `[19, 19]` around its centre."""
+    landmarks = face_landmarks()
+    features = translator.prepare(face_with_eyes(landmarks), landmarks)
+    frame = translator.render(features, with_lids(landmarks, share)[None])[0].astype(int)
+    x, y = landmarks[68].astype(int)
+    around = frame[y - 9 : y + 10, x - 9 : x + 10]
+    return np.asarray(around[..., 2] - around[..., 0] > 40)
+
+
 def test_a_closed_eye_shows_no_iris(translator: VisualTranslator) -> None:
     landmarks = face_landmarks()
     features = translator.prepare(face_with_eyes(landmarks), landmarks)
@@ -57,23 +67,13 @@ def test_a_closed_eye_shows_no_iris(translator: VisualTranslator) -> None:
 def test_a_narrowed_eye_covers_its_iris_and_does_not_squeeze_it(
     translator: VisualTranslator,
 ) -> None:
-    landmarks = face_landmarks()
-    features = translator.prepare(face_with_eyes(landmarks), landmarks)
-    frame = translator.render(features, with_lids(landmarks, 0.5)[None])[0].astype(int)
-    x, y = landmarks[68].astype(int)
-    rows = frame[y - 6 : y + 7, x - 8 : x + 9]
-    blue = rows[..., 2] - rows[..., 0] > 40
+    blue = iris_under(translator, 0.5)
     assert 3 <= blue.any(axis=1).sum() <= 7
-    assert 8 <= blue[6].sum() <= 10
+    assert 8 <= blue[len(blue) // 2].sum() <= 10
 
 
 def test_a_widened_eye_shows_a_round_iris_of_the_same_size(translator: VisualTranslator) -> None:
-    landmarks = face_landmarks()
-    features = translator.prepare(face_with_eyes(landmarks), landmarks)
-    frame = translator.render(features, with_lids(landmarks, 1.6)[None])[0].astype(int)
-    x, y = landmarks[68].astype(int)
-    around = frame[y - 9 : y + 10, x - 9 : x + 10]
-    blue = around[..., 2] - around[..., 0] > 40
+    blue = iris_under(translator, 1.6)
     assert 8 <= blue.any(axis=0).sum() <= 10
     assert 7 <= blue.any(axis=1).sum() <= 10
 
