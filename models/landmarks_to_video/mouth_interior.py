@@ -1,8 +1,8 @@
 """What lies between parted lips: a cavity, the tongue, lower and upper teeth; never lip.
 
-Anatomy says where each of them lies and how light falls in; the painter's network corrects it. The
-colours in speech follow 189 filmed frames of 49 people, but the cavity is darker and the teeth are
-lighter than their mean, in which a tracker finds no opening (docs/model-card.md).
+Anatomy says where each of them lies and how light falls in. The colours in speech follow 189 filmed
+frames of 49 people, but the cavity is darker and the teeth are lighter than their mean, in which a
+tracker finds no opening (docs/model-card.md).
 """
 
 from dataclasses import dataclass, fields, replace
@@ -22,8 +22,8 @@ TONGUE, ENAMEL = (0.48, 0.34, 0.36), (0.86, 0.82, 0.74)
 """Colours at a skin's brightness of 1: of the tongue beside the skin's tint, and of teeth. Both go
 with the root of that brightness.
 """
-CORRECTIONS = 6
-"""Logits of lower and upper teeth, log of their light, and colour to add."""
+TEETH_OPACITY = 0.98201376
+"""Sigmoid of 4, with which the retouch was trained; lower teeth have a share of it."""
 CLOSED, PARTED = 1.0, 1.75
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along; and from
 which it is one.
@@ -109,15 +109,12 @@ class Interior(nn.Module):
         with torch.no_grad():
             self.enamel.bias.copy_(torch.tensor(ENAMEL).log())
 
-    def forward(
-        self, opening: Opening, teeth: Tensor, corrections: Tensor, skin: Tensor, smile: Tensor
-    ) -> Tensor:
+    def forward(self, opening: Opening, teeth: Tensor, skin: Tensor, smile: Tensor) -> Tensor:
         """Return colours `[B, 3, h, w]`, to be seen where the lips are open.
 
         Args:
             opening: where each pixel lies.
             teeth: `[B, 8, h, w]` of `models.landmarks_to_video.dentition`.
-            corrections: `[B, CORRECTIONS, h, w]` from the painter's network.
             skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
             smile: `[B]` in 0-1, of `models.landmarks_to_video.teeth_placement`.
         """
@@ -127,18 +124,16 @@ class Interior(nn.Module):
         cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
         colour = cavity + _tongue(opening) * (tongue - cavity)
         enamel = self.enamel_colour(skin)[..., None, None]
-        light = corrections[:, 2:3].clamp(-2, 1).exp()
         upper = _light_on_upper(opening, smile[:, None, None, None])
         for row, shade in ((1, _light_on_lower(opening)), (0, upper)):
             shown, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
-            opacity = visible * torch.sigmoid(4 + corrections[:, row : row + 1])
+            opacity = TEETH_OPACITY * visible
             seen_from = 3.0 if row else 1.5
             opacity = opacity * _rise(opening.height, seen_from, seen_from + 2)
             if row:
                 opacity = LOWER_TEETH * opacity
-            colour = colour + opacity * (shade * light * enamel * shown - colour)
-        corrected: Tensor = colour + corrections[:, 3:]
-        return corrected
+            colour = colour + opacity * (shade * enamel * shown - colour)
+        return colour
 
     def enamel_colour(self, skin: Tensor) -> Tensor:
         """Return the colour of enamel `[B, 3]`, 0-1, that suits a skin `[B, COMPLEXION]`."""

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.landmarks_to_video.complexion import COMPLEXION
-from models.landmarks_to_video.dentition import TEETH_CHANNELS, drawn_teeth
+from models.landmarks_to_video.dentition import drawn_teeth
 from models.landmarks_to_video.face_regions import (
     GEOMETRY_CHANNELS,
     GEOMETRY_STRIDE,
@@ -16,7 +15,6 @@ from models.landmarks_to_video.face_regions import (
     region_shape,
     rows_of,
 )
-from models.landmarks_to_video.fine_head import FineHead
 from models.landmarks_to_video.layers import (
     Downsample,
     FeatureAdaptiveBlock,
@@ -26,12 +24,7 @@ from models.landmarks_to_video.layers import (
     zero_init,
 )
 from models.landmarks_to_video.lids import move_lids
-from models.landmarks_to_video.mouth_interior import (
-    CORRECTIONS,
-    LOWERED,
-    Interior,
-    Opening,
-)
+from models.landmarks_to_video.mouth_interior import LOWERED, Interior, Opening
 from models.landmarks_to_video.painted_window import (
     Paint,
     Painting,
@@ -72,7 +65,6 @@ class PainterConfig:
     landmark_widths: tuple[int, int, int] = (32, 48, 64)
     blocks: tuple[int, int, int] = (1, 1, 2)
     shape_width: int = 128
-    fine_width: int = 24
     retouch_width: int = 24
 
 
@@ -98,8 +90,7 @@ class Sketch:
 class Painter(nn.Module):
     """Paints one region's window from its warped pixels, its landmark maps and the face's shape.
 
-    Both resolutions share the trunk, which sees the window at the crop's. What it proposes is
-    enlarged for a finer window, and a fine head adds to it what it sees in the finer pixels.
+    The network sees the window at the crop's resolution; what it proposes is enlarged to 512 px.
     """
 
     def __init__(self, region: Region, config: PainterConfig) -> None:
@@ -112,7 +103,6 @@ class Painter(nn.Module):
             nn.SiLU(),
             nn.Linear(config.shape_width, l_half),
         )
-        self.complexion = nn.Linear(COMPLEXION, l_half)
         self.landmarks_half = nn.Conv2d(GEOMETRY_CHANNELS + 2, l_half, 3, padding=1)
         self.landmarks_quarter = Downsample(l_half, l_quarter)
         self.landmarks_eighth = Downsample(l_quarter, l_eighth)
@@ -130,19 +120,12 @@ class Painter(nn.Module):
         self.norm = PixelNorm()
         self.head = nn.Conv2d(half, 16, 3, padding=1)
         self.flow_head = nn.Conv2d(quarter, 2, 3, padding=1)
-        self.fine = FineHead(half, config.fine_width, region.unseen)
         zero_init(self.head, 1e-3)
         zero_init(self.flow_head, 1e-3)
-        nn.init.zeros_(self.complexion.weight)
-        nn.init.zeros_(self.complexion.bias)
         if region.unseen:
             self.interior = nn.Parameter(torch.tensor(INTERIOR).reshape(1, 3, 1, 1))
-            self.teeth_stem = nn.Conv2d(4 * TEETH_CHANNELS, half, 3, padding=1, bias=False)
-            self.corrections = nn.Conv2d(half, 4 * CORRECTIONS, 3, padding=1)
             self.inside = Interior()
             self.retouch = Retouch(config.retouch_width)
-            zero_init(self.teeth_stem)
-            zero_init(self.corrections)
 
     def forward(self, window: Window) -> Painting:
         """Paint the window without the mouth's retouch, which is trained separately.
@@ -168,20 +151,15 @@ class Painter(nn.Module):
         scale = window.scale
         warped = sample(window.image, window.places(), scale)
         geometry = region_geometry(window.target, self.region, window.origin)
-        skin = window.complexion(self.region)
-        teeth = self._teeth(window, scale)
-        seen = _unshuffled(warped, scale)
-        known = None if teeth is None else _unshuffled(teeth, scale)
-        half, fine = self._trunk(window, seen, geometry, skin, known)
-        proposed, corrections = self._heads(half, seen, geometry, known, scale)
+        proposed, flow = self._proposed(window, F.avg_pool2d(warped, scale), geometry)
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + proposed[:, :3], torch.sigmoid(mask + proposed[:, 3:])
-        if teeth is not None and corrections is not None:
-            paint = Paint(colour, mask, fine)
-            within = teeth, corrections, skin
+        teeth = self._teeth(window, scale)
+        if teeth is not None:
+            paint = Paint(colour, mask, flow)
             if window.mouth is None:
-                return self._with_inside(paint, window, *within, lowered=not to_learn)
-            return self._parted(paint, window, window.mouth, *within)
+                return self._with_inside(paint, window, teeth, lowered=not to_learn)
+            return self._parted(paint, window, window.mouth, teeth)
         if not self.region.unseen:
             colour, mask = move_lids(
                 colour,
@@ -194,24 +172,14 @@ class Painter(nn.Module):
                 window.origin,
                 scale,
             )
-        return Sketch(Paint(colour, mask, fine))
+        return Sketch(Paint(colour, mask, flow))
 
-    def _with_inside(
-        self,
-        paint: Paint,
-        window: Window,
-        teeth: Tensor,
-        corrections: Tensor,
-        skin: Tensor,
-        *,
-        lowered: bool,
-    ) -> Sketch:
+    def _with_inside(self, paint: Paint, window: Window, teeth: Tensor, *, lowered: bool) -> Sketch:
         """Draw the inside of a mouth that is closed in the portrait; no paint goes on its lips."""
         opening = Opening.of(window.target, window.origin, window.scale, LOWERED * lowered)
         rows = opening.rows()
         part = opening.within(rows)
-        bared = smile(window.target)
-        drawn = self.inside(part, teeth[:, :, rows], corrections[:, :, rows], skin, bared)
+        drawn = self._inside(part, window, teeth[:, :, rows])
         mask = opening.keep_near(paint.mask)
         colour, seen = lay_over(paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside)
         filled = Paint(
@@ -219,15 +187,7 @@ class Painter(nn.Module):
         )
         return Sketch(filled, Inside(opening, teeth, torch.ones_like(mask)))
 
-    def _parted(
-        self,
-        paint: Paint,
-        window: Window,
-        mouth: OpenMouth,
-        teeth: Tensor,
-        corrections: Tensor,
-        skin: Tensor,
-    ) -> Sketch:
+    def _parted(self, paint: Paint, window: Window, mouth: OpenMouth, teeth: Tensor) -> Sketch:
         """Part what an open portrait shows between its lips, with the drawn inside behind it."""
         opening = Opening.of(window.target, window.origin, window.scale)
         rows = opening.rows()
@@ -236,8 +196,7 @@ class Painter(nn.Module):
         places = window.places()[:, rows] + window.shift[:, None, None].to(paint.flow)
         own = (parting.places - places).permute(0, 3, 1, 2)
         moved = torch.lerp(paint.flow[:, :, rows], own, part.inside * parting.wider)
-        bared = smile(window.target)
-        drawn = self.inside(part, teeth[:, :, rows], corrections[:, :, rows], skin, bared)
+        drawn = self._inside(part, window, teeth[:, :, rows])
         cavity = parting.wider * parting.cavity
         mask = opening.keep_near(paint.mask)
         colour, seen = lay_over(
@@ -250,6 +209,12 @@ class Painter(nn.Module):
         )
         near = _spread(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
         return Sketch(parted, Inside(opening, teeth, near))
+
+    def _inside(self, opening: Opening, window: Window, teeth: Tensor) -> Tensor:
+        drawn: Tensor = self.inside(
+            opening, teeth, window.complexion(self.region), smile(window.target)
+        )
+        return drawn
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
         """Return the retouched paint of a mouth, opaque as far as the retouch reaches."""
@@ -279,51 +244,32 @@ class Painter(nn.Module):
         inside = upsample_flow(geometry[:, :1], GEOMETRY_STRIDE * scale)
         return light * self.interior, -INTERIOR_LOGIT * inside
 
-    def _landmark_features(
-        self, window: Window, geometry: Tensor, skin: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _landmark_features(self, window: Window, geometry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the maps that drive the transformation, at a half, a quarter and an eighth."""
         flow = upsample_flow(window.flow, FLOW_STRIDE // GEOMETRY_STRIDE) / FLOW_UNIT
         shapes = [region_shape(points, self.region) for points in (window.source, window.target)]
-        shape = self.shape(torch.cat(shapes, dim=1)) + self.complexion(skin)
-        half = self.landmarks_half(torch.cat([geometry, flow], dim=1)) + shape[:, :, None, None]
-        half = F.silu(half)
+        shape = self.shape(torch.cat(shapes, dim=1))[:, :, None, None]
+        half = F.silu(self.landmarks_half(torch.cat([geometry, flow], dim=1)) + shape)
         quarter = F.silu(self.landmarks_quarter(half))
         return half, quarter, F.silu(self.landmarks_eighth(quarter))
 
-    def _trunk(
-        self, window: Window, warped: Tensor, geometry: Tensor, skin: Tensor, teeth: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Return features `[B, C, h / 2, w / 2]` of the crop and the finer flow `[B, 2, h, w]`.
+    def _proposed(self, window: Window, warped: Tensor, geometry: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what to add to colour and mask logit, `[B, 4, h, w]`, and to the warp,
+        `[B, 2, h, w]` px.
 
-        Pixels come unshuffled to the crop's resolution.
+        The network sees the `warped` pixels at the crop's resolution.
         """
-        coarse = _averaged(warped, window.scale)
-        seen = torch.cat([coarse * 2 - 1, self.textures(geometry)], dim=1)
-        l_half, l_quarter, l_eighth = self._landmark_features(window, geometry, skin)
-        stem = self.stem(F.pixel_unshuffle(seen, 2))
-        if teeth is not None:
-            known = _averaged(teeth, window.scale)
-            stem = stem + self.teeth_stem(F.pixel_unshuffle(known, 2))
-        half = self.half_in(stem, l_half)
+        seen = torch.cat([warped * 2 - 1, self.textures(geometry)], dim=1)
+        l_half, l_quarter, l_eighth = self._landmark_features(window, geometry)
+        half = self.half_in(self.stem(F.pixel_unshuffle(seen, 2)), l_half)
         quarter = self.quarter_in(self.down_quarter(half), l_quarter)
         eighth = self.eighth(self.down_eighth(quarter), l_eighth)
         quarter = self.quarter_out(quarter + self.up_quarter(eighth), l_quarter)
         half = self.half_out(half + self.up_half(quarter), l_half)
         shift = torch.tanh(self.flow_head(F.silu(self.norm(quarter))).float())
-        return F.silu(self.norm(half)), upsample_flow(REFINEMENT * shift, 4 * window.scale)
-
-    def _heads(
-        self, half: Tensor, warped: Tensor, geometry: Tensor, teeth: Tensor | None, scale: int
-    ) -> tuple[Tensor, Tensor | None]:
-        """Return colour change and mask logit `[B, 4, h, w]`, and the interior's corrections."""
-        paint = self.head(half)
-        if self.region.unseen:
-            paint = torch.cat([paint, self.corrections(half)], dim=1)
-        paint = F.pixel_shuffle(paint.contiguous(), 2).float()
-        if scale > 1:
-            paint = upsample_flow(paint, scale) + self.fine(half, warped, geometry, teeth)
-        return paint[:, :4], paint[:, 4:] if self.region.unseen else None
+        paint = F.pixel_shuffle(self.head(F.silu(self.norm(half))).contiguous(), 2).float()
+        flow = upsample_flow(REFINEMENT * shift, 4 * window.scale)
+        return upsample_flow(paint, window.scale), flow
 
 
 def _spread(mask: Tensor, reach: int) -> Tensor:
@@ -335,17 +281,3 @@ def _spread(mask: Tensor, reach: int) -> Tensor:
 def _with_rows(window: Tensor, part: Tensor, rows: slice) -> Tensor:
     """Return a window `[B, C, h, w]` with other pixels in some rows."""
     return window.slice_scatter(part, 2, rows.start, rows.stop)
-
-
-def _unshuffled(pixels: Tensor, scale: int) -> Tensor:
-    """Return pixels at the crop's resolution, the finer ones as channels."""
-    return pixels if scale == 1 else F.pixel_unshuffle(pixels, scale)
-
-
-def _averaged(unshuffled: Tensor, scale: int) -> Tensor:
-    """Return `[B, C, h, w]`: the means of `[B, C * scale^2, h, w]`, pixels `scale` times finer."""
-    if scale == 1:
-        return unshuffled
-    batch, channels, height, width = unshuffled.shape
-    finer = scale * scale
-    return unshuffled.reshape(batch, channels // finer, finer, height, width).mean(dim=2)

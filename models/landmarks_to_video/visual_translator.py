@@ -91,7 +91,6 @@ class TranslatorConfig:
                 landmark_widths=tuple(sizes[name]["landmark_widths"]),
                 blocks=tuple(sizes[name]["blocks"]),
                 shape_width=sizes[name]["shape_width"],
-                fine_width=sizes[name]["fine_width"],
                 retouch_width=sizes[name]["retouch_width"],
             )
             for name in ("mouth", "eyes")

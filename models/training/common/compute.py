@@ -43,7 +43,7 @@ class Compute:
         if self.processes == 1:
             return network
         # Running statistics stay local to each process: only the leader's are kept.
-        # A batch at 256 px leaves the head for 512 px unused.
+        # The painter of the mouth is trained without its retouch.
         return DistributedDataParallel(
             network, broadcast_buffers=False, find_unused_parameters=True
         )

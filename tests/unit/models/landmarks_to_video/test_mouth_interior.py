@@ -14,7 +14,7 @@ from models.landmarks_to_video.dentition import (
     read_teeth,
 )
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, window_origin
-from models.landmarks_to_video.mouth_interior import CORRECTIONS, Interior, Opening
+from models.landmarks_to_video.mouth_interior import Interior, Opening
 from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_landmarks
 
@@ -59,9 +59,7 @@ def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
     opening = opening_of(landmarks)
     teeth[:, :4] = (opening.below_upper < 5).float()
     with torch.no_grad():
-        drawn = Interior()(
-            opening, teeth, torch.zeros(1, CORRECTIONS, *teeth.shape[2:]), skin, torch.zeros(1)
-        )
+        drawn = Interior()(opening, teeth, skin, torch.zeros(1))
     column = drawn[0, :, :, MOUTH.width // 2].mean(dim=0)
     below_upper = opening.below_upper[0, 0, :, MOUTH.width // 2]
     upper = column[(below_upper > 2) & (below_upper < 4)]
@@ -73,10 +71,7 @@ def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
 def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
     opening, skin = opening_of(face(8)), torch.zeros(1, COMPLEXION)
     teeth = torch.ones(1, 8, MOUTH.height, MOUTH.width)
-    drawn = [
-        Interior()(opening, teeth, torch.zeros(1, CORRECTIONS, *teeth.shape[2:]), skin, smile)
-        for smile in (torch.ones(1), torch.zeros(1))
-    ]
+    drawn = [Interior()(opening, teeth, skin, smile) for smile in (torch.ones(1), torch.zeros(1))]
     smiling, speaking = (
         float(colours.detach()[opening.inside.expand(-1, 3, -1, -1) > 0.9].mean())
         for colours in drawn
@@ -86,11 +81,10 @@ def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
 
 def test_a_narrow_opening_lets_less_light_fall_on_teeth() -> None:
     teeth, skin = torch.ones(1, 8, MOUTH.height, MOUTH.width), torch.zeros(1, COMPLEXION)
-    corrections = torch.zeros(1, CORRECTIONS, *teeth.shape[2:])
     middle = []
     for height in (4.0, 14.0):
         opening = opening_of(face(height))
-        drawn = Interior()(opening, teeth, corrections, skin, torch.zeros(1)).detach()
+        drawn = Interior()(opening, teeth, skin, torch.zeros(1)).detach()
         column = opening.below_upper[0, 0, :, MOUTH.width // 2]
         middle.append(float(drawn[0, :, :, MOUTH.width // 2][:, (column - 2).abs() < 1].mean()))
     assert 0.3 < middle[0] / middle[1] < 0.8
