@@ -3,35 +3,28 @@
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.face_regions import Region
 from models.landmarks_to_video.warping import sample
 
 COMPLEXION = 7
 """Log brightness of the skin, then the logs of skin and lips relative to it, channel by channel."""
-MOUTH_SKIN = ((31, 48), (35, 54), (33, 51), (57, 8), (59, 6), (55, 10), (58, 7), (56, 9))
+SKIN = ((31, 48), (35, 54), (33, 51), (57, 8), (59, 6), (55, 10), (58, 7), (56, 9))
 LIPS = ((50, 61), (51, 62), (52, 63), (58, 67), (57, 66), (56, 65))
-EYE_SKIN = ((41, 31), (46, 35), (19, 37), (24, 44), (39, 27), (42, 27))
-EYE_LIDS = ((37, 19), (44, 24), (40, 29), (47, 29), (38, 20), (43, 23))
 """Pairs of landmarks; the colours are read halfway between them."""
 SPREAD = ((0, 0), (-2, 0), (2, 0), (0, -2), (0, 2))
 """Positions around each of them, px, that are averaged."""
 DARK = 0.02
 
 
-def complexion(
-    image: Tensor, landmarks: Tensor, shift: Tensor, region: Region, scale: int = 1
-) -> Tensor:
-    """Return `[B, COMPLEXION]` for portraits or windows of them.
+def complexion(image: Tensor, landmarks: Tensor, shift: Tensor, scale: int = 1) -> Tensor:
+    """Return `[B, COMPLEXION]` around the mouth, for portraits or windows of them.
 
     Args:
         image: `[B, 3, scale * H, scale * W]`, 0-1.
         landmarks: `[B, 79, 2]` px of the crop.
         shift: `[B, 2]` left and top of the window in the crop, px.
-        region: mouth or eyes: the surroundings to read.
         scale: pixels of the image per pixel of the crop.
     """
-    pairs = (MOUTH_SKIN, LIPS) if region.unseen else (EYE_SKIN, EYE_LIDS)
-    skin, lips = (_colour(image, landmarks, shift, p, scale) for p in pairs)
+    skin, lips = (_colour(image, landmarks, shift, pairs, scale) for pairs in (SKIN, LIPS))
     brightness = skin.mean(dim=1, keepdim=True)
     return torch.cat(
         [brightness.log(), (skin / brightness).log(), (lips / brightness).log()], dim=1

@@ -61,7 +61,6 @@ EYES = Region(
     points=(*range(17, 31), *range(36, 48), 68, 69),
     unseen=False,
 )
-REGIONS = (MOUTH, EYES)
 
 GEOMETRY_CHANNELS = 4 + 4 + 4 * 2 * len(FREQUENCIES)
 ANCHOR_CHANNELS = slice(4, 8)

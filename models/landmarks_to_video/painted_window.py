@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.complexion import complexion
-from models.landmarks_to_video.face_regions import Region
 from models.landmarks_to_video.parting import OpenMouth
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -29,7 +28,7 @@ class Window:
     origin: `[B, 2]` left and top of the window in the wanted frame, px.
     teeth: `[B, 2, 4, 128, 256]` the person's upper and lower teeth (see `dentition`), or None.
     scale: 1 or 2.
-    skin: `[B, COMPLEXION]` of the region, if it is known already.
+    skin: `[B, COMPLEXION]` around the mouth, if it is known already.
     mouth: what the portrait shows between its lips, if they are open.
     """
 
@@ -44,11 +43,11 @@ class Window:
     skin: Tensor | None = None
     mouth: OpenMouth | None = None
 
-    def complexion(self, region: Region) -> Tensor:
-        """Return the colours `[B, COMPLEXION]` of the portrait around a region."""
+    def complexion(self) -> Tensor:
+        """Return the colours `[B, COMPLEXION]` of the portrait around its mouth."""
         if self.skin is not None:
             return self.skin
-        return complexion(self.image, self.source, self.shift, region, self.scale)
+        return complexion(self.image, self.source, self.shift, self.scale)
 
     def places(self) -> Tensor:
         """Return where in the image the pixels of the warped window lie, `[B, h, w, 2]` px."""

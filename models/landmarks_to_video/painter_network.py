@@ -211,9 +211,7 @@ class Painter(nn.Module):
         return Sketch(parted, Inside(opening, teeth, near))
 
     def _inside(self, opening: Opening, window: Window, teeth: Tensor) -> Tensor:
-        drawn: Tensor = self.inside(
-            opening, teeth, window.complexion(self.region), smile(window.target)
-        )
+        drawn: Tensor = self.inside(opening, teeth, window.complexion(), smile(window.target))
         return drawn
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:

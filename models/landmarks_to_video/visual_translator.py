@@ -26,7 +26,6 @@ from models.landmarks_to_video.dentition import BELOW_PARTED_LIP, Dentitions
 from models.landmarks_to_video.face_regions import (
     EYES,
     MOUTH,
-    REGIONS,
     Region,
     feather,
     window_flow,
@@ -143,7 +142,7 @@ class PortraitFeatures:
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
     teeth: `[1, 2, 4, 128, 256]` other people's that fit (see `dentition`); none behind its own.
     mouth: what it shows between its lips, if they are open.
-    skins: `[1, COMPLEXION]` the colours around mouth and eyes.
+    skin: `[1, COMPLEXION]` the colours around the mouth.
     palette: the colours of a portrait with a single hue, or None.
     """
 
@@ -153,7 +152,7 @@ class PortraitFeatures:
     landmarks: Tensor
     teeth: Tensor
     mouth: OpenMouth | None
-    skins: dict[Region, Tensor]
+    skin: Tensor
     palette: Palette | None = None
 
     @property
@@ -161,11 +160,11 @@ class PortraitFeatures:
         """Pixels of the image for each pixel of a 256 px crop: 1 or 2."""
         return self.image.shape[-1] // CROP_SIZE
 
-    def window(self, region: Region, flow: Tensor, target: Tensor, origin: Tensor) -> Window:
-        """Return the window of a region that a painter paints under landmarks `[B, 79, 2]`."""
+    def window(self, flow: Tensor, target: Tensor, origin: Tensor) -> Window:
+        """Return the window at `origin` that a painter paints under landmarks `[B, 79, 2]`."""
         image, source, teeth, skin = (
             shared.expand(len(target), *shared.shape[1:])
-            for shared in (self.image, self.landmarks, self.teeth, self.skins[region])
+            for shared in (self.image, self.landmarks, self.teeth, self.skin)
         )
         mouth = None if self.mouth is None else self.mouth.expand(len(target))
         shift = torch.zeros_like(origin)
@@ -210,9 +209,8 @@ class VisualTranslator(nn.Module):
         image = torch.from_numpy(np.array(crop)).to(device).permute(2, 0, 1)[None].float() / 255
         points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)[None]
         scale = len(crop) // CROP_SIZE
-        corner = points.new_zeros(1, 2)
-        skins = {region: complexion(image, points, corner, region, scale) for region in REGIONS}
-        mouth = read_open_mouth(image, points, scale, skins[MOUTH])
+        skin = complexion(image, points, points.new_zeros(1, 2), scale)
+        mouth = read_open_mouth(image, points, scale, skin)
         return PortraitFeatures(
             crop=np.ascontiguousarray(crop),
             image=image,
@@ -220,7 +218,7 @@ class VisualTranslator(nn.Module):
             landmarks=points,
             teeth=self._teeth(points, mouth),
             mouth=mouth,
-            skins=skins,
+            skin=skin,
             palette=read_palette(image),
         )
 
@@ -280,7 +278,7 @@ def _painted(
     """
     region, batch, scale = painter.region, len(target), features.scale
     origin = window_origin(target, region)
-    window = features.window(region, window_flow(prior, origin, region), target, origin)
+    window = features.window(window_flow(prior, origin, region), target, origin)
     paint = painter.paint(window)
     colour = features.palette.tint(paint.colour) if features.palette else paint.colour
     unrest = _unrest(features.landmarks, target, region).reshape(batch, 1, 1, 1)

@@ -160,7 +160,7 @@ class PairSampler:
         if region is not MOUTH:
             return None, torch.zeros(len(wanted), device=self.device)
         own, colour = read_teeth(wanted, target, origin, self.faces.scale)
-        skin = complexion(wanted, target, origin, MOUTH, self.faces.scale)
+        skin = complexion(wanted, target, origin, self.faces.scale)
         lent = self.dentitions.borrowed(source)
         chance = torch.from_numpy(self.rng.random(len(wanted)) < LENT).to(self.device)
         borrowed = (chance | (tooth_area(own, colour, skin) < TOOTH_AREA)).float()

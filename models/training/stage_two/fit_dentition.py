@@ -28,7 +28,7 @@ from models.landmarks_to_video.dentition import (
     read_teeth,
     tooth_area,
 )
-from models.landmarks_to_video.face_regions import MOUTH, face_frame
+from models.landmarks_to_video.face_regions import face_frame
 from models.landmarks_to_video.mouth_interior import CLOSED
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.training.stage_two.tooth_outlines import (
@@ -94,7 +94,7 @@ def fit_enamel(data: Path, translator: VisualTranslator) -> int:
             continue
         image, landmarks = _face(data, name)
         teeth, colour = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2)
-        skin = complexion(image, landmarks, torch.zeros(1, 2), MOUTH, scale=2)
+        skin = complexion(image, landmarks, torch.zeros(1, 2), scale=2)
         if float(tooth_area(teeth, colour, skin)) > PLAIN_TEETH and not _is_grey(image):
             seen.append(skin[0])
             colours.append(colour[0].log() - skin[0, 0] / 2)
