@@ -3,7 +3,8 @@
 A spline through all landmarks cannot tear: where lips close, it squeezes whatever the portrait
 shows between them into a band, which stays wherever two landmarks do not meet. So two splines move
 the lips: one ignores the lower inner lip, the other the upper. What lies between
-keeps its place on the skull and is covered, as teeth are.
+keeps its place on the skull and is covered, as teeth are. Beyond the corners, where there is but
+one skin, the two splines pass into each other.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from models.landmarks_to_video.bare_lips import BareLips
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import (
     MOUTH,
@@ -32,8 +34,8 @@ from models.landmarks_to_video.warping import (
     upsample_flow,
 )
 
-LIP = (2.5, 2.2, 1.4, 0.8, 0.5, 0.5, 0.5, 0.8, 1.4, 2.2, 2.5)
-"""Pixels by which the lips' edges are taken from within the lips, where nothing shines through.
+LIP = (1.5, 1.3, 1.0, 0.7, 0.5, 0.5, 0.5, 0.7, 1.0, 1.3, 1.5)
+"""Pixels by which the lips' edges are taken from within the lips, where less shines through.
 
 More near the corners, whose shade reaches beyond the landmarks in a smile.
 """
@@ -47,6 +49,26 @@ OPEN = (1.0, 2.5)
 """Mean height of the portrait's opening, px, below which there is nothing to cover, and above."""
 SEAM = (1.0, 2.0)
 """Pixels from a lip's edge over which edges are blended and not only moved."""
+NEAR = (5.0, 7.0)
+"""Pixels from a lip's edge over which spots beside the portrait's opening are covered no more."""
+SPREAD, WIDEST = 1.0, 6.0
+"""Beyond a corner, one lip passes into the other over so many times the distance from it, above and
+below, up to so many px; less than where spots end.
+"""
+FADE = (0.0, 3.0)
+"""Pixels beyond a corner over which the seam ends."""
+LINE, LINE_CORNER, CORNERS = 0.12, 0.32, (0.05, 0.35)
+"""How much darker it is where lips touch, in the middle and at the corners, and the shares of the
+mouth's width from a corner between which the one passes into the other.
+"""
+LINE_WIDTH, LINE_SPREAD, LINE_FADE = 0.7, 0.4, (0.0, 4.0)
+"""Half width of that line, px; by how much it grows for each px beyond a corner; px beyond a corner
+over which it ends.
+"""
+TOUCHING = (0.3, 2.0)
+"""Pixels between lips up to which they are taken to touch, and from which not at all."""
+NOTHING = 20.0
+"""Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
 INSIDE = 0.7
 """Pixels inside the portrait's lips from which the mouth's inside is read."""
 NODES = FLOW_STRIDE
@@ -81,12 +103,18 @@ def lips_close(source: Tensor, target: Tensor) -> Tensor:
 
 
 def cover_mouth(
-    image: Tensor, source: Tensor, target: Tensor, residual: Tensor, scale: int = 1
+    image: Tensor,
+    lips: BareLips,
+    source: Tensor,
+    target: Tensor,
+    residual: Tensor,
+    scale: int = 1,
 ) -> Cover:
     """Close the lips of `image` `[B, 3, S, S]` as `target` has them.
 
     Args:
         image: the portrait, 0-1.
+        lips: the same without what shines through along the lips' edges.
         source: its landmarks `[B, 79, 2]`, px of a 256 px crop.
         target: the wanted landmarks, alike.
         residual: `[B, 2, 64, 64]` flow upon that of the landmarks, px of a 256 px crop.
@@ -97,20 +125,17 @@ def cover_mouth(
     shown, wanted = lip_lines(source), _meet(lip_lines(target), upright)
     cells = _cells(origin, scale)
     flows = _lip_flows(source, target, shown, wanted, residual, origin, scale)
-    above, below = depths = _depths(cells, wanted, upright)
-    shift = torch.where((below > above)[:, None], flows[1], flows[0])
+    place = _Place.of(cells, wanted, upright)
+    shift = torch.lerp(*flows, (place.below > place.above).to(cells)[:, None])
     colour, opacity = (shift.new_zeros(len(shift), count, *shift.shape[2:]) for count in (3, 1))
-    # The seam, and what lies between the lips: elsewhere, each pixel belongs to one of them.
-    rows = rows_of(torch.maximum(*depths) < SEAM[1])
-    cells = cells[:, rows]
+    # The seam, what lies between the lips, and spots beside them: elsewhere, each pixel belongs to
+    # one of the lips.
+    rows = rows_of(place.depth < NEAR[1])
+    cells, place = cells[:, rows], place.rows(rows)
     inner = _on_the_skull(cells, source, target, shown)
+    moved = [cells + flow[:, :, rows].permute(0, 2, 3, 1) for flow in flows]
     places, colour[:, :, rows], opacity[:, :, rows] = _seam(
-        image,
-        [cells + flow[:, :, rows].permute(0, 2, 3, 1) for flow in flows],
-        inner,
-        [depth[:, rows] for depth in depths],
-        upright,
-        scale,
+        image, lips, moved, inner, place, upright, scale
     )
     shift[:, :, rows] = (places - cells).permute(0, 3, 1, 2)
     weight = feather(MOUTH, scale=scale)[None].to(image)
@@ -120,9 +145,10 @@ def cover_mouth(
 
 def _seam(
     image: Tensor,
-    lips: Sequence[Tensor],
+    bare: BareLips,
+    moved: Sequence[Tensor],
     inner: Tensor,
-    depths: Sequence[Tensor],
+    place: "_Place",
     upright: "_Upright",
     scale: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -130,25 +156,36 @@ def _seam(
 
     Args:
         image: the portrait.
-        lips: `[B, h, w, 2]` where upper and lower lip take their pixels from, px.
+        bare: its lips.
+        moved: `[B, h, w, 2]` where upper and lower lip take their pixels from, px.
         inner: the same for what lies between them.
-        depths: `[B, h, w]` how deep in either lip each pixel lies, px.
+        place: where the pixels lie.
         upright: the frame's axes.
         scale: pixels of the image for each of a 256 px crop.
     """
-    above, below = depths
     down = upright.down[:, None]
-    upper = lips[0] - (0.5 - above).clamp_min(0)[..., None] * down
-    lower = lips[1] + (0.5 - below).clamp_min(0)[..., None] * down
-    places = torch.where((above > 0)[..., None], upper, inner)
-    places = torch.where(((below > 0) & (below > above))[..., None], lower, places)
-    shares = [(depth * scale + 0.5).clamp(0, 1)[:, None] for depth in depths]
+    seam = 1 - _step(place.outside, *FADE)
+    upper = moved[0] - ((0.5 - place.above).clamp_min(0) * seam)[..., None] * down
+    lower = moved[1] + ((0.5 - place.below).clamp_min(0) * seam)[..., None] * down
+    places = torch.where((place.above > 0)[..., None], upper, inner)
+    places = torch.where(
+        ((place.below > 0) & (place.below > place.above))[..., None], lower, places
+    )
+    shares = place.shares(scale)
+    passing = torch.lerp(upper, lower, shares[1].permute(0, 2, 3, 1))
+    places = torch.where((place.outside > 0)[..., None], passing, places)
+    above, below = (bare.read(part, scale) for part in (upper, lower))
+    lips = shares[0] * above + shares[1] * below
     between = (1 - shares[0] - shares[1]).clamp_min(0)
-    blended = torch.zeros(())
-    for part, share in zip((upper, lower, inner), (*shares, between), strict=True):
-        blended = blended + share * sample(image, part, scale)
-    opacity = 1 - _step(torch.minimum(above.abs(), below.abs()), *SEAM)[:, None]
-    return places, opacity * blended, opacity
+    colour = lips[:, :3] + between * sample(image, inner, scale)
+    edge = torch.minimum(place.above.abs(), place.below.abs())
+    edge, near = (1 - _step(edge, *SEAM)) * seam, 1 - _step(place.depth, *NEAR)
+    opacity = torch.maximum(edge[:, None], near[:, None] * lips[:, 3:])
+    line = place.line()
+    # Less light between lips is redder light; on a grey portrait, it is grey.
+    hue = colour / colour.mean(dim=1, keepdim=True).clamp_min(0.02)
+    light = 1 - line * (2 - hue).clamp_min(0)
+    return places, light * opacity * colour, 1 - (1 - line) * (1 - opacity)
 
 
 @dataclass(frozen=True)
@@ -233,14 +270,63 @@ def _on_the_skull(cells: Tensor, source: Tensor, target: Tensor, shown: LipLines
     return before.leave(torch.stack([places[..., 0], y], dim=-1)).reshape(cells.shape)
 
 
-def _depths(cells: Tensor, wanted: LipLines, upright: _Upright) -> tuple[Tensor, Tensor]:
-    """Return how deep `[B, h, w]` px each pixel lies in the upper lip, and in the lower one."""
-    places = upright.enter(cells.flatten(1, 2))
-    upper, lower = (
-        line_height(upright.enter(line), places[..., 0]) for line in (wanted.upper, wanted.lower)
-    )
-    above, below = upper - places[..., 1], places[..., 1] - lower
-    return above.reshape(cells.shape[:3]), below.reshape(cells.shape[:3])
+@dataclass(frozen=True)
+class _Place:
+    """Where pixels `[B, h, w]` lie beside the lips' edges, px.
+
+    above, below: how deep in the upper lip, and in the lower one.
+    outside: how far beyond the nearer corner of the mouth; 0 between the corners.
+    corner: in 0-1 how near a corner.
+    """
+
+    above: Tensor
+    below: Tensor
+    outside: Tensor
+    corner: Tensor
+
+    @classmethod
+    def of(cls, cells: Tensor, wanted: LipLines, upright: _Upright) -> Self:
+        """Find the pixels `[B, h, w, 2]` beside the wanted lips."""
+        x, y = upright.enter(cells.flatten(1, 2)).unbind(dim=-1)
+        upper, lower = (upright.enter(line) for line in (wanted.upper, wanted.lower))
+        left, right = upper[:, :1, 0], upper[:, -1:, 0]
+        beyond = torch.maximum(left - x, x - right)
+        corner = 1 - _step(-beyond / (right - left).clamp_min(1), *CORNERS)
+        edges = line_height(upper, x) - y, y - line_height(lower, x)
+        parts = (*edges, beyond.clamp_min(0), corner)
+        return cls(*(part.reshape(cells.shape[:3]) for part in parts))
+
+    @property
+    def depth(self) -> Tensor:
+        """How deep in either lip each pixel lies, px; negative between the lips."""
+        return torch.maximum(self.above, self.below)
+
+    def rows(self, rows: slice) -> Self:
+        """Return some of the rows."""
+        parts = self.above, self.below, self.outside, self.corner
+        return type(self)(*(part[:, rows] for part in parts))
+
+    def line(self) -> Tensor:
+        """Return `[B, 1, h, w]` in 0-1: how much darker it is where the lips touch."""
+        touching = 1 - _step(-(self.above + self.below), *TOUCHING)
+        width = LINE_WIDTH + LINE_SPREAD * self.outside
+        across = ((self.above - self.below) / (2 * width)).square()
+        depth = torch.lerp(
+            torch.full_like(width, LINE), torch.full_like(width, LINE_CORNER), self.corner
+        )
+        depth = depth * touching * (1 - _step(self.outside, *LINE_FADE))
+        return (depth * torch.exp(-across.clamp_max(NOTHING)))[:, None]
+
+    def shares(self, scale: int) -> tuple[Tensor, Tensor]:
+        """Return how far `[B, 1, h, w]` in 0-1 each pixel is the upper lip's, and the lower one's.
+
+        The edge is one pixel of the image soft, and softer with the distance from a corner.
+        """
+        soft = 1 / scale + (2 * SPREAD * self.outside).clamp_max(2 * WIDEST)
+        above, below = (
+            (depth / soft + 0.5).clamp(0, 1)[:, None] for depth in (self.above, self.below)
+        )
+        return above, below
 
 
 def _step(value: Tensor, low: float, high: float) -> Tensor:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.checkpoints import load_checkpoint
+from models.landmarks_to_video.bare_lips import BareLips, bare_lips
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import BELOW_PARTED_LIP, Dentitions
 from models.landmarks_to_video.face_regions import (
@@ -142,6 +143,7 @@ class PortraitFeatures:
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
     teeth: `[1, 2, 4, 128, 256]` other people's that fit (see `dentition`); none behind its own.
     mouth: what it shows between its lips, if they are open.
+    lips: what they show where they close.
     skin: `[1, COMPLEXION]` the colours around the mouth.
     palette: the colours of a portrait with a single hue, or None.
     """
@@ -152,6 +154,7 @@ class PortraitFeatures:
     landmarks: Tensor
     teeth: Tensor
     mouth: OpenMouth | None
+    lips: BareLips
     skin: Tensor
     palette: Palette | None = None
 
@@ -218,6 +221,7 @@ class VisualTranslator(nn.Module):
             landmarks=points,
             teeth=self._teeth(points, mouth),
             mouth=mouth,
+            lips=bare_lips(image, points, scale),
             skin=skin,
             palette=read_palette(image),
         )
@@ -300,7 +304,8 @@ def _with_lips_closed(
         return layer
     image = features.image.expand(len(rows), -1, -1, -1)
     source = features.landmarks.expand(len(rows), -1, -1)
-    cover = cover_mouth(image, source, target[rows], residual[rows], features.scale)
+    lips = features.lips.expand(len(rows))
+    cover = cover_mouth(image, lips, source, target[rows], residual[rows], features.scale)
     flow = window_flow((prior + residual)[rows], cover.origin, MOUTH)
     beneath = upsample_flow(flow, FLOW_STRIDE * features.scale)
     changes = (

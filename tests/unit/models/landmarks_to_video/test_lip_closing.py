@@ -1,16 +1,18 @@
 import numpy as np
+import pytest
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from models.face.retargeting import LOWER_INNER, UPPER_INNER
+from models.landmarks_to_video.bare_lips import bare_lips
 from models.landmarks_to_video.face_regions import MOUTH
-from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
+from models.landmarks_to_video.lip_closing import Cover, cover_mouth, lips_close
 from models.landmarks_to_video.lip_lines import lip_lines
 from models.landmarks_to_video.warping import pixel_grid, sample
 from tests.unit.models.typical_face import pixel_face
 
-SKIN, TOOTH = 0.5, 1.0
+SKIN, TOOTH, SHADE = 0.5, 1.0, 0.1
 
 
 def faces(*openings: float) -> Tensor:
@@ -34,13 +36,40 @@ def teeth_between(lips: Tensor, scale: int = 1) -> Tensor:
     return torch.from_numpy(np.array(picture)).expand(1, 3, -1, -1)
 
 
+def with_shade_at_corners(image: Tensor, lips: Tensor, scale: int = 1) -> Tensor:
+    """Draw dark spots that reach 3 px beyond the corners of the opening."""
+    picture = Image.fromarray(image[0, 0].numpy())
+    for corner in (60, 64):
+        x, y = (lips[0, corner] * scale).tolist()
+        reach = 3 * scale
+        ImageDraw.Draw(picture).ellipse((x - reach, y - reach, x + reach, y + reach), fill=SHADE)
+    return torch.from_numpy(np.array(picture)).expand(1, 3, -1, -1)
+
+
+def cover_of(image: Tensor, source: Tensor, target: Tensor, scale: int = 1) -> Cover:
+    batch = len(target)
+    lips = bare_lips(image, source, scale).expand(batch)
+    images, sources = (shared.expand(batch, *shared.shape[1:]) for shared in (image, source))
+    return cover_mouth(images, lips, sources, target, torch.zeros(batch, 2, 64, 64), scale)
+
+
+def places_of(cover: Cover, scale: int = 1) -> Tensor:
+    """Return where in the portrait the window's pixels lie, `[B, h, w, 2]` px."""
+    pixels = pixel_grid(scale * MOUTH.height, scale * MOUTH.width, 1 / scale)
+    return pixels + cover.origin[:, None, None] + cover.shift.permute(0, 2, 3, 1)
+
+
 def covered(image: Tensor, source: Tensor, target: Tensor, scale: int = 1) -> Tensor:
     """Return the window `[3, h, w]` of the mouth after its lips have closed over it."""
-    cover = cover_mouth(image, source, target, torch.zeros(1, 2, 64, 64), scale)
-    pixels = pixel_grid(scale * MOUTH.height, scale * MOUTH.width, 1 / scale)
-    places = pixels + cover.origin[:, None, None] + cover.shift.permute(0, 2, 3, 1)
-    moved = sample(image, places, scale)
+    cover = cover_of(image, source, target, scale)
+    moved = sample(image, places_of(cover, scale), scale)
     return (moved * (1 - cover.opacity) + cover.colour)[0]
+
+
+def corner_columns(cover: Cover, target: Tensor, scale: int = 1) -> tuple[int, int]:
+    """Return the columns of the window in which the corners of the wanted mouth lie."""
+    left, right = ((target[0, corner, 0] - cover.origin[0, 0]) * scale for corner in (60, 64))
+    return round(float(left)), round(float(right))
 
 
 def test_lips_that_touch_show_no_tooth_along_their_whole_line() -> None:
@@ -64,8 +93,7 @@ def test_teeth_between_half_closed_lips_are_covered_and_not_squeezed() -> None:
 
 
 def window_left(target: Tensor) -> int:
-    image = torch.zeros(1, 3, 256, 256)
-    return int(cover_mouth(image, target, target, torch.zeros(1, 2, 64, 64)).origin[0, 0])
+    return int(cover_of(torch.zeros(1, 3, 256, 256), target, target).origin[0, 0])
 
 
 def test_a_finer_portrait_closes_alike() -> None:
@@ -95,6 +123,54 @@ def test_lip_lines_pass_through_the_landmarks_from_corner_to_corner() -> None:
 
 def test_without_closing_the_lips_lie_where_they_lay() -> None:
     face = faces(0.15)
-    cover = cover_mouth(teeth_between(face), face, face, torch.zeros(1, 2, 64, 64))
+    cover = cover_of(teeth_between(face), face, face)
     moved = cover.shift.norm(dim=1)[cover.opacity[:, 0] == 0]
     assert float(moved.max()) < 3.5
+
+
+@pytest.mark.parametrize("target", [faces(0.0), smile(), faces(0.05)])
+def test_beyond_the_corners_the_skin_is_not_torn(target: Tensor) -> None:
+    source = faces(0.2)
+    cover = cover_of(teeth_between(source), source, target)
+    steps = places_of(cover)[0].diff(dim=0).sub(torch.tensor([0.0, 1.0])).norm(dim=-1)
+    left, right = corner_columns(cover, target)
+    assert float(torch.cat([steps[:, : left - 2], steps[:, right + 4 :]], dim=1).max()) < 1.3
+
+
+def test_the_seam_ends_at_the_corners() -> None:
+    source, target = faces(0.2), faces(0.0)
+    cover = cover_of(teeth_between(source), source, target)
+    left, right = corner_columns(cover, target)
+    assert float(cover.opacity[..., left:right].max()) > 0.99
+    assert float(cover.opacity[..., : left - 4].max()) < 0.01
+    assert float(cover.opacity[..., right + 5 :].max()) < 0.01
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_shade_of_open_corners_goes_with_the_opening(scale: int) -> None:
+    source = faces(0.2)
+    image = with_shade_at_corners(teeth_between(source, scale), source, scale)
+    for target in (faces(0.0), smile()):
+        assert float(covered(image, source, target, scale).min()) > 0.6 * SKIN
+
+
+def test_lips_that_touch_meet_in_a_line_darkest_at_the_corners() -> None:
+    source, target = faces(0.2), faces(0.0)
+    image = teeth_between(source)
+    left, right = corner_columns(cover_of(image, source, target), target)
+    darkest = covered(image, source, target)[0].amin(dim=0)
+    middle = (left + right) // 2
+    assert 0.6 * SKIN < float(darkest[left + 1]) < float(darkest[middle]) < 0.95 * SKIN
+    assert float(darkest[: left - 5].min()) > 0.99 * SKIN
+
+
+def test_frames_covered_together_look_as_each_alone() -> None:
+    source = faces(0.2)
+    image = with_shade_at_corners(teeth_between(source), source)
+    targets = torch.cat([faces(0.0), smile(), faces(0.1)])
+    together = cover_of(image, source, targets)
+    for row, target in enumerate(targets):
+        alone = cover_of(image, source, target[None])
+        torch.testing.assert_close(together.colour[row], alone.colour[0], atol=1e-3, rtol=0)
+        torch.testing.assert_close(together.opacity[row], alone.opacity[0], atol=1e-3, rtol=0)
+        torch.testing.assert_close(together.shift[row], alone.shift[0], atol=1e-2, rtol=0)

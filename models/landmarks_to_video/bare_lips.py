@@ -1,0 +1,145 @@
+"""A portrait's lips without what shines through along their edges.
+
+Landmarks do not meet the lips exactly. In a smile, the shade of the mouth's corners reaches beyond
+them, and so may a tooth. Lips that close would take such spots along. Here the lips' own colour
+replaces them.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from media.faces.landmarks import CROP_SIZE
+from models.landmarks_to_video.edges import to_upright
+from models.landmarks_to_video.face_regions import (
+    MOUTH,
+    cut,
+    face_frame,
+    signed_distance,
+    window_origin,
+)
+from models.landmarks_to_video.lip_lines import lip_lines
+from models.landmarks_to_video.warping import pixel_grid, sample, upsample_flow
+
+BESIDE = 12
+"""Pixels of the window to either side of the mouth's own."""
+SIZE = MOUTH.height, MOUTH.width + 2 * BESIDE
+REACH, REACH_MIDDLE = 5.0, 2.5
+"""Pixels from the opening within which spots are looked for, at the corners and in the middle."""
+CORNERS = (0.12, 0.3)
+"""Shares of the mouth's width from a corner up to which its shade is looked for, and from which a
+dark line is the lips' own.
+"""
+DARKEST, DARK, LIGHT = (0.3, 0.55), (0.55, 0.8), (1.2, 1.45)
+"""Brightness relative to that around up to which a pixel is a dark spot, and from which it is none:
+beside the skin, which may be lighter than lips, and beside the lips; the same for light ones, the
+other way round.
+"""
+WIDE, NARROW = 4.0, 2.0
+"""Standard deviations of the averages over the lips around, px: a first one and a closer one."""
+FEW = 0.02
+"""Share of known pixels below which the closer average is left for the first one."""
+
+
+@dataclass(frozen=True)
+class BareLips:
+    """A window of the portrait's mouth whose opening and spots have the colour of the lips.
+
+    origin: `[B, 2]` its left and top, px of a 256 px crop.
+    picture: `[B, 4, h, w]` colour, 0-1, and how far it differs from the portrait's, 0-1.
+    """
+
+    origin: Tensor
+    picture: Tensor
+
+    def expand(self, batch: int) -> Self:
+        """Repeat a single portrait's lips."""
+        picture = self.picture.expand(batch, -1, -1, -1)
+        return type(self)(self.origin.expand(batch, -1), picture)
+
+    def read(self, places: Tensor, scale: int) -> Tensor:
+        """Return `[B, 4, h, w]` of the picture at `[B, h, w, 2]` px of a 256 px crop."""
+        return sample(self.picture, places - self.origin[:, None, None].to(places), scale)
+
+
+def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
+    """Bare the lips of a portrait `[B, 3, S, S]`, 0-1, of landmarks `[B, 79, 2]`.
+
+    S is 256 times `scale`, landmarks are in px of a 256 px crop.
+    """
+    origin = window_origin(landmarks, MOUTH) - torch.tensor([BESIDE, 0], device=image.device)
+    origin[:, 0].clamp_(0, CROP_SIZE - SIZE[1])
+    picture = cut(image, origin * scale, *(scale * side for side in SIZE))
+    outside, corner = (
+        upsample_flow(map_, scale) if scale > 1 else map_
+        for map_ in _around_the_opening(landmarks, origin)
+    )
+    reach = torch.lerp(
+        torch.full_like(corner, REACH_MIDDLE), torch.full_like(corner, REACH), corner
+    )
+    first = _average(picture, (outside - reach).clamp(0, 1), WIDE * scale)
+    within = (reach - outside).clamp(0, 1)
+    beside = (outside + 0.5).clamp(0, 1)
+    around = within * beside
+    known = beside - around * _unlike(picture, first, corner, DARKEST)
+    closer = _average(picture, known, NARROW * scale, first)
+    spots = around * _unlike(picture, closer, corner, DARK)
+    # Their soft edges would remain as an outline.
+    wide = 2 * scale + 1
+    spots = F.avg_pool2d(F.max_pool2d(spots, wide, 1, scale), wide, 1, scale)
+    spots = torch.maximum(1 - beside, (1.5 * spots).clamp_max(1))
+    bare = torch.lerp(picture, closer, spots)
+    return BareLips(origin, torch.cat([bare, spots], dim=1))
+
+
+def _around_the_opening(landmarks: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the distance from the opening, px, and in 0-1 how near a corner each pixel lies.
+
+    `[B, 1, h, w]` each, at 256 px a crop; the distance is negative within the opening.
+    """
+    shape = (-1, 1, *SIZE)
+    cells = pixel_grid(*SIZE).to(landmarks).reshape(1, -1, 2)
+    cells = cells + origin[:, None].to(landmarks)
+    lines = lip_lines(landmarks)
+    ring = torch.cat([lines.upper, lines.lower[:, 1:-1].flip(1)], dim=1)
+    _, across = face_frame(landmarks)
+    left, x, right = (
+        to_upright(points, across)[..., 0] for points in (ring[:, :1], cells, lines.upper[:, -1:])
+    )
+    share = torch.minimum(x - left, right - x) / (right - left).clamp_min(1)
+    corner = 1 - ((share - CORNERS[0]) / (CORNERS[1] - CORNERS[0])).clamp(0, 1)
+    return -signed_distance(cells, ring).reshape(shape), corner.reshape(shape)
+
+
+def _unlike(picture: Tensor, around: Tensor, corner: Tensor, bounds: tuple[float, float]) -> Tensor:
+    """Return `[B, 1, h, w]` in 0-1: how far pixels are too dark or too light for what is around."""
+    light, usual = (colour.mean(dim=1, keepdim=True) for colour in (picture, around))
+    ratio = light / usual.clamp_min(0.02)
+    dark = ((bounds[1] - ratio) / (bounds[1] - bounds[0])).clamp(0, 1) * corner
+    bright = ((ratio - LIGHT[0]) / (LIGHT[1] - LIGHT[0])).clamp(0, 1)
+    return torch.maximum(dark, bright)
+
+
+def _average(
+    picture: Tensor, known: Tensor, deviation: float, fallback: Tensor | None = None
+) -> Tensor:
+    """Return the mean colour `[B, 3, h, w]` around each pixel, of those that are `known`."""
+    few = FEW if fallback is not None else 1e-4
+    other = picture.mean(dim=(2, 3), keepdim=True) if fallback is None else fallback
+    sums = _blur(torch.cat([picture * known, known], dim=1), deviation)
+    return (sums[:, :3] + few * other) / (sums[:, 3:] + few)
+
+
+def _blur(picture: Tensor, deviation: float) -> Tensor:
+    """Return `[B, C, h, w]` averaged with a Gaussian's weights."""
+    radius = ceil(3 * deviation)
+    place = torch.arange(-radius, radius + 1, device=picture.device)
+    weights = torch.exp(-(place / deviation).square() / 2).to(picture)
+    channels = picture.shape[1]
+    kernel = (weights / weights.sum()).expand(channels, 1, -1)
+    rows = F.conv2d(picture, kernel[:, :, None], padding=(0, radius), groups=channels)
+    return F.conv2d(rows, kernel[..., None], padding=(radius, 0), groups=channels)
