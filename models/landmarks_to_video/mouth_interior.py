@@ -2,7 +2,7 @@
 
 Anatomy says where each of them lies and how light falls in. The colours in speech follow 189 filmed
 frames of 49 people, but the cavity is darker and the teeth are lighter than their mean, in which a
-tracker finds no opening (docs/model-card.md).
+tracker finds no opening (docs/experiments.md).
 """
 
 from dataclasses import dataclass, fields, replace
