@@ -21,7 +21,6 @@ from models.landmarks_to_video.face_regions import (
     face_frame,
     feather,
     rows_of,
-    window_flow,
     window_origin,
 )
 from models.landmarks_to_video.lip_lines import LipLines, line_height, lip_lines
@@ -107,7 +106,6 @@ def cover_mouth(
     lips: BareLips,
     source: Tensor,
     target: Tensor,
-    residual: Tensor,
     scale: int = 1,
 ) -> Cover:
     """Close the lips of `image` `[B, 3, S, S]` as `target` has them.
@@ -117,14 +115,13 @@ def cover_mouth(
         lips: the same without what shines through along the lips' edges.
         source: its landmarks `[B, 79, 2]`, px of a 256 px crop.
         target: the wanted landmarks, alike.
-        residual: `[B, 2, 64, 64]` flow upon that of the landmarks, px of a 256 px crop.
         scale: pixels of the image for each of a 256 px crop.
     """
     origin = window_origin(target, MOUTH)
     upright = _Upright.of(target)
     shown, wanted = lip_lines(source), _meet(lip_lines(target), upright)
     cells = _cells(origin, scale)
-    flows = _lip_flows(source, target, shown, wanted, residual, origin, scale)
+    flows = _lip_flows(source, target, shown, wanted, origin, scale)
     place = _Place.of(cells, wanted, upright)
     shift = torch.lerp(*flows, (place.below > place.above).to(cells)[:, None])
     colour, opacity = (shift.new_zeros(len(shift), count, *shift.shape[2:]) for count in (3, 1))
@@ -229,11 +226,14 @@ def _lip_flows(
     target: Tensor,
     shown: LipLines,
     wanted: LipLines,
-    residual: Tensor,
     origin: Tensor,
     scale: int,
 ) -> tuple[Tensor, Tensor]:
-    """Return the flows `[B, 2, h, w]` that move the upper and the lower lip, px."""
+    """Return the flows `[B, 2, h, w]` that move the upper and the lower lip, px.
+
+    They are the splines' alone: the motion network's flow corrects a single spline. At lips that
+    close, it reads the skin around them.
+    """
     apart = keep_slits(source, target)[:, _OTHERS]
     upright = _Upright.of(source)
     within = source.new_tensor(LIP)[:, None] * upright.down
@@ -248,8 +248,7 @@ def _lip_flows(
     # Both lips at once: the batch is twice as long.
     flow = thin_plate_flow(torch.cat(targets), torch.cat(sources), nodes.repeat(2, 1, 1))
     grids = flow.transpose(1, 2).reshape(-1, 2, height, width)
-    more = window_flow(residual, origin, MOUTH).repeat(2, 1, 1, 1)
-    upper, lower = upsample_flow(grids + more, NODES * scale).chunk(2)
+    upper, lower = upsample_flow(grids, NODES * scale).chunk(2)
     return upper, lower
 
 

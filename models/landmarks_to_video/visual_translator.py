@@ -261,8 +261,9 @@ class VisualTranslator(nn.Module):
             _painted(painter, features, prior, residual, landmarks)
             for painter in (self.mouth, self.eyes)
         )
-        mouth = _with_lips_closed(mouth, features, prior, residual, landmarks)
-        return Rendering(prior + residual, (mouth, eyes), features.scale)
+        flow = prior + residual
+        mouth = _with_lips_closed(mouth, features, flow, landmarks)
+        return Rendering(flow, (mouth, eyes), features.scale)
 
     def _residual(
         self, features: PortraitFeatures, prior: Tensor, source: Tensor, target: Tensor
@@ -296,18 +297,21 @@ def _painted(
 
 
 def _with_lips_closed(
-    layer: Layer, features: PortraitFeatures, prior: Tensor, residual: Tensor, target: Tensor
+    layer: Layer, features: PortraitFeatures, flow: Tensor, target: Tensor
 ) -> Layer:
-    """Return the mouth's layer with what an open portrait shows covered where lips close."""
+    """Return the mouth's layer with what an open portrait shows covered where lips close.
+
+    Like a painter's layer, the cover takes back what the flow beneath it does.
+    """
     rows = lips_close(features.landmarks, target).nonzero()[:, 0]
     if not len(rows):
         return layer
     image = features.image.expand(len(rows), -1, -1, -1)
     source = features.landmarks.expand(len(rows), -1, -1)
     lips = features.lips.expand(len(rows))
-    cover = cover_mouth(image, lips, source, target[rows], residual[rows], features.scale)
-    flow = window_flow((prior + residual)[rows], cover.origin, MOUTH)
-    beneath = upsample_flow(flow, FLOW_STRIDE * features.scale)
+    cover = cover_mouth(image, lips, source, target[rows], features.scale)
+    moved = window_flow(flow[rows], cover.origin, MOUTH)
+    beneath = upsample_flow(moved, FLOW_STRIDE * features.scale)
     changes = (
         (layer.shift, cover.shift - beneath),
         (layer.colour, cover.colour),

@@ -50,7 +50,7 @@ def cover_of(image: Tensor, source: Tensor, target: Tensor, scale: int = 1) -> C
     batch = len(target)
     lips = bare_lips(image, source, scale).expand(batch)
     images, sources = (shared.expand(batch, *shared.shape[1:]) for shared in (image, source))
-    return cover_mouth(images, lips, sources, target, torch.zeros(batch, 2, 64, 64), scale)
+    return cover_mouth(images, lips, sources, target, scale)
 
 
 def places_of(cover: Cover, scale: int = 1) -> Tensor:

@@ -7,13 +7,14 @@ import torch
 from numpy.typing import NDArray
 
 from models.checkpoints import save_checkpoint
-from models.landmarks_to_video.face_regions import MOUTH, window_origin
+from models.landmarks_to_video.face_regions import MOUTH, window_flow, window_origin
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import (
     CHECKPOINT,
     TranslatorConfig,
     VisualTranslator,
 )
+from models.landmarks_to_video.warping import FLOW_STRIDE, upsample_flow
 from models.manifest import CheckpointError
 from tests.unit.models.faces import face_landmarks, face_picture
 
@@ -122,3 +123,18 @@ def test_only_a_drawn_inside_is_retouched(
             torch.nn.init.normal_(parameter, std=deviation)
         frames.append(translator.render(features, wanted).astype(int))
     assert (np.abs(frames[0] - frames[1]).max() > 1) == changed
+
+
+def test_the_motion_network_does_not_move_closing_lips(translator: VisualTranslator) -> None:
+    features = translator.prepare(face_picture(), face_landmarks(opening=12))
+    flows, moved = [], []
+    for deviation in (0.0, 0.1):
+        for parameter in translator.motion.parameters():
+            torch.nn.init.normal_(parameter, std=deviation)
+        rendering = translator.animate(features, opened(0))
+        layer = rendering.layers[0]
+        flows.append(window_flow(rendering.flow, layer.origin, MOUTH))
+        moved.append(layer.shift + upsample_flow(flows[-1], FLOW_STRIDE))
+    core = (..., slice(16, -16), slice(16, -16))
+    assert float((flows[0] - flows[1]).abs().mean()) > 0.3
+    torch.testing.assert_close(moved[0][core], moved[1][core], atol=0.01, rtol=0)
