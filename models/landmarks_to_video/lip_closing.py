@@ -23,7 +23,13 @@ from models.landmarks_to_video.face_regions import (
     rows_of,
     window_origin,
 )
-from models.landmarks_to_video.lip_lines import LipLines, line_height, lip_lines
+from models.landmarks_to_video.lip_lines import (
+    LipLines,
+    even_height,
+    line_height,
+    lip_lines,
+    smooth_height,
+)
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     keep_slits,
@@ -119,7 +125,7 @@ def cover_mouth(
     """
     origin = window_origin(target, MOUTH)
     upright = _Upright.of(target)
-    shown, wanted = lip_lines(source), _meet(lip_lines(target), upright)
+    shown, wanted = lip_lines(source), _without_kink(_meet(lip_lines(target), upright), upright)
     cells = _cells(origin, scale)
     flows = _lip_flows(source, target, shown, wanted, origin, scale)
     place = _Place.of(cells, wanted, upright)
@@ -221,6 +227,18 @@ def _meet(lines: LipLines, upright: _Upright) -> LipLines:
     return LipLines(*(upright.leave(torch.lerp(middle, line, apart)) for line in (upper, lower)))
 
 
+def _without_kink(lines: LipLines, upright: _Upright) -> LipLines:
+    """Return the lines along a curve without a kink, as far apart as before.
+
+    The landmarks of a closed smile form a V: the upper lip's tubercle is their lowest point.
+    """
+    upper, lower = upright.enter(lines.upper), upright.enter(lines.lower)
+    middle = (upper + lower) / 2
+    rise = middle[..., 1] - even_height(middle)
+    shift = torch.stack([torch.zeros_like(rise), rise], dim=-1)
+    return LipLines(*(upright.leave(line - shift) for line in (upper, lower)))
+
+
 def _lip_flows(
     source: Tensor,
     target: Tensor,
@@ -291,7 +309,7 @@ class _Place:
         left, right = upper[:, :1, 0], upper[:, -1:, 0]
         beyond = torch.maximum(left - x, x - right)
         corner = 1 - _step(-beyond / (right - left).clamp_min(1), *CORNERS)
-        edges = line_height(upper, x) - y, y - line_height(lower, x)
+        edges = smooth_height(upper, x) - y, y - smooth_height(lower, x)
         parts = (*edges, beyond.clamp_min(0), corner)
         return cls(*(part.reshape(cells.shape[:3]) for part in parts))
 

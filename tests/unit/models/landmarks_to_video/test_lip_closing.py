@@ -8,7 +8,7 @@ from models.face.retargeting import LOWER_INNER, UPPER_INNER
 from models.landmarks_to_video.bare_lips import bare_lips
 from models.landmarks_to_video.face_regions import MOUTH
 from models.landmarks_to_video.lip_closing import Cover, cover_mouth, lips_close
-from models.landmarks_to_video.lip_lines import lip_lines
+from models.landmarks_to_video.lip_lines import even_height, lip_lines
 from models.landmarks_to_video.warping import pixel_grid, sample
 from tests.unit.models.typical_face import pixel_face
 
@@ -24,6 +24,17 @@ def smile() -> Tensor:
     face = faces(0.0)
     face[:, [48, 54, 60, 64], 1] -= 6
     face[:, UPPER_INNER, 1] = face[:, LOWER_INNER, 1] = face[:, UPPER_INNER, 1].mean()
+    return face
+
+
+def pointed_smile(opening: float = 0.0) -> Tensor:
+    """Return lips `[1, 79, 2]` whose line is a V: it falls by 8 px from the corners, evenly."""
+    face = faces(opening)
+    left, right = face[0, 60, 0], face[0, 64, 0]
+    for lip in (UPPER_INNER, LOWER_INNER):
+        share = torch.minimum(face[0, lip, 0] - left, right - face[0, lip, 0]) / (right - left)
+        face[0, lip, 1] += 16 * share - 8
+    face[:, [48, 54, 60, 64], 1] -= 8
     return face
 
 
@@ -94,6 +105,49 @@ def test_teeth_between_half_closed_lips_are_covered_and_not_squeezed() -> None:
 
 def window_left(target: Tensor) -> int:
     return int(cover_of(torch.zeros(1, 3, 256, 256), target, target).origin[0, 0])
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_lips_that_touch_meet_in_a_curve_without_a_kink(scale: int) -> None:
+    source, target = faces(0.2), pointed_smile()
+    cover = cover_of(teeth_between(source, scale), source, target, scale)
+    seam = seam_of(cover, scale)
+    left, right = corner_columns(cover, target, scale)
+    middle, reach = (left + right) // 2, (right - left) // 8
+    rise = (seam[middle - reach] + seam[middle + reach]) / 2 - seam[middle]
+    # The asked V rises by 2 px so near the middle.
+    assert -1.3 < float(rise) < 0
+    further = (seam[middle - 3 * reach] + seam[middle + 3 * reach]) / 2 - seam[middle]
+    assert -8 < float(further) < -4
+
+
+def seam_of(cover: Cover, scale: int) -> Tensor:
+    """Return the height `[w]`, px, at which each column passes from the upper to the lower lip."""
+    drop = places_of(cover, scale)[0, ..., 1].diff(dim=0)
+    return drop.argmax(dim=0) / scale
+
+
+def test_the_curve_of_the_lips_leaves_their_opening_as_high_as_asked() -> None:
+    source, target = faces(0.3), pointed_smile(0.12)
+    lines = lip_lines(target)
+    shown = covered(teeth_between(source), source, target)[0]
+    white = ((shown - SKIN) / (TOOTH - SKIN)).clamp(0, 1).sum(dim=0)
+    left = window_left(target)
+    for point in (4, 5, 6):
+        height = float(lines.lower[0, point, 1] - lines.upper[0, point, 1])
+        assert height > 3
+        assert abs(float(white[int(lines.upper[0, point, 0]) - left]) - height) < 1.5
+
+
+def test_a_smooth_line_stays_where_it_is() -> None:
+    x = torch.linspace(-20, 30, 11)
+    y = 0.01 * x.square() + 0.1 * x + 3
+    line = torch.stack([x, y], dim=-1)[None]
+    torch.testing.assert_close(even_height(line)[0], y, atol=0.01, rtol=0)
+    # So does one without any length, in any company.
+    point = torch.full_like(line, 7.0)
+    even = even_height(torch.cat([line, point]))
+    torch.testing.assert_close(even, torch.stack([y, point[0, :, 1]]), atol=0.01, rtol=0)
 
 
 def test_a_finer_portrait_closes_alike() -> None:
