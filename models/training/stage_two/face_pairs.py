@@ -58,8 +58,7 @@ TOOTH_AREA = 800.0
 class PairBatch:
     """B windows to paint, and the filmed pixels `[B, 3, h, w]`, 0-1, that are wanted there.
 
-    borrowed: `[B]`, 1 where the mouth is given another person's teeth, so that their details cannot
-    be compared.
+    borrowed: `[B]`, 1 where the mouth is given another person's teeth.
     """
 
     window: Window

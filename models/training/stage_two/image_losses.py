@@ -18,8 +18,6 @@ from models.precision import mixed_precision
 from models.training.stage_two.face_pairs import FacePairBatch
 
 CORE_WEIGHT, AROUND_WEIGHT = 4.0, 1.0
-DETAIL = 8
-"""Pixels of the crop over which the details of borrowed teeth are averaged."""
 BORDER = 8
 """Pixels at a window's edge, blended anyway, that the perceptual loss ignores."""
 VGG_BLOCKS, VGG_LAYERS = ("block1", "block2"), ("conv2d", "conv2d_1")
@@ -106,13 +104,6 @@ def _convolution(kernel: Tensor, bias: Tensor) -> nn.Conv2d:
     state = {"weight": kernel.permute(3, 2, 0, 1).contiguous(), "bias": bias}
     layer.load_state_dict(state)
     return layer
-
-
-def without_detail(picture: Tensor, where: Tensor, scale: int = 1) -> Tensor:
-    """Return `[B, 3, h, w]` blurred in `where` `[B, 1, h, w]`, so that teeth become a tone."""
-    size = DETAIL * scale + 1
-    blurred = F.avg_pool2d(picture, size, stride=1, padding=size // 2, count_include_pad=False)
-    return torch.lerp(picture, blurred, where)
 
 
 def pixel_losses(

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import save_checkpoint
-from models.landmarks_to_video.face_regions import EYES, MOUTH
+from models.landmarks_to_video.face_regions import EYES, MOUTH, opening_mask
+from models.landmarks_to_video.mouth_interior import LOWERED
 from models.landmarks_to_video.painted_window import Painting
 from models.landmarks_to_video.visual_translator import CHECKPOINT, VisualTranslator
 from models.precision import mixed_precision
@@ -22,7 +23,6 @@ from models.training.stage_two.image_losses import (
     motion_losses,
     pixel_losses,
     region_masks,
-    without_detail,
 )
 
 PART_SHARES = {"mouth": 6, "eyes": 4, "motion": 1}
@@ -129,7 +129,8 @@ class Trainer:
             painting: Painting = self.joined[part](pairs.window)
         window = pairs.window
         core, around = region_masks(window.target, REGIONS[part], window.origin, window.scale)
-        painting, pairs = _comparable(painting, pairs, core)
+        if window.teeth is not None:
+            pairs = replace(pairs, wanted=_as_drawn(painting, pairs))
         terms = pixel_losses(painting, pairs.wanted, core, around)
         if self.perceptual:
             weight = emphasis(core, around)
@@ -182,14 +183,17 @@ class Trainer:
         self.progress = Progress(state["steps"], state["seconds"])
 
 
-def _comparable(painting: Painting, pairs: PairBatch, core: Tensor) -> tuple[Painting, PairBatch]:
-    """Take the details out of mouths with borrowed teeth: only their tone can be right."""
-    where = core * pairs.borrowed[:, None, None, None]
-    pixels, colour, wanted = (
-        without_detail(picture, where, pairs.window.scale)
-        for picture in (painting.pixels, painting.colour, pairs.wanted)
+def _as_drawn(painting: Painting, pairs: PairBatch) -> Tensor:
+    """Return the wanted pixels `[B, 3, h, w]` with what is drawn between the lips as it is.
+
+    Teeth and tongue of the drawing are not the film's: to learn from their difference turns the
+    inside of every mouth into a blur.
+    """
+    window = pairs.window
+    opening = opening_mask(
+        window.target, MOUTH, window.origin, grow=LOWERED, polygon=0, scale=window.scale
     )
-    return replace(painting, pixels=pixels, colour=colour), replace(pairs, wanted=wanted)
+    return torch.lerp(pairs.wanted, painting.pixels.detach(), opening)
 
 
 @torch.no_grad()

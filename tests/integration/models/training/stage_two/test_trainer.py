@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.landmarks_to_video.face_regions import Region
+from models.landmarks_to_video.face_regions import Region, opening_mask
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.training.stage_two import trainer
@@ -40,6 +40,25 @@ def test_the_mouth_learns_the_colours_of_what_is_not_drawn(tmp_path: Path) -> No
     sampler = UndrawnMouths(talking_faces(), np.random.default_rng(0))
     losses = [trainer.step("mouth", [sampler])["colour"] for _ in range(20)]
     assert np.mean(losses[-6:]) < 0.7 * np.mean(losses[:6])
+
+
+class RepaintedMouths(PairSampler):
+    """Mouths with other pixels between their lips than were filmed."""
+
+    def window_pairs(self, count: int, region: Region, *, aligned: bool = False) -> PairBatch:
+        pairs = super().window_pairs(count, region, aligned=aligned)
+        window = pairs.window
+        opening = opening_mask(window.target, region, window.origin, grow=0, polygon=0)
+        return replace(pairs, wanted=torch.lerp(pairs.wanted, 1 - pairs.wanted, opening))
+
+
+def test_the_mouth_does_not_learn_what_is_drawn(tmp_path: Path) -> None:
+    filmed, repainted = (
+        tiny_trainer(tmp_path).step("mouth", [sampler(talking_faces(), np.random.default_rng(0))])
+        for sampler in (PairSampler, RepaintedMouths)
+    )
+    assert filmed["pixels"] > 0
+    assert repainted == pytest.approx(filmed)
 
 
 @pytest.mark.parametrize("part", ["mouth", "eyes", "motion"])
