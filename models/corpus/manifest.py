@@ -36,3 +36,8 @@ def largest_set(data: Path, split: str) -> str:
 def split_of(row: Mapping[str, str]) -> str:
     """Return the split of a row of the manifest; held-out people are validation data."""
     return "val" if row["identity"] in HELD_OUT_PEOPLE else row["split"]
+
+
+def held_out_clips(data: Path) -> Iterator[Row]:
+    """Yield the rows of the clips whose people are held out of sets without a validation split."""
+    return (row for row in clip_rows(data, "train") if split_of(row) == "val")

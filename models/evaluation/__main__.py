@@ -19,6 +19,7 @@ from models.evaluation.identity import identity_table, score_identity
 from models.evaluation.pictures import emotion_grid, film_strip, opening_curves, pair_strip
 from models.evaluation.report import Provenance, write_report
 from models.evaluation.scoring_networks import ScoringNetworks
+from models.evaluation.spoken_mouths import spoken_mouth_table, spoken_pairs
 from models.evaluation.stage_one import (
     LandmarkScore,
     articulation_table,
@@ -30,6 +31,7 @@ from models.evaluation.stage_one import (
 )
 from models.evaluation.stage_two import PairsBySet, frame_pairs, frame_table
 from models.evaluation.whole_path import score_videos, video_path, video_table
+from models.metrics.frame_scores import translator_renderer
 from models.metrics.openings import draw_openings
 from models.pipeline import TalkingFacePipeline
 
@@ -96,6 +98,9 @@ def evaluate(
         ),
         closed_portrait_table(
             renderer(pipeline.translator), pipeline.detector, closed_portraits(options.data)
+        ),
+        spoken_mouth_table(
+            translator_renderer(pipeline.translator), list(spoken_pairs(options.data))
         ),
         articulation_table(pipeline.generator, heard),
         *emotion_tables(pipeline.generator, heard),

@@ -112,18 +112,26 @@ def compare_smile(render: Render, portrait: ClosedPortrait) -> tuple[float, floa
     """Return contrast / real and the colour difference inside the lips of a rendered smile."""
     real, landmarks = portrait.turned_back()
     drawn = render(portrait, landmarks[None])[0]
-    inside = np.zeros(real.shape[:2], np.uint8)
-    lips = landmarks[INNER_LIPS] * (len(real) / CROP_SIZE)
-    cv2.fillPoly(inside, [lips.astype(np.int32)], 1)
-    contrasts, colours = zip(*(_look(p, inside > 0) for p in (drawn, real)), strict=True)
-    return contrasts[0] / contrasts[1], float(np.linalg.norm(colours[0] - colours[1]))
+    inside = inside_lips(landmarks, len(real))
+    colours = [
+        cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[inside].mean(axis=0)
+        for picture in (drawn, real)
+    ]
+    ratio = contrast(drawn, inside) / contrast(real, inside)
+    return ratio, float(np.linalg.norm(colours[0] - colours[1]))
 
 
-def _look(picture: Pixels, inside: NDArray[np.bool_]) -> tuple[float, NDArray[np.float32]]:
-    """Return the deviation of the Laplacian and the mean CIELAB colour of some pixels."""
+def inside_lips(landmarks: Points, side: int) -> NDArray[np.bool_]:
+    """Return where in a picture `[side, side]` the mouth of `[79, 2]`, px of 256, is open."""
+    inside = np.zeros((side, side), np.uint8)
+    cv2.fillPoly(inside, [(landmarks[INNER_LIPS] * (side / CROP_SIZE)).astype(np.int32)], 1)
+    return inside > 0
+
+
+def contrast(picture: Pixels, inside: NDArray[np.bool_]) -> float:
+    """Return the deviation of the Laplacian of some pixels' grey levels."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    lab = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return float(cv2.Laplacian(grey, cv2.CV_32F)[inside].std()), lab[inside].mean(axis=0)
+    return float(cv2.Laplacian(grey, cv2.CV_32F)[inside].std())
 
 
 def track_openings(render: Render, detector: Detector, portrait: ClosedPortrait) -> list[float]:

@@ -50,9 +50,9 @@ def write_data(data: Path, cache: Path) -> None:
         if name in FINE_SETS:
             frames = frames.repeat(2, axis=1).repeat(2, axis=2)
         encode_video(folder / f"{name}_0.mp4", [frames], babble(FRAMES / 25))
-    rows = [f"clips/{name}/val/{name}_0.mp4,{name},val" for name in VALIDATION_SETS]
-    trained = "clips/lrcar/train/trained.mp4,lrcar,train"
-    (data / "manifest.csv").write_text("\n".join(["file,set,split", trained, *rows]))
+    rows = [f"clips/{name}/val/{name}_0.mp4,{name},val,{name}" for name in VALIDATION_SETS]
+    trained = "clips/lrcar/train/trained.mp4,lrcar,train,presenter"
+    (data / "manifest.csv").write_text("\n".join(["file,set,split,identity", trained, *rows]))
     cache.mkdir()
     (cache / LAGS_FILE).write_text(json.dumps({"lrcar_0": 2, "grid_0": 0}))
     write_recordings(data / "speech")
