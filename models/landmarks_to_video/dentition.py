@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, signed_distance
+from models.landmarks_to_video.lip_shape import hidden_teeth
 from models.landmarks_to_video.warping import sample
 
 PUPILS_MM = 63.0
@@ -80,6 +81,8 @@ def read_teeth(
     maps = []
     for anchor, centre in zip(MOUTH.anchors, TEETH_CENTRES, strict=True):
         offset = unit * unit.new_tensor(TEETH_REACH) + unit.new_tensor(centre)
+        if anchor == MOUTH.anchors[0]:
+            offset = offset - hidden_teeth(landmarks)[:, None, None] * offset.new_tensor([0, 1])
         turned = offset[..., :1] * across[:, None] + offset[..., 1:] * down[:, None]
         places = landmarks[:, None, anchor] + turned * distance[:, None, None]
         inside = signed_distance(places, landmarks[:, MOUTH.polygons[0]]) - shade
@@ -108,7 +111,7 @@ ENAMEL_LIGHT = 0.5
 """The brightest is at least this bright beside the skin, or what shows is a cavity."""
 EDGE_COLUMNS = 20
 """Columns on either side of the middle in which the front teeth's edge is looked for."""
-BELOW_UPPER_LIP, BELOW_LOWER_LIP = 0.055, -0.02
+BELOW_UPPER_LIP, BELOW_LOWER_LIP = 0.055, 0.06
 """Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
 is the median of 60 smiles beside the same people's neutral faces.
 """

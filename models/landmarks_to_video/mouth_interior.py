@@ -14,36 +14,51 @@ from torch import Tensor, nn
 from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.face_regions import MOUTH, mean_height, rows_of
 from models.landmarks_to_video.lip_lines import UprightLips
+from models.landmarks_to_video.lip_shape import rise, rounding, smile
 from models.landmarks_to_video.warping import pixel_grid
 
 CAVITY = (0.27, 0.14, 0.13)
 """Colour of the cavity beside that of the lips."""
-TONGUE, ENAMEL = (0.48, 0.34, 0.36), (0.86, 0.82, 0.74)
+TONGUE, ENAMEL = (0.56, 0.42, 0.46), (0.86, 0.82, 0.74)
 """Colours at a skin's brightness of 1: of the tongue beside the skin's tint, and of teeth. Both go
 with the root of that brightness.
 """
-TEETH_OPACITY = 0.98201376
-"""Sigmoid of 4, with which the retouch was trained; lower teeth have a share of it."""
+TONGUE_RISE, TONGUE_FROM, TONGUE_TO = 0.6, 4.0, 8.0
+"""Share of the opening up to which the tongue rises in the middle; heights of the opening, px, from
+which it is seen, and seen in full.
+"""
 CLOSED, PARTED = 1.0, 1.75
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along; and from
 which it is one.
 """
-LOWER_TEETH, LOWER_LIGHT = 0.12, (0.80, 0.77, 0.77)
-"""Opacity and light of lower teeth: they stand in the shade, and in full look like a second row."""
-SPOKEN_LIGHT, LIP_SHADOW = (0.98, 0.93, 0.91), (0.30, 0.32, 0.32)
+LOWER_TEETH, LOWER_BARED, LOWER_LIGHT = 0.12, 0.65, (0.80, 0.77, 0.77)
+"""Opacity of lower teeth where the jaw is up, and where it drops in speech; their light. They stand
+in the shade: behind a smile, or in full light, they look like a second row.
+"""
+UPPER_FROM, LOWER_FROM = 1.5, 3.0
+"""Heights of the opening, px, from which upper and lower teeth are drawn; 2 px more, in full."""
+JAW_UP, JAW_DOWN = 9.0, 15.0
+"""Heights of the opening, px, between which the lower teeth appear."""
+SPOKEN_LIGHT, LIP_SHADOW = (0.96, 0.88, 0.86), (0.30, 0.32, 0.32)
 """Light on upper teeth in speech, and how much of it the lip above them takes: what falls upon them
 has been reflected by lips and tongue. A smile lets all light in.
 """
-NARROW_LIGHT, NARROW, WIDE = 0.5, 2.0, 10.0
+NARROW_LIGHT, NARROW, WIDE = 0.5, 2.0, 12.0
 """Share of that light which a narrow opening lets in; heights, px, of a narrow and a wide one."""
+ROUNDED_DARK = 0.6
+"""Share of the light on upper teeth that rounded lips keep out."""
+SPOKEN_SIDES, SMILING_SIDES = 0.45, 0.2
+"""Share of the light that teeth at the corners lack, in speech and in a smile."""
 RIM = 2.0
 """Pixels around the opening over which the painter may still paint upon the lips."""
 LOWERED, LOWERED_FROM = 3.5, 6.0
 """Pixels by which the lower lip's edge is drawn too low, and the height of the opening from which
 on: the retouch lets the lip roll inward over it, and a tracker would find the opening too small.
 """
-REACH = 5.0
-"""Pixels around the opening over which its retouch fades to nothing."""
+REACH, UNDER_UPPER, OVER_LOWER = 5.0, (1.0, 3.0), (2.5, 5.5)
+"""Pixels around the opening over which its retouch fades to nothing; and inside of it, from where
+to where, under the upper lip and over the lower one, which rolls inward.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,8 @@ class Opening:
     sideways: distance from the middle over that of the eyes.
     height: of the opening above and below the pixel.
     inside: 1 in the opening, soft over one pixel of the picture.
-    reach: 1 in the opening, falling to 0 around it: where its retouch can be seen.
+    reach: 1 at the lips' edges and all over a smile, falling to 0 around the opening and deep in
+        it: where its retouch can be seen.
     """
 
     below_upper: Tensor
@@ -79,9 +95,11 @@ class Opening:
         from_corner = torch.minimum(x - lips.corners[:, :1], lips.corners[:, 1:] - x)
         depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
         maps = (y - upper, lower - y, x / lips.interocular[:, None], lower - upper)
-        parted = _rise(mean_height(landmarks[:, MOUTH.polygons[0]]), CLOSED, PARTED)
+        parted = rise(mean_height(landmarks[:, MOUTH.polygons[0]]), CLOSED, PARTED)
         inside = (scale * depth + 0.5).clamp(0, 1) * parted[:, None]
-        reach = (1 + depth / REACH).clamp(0, 1).square() * parted[:, None]
+        at_upper, at_lower = 1 - rise(y - upper, *UNDER_UPPER), 1 - rise(lower - y, *OVER_LOWER)
+        near = torch.maximum(at_upper, at_lower).maximum(_bared(landmarks)[:, None])
+        reach = (1 + depth / REACH).clamp(0, 1).square() * near * parted[:, None]
         return cls(*(m.reshape(-1, 1, height, width) for m in (*maps, inside, reach)))
 
     def rows(self) -> slice:
@@ -109,30 +127,34 @@ class Interior(nn.Module):
         with torch.no_grad():
             self.enamel.bias.copy_(torch.tensor(ENAMEL).log())
 
-    def forward(self, opening: Opening, teeth: Tensor, skin: Tensor, smile: Tensor) -> Tensor:
+    def forward(self, opening: Opening, teeth: Tensor, skin: Tensor, landmarks: Tensor) -> Tensor:
         """Return colours `[B, 3, h, w]`, to be seen where the lips are open.
 
         Args:
             opening: where each pixel lies.
             teeth: `[B, 8, h, w]` of `models.landmarks_to_video.dentition`.
             skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
-            smile: `[B]` in 0-1, of `models.landmarks_to_video.teeth_placement`.
+            landmarks: `[B, 79, 2]` of the mouth; a smile and a rounded mouth differ in their light.
         """
         brightness = skin[:, :1, None, None].exp()
         lips = brightness * skin[:, 4:, None, None].exp()
         tint = brightness.sqrt() * skin[:, 1:4, None, None].exp()
         cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
-        colour = cavity + _tongue(opening) * (tongue - cavity)
+        bared = _bared(landmarks)[:, None, None, None]
+        rounded = rounding(landmarks)[:, None, None, None]
+        spoken = (1 - bared) * (1 - rounded)
+        colour = cavity + spoken * _tongue(opening) * (tongue - cavity)
         enamel = self.enamel_colour(skin)[..., None, None]
-        upper = _light_on_upper(opening, smile[:, None, None, None])
-        for row, shade in ((1, _light_on_lower(opening)), (0, upper)):
+        upper = _light_on_upper(opening, bared) * (1 - ROUNDED_DARK * rounded)
+        dropped = rise(opening.height, JAW_UP, JAW_DOWN) * spoken
+        lower = LOWER_TEETH + (LOWER_BARED - LOWER_TEETH) * dropped
+        for row, light, share, height in (
+            (1, _light_on_lower(opening), lower, LOWER_FROM),
+            (0, upper, 1.0, UPPER_FROM),
+        ):
             shown, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
-            opacity = TEETH_OPACITY * visible
-            seen_from = 3.0 if row else 1.5
-            opacity = opacity * _rise(opening.height, seen_from, seen_from + 2)
-            if row:
-                opacity = LOWER_TEETH * opacity
-            colour = colour + opacity * (shade * enamel * shown - colour)
+            opacity = share * visible * rise(opening.height, height, height + 2)
+            colour = torch.lerp(colour, light * enamel * shown, opacity)
         return colour
 
     def enamel_colour(self, skin: Tensor) -> Tensor:
@@ -141,38 +163,41 @@ class Interior(nn.Module):
         return colour
 
 
+def _bared(landmarks: Tensor) -> Tensor:
+    """Return `[B]` in 0-1: how far a smile lets light in."""
+    return smile(landmarks).sqrt()
+
+
 def _colour(colour: tuple[float, float, float], like: Tensor) -> Tensor:
     return like.new_tensor(colour)[:, None, None]
 
 
-def _rise(value: Tensor, start: float, end: float) -> Tensor:
-    """Return 0 up to the start, 1 from the end on, and a share of 1 between them."""
-    return ((value - start) / (end - start)).clamp(0, 1)
-
-
 def _tongue(opening: Opening) -> Tensor:
-    """Return `[B, 1, h, w]`: how much of the tongue is seen, in wide openings and far below."""
-    rise = 0.6 * opening.height * (1 - (opening.sideways / 0.34).square()).clamp_min(0)
-    seen = torch.sigmoid((rise - opening.above_lower) / 1.2)
-    shade = 0.35 + 0.65 * (1 - (opening.above_lower / rise.clamp_min(1)).clamp(0, 1)).sqrt()
-    return seen * shade * _rise(opening.height, 7, 12)
+    """Return `[B, 1, h, w]`: how much of the tongue is seen, far below."""
+    top = TONGUE_RISE * opening.height * (1 - (opening.sideways / 0.34).square()).clamp_min(0)
+    seen = torch.sigmoid((top - opening.above_lower) / 1.2)
+    back = 1 - (opening.above_lower / top.clamp_min(1)).clamp(0, 1)
+    shade = 0.35 + 0.65 * back.sqrt()
+    return seen * shade * rise(opening.height, TONGUE_FROM, TONGUE_TO)
 
 
 def _light_on_upper(opening: Opening, smile: Tensor) -> Tensor:
-    """Darker under the lip, the more so in speech, and the further back the teeth stand."""
+    """Darker under the lip and to the sides, the more so in speech."""
     under_lip = torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
-    let_in = NARROW_LIGHT + (1 - NARROW_LIGHT) * _rise(opening.height, NARROW, WIDE)
+    let_in = NARROW_LIGHT + (1 - NARROW_LIGHT) * rise(opening.height, NARROW, WIDE)
     spoken = let_in * (_colour(SPOKEN_LIGHT, smile) - _colour(LIP_SHADOW, smile) * under_lip)
-    light: Tensor = torch.lerp(spoken, 1.02 - 0.34 * under_lip, smile.sqrt())
-    return light * _sides(opening)
+    spoken = spoken * _sides(opening, SPOKEN_SIDES)
+    smiling = (1.02 - 0.34 * under_lip) * _sides(opening, SMILING_SIDES)
+    light: Tensor = torch.lerp(spoken, smiling, smile)
+    return light
 
 
 def _light_on_lower(opening: Opening) -> Tensor:
     """Darker above the lip and in the shade of what is above."""
     above_lip = 1 - 0.35 * torch.exp(-opening.above_lower.clamp_min(0) / 1.5)
     in_the_open = 0.35 + 0.65 * torch.sigmoid((opening.below_upper - 5) / 2)
-    return _colour(LOWER_LIGHT, above_lip) * above_lip * in_the_open * _sides(opening)
+    return _colour(LOWER_LIGHT, above_lip) * above_lip * in_the_open * _sides(opening, SPOKEN_SIDES)
 
 
-def _sides(opening: Opening) -> Tensor:
-    return 1 - 0.2 * (opening.sideways / 0.42).square().clamp(0, 1)
+def _sides(opening: Opening, fall: float) -> Tensor:
+    return 1 - fall * (opening.sideways / 0.42).square().clamp(0, 1)

@@ -34,7 +34,7 @@ from models.landmarks_to_video.painted_window import (
 )
 from models.landmarks_to_video.parting import OpenMouth, part_mouth
 from models.landmarks_to_video.retouch import Retouch, strip_around
-from models.landmarks_to_video.teeth_placement import place_teeth, smile
+from models.landmarks_to_video.teeth_placement import place_teeth
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -211,7 +211,7 @@ class Painter(nn.Module):
         return Sketch(parted, Inside(opening, teeth, near))
 
     def _inside(self, opening: Opening, window: Window, teeth: Tensor) -> Tensor:
-        drawn: Tensor = self.inside(opening, teeth, window.complexion(), smile(window.target))
+        drawn: Tensor = self.inside(opening, teeth, window.complexion(), window.target)
         return drawn
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:

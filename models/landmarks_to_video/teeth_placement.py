@@ -7,24 +7,19 @@ from torch.nn import functional as F
 from models.landmarks_to_video.dentition import TEETH_CENTRES, TEETH_REACH, lowest_row
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import Region, face_frame
+from models.landmarks_to_video.lip_shape import hidden_teeth, smile
 from models.landmarks_to_video.warping import pixel_grid
 
 SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
 """How far towards the lips' corners there are teeth; the share of a row that is never widened."""
 WIDEST = 1.8
 """How much wider teeth at the sides are drawn at most; what they leave free lies in the dark."""
-SMILE_FROM, SMILE_TO = 0.76, 0.90
-"""Widths of the inner lips, in inter-ocular distances, from which and at which a smile bares teeth;
-people's resting lips have 0.67 to 0.76.
-"""
 REACHED, LONGEST = 0.82, 1.5
 """How far down the opening a smile's upper teeth reach, as in 14 photographs; how much longer they
 are drawn for it at most.
 """
-SMILE_HEIGHT, JAW_DROPPED = 0.20, 0.28
-"""Heights of the opening, in inter-ocular distances, up to which a smile alone parts the lips, and
-from which the jaw does.
-"""
+LAST_ROW = 0.04
+"""Half heights of a map from the end of the lower teeth to the row that is repeated below them."""
 
 
 def place_teeth(
@@ -40,7 +35,10 @@ def place_teeth(
     cells = cells + origin[:, None].to(landmarks)
     upper, lower = (_in_map(landmarks, row, cells, region) for row in (0, 1))
     x, y = upper.unbind(dim=-1)
+    y = y + hidden_teeth(landmarks)[:, None] / TEETH_REACH[1]
     upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, region)], dim=-1)
+    x, y = lower.unbind(dim=-1)
+    lower = torch.stack([x, y.minimum(_lowest(teeth[:, 1]))], dim=-1)
     placed = []
     for row, place in enumerate((upper, lower)):
         corners = _in_map(landmarks, row, landmarks[:, [60, 64]], region)[..., 0]
@@ -109,12 +107,7 @@ def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, region: Region) -> Tens
     return y - below * (1 - 1 / stretch[:, None])
 
 
-def smile(landmarks: Tensor) -> Tensor:
-    """Return `[B]` in 0-1: how far lips `[B, 79, 2]` are drawn back from teeth that stay shut."""
-    distance, _ = face_frame(landmarks)
-    width = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1) / distance
-    height = (landmarks[:, 66] - landmarks[:, 62]).norm(dim=-1) / distance
-    drawn = ((width - SMILE_FROM) / (SMILE_TO - SMILE_FROM)).clamp(0, 1)
-    shut = ((JAW_DROPPED - height) / (JAW_DROPPED - SMILE_HEIGHT)).clamp(0, 1)
-    bared: Tensor = drawn * shut
-    return bared
+def _lowest(teeth: Tensor) -> Tensor:
+    """Return `[B, 1]`: the last row that shows on a map `[B, 4, 128, 256]`; it goes on below."""
+    last: Tensor = lowest_row(teeth[:, 3]) - LAST_ROW
+    return last[:, None]

@@ -19,8 +19,12 @@ from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_landmarks
 
 
-def face(opening: float) -> Tensor:
-    return torch.from_numpy(face_landmarks(opening=opening))[None]
+def face(opening: float, width: float = 40) -> Tensor:
+    """Return a face `[1, 79, 2]` with inner lips that far apart and that wide, px."""
+    landmarks = torch.from_numpy(face_landmarks(opening=opening))[None]
+    middle = landmarks[:, 60:68, 0].mean(dim=1, keepdim=True)
+    landmarks[:, 60:68, 0] = middle + (landmarks[:, 60:68, 0] - middle) * width / 40
+    return landmarks
 
 
 def opening_of(landmarks: Tensor, scale: int = 1) -> Opening:
@@ -53,13 +57,11 @@ def test_lips_that_touch_have_nothing_between_them() -> None:
 
 
 def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
-    landmarks, skin = face(20), torch.zeros(1, COMPLEXION)
-    skin[:, 0] = np.log(0.6)
-    teeth = torch.zeros(1, 8, MOUTH.height, MOUTH.width)
+    landmarks = face(20)
     opening = opening_of(landmarks)
+    teeth = torch.zeros(1, 8, MOUTH.height, MOUTH.width)
     teeth[:, :4] = (opening.below_upper < 5).float()
-    with torch.no_grad():
-        drawn = Interior()(opening, teeth, skin, torch.zeros(1))
+    drawn = inside_of(landmarks, teeth, skin=0.6)
     column = drawn[0, :, :, MOUTH.width // 2].mean(dim=0)
     below_upper = opening.below_upper[0, 0, :, MOUTH.width // 2]
     upper = column[(below_upper > 2) & (below_upper < 4)]
@@ -69,25 +71,56 @@ def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
 
 
 def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
-    opening, skin = opening_of(face(8)), torch.zeros(1, COMPLEXION)
-    teeth = torch.ones(1, 8, MOUTH.height, MOUTH.width)
-    drawn = [Interior()(opening, teeth, skin, smile) for smile in (torch.ones(1), torch.zeros(1))]
-    smiling, speaking = (
-        float(colours.detach()[opening.inside.expand(-1, 3, -1, -1) > 0.9].mean())
-        for colours in drawn
-    )
+    smiling, speaking = (brightness(face(8, width)) for width in (52, 42))
     assert speaking < 0.95 * smiling
 
 
 def test_a_narrow_opening_lets_less_light_fall_on_teeth() -> None:
-    teeth, skin = torch.ones(1, 8, MOUTH.height, MOUTH.width), torch.zeros(1, COMPLEXION)
-    middle = []
-    for height in (4.0, 14.0):
-        opening = opening_of(face(height))
-        drawn = Interior()(opening, teeth, skin, torch.zeros(1)).detach()
-        column = opening.below_upper[0, 0, :, MOUTH.width // 2]
-        middle.append(float(drawn[0, :, :, MOUTH.width // 2][:, (column - 2).abs() < 1].mean()))
-    assert 0.3 < middle[0] / middle[1] < 0.8
+    narrow, wide = (brightness(face(height), 2) for height in (4, 14))
+    assert 0.3 < narrow / wide < 0.8
+
+
+def test_rounded_lips_keep_the_light_out() -> None:
+    rounded, spread = (brightness(face(10, width), 3) for width in (30, 42))
+    assert rounded < 0.6 * spread
+
+
+def test_lower_teeth_appear_where_the_jaw_drops_and_not_in_a_smile() -> None:
+    def lower_teeth(landmarks: Tensor) -> float:
+        """Return how much of their light is seen 3 px above the opening's lower edge."""
+        black, white = (torch.zeros(1, 8, MOUTH.height, MOUTH.width) for _ in range(2))
+        black[:, 7], white[:, 4:] = 1, 1
+        opening = opening_of(landmarks)
+        near = ((opening.above_lower - 3).abs() < 1) & (opening.sideways.abs() < 0.2)
+        seen = inside_of(landmarks, white) - inside_of(landmarks, black)
+        return float(seen[near.expand(-1, 3, -1, -1)].mean())
+
+    assert lower_teeth(face(18)) > 3 * lower_teeth(face(11, width=56))
+
+
+@pytest.mark.parametrize("height", [14.0, 20.0])
+def test_the_retouch_reaches_deep_into_smiles_alone(height: float) -> None:
+    opening = opening_of(face(height))
+    deep = (opening.below_upper > 4) & (opening.above_lower > 6)
+    assert float(opening.reach[deep].max()) == 0
+    smiling = opening_of(face(11, width=56))
+    assert float(smiling.reach[smiling.inside > 0.9].min()) == pytest.approx(1, abs=0.01)
+
+
+def inside_of(landmarks: Tensor, teeth: Tensor, skin: float = 1.0) -> Tensor:
+    """Return the drawing `[1, 3, h, w]` of a mouth in a face whose skin has that brightness."""
+    complexion = torch.zeros(1, COMPLEXION)
+    complexion[:, 0] = np.log(skin)
+    drawn: Tensor = Interior()(opening_of(landmarks), teeth, complexion, landmarks)
+    return drawn.detach()
+
+
+def brightness(landmarks: Tensor, below_upper: float = 4.0) -> float:
+    """Return that of upper teeth in the middle, so many px below the upper lip."""
+    opening = opening_of(landmarks)
+    drawn = inside_of(landmarks, torch.ones(1, 8, MOUTH.height, MOUTH.width))
+    near = (opening.below_upper - below_upper).abs() < 1
+    return float(drawn[(near & (opening.sideways.abs() < 0.1)).expand(-1, 3, -1, -1)].mean())
 
 
 def test_nothing_of_the_lips_lies_over_what_they_have_parted_from() -> None:
@@ -95,8 +128,9 @@ def test_nothing_of_the_lips_lies_over_what_they_have_parted_from() -> None:
     assert float(opening_of(face(2.5)).inside.max()) == 1
 
 
-def test_teeth_read_from_a_photograph_are_put_back_where_they_were() -> None:
-    landmarks = face(14)
+@pytest.mark.parametrize("height", [14.0, 20.0])
+def test_teeth_read_from_a_photograph_are_put_back_where_they_were(height: float) -> None:
+    landmarks = face(height)
     y, x = torch.meshgrid(torch.arange(512.0), torch.arange(512.0), indexing="ij")
     waves = torch.stack([torch.sin(x / 7), torch.cos(y / 6), torch.sin((x + y) / 9)]) * 0.3 + 0.5
     teeth, colour = read_teeth(waves[None], landmarks, torch.zeros(1, 2), scale=2)
