@@ -59,7 +59,12 @@ WHITEST = 12.0
 
 
 def read_teeth(
-    image: Tensor, landmarks: Tensor, shift: Tensor, scale: int = 1, shade: float = LIP_SHADE
+    image: Tensor,
+    landmarks: Tensor,
+    shift: Tensor,
+    scale: int = 1,
+    shade: float = LIP_SHADE,
+    rest: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Read maps `[B, 2, 4, 128, 256]` from between a photograph's lips, and the enamel's colour.
 
@@ -69,6 +74,7 @@ def read_teeth(
         shift: `[B, 2]` left and top of the image in the crop, px.
         scale: pixels of the image for each of the crop.
         shade: px of the crop at the lips' edge that are left out.
+        rest: `[B, 79, 2]` the landmarks beside which the lips smile, px.
 
     Returns:
         The maps and `[B, 3]`, the colour that is 1 on them.
@@ -82,7 +88,9 @@ def read_teeth(
     for anchor, centre in zip(MOUTH.anchors, TEETH_CENTRES, strict=True):
         offset = unit * unit.new_tensor(TEETH_REACH) + unit.new_tensor(centre)
         if anchor == MOUTH.anchors[0]:
-            offset = offset - hidden_teeth(landmarks)[:, None, None] * offset.new_tensor([0, 1])
+            offset = offset - hidden_teeth(landmarks, rest)[:, None, None] * offset.new_tensor(
+                [0, 1]
+            )
         turned = offset[..., :1] * across[:, None] + offset[..., 1:] * down[:, None]
         places = landmarks[:, None, anchor] + turned * distance[:, None, None]
         inside = signed_distance(places, landmarks[:, MOUTH.polygons[0]]) - shade

@@ -1,14 +1,21 @@
 """What the shape of the lips says about the mouth behind them: a smile, a rounded mouth, a jaw."""
 
+from dataclasses import dataclass
+from typing import Self
+
 from torch import Tensor
 
-from models.landmarks_to_video.face_regions import face_frame
+from models.landmarks_to_video.face_regions import MOUTH, face_frame
 
 SMILE_FROM, SMILE_TO = 0.76, 0.90
 """Widths of the inner lips, in inter-ocular distances, from which and at which a smile bares teeth;
 people's resting lips have 0.67 to 0.76.
 """
-SMILE_HEIGHT, JAW_DROPPED = 0.20, 0.28
+LIFT = 1.5
+"""Width that a unit of distance counts for by which the corners rise. Of the pairs of 49 smiles and
+167 spoken mouths, width alone orders 89% rightly, and with the corners 96%.
+"""
+SMILE_HEIGHT, JAW_DROPPED = 0.28, 0.40
 """Heights of the opening, in inter-ocular distances, up to which a smile alone parts the lips, and
 from which the jaw does.
 """
@@ -20,9 +27,28 @@ inter-ocular distances. Tracked upper lips rise there, but filmed teeth do not a
 """
 
 
-def smile(landmarks: Tensor) -> Tensor:
-    """Return `[B]` in 0-1: how far lips `[B, 79, 2]` are drawn back from teeth that stay shut."""
+@dataclass(frozen=True)
+class LipShape:
+    """How far lips smile and how far they are rounded, `[B, 1, 1, 1]` each, in 0-1."""
+
+    smile: Tensor
+    rounding: Tensor
+
+    @classmethod
+    def of(cls, landmarks: Tensor, rest: Tensor | None = None) -> Self:
+        """Measure the lips of `[B, 79, 2]`, beside the portrait's, `rest`."""
+        shapes = smile(landmarks, rest), rounding(landmarks)
+        return cls(*(shape[:, None, None, None] for shape in shapes))
+
+
+def smile(landmarks: Tensor, rest: Tensor | None = None) -> Tensor:
+    """Return `[B]` in 0-1: how far lips `[B, 79, 2]` are drawn back from teeth that stay shut.
+
+    Corners that rise above those of the portrait, `rest` `[B, 79, 2]`, tell a smile from a vowel.
+    """
     width, height = _inner_lips(landmarks)
+    if rest is not None:
+        width = width + LIFT * (_corners(rest) - _corners(landmarks))
     return rise(width, SMILE_FROM, SMILE_TO) * (1 - rise(height, SMILE_HEIGHT, JAW_DROPPED))
 
 
@@ -32,12 +58,12 @@ def rounding(landmarks: Tensor) -> Tensor:
     return 1 - rise(width, ROUNDED, SPREAD)
 
 
-def hidden_teeth(landmarks: Tensor) -> Tensor:
+def hidden_teeth(landmarks: Tensor, rest: Tensor | None = None) -> Tensor:
     """Return `[B]`: how much less the upper teeth of `[B, 79, 2]` show because the jaw has dropped,
     in inter-ocular distances.
     """
     _, height = _inner_lips(landmarks)
-    return HIDDEN * rise(height, HIDDEN_FROM, HIDDEN_TO) * (1 - smile(landmarks))
+    return HIDDEN * rise(height, HIDDEN_FROM, HIDDEN_TO) * (1 - smile(landmarks, rest))
 
 
 def _inner_lips(landmarks: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,6 +72,13 @@ def _inner_lips(landmarks: Tensor) -> tuple[Tensor, Tensor]:
     width = (landmarks[:, 64] - landmarks[:, 60]).norm(dim=-1)
     height = (landmarks[:, 66] - landmarks[:, 62]).norm(dim=-1)
     return width / distance, height / distance
+
+
+def _corners(landmarks: Tensor) -> Tensor:
+    """Return `[B]`: how far the mouth's corners lie below the nose, in inter-ocular distances."""
+    distance, across = face_frame(landmarks)
+    x, y = ((landmarks[:, 60] + landmarks[:, 64]) / 2 - landmarks[:, MOUTH.anchors[0]]).unbind(-1)
+    return (y * across[:, 0] - x * across[:, 1]) / distance
 
 
 def rise(value: Tensor, start: float, end: float) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.face_regions import MOUTH, mean_height, rows_of
 from models.landmarks_to_video.lip_lines import UprightLips
-from models.landmarks_to_video.lip_shape import rise, rounding, smile
+from models.landmarks_to_video.lip_shape import LipShape, rise
 from models.landmarks_to_video.warping import pixel_grid
 
 CAVITY = (0.27, 0.14, 0.13)
@@ -31,7 +31,7 @@ CLOSED, PARTED = 1.0, 1.75
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along; and from
 which it is one.
 """
-LOWER_TEETH, LOWER_BARED, LOWER_LIGHT = 0.12, 0.65, (0.80, 0.77, 0.77)
+LOWER_TEETH, LOWER_BARED, LOWER_LIGHT = 0.12, 0.65, (0.82, 0.76, 0.71)
 """Opacity of lower teeth where the jaw is up, and where it drops in speech; their light. They stand
 in the shade: behind a smile, or in full light, they look like a second row.
 """
@@ -39,11 +39,13 @@ UPPER_FROM, LOWER_FROM = 1.5, 3.0
 """Heights of the opening, px, from which upper and lower teeth are drawn; 2 px more, in full."""
 JAW_UP, JAW_DOWN = 9.0, 15.0
 """Heights of the opening, px, between which the lower teeth appear."""
-SPOKEN_LIGHT, LIP_SHADOW = (0.96, 0.88, 0.86), (0.30, 0.32, 0.32)
+SPOKEN_LIGHT, LIP_SHADOW = (0.92, 0.83, 0.81), (0.30, 0.32, 0.32)
 """Light on upper teeth in speech, and how much of it the lip above them takes: what falls upon them
-has been reflected by lips and tongue. A smile lets all light in.
+has been reflected by lips and tongue.
 """
-NARROW_LIGHT, NARROW, WIDE = 0.5, 2.0, 12.0
+SMILING_LIGHT = 0.97
+"""Light on upper teeth in a smile."""
+NARROW_LIGHT, NARROW, WIDE = 0.45, 2.0, 14.0
 """Share of that light which a narrow opening lets in; heights, px, of a narrow and a wide one."""
 ROUNDED_DARK = 0.6
 """Share of the light on upper teeth that rounded lips keep out."""
@@ -65,6 +67,7 @@ to where, under the upper lip and over the lower one, which rolls inward.
 class Opening:
     """Where each pixel of a window lies in the opening, px; all maps `[B, 1, h, w]`.
 
+    lips: their shape.
     below_upper, above_lower: vertical distances from the lips' edges, positive inside.
     sideways: distance from the middle over that of the eyes.
     height: of the opening above and below the pixel.
@@ -73,6 +76,7 @@ class Opening:
         it: where its retouch can be seen.
     """
 
+    lips: LipShape
     below_upper: Tensor
     above_lower: Tensor
     sideways: Tensor
@@ -81,14 +85,22 @@ class Opening:
     reach: Tensor
 
     @classmethod
-    def of(cls, landmarks: Tensor, origin: Tensor, scale: int = 1, lowered: float = 0.0) -> Self:
+    def of(
+        cls,
+        landmarks: Tensor,
+        origin: Tensor,
+        scale: int = 1,
+        lowered: float = 0.0,
+        rest: Tensor | None = None,
+    ) -> Self:
         """Measure the inner lips of `[B, 79, 2]` over the mouth's window at `origin` `[B, 2]`.
 
-        The lower lip's edge is taken `lowered` px further down where lips are well apart.
+        The lower lip's edge is taken `lowered` px further down where lips are well apart. `rest`
+        are the portrait's landmarks, beside which lips smile.
         """
         height, width = scale * MOUTH.height, scale * MOUTH.width
         cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
-        lips = UprightLips.of(landmarks)
+        shape, lips = LipShape.of(landmarks, rest), UprightLips.of(landmarks)
         x, y = lips.from_crop(cells + origin[:, None].to(landmarks)).unbind(dim=-1)
         upper, lower = lips.edges(x)
         lower = lower + lowered * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
@@ -98,9 +110,9 @@ class Opening:
         parted = rise(mean_height(landmarks[:, MOUTH.polygons[0]]), CLOSED, PARTED)
         inside = (scale * depth + 0.5).clamp(0, 1) * parted[:, None]
         at_upper, at_lower = 1 - rise(y - upper, *UNDER_UPPER), 1 - rise(lower - y, *OVER_LOWER)
-        near = torch.maximum(at_upper, at_lower).maximum(_bared(landmarks)[:, None])
+        near = torch.maximum(at_upper, at_lower).maximum(shape.smile.sqrt()[:, 0, 0])
         reach = (1 + depth / REACH).clamp(0, 1).square() * near * parted[:, None]
-        return cls(*(m.reshape(-1, 1, height, width) for m in (*maps, inside, reach)))
+        return cls(shape, *(m.reshape(-1, 1, height, width) for m in (*maps, inside, reach)))
 
     def rows(self) -> slice:
         """Return the window's rows in which any mouth of the batch is open."""
@@ -108,7 +120,7 @@ class Opening:
 
     def within(self, rows: slice) -> Self:
         """Return the maps of some rows alone."""
-        maps = {field.name: getattr(self, field.name)[:, :, rows] for field in fields(self)}
+        maps = {f.name: getattr(self, f.name)[:, :, rows] for f in fields(self) if f.name != "lips"}
         return replace(self, **maps)
 
     def keep_near(self, mask: Tensor) -> Tensor:
@@ -127,21 +139,19 @@ class Interior(nn.Module):
         with torch.no_grad():
             self.enamel.bias.copy_(torch.tensor(ENAMEL).log())
 
-    def forward(self, opening: Opening, teeth: Tensor, skin: Tensor, landmarks: Tensor) -> Tensor:
+    def forward(self, opening: Opening, teeth: Tensor, skin: Tensor) -> Tensor:
         """Return colours `[B, 3, h, w]`, to be seen where the lips are open.
 
         Args:
             opening: where each pixel lies.
             teeth: `[B, 8, h, w]` of `models.landmarks_to_video.dentition`.
             skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
-            landmarks: `[B, 79, 2]` of the mouth; a smile and a rounded mouth differ in their light.
         """
         brightness = skin[:, :1, None, None].exp()
         lips = brightness * skin[:, 4:, None, None].exp()
         tint = brightness.sqrt() * skin[:, 1:4, None, None].exp()
         cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
-        bared = _bared(landmarks)[:, None, None, None]
-        rounded = rounding(landmarks)[:, None, None, None]
+        bared, rounded = opening.lips.smile.sqrt(), opening.lips.rounding
         spoken = (1 - bared) * (1 - rounded)
         colour = cavity + spoken * _tongue(opening) * (tongue - cavity)
         enamel = self.enamel_colour(skin)[..., None, None]
@@ -163,11 +173,6 @@ class Interior(nn.Module):
         return colour
 
 
-def _bared(landmarks: Tensor) -> Tensor:
-    """Return `[B]` in 0-1: how far a smile lets light in."""
-    return smile(landmarks).sqrt()
-
-
 def _colour(colour: tuple[float, float, float], like: Tensor) -> Tensor:
     return like.new_tensor(colour)[:, None, None]
 
@@ -187,7 +192,7 @@ def _light_on_upper(opening: Opening, smile: Tensor) -> Tensor:
     let_in = NARROW_LIGHT + (1 - NARROW_LIGHT) * rise(opening.height, NARROW, WIDE)
     spoken = let_in * (_colour(SPOKEN_LIGHT, smile) - _colour(LIP_SHADOW, smile) * under_lip)
     spoken = spoken * _sides(opening, SPOKEN_SIDES)
-    smiling = (1.02 - 0.34 * under_lip) * _sides(opening, SMILING_SIDES)
+    smiling = (SMILING_LIGHT - 0.34 * under_lip) * _sides(opening, SMILING_SIDES)
     light: Tensor = torch.lerp(spoken, smiling, smile)
     return light
 

@@ -176,7 +176,9 @@ class Painter(nn.Module):
 
     def _with_inside(self, paint: Paint, window: Window, teeth: Tensor, *, lowered: bool) -> Sketch:
         """Draw the inside of a mouth that is closed in the portrait; no paint goes on its lips."""
-        opening = Opening.of(window.target, window.origin, window.scale, LOWERED * lowered)
+        opening = Opening.of(
+            window.target, window.origin, window.scale, LOWERED * lowered, window.source
+        )
         rows = opening.rows()
         part = opening.within(rows)
         drawn = self._inside(part, window, teeth[:, :, rows])
@@ -189,7 +191,7 @@ class Painter(nn.Module):
 
     def _parted(self, paint: Paint, window: Window, mouth: OpenMouth, teeth: Tensor) -> Sketch:
         """Part what an open portrait shows between its lips, with the drawn inside behind it."""
-        opening = Opening.of(window.target, window.origin, window.scale)
+        opening = Opening.of(window.target, window.origin, window.scale, rest=window.source)
         rows = opening.rows()
         part = opening.within(rows)
         parting = part_mouth(mouth, part, window.source, window.target, window.scale)
@@ -211,7 +213,7 @@ class Painter(nn.Module):
         return Sketch(parted, Inside(opening, teeth, near))
 
     def _inside(self, opening: Opening, window: Window, teeth: Tensor) -> Tensor:
-        drawn: Tensor = self.inside(opening, teeth, window.complexion(), window.target)
+        drawn: Tensor = self.inside(opening, teeth, window.complexion())
         return drawn
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
@@ -232,7 +234,9 @@ class Painter(nn.Module):
         """Return the teeth `[B, 8, h, w]` that are drawn where they lie in the window."""
         if not self.region.unseen or window.teeth is None:
             return None
-        return place_teeth(window.teeth, window.target, window.origin, self.region, scale)
+        return place_teeth(
+            window.teeth, window.target, window.origin, self.region, scale, window.source
+        )
 
     def _start(self, warped: Tensor, geometry: Tensor, scale: int) -> tuple[Tensor, Tensor]:
         """Return the colour and the mask logit that the network's proposals are added to."""

@@ -18,14 +18,23 @@ REACHED, LONGEST = 0.82, 1.5
 """How far down the opening a smile's upper teeth reach, as in 14 photographs; how much longer they
 are drawn for it at most.
 """
+RAISED = 0.08
+"""How much higher lower teeth stand in a smile, in inter-ocular distances: the jaw is shut."""
 LAST_ROW = 0.04
 """Half heights of a map from the end of the lower teeth to the row that is repeated below them."""
 
 
 def place_teeth(
-    teeth: Tensor, landmarks: Tensor, origin: Tensor, region: Region, scale: int = 1
+    teeth: Tensor,
+    landmarks: Tensor,
+    origin: Tensor,
+    region: Region,
+    scale: int = 1,
+    rest: Tensor | None = None,
 ) -> Tensor:
     """Lay maps of teeth `[B, 2, 4, 128, 256]` where nose and chin of `landmarks` put them.
+
+    `rest` are the portrait's landmarks, beside which lips smile.
 
     Returns:
         `[B, 8, scale * height, scale * width]` over the region's window at `origin` `[B, 2]` px.
@@ -34,10 +43,12 @@ def place_teeth(
     cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
     cells = cells + origin[:, None].to(landmarks)
     upper, lower = (_in_map(landmarks, row, cells, region) for row in (0, 1))
+    smiling = smile(landmarks, rest)
     x, y = upper.unbind(dim=-1)
-    y = y + hidden_teeth(landmarks)[:, None] / TEETH_REACH[1]
-    upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, region)], dim=-1)
+    y = y + hidden_teeth(landmarks, rest)[:, None] / TEETH_REACH[1]
+    upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, smiling, region)], dim=-1)
     x, y = lower.unbind(dim=-1)
+    y = y + RAISED * smiling[:, None] / TEETH_REACH[1]
     lower = torch.stack([x, y.minimum(_lowest(teeth[:, 1]))], dim=-1)
     placed = []
     for row, place in enumerate((upper, lower)):
@@ -93,7 +104,7 @@ def _in_map(landmarks: Tensor, row: int, places: Tensor, region: Region) -> Tens
     return (offset - offset.new_tensor(TEETH_CENTRES[row])) / offset.new_tensor(TEETH_REACH)
 
 
-def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, region: Region) -> Tensor:
+def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, smiling: Tensor, region: Region) -> Tensor:
     """Return where on the upper map to look for teeth at heights `y` `[B, M]`, in half heights.
 
     A smile parts the lips and not the teeth: they are drawn longer, from the upper lip on, until
@@ -102,7 +113,7 @@ def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, region: Region) -> Tens
     lips = _in_map(landmarks, 0, landmarks[:, [62, 66]], region)[..., 1]
     upper, lower = lips.unbind(dim=1)
     needed = REACHED * (lower - upper) / (lowest_row(teeth[:, 3]) - upper).clamp_min(1e-2)
-    stretch = 1 + smile(landmarks) * (needed.clamp(1, LONGEST) - 1)
+    stretch = 1 + smiling * (needed.clamp(1, LONGEST) - 1)
     below = (y - upper[:, None]).clamp_min(0)
     return y - below * (1 - 1 / stretch[:, None])
 

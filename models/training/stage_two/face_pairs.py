@@ -158,7 +158,7 @@ class PairSampler:
         """
         if region is not MOUTH:
             return None, torch.zeros(len(wanted), device=self.device)
-        own, colour = read_teeth(wanted, target, origin, self.faces.scale)
+        own, colour = read_teeth(wanted, target, origin, self.faces.scale, rest=source)
         skin = complexion(wanted, target, origin, self.faces.scale)
         lent = self.dentitions.borrowed(source)
         chance = torch.from_numpy(self.rng.random(len(wanted)) < LENT).to(self.device)

@@ -111,7 +111,7 @@ def inside_of(landmarks: Tensor, teeth: Tensor, skin: float = 1.0) -> Tensor:
     """Return the drawing `[1, 3, h, w]` of a mouth in a face whose skin has that brightness."""
     complexion = torch.zeros(1, COMPLEXION)
     complexion[:, 0] = np.log(skin)
-    drawn: Tensor = Interior()(opening_of(landmarks), teeth, complexion, landmarks)
+    drawn: Tensor = Interior()(opening_of(landmarks), teeth, complexion)
     return drawn.detach()
 
 

@@ -78,5 +78,5 @@ def test_a_smile_bares_longer_teeth_than_speech() -> None:
 
 
 def test_teeth_keep_their_length_where_the_jaw_drops() -> None:
-    said, laughed = uncovered(face(22)), uncovered(widened(face(22), 1.4))
+    said, laughed = uncovered(face(26)), uncovered(widened(face(26), 1.4))
     assert laughed == pytest.approx(said, abs=0.02)
