@@ -123,8 +123,8 @@ BELOW_UPPER_LIP, BELOW_LOWER_LIP = 0.055, 0.06
 """Upper and lower incisors' edges below those of resting lips, in inter-ocular distances; the first
 is the median of 60 smiles beside the same people's neutral faces.
 """
-BELOW_PARTED_LIP = -0.02
-"""The same of upper ones where lips stand apart and show none."""
+BELOW_RESTING, BELOW_PARTED = (BELOW_UPPER_LIP, BELOW_LOWER_LIP), (0.02, 0.035)
+"""Both of them, for resting lips, and for lips that stand apart and show no teeth."""
 
 
 class Dentitions(nn.Module):
@@ -141,12 +141,14 @@ class Dentitions(nn.Module):
         self.register_buffer("maps", torch.zeros(count, TEETH_CHANNELS, TEETH_HEIGHT, TEETH_WIDTH))
         self.register_buffer("widths", torch.zeros(count))
 
-    def borrowed(self, landmarks: Tensor, below_lip: float = BELOW_UPPER_LIP) -> Tensor:
+    def borrowed(
+        self, landmarks: Tensor, below_lips: tuple[float, float] = BELOW_RESTING
+    ) -> Tensor:
         """Return maps `[B, 2, 4, 128, 256]` of mouths as wide as those of faces `[B, 79, 2]`.
 
         They hang where each face has its teeth: behind the middle of the lips, which a turned head
-        does not have below its nose. The edges of upper teeth lie `below_lip` inter-ocular
-        distances below the upper lip.
+        does not have below its nose. The edges of upper and lower teeth lie `below_lips`
+        inter-ocular distances below these lips.
         """
         distance, across = face_frame(landmarks)
         width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance
@@ -154,7 +156,7 @@ class Dentitions(nn.Module):
         lips = landmarks[:, [62, 66]] - landmarks[:, MOUTH.anchors]
         places = to_upright(lips / distance[:, None, None], across)
         places = places - places.new_tensor(TEETH_CENTRES)
-        places[..., 1] += places.new_tensor((below_lip, BELOW_LOWER_LIP))
+        places[..., 1] += places.new_tensor(below_lips)
         shifts = places / places.new_tensor(TEETH_REACH)
         shape = (2, 4, TEETH_HEIGHT, TEETH_WIDTH)
         maps = chosen.reshape(-1, *shape[1:])

@@ -51,6 +51,8 @@ ROUNDED_DARK = 0.6
 """Share of the light on upper teeth that rounded lips keep out."""
 SPOKEN_SIDES, SMILING_SIDES = 0.45, 0.2
 """Share of the light that teeth at the corners lack, in speech and in a smile."""
+LOWER_SHARE, LOWER_SOFT = 0.3, 0.5
+"""Share of a parted opening up to which lower teeth behind it reach; pixels over which they end."""
 RIM = 2.0
 """Pixels around the opening over which the painter may still paint upon the lips."""
 LOWERED, LOWERED_FROM = 3.5, 6.0
@@ -122,6 +124,19 @@ class Opening:
         """Return the maps of some rows alone."""
         maps = {f.name: getattr(self, f.name)[:, :, rows] for f in fields(self) if f.name != "lips"}
         return replace(self, **maps)
+
+    def behind(self, teeth: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
+        """Return teeth `[B, 8, h, w]` as they stand behind a portrait's own.
+
+        The lower ones leave room for the tongue.
+
+        Args:
+            teeth: of `models.landmarks_to_video.dentition`.
+            upper, lower: `[B, 1, h, w]` in 0-1, where the portrait shows no such row.
+        """
+        low = rise(LOWER_SHARE * self.height - self.above_lower, -LOWER_SOFT, LOWER_SOFT)
+        seen = teeth[:, 3:4] * upper, teeth[:, 7:] * lower * low
+        return torch.cat([teeth[:, :3], seen[0], teeth[:, 4:7], seen[1]], dim=1)
 
     def keep_near(self, mask: Tensor) -> Tensor:
         """Return the mask `[B, 1, h, w]` of a painter, 1 where it must not paint upon the lips."""

@@ -198,7 +198,7 @@ class Painter(nn.Module):
         places = window.places()[:, rows] + window.shift[:, None, None].to(paint.flow)
         own = (parting.places - places).permute(0, 3, 1, 2)
         moved = torch.lerp(paint.flow[:, :, rows], own, part.inside * parting.wider)
-        drawn = self._inside(part, window, teeth[:, :, rows])
+        drawn = self._inside(part, window, part.behind(teeth[:, :, rows], *parting.bare))
         cavity = parting.wider * parting.cavity
         mask = opening.keep_near(paint.mask)
         colour, seen = lay_over(

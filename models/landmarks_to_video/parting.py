@@ -2,7 +2,7 @@
 
 A spline stretches all that lies between the lips. But teeth are rigid: what lies above the line
 goes with the upper lip, what lies below with the lower one, and a cavity opens between the two. If
-no teeth are seen, all goes with the lower lip.
+no teeth are seen, all goes with the lower lip. What is no tooth gives way to what is drawn.
 """
 
 from dataclasses import dataclass, replace
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.landmarks_to_video.dentition import read_teeth, tooth_area
+from models.landmarks_to_video.dentition import read_teeth, tooth_area, tooth_likeness
 from models.landmarks_to_video.lip_lines import UprightLips, lip_lines
+from models.landmarks_to_video.lip_shape import rise
 from models.landmarks_to_video.mouth_interior import Opening
 from models.landmarks_to_video.warping import sample
 
@@ -38,6 +39,14 @@ TEETH_GIVE, SOFT_GIVE = 1.15, 1.7
 On 118 filmed pairs with teeth and 644 without, openings that are stretched less have more error.
 In the widest ones, teeth that are stretched more match film still better, but look too long.
 """
+UPPER_BARED, LOWER_BARED, LONGEST = 0.075, 0.05, 1.7
+"""Heights, in inter-ocular distances, at which rows of teeth are bared by wide openings. A portrait
+that shows their tips alone has them stretched to that, but not more than so many times.
+"""
+SOFT_UNTIL, SOFT_GONE = 1.5, 2.6
+"""How much wider the opening is up to which what is no tooth stays, and from when it is gone."""
+OF_TEETH, LEAST = 0.25, 1.2
+"""Share of a part's middle that must look like teeth; its height, px."""
 OPEN = 2.0
 """Mean height of the opening, px, from which a portrait is open."""
 CAVITY_FROM, CAVITY_ALONE = 1.5, 3.0
@@ -52,12 +61,31 @@ class Parting:
 
     places: `[B, h, w, 2]` px of the crop.
     cavity: `[B, 1, h, w]` in 0-1, how far nothing of the portrait is seen there.
+    bare: two `[B, 1, h, w]` in 0-1, where the portrait has no upper and no lower teeth.
     wider: `[B, 1, 1, 1]` in 0-1, how far the opening is a wider one than the portrait's.
     """
 
     places: Tensor
     cavity: Tensor
+    bare: tuple[Tensor, Tensor]
     wider: Tensor
+
+
+@dataclass(frozen=True)
+class Row:
+    """What lies above or below the line.
+
+    seen: `[1, COLUMNS]` in 0-1, where it is teeth.
+    give: how much it may be stretched.
+    """
+
+    seen: Tensor
+    give: float = SOFT_GIVE
+
+    @property
+    def shown(self) -> bool:
+        """Whether there are teeth at all."""
+        return bool(self.seen.any())
 
 
 @dataclass(frozen=True)
@@ -66,13 +94,16 @@ class OpenMouth:
 
     line: `[B, COLUMNS]` where it parts, as a share of the way from the upper to the lower lip:
         below upper teeth, above lower ones where those alone are seen, 0 without any.
-    give: how much its parts may be stretched.
-    shows_teeth: whether there are teeth.
+    upper, lower: the rows of teeth above and below it.
+    enamel: `[1, 3]` the colour of its brightest teeth, 0-1.
+    tips: inter-ocular distances from the upper lip to the line.
     """
 
     line: Tensor
-    give: float
-    shows_teeth: bool
+    upper: Row
+    lower: Row
+    enamel: Tensor
+    tips: float = 0.0
 
     def expand(self, batch: int) -> Self:
         """Repeat a single portrait's mouth."""
@@ -93,25 +124,58 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
     bared, colour = read_teeth(image, landmarks, landmarks.new_zeros(1, 2), scale)
     seen = float(bared[0, 0, 3].sum())
     if float(tooth_area(bared, colour, skin)) <= TOOTH_SHARE * seen:
-        return OpenMouth(landmarks.new_zeros(1, COLUMNS), SOFT_GIVE, shows_teeth=False)
-    line = _line_beside_teeth(_light_between(image, landmarks, scale))
-    return OpenMouth(line.to(landmarks), TEETH_GIVE, shows_teeth=True)
+        nowhere = landmarks.new_zeros(1, COLUMNS)
+        return OpenMouth(nowhere, Row(nowhere), Row(nowhere), colour)
+    between = _colours_between(image, landmarks, scale)
+    line, are_upper = _line_beside_teeth(_light(between))
+    likeness = tooth_likeness((between / colour[..., None, None])[:, None], colour, skin)[0]
+    lips = UprightLips.of(landmarks)
+    above = (torch.arange(DEPTHS).to(line) + 0.5)[:, None] < line * DEPTHS
+    upper = _row(above.to(likeness), likeness, lips, UPPER_BARED, found=are_upper)
+    lower = _row((~above).to(likeness), likeness, lips, LOWER_BARED, found=not are_upper)
+    tips = float(line[:, MIDDLE].mean() * lips.height.to(line) / lips.interocular.to(line))
+    return OpenMouth(line.to(landmarks), upper, lower, colour, tips)
 
 
-def _line_beside_teeth(light: Tensor) -> Tensor:
-    """Return the line `[1, COLUMNS]` along teeth in the brightness `[DEPTHS, COLUMNS]`."""
+def _row(part: Tensor, likeness: Tensor, lips: UprightLips, bared: float, *, found: bool) -> Row:
+    """Tell teeth from what is none above or below the line.
+
+    Args:
+        part: `[DEPTHS, COLUMNS]`, 1 on the line's side.
+        likeness: `[DEPTHS, COLUMNS]`, 1 on what looks like teeth.
+        lips: of the portrait.
+        bared: inter-ocular distances of these teeth that wide openings bare.
+        found: whether the brightest teeth are among them.
+    """
+    height = float(part[:, MIDDLE].mean() * lips.height)
+    columns = (likeness * part).sum(dim=0), part.sum(dim=0)
+    middle = float(columns[0][MIDDLE].sum() / columns[1][MIDDLE].sum().clamp_min(1))
+    if not found and (middle < OF_TEETH or height < LEAST):
+        return Row(likeness.new_zeros(1, COLUMNS))
+    like = (columns[0] > OF_TEETH * columns[1]).to(likeness)
+    between = like.cummax(dim=0).values * like.flip(0).cummax(dim=0).values.flip(0)
+    seen = F.avg_pool1d(between[None], AVERAGED, 1, AVERAGED // 2)
+    longest = bared * float(lips.interocular) / max(height - LINE, LINE)
+    return Row(seen, max(TEETH_GIVE, min(longest, LONGEST)))
+
+
+def _line_beside_teeth(light: Tensor) -> tuple[Tensor, bool]:
+    """Return the line `[1, COLUMNS]` along teeth in the brightness `[DEPTHS, COLUMNS]`, and whether
+    they lie above it.
+    """
     profile = light[:, MIDDLE].mean(dim=1)
     brightest = int(profile.argmax())
     dark = profile < DARK * profile.max()
     above, below = (float(part.sum()) / DEPTHS for part in (dark[:brightest], dark[brightest:]))
     rows = torch.arange(DEPTHS, device=light.device)[:, None]
-    beyond = rows >= brightest if above < max(below, CAVITY_ABOVE) else rows <= brightest
+    are_upper = above < max(below, CAVITY_ABOVE)
+    beyond = rows >= brightest if are_upper else rows <= brightest
     path = _darkest_path(torch.where(beyond, light, BEYOND).cpu())
-    return ((path + 0.5) / DEPTHS)[None]
+    return ((path + 0.5) / DEPTHS)[None], are_upper
 
 
-def _light_between(image: Tensor, landmarks: Tensor, scale: int) -> Tensor:
-    """Return the brightness `[DEPTHS, COLUMNS]` between the lips, 0-1."""
+def _colours_between(image: Tensor, landmarks: Tensor, scale: int) -> Tensor:
+    """Return the colours `[1, 3, DEPTHS, COLUMNS]` between the lips, 0-1."""
     lips = UprightLips.of(landmarks)
     across, down = (
         (torch.arange(count, device=landmarks.device) + 0.5) / count for count in (COLUMNS, DEPTHS)
@@ -120,7 +184,12 @@ def _light_between(image: Tensor, landmarks: Tensor, scale: int) -> Tensor:
     upper, lower = lips.edges(x)
     y = torch.lerp(upper[:, None], lower[:, None], down[:, None])
     places = lips.to_crop(x[:, None].expand_as(y).flatten(1), y.flatten(1))
-    light = sample(image, places.reshape(1, DEPTHS, COLUMNS, 2), scale).amin(dim=1)[0]
+    return sample(image, places.reshape(1, DEPTHS, COLUMNS, 2), scale)
+
+
+def _light(colours: Tensor) -> Tensor:
+    """Return the brightness `[DEPTHS, COLUMNS]` of `[1, 3, DEPTHS, COLUMNS]`."""
+    light = colours.amin(dim=1)[0]
     return F.avg_pool1d(light, AVERAGED, 1, AVERAGED // 2, count_include_pad=False)
 
 
@@ -165,21 +234,30 @@ def part_mouth(
     at = _between_columns(mouth.line, share)
     top, bottom = (at * height - LINE).clamp_min(0), ((1 - at) * height - LINE).clamp_min(0)
     band = (height - top - bottom).clamp_min(1e-3)
-    give = ((wider - band) / (top + bottom).clamp_min(0.01)).clamp(0.01, mouth.give)
-    gap = (wider - give * (top + bottom)).clamp_min(1e-3)
-    into, out_of = below - give * top, above - give * bottom
+    give = ((wider - band) / (top + bottom).clamp_min(0.01)).clamp_min(0.01)
+    give_above, give_below = (give.clamp_max(row.give) for row in (mouth.upper, mouth.lower))
+    gap = (wider - give_above * top - give_below * bottom).clamp_min(1e-3)
+    into, out_of = below - give_above * top, above - give_below * bottom
     in_gap = top + into / gap * band
     depth = torch.where(
-        into < 0, below / give, torch.where(out_of < 0, height - above / give, in_gap)
+        into < 0, below / give_above, torch.where(out_of < 0, height - above / give_below, in_gap)
     )
-    inside = (scale * growth * torch.minimum(into, out_of) + 0.5).clamp(0, 1)
+    above_gap, below_gap = (
+        (0.5 - scale * growth * beyond).clamp(0, 1) for beyond in (into, out_of)
+    )
+    ratio = wanted.height / growth[:, 0] / shown.height.clamp_min(0.1)
+    soft = rise(ratio, SOFT_UNTIL, SOFT_GONE)[:, None]
     stretched = (gap / band - CAVITY_FROM) / (CAVITY_ALONE - CAVITY_FROM)
-    heights = shown.height, wanted.height / growth[:, 0]
-    growing = (heights[1] / heights[0].clamp_min(0.1) - 1) / WIDER
+    cavity = stretched.clamp(0, 1) * (1 - above_gap - below_gap).clamp_min(0)
+    bare = [1 - _between_columns(row.seen, share) for row in (mouth.upper, mouth.lower)]
+    for part, no_tooth in zip((above_gap, below_gap), bare, strict=True):
+        cavity = cavity + soft * part * no_tooth
+    growing = (ratio - 1) / WIDER
     batch, _, rows, columns = opening.inside.shape
     return Parting(
         shown.to_crop(there, upper + depth).reshape(batch, rows, columns, 2),
-        (inside * stretched.clamp(0, 1)).reshape(batch, 1, rows, columns),
+        cavity.reshape(batch, 1, rows, columns),
+        (bare[0].reshape(batch, 1, rows, columns), bare[1].reshape(batch, 1, rows, columns)),
         growing.clamp(0, 1).reshape(batch, 1, 1, 1),
     )
 
@@ -188,5 +266,5 @@ def _between_columns(line: Tensor, share: Tensor) -> Tensor:
     """Read `[B, COLUMNS]` at shares `[B, M]` of the way from corner to corner."""
     place = (share * COLUMNS - 0.5).clamp(0, COLUMNS - 1)
     before = place.floor().clamp_max(COLUMNS - 2)
-    column = before.long()
+    column, line = before.long(), line.expand(len(share), -1)
     return torch.lerp(line.gather(1, column), line.gather(1, column + 1), place - before)

@@ -23,7 +23,7 @@ from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.checkpoints import load_checkpoint
 from models.landmarks_to_video.bare_lips import BareLips, bare_lips
 from models.landmarks_to_video.complexion import complexion
-from models.landmarks_to_video.dentition import BELOW_PARTED_LIP, Dentitions
+from models.landmarks_to_video.dentition import BELOW_PARTED, Dentitions
 from models.landmarks_to_video.face_regions import (
     EYES,
     MOUTH,
@@ -141,7 +141,7 @@ class PortraitFeatures:
     image: `[1, 3, S, S]` the same, float32 in 0-1.
     thumbnail: `[1, 3, 64, 64]`.
     landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
-    teeth: `[1, 2, 4, 128, 256]` other people's that fit (see `dentition`); none behind its own.
+    teeth: `[1, 2, 4, 128, 256]` other people's that fit (see `dentition`).
     mouth: what it shows between its lips, if they are open.
     lips: what they show where they close.
     skin: `[1, COMPLEXION]` the colours around the mouth.
@@ -219,19 +219,23 @@ class VisualTranslator(nn.Module):
             image=image,
             thumbnail=F.avg_pool2d(image, MOTION_STRIDE * scale),
             landmarks=points,
-            teeth=self._teeth(points, mouth),
+            teeth=self._teeth(points, mouth, skin),
             mouth=mouth,
             lips=bare_lips(image, points, scale),
             skin=skin,
             palette=read_palette(image),
         )
 
-    def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None) -> Tensor:
-        """Return maps `[1, 2, 4, 128, 256]`: borrowed teeth, or none behind a portrait's own."""
+    def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None, skin: Tensor) -> Tensor:
+        """Return maps `[1, 2, 4, 128, 256]`: borrowed teeth, as light and as low as its own."""
         if mouth is None:
             return self.dentitions.borrowed(landmarks)
-        teeth = self.dentitions.borrowed(landmarks, BELOW_PARTED_LIP)
-        return torch.zeros_like(teeth) if mouth.shows_teeth else teeth
+        tips = mouth.tips if mouth.upper.shown else BELOW_PARTED[0]
+        teeth = self.dentitions.borrowed(landmarks, (tips, BELOW_PARTED[1]))
+        if mouth.upper.shown or mouth.lower.shown:
+            likeness = mouth.enamel / self.mouth.inside.enamel_colour(skin)
+            teeth[:, :, :3] *= likeness[:, None, :, None, None]
+        return teeth
 
     @torch.inference_mode()
     def render(

@@ -8,12 +8,15 @@ from torch import Tensor
 from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.face_regions import MOUTH, signed_distance, window_origin
 from models.landmarks_to_video.lip_lines import UprightLips
-from models.landmarks_to_video.mouth_interior import Opening
+from models.landmarks_to_video.mouth_interior import LOWER_SHARE, Opening
 from models.landmarks_to_video.parting import (
     COLUMNS,
     DEPTHS,
+    SOFT_GONE,
+    SOFT_UNTIL,
     TEETH_GIVE,
     OpenMouth,
+    Row,
     part_mouth,
     read_open_mouth,
 )
@@ -51,7 +54,7 @@ def line_of(image: Tensor, landmarks: Tensor) -> Tensor:
     """Return the middle of the line `[40]` along which a portrait that shows teeth parts."""
     mouth = read_open_mouth(image, landmarks, 1, SKIN)
     assert mouth is not None
-    assert mouth.shows_teeth
+    assert mouth.upper.shown or mouth.lower.shown
     return mouth.line[0, 12:-12]
 
 
@@ -82,8 +85,47 @@ def test_a_tongue_is_no_tooth() -> None:
 def test_all_of_a_mouth_without_teeth_goes_with_the_lower_lip() -> None:
     mouth = read_open_mouth(*portrait(12, DARK), 1, SKIN)
     assert mouth is not None
-    assert not mouth.shows_teeth
+    assert not mouth.upper.shown
+    assert not mouth.lower.shown
     assert mouth.line.max() == 0
+
+
+@pytest.mark.parametrize(("span", "rows"), [((0, 0.6), (True, False)), ((0.5, 1), (False, True))])
+def test_teeth_are_told_from_what_lies_beyond_the_line(
+    span: tuple[float, float], rows: tuple[bool, bool]
+) -> None:
+    mouth = read_open_mouth(*portrait(12, WHITE, span), 1, SKIN)
+    assert mouth is not None
+    assert (mouth.upper.shown, mouth.lower.shown) == rows
+
+
+def test_both_rows_are_found_where_both_are_seen() -> None:
+    image, landmarks = portrait(12, WHITE)
+    dark, _ = portrait(12, DARK)
+    image[:, :, 178:180] = dark[:, :, 178:180]
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    assert mouth.upper.shown
+    assert mouth.lower.shown
+
+
+def test_a_row_of_teeth_ends_where_they_do() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    dark, _ = portrait(12, DARK)
+    image[..., :118], image[..., 138:] = dark[..., :118], dark[..., 138:]
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    seen = mouth.upper.seen[0]
+    assert seen[20:-20].min() == 1
+    assert seen[:10].max() == seen[-10:].max() == 0
+
+
+def test_only_the_tips_of_teeth_are_drawn_longer() -> None:
+    tips, row = (read_open_mouth(*portrait(high, WHITE, (0, 0.7)), 1, SKIN) for high in (5, 14))
+    assert tips is not None
+    assert row is not None
+    assert tips.upper.give > 1.5
+    assert row.upper.give == TEETH_GIVE
 
 
 def test_closed_lips_are_no_open_mouth() -> None:
@@ -91,14 +133,16 @@ def test_closed_lips_are_no_open_mouth() -> None:
     assert read_open_mouth(*portrait(1, WHITE), 1, SKIN) is None
 
 
-def parted(wanted: float, line: float) -> tuple[Tensor, Tensor]:
+def parted(wanted: float, line: float, rows: tuple[float, float] = (1, 1)) -> tuple[Tensor, Tensor]:
     """Return where the middle column of an opening `wanted` px high lies in one 10 px high, px
-    below that one's upper lip, and how far it is a cavity; a number for each px.
+    below that one's upper lip, and how far it is a cavity; a number for each px. `rows` tells
+    whether there are teeth above and below the line.
     """
     source, target = (torch.from_numpy(face_landmarks(opening=high))[None] for high in (10, wanted))
     origin = window_origin(target, MOUTH)
     opening = Opening.of(target, origin)
-    mouth = OpenMouth(torch.full((1, COLUMNS), line), TEETH_GIVE, shows_teeth=True)
+    upper, lower = (Row(torch.full((1, COLUMNS), float(teeth)), TEETH_GIVE) for teeth in rows)
+    mouth = OpenMouth(torch.full((1, COLUMNS), line), upper, lower, torch.tensor([WHITE]))
     parting = part_mouth(mouth, opening, source, target, 1)
     column = int(target[0, 62, 0] - origin[0, 0])
     inside = opening.inside[0, 0, :, column] > 0.99
@@ -121,6 +165,70 @@ def test_the_portraits_own_opening_shows_what_the_portrait_shows() -> None:
     depth, cavity = parted(10, 0.7)
     torch.testing.assert_close(depth, depth[0] + torch.arange(len(depth)), atol=0.02, rtol=0)
     assert float(cavity.max()) == 0
+
+
+def test_what_is_no_tooth_gives_way_as_the_mouth_opens() -> None:
+    for rows, end in (((1, 0), -1), ((0, 1), 0)):
+        least, half, most = (
+            float(parted(10 * ratio, 0.5, rows)[1][end])
+            for ratio in (SOFT_UNTIL, (SOFT_UNTIL + SOFT_GONE) / 2, SOFT_GONE)
+        )
+        assert least < 0.02
+        assert 0.4 < half < 0.6
+        assert most > 0.98
+        assert float(parted(10 * SOFT_GONE, 0.5, rows)[1][-1 - end]) == 0
+
+
+def test_no_seam_is_left_of_what_has_given_way() -> None:
+    assert float(parted(10 * SOFT_GONE, 0.5, (0, 0))[1].min()) > 0.98
+
+
+def test_borrowed_teeth_are_as_light_as_the_portraits_own() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    translator.dentitions.maps.fill_(1)
+    features = translator.prepare(crop, landmarks[0].numpy())
+    lower = features.teeth[0, 1]
+    shown = lower[:3, lower[3] > 0.99].mean(dim=1)
+    with torch.inference_mode():
+        enamel = translator.mouth.inside.enamel_colour(features.skin)[0]
+    torch.testing.assert_close(shown * enamel, torch.tensor(WHITE), atol=0.02, rtol=0)
+
+
+def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    wide = face_landmarks(opening=30)[None]
+    column = int(landmarks[0, 62, 0])
+    frames = []
+    for filled in ((), (0,), (1,)):
+        translator.dentitions.maps.fill_(0)
+        for row in filled:
+            translator.dentitions.maps[:, 4 * row : 4 * row + 4] = 1
+        features = translator.prepare(crop, landmarks[0].numpy())
+        frames.append(translator.render(features, wide)[0, :, column].astype(int))
+    without, upper, lower = frames
+    np.testing.assert_array_equal(upper, without)
+    changed = np.flatnonzero(np.abs(lower - without).max(axis=1) > 20)
+    assert len(changed) > 2
+    assert changed.min() > 178 + 15 - LOWER_SHARE * 30 - 2
+
+
+def test_a_portrait_in_a_narrower_opening_is_not_drawn_into() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    narrow = face_landmarks(opening=8)[None]
+    frames = []
+    for fill in (0, 1):
+        translator.dentitions.maps.fill_(fill)
+        features = translator.prepare(crop, landmarks[0].numpy())
+        frames.append(translator.render(features, narrow))
+    np.testing.assert_array_equal(frames[0], frames[1])
 
 
 def test_rendered_teeth_keep_their_height_in_a_wider_mouth() -> None:
