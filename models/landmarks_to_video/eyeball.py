@@ -1,6 +1,6 @@
 """An eyeball that does not deform: the portrait's own eye, moved as a whole."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -13,8 +13,6 @@ from models.landmarks_to_video.warping import sample
 UPPER, LOWER = ((36, 37, 38, 39), (42, 43, 44, 45)), ((36, 41, 40, 39), (42, 47, 46, 45))
 """Edges of the lids from corner to corner, the viewer's left eye first."""
 IRISES = (68, 69)
-CLOSED = 1.0
-"""Px between lids that touch, as trackers see them."""
 RIM, TOP = 1.0, 1.8
 """Px at the lower and the upper lid's edge that are not taken for the eyeball."""
 CORNER = 2.0
@@ -23,12 +21,16 @@ CORNER = 2.0
 
 @dataclass(frozen=True)
 class Eye:
-    """One eye over a window: edges of its lids at each pixel's column, upright and px, `[B, M]`."""
+    """One eye over a window: edges of its lids at each pixel's column, upright and px, `[B, M]`.
+
+    within: how far it is to the nearer corner. corners: where those are, `[B, 1]` each.
+    """
 
     place: Tensor
     upper: Tensor
     lower: Tensor
     within: Tensor
+    corners: tuple[Tensor, Tensor]
 
     @classmethod
     def of(cls, landmarks: Tensor, eye: int, place: Tensor, centre: Tensor) -> Self:
@@ -38,11 +40,17 @@ class Eye:
         x = place[..., 0]
         within = torch.minimum(x - edges[0][:, :1, 0], edges[0][:, -1:, 0] - x)
         upper, lower = (edge_height(knots, x) for knots in edges)
-        return cls(place, upper, torch.maximum(lower, upper), within)
+        corners = edges[0][:, :1, 0], edges[0][:, -1:, 0]
+        return cls(place, upper, torch.maximum(lower, upper), within, corners)
 
     def parted(self) -> Tensor:
-        """Return `[B, M]` in 0-1: whether the lids are apart at all, beyond what trackers see."""
-        return (self.lower - self.upper - CLOSED).clamp(0, 1)
+        """Return `[B, M]` in 0-1: whether the lids are apart."""
+        return (2 * (self.lower - self.upper)).clamp(0, 1)
+
+    def narrowed(self, share: Tensor) -> Self:
+        """Return the eye with its upper lid down on the lower one but for a share `[B, 1]`."""
+        upper = torch.lerp(self.lower, self.upper, share)
+        return replace(self, upper=upper)
 
     def depth(self) -> Tensor:
         """Return how deep in the opening each pixel lies, px; negative outside."""

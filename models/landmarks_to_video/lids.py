@@ -1,7 +1,9 @@
 """Eyes that open and close: lids slide over an eyeball that does not deform.
 
 The warp squeezes a closing eye into a slit and stretches a widening one. Here the eyeball keeps the
-portrait's own pixels, and what closing lids cover becomes skin, with lashes where they meet.
+portrait's own pixels. Under a closing lid the warp leaves the portrait's upper lid where it was, and
+with it the fold, the brow and the rim of glasses. The lid is drawn down from there: smooth skin in
+the colour of the lid, with the portrait's own dark edge at its end.
 """
 
 import torch
@@ -10,25 +12,53 @@ from torch import Tensor
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import LOWER, UPPER, Eye, read_eyeball
 from models.landmarks_to_video.face_regions import EYES, face_frame
-from models.landmarks_to_video.painted_window import lay_over
-from models.landmarks_to_video.warping import keep_slits, pixel_grid, sample
+from models.landmarks_to_video.painted_window import Window, lay_over
+from models.landmarks_to_video.warping import (
+    FLOW_STRIDE,
+    flow_coordinates,
+    keep_slits,
+    landmark_flow,
+    pixel_grid,
+    sample,
+    upsample_flow,
+)
 
-LASHES, LASH_WIDTH, LASH_LIGHT = 2.5, 0.9, 0.55
-"""Px above the upper lid's edge where its bare skin begins; half width of the line where lids meet,
-px, and its brightness relative to the skin.
+LINE, DARK = (0.5, 1.1), (0.35, 0.65)
+"""Half width of the dark line at a closing lid's edge, px, and how much darker than its skin it is:
+where the portrait's upper lid has no dark edge, and where it has a strong one.
 """
+EDGE, STRONG = (-0.5, 0.5, 1.5, 2.5), 0.45
+"""Px above the upper lid's edge where its darkness is read, and the mean that counts as strong."""
+BARE, LASHES = 2.0, 6.0
+"""Px above the portrait's upper lid up to which skin replaces lashes, fully and at all."""
+MARGIN = 0.7
+"""Px of the lower lid's edge, which shines, that a closed lid covers."""
+CREASE, FOLD_AT = 0.08, 3.5
+PASSING = -3.0, 6.0
+FOLD, FOLD_END = 0.86, 9.0
+"""Brightness of the fold above a lid relative to its skin, at least, up to as many px above."""
+ON_LID, ABOVE_LID = (3.0, 4.5, 6.0), (7.5, 9.0)
+"""Px above the upper lid's edge where the colour of its skin is read, and that of the skin above."""
+LID_COLUMNS = 12
+"""Places along a lid at which that is read; through them goes a parabola."""
 SHOWN = (2.0, 3.0)
 """Px between the lids of a portrait from which on its eyeball is shown, and fully shown."""
-COVER = 1.0
-"""Px around the warp's slit that a closing lid covers."""
 NARROW, WIDE, FADE, FADE_WIDE = 0.75, 1.05, 0.25, 0.12
 """Openings, relative to the portrait's, from which lids are moved; how fast that fades in."""
 AROUND, AROUND_WIDE = 2.5, 0.3
 """Px around an eye, and a widened one, within which the painter may paint on the skin."""
+HANDOVER = 0.35
+"""How much narrower an eye is, 0-1, when its lids are drawn fully; then the warp holds them up."""
 SHADE, SHADE_DEPTH = 0.6, 1.8
 """How much darker the eyeball is at the upper lid's edge, and px below it over which that fades."""
-UNDER, TONE = 2.0, 0.75
-"""Px below the lower lid's edge where the skin under the eye begins; a lid's brightness to it."""
+DIM = 0.5
+"""How much darker the eyeball under a closing lid is just before it is covered."""
+PARTED = (0.12, 0.26)
+"""Openings, relative to the portrait's, from which an eyeball is seen, and fully seen."""
+SHADE_LEFT = 0.4
+"""Share of that shade that is left out under a closing lid, whose own dark edge is there."""
+UNDER, TONE, LIT = 3.0, 0.95, 0.5
+"""Px below the lower lid's edge where the skin under the eye is read; a lid's brightness to it."""
 SHADOW, SKIN, GLEAM = 0.4, (0.75, 1.3), 1.7
 """Brightness above an eye relative to that below it: of lashes, a shadow or the rim of glasses; of
 skin, at least and at most; of what gleams.
@@ -39,48 +69,22 @@ NOTHING = 20.0
 """Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
 
 
-def move_lids(
-    colour: Tensor,
-    mask: Tensor,
-    warped: Tensor,
-    image: Tensor,
-    source: Tensor,
-    target: Tensor,
-    shift: Tensor,
-    origin: Tensor,
-    scale: int,
-) -> tuple[Tensor, Tensor]:
+def move_lids(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Put eyeballs and lids into the painted eyes' windows in which a lid moves far enough.
 
     Args:
         colour: `[B, 3, h, w]` the painter's, 0-1.
         mask: `[B, 1, h, w]` 1 where the warp is shown.
-        warped: `[B, 3, h, w]` the warped portrait.
-        image: `[B, 3, H, W]` the portrait or a cut-out at `shift` `[B, 2]`.
-        source: `[B, 79, 2]` the portrait's landmarks, px of the crop.
-        target: `[B, 79, 2]` the wanted ones.
-        shift: `[B, 2]` left and top of the cut-out, px.
-        origin: `[B, 2]` left and top of the window, px.
-        scale: pixels of the image for each of the crop.
+        window: what is painted.
 
     Returns:
         Colour and mask.
     """
-    moving = [_moved(source, target, eye) for eye in (0, 1)]
+    moving = [_moved(window.source, window.target, eye) for eye in (0, 1)]
     rows = torch.maximum(*moving).nonzero()[:, 0]
     if not len(rows):
         return colour, mask
-    moved = _lids_moved(
-        colour[rows],
-        mask[rows],
-        warped[rows],
-        _those(image, rows),
-        source[rows],
-        target[rows],
-        shift[rows],
-        origin[rows],
-        scale,
-    )
+    moved = _lids_moved(colour[rows], mask[rows], _those(window, rows))
     return colour.index_copy(0, rows, moved[0]), mask.index_copy(0, rows, moved[1])
 
 
@@ -90,46 +94,108 @@ def moved_share(source: Tensor, target: Tensor, width: int) -> Tensor:
     There the skin goes with the spline and the residual flow alone: a painter's refinement, which
     closes the eye by drawing its surroundings down, would drag lashes and the rims of glasses.
     """
-    left, right = (_moved(source, target, eye)[:, None, None, None] for eye in (0, 1))
-    place = torch.linspace(0, 1, width, device=target.device)
-    return torch.lerp(left, right, ((place - BETWEEN[0]) / (BETWEEN[1] - BETWEEN[0])).clamp(0, 1))
+    return _along(*(_moved(source, target, eye) for eye in (0, 1)), width)
 
 
-def _those(image: Tensor, rows: Tensor) -> Tensor:
-    """Return the pictures of some rows; one that all rows share is not copied."""
-    if image.stride(0) == 0:
-        return image[: len(rows)]
-    return image[rows]
+def drawn_share(source: Tensor, target: Tensor, width: int) -> Tensor:
+    """Return `[B, 1, 1, width]` in 0-1: how far closing lids are drawn over a window of both."""
+    return _along(*(_drawn(_change(source, target, eye)[0]) for eye in (0, 1)), width)
 
 
-def _lids_moved(
-    colour: Tensor,
-    mask: Tensor,
-    warped: Tensor,
-    image: Tensor,
-    source: Tensor,
-    target: Tensor,
-    shift: Tensor,
-    origin: Tensor,
-    scale: int,
-) -> tuple[Tensor, Tensor]:
+def _along(left: Tensor, right: Tensor, width: int) -> Tensor:
+    """Return `[B, 1, 1, width]`: what is `[B]` at the left eye, and at the right one."""
+    place = torch.linspace(0, 1, width, device=left.device)
+    share = ((place - BETWEEN[0]) / (BETWEEN[1] - BETWEEN[0])).clamp(0, 1)
+    return torch.lerp(left[:, None, None, None], right[:, None, None, None], share)
+
+
+def lift(source: Tensor, target: Tensor, origin: Tensor) -> Tensor:
+    """Return what holds the upper lids up in a window's warp, `[B, 2, h / 4, w / 4]` px."""
+    nodes = EYES.height // FLOW_STRIDE, EYES.width // FLOW_STRIDE
+    flow = target.new_zeros(len(target), 2, *nodes)
+    held = _held(source, target)
+    rows = (held != target).flatten(1).any(dim=1).nonzero()[:, 0]
+    if not len(rows):
+        return flow
+    points = pixel_grid(*nodes, FLOW_STRIDE).to(target).reshape(1, -1, 2)
+    points = points + origin[rows, None].to(target)
+    with_held, without = (
+        landmark_flow(source[rows], face[rows], points) for face in (held, target)
+    )
+    change = (with_held - without).transpose(1, 2).reshape(len(rows), 2, *nodes)
+    return flow.index_copy(0, rows, change)
+
+
+def _held(source: Tensor, target: Tensor) -> Tensor:
+    """Return `target` with the upper lids of narrowed eyes as high as in the portrait."""
+    held = target.clone()
+    for eye in (0, 1):
+        knots = list(UPPER[eye])
+        share = _lifted(_change(source, target, eye)[0])[:, None]
+        frames = [_corner_frame(face, eye) for face in (source, target)]
+        (own, own_size, own_across), (wanted, size, across) = frames
+        upright = to_upright(source[:, knots] - own, own_across) * (size / own_size)[:, None, None]
+        down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
+        height = to_upright(target[:, knots] - wanted, across)[..., 1]
+        rise = (height - upright[..., 1]).clamp_min(0) * share
+        held[:, knots] -= rise[..., None] * down
+    return held
+
+
+def _corner_frame(face: Tensor, eye: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the middle `[B, 1, 2]` of an eye's corners, their distance `[B]` and direction."""
+    corners = face[:, (UPPER[eye][0], UPPER[eye][-1])]
+    apart = corners[:, 1] - corners[:, 0]
+    size = apart.norm(dim=-1).clamp_min(1.0)
+    return corners.mean(dim=1, keepdim=True), size, apart / size[:, None]
+
+
+def _those(window: Window, rows: Tensor) -> Window:
+    """Return some rows of a window; a picture that all rows share is not copied."""
+    shared = window.image.stride(0) == 0
+    lifted = window.lift
+    return Window(
+        window.image[: len(rows)] if shared else window.image[rows],
+        window.shift[rows],
+        window.flow[rows],
+        window.source[rows],
+        window.target[rows],
+        window.origin[rows],
+        scale=window.scale,
+        lift=None if lifted is None else lifted[rows],
+    )
+
+
+def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Return the windows with lids and eyeballs, as far as each eye moves."""
-    parted = keep_slits(source, target)
+    source, target, origin, scale = window.source, window.target, window.origin, window.scale
+    lifted = lift(source, target, origin) if window.lift is None else window.lift
+    places = flow_coordinates(upsample_flow(window.flow + lifted, FLOW_STRIDE * scale), 1 / scale)
+    places = places + (origin - window.shift).to(places)[:, None, None]
+    warped = sample(window.image, places, scale)
+    held = keep_slits(source, _held(source, target))
+    _, across = face_frame(target)
     halves = []
-    columns = zip(colour.chunk(2, dim=3), mask.chunk(2, dim=3), strict=True)
-    for eye, (half_colour, half_mask) in enumerate(columns):
+    columns = zip(colour.chunk(2, 3), mask.chunk(2, 3), warped.chunk(2, 3), strict=True)
+    for eye, (half_colour, half_mask, half_warped) in enumerate(columns):
         width = half_colour.shape[3]
         corner = origin + origin.new_tensor([eye * EYES.width // 2, 0])
         cells = pixel_grid(scale * EYES.height, width, 1 / scale).to(target).reshape(1, -1, 2)
         cells = cells + corner[:, None].to(target)
         centre = target[:, (UPPER[eye][0], UPPER[eye][-1])].mean(dim=1, keepdim=True)
-        _, across = face_frame(target)
         place = to_upright(cells - centre, across)
-        slit, opening = (Eye.of(face, eye, place, centre) for face in (parted, target))
-        skin = _lid(warped, slit, opening, across, origin, cells, scale)
-        ball = read_eyeball(image, source, target, cells, eye, shift, scale)
+        resting, opening = (Eye.of(face, eye, place, centre) for face in (held, target))
+        ratio = _ratio(source, target, eye)
+        seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
+        opening = opening.narrowed(seen)
         change = _change(source, target, eye)
-        halves.append(_with_eye(half_colour, half_mask, slit, opening, skin, ball, change, scale))
+        colours = _lid_colours(window, eye, opening)
+        lid = _lid(half_warped.flatten(2), colours, resting, opening, scale)
+        ball = read_eyeball(window.image, source, target, cells, eye, window.shift, scale)
+        light = (1 - DIM * (1 - ratio.clamp(0, 1)))[:, None, None]
+        halves.append(
+            _with_eye(half_colour, half_mask, resting, opening, lid, ball * light, change, scale)
+        )
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
 
@@ -137,20 +203,22 @@ def _lids_moved(
 def _with_eye(
     colour: Tensor,
     mask: Tensor,
-    slit: Eye,
+    resting: Eye,
     opening: Eye,
-    skin: Tensor,
+    lid: tuple[Tensor, Tensor],
     ball: Tensor,
     change: tuple[Tensor, Tensor],
     scale: int,
 ) -> tuple[Tensor, Tensor]:
     """Lay eyeball and lid into one half of a window, and keep paint near the eye."""
-    depth = slit.depth()
+    depth = resting.depth()
+    drawn, wider = _drawn(change[0])[:, None], change[1][:, None]
     inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
-    covered = (scale * (depth + COVER) + 0.5).clamp(0, 1) * _narrowed(slit, opening)
+    covered = lid[1] * (drawn > 0)
     either = torch.maximum(covered, inside)
-    shown, wider = torch.maximum(*change)[:, None], change[1][:, None]
-    new = torch.lerp(skin, ball * _shade(opening), (inside / either.clamp_min(1e-3))[:, None])
+    light = 1 - (1 - _shade(opening)) * (1 - SHADE_LEFT * drawn)[..., None]
+    new = torch.lerp(lid[0], ball * light, (inside / either.clamp_min(1e-3))[:, None])
+    shown = torch.maximum(drawn, wider)
     # The painter's white would outline a widened eye.
     reach = torch.lerp(torch.full_like(wider, AROUND), torch.full_like(wider, AROUND_WIDE), wider)
     near = torch.exp(((depth - wider / 2) / reach).clamp(-NOTHING, 0))
@@ -165,11 +233,6 @@ def _shade(opening: Eye) -> Tensor:
     return 1 - SHADE * torch.exp(-below.clamp_max(NOTHING))[:, None]
 
 
-def _narrowed(slit: Eye, opening: Eye) -> Tensor:
-    """Return `[B, M]` in 0-1: whether the warp left a slit wider than the lids shall be."""
-    return (slit.lower - slit.upper - (opening.lower - opening.upper)).clamp(0, 1)
-
-
 def _moved(source: Tensor, target: Tensor, eye: int) -> Tensor:
     """Return `[B]` in 0-1: whether an eye that the portrait has open is narrower or wider now.
 
@@ -180,41 +243,127 @@ def _moved(source: Tensor, target: Tensor, eye: int) -> Tensor:
 
 def _change(source: Tensor, target: Tensor, eye: int) -> tuple[Tensor, Tensor]:
     """Return `[B]` in 0-1, twice: whether an open eye is narrower, and whether it is wider."""
-    own, wanted = (
-        (face[:, LOWER[eye][1:3]] - face[:, UPPER[eye][1:3]]).norm(dim=-1).mean(dim=1)
-        for face in (source, target)
-    )
+    own, ratio = _gap(source, eye), _ratio(source, target, eye)
     shown = ((own - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
-    ratio = wanted / own.clamp_min(0.5)
     narrower = ((NARROW - ratio) / FADE).clamp(0, 1)
     wider = ((ratio - WIDE) / FADE_WIDE).clamp(0, 1)
     return shown * narrower, shown * wider
 
 
+def _ratio(source: Tensor, target: Tensor, eye: int) -> Tensor:
+    """Return `[B]`: how far an eye is open relative to the portrait's."""
+    return _gap(target, eye) / _gap(source, eye).clamp_min(0.5)
+
+
+def _gap(face: Tensor, eye: int) -> Tensor:
+    """Return `[B]`: the distance between an eye's lids, px."""
+    return (face[:, LOWER[eye][1:3]] - face[:, UPPER[eye][1:3]]).norm(dim=-1).mean(dim=1)
+
+
+def _drawn(narrower: Tensor) -> Tensor:
+    """Return how far lids are drawn: fully before the warp begins to hold the lids up."""
+    return (narrower / HANDOVER).clamp(0, 1)
+
+
+def _lifted(narrower: Tensor) -> Tensor:
+    """Return how far the warp holds the upper lids up where the lids are drawn."""
+    return ((narrower - HANDOVER) / (1 - HANDOVER)).clamp(0, 1)
+
+
 def _lid(
     warped: Tensor,
-    slit: Eye,
+    colours: tuple[Tensor, Tensor, Tensor],
+    resting: Eye,
     opening: Eye,
-    across: Tensor,
-    origin: Tensor,
-    cells: Tensor,
     scale: int,
-) -> Tensor:
-    """Return `[B, 3, M]`: the upper lid's skin, drawn on from above the slit, and the lashes."""
-    y = slit.place[..., 1]
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
+) -> tuple[Tensor, Tensor]:
+    """Return a closing lid `[B, 3, M]`, and where it is, `[B, M]` in 0-1.
 
-    def read_at(height: Tensor) -> Tensor:
-        places = cells + (height - y)[..., None] * down - origin[:, None].to(cells)
-        return sample(warped, places[:, None], scale)[:, :, 0]
-
-    skin = read_at(slit.upper - LASHES - 0.4 * (y - slit.upper).clamp_min(0))
-    below = read_at(slit.lower + UNDER + 0.4 * (slit.lower - y).clamp_min(0))
-    skin = torch.lerp(skin, TONE * below, _hidden(skin, below))
+    Args:
+        warped: `[B, 3, M]` the portrait whose upper lids are held up.
+        colours: `[B, 3, M]` of the lid's skin and of that above it; `[B, 1, M]` how dark its edge is.
+        resting: the eye in `warped`.
+        opening: the wanted eye.
+        scale: pixels of the image for each of the crop.
+    """
+    y = opening.place[..., 1]
+    above = resting.upper - y
+    crease = CREASE * torch.exp(-((above - FOLD_AT) / 2).square().clamp_max(NOTHING))
+    smooth = torch.lerp(*colours[:2], 1 - _falling(above, *PASSING)[:, None]) * (1 - crease)[:, None]
+    skin = torch.lerp(warped, smooth, _falling(above, BARE, LASHES)[:, None])
+    skin = skin.maximum(FOLD * colours[1] * _falling(above, LASHES, FOLD_END)[:, None])
     closed = 1 - ((opening.lower - opening.upper) / 2).clamp(0, 1)
-    line = torch.exp(-((y - opening.lower) / LASH_WIDTH).square().clamp_max(NOTHING)) * closed
-    taper = (opening.within / 4).clamp(0, 1)
-    return skin * (1 - (1 - LASH_LIGHT) * line * taper)[:, None]
+    lower = opening.lower + MARGIN * closed
+    below = (scale * (y - lower) + 0.5).clamp(0, 1)
+    skin = torch.lerp(skin, warped, below[:, None])
+    edge = colours[2][:, 0]
+    width, dark = (torch.lerp(*(edge.new_tensor(v) for v in ends), edge) for ends in (LINE, DARK))
+    beside = (opening.upper - y).clamp_min(0) + (y - lower).clamp_min(0)
+    line = torch.exp(-(beside / width).square().clamp_max(NOTHING))
+    line = line * (1 - (1 - closed) * below)
+    line = line * (opening.within / 2).clamp(0, 1)
+    skin = skin - (skin - colours[0] * (1 - dark)[:, None]).clamp_min(0) * line[:, None]
+    where = _falling(resting.upper - y, LASHES, LASHES + 2) * _falling(y - opening.lower, 1.0, 3.0)
+    return skin, where * ((resting.within + 1) / 2).clamp(0, 1)
+
+
+def _falling(height: Tensor, full: Tensor | float, none: Tensor | float) -> Tensor:
+    """Return 1 up to `full`, 0 from `none` on, and a smooth fall in between."""
+    share = ((none - height) / (none - full)).clamp(0, 1)
+    return share.square() * (3 - 2 * share)
+
+
+def _lid_colours(window: Window, eye: int, opening: Eye) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a lid's skin and that above it, `[B, 3, M]`, and how dark its edge is, `[B, 1, M]`.
+
+    They are parabolas along the lid, read from the portrait above the lashes. What cannot be skin there counts little.
+    """
+    source = window.source
+    middle, _, across = _corner_frame(source, eye)
+    _, level = face_frame(source)
+    down = torch.stack([-level[:, 1], level[:, 0]], dim=-1)[:, None]
+    along = torch.linspace(-0.85, 0.85, LID_COLUMNS, device=source.device)
+    ends = to_upright(source[:, (UPPER[eye][0], UPPER[eye][-1])] - middle, level)[..., 0]
+    half = (ends[:, 1:] - ends[:, :1]).clamp_min(1) / 2
+    x = along * half
+    own = Eye.of(source, eye, torch.stack([x, torch.zeros_like(x)], dim=-1), middle)
+    heights = [own.upper - height for height in (*EDGE, *ON_LID, *ABOVE_LID)] + [own.lower + UNDER]
+    y = torch.stack(heights, dim=1)
+    places = middle[:, None] + x[:, None, :, None] * level[:, None, None] + y[..., None] * down[:, None]
+    read = sample(window.image, places - window.shift[:, None, None].to(places), window.scale)
+    edge, above = read[:, :, : len(EDGE)], read[:, :, len(EDGE) : -1]
+    under = read[:, :, -1:].mean(dim=3, keepdim=True)
+    hidden = _hidden(above, under)
+    above = torch.lerp(above, TONE * under, LIT + (1 - LIT) * hidden)
+    light = (above.mean(dim=1) / under.mean(dim=1).clamp_min(0.02)).clamp(0.2, 1.1)
+    weight = (1 - 0.9 * hidden[:, 0]) * light ** 6
+    start, stop = opening.corners
+    where = ((opening.place[..., 0] - start) / (stop - start).clamp_min(1) * 2 - 1).clamp(-0.9, 0.9)
+    split = len(ON_LID)
+    on_lid, higher = (
+        _parabola(along, above[:, :, part], weight[:, part], where)
+        for part in (slice(split), slice(split, None))
+    )
+    skin = above[:, :, :split].mean(dim=(1, 2, 3), keepdim=True).clamp_min(0.02)
+    dark = (1 - edge.mean(dim=1, keepdim=True) / skin).clamp(0, 1).mean(dim=2, keepdim=True)
+    strength = (dark / STRONG).clamp(0, 1)
+    return on_lid, higher, _parabola(along, strength, torch.ones_like(strength[:, 0]), where)
+
+
+def _parabola(along: Tensor, values: Tensor, weight: Tensor, where: Tensor) -> Tensor:
+    """Return `[B, 3, M]` at `where` `[B, M]` the parabola through values at `along` `[K]`.
+
+    Values `[B, C, R, K]` count by their weights `[B, R, K]`.
+    """
+    powers = (along[:, None] ** torch.arange(3, device=along.device)).repeat(values.shape[2], 1)
+    weighted = powers * weight.flatten(1)[..., None]
+    with torch.autocast(along.device.type, enabled=False):
+        system = powers.T @ weighted + torch.diag(powers.new_tensor([1e-3, 1.0, 1.0]))
+        wanted = weighted.transpose(1, 2) @ values.flatten(2).transpose(1, 2)
+        factors = torch.linalg.solve(system, wanted)[..., None]
+    where = where[:, None]
+    colour = factors[:, 0] + where * (factors[:, 1] + where * factors[:, 2])
+    return colour.clamp(0, 1)
 
 
 def _hidden(above: Tensor, below: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ class Window:
     scale: 1 or 2.
     skin: `[B, COMPLEXION]` around the mouth, if it is known already.
     mouth: what the portrait shows between its lips, if they are open.
+    lift: `[B, 2, h / 4, w / 4]` what holds closing lids up in the warp, px, if it is known already.
     """
 
     image: Tensor
@@ -42,6 +43,7 @@ class Window:
     scale: int = 1
     skin: Tensor | None = None
     mouth: OpenMouth | None = None
+    lift: Tensor | None = None
 
     def complexion(self) -> Tensor:
         """Return the colours `[B, COMPLEXION]` of the portrait around its mouth."""

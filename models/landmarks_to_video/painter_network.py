@@ -161,17 +161,7 @@ class Painter(nn.Module):
                 return self._with_inside(paint, window, teeth, lowered=not to_learn)
             return self._parted(paint, window, window.mouth, teeth)
         if not self.region.unseen:
-            colour, mask = move_lids(
-                colour,
-                mask,
-                warped,
-                window.image,
-                window.source,
-                window.target,
-                window.shift,
-                window.origin,
-                scale,
-            )
+            colour, mask = move_lids(colour, mask, window)
         return Sketch(Paint(colour, mask, flow))
 
     def _with_inside(self, paint: Paint, window: Window, teeth: Tensor, *, lowered: bool) -> Sketch:

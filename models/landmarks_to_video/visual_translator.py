@@ -9,7 +9,7 @@ The warp carries identity, hair and background. Only what it cannot reveal, teet
 painted.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,7 +34,7 @@ from models.landmarks_to_video.face_regions import (
 )
 from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cpu, draw_on_device
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
-from models.landmarks_to_video.lids import moved_share
+from models.landmarks_to_video.lids import drawn_share, lift, moved_share
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
 from models.landmarks_to_video.painted_window import Window
@@ -288,16 +288,24 @@ def _painted(
     region, batch, scale = painter.region, len(target), features.scale
     origin = window_origin(target, region)
     window = features.window(window_flow(prior, origin, region), target, origin)
+    if region is EYES:
+        window = replace(window, lift=lift(window.source, target, origin))
     paint = painter.paint(window)
     colour = features.palette.tint(paint.colour) if features.palette else paint.colour
     unrest = _unrest(features.landmarks, target, region).reshape(batch, 1, 1, 1)
     weight = feather(region, scale=scale).to(colour)
     opacity = unrest * weight * (1 - paint.mask)
     beneath = upsample_flow(window_flow(residual, origin, region), FLOW_STRIDE * scale)
-    if region is EYES:
-        kept = SKIN_KEPT * moved_share(window.source, target, weight.shape[-1])
-        weight = feather(region, EYES_FEATHER, scale).to(colour) * (1 - kept)
-    return Layer(origin, unrest * weight * (paint.flow - beneath), opacity * colour, opacity)
+    shift = unrest * weight * (paint.flow - beneath)
+    if window.lift is not None:
+        width = weight.shape[-1]
+        unrest = torch.maximum(unrest, drawn_share(window.source, target, width))
+        opacity = unrest * weight * (1 - paint.mask)
+        kept = SKIN_KEPT * moved_share(window.source, target, width)
+        wide = feather(region, EYES_FEATHER, scale).to(colour) * (1 - kept)
+        held = upsample_flow(window.lift, FLOW_STRIDE * scale)
+        shift = unrest * (wide * (paint.flow - beneath) + weight * held)
+    return Layer(origin, shift, opacity * colour, opacity)
 
 
 def _with_lips_closed(
