@@ -23,7 +23,7 @@ from models.landmarks_to_video.warping import (
     upsample_flow,
 )
 
-LINE, DARK = (0.5, 1.1), (0.35, 0.65)
+LINE, DARK = (0.5, 1.1), (0.25, 0.6)
 """Half width of the dark line at a closing lid's edge, px, and how much darker than its skin it is:
 where the portrait's upper lid has no dark edge, and where it has a strong one.
 """
@@ -31,6 +31,8 @@ EDGE, STRONG = (-0.5, 0.5, 1.5, 2.5), 0.45
 """Px above the upper lid's edge where its darkness is read, and the mean that counts as strong."""
 BARE, LASHES = 2.0, 6.0
 """Px above the portrait's upper lid up to which skin replaces lashes, fully and at all."""
+TAPER = 6.0
+"""Px from an eye's corners within which the lid above it is drawn less high."""
 MARGIN = 0.7
 """Px of the lower lid's edge, which shines, that a closed lid covers."""
 CREASE, FOLD_AT = 0.08, 3.5
@@ -43,7 +45,7 @@ LID_COLUMNS = 12
 """Places along a lid at which that is read; through them goes a parabola."""
 SHOWN = (2.0, 3.0)
 """Px between the lids of a portrait from which on its eyeball is shown, and fully shown."""
-NARROW, WIDE, FADE, FADE_WIDE = 0.75, 1.05, 0.25, 0.12
+NARROW, WIDE, FADE, FADE_WIDE = 0.62, 1.05, 0.22, 0.12
 """Openings, relative to the portrait's, from which lids are moved; how fast that fades in."""
 AROUND, AROUND_WIDE = 2.5, 0.3
 """Px around an eye, and a widened one, within which the painter may paint on the skin."""
@@ -51,15 +53,17 @@ HANDOVER = 0.35
 """How much narrower an eye is, 0-1, when its lids are drawn fully; then the warp holds them up."""
 SHADE, SHADE_DEPTH = 0.6, 1.8
 """How much darker the eyeball is at the upper lid's edge, and px below it over which that fades."""
-DIM = 0.5
-"""How much darker the eyeball under a closing lid is just before it is covered."""
-PARTED = (0.12, 0.26)
+DIM = 0.6, 0.5
+"""How far the eyeball under a closing lid loses its contrast before it is covered, and the
+brightness that it then has relative to the lid.
+"""
+PARTED = (0.15, 0.45)
 """Openings, relative to the portrait's, from which an eyeball is seen, and fully seen."""
 SHADE_LEFT = 0.4
 """Share of that shade that is left out under a closing lid, whose own dark edge is there."""
-UNDER, TONE, LIT = 3.0, 0.95, 0.5
+UNDER, TONE, LIT = 3.0, 0.9, 0.2
 """Px below the lower lid's edge where the skin under the eye is read; a lid's brightness to it."""
-SHADOW, SKIN, GLEAM = 0.4, (0.75, 1.3), 1.7
+SHADOW, SKIN, GLEAM = 0.25, (0.5, 1.25), 1.7
 """Brightness above an eye relative to that below it: of lashes, a shadow or the rim of glasses; of
 skin, at least and at most; of what gleams.
 """
@@ -192,9 +196,10 @@ def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, T
         colours = _lid_colours(window, eye, opening)
         lid = _lid(half_warped.flatten(2), colours, resting, opening, scale)
         ball = read_eyeball(window.image, source, target, cells, eye, window.shift, scale)
-        light = (1 - DIM * (1 - ratio.clamp(0, 1)))[:, None, None]
+        dim = (1 - ratio.clamp(0, 1))[:, None, None]
+        ball = torch.lerp(ball, DIM[1] * colours[0], DIM[0] * dim)
         halves.append(
-            _with_eye(half_colour, half_mask, resting, opening, lid, ball * light, change, scale)
+            _with_eye(half_colour, half_mask, resting, opening, lid, ball, change, scale)
         )
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
@@ -303,7 +308,8 @@ def _lid(
     line = line * (1 - (1 - closed) * below)
     line = line * (opening.within / 2).clamp(0, 1)
     skin = skin - (skin - colours[0] * (1 - dark)[:, None]).clamp_min(0) * line[:, None]
-    where = _falling(resting.upper - y, LASHES, LASHES + 2) * _falling(y - opening.lower, 1.0, 3.0)
+    beyond = torch.lerp(torch.ones_like(y), _falling(-resting.within, -TAPER, 0.0), (above / 2).clamp(0, 1))
+    where = beyond * _falling(above, LASHES, LASHES + 2) * _falling(y - opening.lower, 1.0, 3.0)
     return skin, where * ((resting.within + 1) / 2).clamp(0, 1)
 
 
@@ -336,7 +342,7 @@ def _lid_colours(window: Window, eye: int, opening: Eye) -> tuple[Tensor, Tensor
     hidden = _hidden(above, under)
     above = torch.lerp(above, TONE * under, LIT + (1 - LIT) * hidden)
     light = (above.mean(dim=1) / under.mean(dim=1).clamp_min(0.02)).clamp(0.2, 1.1)
-    weight = (1 - 0.9 * hidden[:, 0]) * light ** 6
+    weight = (1 - 0.9 * hidden[:, 0]) * light ** 3
     start, stop = opening.corners
     where = ((opening.place[..., 0] - start) / (stop - start).clamp_min(1) * 2 - 1).clamp(-0.9, 0.9)
     split = len(ON_LID)
