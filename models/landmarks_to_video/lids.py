@@ -1,9 +1,9 @@
 """Eyes that open and close: lids slide over an eyeball that does not deform.
 
 The warp squeezes a closing eye into a slit and stretches a widening one. Here the eyeball keeps the
-portrait's own pixels. Under a closing lid the warp leaves the portrait's upper lid where it was, and
-with it the fold, the brow and the rim of glasses. The lid is drawn down from there: smooth skin in
-the colour of the lid, with the portrait's own dark edge at its end.
+portrait's own pixels. Around a closing eye the warp leaves the upper lid where it was, and with it
+the fold, the brow and the rim of glasses. The lid is drawn down from there: smooth skin with one
+dark line at its edge.
 """
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import LOWER, UPPER, Eye, read_eyeball
 from models.landmarks_to_video.face_regions import EYES, face_frame
+from models.landmarks_to_video.lid_skin import NOTHING, draw_lid, read_lid
 from models.landmarks_to_video.painted_window import Window, lay_over
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -23,26 +24,6 @@ from models.landmarks_to_video.warping import (
     upsample_flow,
 )
 
-LINE, DARK = (0.5, 1.1), (0.25, 0.6)
-"""Half width of the dark line at a closing lid's edge, px, and how much darker than its skin it is:
-where the portrait's upper lid has no dark edge, and where it has a strong one.
-"""
-EDGE, STRONG = (-0.5, 0.5, 1.5, 2.5), 0.45
-"""Px above the upper lid's edge where its darkness is read, and the mean that counts as strong."""
-BARE, LASHES = 2.0, 6.0
-"""Px above the portrait's upper lid up to which skin replaces lashes, fully and at all."""
-TAPER = 6.0
-"""Px from an eye's corners within which the lid above it is drawn less high."""
-MARGIN = 0.7
-"""Px of the lower lid's edge, which shines, that a closed lid covers."""
-CREASE, FOLD_AT = 0.08, 3.5
-PASSING = -3.0, 6.0
-FOLD, FOLD_END = 0.86, 9.0
-"""Brightness of the fold above a lid relative to its skin, at least, up to as many px above."""
-ON_LID, ABOVE_LID = (3.0, 4.5, 6.0), (7.5, 9.0)
-"""Px above the upper lid's edge where the colour of its skin is read, and that of the skin above."""
-LID_COLUMNS = 12
-"""Places along a lid at which that is read; through them goes a parabola."""
 SHOWN = (2.0, 3.0)
 """Px between the lids of a portrait from which on its eyeball is shown, and fully shown."""
 NARROW, WIDE, FADE, FADE_WIDE = 0.62, 1.05, 0.22, 0.12
@@ -58,19 +39,14 @@ DIM = 0.6, 0.5
 brightness that it then has relative to the lid.
 """
 PARTED = (0.15, 0.45)
-"""Openings, relative to the portrait's, from which an eyeball is seen, and fully seen."""
+"""Openings, relative to the portrait's, at which lids touch, and are as far apart as asked for.
+
+Both eyes touch at the same share of their opening.
+"""
 SHADE_LEFT = 0.4
 """Share of that shade that is left out under a closing lid, whose own dark edge is there."""
-UNDER, TONE, LIT = 3.0, 0.9, 0.2
-"""Px below the lower lid's edge where the skin under the eye is read; a lid's brightness to it."""
-SHADOW, SKIN, GLEAM = 0.25, (0.5, 1.25), 1.7
-"""Brightness above an eye relative to that below it: of lashes, a shadow or the rim of glasses; of
-skin, at least and at most; of what gleams.
-"""
 BETWEEN = (0.4, 0.6)
 """Shares of a window's width between which one eye's skin passes over into the other's."""
-NOTHING = 20.0
-"""Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
 
 
 def move_lids(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, Tensor]:
@@ -98,12 +74,14 @@ def moved_share(source: Tensor, target: Tensor, width: int) -> Tensor:
     There the skin goes with the spline and the residual flow alone: a painter's refinement, which
     closes the eye by drawing its surroundings down, would drag lashes and the rims of glasses.
     """
-    return _along(*(_moved(source, target, eye) for eye in (0, 1)), width)
+    left, right = (_moved(source, target, eye) for eye in (0, 1))
+    return _along(left, right, width)
 
 
 def drawn_share(source: Tensor, target: Tensor, width: int) -> Tensor:
     """Return `[B, 1, 1, width]` in 0-1: how far closing lids are drawn over a window of both."""
-    return _along(*(_drawn(_change(source, target, eye)[0]) for eye in (0, 1)), width)
+    left, right = (_drawn(_change(source, target, eye)[0]) for eye in (0, 1))
+    return _along(left, right, width)
 
 
 def _along(left: Tensor, right: Tensor, width: int) -> Tensor:
@@ -193,14 +171,12 @@ def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, T
         seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
         opening = opening.narrowed(seen)
         change = _change(source, target, eye)
-        colours = _lid_colours(window, eye, opening)
-        lid = _lid(half_warped.flatten(2), colours, resting, opening, scale)
+        skin = read_lid(window, eye, opening)
+        lid = draw_lid(half_warped.flatten(2), skin, resting, opening, scale)
         ball = read_eyeball(window.image, source, target, cells, eye, window.shift, scale)
         dim = (1 - ratio.clamp(0, 1))[:, None, None]
-        ball = torch.lerp(ball, DIM[1] * colours[0], DIM[0] * dim)
-        halves.append(
-            _with_eye(half_colour, half_mask, resting, opening, lid, ball, change, scale)
-        )
+        ball = torch.lerp(ball, DIM[1] * skin.colour, DIM[0] * dim)
+        halves.append(_with_eye(half_colour, half_mask, resting, opening, lid, ball, change, scale))
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
 
@@ -262,7 +238,8 @@ def _ratio(source: Tensor, target: Tensor, eye: int) -> Tensor:
 
 def _gap(face: Tensor, eye: int) -> Tensor:
     """Return `[B]`: the distance between an eye's lids, px."""
-    return (face[:, LOWER[eye][1:3]] - face[:, UPPER[eye][1:3]]).norm(dim=-1).mean(dim=1)
+    gap: Tensor = (face[:, LOWER[eye][1:3]] - face[:, UPPER[eye][1:3]]).norm(dim=-1).mean(dim=1)
+    return gap
 
 
 def _drawn(narrower: Tensor) -> Tensor:
@@ -273,109 +250,3 @@ def _drawn(narrower: Tensor) -> Tensor:
 def _lifted(narrower: Tensor) -> Tensor:
     """Return how far the warp holds the upper lids up where the lids are drawn."""
     return ((narrower - HANDOVER) / (1 - HANDOVER)).clamp(0, 1)
-
-
-def _lid(
-    warped: Tensor,
-    colours: tuple[Tensor, Tensor, Tensor],
-    resting: Eye,
-    opening: Eye,
-    scale: int,
-) -> tuple[Tensor, Tensor]:
-    """Return a closing lid `[B, 3, M]`, and where it is, `[B, M]` in 0-1.
-
-    Args:
-        warped: `[B, 3, M]` the portrait whose upper lids are held up.
-        colours: `[B, 3, M]` of the lid's skin and of that above it; `[B, 1, M]` how dark its edge is.
-        resting: the eye in `warped`.
-        opening: the wanted eye.
-        scale: pixels of the image for each of the crop.
-    """
-    y = opening.place[..., 1]
-    above = resting.upper - y
-    crease = CREASE * torch.exp(-((above - FOLD_AT) / 2).square().clamp_max(NOTHING))
-    smooth = torch.lerp(*colours[:2], 1 - _falling(above, *PASSING)[:, None]) * (1 - crease)[:, None]
-    skin = torch.lerp(warped, smooth, _falling(above, BARE, LASHES)[:, None])
-    skin = skin.maximum(FOLD * colours[1] * _falling(above, LASHES, FOLD_END)[:, None])
-    closed = 1 - ((opening.lower - opening.upper) / 2).clamp(0, 1)
-    lower = opening.lower + MARGIN * closed
-    below = (scale * (y - lower) + 0.5).clamp(0, 1)
-    skin = torch.lerp(skin, warped, below[:, None])
-    edge = colours[2][:, 0]
-    width, dark = (torch.lerp(*(edge.new_tensor(v) for v in ends), edge) for ends in (LINE, DARK))
-    beside = (opening.upper - y).clamp_min(0) + (y - lower).clamp_min(0)
-    line = torch.exp(-(beside / width).square().clamp_max(NOTHING))
-    line = line * (1 - (1 - closed) * below)
-    line = line * (opening.within / 2).clamp(0, 1)
-    skin = skin - (skin - colours[0] * (1 - dark)[:, None]).clamp_min(0) * line[:, None]
-    beyond = torch.lerp(torch.ones_like(y), _falling(-resting.within, -TAPER, 0.0), (above / 2).clamp(0, 1))
-    where = beyond * _falling(above, LASHES, LASHES + 2) * _falling(y - opening.lower, 1.0, 3.0)
-    return skin, where * ((resting.within + 1) / 2).clamp(0, 1)
-
-
-def _falling(height: Tensor, full: Tensor | float, none: Tensor | float) -> Tensor:
-    """Return 1 up to `full`, 0 from `none` on, and a smooth fall in between."""
-    share = ((none - height) / (none - full)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
-
-
-def _lid_colours(window: Window, eye: int, opening: Eye) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a lid's skin and that above it, `[B, 3, M]`, and how dark its edge is, `[B, 1, M]`.
-
-    They are parabolas along the lid, read from the portrait above the lashes. What cannot be skin there counts little.
-    """
-    source = window.source
-    middle, _, across = _corner_frame(source, eye)
-    _, level = face_frame(source)
-    down = torch.stack([-level[:, 1], level[:, 0]], dim=-1)[:, None]
-    along = torch.linspace(-0.85, 0.85, LID_COLUMNS, device=source.device)
-    ends = to_upright(source[:, (UPPER[eye][0], UPPER[eye][-1])] - middle, level)[..., 0]
-    half = (ends[:, 1:] - ends[:, :1]).clamp_min(1) / 2
-    x = along * half
-    own = Eye.of(source, eye, torch.stack([x, torch.zeros_like(x)], dim=-1), middle)
-    heights = [own.upper - height for height in (*EDGE, *ON_LID, *ABOVE_LID)] + [own.lower + UNDER]
-    y = torch.stack(heights, dim=1)
-    places = middle[:, None] + x[:, None, :, None] * level[:, None, None] + y[..., None] * down[:, None]
-    read = sample(window.image, places - window.shift[:, None, None].to(places), window.scale)
-    edge, above = read[:, :, : len(EDGE)], read[:, :, len(EDGE) : -1]
-    under = read[:, :, -1:].mean(dim=3, keepdim=True)
-    hidden = _hidden(above, under)
-    above = torch.lerp(above, TONE * under, LIT + (1 - LIT) * hidden)
-    light = (above.mean(dim=1) / under.mean(dim=1).clamp_min(0.02)).clamp(0.2, 1.1)
-    weight = (1 - 0.9 * hidden[:, 0]) * light ** 3
-    start, stop = opening.corners
-    where = ((opening.place[..., 0] - start) / (stop - start).clamp_min(1) * 2 - 1).clamp(-0.9, 0.9)
-    split = len(ON_LID)
-    on_lid, higher = (
-        _parabola(along, above[:, :, part], weight[:, part], where)
-        for part in (slice(split), slice(split, None))
-    )
-    skin = above[:, :, :split].mean(dim=(1, 2, 3), keepdim=True).clamp_min(0.02)
-    dark = (1 - edge.mean(dim=1, keepdim=True) / skin).clamp(0, 1).mean(dim=2, keepdim=True)
-    strength = (dark / STRONG).clamp(0, 1)
-    return on_lid, higher, _parabola(along, strength, torch.ones_like(strength[:, 0]), where)
-
-
-def _parabola(along: Tensor, values: Tensor, weight: Tensor, where: Tensor) -> Tensor:
-    """Return `[B, 3, M]` at `where` `[B, M]` the parabola through values at `along` `[K]`.
-
-    Values `[B, C, R, K]` count by their weights `[B, R, K]`.
-    """
-    powers = (along[:, None] ** torch.arange(3, device=along.device)).repeat(values.shape[2], 1)
-    weighted = powers * weight.flatten(1)[..., None]
-    with torch.autocast(along.device.type, enabled=False):
-        system = powers.T @ weighted + torch.diag(powers.new_tensor([1e-3, 1.0, 1.0]))
-        wanted = weighted.transpose(1, 2) @ values.flatten(2).transpose(1, 2)
-        factors = torch.linalg.solve(system, wanted)[..., None]
-    where = where[:, None]
-    colour = factors[:, 0] + where * (factors[:, 1] + where * factors[:, 2])
-    return colour.clamp(0, 1)
-
-
-def _hidden(above: Tensor, below: Tensor) -> Tensor:
-    """Return `[B, 1, M]` in 0-1: how far the colour above an eye cannot be its lid's skin."""
-    light, beside = (colour.mean(dim=1, keepdim=True) for colour in (above, below))
-    ratio = light / beside.clamp_min(0.02)
-    dark = (SKIN[0] - ratio) / (SKIN[0] - SHADOW)
-    bright = (ratio - SKIN[1]) / (GLEAM - SKIN[1])
-    return torch.maximum(dark, bright).clamp(0, 1)

@@ -294,18 +294,17 @@ def _painted(
     colour = features.palette.tint(paint.colour) if features.palette else paint.colour
     unrest = _unrest(features.landmarks, target, region).reshape(batch, 1, 1, 1)
     weight = feather(region, scale=scale).to(colour)
-    opacity = unrest * weight * (1 - paint.mask)
     beneath = upsample_flow(window_flow(residual, origin, region), FLOW_STRIDE * scale)
-    shift = unrest * weight * (paint.flow - beneath)
+    shift = weight * (paint.flow - beneath)
     if window.lift is not None:
         width = weight.shape[-1]
         unrest = torch.maximum(unrest, drawn_share(window.source, target, width))
-        opacity = unrest * weight * (1 - paint.mask)
         kept = SKIN_KEPT * moved_share(window.source, target, width)
         wide = feather(region, EYES_FEATHER, scale).to(colour) * (1 - kept)
         held = upsample_flow(window.lift, FLOW_STRIDE * scale)
-        shift = unrest * (wide * (paint.flow - beneath) + weight * held)
-    return Layer(origin, shift, opacity * colour, opacity)
+        shift = wide * (paint.flow - beneath) + weight * held
+    opacity = unrest * weight * (1 - paint.mask)
+    return Layer(origin, unrest * shift, opacity * colour, opacity)
 
 
 def _with_lips_closed(
