@@ -19,8 +19,12 @@ EDGE, STRONG = (-0.5, 0.5, 1.5, 2.5), 0.45
 """Px above the upper lid's edge where its darkness is read, and the mean that counts as strong."""
 BARE, LASHES = 2.0, 6.0
 """Px above the portrait's upper lid up to which skin replaces lashes, fully and at all."""
-TAPER = 6.0
+TAPER = 8.0
 """Px from an eye's corners within which the lid above it is drawn less high."""
+BULGE = 0.16
+"""How much lighter the middle of a lid is than its edges."""
+BESIDE = 2.0
+"""Px beside an eye's corners up to which a lid covers it."""
 MARGIN = 0.7
 """Px of the lower lid's edge, which shines, that a closed lid covers."""
 CREASE, CREASE_AT, CREASE_WIDTH = 0.08, 3.5, 2.0
@@ -37,7 +41,7 @@ UNDER, TONE, LIT = 3.0, 0.9, 0.2
 """Px below the lower lid's edge where the skin under the eye is read; the brightness relative to it
 of a lid that is hidden; and the share of that in every lid.
 """
-SHADOW, SKIN, GLEAM = 0.25, (0.5, 1.25), 1.7
+SHADOW, SKIN, GLEAM = 0.25, (0.5, 1.1), 1.4
 """Brightness above an eye relative to that below it: of lashes, a shadow or the rim of glasses; of
 skin, at least and at most; of what gleams.
 """
@@ -75,7 +79,8 @@ def draw_lid(
     closed = 1 - ((opening.lower - opening.upper) / 2).clamp(0, 1)
     lower = opening.lower + MARGIN * closed
     below = (scale * (y - lower) + 0.5).clamp(0, 1)
-    lid = torch.lerp(_bare(warped, skin, above), warped, below[:, None])
+    bare = _bare(warped, skin, above, _bulge(resting, opening))
+    lid = torch.lerp(bare, warped, below[:, None])
     beside = (opening.upper - y).clamp_min(0) + (y - lower).clamp_min(0)
     line = torch.exp(-(beside / _between(LINE, skin.edge)).square().clamp_max(NOTHING))
     line = line * (1 - (1 - closed) * below) * (opening.within / 2).clamp(0, 1)
@@ -83,16 +88,24 @@ def draw_lid(
     lid = lid - (lid - dark).clamp_min(0) * line[:, None]
     beyond = 1 - (1 - _falling(-resting.within, -TAPER, 0.0)) * (above / 2).clamp(0, 1)
     where = beyond * _falling(above, LASHES, LASHES + 2) * _falling(y - opening.lower, 1.0, 3.0)
-    return lid, where * ((resting.within + 1) / 2).clamp(0, 1)
+    return lid, where * ((resting.within + BESIDE) / 2).clamp(0, 1)
 
 
-def _bare(warped: Tensor, skin: LidSkin, above: Tensor) -> Tensor:
+def _bulge(resting: Eye, opening: Eye) -> Tensor:
+    """Return `[B, M]`: the light on a lid over a round eyeball, most in its middle, about 1."""
+    fallen = opening.upper - resting.upper + BARE
+    height = ((opening.upper - opening.place[..., 1]) / fallen.clamp_min(1)).clamp(0, 1)
+    middle = 4 * height * (1 - height) * (opening.within / TAPER).clamp(0, 1)
+    return 1 + BULGE * (middle - 0.65)
+
+
+def _bare(warped: Tensor, skin: LidSkin, above: Tensor, light: Tensor) -> Tensor:
     """Return `[B, 3, M]`: `warped` with skin on the eye and in place of the lashes above it."""
     fold = (above - CREASE_AT) / CREASE_WIDTH
     crease = CREASE * torch.exp(-fold.square().clamp_max(NOTHING))
     smooth = torch.lerp(skin.higher, skin.colour, _falling(above, *PASSING)[:, None])
     bare = torch.lerp(
-        warped, smooth * (1 - crease)[:, None], _falling(above, BARE, LASHES)[:, None]
+        warped, smooth * ((1 - crease) * light)[:, None], _falling(above, BARE, LASHES)[:, None]
     )
     return bare.maximum(FOLD * skin.higher * _falling(above, LASHES, FOLD_END)[:, None])
 

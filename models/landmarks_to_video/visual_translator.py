@@ -65,6 +65,8 @@ EYES_FEATHER = 16
 """Px from the edge of the eyes' window over which its own flow takes over. Over fewer, brows and
 forehead are torn into streaks where the residual flow ends.
 """
+LIFT_FEATHER = 4
+"""Px from the edge of the eyes' window over which the warp begins to hold closing lids up."""
 SKIN_KEPT = 0.7
 """How far the skin around lids that move goes with the residual flow, not with the painter's, which
 draws lashes and the rims of glasses along with the lids.
@@ -301,8 +303,9 @@ def _painted(
         unrest = torch.maximum(unrest, drawn_share(window.source, target, width))
         kept = SKIN_KEPT * moved_share(window.source, target, width)
         wide = feather(region, EYES_FEATHER, scale).to(colour) * (1 - kept)
-        held = upsample_flow(window.lift, FLOW_STRIDE * scale)
-        shift = wide * (paint.flow - beneath) + weight * held
+        held = feather(region, LIFT_FEATHER, scale).to(colour)
+        held = held * upsample_flow(window.lift, FLOW_STRIDE * scale)
+        shift = wide * (paint.flow - beneath) + held
     opacity = unrest * weight * (1 - paint.mask)
     return Layer(origin, unrest * shift, opacity * colour, opacity)
 

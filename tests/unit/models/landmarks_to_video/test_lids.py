@@ -5,7 +5,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.landmarks_to_video.lids import moved_share
+from models.landmarks_to_video.face_regions import EYES, window_origin
+from models.landmarks_to_video.lids import lift, moved_share
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.landmarks_to_video.warping import keep_slits
@@ -91,6 +92,69 @@ def test_a_lid_is_skin_whatever_lies_above_the_eye(
     x, y = landmarks[68].astype(int)
     lid = frame[y - 3, x - 4 : x + 5].mean(axis=0)
     assert 0.6 * sum(SKIN) < lid.sum() < 1.05 * sum(SKIN)
+
+
+def lid_of(translator: VisualTranslator, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the brightness of a closed lid, `[13, 9]`: from 8 px above the pupil to 4 below it."""
+    landmarks = face_landmarks()
+    features = translator.prepare(picture, landmarks)
+    frame = translator.render(features, with_lids(landmarks, 0.02)[None])[0]
+    x, y = landmarks[68].astype(int)
+    return np.asarray(frame[y - 8 : y + 5, x - 4 : x + 5].mean(axis=-1, dtype=np.float64))
+
+
+def test_the_only_dark_line_of_a_closed_eye_is_where_the_lids_meet(
+    translator: VisualTranslator,
+) -> None:
+    landmarks = face_landmarks()
+    picture = face_with_eyes(landmarks)
+    for upper in landmarks[[37, 43]].astype(int):
+        picture[upper[1] - 1 : upper[1] + 1, upper[0] - 8 : upper[0] + 17] = (40, 30, 30)
+    rows = lid_of(translator, picture).mean(axis=1)
+    assert rows[:6].min() > 0.78 * np.mean(SKIN)
+    assert rows[6:].min() < 0.65 * np.mean(SKIN)
+
+
+def test_no_lash_is_drawn_down_a_closed_lid(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    picture = face_with_eyes(landmarks)
+    x, y = landmarks[68].astype(int)
+    picture[y - 12 : y - 3, x] = (40, 30, 30)
+    columns = lid_of(translator, picture)[4:7].mean(axis=0)
+    assert columns.min() > 0.95 * columns.max()
+
+
+def test_a_rim_above_a_closing_eye_does_not_bend(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    picture = face_with_eyes(landmarks)
+    x, y = landmarks[68].astype(int)
+    picture[y - 14 : y - 12, x - 20 : x + 20] = (20, 20, 20)
+    features = translator.prepare(picture, landmarks)
+    frame = translator.render(features, with_lids(landmarks, 0.02)[None])[0].astype(int)
+    rows = np.arange(y - 18, y - 7)
+    dark = sum(SKIN) - frame[rows, x - 10 : x + 11].sum(axis=-1)
+    heights = (rows[:, None] * dark).sum(axis=0) / dark.sum(axis=0)
+    assert np.abs(heights - (y - 12.5)).max() < 1.0
+
+
+def test_eyes_of_unlike_openings_close_at_once(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    landmarks[42:48, 1] = landmarks[69, 1] + 0.6 * (landmarks[42:48, 1] - landmarks[69, 1])
+    features = translator.prepare(face_with_eyes(landmarks), landmarks)
+    for share, seen in ((0.14, False), (0.35, True)):
+        frame = translator.render(features, with_lids(landmarks, share)[None])[0].astype(int)
+        for x, y in landmarks[68:70].astype(int):
+            eye = frame[y - 6 : y + 7, x - 6 : x + 7]
+            assert bool((eye[..., 2] - eye[..., 0] > 10).any()) == seen
+
+
+@pytest.mark.parametrize(("share", "lifted"), [(1.0, False), (0.7, False), (0.1, True)])
+def test_the_warp_holds_up_the_lids_of_closing_eyes_alone(share: float, lifted: bool) -> None:
+    source = torch.from_numpy(face_landmarks())[None]
+    target = torch.from_numpy(with_lids(face_landmarks(), share))[None]
+    held = lift(source, target, window_origin(target, EYES))
+    assert bool(held.abs().max() > 1) == lifted
+    assert lifted or not held.any()
 
 
 def test_one_eye_can_move_alone() -> None:
