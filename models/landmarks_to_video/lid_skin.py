@@ -37,7 +37,7 @@ ON_LID, ABOVE_LID = (3.0, 4.5, 6.0), (7.5, 9.0)
 """Px above the upper lid's edge where the colour of its skin is read, and that of what is above."""
 LID_COLUMNS = 12
 """Places along a lid at which that is read; through them goes a parabola."""
-UNDER, TONE, LIT = 3.0, 0.9, 0.2
+UNDER, TONE, LIT = 8.0, 0.88, 0.6
 """Px below the lower lid's edge where the skin under the eye is read; the brightness relative to it
 of a lid that is hidden; and the share of that in every lid.
 """
