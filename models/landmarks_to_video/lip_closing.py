@@ -25,11 +25,13 @@ from models.landmarks_to_video.face_regions import (
 )
 from models.landmarks_to_video.lip_lines import (
     LipLines,
+    UprightLips,
     even_height,
     line_height,
     lip_lines,
     smooth_height,
 )
+from models.landmarks_to_video.parting import OpenMouth, Spots, part_mouth
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     keep_slits,
@@ -113,6 +115,7 @@ def cover_mouth(
     source: Tensor,
     target: Tensor,
     scale: int = 1,
+    mouth: OpenMouth | None = None,
 ) -> Cover:
     """Close the lips of `image` `[B, 3, S, S]` as `target` has them.
 
@@ -122,6 +125,7 @@ def cover_mouth(
         source: its landmarks `[B, 79, 2]`, px of a 256 px crop.
         target: the wanted landmarks, alike.
         scale: pixels of the image for each of a 256 px crop.
+        mouth: what the portrait shows between its lips, if they are open.
     """
     origin = window_origin(target, MOUTH)
     upright = _Upright.of(target)
@@ -135,7 +139,10 @@ def cover_mouth(
     # one of the lips.
     rows = rows_of(place.depth < NEAR[1])
     cells, place = cells[:, rows], place.rows(rows)
-    inner = _on_the_skull(cells, source, target, shown)
+    if mouth is None:
+        inner = _on_the_skull(cells, source, target, shown)
+    else:
+        inner = _behind_the_lips(mouth, cells, place, source, target, scale)
     moved = [cells + flow[:, :, rows].permute(0, 2, 3, 1) for flow in flows]
     places, colour[:, :, rows], opacity[:, :, rows] = _seam(
         image, lips, moved, inner, place, upright, scale
@@ -285,6 +292,15 @@ def _on_the_skull(cells: Tensor, source: Tensor, target: Tensor, shown: LipLines
     y = places[..., 1].maximum((top + INSIDE).minimum(middle))
     y = y.minimum((bottom - INSIDE).maximum(middle))
     return before.leave(torch.stack([places[..., 0], y], dim=-1)).reshape(cells.shape)
+
+
+def _behind_the_lips(
+    mouth: OpenMouth, cells: Tensor, place: "_Place", source: Tensor, target: Tensor, scale: int
+) -> Tensor:
+    """Return where in the portrait the inside of an open mouth lies, `[B, h, w, 2]` px."""
+    x, y = UprightLips.of(target).from_crop(cells.flatten(1, 2)).unbind(dim=-1)
+    spots = Spots(x, y, -place.above.flatten(1), -place.below.flatten(1))
+    return part_mouth(mouth, spots, source, target, scale).places.reshape(cells.shape)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ class Opening:
     lips: their shape.
     below_upper, above_lower: vertical distances from the lips' edges, positive inside.
     sideways: distance from the middle over that of the eyes.
+    down: distance below the lips' middle.
     height: of the opening above and below the pixel.
     inside: 1 in the opening, soft over one pixel of the picture.
     reach: 1 at the lips' edges and all over a smile, falling to 0 around the opening and deep in
@@ -82,6 +83,7 @@ class Opening:
     below_upper: Tensor
     above_lower: Tensor
     sideways: Tensor
+    down: Tensor
     height: Tensor
     inside: Tensor
     reach: Tensor
@@ -108,7 +110,7 @@ class Opening:
         lower = lower + lowered * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
         from_corner = torch.minimum(x - lips.corners[:, :1], lips.corners[:, 1:] - x)
         depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
-        maps = (y - upper, lower - y, x / lips.interocular[:, None], lower - upper)
+        maps = (y - upper, lower - y, x / lips.interocular[:, None], y, lower - upper)
         parted = rise(mean_height(landmarks[:, MOUTH.polygons[0]]), CLOSED, PARTED)
         inside = (scale * depth + 0.5).clamp(0, 1) * parted[:, None]
         at_upper, at_lower = 1 - rise(y - upper, *UNDER_UPPER), 1 - rise(lower - y, *OVER_LOWER)

@@ -32,7 +32,7 @@ from models.landmarks_to_video.painted_window import (
     drawn_pixels,
     lay_over,
 )
-from models.landmarks_to_video.parting import OpenMouth, part_mouth
+from models.landmarks_to_video.parting import OpenMouth, Spots, part_mouth
 from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import place_teeth
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
@@ -184,12 +184,15 @@ class Painter(nn.Module):
         opening = Opening.of(window.target, window.origin, window.scale, rest=window.source)
         rows = opening.rows()
         part = opening.within(rows)
-        parting = part_mouth(mouth, part, window.source, window.target, window.scale)
+        spots = Spots.of(part, window.target)
+        parting = part_mouth(mouth, spots, window.source, window.target, window.scale)
         places = window.places()[:, rows] + window.shift[:, None, None].to(paint.flow)
-        own = (parting.places - places).permute(0, 3, 1, 2)
-        moved = torch.lerp(paint.flow[:, :, rows], own, part.inside * parting.wider)
-        drawn = self._inside(part, window, part.behind(teeth[:, :, rows], *parting.bare))
-        cavity = parting.wider * parting.cavity
+        own = (parting.places.reshape(places.shape) - places).permute(0, 3, 1, 2)
+        moved = torch.lerp(paint.flow[:, :, rows], own, part.inside)
+        cavity, *bare = (
+            map_.reshape(part.inside.shape) for map_ in (parting.cavity, *parting.bare)
+        )
+        drawn = self._inside(part, window, part.behind(teeth[:, :, rows], *bare))
         mask = opening.keep_near(paint.mask)
         colour, seen = lay_over(
             paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside, 1 - cavity

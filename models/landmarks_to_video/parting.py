@@ -1,8 +1,10 @@
-"""An open portrait's mouth opens wider: what it shows parts along a line.
+"""The inside of an open portrait's mouth: one set of teeth, however wide or narrow the lips are.
 
-A spline stretches all that lies between the lips. But teeth are rigid: what lies above the line
-goes with the upper lip, what lies below with the lower one, and a cavity opens between the two. If
-no teeth are seen, all goes with the lower lip. What is no tooth gives way to what is drawn.
+A spline stretches and squeezes all that lies between the lips. But teeth are rigid: what lies
+above a line keeps its place on the skull, or hangs from an upper lip that rises; what lies below
+goes with the lower lip. Lips that part open a cavity between the two; as they close, one row slides
+behind the other, and lips cover both. If no teeth are seen, all goes with the lower lip. What is no
+tooth gives way to what is drawn, and so does what lies beyond the portrait's corners.
 """
 
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.landmarks_to_video.dentition import read_teeth, tooth_area, tooth_likeness
+from models.landmarks_to_video.face_regions import face_frame
 from models.landmarks_to_video.lip_lines import UprightLips, lip_lines
 from models.landmarks_to_video.lip_shape import rise
 from models.landmarks_to_video.mouth_interior import Opening
@@ -51,24 +54,45 @@ OPEN = 2.0
 """Mean height of the opening, px, from which a portrait is open."""
 CAVITY_FROM, CAVITY_ALONE = 1.5, 3.0
 """How far the line is stretched before a cavity is seen in its place, and from when alone."""
-WIDER = 0.05
-"""Growth of the opening over which the parting sets in; lips that close cover what lies inside."""
+BESIDE = (0.5, 2.0)
+"""Pixels beyond the portrait's corners over which what it shows gives way to a cavity."""
+NOSE_BASE = 33
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Pixels in and around an opening, `[B, M]` px each.
+
+    x, y: across and down from the lips' middle.
+    below, above: from the upper and from the lower lip's edge, positive inside.
+    """
+
+    x: Tensor
+    y: Tensor
+    below: Tensor
+    above: Tensor
+
+    @classmethod
+    def of(cls, opening: Opening, landmarks: Tensor) -> Self:
+        """Return the pixels of an opening in the face of `[B, 79, 2]`."""
+        interocular, _ = face_frame(landmarks)
+        x = opening.sideways * interocular[:, None, None, None]
+        maps = x, opening.down, opening.below_upper, opening.above_lower
+        return cls(*(map_.flatten(1) for map_ in maps))
 
 
 @dataclass(frozen=True)
 class Parting:
     """Where the inside of an opening lies in the portrait.
 
-    places: `[B, h, w, 2]` px of the crop.
-    cavity: `[B, 1, h, w]` in 0-1, how far nothing of the portrait is seen there.
-    bare: two `[B, 1, h, w]` in 0-1, where the portrait has no upper and no lower teeth.
-    wider: `[B, 1, 1, 1]` in 0-1, how far the opening is a wider one than the portrait's.
+    places: `[B, M, 2]` px of the crop.
+    cavity: `[B, M]` in 0-1, how far nothing of the portrait is seen there.
+    bare: two `[B, M]` in 0-1, where the portrait has no upper and no lower teeth.
     """
 
     places: Tensor
     cavity: Tensor
     bare: tuple[Tensor, Tensor]
-    wider: Tensor
 
 
 @dataclass(frozen=True)
@@ -210,56 +234,74 @@ def _darkest_path(light: Tensor) -> Tensor:
 
 
 def part_mouth(
-    mouth: OpenMouth, opening: Opening, source: Tensor, target: Tensor, scale: int
+    mouth: OpenMouth, spots: Spots, source: Tensor, target: Tensor, scale: int
 ) -> Parting:
     """Part what a portrait shows between its lips.
 
     Args:
         mouth: of the portrait.
-        opening: of the wanted face.
+        spots: pixels of the wanted opening.
         source, target: the portrait's and the wanted landmarks, `[B, 79, 2]` px.
         scale: pixels of the window for each of the crop.
     """
     shown, wanted = UprightLips.of(source), UprightLips.of(target)
     growth = (wanted.interocular / shown.interocular)[:, None]
-    below, above = (
-        distance.flatten(1) / growth for distance in (opening.below_upper, opening.above_lower)
-    )
-    left, right = wanted.corners[:, :1], wanted.corners[:, 1:]
-    x = opening.sideways.flatten(1) * wanted.interocular[:, None]
-    share = ((x - left) / (right - left).clamp_min(1)).clamp(0, 1)
-    there = torch.lerp(shown.corners[:, :1], shown.corners[:, 1:], share)
+    below, above = spots.below / growth, spots.above / growth
+    there, skull = _on_the_skull(spots, shown, wanted, source, target)
     upper, lower = shown.edges(there)
+    left, right = shown.corners[:, :1], shown.corners[:, 1:]
+    share = (there - left) / (right - left).clamp_min(1)
     height, wider = (lower - upper).clamp_min(0.01), (below + above).clamp_min(0.01)
+    # An upper lip that sinks covers what it showed; one that rises takes it along.
+    covered = (skull - below - upper).clamp_min(0)
     at = _between_columns(mouth.line, share)
     top, bottom = (at * height - LINE).clamp_min(0), ((1 - at) * height - LINE).clamp_min(0)
     band = (height - top - bottom).clamp_min(1e-3)
-    give = ((wider - band) / (top + bottom).clamp_min(0.01)).clamp_min(0.01)
+    give = ((wider + covered - band) / (top + bottom).clamp_min(0.01)).clamp_min(1)
     give_above, give_below = (give.clamp_max(row.give) for row in (mouth.upper, mouth.lower))
-    gap = (wider - give_above * top - give_below * bottom).clamp_min(1e-3)
-    into, out_of = below - give_above * top, above - give_below * bottom
-    in_gap = top + into / gap * band
+    into, out_of = below + covered - give_above * top, above - give_below * bottom
+    gap = torch.maximum(into + out_of, band)
+    # Where the rows overlap, the one in front hides the other.
+    in_front = mouth.upper.shown or not mouth.lower.shown
+    into, out_of = (into, gap - into) if in_front else (gap - out_of, out_of)
     depth = torch.where(
-        into < 0, below / give_above, torch.where(out_of < 0, height - above / give_below, in_gap)
+        into < 0,
+        (below + covered) / give_above,
+        torch.where(out_of < 0, height - above / give_below, top + into / gap * band),
     )
     above_gap, below_gap = (
         (0.5 - scale * growth * beyond).clamp(0, 1) for beyond in (into, out_of)
     )
     ratio = wanted.height / growth[:, 0] / shown.height.clamp_min(0.1)
     soft = rise(ratio, SOFT_UNTIL, SOFT_GONE)[:, None]
-    stretched = (gap / band - CAVITY_FROM) / (CAVITY_ALONE - CAVITY_FROM)
+    stretched = (gap / band.clamp_min(2 * LINE) - CAVITY_FROM) / (CAVITY_ALONE - CAVITY_FROM)
     cavity = stretched.clamp(0, 1) * (1 - above_gap - below_gap).clamp_min(0)
     bare = [1 - _between_columns(row.seen, share) for row in (mouth.upper, mouth.lower)]
     for part, no_tooth in zip((above_gap, below_gap), bare, strict=True):
         cavity = cavity + soft * part * no_tooth
-    growing = (ratio - 1) / WIDER
-    batch, _, rows, columns = opening.inside.shape
-    return Parting(
-        shown.to_crop(there, upper + depth).reshape(batch, rows, columns, 2),
-        cavity.reshape(batch, 1, rows, columns),
-        (bare[0].reshape(batch, 1, rows, columns), bare[1].reshape(batch, 1, rows, columns)),
-        growing.clamp(0, 1).reshape(batch, 1, 1, 1),
+    beyond = torch.maximum(left - there, there - right)
+    cavity = torch.maximum(cavity, rise(beyond, *BESIDE))
+    places = shown.to_crop(there, upper + depth)
+    return Parting(places, cavity, (bare[0], bare[1]))
+
+
+def _on_the_skull(
+    spots: Spots, shown: UprightLips, wanted: UprightLips, source: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return where spots lie in the portrait, `[B, M]` px across and down, if they keep their place
+    on the skull: as far below the nose, and as far beside the middle between the lips' corners. As
+    the head turns, the nose moves sideways more than teeth do.
+    """
+    growth = (shown.interocular / wanted.interocular)[:, None]
+    before, after = (
+        torch.stack(
+            [lips.corners.mean(dim=1), lips.from_crop(face[:, [NOSE_BASE]])[:, 0, 1]], dim=1
+        )
+        for lips, face in ((shown, source), (wanted, target))
     )
+    within = torch.clamp(spots.x, wanted.corners[:, :1], wanted.corners[:, 1:])
+    x = before[:, :1] + (within - after[:, :1]) * growth
+    return x, before[:, 1:] + (spots.y - after[:, 1:]) * growth
 
 
 def _between_columns(line: Tensor, share: Tensor) -> Tensor:

@@ -323,7 +323,8 @@ def _with_lips_closed(
     image = features.image.expand(len(rows), -1, -1, -1)
     source = features.landmarks.expand(len(rows), -1, -1)
     lips = features.lips.expand(len(rows))
-    cover = cover_mouth(image, lips, source, target[rows], features.scale)
+    mouth = features.mouth and features.mouth.expand(len(rows))
+    cover = cover_mouth(image, lips, source, target[rows], features.scale, mouth)
     moved = window_flow(flow[rows], cover.origin, MOUTH)
     beneath = upsample_flow(moved, FLOW_STRIDE * features.scale)
     changes = (

@@ -1,4 +1,4 @@
-"""Portraits that show their teeth and open wider."""
+"""Portraits that show their teeth, and open or close."""
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from models.landmarks_to_video.parting import (
     TEETH_GIVE,
     OpenMouth,
     Row,
+    Spots,
     part_mouth,
     read_open_mouth,
 )
@@ -143,11 +144,13 @@ def parted(wanted: float, line: float, rows: tuple[float, float] = (1, 1)) -> tu
     opening = Opening.of(target, origin)
     upper, lower = (Row(torch.full((1, COLUMNS), float(teeth)), TEETH_GIVE) for teeth in rows)
     mouth = OpenMouth(torch.full((1, COLUMNS), line), upper, lower, torch.tensor([WHITE]))
-    parting = part_mouth(mouth, opening, source, target, 1)
+    parting = part_mouth(mouth, Spots.of(opening, target), source, target, 1)
     column = int(target[0, 62, 0] - origin[0, 0])
     inside = opening.inside[0, 0, :, column] > 0.99
-    depth = parting.places[0, :, column, 1] - source[0, 62, 1]
-    return depth[inside], parting.cavity[0, 0, inside, column]
+    places = parting.places.reshape(MOUTH.height, MOUTH.width, 2)
+    depth = places[:, column, 1] - source[0, 62, 1]
+    cavity = parting.cavity.reshape(MOUTH.height, MOUTH.width)
+    return depth[inside], cavity[inside, column]
 
 
 @pytest.mark.parametrize("line", [0.3, 0.7])
@@ -165,6 +168,69 @@ def test_the_portraits_own_opening_shows_what_the_portrait_shows() -> None:
     depth, cavity = parted(10, 0.7)
     torch.testing.assert_close(depth, depth[0] + torch.arange(len(depth)), atol=0.02, rtol=0)
     assert float(cavity.max()) == 0
+
+
+def narrower(share: float, opening: float) -> np.ndarray:
+    """Return lips `[79, 2]` whose corners are drawn together."""
+    landmarks = face_landmarks(opening=opening)
+    middle = landmarks[60:68, 0].mean()
+    landmarks[48:68, 0] = middle + share * (landmarks[48:68, 0] - middle)
+    return landmarks
+
+
+def with_a_dark_tooth() -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the crop and the landmarks of a portrait with a dark column in its teeth, and the
+    place of that column.
+    """
+    image, landmarks = portrait(14, WHITE, (0, 0.8))
+    column = round(float(landmarks[0, 62, 0])) + 8
+    image[..., column - 1 : column + 2] *= 0.5
+    crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
+    return crop, landmarks[0].numpy(), column
+
+
+@pytest.mark.parametrize("opening", [8.0, 12.0, 14.0, 16.0, 20.0])
+@pytest.mark.parametrize("width", [0.75, 0.9, 1.15])
+def test_teeth_keep_their_place_whatever_the_lips_width(opening: float, width: float) -> None:
+    crop, landmarks, column = with_a_dark_tooth()
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    features = translator.prepare(crop, landmarks)
+    wanted = narrower(width, opening)
+    row = round(float(wanted[62, 1])) + 4
+    light = translator.render(features, wanted[None])[0, row, column - 4 : column + 5].min(axis=1)
+    assert light.max() > 150
+    assert abs(int(light.argmin()) - 4) <= 1
+    assert light.min() < 130
+
+
+def test_teeth_move_little_as_lips_begin_to_close() -> None:
+    crop, landmarks, column = with_a_dark_tooth()
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    features = translator.prepare(crop, landmarks)
+    openings = np.stack([narrower(0.8, high) for high in (9.0, 11.5, 14.0, 14.7)])
+    row = round(float(openings[0, 62, 1])) + 4
+    around = slice(column - 10, column + 6)
+    seen = translator.render(features, openings)[:, row, around].astype(int)
+    assert np.abs(np.diff(seen, axis=0)).max() < 40
+
+
+def test_an_upper_lip_that_sinks_covers_teeth() -> None:
+    source = torch.from_numpy(face_landmarks(opening=12))[None]
+    target = source.clone()
+    target[:, [61, 62, 63], 1] += 3
+    origin = window_origin(target, MOUTH)
+    teeth = Row(torch.ones(1, COLUMNS), TEETH_GIVE)
+    line = torch.full((1, COLUMNS), 0.8)
+    mouth = OpenMouth(line, teeth, Row(torch.zeros(1, COLUMNS)), torch.tensor([WHITE]))
+    spots = Spots.of(Opening.of(target, origin), target)
+    places = part_mouth(mouth, spots, source, target, 1).places
+    places = places.reshape(MOUTH.height, MOUTH.width, 2)
+    column = int(target[0, 62, 0] - origin[0, 0])
+    first = int(target[0, 62, 1] - origin[0, 1]) + 1
+    kept = places[first : first + 5, column, 1] - origin[0, 1]
+    torch.testing.assert_close(kept, torch.arange(first, first + 5.0), atol=0.1, rtol=0)
 
 
 def test_what_is_no_tooth_gives_way_as_the_mouth_opens() -> None:
