@@ -1,7 +1,9 @@
 """Synthetic faces: face-like landmarks and pictures smooth enough to be warped."""
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from media.faces.landmarks import CROP_SIZE
 
@@ -24,6 +26,14 @@ def face_landmarks(*, opening: float = 0.0, shift: Point = (0, 0)) -> NDArray[np
     forehead = _arc(9, centre=(128, 110), radius=(70, 80), start=-0.9 * np.pi, stop=-0.1 * np.pi)
     points = np.concatenate([jaw, brows, nose, eyes, lips, rest, forehead])
     return (points + shift).astype(np.float32)
+
+
+def face_with_lips(opening: float, width: float = 40) -> Tensor:
+    """Return `[1, 79, 2]` px of that face, with inner lips that far apart and that wide."""
+    landmarks = torch.from_numpy(face_landmarks(opening=opening))[None]
+    middle = landmarks[:, 60:68, 0].mean(dim=1, keepdim=True)
+    landmarks[:, 60:68, 0] = middle + (landmarks[:, 60:68, 0] - middle) * width / 40
+    return landmarks
 
 
 def face_picture(seed: int = 0) -> NDArray[np.uint8]:

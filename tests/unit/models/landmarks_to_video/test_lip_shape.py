@@ -2,37 +2,30 @@
 
 import pytest
 import torch
-from torch import Tensor
 
 from models.landmarks_to_video.lip_shape import hidden_teeth, rounding, smile
-from tests.unit.models.faces import face_landmarks
+from tests.unit.models.faces import face_with_lips
 
 CORNERS = [48, 54, 60, 64]
 
 
-def face(opening: float, width: float = 40) -> Tensor:
-    """Return a face `[1, 79, 2]`, eyes 60 px apart, with inner lips that far apart and wide."""
-    landmarks = torch.from_numpy(face_landmarks(opening=opening))[None]
-    middle = landmarks[:, 60:68, 0].mean(dim=1, keepdim=True)
-    landmarks[:, 60:68, 0] = middle + (landmarks[:, 60:68, 0] - middle) * width / 40
-    return landmarks
-
-
 def test_wide_lips_smile_unless_the_jaw_drops() -> None:
-    faces = torch.cat([face(8), face(8, width=56), face(26, width=56)])
+    faces = torch.cat(
+        [face_with_lips(8), face_with_lips(8, width=56), face_with_lips(26, width=56)]
+    )
     assert smile(faces).tolist() == pytest.approx([0, 1, 0])
 
 
 def test_corners_that_rise_above_the_portraits_tell_a_smile() -> None:
-    raised = face(8, width=44)
+    raised = face_with_lips(8, width=44)
     raised[:, CORNERS, 1] -= 5
     assert smile(raised).item() == 0
-    assert smile(raised, rest=face(0, width=44)).item() > 0.5
+    assert smile(raised, rest=face_with_lips(0, width=44)).item() > 0.5
     assert smile(raised, rest=raised).item() == 0
 
 
 def test_a_smile_does_not_depend_on_how_the_head_leans() -> None:
-    raised, rest = face(8, width=44), face(0)
+    raised, rest = face_with_lips(8, width=44), face_with_lips(0)
     raised[:, CORNERS, 1] -= 5
     angle = torch.tensor(0.5)
     turn = torch.stack(
@@ -42,7 +35,7 @@ def test_a_smile_does_not_depend_on_how_the_head_leans() -> None:
 
 
 def test_narrow_lips_are_rounded() -> None:
-    widths = torch.cat([face(8, width) for width in (30, 36, 42)])
+    widths = torch.cat([face_with_lips(8, width) for width in (30, 36, 42)])
     first, second, third = rounding(widths).tolist()
     assert first == 1
     assert 0 < second < 1
@@ -50,5 +43,8 @@ def test_narrow_lips_are_rounded() -> None:
 
 
 def test_a_dropped_jaw_hides_teeth_but_for_a_smile() -> None:
-    assert hidden_teeth(torch.cat([face(8), face(16, width=56)])).tolist() == [0, 0]
-    assert hidden_teeth(face(20)).item() == pytest.approx(0.035)
+    assert hidden_teeth(torch.cat([face_with_lips(8), face_with_lips(16, width=56)])).tolist() == [
+        0,
+        0,
+    ]
+    assert hidden_teeth(face_with_lips(20)).item() == pytest.approx(0.035)

@@ -16,15 +16,7 @@ from models.landmarks_to_video.dentition import (
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, window_origin
 from models.landmarks_to_video.mouth_interior import Interior, Opening
 from models.landmarks_to_video.teeth_placement import place_teeth
-from tests.unit.models.faces import face_landmarks
-
-
-def face(opening: float, width: float = 40) -> Tensor:
-    """Return a face `[1, 79, 2]` with inner lips that far apart and that wide, px."""
-    landmarks = torch.from_numpy(face_landmarks(opening=opening))[None]
-    middle = landmarks[:, 60:68, 0].mean(dim=1, keepdim=True)
-    landmarks[:, 60:68, 0] = middle + (landmarks[:, 60:68, 0] - middle) * width / 40
-    return landmarks
+from tests.unit.models.faces import face_with_lips
 
 
 def opening_of(landmarks: Tensor, scale: int = 1) -> Opening:
@@ -34,14 +26,14 @@ def opening_of(landmarks: Tensor, scale: int = 1) -> Opening:
 @pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("height", [6.0, 12.0, 20.0])
 def test_the_opening_is_as_wide_as_the_inner_lips_are_apart(height: float, scale: int) -> None:
-    opening = opening_of(face(height), scale)
+    opening = opening_of(face_with_lips(height), scale)
     tallest = opening.inside[0, 0].sum(dim=0).max() / scale
     assert float(tallest) == pytest.approx(height, abs=0.6)
 
 
 def test_the_opening_stays_between_the_lips_of_a_turned_head() -> None:
     """Seen from the side, the points of one half of the lips lie close together."""
-    landmarks = face(0)
+    landmarks = face_with_lips(0)
     landmarks[:, 60:68] = torch.tensor(
         [
             *((108.5, 179.4), (112.8, 176.0), (116.7, 176.4), (125.0, 176.7)),
@@ -53,11 +45,11 @@ def test_the_opening_stays_between_the_lips_of_a_turned_head() -> None:
 
 
 def test_lips_that_touch_have_nothing_between_them() -> None:
-    assert float(opening_of(face(0)).inside.max()) == 0
+    assert float(opening_of(face_with_lips(0)).inside.max()) == 0
 
 
 def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
-    landmarks = face(20)
+    landmarks = face_with_lips(20)
     opening = opening_of(landmarks)
     teeth = torch.zeros(1, 8, MOUTH.height, MOUTH.width)
     teeth[:, :4] = (opening.below_upper < 5).float()
@@ -71,17 +63,17 @@ def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
 
 
 def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
-    smiling, speaking = (brightness(face(8, width)) for width in (52, 42))
+    smiling, speaking = (brightness(face_with_lips(8, width)) for width in (52, 42))
     assert speaking < 0.95 * smiling
 
 
 def test_a_narrow_opening_lets_less_light_fall_on_teeth() -> None:
-    narrow, wide = (brightness(face(height), 2) for height in (4, 14))
+    narrow, wide = (brightness(face_with_lips(height), 2) for height in (4, 14))
     assert 0.3 < narrow / wide < 0.8
 
 
 def test_rounded_lips_keep_the_light_out() -> None:
-    rounded, spread = (brightness(face(10, width), 3) for width in (30, 42))
+    rounded, spread = (brightness(face_with_lips(10, width), 3) for width in (30, 42))
     assert rounded < 0.6 * spread
 
 
@@ -95,15 +87,15 @@ def test_lower_teeth_appear_where_the_jaw_drops_and_not_in_a_smile() -> None:
         seen = inside_of(landmarks, white) - inside_of(landmarks, black)
         return float(seen[near.expand(-1, 3, -1, -1)].mean())
 
-    assert lower_teeth(face(18)) > 3 * lower_teeth(face(11, width=56))
+    assert lower_teeth(face_with_lips(18)) > 3 * lower_teeth(face_with_lips(11, width=56))
 
 
 @pytest.mark.parametrize("height", [14.0, 20.0])
 def test_the_retouch_reaches_deep_into_smiles_alone(height: float) -> None:
-    opening = opening_of(face(height))
+    opening = opening_of(face_with_lips(height))
     deep = (opening.below_upper > 4) & (opening.above_lower > 6)
     assert float(opening.reach[deep].max()) == 0
-    smiling = opening_of(face(11, width=56))
+    smiling = opening_of(face_with_lips(11, width=56))
     assert float(smiling.reach[smiling.inside > 0.9].min()) == pytest.approx(1, abs=0.01)
 
 
@@ -124,13 +116,13 @@ def brightness(landmarks: Tensor, below_upper: float = 4.0) -> float:
 
 
 def test_nothing_of_the_lips_lies_over_what_they_have_parted_from() -> None:
-    assert float(opening_of(face(1.0)).inside.max()) == 0
-    assert float(opening_of(face(2.5)).inside.max()) == 1
+    assert float(opening_of(face_with_lips(1.0)).inside.max()) == 0
+    assert float(opening_of(face_with_lips(2.5)).inside.max()) == 1
 
 
 @pytest.mark.parametrize("height", [14.0, 20.0])
 def test_teeth_read_from_a_photograph_are_put_back_where_they_were(height: float) -> None:
-    landmarks = face(height)
+    landmarks = face_with_lips(height)
     y, x = torch.meshgrid(torch.arange(512.0), torch.arange(512.0), indexing="ij")
     waves = torch.stack([torch.sin(x / 7), torch.cos(y / 6), torch.sin((x + y) / 9)]) * 0.3 + 0.5
     teeth, colour = read_teeth(waves[None], landmarks, torch.zeros(1, 2), scale=2)
@@ -147,9 +139,9 @@ def test_teeth_read_from_a_photograph_are_put_back_where_they_were(height: float
 def test_a_closed_portrait_is_given_teeth_at_its_own_lips() -> None:
     dentitions = Dentitions(1)
     dentitions.maps[0, :4, 40:64, 80:176] = 1
-    given = [dentitions.borrowed(face(0) + torch.tensor([0.0, down])) for down in (0, 40)]
+    given = [dentitions.borrowed(face_with_lips(0) + torch.tensor([0.0, down])) for down in (0, 40)]
     torch.testing.assert_close(given[0], given[1])
-    turned = face(0)
+    turned = face_with_lips(0)
     turned[:, 48:68] += torch.tensor([4.0, 3.0])
     rows, columns = zip(*(map(edges_of, (given[0], dentitions.borrowed(turned)))), strict=True)
     distance = float(face_frame(turned)[0])
