@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import ssl
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,6 +29,8 @@ from jobs.settings import Settings
 LOOPBACK = "127.0.0.1"
 GRPC_OFFSET = 10_000  # SeaweedFS serves gRPC at this offset from each port
 PORT_RANGE = range(10_240, 20_240)  # so that port + offset stays below Linux's ephemeral ports
+_DRAWN_LATELY = deque[int](maxlen=64)
+"""Ports that this process has drawn, on which nothing may listen yet."""
 PROBE_SECONDS = 1.0
 _PROBER = httpx.Client(
     timeout=PROBE_SECONDS,
@@ -42,14 +45,18 @@ _PROBER = httpx.Client(
 def free_ports(count: int) -> list[int]:
     """Return distinct loopback ports that are free, also at `GRPC_OFFSET` above.
 
+    They differ from those drawn lately, whose servers may not have started.
+
     Raises:
         OSError: too few ports are free.
     """
     drawn = random.sample(PORT_RANGE, len(PORT_RANGE))
-    free = (port for port in drawn if is_free(port) and is_free(port + GRPC_OFFSET))
+    others = (port for port in drawn if port not in _DRAWN_LATELY)
+    free = (port for port in others if is_free(port) and is_free(port + GRPC_OFFSET))
     ports = list(islice(free, count))
     if len(ports) < count:
         raise OSError(f"Fewer than {count} loopback ports are free.")
+    _DRAWN_LATELY.extend(ports)
     return ports
 
 

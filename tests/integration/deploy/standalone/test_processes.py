@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from deploy.standalone import processes
 from deploy.standalone.child import Child
 from deploy.standalone.errors import StartFailed
 from deploy.standalone.processes import (
@@ -90,3 +91,11 @@ def test_a_taken_port_is_reported_with_the_programs_message(tmp_path: Path) -> N
         ) as failure:
             Child(program).__enter__()
     assert str(program.log) in str(failure.value)
+
+
+def test_no_two_servers_draw_the_same_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first does not listen yet when the second draws."""
+    few = processes.PORT_RANGE[:400]
+    monkeypatch.setattr(processes, "PORT_RANGE", few)
+    first = [ValkeyServer(tmp_path).port for _ in range(40)]
+    assert len(set(first)) == len(first)
