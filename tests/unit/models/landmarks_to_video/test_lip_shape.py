@@ -1,4 +1,4 @@
-"""Smiles, rounded mouths and dropped jaws, told by the shape of the lips."""
+"""Smiles, rounded mouths and dropped jaws, recognized by the shape of the lips."""
 
 import pytest
 import torch
