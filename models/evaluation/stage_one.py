@@ -11,7 +11,7 @@ from tqdm import tqdm
 from media.audio import read_waveform
 from media.emotions import EMOTIONS, Emotion
 from media.faces.landmarks import MOUTH
-from models.corpus.alignment import RIGID, align
+from models.corpus.alignment import RIGID, align, hold_still
 from models.corpus.clips import read_landmarks
 from models.corpus.manifest import largest_set
 from models.corpus.recordings import Recording, list_recordings
@@ -62,6 +62,7 @@ class LandmarkScore:
     lip_jerk: float
     brows: float
     mouth_moves: float
+    head_turns: float
     opening: Points
 
 
@@ -125,8 +126,15 @@ def _score(clip: HeldOutClip, method: str, still: Points, moving: Points) -> Lan
         lip_jerk=jerk(moving, MOUTH),
         brows=_ratio(brow_spread(still), brow_spread(real)),
         mouth_moves=_ratio(mouth_spread(still), mouth_spread(real)),
+        head_turns=_ratio(_head_spread(moving), _head_spread(clip.moving())),
         opening=opening,
     )
+
+
+def _head_spread(moving: Points) -> float:
+    """Return how far a head turns: the deviation over time of its roll, turn and nod, radians."""
+    _, pose = hold_still(moving)
+    return float(np.linalg.norm(pose[:, [1, 4, 5]].std(axis=0)))
 
 
 def _ratio(generated: float, real: float) -> float:
@@ -157,6 +165,7 @@ def landmark_table(scores: Sequence[LandmarkScore]) -> Table:
                 "LVD px": float(np.mean([s.velocity for s in group])),
                 "brows move / real": float(np.mean([s.brows for s in group])),
                 "mouth moves / real": float(np.mean([s.mouth_moves for s in group])),
+                "head turns / real": float(np.median([s.head_turns for s in group])),
                 "jerk rigid": float(np.mean([s.rigid_jerk for s in group])),
                 "jerk lips": float(np.mean([s.lip_jerk for s in group])),
             }

@@ -49,8 +49,11 @@ AT_PAUSES = 4.0
 """How much likelier a blink begins where a phrase ends than within it."""
 PHRASE_END = (-4, 10)
 """Video frames around a phrase's last in which that holds."""
-LIVELINESS, CALM = 0.4, 2.0
-"""Amplitude and slowness of head motion, relative to the measured television presenters."""
+AMPLITUDE, CALM = np.array([1.0, 1.0, 0.5, 0.5, 1.0, 1.0]), 1.2
+"""Amplitude of head motion `[6]` and its slowness, relative to the measured television presenters.
+
+Filmed heads shift twice as far: the body sways with them, and a portrait's does not.
+"""
 EASE_IN = 25
 """Number of video frames in which the head leaves the portrait's own pose."""
 GLANCE = (0.010, 0.005)
@@ -157,7 +160,8 @@ def draw_head_motion(
         bell = np.exp(-0.5 * (times / width) ** 2)
         bell /= np.linalg.norm(bell)
         smooth[:, channel] = np.convolve(noise[:, channel], bell, mode="valid")
-    motion = LIVELINESS * smooth @ mixing.T
+    motion = smooth @ mixing.T
     leaving = np.clip(np.arange(frames) / EASE_IN, 0.0, 1.0)[:, None]
     start = motion[:1] * (1.0 - leaving * leaving * (3.0 - 2.0 * leaving))
-    return (motion - start).astype(np.float32)
+    moved: NDArray[np.float32] = (AMPLITUDE * (motion - start)).astype(np.float32)
+    return moved

@@ -77,14 +77,13 @@ def test_head_motion_starts_from_the_portraits_pose(frames: int) -> None:
     assert not motion[0].any()
 
 
-def test_the_head_moves_less_than_measured_but_does() -> None:
+def test_the_head_turns_as_measured_and_shifts_half_as_far() -> None:
     motion = draw_head_motion(20_000, MIXING, TEMPO, np.random.default_rng(0))
     ratio = motion.std(0) / np.diag(MIXING)
-    assert (ratio > 0.3).all()
-    assert (ratio < 0.6).all()
+    np.testing.assert_allclose(ratio, [1.0, 1.0, 0.5, 0.5, 1.0, 1.0], rtol=0.15)
 
 
 def test_head_motion_is_smooth() -> None:
     motion = draw_head_motion(2000, MIXING, TEMPO, np.random.default_rng(0))
     velocity = np.diff(motion[50:], axis=0).std(0)
-    assert (velocity < 0.06 * motion.std(0)).all()
+    assert (velocity < 0.1 * motion.std(0)).all()
