@@ -23,6 +23,12 @@ PIECE, CONTEXT = 512, 64
 WINDOW, STRIDE = 256, 128
 PAD = 64
 PIECES_AT_ONCE = 1024
+LOWERED = 1.75
+"""The network misses shouted voices, which are high; it also listens to them slowed down by this.
+
+Of the loud frames of training speakers it then finds 98.3% instead of 98.0%, and in one recording
+of four other speakers no speech at all instead of in 9 (of 240). At 1.5, struck chords are speech.
+"""
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,16 @@ class VoiceActivity(nn.Module):
         frames = num_frames(waveform)
         if not len(waveform):
             return np.zeros(frames, np.float32)
-        heard = self(torch.from_numpy(waveform).to(self.read.weight.device)).cpu().numpy()
-        middles = (np.arange(frames) + 0.5) * SAMPLES_PER_FRAME
+        sound = torch.from_numpy(waveform).to(self.read.weight.device)
+        slower = F.interpolate(sound[None, None], scale_factor=LOWERED, mode="linear")[0, 0]
+        return np.maximum(
+            self._by_frame(sound, frames, 1.0), self._by_frame(slower, frames, LOWERED)
+        )
+
+    def _by_frame(self, sound: Tensor, frames: int, slowed: float) -> NDArray[np.float32]:
+        """Return the probability `[frames]` in samples slowed down by a factor."""
+        heard = self(sound).cpu().numpy()
+        middles = (np.arange(frames) + 0.5) * SAMPLES_PER_FRAME * slowed
         pieces = (np.arange(len(heard)) + 0.5) * PIECE
         voice: NDArray[np.float32] = np.interp(middles, pieces, heard).astype(np.float32)
         return voice

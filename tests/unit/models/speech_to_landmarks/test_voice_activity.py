@@ -8,6 +8,8 @@ from media.audio import SAMPLE_RATE, num_frames, read_waveform
 from models.speech_to_landmarks.voice_activity import VoiceActivity
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "speech.wav"
+RAISED = 2.2
+"""How much faster a voice is played, and so higher."""
 TIME = np.arange(4 * SAMPLE_RATE) / SAMPLE_RATE
 
 
@@ -60,6 +62,12 @@ def test_speech_in_noise_is_still_speech(
     noise = np.random.default_rng(0).standard_normal(len(speech)).astype(np.float32)
     noisy = speech + 0.1 * speech.std() * noise
     assert (network.listen(noisy) > 0.5).mean() > 0.6
+
+
+def test_high_voices_are_speech(network: VoiceActivity, speech: NDArray[np.float32]) -> None:
+    times = np.arange(0, len(speech) - 1, RAISED)
+    raised = np.interp(times, np.arange(len(speech)), speech).astype(np.float32)
+    assert (network.listen(raised) > 0.5).mean() > 0.75
 
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 511, 512, 70_001])
