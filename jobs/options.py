@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from typing_extensions import TypeAliasType
 
 from jobs.consent import STATEMENT
+from jobs.spelling import Spelling
 from jobs.values import Value
 
 # Generated clients name their enums after these types.
@@ -26,12 +27,21 @@ EmotionChoice = TypeAliasType(
 )
 Pose = TypeAliasType("Pose", Literal["natural", "still"])
 Eyes = TypeAliasType("Eyes", Literal["open", "as_is"])
-Face = Annotated[str, Field(pattern=r"^(largest|[1-9][0-9]?|[0-9]{1,5},[0-9]{1,5})$")]
+Face = Annotated[
+    str,
+    Spelling(
+        r"^(largest|[1-9][0-9]?|[0-9]{1,5},[0-9]{1,5})$",
+        "'largest', a number from 1 to 99 or a point such as 320,240",
+    ),
+]
 """The largest face, a number counted from the left, or a point in pixels."""
 Composition = TypeAliasType("Composition", Literal["crop", "full"])
 
 _METADATA_NAME = r"^[A-Za-z0-9_.-]{1,40}$"
-MetadataName = Annotated[str, Field(pattern=_METADATA_NAME)]
+MetadataName = Annotated[
+    str,
+    Spelling(_METADATA_NAME, "1 to 40 ASCII letters, digits, underscores, dots or hyphens"),
+]
 Metadata = Annotated[
     dict[MetadataName, Annotated[str, Field(max_length=500)]],
     Field(max_length=16),

@@ -4,12 +4,13 @@ import binascii
 import sys
 from base64 import b64decode
 from datetime import timedelta
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.connection import parse_url
 
+from jobs.spelling import Spelling
 from jobs.urls import UrlRules
 
 MEGABYTE = 1_000_000
@@ -28,9 +29,10 @@ class Settings(BaseSettings):
     environment: Literal["development", "production"] = Field(
         "development", description="`production` refuses to start with a development secret."
     )
-    valkey_url: str = Field(
+    valkey_url: Annotated[
+        str, Spelling(r"^(rediss?|unix)://", "a URL with redis://, rediss:// or unix://")
+    ] = Field(
         "redis://127.0.0.1:6379/0",
-        pattern=r"^(rediss?|unix)://",
         repr=False,  # contains the password
         description="Valkey or Redis: `redis://`, `rediss://` or `unix:///path?db=0`. Holds "
         "the job records and the message queue.",
@@ -144,9 +146,17 @@ class SigningSettings(Settings):
         description="Master secret: `whsec_` followed by 24 to 64 bytes in Base64. Each tenant's "
         "webhook secret and the signatures of URLs are derived from it.",
     )
-    public_url: str | None = Field(
+    public_url: (
+        Annotated[
+            str,
+            Spelling(
+                r"^https?://[^\s?#]+[^\s?#/]$",
+                "a URL with https:// or http://, without a query or a slash at its end",
+            ),
+        ]
+        | None
+    ) = Field(
         None,
-        pattern=r"^https?://[^\s?#]+[^\s?#/]$",
         description="URL of the service as clients reach it, for absolute URLs. Unset: taken from "
         "each request, and webhooks contain no URLs of files.",
     )
@@ -191,15 +201,15 @@ def read_settings(settings: type[S]) -> S:
         sys.exit("\n".join(describe_invalid(error)))
 
 
-def describe_invalid(error: ValidationError) -> list[str]:
+def describe_invalid(error: ValidationError, prefix: str = "AMIGO_") -> list[str]:
     """Return one sentence per invalid setting, with the name of its variable and without the
     values, which may be secrets.
     """
-    return [_sentence(each["loc"], each["msg"]) for each in error.errors()]
+    return [_sentence(prefix, each["loc"], each["msg"]) for each in error.errors()]
 
 
-def _sentence(place: tuple[int | str, ...], message: str) -> str:
+def _sentence(prefix: str, place: tuple[int | str, ...], message: str) -> str:
     message = message.removeprefix("Value error, ")
     if not place:
         return message  # a rule about several settings, which names them
-    return f"AMIGO_{str(place[0]).upper()}: {message.removesuffix('.')}."
+    return f"{f'{prefix}{place[0]}'.upper()}: {message.removesuffix('.')}."

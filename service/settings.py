@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from jobs.settings import DEVELOPMENT_SECRET, MEGABYTE, SigningSettings
+from jobs.spelling import Spelling
 
 
 class ServiceSettings(SigningSettings):
@@ -21,7 +22,14 @@ class ServiceSettings(SigningSettings):
         description="`keys` requires an API key. `open` is accepted on loopback addresses only.",
     )
     cors_origins: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^(\*|https?://[^/*\s]+)$")], ...], NoDecode
+        tuple[
+            Annotated[
+                str,
+                Spelling(r"^(\*|https?://[^/*\s]+)$", "* or origins such as https://example.com"),
+            ],
+            ...,
+        ],
+        NoDecode,
     ] = Field(
         (), description="Comma-separated origins whose pages may call the service. `*` allows all."
     )

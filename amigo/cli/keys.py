@@ -153,12 +153,15 @@ def _complaining() -> Iterator[None]:
 
     from jobs.errors import JobsError
     from jobs.settings import describe_invalid
+    from jobs.valkey.api_keys import ApiKey
 
     with exit_on_errors(JobsError):
         try:
             yield
         except ValidationError as error:
-            raise typer.BadParameter(" ".join(describe_invalid(error))) from error
+            # What is not a setting from the environment is an argument of the command.
+            prefix = "" if error.title == ApiKey.__name__ else "AMIGO_"
+            raise typer.BadParameter(" ".join(describe_invalid(error, prefix))) from error
 
 
 def _row(key: "ApiKey") -> tuple[str, ...]:

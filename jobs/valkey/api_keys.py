@@ -20,6 +20,7 @@ from redis.client import Pipeline
 
 from jobs.errors import KeyInvalid, KeyNotFound
 from jobs.settings import Settings
+from jobs.spelling import Spelling
 from jobs.valkey.connection import clock_time, connect, read_clock, transact, translated_errors
 from jobs.values import Value
 
@@ -31,7 +32,10 @@ LOCAL_TENANT = "local"
 _TOKEN = re.compile(r"amigo_([0-9a-f]{16})_[A-Za-z0-9_-]{43}", re.ASCII)
 _NO_DIGEST = "0" * 64
 
-Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Tenant = Annotated[
+    str,
+    Spelling(r"^[A-Za-z0-9_-]{1,64}$", "1 to 64 ASCII letters, digits, underscores or hyphens"),
+]
 Ceiling = Annotated[int, Field(gt=0)] | None
 """Upper limit; None means unlimited."""
 

@@ -10,6 +10,7 @@ from jobs.assets import Asset, AssetKind
 from jobs.documents import JobDocument, WebhookDocument
 from jobs.job import JobStatus
 from jobs.s3.object_store import PresignedPut
+from jobs.spelling import Spelling
 from jobs.valkey.api_keys import Quota
 from jobs.valkey.quotas import Usage
 from jobs.valkey.webhook_secrets import TenantSecrets
@@ -23,11 +24,16 @@ class AssetRequest(BaseModel):
 
     kind: AssetKind
     size: int = Field(gt=0, description="Size of the file in bytes.")
-    content_type: str = Field(
-        max_length=100,
-        # Quotes as \x22: openapi-generator writes the pattern between quotes without escaping it.
-        pattern=r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+"
-        r"( ?; ?[A-Za-z0-9.+-]+=([A-Za-z0-9.+-]+|\x22[A-Za-z0-9.,+ -]+\x22))*$",
+    content_type: Annotated[
+        str,
+        Field(max_length=100),
+        Spelling(
+            # Quotes as \x22: openapi-generator writes the pattern in quotes without escaping it.
+            r"^[A-Za-z0-9.+-]+/[A-Za-z0-9.+-]+"
+            r"( ?; ?[A-Za-z0-9.+-]+=([A-Za-z0-9.+-]+|\x22[A-Za-z0-9.,+ -]+\x22))*$",
+            "a content type such as image/jpeg, of at most 100 characters",
+        ),
+    ] = Field(
         description="Content type of the upload, such as `audio/webm;codecs=opus`.",
     )
 

@@ -34,6 +34,9 @@ _MAX_ERRORS = 5
 _SHOULD_BE = "Input should be "
 """How most of pydantic's messages begin."""
 
+_KEY = "[key]"
+"""How pydantic marks the place of an error in the name of a value, such as one of the metadata."""
+
 _YES = frozenset({"true", "1", "on", "yes"})
 
 
@@ -257,4 +260,11 @@ def _sentences(errors: list[ErrorDetails]) -> Iterator[tuple[str, str]]:
             given, message = quote(error["input"]), error["msg"]
             rule = f"; it must be {message.removeprefix(_SHOULD_BE)}"
             reason = rule if message.startswith(_SHOULD_BE) else f". {message}"
-            yield name, f"The option {name} is {given}{reason}."
+            yield name, f"{_place(error['loc'])} is {given}{reason}."
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    name, *inner = loc
+    if inner[-1:] == [_KEY]:
+        return f"A name in the option {name}"
+    return f"The option {name}{''.join(f'[{str(part)[:60]}]' for part in inner)}"

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from jobs.documents import JobDocument, job_path
 from jobs.errors import JobNotFound, JobsError, StoreUnavailable
 from jobs.job import Job
+from jobs.spelling import Spelling
 from jobs.valkey.api_keys import Scope
 from media.errors import DecoderUnavailable, MediaError
 from service.auth import CallerDep, require_quota, require_scope
@@ -58,10 +59,9 @@ _PROBLEMS = problem_responses(
 _MAY_MAKE_JOBS = [require_scope(Scope.JOBS_WRITE), Depends(require_quota)]
 
 IdempotencyKeyHeader = Annotated[
-    str | None,
+    Annotated[str, Spelling(r"^[\x21-\x7e]{1,255}$", "1 to 255 visible ASCII characters")] | None,
     Header(
         alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{1,255}$",
         description=(
             "A unique value of your choice. Repeating a request with the same key does not "
             "create a second job. Kept for 24 hours."

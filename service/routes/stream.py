@@ -14,6 +14,7 @@ from jobs.documents import job_path
 from jobs.errors import ObjectNotFound
 from jobs.job import Job, JobStatus
 from jobs.s3.paths import stream_prefix
+from jobs.spelling import Spelling
 from jobs.valkey.api_keys import Scope
 from media.hls import MASTER, MEDIA, PLAYLIST_TYPE, SEGMENT_TYPE, ended, with_query
 from service.auth import CallerDep, JobId, OwnJob, own_job, require_scope
@@ -111,10 +112,11 @@ def read_stream_file(
     attempt: Annotated[int, Path(ge=1, description="The number of the attempt.")],
     file: Annotated[
         str,
-        Path(
-            pattern=r"^(index\.m3u8|media\.m3u8|init\.mp4|[0-9]{5}\.m4s)$",
-            description="`index.m3u8`, or the name of a file in a playlist.",
+        Spelling(
+            r"^(index\.m3u8|media\.m3u8|init\.mp4|[0-9]{5}\.m4s)$",
+            "index.m3u8 or the name of a file in a playlist",
         ),
+        Path(description="`index.m3u8`, or the name of a file in a playlist."),
     ],
     wanted: FileRequestDep,
     components: AppComponents,

@@ -9,6 +9,7 @@ from jobs.documents import JobDocument, WebhookDocument, WebhookEvent
 from jobs.errors import UrlRefused
 from jobs.job import Job
 from jobs.options import Options
+from jobs.spelling import Spelling
 from jobs.valkey.api_keys import Scope
 from jobs.valkey.webhook_outbox import TEST_PREFIX, Delivery
 from jobs.values import HeardEmotion, Result
@@ -104,7 +105,9 @@ def send_test_webhook(
 )
 def read_test_webhook(
     test_id: Annotated[
-        str, Path(pattern=r"^test_[A-Za-z0-9_-]{1,60}$", description="The `id` of the test.")
+        str,
+        Spelling(r"^test_[A-Za-z0-9_-]{1,60}$", "the id of a test, which begins with test_"),
+        Path(description="The `id` of the test."),
     ],
     caller: CallerDep,
     components: AppComponents,

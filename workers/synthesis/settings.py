@@ -2,11 +2,12 @@
 
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from jobs.settings import Settings
+from jobs.spelling import Spelling
 
 
 class WorkerSettings(Settings):
@@ -44,9 +45,10 @@ class WorkerSettings(Settings):
     c2pa_private_key: Path | None = Field(
         None, description="Private key of the certificate (PEM, unencrypted)."
     )
-    c2pa_timestamp_url: str | None = Field(
+    c2pa_timestamp_url: (
+        Annotated[str, Spelling(r"^https?://\S+$", "a URL with https:// or http://")] | None
+    ) = Field(
         None,
-        pattern=r"^https?://\S+$",
         description="RFC 3161 timestamp service. Unset: signatures carry no timestamp.",
     )
     retry_max_seconds: float = Field(

@@ -78,10 +78,12 @@ def test_an_unknown_key_is_an_error() -> None:
     assert "There is no API key with the id nothing" in refused.stderr
 
 
-def test_an_invalid_tenant_is_an_error(keys: ApiKeyStore) -> None:
+def test_an_invalid_tenant_is_an_error(keys: ApiKeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     refused = amigo("create", "a:b")
     assert refused.exit_code == 2
-    assert "tenant" in refused.stderr
+    assert "TENANT: Input should be 1 to 64 ASCII letters, digits" in refused.stderr
+    assert "AMIGO_TENANT" not in refused.stderr  # which is not a setting
     assert keys.all() == []
 
 

@@ -70,8 +70,11 @@ def test_all_origins_are_allowed_only_with_keys() -> None:
 
 def test_an_invalid_setting_is_reported_without_its_value() -> None:
     with pytest.raises(ValidationError) as refusal:
-        ServiceSettings(key_secret=SecretStr("too short"), listen_port=70_000)
+        ServiceSettings(
+            key_secret=SecretStr("too short"), listen_port=70_000, valkey_url="valkey.example.com"
+        )
     told = " ".join(describe_invalid(refusal.value))
+    assert "AMIGO_VALKEY_URL: Input should be a URL with redis://, rediss:// or unix://." in told
     assert "AMIGO_KEY_SECRET: " in told
     assert "AMIGO_LISTEN_PORT: Input should be less than or equal to 65535." in told
     assert "too short" not in told + str(refusal.value)

@@ -102,11 +102,42 @@ def test_metadata_that_is_not_an_object_of_strings_is_named(
     assert list(document["options"]) == ["metadata"]
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"face": "left"},
+            "The option face is 'left'; it must be 'largest', a number from 1 to 99 or a point "
+            "such as 320,240.",
+        ),
+        (
+            {"metadata": '{"a b": "1"}'},
+            "A name in the option metadata is 'a b'; it must be 1 to 40 ASCII letters, digits, "
+            "underscores, dots or hyphens.",
+        ),
+        (
+            {"metadata": '{"order": 1}'},
+            "The option metadata[order] is 1; it must be a valid string.",
+        ),
+    ],
+)
+def test_a_rejection_names_the_part_and_what_it_must_be(
+    http: TestClient, options: dict[str, str], sentence: str
+) -> None:
+    response = http.post("/v1/jobs", files=upload(**options))
+    assert assert_problem(response, ProblemType.INVALID_OPTION)["detail"] == sentence
+
+
 @pytest.mark.parametrize("key", ["", "two words", "ümlaut", "x" * 256])
 def test_an_invalid_idempotency_key_is_rejected(http: TestClient, key: str) -> None:
     headers = {b"Idempotency-Key": key.encode()}
     response = http.post("/v1/jobs", files=upload(), headers=headers)
-    assert_problem(response, ProblemType.INVALID_REQUEST, "Idempotency-Key")
+    assert_problem(
+        response,
+        ProblemType.INVALID_REQUEST,
+        "Idempotency-Key",
+        "1 to 255 visible ASCII characters",
+    )
 
 
 SOURCES = {"portrait_url": "https://example.org/face", "audio_url": "https://example.org/speech"}
