@@ -124,23 +124,30 @@ def cut_tiles(
         Each tile, `[size, size, 3]`, and its position in the picture.
     """
     pixel = side / size
-    height, width = (round(length / pixel) for length in image.shape[:2])
+    height, width = (max(1, round(length / pixel)) for length in image.shape[:2])
     scaled = np.asarray(Image.fromarray(image).resize((width, height), reducing_gap=2.0))
+    # Tiles are filled one by one: all of a thin picture's together may take a gigabyte.
     missing = ((0, max(0, size - height)), (0, max(0, size - width)), (0, 0))
-    scaled = np.pad(scaled, missing, mode="edge")
-    for top in _tile_starts(scaled.shape[0], size):
-        for left in _tile_starts(scaled.shape[1], size):
+    for top in _tile_starts(height, size):
+        for left in _tile_starts(width, size):
             window = scaled[top : top + size, left : left + size]
-            yield window, Square(left * pixel, top * pixel, side)
+            yield np.pad(window, missing, mode="edge"), Square(left * pixel, top * pixel, side)
 
 
 def _tile_starts(length: int, size: int) -> list[int]:
-    count = ceil((length - size) / (0.75 * size)) + 1
-    return [round(start) for start in np.linspace(0, length - size, count)]
+    rest = max(0, length - size)
+    return [round(start) for start in np.linspace(0, rest, ceil(rest / (0.75 * size)) + 1)]
 
 
 def _covered(start: float, side: float, length: int, size: int) -> tuple[int, int]:
-    """Return the range of window pixels, along one axis, that lie completely inside the picture."""
+    """Return the range of window pixels, along one axis, that lie completely inside the picture.
+
+    If there is none, because the picture is thinner than two of them, the one in its middle.
+    """
     first = ceil(max(0.0, -start) * size / side)
     last = size - ceil(max(0.0, start + side - length) * size / side)
-    return first, last
+    if first < last:
+        return first, last
+    middle = (max(0.0, start) + min(length, start + side)) / 2
+    first = floor((middle - start) * size / side)
+    return first, first + 1

@@ -69,6 +69,8 @@ _LEANING = 8.0
 _DETECTOR_SIZE = 384
 _MIN_TILE = 360
 """Pixels; the detector finds eyes 0.04 of a tile apart, so smaller tiles are useless."""
+_MIN_TILE_SHARE = 1 / 512
+"""Of the longer side: looking for the smallest faces in a longer strip would take minutes."""
 _MAX_FACES = 8
 _TRACKING_INTEROCULARS = 7.0
 """Side of the window that follows a face through a video, with space for head motion."""
@@ -186,7 +188,8 @@ class LandmarkDetector:
         window = crop_square(image, whole, _DETECTOR_SIZE)
         near, far = (self._boxes(window, whole, graph) for graph in (self._near, self._far))
         yield _largest_apart([*near, *far])
-        while (side := side / 2) >= _MIN_TILE:
+        smallest = max(_MIN_TILE, side * _MIN_TILE_SHARE)
+        while (side := side / 2) >= smallest:
             tiles = cut_tiles(image, side, _DETECTOR_SIZE)
             yield _largest_apart([b for tile in tiles for b in self._boxes(*tile, self._far)])
 

@@ -46,6 +46,24 @@ def test_beyond_the_picture_its_edge_is_repeated() -> None:
     np.testing.assert_array_equal(window[:, 50:], ramp(100, 100)[:, :50])
 
 
+@pytest.mark.parametrize("thin", [1, 2, 3, 5])
+@pytest.mark.parametrize("offset", [-150.0, -149.25, -101.0])
+def test_a_picture_thinner_than_a_pixel_of_the_window_fills_it(thin: int, offset: float) -> None:
+    line = np.zeros((thin, 300, 3), np.uint8)
+    line[:, 150:] = 200
+    row = np.repeat([0, 200], 50)
+    wide = crop_square(line, Square(0, offset, 300), 100)[..., 0]
+    np.testing.assert_allclose(wide, np.tile(row, (100, 1)), atol=20)
+    high = crop_square(line.swapaxes(0, 1).copy(), Square(offset, 0, 300), 100)[..., 0]
+    np.testing.assert_array_equal(high, wide.T)
+
+
+def test_tiles_of_a_very_long_picture_show_it() -> None:
+    line = np.full((1, 2_000, 3), 200, np.uint8)
+    for tile, _ in cut_tiles(line, 1_000, 32):
+        np.testing.assert_array_equal(tile, np.full((32, 32, 3), 200))
+
+
 @pytest.mark.parametrize("angle", [0, 33, -120])
 def test_points_come_back_from_the_window(angle: float) -> None:
     points = np.random.default_rng(0).uniform(0, 300, (79, 2)).astype(np.float32)
