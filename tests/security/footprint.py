@@ -29,6 +29,12 @@ def highest_memory(pid: int) -> int:
     return 0
 
 
+def _forget_highest_memory(pid: int) -> None:
+    # See proc(5). Otherwise, a process that lives long would count with what it once needed.
+    with suppress(FileNotFoundError, ProcessLookupError):
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
 @dataclass
 class Peak:
     """The peak memory of a process and its descendants, in bytes.
@@ -43,6 +49,8 @@ class Peak:
 @contextmanager
 def measured(pid: int) -> Iterator[Peak]:
     """Monitor a process and its descendants within the context."""
+    for member in family(pid):
+        _forget_highest_memory(member)
     peak = Peak()
     ended = threading.Event()
 
