@@ -22,6 +22,7 @@ from models.landmarks_to_video.face_regions import (
     signed_distance,
     window_origin,
 )
+from models.landmarks_to_video.layers import grown
 from models.landmarks_to_video.lip_lines import lip_lines
 from models.landmarks_to_video.warping import pixel_grid, sample, upsample_flow
 
@@ -89,9 +90,7 @@ def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
     closer = _average(picture, known, NARROW * scale, first)
     spots = around * _unlike(picture, closer, corner, DARK)
     # Their soft edges would remain as an outline.
-    wide = 2 * scale + 1
-    spots = F.avg_pool2d(F.max_pool2d(spots, wide, 1, scale), wide, 1, scale)
-    spots = torch.maximum(1 - beside, (1.5 * spots).clamp_max(1))
+    spots = torch.maximum(1 - beside, (1.5 * grown(spots, scale)).clamp_max(1))
     bare = torch.lerp(picture, closer, spots)
     return BareLips(origin, torch.cat([bare, spots], dim=1))
 

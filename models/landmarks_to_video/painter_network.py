@@ -20,7 +20,9 @@ from models.landmarks_to_video.layers import (
     FeatureAdaptiveBlock,
     FeatureAdaptiveStack,
     PixelNorm,
+    Stem,
     Upsample,
+    grown,
     zero_init,
 )
 from models.landmarks_to_video.lids import move_lids
@@ -107,7 +109,7 @@ class Painter(nn.Module):
         self.landmarks_quarter = Downsample(l_half, l_quarter)
         self.landmarks_eighth = Downsample(l_quarter, l_eighth)
         self.textures = AnchoredTextures(drawn_teeth if region.unseen else None)
-        self.stem = nn.Conv2d(4 * (3 + 2 * TEXTURE_CHANNELS), half, 3, padding=1)
+        self.stem = Stem(3 + 2 * TEXTURE_CHANNELS, half)
         self.half_in = FeatureAdaptiveBlock(half, l_half)
         self.down_quarter = Downsample(half, quarter)
         self.quarter_in = FeatureAdaptiveBlock(quarter, l_quarter)
@@ -151,7 +153,8 @@ class Painter(nn.Module):
         scale = window.scale
         warped = sample(window.image, window.places(), scale)
         geometry = region_geometry(window.target, self.region, window.origin)
-        proposed, flow = self._proposed(window, F.avg_pool2d(warped, scale), geometry)
+        seen = warped if scale == 1 else F.avg_pool2d(warped, scale)
+        proposed, flow = self._proposed(window, seen, geometry)
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + proposed[:, :3], torch.sigmoid(mask + proposed[:, 3:])
         teeth = self._teeth(window, scale)
@@ -202,7 +205,7 @@ class Painter(nn.Module):
             _with_rows(mask, seen, rows),
             _with_rows(paint.flow, moved, rows),
         )
-        near = _spread(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
+        near = grown(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
         return Sketch(parted, Inside(opening, teeth, near))
 
     def _inside(self, opening: Opening, window: Window, teeth: Tensor) -> Tensor:
@@ -256,7 +259,7 @@ class Painter(nn.Module):
         """
         seen = torch.cat([warped * 2 - 1, self.textures(geometry)], dim=1)
         l_half, l_quarter, l_eighth = self._landmark_features(window, geometry)
-        half = self.half_in(self.stem(F.pixel_unshuffle(seen, 2)), l_half)
+        half = self.half_in(self.stem(seen), l_half)
         quarter = self.quarter_in(self.down_quarter(half), l_quarter)
         eighth = self.eighth(self.down_eighth(quarter), l_eighth)
         quarter = self.quarter_out(quarter + self.up_quarter(eighth), l_quarter)
@@ -265,12 +268,6 @@ class Painter(nn.Module):
         paint = F.pixel_shuffle(self.head(F.silu(self.norm(half))).contiguous(), 2).float()
         flow = upsample_flow(REFINEMENT * shift, 4 * window.scale)
         return upsample_flow(paint, window.scale), flow
-
-
-def _spread(mask: Tensor, reach: int) -> Tensor:
-    """Return a mask `[B, 1, h, w]` grown by `reach` pixels, with edges twice as soft."""
-    size = 2 * reach + 1
-    return F.avg_pool2d(F.max_pool2d(mask, size, 1, reach), size, 1, reach)
 
 
 def _with_rows(window: Tensor, part: Tensor, rows: slice) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.landmarks_to_video.face_regions import MOUTH
-from models.landmarks_to_video.layers import zero_init
+from models.landmarks_to_video.layers import Stem, zero_init
 from models.landmarks_to_video.mouth_interior import Opening
 
 MAPS = 7
@@ -26,7 +26,7 @@ class Retouch(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(4 * (3 + MAPS), width, 3, padding=1)
+        self.stem = Stem(3 + MAPS, width)
         self.middle = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(2))
         self.out = nn.Conv2d(width, 12, 3, padding=1)
         zero_init(self.out)
@@ -40,7 +40,7 @@ class Retouch(nn.Module):
             teeth: `[B, 8, h, w]` of `models.landmarks_to_video.dentition`.
         """
         seen = torch.cat([pixels * 2 - 1, _maps(opening, teeth).to(pixels)], dim=1)
-        x = self.stem(F.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last))
+        x = self.stem(seen)
         for convolution in self.middle:
             x = x + convolution(F.silu(x))
         change = F.pixel_shuffle(self.out(F.silu(x)).contiguous(), 2).float()

@@ -206,6 +206,8 @@ def sample(image: Tensor, coordinates: Tensor, scale: int = 1) -> Tensor:
 
 def upsample_flow(flow: Tensor, factor: int) -> Tensor:
     """Enlarge a flow `[B, 2, h, w]` given at cell centres; its values stay full-frame pixels."""
+    if factor == 1:
+        return flow
     # With so few channels, planes are enlarged several times faster than interleaved pixels.
     planar = flow.contiguous()
     return F.interpolate(planar, scale_factor=factor, mode="bilinear", align_corners=False)

@@ -1,6 +1,13 @@
 import torch
+from torch.nn import functional as F
 
-from models.landmarks_to_video.layers import FeatureAdaptiveBlock, PixelNorm, Upsample
+from models.landmarks_to_video.layers import (
+    FeatureAdaptiveBlock,
+    PixelNorm,
+    Stem,
+    Upsample,
+    grown,
+)
 
 
 def test_pixel_norm_is_independent_of_neighbours() -> None:
@@ -27,3 +34,17 @@ def test_landmark_features_steer_a_trained_block() -> None:
 
 def test_upsample_doubles_and_narrows() -> None:
     assert Upsample(8, 3)(torch.randn(2, 8, 5, 7)).shape == (2, 3, 10, 14)
+
+
+def test_a_stem_sees_what_a_convolution_of_unshuffled_pixels_sees() -> None:
+    stem, x = Stem(3, 8), torch.randn(2, 3, 10, 12)
+    unshuffled = F.pixel_unshuffle(stem.weight, 2)
+    expected = F.conv2d(F.pixel_unshuffle(x, 2), unshuffled, stem.bias, padding=1)
+    torch.testing.assert_close(stem(x), expected)
+
+
+def test_a_grown_mask_reaches_as_far_in_every_direction() -> None:
+    mask = torch.zeros(1, 1, 15, 15)
+    mask[..., 7, 7] = 1
+    square = F.avg_pool2d(F.max_pool2d(mask, 5, 1, 2), 5, 1, 2)
+    torch.testing.assert_close(grown(mask, 2), square)
