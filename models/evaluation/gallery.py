@@ -3,8 +3,8 @@
     python -m models.evaluation.gallery --speech FILE --out DIR [--closed PORTRAIT...]
         [--grey PORTRAIT...] [--leaning PORTRAIT...] PORTRAIT...
 
-The first portrait also speaks its sentence in three emotions. Faces are rendered at 512 px and
-scaled down. Only generated frames are shown, never the portraits themselves.
+The first portrait also speaks its sentence in three emotions, in moments and in motion. Faces are
+rendered at 512 px and scaled down. Only generated frames are shown, never the portraits themselves.
 """
 
 import argparse
@@ -41,11 +41,13 @@ MOUTH_HALF_WIDTH = 0.62
 """Side of the area around the mouth, in inter-ocular distances."""
 LEANS = (-45, -30, -20, 20, 30, 45)
 JPEG_QUALITY = 84
+MOVING_SIZE, MOVING_SECONDS, MOVING_QUALITY = 256, 4, 60
+"""Side of each face of the moving picture, px, its length, and its quality as WebP, 0-100."""
 STEADY = SynthesisOptions(pose="still", blink=False)
 
 
 def main() -> None:
-    """Parse the command line and write one JPEG per part of the gallery."""
+    """Parse the command line and write one picture per part of the gallery."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -67,6 +69,7 @@ def main() -> None:
     for name, picture in parts.items():
         if picture is not None:
             picture.save(read.out / f"{name}.jpg", quality=JPEG_QUALITY)
+    save_moving(gallery.moving(read.portraits[0]), read.out / "moving.webp")
 
 
 class Gallery:
@@ -102,6 +105,15 @@ class Gallery:
             rows.append(np.concatenate(scaled(frames_at(said, moments), SENTENCE_SIZE), axis=1))
         return caption(np.concatenate(rows), [f"{t / FRAME_RATE:.2f} s" for t in moments])
 
+    def moving(self, image: Pixels) -> Pixels:
+        """Return the beginning of the sentence in the same emotions, side by side, as frames."""
+        count = MOVING_SECONDS * FRAME_RATE
+        faces = [
+            scaled(frames_at(self.say(image, SynthesisOptions(emotion)), range(count)), MOVING_SIZE)
+            for emotion in SENTENCE
+        ]
+        return np.concatenate(faces, axis=2)
+
     def openings(self, images: Sequence[Pixels]) -> Image.Image | None:
         """Draw each portrait's mouth at the openings of the sentence."""
         if not images:
@@ -131,6 +143,20 @@ class Gallery:
     def say(self, image: Pixels, options: SynthesisOptions) -> Synthesis:
         """Return a portrait's animation of the sentence."""
         return self.pipeline(image, self.waveform, options)
+
+
+def save_moving(frames: Pixels, path: Path) -> None:
+    """Write frames `[T, H, W, 3]` as a moving picture that repeats without end."""
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(
+        path,
+        save_all=True,
+        append_images=others,
+        duration=1000 // FRAME_RATE,
+        loop=0,
+        quality=MOVING_QUALITY,
+        method=6,
+    )
 
 
 def frames_at(said: Animation, moments: Sequence[int]) -> Pixels:

@@ -32,7 +32,7 @@ FREE_BROW_RISE, HIGHEST_BROW_RISE = 0.14, 0.20
 """Rise of the brows in inter-ocular units, as requested and at most; higher brows would pull up the
 lids.
 """
-NARROWED_EYE, WIDENED_EYE = (-0.3, -0.5), (0.15, 0.4)
+NARROWED_EYE, WIDENED_EYE = (-0.2, -0.4), (0.15, 0.4)
 """Change of an eye's opening in an emotion beside that at rest: as requested, and at most."""
 BROWS_IN_BLINK = 0.8
 """Share of their rise that brows lose in a blink."""
