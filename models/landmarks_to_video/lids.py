@@ -2,8 +2,8 @@
 
 The warp squeezes a closing eye into a slit and stretches a widening one. Here the eyeball keeps the
 portrait's own pixels. Around a closing eye the warp leaves the upper lid where it was, and with it
-the fold, the brow and the rim of glasses. The lid is drawn down from there: smooth skin with one
-dark line at its edge.
+the brow and the rim of glasses. The lid is drawn down over all of the eye: the skin of the fold
+above, unrolled, and its lashes.
 """
 
 import torch
@@ -43,8 +43,6 @@ PARTED = (0.15, 0.45)
 
 Both eyes touch at the same share of their opening.
 """
-SHADE_LEFT = 0.4
-"""Share of that shade that is left out under a closing lid, whose own dark edge is there."""
 BETWEEN = (0.4, 0.6)
 """Shares of a window's width between which one eye's skin passes over into the other's."""
 
@@ -95,7 +93,7 @@ def lift(source: Tensor, target: Tensor, origin: Tensor) -> Tensor:
     """Return what holds the upper lids up in a window's warp, `[B, 2, h / 4, w / 4]` px."""
     nodes = EYES.height // FLOW_STRIDE, EYES.width // FLOW_STRIDE
     flow = target.new_zeros(len(target), 2, *nodes)
-    held = _held(source, target)
+    held = held_up(source, target)
     rows = (held != target).flatten(1).any(dim=1).nonzero()[:, 0]
     if not len(rows):
         return flow
@@ -108,12 +106,14 @@ def lift(source: Tensor, target: Tensor, origin: Tensor) -> Tensor:
     return flow.index_copy(0, rows, change)
 
 
-def _held(source: Tensor, target: Tensor) -> Tensor:
+def held_up(source: Tensor, target: Tensor) -> Tensor:
     """Return `target` with the upper lids of narrowed eyes as high as in the portrait."""
     held = target.clone()
     for eye in (0, 1):
-        knots = list(UPPER[eye])
         share = _lifted(_change(source, target, eye)[0])[:, None]
+        if not share.any():
+            continue
+        knots = list(UPPER[eye])
         frames = [_corner_frame(face, eye) for face in (source, target)]
         (own, own_size, own_across), (wanted, size, across) = frames
         upright = to_upright(source[:, knots] - own, own_across) * (size / own_size)[:, None, None]
@@ -155,7 +155,7 @@ def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, T
     places = flow_coordinates(upsample_flow(window.flow + lifted, FLOW_STRIDE * scale), 1 / scale)
     places = places + (origin - window.shift).to(places)[:, None, None]
     warped = sample(window.image, places, scale)
-    held = keep_slits(source, _held(source, target))
+    held = keep_slits(source, held_up(source, target))
     _, across = face_frame(target)
     halves = []
     columns = zip(colour.chunk(2, 3), mask.chunk(2, 3), warped.chunk(2, 3), strict=True)
@@ -171,7 +171,7 @@ def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, T
         seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
         opening = opening.narrowed(seen)
         change = _change(source, target, eye)
-        skin = read_lid(window, eye, opening)
+        skin = read_lid(window, eye, cells, opening, change[0])
         lid = draw_lid(half_warped.flatten(2), skin, resting, opening, scale)
         ball = read_eyeball(window.image, source, target, cells, eye, window.shift, scale)
         dim = (1 - ratio.clamp(0, 1))[:, None, None]
@@ -186,7 +186,7 @@ def _with_eye(
     mask: Tensor,
     resting: Eye,
     opening: Eye,
-    lid: tuple[Tensor, Tensor],
+    lid: tuple[Tensor, Tensor, Tensor],
     ball: Tensor,
     change: tuple[Tensor, Tensor],
     scale: int,
@@ -197,7 +197,7 @@ def _with_eye(
     inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
     covered = lid[1] * (drawn > 0)
     either = torch.maximum(covered, inside)
-    light = 1 - (1 - _shade(opening)) * (1 - SHADE_LEFT * drawn)[..., None]
+    light = torch.lerp(_shade(opening), lid[2].sqrt(), drawn[..., None])
     new = torch.lerp(lid[0], ball * light, (inside / either.clamp_min(1e-3))[:, None])
     shown = torch.maximum(drawn, wider)
     # The painter's white would outline a widened eye.

@@ -34,7 +34,7 @@ from models.landmarks_to_video.face_regions import (
 )
 from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cpu, draw_on_device
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
-from models.landmarks_to_video.lids import drawn_share, lift, moved_share
+from models.landmarks_to_video.lids import drawn_share, held_up, lift, moved_share
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
 from models.landmarks_to_video.painted_window import Window
@@ -66,7 +66,9 @@ EYES_FEATHER = 16
 forehead are torn into streaks where the residual flow ends.
 """
 LIFT_FEATHER = 4
-"""Px from the edge of the eyes' window over which the warp begins to hold closing lids up."""
+"""Px from the edge of the eyes' window over which the warp begins to hold closing lids up, and over
+which these lids are blended in.
+"""
 SKIN_KEPT = 0.7
 """How far the skin around lids that move goes with the residual flow, not with the painter's, which
 draws lashes and the rims of glasses along with the lids.
@@ -285,12 +287,15 @@ def _painted(
 ) -> Layer:
     """Paint a region, feathered, the less the nearer to rest it is.
 
-    A painter refines the prior alone: its layer takes back what the residual flow adds to that.
+    A painter refines the prior alone: its layer takes back what the residual flow adds to that. The
+    eyes' window lies around what closing lids cover, the open eye.
     """
     region, batch, scale = painter.region, len(target), features.scale
-    origin = window_origin(target, region)
+    eyes = region is EYES
+    shown = held_up(features.landmarks.expand(batch, -1, -1), target) if eyes else target
+    origin = window_origin(shown, region)
     window = features.window(window_flow(prior, origin, region), target, origin)
-    if region is EYES:
+    if eyes:
         window = replace(window, lift=lift(window.source, target, origin))
     paint = painter.paint(window)
     colour = features.palette.tint(paint.colour) if features.palette else paint.colour
@@ -300,12 +305,14 @@ def _painted(
     shift = weight * (paint.flow - beneath)
     if window.lift is not None:
         width = weight.shape[-1]
-        unrest = torch.maximum(unrest, drawn_share(window.source, target, width))
+        drawn = drawn_share(window.source, target, width)
+        unrest = torch.maximum(unrest, drawn)
         kept = SKIN_KEPT * moved_share(window.source, target, width)
         wide = feather(region, EYES_FEATHER, scale).to(colour) * (1 - kept)
-        held = feather(region, LIFT_FEATHER, scale).to(colour)
-        held = held * upsample_flow(window.lift, FLOW_STRIDE * scale)
+        near = feather(region, LIFT_FEATHER, scale).to(colour)
+        held = near * upsample_flow(window.lift, FLOW_STRIDE * scale)
         shift = wide * (paint.flow - beneath) + held
+        weight = torch.lerp(weight, near, drawn)
     opacity = unrest * weight * (1 - paint.mask)
     return Layer(origin, unrest * shift, opacity * colour, opacity)
 

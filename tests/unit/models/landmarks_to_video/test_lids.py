@@ -115,6 +115,68 @@ def test_the_only_dark_line_of_a_closed_eye_is_where_the_lids_meet(
     assert rows[6:].min() < 0.65 * np.mean(SKIN)
 
 
+def lined(
+    landmarks: NDArray[np.float32], picture: NDArray[np.uint8], thickness: int
+) -> NDArray[np.uint8]:
+    """Draw a dark edge, some px thick, on each upper lid."""
+    y, x = np.mgrid[0:256, 0:256]
+    for knots in (landmarks[36:40], landmarks[42:46]):
+        edge = np.interp(x, knots[:, 0], knots[:, 1], left=np.inf, right=np.inf)
+        picture[(y > edge - thickness) & (y <= edge)] = (40, 30, 30)
+    return picture
+
+
+def wide_eye_closed(
+    translator: VisualTranslator, picture: NDArray[np.uint8]
+) -> NDArray[np.float64]:
+    """Return the brightness relative to skin, `[15]` from 16 px above to 2 px above the pupil."""
+    landmarks = with_lids(face_landmarks(), 2.2)
+    features = translator.prepare(picture, landmarks)
+    frame = translator.render(features, with_lids(landmarks, 0.02)[None])[0]
+    x, y = landmarks[68].astype(int)
+    lid = frame[y - 16 : y - 1, x - 4 : x + 5].mean(axis=(1, 2), dtype=np.float64)
+    return np.asarray(lid / np.mean(SKIN))
+
+
+def test_nothing_dark_remains_where_the_edge_of_a_wide_open_lid_was(
+    translator: VisualTranslator,
+) -> None:
+    landmarks = with_lids(face_landmarks(), 2.2)
+    picture = lined(landmarks, np.full((256, 256, 3), SKIN, np.uint8), thickness=6)
+    assert wide_eye_closed(translator, picture)[:12].min() > 0.85
+
+
+def test_a_closed_lid_gets_darker_from_its_fold_to_its_edge(translator: VisualTranslator) -> None:
+    landmarks = with_lids(face_landmarks(), 2.2)
+    rows = wide_eye_closed(translator, face_with_eyes(landmarks))
+    assert (np.diff(rows[4:]) < 0).all()
+    assert rows[4] > 1
+
+
+def test_lashes_are_as_dark_as_the_portraits(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    plain, dark = (
+        lid_of(translator, picture).mean(axis=1).min()
+        for picture in (
+            face_with_eyes(landmarks),
+            lined(landmarks, face_with_eyes(landmarks), thickness=2),
+        )
+    )
+    assert dark < 0.8 * plain
+
+
+def test_a_closed_lid_has_the_grain_of_the_skin(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    grain = np.random.default_rng(1).integers(-8, 9, (256, 256, 1))
+    picture = face_with_eyes(landmarks)
+    grained = (picture + grain).clip(0, 255).astype(np.uint8)
+    with_grain, without = (
+        np.diff(lid_of(translator, source)[2:6], axis=1).std() for source in (grained, picture)
+    )
+    assert without < 1
+    assert 2 < with_grain < 8
+
+
 def test_no_lash_is_drawn_down_a_closed_lid(translator: VisualTranslator) -> None:
     landmarks = face_landmarks()
     picture = face_with_eyes(landmarks)
