@@ -34,7 +34,7 @@ lids.
 """
 NARROWED_EYE, WIDENED_EYE = (-0.2, -0.4), (0.15, 0.4)
 """Change of an eye's opening in an emotion beside that at rest: as requested, and at most."""
-BROWS_IN_BLINK = 0.8
+BROWS_IN_BLINK = 0.3
 """Share of their rise that brows lose in a blink."""
 SHUT_EYE, OPEN_EYE = 0.05, 0.13
 """Opening of eyes caught in a blink, and that of open ones, in inter-ocular units; people
