@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import UPPER, Eye
 from models.landmarks_to_video.face_regions import EYES, face_frame
+from models.landmarks_to_video.layers import grown
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.warping import sample
 
@@ -127,9 +128,7 @@ def _foreign(warped: Tensor, smooth: Tensor, above: Tensor, scale: int) -> Tenso
     ratio = warped.mean(dim=1) / smooth.mean(dim=1).clamp_min(0.02)
     other = torch.maximum(NO_SKIN[0] - ratio, ratio - NO_SKIN[1]) / NO_SKIN[2]
     high = other.clamp(0, 1) * (1 - _falling(above, *HIGH_ABOVE))
-    size = 4 * scale + 1
-    grown = F.max_pool2d(high.reshape(len(high), EYES.height * scale, -1), size, 1, size // 2)
-    return F.avg_pool2d(grown, size, 1, size // 2, count_include_pad=False).flatten(1)
+    return grown(high.reshape(len(high), 1, EYES.height * scale, -1), 2 * scale).flatten(1)
 
 
 def _tapered(eye: Eye) -> Tensor:
