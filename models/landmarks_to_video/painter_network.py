@@ -23,6 +23,7 @@ from models.landmarks_to_video.layers import (
     Stem,
     Upsample,
     grown,
+    halved,
     zero_init,
 )
 from models.landmarks_to_video.lids import move_lids
@@ -153,7 +154,7 @@ class Painter(nn.Module):
         scale = window.scale
         warped = sample(window.image, window.places(), scale)
         geometry = region_geometry(window.target, self.region, window.origin)
-        seen = warped if scale == 1 else F.avg_pool2d(warped, scale)
+        seen = warped if scale == 1 else halved(warped)
         proposed, flow = self._proposed(window, seen, geometry)
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + proposed[:, :3], torch.sigmoid(mask + proposed[:, 3:])
