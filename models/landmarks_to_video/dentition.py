@@ -4,13 +4,15 @@ A photograph's teeth are kept as two maps, one fixed to the skull (below the nos
 the jaw (above the chin). Teeth do not deform: whatever lips do, they uncover the same maps.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, signed_distance
-from models.landmarks_to_video.lip_shape import hidden_teeth
+from models.landmarks_to_video.lip_shape import dropped_teeth, hidden_teeth
 from models.landmarks_to_video.warping import sample
 
 PUPILS_MM = 63.0
@@ -21,6 +23,20 @@ LOWER_WIDTHS_MM = (5.3, 5.7, 6.5, 6.0, 6.0)
 UPPER_SPAN_MM, LOWER_SPAN_MM = (19.0, 29.5), (-49.0, -40.0)
 """Top and bottom below the nose's base and below the chin, as tracked faces have them."""
 GAP_MM, SOFT_MM = 0.5, 0.5
+TEETH_HEIGHT, TEETH_WIDTH = 128, 256
+TEETH_CHANNELS = 4
+"""Of a map: colour over that of enamel, and visibility 0-1."""
+TEETH_CENTRES = ((0.0, 0.36), (0.0, -0.70))
+TEETH_REACH = (0.48, 0.27)
+"""Middles and half sizes of the maps from nose and chin, in inter-ocular distances."""
+TIPS_MM = (0.3, 0.0, 0.3, -0.3, 0.2, 0.0, -0.1, 0.1, -0.2, 0.3)
+"""How far the tips of lower teeth lie below an even row, from left to right."""
+BEND, ROUND_MM = 0.009, 1.0
+"""Rise of the row per mm squared from its middle, seen from above where the jaw drops; how much
+lower a tooth's corners lie than its tip.
+"""
+CLEFT_MM, CLEFT, FLANKS = 0.4, 0.3, 0.12
+"""Half width of the shadow between two teeth; the light that it lacks, and that flanks lack."""
 
 
 def drawn_teeth(size: int, reach: float) -> Tensor:
@@ -46,12 +62,27 @@ def _row(axis: Tensor, widths: Tensor, span: tuple[float, float]) -> Tensor:
     return (inside / SOFT_MM).clamp(0, 1)[:, None] * across[None, :]
 
 
-TEETH_HEIGHT, TEETH_WIDTH = 128, 256
-TEETH_CHANNELS = 8
-"""Two maps of colour over that of enamel, and visibility 0-1."""
-TEETH_CENTRES = ((0.0, 0.36), (0.0, -0.70))
-TEETH_REACH = (0.48, 0.27)
-"""Middles and half sizes of the maps from nose and chin, in inter-ocular distances."""
+@lru_cache(maxsize=1)
+@torch.inference_mode(mode=False)  # a cached tensor must be usable in training, too
+def lower_row() -> Tensor:
+    """Draw a map `[4, 128, 256]` of lower teeth whose tips lie about its middle row.
+
+    The result is shared: do not change it.
+    """
+    sizes = zip((TEETH_WIDTH, TEETH_HEIGHT), TEETH_REACH, strict=True)
+    x, y = (torch.linspace(-1, 1, size) * reach * PUPILS_MM for size, reach in sizes)
+    half = torch.tensor(LOWER_WIDTHS_MM).cumsum(0)
+    edges = torch.cat([-half.flip(0), torch.zeros(1), half])
+    tooth = torch.bucketize(x, edges[1:-1])
+    from_left, from_right = x - edges[tooth], edges[tooth + 1] - x
+    across = (from_left - from_right) / (from_left + from_right)
+    tips = torch.tensor(TIPS_MM)[tooth] + ROUND_MM * across.pow(4) - BEND * x.square()
+    cleft = torch.exp(-(torch.minimum(from_left, from_right) / CLEFT_MM).square())
+    light = (1 - FLANKS * across.square()) * (1 - CLEFT * cleft)
+    visible = ((y[:, None] - tips) / SOFT_MM + 0.5).clamp(0, 1) * (x.abs() < half[-1])
+    return torch.cat([light.expand(3, TEETH_HEIGHT, -1), visible[None]])
+
+
 LIP_SHADE = 1.0
 """Pixels at the lips' edge that are not taken for the mouth's inside."""
 WHITEST = 12.0
@@ -84,13 +115,11 @@ def read_teeth(
     y, x = torch.meshgrid(*steps, indexing="ij")
     unit = torch.stack([x, y], dim=-1).to(landmarks).reshape(1, -1, 2)
     down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
+    drops = -hidden_teeth(landmarks, rest), dropped_teeth(landmarks, rest)
     maps = []
-    for anchor, centre in zip(MOUTH.anchors, TEETH_CENTRES, strict=True):
+    for anchor, centre, drop in zip(MOUTH.anchors, TEETH_CENTRES, drops, strict=True):
         offset = unit * unit.new_tensor(TEETH_REACH) + unit.new_tensor(centre)
-        if anchor == MOUTH.anchors[0]:
-            offset = offset - hidden_teeth(landmarks, rest)[:, None, None] * offset.new_tensor(
-                [0, 1]
-            )
+        offset = offset + drop[:, None, None] * offset.new_tensor([0, 1])
         turned = offset[..., :1] * across[:, None] + offset[..., 1:] * down[:, None]
         places = landmarks[:, None, anchor] + turned * distance[:, None, None]
         inside = signed_distance(places, landmarks[:, MOUTH.polygons[0]]) - shade
@@ -128,7 +157,7 @@ BELOW_RESTING, BELOW_PARTED = (BELOW_UPPER_LIP, BELOW_LOWER_LIP), (0.02, 0.035)
 
 
 class Dentitions(nn.Module):
-    """Teeth of a few people, for portraits that show none of their own.
+    """Upper teeth of a few people, for portraits that show none of their own.
 
     The maps are aligned: the incisors' edges lie on their middle rows, the midlines in the middle.
     """
@@ -148,19 +177,18 @@ class Dentitions(nn.Module):
 
         They hang where each face has its teeth: behind the middle of the lips, which a turned head
         does not have below its nose. The edges of upper and lower teeth lie `below_lips`
-        inter-ocular distances below these lips.
+        inter-ocular distances below these lips. The lower ones are drawn.
         """
         distance, across = face_frame(landmarks)
         width = (landmarks[:, 54] - landmarks[:, 48]).norm(dim=-1) / distance
-        chosen = self.maps[(self.widths - width[:, None]).abs().argmin(dim=1)]
+        upper = self.maps[(self.widths - width[:, None]).abs().argmin(dim=1)]
+        maps = torch.stack([upper, lower_row().to(upper).expand_as(upper)], dim=1)
         lips = landmarks[:, [62, 66]] - landmarks[:, MOUTH.anchors]
         places = to_upright(lips / distance[:, None, None], across)
         places = places - places.new_tensor(TEETH_CENTRES)
         places[..., 1] += places.new_tensor(below_lips)
         shifts = places / places.new_tensor(TEETH_REACH)
-        shape = (2, 4, TEETH_HEIGHT, TEETH_WIDTH)
-        maps = chosen.reshape(-1, *shape[1:])
-        return _moved(maps, shifts.flatten(0, 1)).reshape(-1, *shape)
+        return _moved(maps.flatten(0, 1), shifts.flatten(0, 1)).reshape(maps.shape)
 
 
 def _moved(maps: Tensor, shifts: Tensor) -> Tensor:

@@ -25,6 +25,10 @@ HIDDEN, HIDDEN_FROM, HIDDEN_TO = 0.035, 0.16, 0.30
 """How much of the upper teeth a dropped jaw hides, and between which heights of the opening; all in
 inter-ocular distances. Tracked upper lips rise there, but filmed teeth do not appear.
 """
+DRAWN_DOWN = 0.115
+"""By how much, in inter-ocular distances, the lower lip may near the chin before the teeth behind
+it drop further than that: film shows no more than the crowns.
+"""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,15 @@ def hidden_teeth(landmarks: Tensor, rest: Tensor | None = None) -> Tensor:
     return HIDDEN * rise(height, HIDDEN_FROM, HIDDEN_TO) * (1 - smile(landmarks, rest))
 
 
+def dropped_teeth(landmarks: Tensor, rest: Tensor | None = None) -> Tensor:
+    """Return `[B]`: how much further than the chin the lower teeth of `[B, 79, 2]` drop, in
+    inter-ocular distances: lips drawn down from the portrait's, `rest`, bare their crowns alone.
+    """
+    if rest is None:
+        return landmarks.new_zeros(len(landmarks))
+    return (_above_chin(rest) - _above_chin(landmarks) - DRAWN_DOWN).clamp_min(0)
+
+
 def _inner_lips(landmarks: Tensor) -> tuple[Tensor, Tensor]:
     """Return width and height `[B]` of the opening, in inter-ocular distances."""
     distance, _ = face_frame(landmarks)
@@ -76,8 +89,21 @@ def _inner_lips(landmarks: Tensor) -> tuple[Tensor, Tensor]:
 
 def _corners(landmarks: Tensor) -> Tensor:
     """Return `[B]`: how far the mouth's corners lie below the nose, in inter-ocular distances."""
+    nose = landmarks[:, MOUTH.anchors[0]]
+    return _below(nose, (landmarks[:, 60] + landmarks[:, 64]) / 2, landmarks)
+
+
+def _above_chin(landmarks: Tensor) -> Tensor:
+    """Return `[B]`: how far the lower lip lies above the chin, in inter-ocular distances."""
+    return _below(landmarks[:, 66], landmarks[:, MOUTH.anchors[1]], landmarks)
+
+
+def _below(start: Tensor, end: Tensor, landmarks: Tensor) -> Tensor:
+    """Return `[B]`: how far down a face it is from one `[B, 2]` to the other, in inter-ocular
+    distances.
+    """
     distance, across = face_frame(landmarks)
-    x, y = ((landmarks[:, 60] + landmarks[:, 64]) / 2 - landmarks[:, MOUTH.anchors[0]]).unbind(-1)
+    x, y = (end - start).unbind(-1)
     return (y * across[:, 0] - x * across[:, 1]) / distance
 
 

@@ -19,19 +19,31 @@ from models.landmarks_to_video.warping import pixel_grid
 
 CAVITY = (0.27, 0.14, 0.13)
 """Colour of the cavity beside that of the lips."""
-TONGUE, ENAMEL = (0.56, 0.42, 0.46), (0.86, 0.82, 0.74)
+TONGUE, ENAMEL = (0.68, 0.50, 0.53), (0.86, 0.82, 0.74)
 """Colours at a skin's brightness of 1: of the tongue beside the skin's tint, and of teeth. Both go
 with the root of that brightness.
 """
-TONGUE_RISE, TONGUE_FROM, TONGUE_TO = 0.6, 4.0, 8.0
-"""Share of the opening up to which the tongue rises in the middle; heights of the opening, px, from
-which it is seen, and seen in full.
+TONGUE_RISE, TONGUE_WIDE, TONGUE_SOFT = 0.70, 0.31, 0.07
+"""Share of the opening up to which the tongue rises in the middle; its half width in inter-ocular
+distances; share of the opening over which its back passes into the dark.
+"""
+TONGUE_FROM, TONGUE_TO = 4.0, 8.0
+"""Heights of the opening, px, from which the tongue is seen, and seen in full."""
+CREST, CREST_SOFT, TONGUE_BACK, TONGUE_SIDES = 0.52, 0.4, 0.35, 0.5
+"""Share of its rise at which most light falls on the tongue, and over which light falls off; the
+light that its back keeps, and that its sides lack.
+"""
+TIP_SHADE, TIP_SHADED = 0.7, 3.0
+"""Light that the lower lip keeps from the tongue's tip; pixels over which its shade fades."""
+GROOVE, GROOVE_WIDE, GROOVE_TIP = 0.08, 0.03, (0.1, 0.5)
+"""Light that the groove along the tongue lacks; its half width in inter-ocular distances; shares of
+the tongue's rise between which it sets in, behind the tip.
 """
 CLOSED, PARTED = 1.0, 1.75
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along; and from
 which it is one.
 """
-LOWER_TEETH, LOWER_BARED, LOWER_LIGHT = 0.12, 0.65, (0.82, 0.76, 0.71)
+LOWER_TEETH, LOWER_BARED, LOWER_LIGHT = 0.06, 0.9, (0.85, 0.77, 0.74)
 """Opacity of lower teeth where the jaw is up, and where it drops in speech; their light. They stand
 in the shade: behind a smile, or in full light, they look like a second row.
 """
@@ -49,13 +61,15 @@ NARROW_LIGHT, NARROW, WIDE = 0.45, 2.0, 14.0
 """Share of that light which a narrow opening lets in; heights, px, of a narrow and a wide one."""
 ROUNDED_DARK = 0.6
 """Share of the light on upper teeth that rounded lips keep out."""
-SPOKEN_SIDES, SMILING_SIDES = 0.45, 0.2
-"""Share of the light that teeth at the corners lack, in speech and in a smile."""
+SPOKEN_SIDES, SMILING_SIDES, LOWER_SIDES = 0.45, 0.2, 0.95
+"""Share of the light that teeth at the corners lack: upper ones in speech and in a smile, and lower
+ones, whose row recedes into the dark.
+"""
 LOWER_SHARE, LOWER_SOFT = 0.3, 0.5
 """Share of a parted opening up to which lower teeth behind it reach; pixels over which they end."""
 RIM = 2.0
 """Pixels around the opening over which the painter may still paint upon the lips."""
-LOWERED, LOWERED_FROM = 3.5, 6.0
+LOWERED, LOWERED_FROM = 2.0, 6.0
 """Pixels by which the lower lip's edge is drawn too low, and the height of the opening from which
 on: the retouch lets the lip roll inward over it, and a tracker would find the opening too small.
 """
@@ -170,7 +184,8 @@ class Interior(nn.Module):
         cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
         bared, rounded = opening.lips.smile.sqrt(), opening.lips.rounding
         spoken = (1 - bared) * (1 - rounded)
-        colour = cavity + spoken * _tongue(opening) * (tongue - cavity)
+        seen, light_on_it = _tongue(opening)
+        colour = torch.lerp(cavity, tongue * light_on_it, spoken * seen)
         enamel = self.enamel_colour(skin)[..., None, None]
         upper = _light_on_upper(opening, bared) * (1 - ROUNDED_DARK * rounded)
         dropped = rise(opening.height, JAW_UP, JAW_DOWN) * spoken
@@ -194,21 +209,35 @@ def _colour(colour: tuple[float, float, float], like: Tensor) -> Tensor:
     return like.new_tensor(colour)[:, None, None]
 
 
-def _tongue(opening: Opening) -> Tensor:
-    """Return `[B, 1, h, w]`: how much of the tongue is seen, far below."""
-    top = TONGUE_RISE * opening.height * (1 - (opening.sideways / 0.34).square()).clamp_min(0)
-    seen = torch.sigmoid((top - opening.above_lower) / 1.2)
-    back = 1 - (opening.above_lower / top.clamp_min(1)).clamp(0, 1)
-    shade = 0.35 + 0.65 * back.sqrt()
-    return seen * shade * rise(opening.height, TONGUE_FROM, TONGUE_TO)
+def _tongue(opening: Opening) -> tuple[Tensor, Tensor]:
+    """Return `[B, 1, h, w]` each: how far the tongue is seen, and the light on it.
+
+    It is a dome. Its tip goes with the lower lip, and its back ends in the dark at a share of the
+    opening: what it does between the two, lips do not tell.
+    """
+    top = TONGUE_RISE * opening.height.clamp_min(1)
+    aside = (opening.sideways / TONGUE_WIDE).square()
+    above_it = opening.above_lower - top * (1 - aside).clamp_min(0).sqrt()
+    seen = torch.sigmoid(-above_it / (TONGUE_SOFT * opening.height).clamp_min(1))
+    along = opening.above_lower / top
+    crest = torch.exp(-((along - CREST) / CREST_SOFT).square())
+    groove = torch.exp(-(opening.sideways / GROOVE_WIDE).square()) * rise(along, *GROOVE_TIP)
+    shade = TIP_SHADE * torch.exp(-opening.above_lower.clamp_min(0) / TIP_SHADED)
+    light = (TONGUE_BACK + (1 - TONGUE_BACK) * crest) * (1 - shade)
+    light = light * (1 - TONGUE_SIDES * aside).clamp_min(0) * (1 - GROOVE * groove)
+    return seen * rise(opening.height, TONGUE_FROM, TONGUE_TO), _let_in(opening) * light
+
+
+def _let_in(opening: Opening) -> Tensor:
+    """Return the share of the light that the opening lets in, `[B, 1, h, w]`."""
+    return NARROW_LIGHT + (1 - NARROW_LIGHT) * rise(opening.height, NARROW, WIDE)
 
 
 def _light_on_upper(opening: Opening, smile: Tensor) -> Tensor:
     """Darker under the lip and to the sides, the more so in speech."""
     under_lip = torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
-    let_in = NARROW_LIGHT + (1 - NARROW_LIGHT) * rise(opening.height, NARROW, WIDE)
-    spoken = let_in * (_colour(SPOKEN_LIGHT, smile) - _colour(LIP_SHADOW, smile) * under_lip)
-    spoken = spoken * _sides(opening, SPOKEN_SIDES)
+    spoken = _colour(SPOKEN_LIGHT, smile) - _colour(LIP_SHADOW, smile) * under_lip
+    spoken = _let_in(opening) * spoken * _sides(opening, SPOKEN_SIDES)
     smiling = (SMILING_LIGHT - 0.34 * under_lip) * _sides(opening, SMILING_SIDES)
     light: Tensor = torch.lerp(spoken, smiling, smile)
     return light
@@ -218,7 +247,8 @@ def _light_on_lower(opening: Opening) -> Tensor:
     """Darker above the lip and in the shade of what is above."""
     above_lip = 1 - 0.35 * torch.exp(-opening.above_lower.clamp_min(0) / 1.5)
     in_the_open = 0.35 + 0.65 * torch.sigmoid((opening.below_upper - 5) / 2)
-    return _colour(LOWER_LIGHT, above_lip) * above_lip * in_the_open * _sides(opening, SPOKEN_SIDES)
+    light = _colour(LOWER_LIGHT, above_lip) * above_lip * in_the_open
+    return light * _sides(opening, LOWER_SIDES)
 
 
 def _sides(opening: Opening, fall: float) -> Tensor:

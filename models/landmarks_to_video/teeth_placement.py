@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from models.landmarks_to_video.dentition import TEETH_CENTRES, TEETH_REACH, lowest_row
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import Region, face_frame
-from models.landmarks_to_video.lip_shape import hidden_teeth, smile
+from models.landmarks_to_video.lip_shape import dropped_teeth, hidden_teeth, smile
 from models.landmarks_to_video.warping import pixel_grid
 
 SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
@@ -48,7 +48,8 @@ def place_teeth(
     y = y + hidden_teeth(landmarks, rest)[:, None] / TEETH_REACH[1]
     upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, smiling, region)], dim=-1)
     x, y = lower.unbind(dim=-1)
-    y = y + RAISED * smiling[:, None] / TEETH_REACH[1]
+    raised = RAISED * smiling - dropped_teeth(landmarks, rest)
+    y = y + raised[:, None] / TEETH_REACH[1]
     lower = torch.stack([x, y.minimum(_lowest(teeth[:, 1]))], dim=-1)
     placed = []
     for row, place in enumerate((upper, lower)):

@@ -31,13 +31,7 @@ from models.landmarks_to_video.dentition import (
 from models.landmarks_to_video.face_regions import face_frame
 from models.landmarks_to_video.mouth_interior import CLOSED
 from models.landmarks_to_video.visual_translator import VisualTranslator
-from models.training.stage_two.tooth_outlines import (
-    LOWER_ROWS,
-    UPPER_ROWS,
-    LowerRow,
-    Points,
-    UpperRow,
-)
+from models.training.stage_two.tooth_outlines import UPPER_ROWS, Points, UpperRow
 
 PARTED, PLAIN_TEETH = 4.0, 1600.0
 """Inner-lip distance, px, and texels of teeth from which a portrait tells the enamel's colour."""
@@ -63,11 +57,9 @@ SATURATION = 0.8
 
 def fit(data: Path, translator: VisualTranslator) -> VisualTranslator:
     """Put the people's teeth into the translator's maps: the wider a row, the wider its mouths."""
-    dentitions, lower_rows = translator.dentitions, list(LOWER_ROWS.items())
+    dentitions = translator.dentitions
     for place, (portrait, row) in enumerate(UPPER_ROWS.items()):
-        name, below = lower_rows[place % len(lower_rows)]
-        dentitions.maps[place, :4] = upper_row(*_face(data, portrait), row)
-        dentitions.maps[place, 4:] = lower_row(*_face(data, name), below)
+        dentitions.maps[place] = upper_row(*_face(data, portrait), row)
     ranks = (dentitions.maps[:, 3].amax(dim=1) > 0.5).sum(dim=1).argsort().argsort()
     shares = (ranks.float() + 0.5) / len(ranks)
     dentitions.widths.copy_(resting_widths(data).quantile(shares))
@@ -148,16 +140,6 @@ def _straightened(drawn: NDArray[np.float32], row: UpperRow) -> NDArray[np.float
     places = (x + (row.middle - TEETH_WIDTH / 2), y + (edge - TEETH_HEIGHT / 2) - lifted)
     moved = np.dstack([cv2.remap(map_, *places, cv2.INTER_CUBIC) for map_ in cv2.split(drawn)])
     return np.asarray(moved.clip(0, [BRIGHTEST] * 3 + [1]), np.float32)
-
-
-def lower_row(image: Tensor, landmarks: Tensor, row: LowerRow) -> Tensor:
-    """Return `[4, 128, 256]`: the lower teeth within an outline, their edges on the middle row."""
-    teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
-    colours = teeth[0, 1, :3].permute(1, 2, 0).numpy()
-    drawn = _with_gums(colours[::-1].copy(), _filled(row.outline)[::-1].copy())[::-1]
-    drawn = _lowered(drawn.copy(), TEETH_HEIGHT // 2 - row.edge).swapaxes(0, 1)
-    drawn = _lowered(drawn.copy(), TEETH_WIDTH // 2 - row.middle).swapaxes(0, 1)
-    return torch.from_numpy(drawn.copy()).permute(2, 0, 1)
 
 
 def _filled(outline: Points) -> NDArray[np.float32]:

@@ -22,15 +22,6 @@ class UpperRow:
     bared: Points
 
 
-@dataclass(frozen=True)
-class LowerRow:
-    """A lower row: its outline, the column between the central incisors, and their edges' row."""
-
-    middle: int
-    edge: int
-    outline: Points
-
-
 # fmt: off
 UPPER_ROWS = {
     "l0732_s": UpperRow(
@@ -118,22 +109,4 @@ UPPER_ROWS = {
 """By portrait: sharp, even, broad smiles. One is of the London set (DeBruine and Jones, CC BY 4.0),
 the others show members of the US Congress (public domain).
 """
-LOWER_ROWS = {
-    "c0017_0": LowerRow(
-        120, 48,
-        ((46, 42), (72, 46), (120, 48), (164, 48), (176, 46), (182, 52), (180, 62), (156, 64),
-         (132, 66), (120, 70), (100, 72), (84, 70), (72, 66), (60, 60)),
-    ),
-    "c0377_2": LowerRow(
-        150, 48,
-        ((82, 62), (92, 54), (100, 46), (128, 46), (168, 48), (192, 50), (202, 50), (212, 58),
-         (210, 62), (196, 62), (168, 64), (104, 64), (82, 64)),
-    ),
-    "c0300_1": LowerRow(
-        122, 48,
-        ((60, 62), (76, 52), (96, 48), (120, 48), (140, 52), (152, 50), (180, 54), (188, 58),
-         (184, 66), (176, 74), (148, 76), (120, 74), (96, 74), (80, 76), (64, 68)),
-    ),
-}
-"""Members of the US Congress (public domain) that laugh with both rows apart."""
 # fmt: on

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from models.landmarks_to_video.lip_shape import hidden_teeth, rounding, smile
+from models.landmarks_to_video.lip_shape import (
+    DRAWN_DOWN,
+    dropped_teeth,
+    hidden_teeth,
+    rounding,
+    smile,
+)
 from tests.unit.models.faces import face_with_lips
 
 CORNERS = [48, 54, 60, 64]
@@ -48,3 +54,13 @@ def test_a_dropped_jaw_hides_teeth_but_for_a_smile() -> None:
         0,
     ]
     assert hidden_teeth(face_with_lips(20)).item() == pytest.approx(0.035)
+
+
+def test_lower_teeth_follow_a_lip_that_is_drawn_down_further_than_their_crowns() -> None:
+    rest, drawn = face_with_lips(0), face_with_lips(0).repeat(2, 1, 1)
+    drawn[:, 66, 1] += 60 * (DRAWN_DOWN + torch.tensor([-0.02, 0.05]))
+    assert dropped_teeth(drawn, rest).tolist() == pytest.approx([0, 0.05], abs=1e-5)
+    assert dropped_teeth(drawn).tolist() == [0, 0]
+    with_chin = drawn + 0
+    with_chin[:, 8] += drawn[:, 66] - rest[:, 66]
+    assert dropped_teeth(with_chin, rest).tolist() == [0, 0]

@@ -57,9 +57,34 @@ def test_a_wide_opening_is_dark_with_teeth_above_it() -> None:
     column = drawn[0, :, :, MOUTH.width // 2].mean(dim=0)
     below_upper = opening.below_upper[0, 0, :, MOUTH.width // 2]
     upper = column[(below_upper > 2) & (below_upper < 4)]
-    middle = column[(below_upper > 6) & (below_upper < 8)]
+    cavity = column[(below_upper > 5) & (below_upper < 6)]
     assert float(upper.min()) > 0.4
-    assert float(middle.max()) < 0.15
+    assert float(cavity.max()) < 0.2
+
+
+def test_the_tongue_is_a_dome_with_a_groove() -> None:
+    opening = opening_of(face_with_lips(20), scale=2)
+    light = inside_of(face_with_lips(20), torch.zeros(1, 8, 1, 1), scale=2).mean(dim=1)[0]
+    above, aside = opening.above_lower[0, 0], opening.sideways[0, 0].abs()
+
+    def at(height: float, side: float) -> float:
+        """Return the light that high above the lower lip, px, and that far from the middle."""
+        return float(light[((above - height).abs() < 0.5) & ((aside - side).abs() < 0.01)].mean())
+
+    crest = at(8, 0.06)
+    assert at(8, 0) < 0.98 * crest
+    assert crest > 1.5 * at(8, 0.24) > 1.5 * at(8, 0.31)
+    assert crest > 2.5 * at(1.5, 0.06)
+    assert at(5, 0.06) > 1.15 * at(5, 0.2)
+    assert crest > 1.3 * at(12, 0.06) > 1.3 * at(15, 0.06)
+
+
+def test_the_tongue_stands_in_the_dark_of_a_narrow_opening() -> None:
+    def front(height: float) -> float:
+        drawn = inside_of(face_with_lips(height), torch.zeros(1, 8, 1, 1))[0].amax(dim=0)
+        return float(drawn.max())
+
+    assert front(8) < 0.65 * front(16)
 
 
 def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
@@ -99,11 +124,11 @@ def test_the_retouch_reaches_deep_into_smiles_alone(height: float) -> None:
     assert float(smiling.reach[smiling.inside > 0.9].min()) == pytest.approx(1, abs=0.01)
 
 
-def inside_of(landmarks: Tensor, teeth: Tensor, skin: float = 1.0) -> Tensor:
+def inside_of(landmarks: Tensor, teeth: Tensor, skin: float = 1.0, scale: int = 1) -> Tensor:
     """Return the drawing `[1, 3, h, w]` of a mouth in a face whose skin has that brightness."""
     complexion = torch.zeros(1, COMPLEXION)
     complexion[:, 0] = np.log(skin)
-    drawn: Tensor = Interior()(opening_of(landmarks), teeth, complexion)
+    drawn: Tensor = Interior()(opening_of(landmarks, scale), teeth, complexion)
     return drawn.detach()
 
 
@@ -122,18 +147,19 @@ def test_nothing_of_the_lips_lies_over_what_they_have_parted_from() -> None:
 
 @pytest.mark.parametrize("height", [14.0, 20.0])
 def test_teeth_read_from_a_photograph_are_put_back_where_they_were(height: float) -> None:
-    landmarks = face_with_lips(height)
+    landmarks, rest = face_with_lips(height), face_with_lips(0)
     y, x = torch.meshgrid(torch.arange(512.0), torch.arange(512.0), indexing="ij")
     waves = torch.stack([torch.sin(x / 7), torch.cos(y / 6), torch.sin((x + y) / 9)]) * 0.3 + 0.5
-    teeth, colour = read_teeth(waves[None], landmarks, torch.zeros(1, 2), scale=2)
+    teeth, colour = read_teeth(waves[None], landmarks, torch.zeros(1, 2), scale=2, rest=rest)
     origin = window_origin(landmarks, MOUTH)
-    placed = place_teeth(teeth, landmarks, origin, MOUTH, scale=2)
+    placed = place_teeth(teeth, landmarks, origin, MOUTH, scale=2, rest=rest)
     left, top = (2 * origin[0]).tolist()
     window = waves[:, top : top + 2 * MOUTH.height, left : left + 2 * MOUTH.width]
-    visible = placed[0, 3] > 0.99
-    difference = (placed[0, :3] * colour[0, :, None, None] - window).abs()[:, visible]
-    assert visible.sum() > 500
-    assert float(difference.mean()) < 0.02
+    for row in placed.reshape(2, 4, *placed.shape[2:]):
+        visible = row[3] > 0.99
+        difference = (row[:3] * colour[0, :, None, None] - window).abs()[:, visible]
+        assert visible.sum() > 500
+        assert float(difference.mean()) < 0.03
 
 
 def test_a_closed_portrait_is_given_teeth_at_its_own_lips() -> None:

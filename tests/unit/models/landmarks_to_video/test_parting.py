@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.landmarks_to_video import dentition
 from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.face_regions import MOUTH, signed_distance, window_origin
 from models.landmarks_to_video.lip_lines import UprightLips
@@ -255,14 +256,16 @@ def test_borrowed_teeth_are_as_light_as_the_portraits_own() -> None:
     translator = VisualTranslator(TranslatorConfig()).eval()
     translator.dentitions.maps.fill_(1)
     features = translator.prepare(crop, landmarks[0].numpy())
-    lower = features.teeth[0, 1]
-    shown = lower[:3, lower[3] > 0.99].mean(dim=1)
+    upper = features.teeth[0, 0]
+    shown = upper[:3, upper[3] > 0.99].mean(dim=1)
     with torch.inference_mode():
         enamel = translator.mouth.inside.enamel_colour(features.skin)[0]
     torch.testing.assert_close(shown * enamel, torch.tensor(WHITE), atol=0.02, rtol=0)
 
 
-def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait() -> None:
+def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     image, landmarks = portrait(12, WHITE, (0, 0.6))
     crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
     torch.manual_seed(0)
@@ -270,10 +273,10 @@ def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait() -> None:
     wide = face_landmarks(opening=30)[None]
     column = int(landmarks[0, 62, 0])
     frames = []
-    for filled in ((), (0,), (1,)):
-        translator.dentitions.maps.fill_(0)
-        for row in filled:
-            translator.dentitions.maps[:, 4 * row : 4 * row + 4] = 1
+    for upper_row, lower_row in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
+        translator.dentitions.maps.fill_(upper_row)
+        drawn = torch.full(translator.dentitions.maps.shape[1:], lower_row)
+        monkeypatch.setattr(dentition, "lower_row", drawn.clone)
         features = translator.prepare(crop, landmarks[0].numpy())
         frames.append(translator.render(features, wide)[0, :, column].astype(int))
     without, upper, lower = frames

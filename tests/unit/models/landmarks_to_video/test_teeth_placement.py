@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
+from models.landmarks_to_video.lip_shape import DRAWN_DOWN
 from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_landmarks
 
@@ -80,3 +81,19 @@ def test_a_smile_bares_longer_teeth_than_speech() -> None:
 def test_teeth_keep_their_length_where_the_jaw_drops() -> None:
     said, laughed = uncovered(face(26)), uncovered(widened(face(26), 1.4))
     assert laughed == pytest.approx(said, abs=0.02)
+
+
+def test_a_lip_that_is_drawn_down_bares_no_more_than_the_crowns_of_lower_teeth() -> None:
+    teeth = torch.zeros(1, 2, 4, 64, 128)
+    teeth[:, 1, 3, 24:] = 1
+    rest, tops = face(0), []
+    for drawn in (0.10, 0.14, 0.20):
+        wide = face(20)
+        wide[:, 66, 1] = rest[:, 66, 1] + 60 * drawn
+        origin = window_origin(wide, MOUTH)
+        placed = place_teeth(teeth, wide, origin, MOUTH, scale=2, rest=rest)[0, 7]
+        column = placed[:, int(2 * (wide[0, 66, 0] - origin[0, 0]))]
+        top = float((column > 0.5).nonzero().min()) / 2 + float(origin[0, 1])
+        tops.append(float(wide[0, 66, 1]) - top)
+    assert tops[1] - tops[0] == pytest.approx(60 * (DRAWN_DOWN - 0.10), abs=0.6)
+    assert tops[2] == pytest.approx(tops[1], abs=0.6)
