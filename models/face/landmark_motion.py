@@ -141,7 +141,7 @@ def draw_head_motion(
     tempo: NDArray[np.float32],
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
-    """Return random head motion `[frames, C]` that starts at zero.
+    """Return random head motion `[frames, C]` that starts at zero, at rest.
 
     Gaussian noise is smoothed over each channel's tempo, then mixed to the measured covariance.
 
@@ -162,6 +162,5 @@ def draw_head_motion(
         smooth[:, channel] = np.convolve(noise[:, channel], bell, mode="valid")
     motion = smooth @ mixing.T
     leaving = np.clip(np.arange(frames) / EASE_IN, 0.0, 1.0)[:, None]
-    start = motion[:1] * (1.0 - leaving * leaving * (3.0 - 2.0 * leaving))
-    moved: NDArray[np.float32] = (AMPLITUDE * (motion - start)).astype(np.float32)
-    return moved
+    eased: NDArray[np.float64] = AMPLITUDE * motion * (leaving * leaving * (3.0 - 2.0 * leaving))
+    return eased.astype(np.float32)

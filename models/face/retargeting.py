@@ -10,7 +10,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from media.faces.landmarks import BROWS, FOREHEAD, IRISES, JAW, LOWER_LIDS, UPPER_LIDS
+from media.faces.landmarks import (
+    BROWS,
+    FOREHEAD,
+    IRISES,
+    JAW,
+    LOWER_LIDS,
+    NOSE_BASE,
+    UPPER_LIDS,
+)
 from models.face.landmark_motion import LandmarkMotion
 from models.face.resting_face import way_to_rest
 
@@ -28,9 +36,10 @@ TYPICAL_FACE_HEIGHT = 1.80
 """Distance between the mouth's corners, and from the eyes to the chin, in inter-ocular units."""
 CLOSED_GAP = 0.004
 """Opening of closed lips, in inter-ocular units."""
-FREE_BROW_RISE, HIGHEST_BROW_RISE = 0.14, 0.20
-"""Rise of the brows in inter-ocular units, as requested and at most; higher brows would pull up the
-lids.
+HIGHEST_RISES = ((BROWS, 0.14, 0.20), (NOSE_BASE, 0.06, 0.11))
+"""Points, and their rise in inter-ocular units: as requested, and at most.
+
+Higher brows would pull up the lids. Filmed noses rise by 0.12 at most.
 """
 NARROWED_EYE, WIDENED_EYE = (-0.2, -0.4), (0.15, 0.4)
 """Change of an eye's opening in an emotion beside that at rest: as requested, and at most."""
@@ -116,7 +125,7 @@ def retarget_landmarks(
     if eyes_shut(shown):
         resting = open_eyes(resting) if eyes == "open" else keep_lids(resting, shown)
     moved = resting + motion.displacement * axis_scales(resting)
-    moved = hold_brows(resting, moved)
+    moved = hold_rises(resting, moved)
     moved = hold_lids(resting, part_crossed_lids(part_crossed_lips(moved)))
     if motion.closure is not None:
         moved = press_lips(moved, motion.closure)
@@ -193,11 +202,12 @@ def keep_lids(face: Points, shown: Points) -> Points:
     return kept
 
 
-def hold_brows(resting: Points, faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with the rise of the brows softly limited."""
+def hold_rises(resting: Points, faces: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with the rise of brows and nose softly limited."""
     held = faces.copy()
-    rise = resting[BROWS, 1] - faces[:, BROWS, 1]
-    held[:, BROWS, 1] = resting[BROWS, 1] - _limited(rise, FREE_BROW_RISE, HIGHEST_BROW_RISE)
+    for points, free, highest in HIGHEST_RISES:
+        rise = resting[points, 1] - faces[:, points, 1]
+        held[:, points, 1] = resting[points, 1] - _limited(rise, free, highest)
     return held
 
 

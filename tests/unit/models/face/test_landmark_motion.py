@@ -77,6 +77,13 @@ def test_head_motion_starts_from_the_portraits_pose(frames: int) -> None:
     assert not motion[0].any()
 
 
+def test_heads_start_at_rest() -> None:
+    seeds = [np.random.default_rng(seed) for seed in range(20)]
+    motions = np.stack([draw_head_motion(200, MIXING, TEMPO, rng) for rng in seeds])
+    steps = np.abs(np.diff(motions, axis=1)).mean(axis=(0, 2))
+    assert steps[0] < 0.1 * steps[50:].mean()
+
+
 def test_the_head_turns_as_measured_and_shifts_half_as_far() -> None:
     motion = draw_head_motion(20_000, MIXING, TEMPO, np.random.default_rng(0))
     ratio = motion.std(0) / np.diag(MIXING)

@@ -7,11 +7,11 @@ from media.faces.landmarks import BROWS, IRISES, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.landmark_motion import LandmarkMotion
 from models.face.retargeting import (
     CLOSED_GAP,
-    HIGHEST_BROW_RISE,
+    HIGHEST_RISES,
     Points,
     eyes_shut,
-    hold_brows,
     hold_lids,
+    hold_rises,
     lip_gaps,
     normal_frame,
     normalize_landmarks,
@@ -174,16 +174,19 @@ def test_a_turned_head_moves_the_nose_further_than_the_eyes() -> None:
     assert shift[[36, 45]].max() < 0.5
 
 
-def test_brows_rise_as_asked_and_ever_less_near_their_limit() -> None:
+@pytest.mark.parametrize(("points", "free", "highest"), HIGHEST_RISES, ids=["brows", "nose"])
+def test_brows_and_nose_rise_as_asked_and_ever_less_near_their_limits(
+    points: slice, free: float, highest: float
+) -> None:
     resting = normal_face()
-    asked = np.array([0.1, 0.2, 0.4, 0.8])
+    asked = np.array([0.9 * free, highest, 0.4, 0.8])
     faces = np.repeat(resting[None], 4, axis=0)
-    faces[:, BROWS, 1] -= asked[:, None]
-    rise = (resting - hold_brows(resting, faces))[:, BROWS, 1].mean(axis=1)
+    faces[:, points, 1] -= asked[:, None]
+    rise = (resting - hold_rises(resting, faces))[:, points, 1].mean(axis=1)
     np.testing.assert_allclose(rise[0], asked[0], atol=1e-6)
     assert (np.diff(rise) >= 0).all()
     assert rise[1] < asked[1]
-    assert rise[-1] <= HIGHEST_BROW_RISE + 1e-6
+    assert rise[-1] <= highest + 1e-6
 
 
 def with_eyes(face: Points, share: float) -> Points:
