@@ -24,6 +24,7 @@ from models.landmarks_to_video.face_regions import (
 )
 from models.landmarks_to_video.layers import grown
 from models.landmarks_to_video.lip_lines import lip_lines
+from models.landmarks_to_video.lip_shape import rise
 from models.landmarks_to_video.warping import pixel_grid, sample, upsample_flow
 
 BESIDE = 12
@@ -39,6 +40,10 @@ DARKEST, DARK, LIGHT = (0.3, 0.55), (0.55, 0.8), (1.2, 1.45)
 """Brightness relative to that around up to which a pixel is a dark spot, and from which it is none:
 beside the skin, which may be lighter than lips, and beside the lips; the same for light ones, the
 other way round.
+"""
+ROUGH = (0.135, 0.155)
+"""How much pixels between the corners differ from their neighbours, relative to the brightness
+around, up to which that is spots, and from which it is a moustache's hairs or the glitter of lips.
 """
 WIDE, NARROW = 4.0, 2.0
 """Standard deviations of the averages over the lips around, px: a first one and a closer one."""
@@ -75,7 +80,7 @@ def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
     origin = window_origin(landmarks, MOUTH) - torch.tensor([BESIDE, 0], device=image.device)
     origin[:, 0].clamp_(0, CROP_SIZE - SIZE[1])
     picture = cut(image, origin * scale, *(scale * side for side in SIZE))
-    outside, corner = (
+    outside, corner, above = (
         upsample_flow(map_, scale) if scale > 1 else map_
         for map_ in _around_the_opening(landmarks, origin)
     )
@@ -86,6 +91,8 @@ def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
     within = (reach - outside).clamp(0, 1)
     beside = (outside + 0.5).clamp(0, 1)
     around = within * beside
+    textured = within * (outside - 1).clamp(0, 1) * (1 - corner)
+    around = around * (1 - above * _rough(picture, first, textured * above, scale))
     known = beside - around * _unlike(picture, first, corner, DARKEST)
     closer = _average(picture, known, NARROW * scale, first)
     spots = around * _unlike(picture, closer, corner, DARK)
@@ -95,8 +102,9 @@ def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
     return BareLips(origin, torch.cat([bare, spots], dim=1))
 
 
-def _around_the_opening(landmarks: Tensor, origin: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the distance from the opening, px, and in 0-1 how near a corner each pixel lies.
+def _around_the_opening(landmarks: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the distance from the opening, px, and in 0-1 how near a corner and how far above its
+    middle each pixel lies.
 
     `[B, 1, h, w]` each, at 256 px a crop; the distance is negative within the opening.
     """
@@ -106,12 +114,14 @@ def _around_the_opening(landmarks: Tensor, origin: Tensor) -> tuple[Tensor, Tens
     lines = lip_lines(landmarks)
     ring = torch.cat([lines.upper, lines.lower[:, 1:-1].flip(1)], dim=1)
     _, across = face_frame(landmarks)
-    left, x, right = (
-        to_upright(points, across)[..., 0] for points in (ring[:, :1], cells, lines.upper[:, -1:])
+    (left, _), (x, y), (right, _) = (
+        to_upright(points, across).unbind(dim=-1)
+        for points in (ring[:, :1], cells, lines.upper[:, -1:])
     )
     share = torch.minimum(x - left, right - x) / (right - left).clamp_min(1)
     corner = 1 - ((share - CORNERS[0]) / (CORNERS[1] - CORNERS[0])).clamp(0, 1)
-    return -signed_distance(cells, ring).reshape(shape), corner.reshape(shape)
+    above = (to_upright(ring, across)[..., 1].mean(dim=1, keepdim=True) - y + 0.5).clamp(0, 1)
+    return -signed_distance(cells, ring).reshape(shape), corner.reshape(shape), above.reshape(shape)
 
 
 def _unlike(picture: Tensor, around: Tensor, corner: Tensor, bounds: tuple[float, float]) -> Tensor:
@@ -121,6 +131,18 @@ def _unlike(picture: Tensor, around: Tensor, corner: Tensor, bounds: tuple[float
     dark = ((bounds[1] - ratio) / (bounds[1] - bounds[0])).clamp(0, 1) * corner
     bright = ((ratio - LIGHT[0]) / (LIGHT[1] - LIGHT[0])).clamp(0, 1)
     return torch.maximum(dark, bright)
+
+
+def _rough(picture: Tensor, around: Tensor, ring: Tensor, scale: int) -> Tensor:
+    """Return `[B, 1, 1, 1]` in 0-1: how far the ring `[B, 1, h, w]` is hair or glitter.
+
+    Grey hairs are as light as teeth, but light and dark ones alternate.
+    """
+    light, usual = (colour.mean(dim=1, keepdim=True) for colour in (picture, around))
+    near = F.avg_pool2d(light, 2 * scale + 1, 1, scale, count_include_pad=False)
+    rough = ring * (light - near).abs() / usual.clamp_min(0.02)
+    rough, all_ = (part.sum(dim=(2, 3), keepdim=True) for part in (rough, ring))
+    return rise(rough / all_.clamp_min(1), *ROUGH)
 
 
 def _average(

@@ -69,3 +69,20 @@ def test_a_mouth_at_the_rim_of_the_crop_is_read_within_it() -> None:
     for move in (-100.0, 100.0):
         lips = bare_lips(portrait(), FACE + torch.tensor([move, 0.0]))
         torch.testing.assert_close(lips.picture[:, :3], torch.full_like(lips.picture[:, :3], LIP))
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_moustache_over_the_lip_is_kept_and_teeth_are_not(scale: int) -> None:
+    image = portrait(scale)
+    tooth = FACE[0, 66] + torch.tensor([0.0, 2.2])
+    spot(image, tooth, TOOTH, scale)
+    end = int(FACE[0, 62, 1] * scale)
+    image[..., :end, ::2], image[..., :end, 1::2] = TOOTH, SHADE
+    lips = bare_lips(image, FACE, scale)
+    x, y = (lips.origin[0] * scale).tolist()
+    above = slice(end - 3 * scale - y, end - scale - y)
+    middle = slice(int(FACE[0, 61, 0] * scale) - x, int(FACE[0, 63, 0] * scale) - x)
+    own = image[..., above.start + y : above.stop + y, middle.start + x : middle.stop + x]
+    torch.testing.assert_close(lips.picture[:, :3, above, middle], own)
+    brightness, _ = seen(lips, tooth.round() - torch.tensor([0.5, 1.0]), scale)
+    assert brightness < 0.7 * TOOTH
