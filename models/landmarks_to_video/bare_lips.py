@@ -57,19 +57,29 @@ class BareLips:
 
     origin: `[B, 2]` its left and top, px of a 256 px crop.
     picture: `[B, 4, h, w]` colour, 0-1, and how far it differs from the portrait's, 0-1.
+    rim: `[B, 4, h, w]` the lower lip's colour alone, 0-1, and where it is needed once that lip has
+        left the teeth, 0-1: also where gaps between their tips leave dark specks on it.
     """
 
     origin: Tensor
     picture: Tensor
+    rim: Tensor
 
     def expand(self, batch: int) -> Self:
         """Repeat a single portrait's lips."""
-        picture = self.picture.expand(batch, -1, -1, -1)
-        return type(self)(self.origin.expand(batch, -1), picture)
+        pictures = (part.expand(batch, -1, -1, -1) for part in (self.picture, self.rim))
+        return type(self)(self.origin.expand(batch, -1), *pictures)
 
     def read(self, places: Tensor, scale: int) -> Tensor:
         """Return `[B, 4, h, w]` of the picture at `[B, h, w, 2]` px of a 256 px crop."""
-        return sample(self.picture, places - self.origin[:, None, None].to(places), scale)
+        return self._sample(self.picture, places, scale)
+
+    def read_rim(self, places: Tensor, scale: int) -> Tensor:
+        """Return `[B, 4, h, w]` of the rim at `[B, h, w, 2]` px of a 256 px crop."""
+        return self._sample(self.rim, places, scale)
+
+    def _sample(self, picture: Tensor, places: Tensor, scale: int) -> Tensor:
+        return sample(picture, places - self.origin[:, None, None].to(places), scale)
 
 
 def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
@@ -95,11 +105,18 @@ def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
     around = around * (1 - above * _rough(picture, first, textured * above, scale))
     known = beside - around * _unlike(picture, first, corner, DARKEST)
     closer = _average(picture, known, NARROW * scale, first)
+    below = around * (1 - above)
+    smooth = 1 - _rough(picture, first, textured * (1 - above), scale)
     spots = around * _unlike(picture, closer, corner, DARK)
+    specks = below * smooth * _unlike(picture, closer, torch.ones_like(corner), DARK)
     # Their soft edges would remain as an outline.
-    spots = torch.maximum(1 - beside, (1.5 * grown(spots, scale)).clamp_max(1))
+    spots, specks = (
+        torch.maximum(1 - beside, (1.5 * grown(found, scale)).clamp_max(1))
+        for found in (spots, specks)
+    )
     bare = torch.lerp(picture, closer, spots)
-    return BareLips(origin, torch.cat([bare, spots], dim=1))
+    rim = _average(picture, known * (1 - specks), NARROW * scale, closer)
+    return BareLips(origin, torch.cat([bare, spots], dim=1), torch.cat([rim, specks], dim=1))
 
 
 def _around_the_opening(landmarks: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:

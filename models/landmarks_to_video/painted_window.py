@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.landmarks_to_video.bare_lips import BareLips
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.parting import OpenMouth
 from models.landmarks_to_video.warping import (
@@ -30,6 +31,7 @@ class Window:
     scale: 1 or 2.
     skin: `[B, COMPLEXION]` around the mouth, if it is known already.
     mouth: what the portrait shows between its lips, if they are open.
+    lips: the portrait's without what shines through, if it is animated.
     lift: `[B, 2, h / 4, w / 4]` what holds closing lids up in the warp, px, if it is known already.
     """
 
@@ -43,6 +45,7 @@ class Window:
     scale: int = 1
     skin: Tensor | None = None
     mouth: OpenMouth | None = None
+    lips: BareLips | None = None
     lift: Tensor | None = None
 
     def complexion(self) -> Tensor:

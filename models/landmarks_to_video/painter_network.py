@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.landmarks_to_video.bare_lips import BareLips
 from models.landmarks_to_video.dentition import drawn_teeth
 from models.landmarks_to_video.face_regions import (
     GEOMETRY_CHANNELS,
@@ -27,6 +28,8 @@ from models.landmarks_to_video.layers import (
     zero_init,
 )
 from models.landmarks_to_video.lids import move_lids
+from models.landmarks_to_video.lip_lines import lip_lines
+from models.landmarks_to_video.lip_shape import rise
 from models.landmarks_to_video.mouth_interior import LOWERED, Interior, Opening
 from models.landmarks_to_video.painted_window import (
     Paint,
@@ -58,6 +61,14 @@ small.
 """
 NEAR = 2
 """Pixels around a drawn cavity over which the retouch blends it with the portrait's own inside."""
+LEFT = (0.9, 1.05)
+"""Height of the opening beside the portrait's up to which the lower lip still touches the teeth,
+and from which it has left them.
+"""
+RIM, SPECKS = (0.0, 2.0), 6.0
+"""Pixels over which the rim of a lower lip that has left the teeth ends in the opening, and below
+its edge down to where they left specks on it.
+"""
 
 
 @dataclass(frozen=True)
@@ -206,6 +217,8 @@ class Painter(nn.Module):
             _with_rows(mask, seen, rows),
             _with_rows(paint.flow, moved, rows),
         )
+        if window.lips and mouth.upper.shown and not mouth.lower.shown:
+            parted = _with_rim(parted, paint.flow, window, window.lips, opening.above_lower)
         near = grown(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
         return Sketch(parted, Inside(opening, teeth, near))
 
@@ -269,6 +282,27 @@ class Painter(nn.Module):
         paint = F.pixel_shuffle(self.head(F.silu(self.norm(half))).contiguous(), 2).float()
         flow = upsample_flow(REFINEMENT * shift, 4 * window.scale)
         return upsample_flow(paint, window.scale), flow
+
+
+def _with_rim(
+    paint: Paint, flow: Tensor, window: Window, lips: BareLips, above_lower: Tensor
+) -> Paint:
+    """Lay its own colour on the rim of a lower lip that has left the teeth above it.
+
+    The warp of that rim is refined by `flow`.
+    """
+    shown, wanted = (lip_lines(face).height for face in (window.source, window.target))
+    left = rise(wanted / shown.clamp_min(0.1), *LEFT)[:, None, None, None]
+    share = left * (1 - rise(above_lower, *RIM)) * (above_lower > -SPECKS)
+    rows = rows_of(share[:, 0] > 0)
+    places = (window.places() + flow.permute(0, 2, 3, 1))[:, rows]
+    rim = lips.read_rim(places, window.scale)
+    colour, seen = lay_over(
+        paint.colour[:, :, rows], paint.mask[:, :, rows], rim[:, :3], share[:, :, rows] * rim[:, 3:]
+    )
+    return Paint(
+        _with_rows(paint.colour, colour, rows), _with_rows(paint.mask, seen, rows), paint.flow
+    )
 
 
 def _with_rows(window: Tensor, part: Tensor, rows: slice) -> Tensor:

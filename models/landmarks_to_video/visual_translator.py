@@ -174,8 +174,10 @@ class PortraitFeatures:
             for shared in (self.image, self.landmarks, self.teeth, self.skin)
         )
         mouth = None if self.mouth is None else self.mouth.expand(len(target))
-        shift = torch.zeros_like(origin)
-        return Window(image, shift, flow, source, target, origin, teeth, self.scale, skin, mouth)
+        lips, shift = self.lips.expand(len(target)), torch.zeros_like(origin)
+        return Window(
+            image, shift, flow, source, target, origin, teeth, self.scale, skin, mouth, lips
+        )
 
 
 class VisualTranslator(nn.Module):

@@ -86,3 +86,16 @@ def test_a_moustache_over_the_lip_is_kept_and_teeth_are_not(scale: int) -> None:
     torch.testing.assert_close(lips.picture[:, :3, above, middle], own)
     brightness, _ = seen(lips, tooth.round() - torch.tensor([0.5, 1.0]), scale)
     assert brightness < 0.7 * TOOTH
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_rim_covers_a_dark_gap_between_teeth_on_the_lower_lip(scale: int) -> None:
+    image = portrait(scale)
+    gap = FACE[0, 66] + torch.tensor([0.0, 1.5])
+    spot(image, gap, SHADE, scale)
+    lips = bare_lips(image, FACE, scale)
+    place = (gap.round() - 0.5).reshape(1, 1, 1, 2)
+    brightness, _, _, covered = lips.read_rim(place, scale)[0, :, 0, 0].tolist()
+    assert brightness > 0.95 * LIP
+    assert covered > 0.9
+    assert seen(lips, gap.round() - 0.5, scale)[1] < 0.1

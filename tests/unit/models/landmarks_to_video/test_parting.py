@@ -311,3 +311,22 @@ def test_rendered_teeth_keep_their_height_in_a_wider_mouth() -> None:
     for frame in (crop, *translator.render(features, wide)):
         teeth = (frame[:, column].min(axis=1) > 150).sum()
         assert 6 <= teeth <= 9
+
+
+@pytest.mark.parametrize(("opening", "kept"), [(12, True), (18, False)])
+def test_a_lower_lip_that_leaves_the_teeth_takes_no_gap_between_them_along(
+    opening: int, kept: bool
+) -> None:
+    image, landmarks = portrait(12, WHITE)
+    x, y = landmarks[0, 66].round().int().tolist()
+    for gap in (x - 8, x + 8):
+        image[..., y + 1 : y + 3, gap : gap + 2] = 0.05
+    crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    features = translator.prepare(crop, landmarks[0].numpy())
+    wide = face_landmarks(opening=opening)
+    frame = translator.render(features, wide[None])[0]
+    edge = round(float(wide[66, 1]))
+    lip = frame[edge + 1 : edge + 5, x - 12 : x + 13].mean(axis=-1)
+    assert (lip.min() < 60) == kept
