@@ -60,7 +60,7 @@ SMILING_LIGHT = 0.97
 NARROW_LIGHT, NARROW, WIDE = 0.45, 2.0, 14.0
 """Share of that light which a narrow opening lets in; heights, px, of a narrow and a wide one."""
 ROUNDED_DARK = 0.6
-"""Share of the light on upper teeth that rounded lips keep out."""
+"""Share of the light on upper teeth, and of the sight of the tongue, that rounded lips keep out."""
 SPOKEN_SIDES, SMILING_SIDES, LOWER_SIDES = 0.45, 0.2, 0.95
 """Share of the light that teeth at the corners lack: upper ones in speech and in a smile, and lower
 ones, whose row recedes into the dark.
@@ -184,10 +184,11 @@ class Interior(nn.Module):
         cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
         bared, rounded = opening.lips.smile.sqrt(), opening.lips.rounding
         spoken = (1 - bared) * (1 - rounded)
+        let_in = 1 - ROUNDED_DARK * rounded
         seen, light_on_it = _tongue(opening)
-        colour = torch.lerp(cavity, tongue * light_on_it, spoken * seen)
+        colour = torch.lerp(cavity, tongue * light_on_it, (1 - bared) * let_in * seen)
         enamel = self.enamel_colour(skin)[..., None, None]
-        upper = _light_on_upper(opening, bared) * (1 - ROUNDED_DARK * rounded)
+        upper = _light_on_upper(opening, bared) * let_in
         dropped = rise(opening.height, JAW_UP, JAW_DOWN) * spoken
         lower = LOWER_TEETH + (LOWER_BARED - LOWER_TEETH) * dropped
         for row, light, share, height in (

@@ -102,6 +102,20 @@ def test_rounded_lips_keep_the_light_out() -> None:
     assert rounded < 0.6 * spread
 
 
+def test_rounded_lips_leave_a_tongue_in_the_dark() -> None:
+    def tongue(width: float) -> float:
+        """Return how much redder than the back of the mouth its front is."""
+        landmarks = face_with_lips(14, width)
+        opening, drawn = opening_of(landmarks), inside_of(landmarks, torch.zeros(1, 8, 1, 1))
+        red, middle = drawn[:, :1], opening.sideways.abs() < 0.1
+        front, back = (
+            red[middle & ((opening.above_lower - height).abs() < 0.6)].mean() for height in (5, 12)
+        )
+        return float(front - back)
+
+    assert 0.3 * tongue(42) < tongue(30) < 0.7 * tongue(42)
+
+
 def test_lower_teeth_appear_where_the_jaw_drops_and_not_in_a_smile() -> None:
     def lower_teeth(landmarks: Tensor) -> float:
         """Return how much of their light is seen 3 px above the opening's lower edge."""
