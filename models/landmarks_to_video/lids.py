@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import LOWER, UPPER, Eye, read_eyeball
-from models.landmarks_to_video.face_regions import EYES, face_frame
+from models.landmarks_to_video.face_regions import EYES, face_frame, opening_mask
 from models.landmarks_to_video.lid_skin import NOTHING, draw_lid, read_lid
 from models.landmarks_to_video.painted_window import Window, lay_over
 from models.landmarks_to_video.warping import (
@@ -64,6 +64,19 @@ def move_lids(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, Ten
         return colour, mask
     moved = _lids_moved(colour[rows], mask[rows], _those(window, rows))
     return colour.index_copy(0, rows, moved[0]), mask.index_copy(0, rows, moved[1])
+
+
+def keep_eyeballs(mask: Tensor, window: Window) -> Tensor:
+    """Return an eyes painter's mask `[B, 1, h, w]`, 1 on eyeballs that the portrait shows.
+
+    Paint on a narrowed eye takes the contrast from its iris.
+    """
+    for eye in (0, 1):
+        inside = opening_mask(
+            window.target, EYES, window.origin, grow=0.0, polygon=eye, scale=window.scale
+        )
+        mask = mask + (1 - mask) * inside * _shown(window.source, eye)[:, None, None, None]
+    return mask
 
 
 def moved_share(source: Tensor, target: Tensor, width: int) -> Tensor:
@@ -224,11 +237,15 @@ def _moved(source: Tensor, target: Tensor, eye: int) -> Tensor:
 
 def _change(source: Tensor, target: Tensor, eye: int) -> tuple[Tensor, Tensor]:
     """Return `[B]` in 0-1, twice: whether an open eye is narrower, and whether it is wider."""
-    own, ratio = _gap(source, eye), _ratio(source, target, eye)
-    shown = ((own - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
+    shown, ratio = _shown(source, eye), _ratio(source, target, eye)
     narrower = ((NARROW - ratio) / FADE).clamp(0, 1)
     wider = ((ratio - WIDE) / FADE_WIDE).clamp(0, 1)
     return shown * narrower, shown * wider
+
+
+def _shown(source: Tensor, eye: int) -> Tensor:
+    """Return `[B]` in 0-1: how far a portrait shows an eyeball."""
+    return ((_gap(source, eye) - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
 
 
 def _ratio(source: Tensor, target: Tensor, eye: int) -> Tensor:

@@ -27,7 +27,7 @@ from models.landmarks_to_video.layers import (
     halved,
     zero_init,
 )
-from models.landmarks_to_video.lids import move_lids
+from models.landmarks_to_video.lids import keep_eyeballs, move_lids
 from models.landmarks_to_video.lip_lines import lip_lines
 from models.landmarks_to_video.lip_shape import rise
 from models.landmarks_to_video.mouth_interior import LOWERED, Interior, Opening
@@ -176,7 +176,7 @@ class Painter(nn.Module):
                 return self._with_inside(paint, window, teeth, lowered=not to_learn)
             return self._parted(paint, window, window.mouth, teeth)
         if not self.region.unseen:
-            colour, mask = move_lids(colour, mask, window)
+            colour, mask = move_lids(colour, keep_eyeballs(mask, window), window)
         return Sketch(Paint(colour, mask, flow))
 
     def _with_inside(self, paint: Paint, window: Window, teeth: Tensor, *, lowered: bool) -> Sketch:

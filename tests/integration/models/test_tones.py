@@ -67,4 +67,5 @@ def test_a_sepia_portrait_stays_sepia(pipeline: TalkingFacePipeline, tmp_path: P
         tmp_path,
     )
     off = np.abs(frames - frames.max(axis=-1, keepdims=True) * tone)
-    assert (off.max(axis=-1) <= 12).mean(axis=(1, 2)).min() >= 0.999
+    # Video keeps colour at half the resolution: of the portrait itself, 0.9988 would be left.
+    assert (off.max(axis=-1) <= 12).mean(axis=(1, 2)).min() >= 0.998

@@ -73,6 +73,21 @@ def test_a_narrowed_eye_covers_its_iris_and_does_not_squeeze_it(
     assert 8 <= blue[len(blue) // 2].sum() <= 10
 
 
+@pytest.mark.parametrize(("own", "painted"), [(1.0, False), (0.2, True)])
+def test_no_paint_goes_on_an_eyeball_that_the_portrait_shows(
+    translator: VisualTranslator, own: float, painted: bool
+) -> None:
+    landmarks = with_lids(face_landmarks(), own)
+    features = translator.prepare(face_with_eyes(face_landmarks()), landmarks)
+    wanted = with_lids(face_landmarks(), 0.8)[None]
+    plain = translator.render(features, wanted)[0].astype(int)
+    translator.eyes.head.state_dict()["bias"][:4] += 1.0
+    red = translator.render(features, wanted)[0].astype(int) - plain
+    x, y = landmarks[68].astype(int)
+    assert bool(red[y - 1 : y + 2, x - 3 : x + 4, 0].max() > 10) == painted
+    assert red[y - 8, x - 3 : x + 4, 0].min() > 10
+
+
 def test_a_widened_eye_shows_a_round_iris_of_the_same_size(translator: VisualTranslator) -> None:
     blue = iris_under(translator, 1.6)
     assert 8 <= blue.any(axis=0).sum() <= 10
