@@ -101,6 +101,15 @@ def grown(mask: Tensor, reach: int) -> Tensor:
     return _over_windows(widest, reach, torch.add) / (2 * reach + 1) ** 2
 
 
+def without_strands(mask: Tensor, reach: int) -> Tensor:
+    """Return a mask `[B, 1, h, w]` without what is at most `2 * reach` pixels wide."""
+    for join in (torch.minimum, torch.maximum):
+        padded = F.pad(mask, (reach, reach, 0, 0), mode="replicate")
+        spans = (padded.narrow(3, k, mask.shape[3]) for k in range(2 * reach + 1))
+        mask = reduce(join, spans)
+    return mask
+
+
 def _over_windows(mask: Tensor, reach: int, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Return what `join` makes of all pixels up to `reach` away along either axis."""
     # On a CPU, torch's pooling takes nine times as long.

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import UPPER, Eye
 from models.landmarks_to_video.face_regions import EYES, face_frame
-from models.landmarks_to_video.layers import grown
+from models.landmarks_to_video.layers import grown, without_strands
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.warping import sample
 
@@ -42,7 +42,9 @@ NO_SKIN, HIGH_ABOVE = (0.7, 1.25, 0.15), (6.0, 8.0)
 """Brightness relative to skin below and above which something is none, and over how much more; and
 px above the portrait's upper lid from which on that is not covered, in part and fully.
 """
-BESIDE, ENDS = 6.0, (-4.0, 2.0)
+STRAND = 2
+"""Half the width, px, of lashes that stick together."""
+BESIDE, ENDS = 9.0, (-2.0, 4.0)
 """Px beside an eye's corners up to which a lid covers it; and between which its lashes end."""
 MARGIN = 1.2
 """Px of the lower lid's edge, which shines, that a closed lid covers."""
@@ -124,11 +126,16 @@ def draw_lid(
 
 
 def _foreign(warped: Tensor, smooth: Tensor, above: Tensor, scale: int) -> Tensor:
-    """Return `[B, M]` in 0-1: what is no skin high above an eye, as rims of glasses and brows."""
+    """Return `[B, M]` in 0-1: what is no skin high above an eye, as rims of glasses and brows.
+
+    Lashes that reach so high are narrow, and join nothing wide.
+    """
     ratio = warped.mean(dim=1) / smooth.mean(dim=1).clamp_min(0.02)
     other = torch.maximum(NO_SKIN[0] - ratio, ratio - NO_SKIN[1]) / NO_SKIN[2]
     high = other.clamp(0, 1) * (1 - _falling(above, *HIGH_ABOVE))
-    return grown(high.reshape(len(high), 1, EYES.height * scale, -1), 2 * scale).flatten(1)
+    high = high.reshape(len(high), 1, EYES.height * scale, -1)
+    wide = grown(without_strands(high, STRAND * scale), 2 * STRAND * scale)
+    return grown(torch.minimum(high, wide), 2 * scale).flatten(1)
 
 
 def _tapered(eye: Eye) -> Tensor:

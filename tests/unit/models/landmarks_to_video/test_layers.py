@@ -7,6 +7,7 @@ from models.landmarks_to_video.layers import (
     Stem,
     Upsample,
     grown,
+    without_strands,
 )
 
 
@@ -48,3 +49,10 @@ def test_a_grown_mask_reaches_as_far_in_every_direction() -> None:
     mask[..., 7, 7] = 1
     square = F.avg_pool2d(F.max_pool2d(mask, 5, 1, 2), 5, 1, 2)
     torch.testing.assert_close(grown(mask, 2), square)
+
+
+def test_strands_go_and_bars_stay_as_they_are() -> None:
+    strand, bar = torch.zeros(1, 1, 9, 20), torch.zeros(1, 1, 9, 20)
+    strand[..., 4:8] = 1
+    bar[..., 3:5, 12:] = 1
+    assert without_strands(torch.maximum(strand, bar), 2).equal(bar)

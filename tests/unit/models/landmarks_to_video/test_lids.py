@@ -201,6 +201,28 @@ def test_no_lash_is_drawn_down_a_closed_lid(translator: VisualTranslator) -> Non
     assert columns.min() > 0.95 * columns.max()
 
 
+def test_no_long_lash_stays_on_the_fold_of_a_closed_lid(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    x, y = landmarks[68].astype(int)
+    plain, lashes = face_with_eyes(landmarks), face_with_eyes(landmarks)
+    lashes[y - 13 : y - 3, x - 6 : x + 8 : 7] = (40, 30, 30)
+    frames = [
+        translator.render(translator.prepare(picture, landmarks), with_lids(landmarks, 0.02)[None])
+        for picture in (plain, lashes)
+    ]
+    without, with_lashes = (frame[0, y - 10 : y - 4, x - 8 : x + 9].astype(int) for frame in frames)
+    assert (without - with_lashes).max() < 20
+
+
+def test_the_line_of_a_closed_eye_reaches_its_corners(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    features = translator.prepare(face_with_eyes(landmarks), landmarks)
+    frame = translator.render(features, with_lids(landmarks, 0.02)[None])[0]
+    for corner in landmarks[[36, 39, 42, 45]].round().astype(int):
+        around = frame[corner[1] - 3 : corner[1] + 4, corner[0] - 1 : corner[0] + 2]
+        assert around.mean(axis=(1, 2)).min() < 0.72 * np.mean(SKIN)
+
+
 def test_a_rim_above_a_closing_eye_does_not_bend(translator: VisualTranslator) -> None:
     landmarks = face_landmarks()
     picture = face_with_eyes(landmarks)
