@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import LOWER, UPPER, Eye, read_eyeball
-from models.landmarks_to_video.face_regions import EYES, face_frame, opening_mask
+from models.landmarks_to_video.face_regions import EYES, GEOMETRY_STRIDE, NEAR, face_frame
 from models.landmarks_to_video.lid_skin import NOTHING, draw_lid, read_lid
 from models.landmarks_to_video.painted_window import Window, lay_over
 from models.landmarks_to_video.warping import (
@@ -66,17 +66,16 @@ def move_lids(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, Ten
     return colour.index_copy(0, rows, moved[0]), mask.index_copy(0, rows, moved[1])
 
 
-def keep_eyeballs(mask: Tensor, window: Window) -> Tensor:
+def keep_eyeballs(mask: Tensor, geometry: Tensor, window: Window) -> Tensor:
     """Return an eyes painter's mask `[B, 1, h, w]`, 1 on eyeballs that the portrait shows.
 
-    Paint on a narrowed eye takes the contrast from its iris.
+    Paint on a narrowed eye takes the contrast from its iris. The `geometry` of the wanted face,
+    `[B, GEOMETRY_CHANNELS, h / 2, w / 2]`, begins with the distances to each eye's opening.
     """
-    for eye in (0, 1):
-        inside = opening_mask(
-            window.target, EYES, window.origin, grow=0.0, polygon=eye, scale=window.scale
-        )
-        mask = mask + (1 - mask) * inside * _shown(window.source, eye)[:, None, None, None]
-    return mask
+    shown = torch.stack([_shown(window.source, eye) for eye in (0, 1)], dim=1)[..., None, None]
+    inside = (shown * (1 + geometry[:, 0:4:2])).amax(dim=1, keepdim=True) - 1
+    inside = upsample_flow(NEAR * inside, GEOMETRY_STRIDE * window.scale) + 0.5
+    return mask + (1 - mask) * inside.clamp(0, 1)
 
 
 def moved_share(source: Tensor, target: Tensor, width: int) -> Tensor:

@@ -176,7 +176,8 @@ class Painter(nn.Module):
                 return self._with_inside(paint, window, teeth, lowered=not to_learn)
             return self._parted(paint, window, window.mouth, teeth)
         if not self.region.unseen:
-            colour, mask = move_lids(colour, keep_eyeballs(mask, window), window)
+            mask = keep_eyeballs(mask, geometry, window)
+            colour, mask = move_lids(colour, mask, window)
         return Sketch(Paint(colour, mask, flow))
 
     def _with_inside(self, paint: Paint, window: Window, teeth: Tensor, *, lowered: bool) -> Sketch:
