@@ -97,26 +97,25 @@ class FeatureAdaptiveStack(nn.ModuleList):
 
 def grown(mask: Tensor, reach: int) -> Tensor:
     """Return a mask `[B, 1, h, w]` grown by `reach` pixels, with edges twice as soft."""
-    widest = _over_windows(mask, reach, torch.maximum)
-    return _over_windows(widest, reach, torch.add) / (2 * reach + 1) ** 2
+    for join in (torch.maximum, torch.add):
+        for axis in (2, 3):
+            mask = _joined(mask, reach, axis, join)
+    return mask / (2 * reach + 1) ** 2
 
 
 def without_strands(mask: Tensor, reach: int) -> Tensor:
     """Return a mask `[B, 1, h, w]` without what is at most `2 * reach` pixels wide."""
-    for join in (torch.minimum, torch.maximum):
-        padded = F.pad(mask, (reach, reach, 0, 0), mode="replicate")
-        spans = (padded.narrow(3, k, mask.shape[3]) for k in range(2 * reach + 1))
-        mask = reduce(join, spans)
-    return mask
+    return _joined(_joined(mask, reach, 3, torch.minimum), reach, 3, torch.maximum)
 
 
-def _over_windows(mask: Tensor, reach: int, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Return what `join` makes of all pixels up to `reach` away along either axis."""
+def _joined(
+    mask: Tensor, reach: int, axis: int, join: Callable[[Tensor, Tensor], Tensor]
+) -> Tensor:
+    """Return what `join` makes of all pixels up to `reach` away along an axis, 2 or 3."""
     # On a CPU, torch's pooling takes nine times as long.
-    for axis, margin in ((2, (0, 0, reach, reach)), (3, (reach, reach))):
-        padded, size = F.pad(mask, margin), mask.shape[axis]
-        mask = reduce(join, (padded.narrow(axis, k, size) for k in range(2 * reach + 1)))
-    return mask
+    margin = (0, 0, reach, reach) if axis == 2 else (reach, reach, 0, 0)
+    padded, size = F.pad(mask, margin, mode="replicate"), mask.shape[axis]
+    return reduce(join, (padded.narrow(axis, k, size) for k in range(2 * reach + 1)))
 
 
 def halved(picture: Tensor) -> Tensor:
