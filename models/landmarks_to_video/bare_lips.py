@@ -42,8 +42,8 @@ beside the skin, which may be lighter than lips, and beside the lips; the same f
 other way round.
 """
 ROUGH = (0.135, 0.155)
-"""How much pixels between the corners differ from their neighbours, relative to the brightness
-around, up to which that is spots, and from which it is a moustache's hairs or the glitter of lips.
+"""Mean contrast of pixels with their neighbours, relative to the brightness around. Up to the
+first, what differs is a spot; from the second on, it is a moustache's hair or glitter on lips.
 """
 WIDE, NARROW = 4.0, 2.0
 """Standard deviations of the averages over the lips around, px: a first one and a closer one."""
@@ -57,8 +57,8 @@ class BareLips:
 
     origin: `[B, 2]` its left and top, px of a 256 px crop.
     picture: `[B, 4, h, w]` colour, 0-1, and how far it differs from the portrait's, 0-1.
-    rim: `[B, 4, h, w]` the lower lip's colour alone, 0-1, and where it is needed once that lip has
-        left the teeth, 0-1: also where gaps between their tips leave dark specks on it.
+    rim: `[B, 4, h, w]` the lower lip's own colour, 0-1, and where it replaces the portrait's once
+        that lip is clear of the teeth, 0-1: where gaps between their tips left dark specks, too.
     """
 
     origin: Tensor

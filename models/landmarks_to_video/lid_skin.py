@@ -39,8 +39,9 @@ and at most; and the share of the way up to the brow at which that ends.
 TAPER, CORNER_REACH = 8.0, 8.0
 """Px from an eye's corners within which that end passes to what it is at a corner, px."""
 NO_SKIN, HIGH_ABOVE = (0.7, 1.25, 0.15), (6.0, 8.0)
-"""Brightness relative to skin below and above which something is none, and over how much more; and
-px above the portrait's upper lid from which on that is not covered, in part and fully.
+"""Brightness relative to skin below and above which something is not skin, and the range over
+which that becomes certain; px above the portrait's upper lid between which such things begin to be
+kept.
 """
 STRAND = 2
 """Half the width, px, of lashes that stick together."""
@@ -61,8 +62,8 @@ UNDER, TONE, LIT = 8.0, 0.88, 0.35
 of a lid that is hidden; and its share in the colour of every closed lid, which no fold shades.
 """
 CHEEK, GRAIN, COARSE = 22.0, 7, 0.15
-"""Px below an eye where a lid's grain is read; pixels over which the light there is evened out; and
-what is that much lighter or darker is no grain.
+"""Px below an eye where a lid's grain is read; pixels over which the light there is averaged; and
+the relative difference from that average from which on a pixel does not count as grain.
 """
 BROWS = slice(18, 21), slice(23, 26)
 """Landmarks of the brows' middles, the viewer's left one first."""

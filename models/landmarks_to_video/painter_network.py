@@ -61,13 +61,13 @@ small.
 """
 NEAR = 2
 """Pixels around a drawn cavity over which the retouch blends it with the portrait's own inside."""
-LEFT = (0.9, 1.05)
-"""Height of the opening beside the portrait's up to which the lower lip still touches the teeth,
-and from which it has left them.
+CLEAR_OF_TEETH = (0.9, 1.05)
+"""Heights of the opening, relative to the portrait's: up to the first, the lower lip touches the
+upper teeth; from the second on, it is clear of them.
 """
 RIM, SPECKS = (0.0, 2.0), 6.0
-"""Pixels over which the rim of a lower lip that has left the teeth ends in the opening, and below
-its edge down to where they left specks on it.
+"""Pixels above a lower lip's edge over which its rim fades out, and pixels below it within which
+gaps between teeth may have left specks.
 """
 
 
@@ -288,13 +288,13 @@ class Painter(nn.Module):
 def _with_rim(
     paint: Paint, flow: Tensor, window: Window, lips: BareLips, above_lower: Tensor
 ) -> Paint:
-    """Lay its own colour on the rim of a lower lip that has left the teeth above it.
+    """Lay its own colour on the rim of a lower lip that is clear of the teeth above it.
 
-    The warp of that rim is refined by `flow`.
+    The rim is read where the warp, refined by `flow`, reads the lip.
     """
     shown, wanted = (lip_lines(face).height for face in (window.source, window.target))
-    left = rise(wanted / shown.clamp_min(0.1), *LEFT)[:, None, None, None]
-    share = left * (1 - rise(above_lower, *RIM)) * (above_lower > -SPECKS)
+    clear = rise(wanted / shown.clamp_min(0.1), *CLEAR_OF_TEETH)[:, None, None, None]
+    share = clear * (1 - rise(above_lower, *RIM)) * (above_lower > -SPECKS)
     rows = rows_of(share[:, 0] > 0)
     places = (window.places() + flow.permute(0, 2, 3, 1))[:, rows]
     rim = lips.read_rim(places, window.scale)
