@@ -18,6 +18,7 @@ from deploy.standalone.processes import SeaweedServer, ValkeyServer
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
 from jobs.valkey.job_store import JobStore
+from tests.waiting import PATIENCE
 
 Server = TypeVar("Server")
 
@@ -67,10 +68,15 @@ class GroupScheduling(LoadScopeScheduling):
     """Keeps the tests of a module, or of a shared system, in one process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        for modules in SHARED_SYSTEMS:
-            if nodeid.startswith(modules):
-                return modules[0]
-        return nodeid.partition("::")[0]
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """Return the group of a test: its module, or the first module with the same shared system."""
+    for modules in SHARED_SYSTEMS:
+        if nodeid.startswith(modules):
+            return modules[0]
+    return nodeid.partition("::")[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> GroupScheduling:
@@ -81,6 +87,27 @@ def rank_of(path: Path) -> int:
     """Return the rank of the folder in the run."""
     ranks = (rank for rank, folder in enumerate(SLOWEST_FIRST) if path.is_relative_to(folder))
     return next(ranks, len(SLOWEST_FIRST))
+
+
+HUNG = pytest.StashKey[dict[str, str]]()
+"""By group, the first test that waited in vain."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note a failure after PATIENCE, which the next tests of a shared system would wait for too."""
+    report = yield
+    if report.failed and call.duration >= PATIENCE:
+        item.config.stash.setdefault(HUNG, {}).setdefault(group_of(item.nodeid), item.nodeid)
+    return report
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail at once where the group has waited in vain: a run that reports why beats one cut off."""
+    if hung := item.config.stash.get(HUNG, {}).get(group_of(item.nodeid)):
+        pytest.fail(f"Not run: {hung} waited in vain for what this test would use.", pytrace=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,8 @@ from typing import Any
 from deploy.standalone.processes import LOOPBACK, free_port, responds
 from tests.waiting import PATIENCE, wait_for
 
+LOG_CHARACTERS = 4000
+
 
 @dataclass(frozen=True)
 class Running:
@@ -107,3 +109,8 @@ def is_alive(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def end_of(log: Path) -> str:
+    """Return the end of a log, for the report of a failure."""
+    return log.read_text(errors="replace")[-LOG_CHARACTERS:]

@@ -1,13 +1,14 @@
 """The whole system, once for all tests in this folder: what `amigo serve` runs, on free ports."""
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from amigo import Client
 from deploy.standalone.system import Standalone
+from tests.processes import end_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECONDS_OF_SPEECH = 1
@@ -54,3 +55,16 @@ def start_of_example(seconds: int, folder: Path) -> Path:
         part.setparams(whole.getparams())
         part.writeframes(whole.readframes(seconds * whole.getframerate()))
     return path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the ends of the system's logs if a test failed."""
+    report = yield
+    system = item.funcargs.get("system")
+    if report.failed and isinstance(system, Standalone):
+        programs = [process.program for process in system.processes]
+        report.sections += [(f"log of {each.name}", end_of(each.log)) for each in programs]
+    return report

@@ -10,6 +10,7 @@ import pytest
 from amigo import AsyncClient, Client, JobView
 from deploy.standalone.supervisor import ManagedProcess
 from deploy.standalone.system import Standalone
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_following_a_job_survives_a_restart_of_the_service(
     client: Client, service: ManagedProcess, job: JobView
 ) -> None:
     first = service.child.pid
-    looks = client.follow(job.id, timeout=600)
+    looks = client.follow(job.id, timeout=PATIENCE)
     assert not next(looks).has_ended
     service.child.clean_up()
     *_, last = looks
@@ -57,7 +58,7 @@ def test_the_async_client_submits_waits_and_downloads(
             job = await client.submit(
                 portrait, speech, consent=True, metadata={"test": "whole way"}, resolution=256
             )
-            ended = await client.wait(job.id, timeout=600)
+            ended = await client.wait(job.id, timeout=PATIENCE)
             assert ended.has_succeeded, ended.failure
             await client.download_video(job.id, tmp_path / "out.mp4")
             listed = [each.id async for each in client.list(metadata=notes)]
@@ -105,7 +106,7 @@ class TornStream(httpx.SyncByteStream):
 def test_an_interrupted_download_resumes_where_it_stopped(
     client: Client, system: Standalone, job: JobView, tmp_path: Path
 ) -> None:
-    client.wait(job.id, timeout=600)
+    client.wait(job.id, timeout=PATIENCE)
     whole = client.download_video(job.id, tmp_path / "whole.mp4")
     transport = Torn()
     with Client(system.url, transport=transport) as tearing:

@@ -15,6 +15,7 @@ from amigo import Client
 from deploy.standalone.system import Standalone
 from tests.event_stream import Told, told
 from tests.loopback import loopback
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -86,4 +87,4 @@ def test_after_the_first_finished_job_the_next_has_an_eta(
     document = loopback.get(f"{system.url}/v1/jobs/{job.id}").json()
     assert 0 < document["eta_seconds"] < 300
     assert datetime.fromisoformat(document["eta"]) > before
-    client.wait(job.id, timeout=600)
+    client.wait(job.id, timeout=PATIENCE)

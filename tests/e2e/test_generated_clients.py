@@ -17,6 +17,7 @@ import pytest
 
 from deploy.standalone.system import Standalone
 from tests.loopback import loopback
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = Path(__file__).parent / "clients"
@@ -41,7 +42,7 @@ def run(command: str, folder: Path, **variables: str) -> None:
         env={**ENVIRONMENT, **variables},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"

@@ -15,6 +15,7 @@ from service.settings import ServiceSettings
 from tests.integration.service.conftest import serving
 from tests.jobs_examples import new_job, result_of
 from tests.loopback import loopback
+from tests.waiting import PATIENCE
 
 VIDEO = bytes(range(256))
 
@@ -32,7 +33,7 @@ def test_a_deleted_job_leaves_no_objects(
     client: Client, objects: ObjectStorage, portrait: Path, speech: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True, resolution=256)
-    assert client.wait(job.id, timeout=600).has_succeeded
+    assert client.wait(job.id, timeout=PATIENCE).has_succeeded
     assert list(objects.objects(job_prefix(job.id)))
     client.delete(job.id)
     assert not list(objects.objects(job_prefix(job.id)))

@@ -16,9 +16,6 @@ from tests.loopback import loopback
 from tests.servers import Asked, LocalServer, content, redirect, serving
 from tests.waiting import PATIENCE, wait_for
 
-SECONDS = 600.0
-"""How long a job may take on a busy machine."""
-
 Document = dict[str, Any]
 
 
@@ -77,7 +74,7 @@ def ended(api: httpx.Client, job_id: str) -> Document:
         job: Document = api.get(f"/v1/jobs/{job_id}", params={"wait": 5}).json()
         return job if job["status"] not in ("queued", "processing") else None
 
-    return wait_for(document, SECONDS) or {}
+    return wait_for(document) or {}
 
 
 def told(api: httpx.Client, job_id: str, status: str) -> Document:

@@ -42,7 +42,7 @@ def send(page: Page, portrait: Path, speech: Path) -> None:
 def test_a_visitor_gets_a_video_that_plays(page: Page, portrait: Path, speech: Path) -> None:
     send(page, portrait, speech)
     page.wait_for_selector("#progress[value]")
-    page.wait_for_selector("#result:not([hidden])", timeout=600_000)
+    page.wait_for_selector("#result:not([hidden])", timeout=1000 * PATIENCE)
     page.eval_on_selector("#video", PLAY_A_LITTLE)
     width, seconds = page.eval_on_selector("#video", "v => [v.videoWidth, v.duration]")
     assert width == 512

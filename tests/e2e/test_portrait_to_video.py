@@ -16,7 +16,7 @@ from media.video import read_frames
 from models.metrics.definitions import lip_opening
 from models.metrics.lip_sync import MIN_OPENING_RANGE, measure_lip_sync
 from tests.loopback import loopback
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 
 MOUTH_BOX = (slice(300, 440), slice(160, 352))
 """Rows and columns of the mouth in a 512x512 face crop."""
@@ -26,7 +26,7 @@ MOUTH_BOX = (slice(300, 440), slice(160, 352))
 def finished(system: Standalone, portrait: Path, longer_speech: Path) -> JobView:
     with Client(system.url) as client:
         job = client.submit(portrait, longer_speech, consent=True)
-        return client.wait(job.id, timeout=600)
+        return client.wait(job.id, timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_the_whole_portrait_speaks_and_has_a_poster_and_landmarks(
     client: Client, portrait: Path, speech: Path, tmp_path: Path
 ) -> None:
     job = client.submit(portrait, speech, consent=True, compose="full", resolution=256)
-    assert client.wait(job.id, timeout=600).status == "succeeded"
+    assert client.wait(job.id, timeout=PATIENCE).status == "succeeded"
 
     video = client.download_video(job.id, tmp_path / "video.mp4")
     with Image.open(portrait) as picture:
@@ -120,7 +120,7 @@ def test_a_picture_without_a_face_fails_the_job_with_no_face(
 ) -> None:
     picture = tmp_path / "wall.png"
     Image.new("RGB", (512, 512), (180, 170, 160)).save(picture)
-    job = client.wait(client.submit(picture, speech, consent=True).id, timeout=600)
+    job = client.wait(client.submit(picture, speech, consent=True).id, timeout=PATIENCE)
     assert job.status == "failed"
     assert job.failure is not None
     assert job.failure.code == "no_face"
@@ -142,8 +142,8 @@ def test_a_job_outlives_its_worker(
     worker = next(process for process in system.processes if process.program.name == "worker")
     first = worker.child.pid
     job = client.submit(portrait, longer_speech, consent=True, resolution=256)
-    wait_for(lambda: client.get(job.id).stage == "rendering", 600)
+    wait_for(lambda: client.get(job.id).stage == "rendering")
     worker.child.clean_up()
-    ended = client.wait(job.id, timeout=600)
+    ended = client.wait(job.id, timeout=PATIENCE)
     assert ended.status == "succeeded", ended.failure
     assert worker.child.pid != first

@@ -33,12 +33,12 @@ from tests.faults.receiver import Receiver
 from tests.faults.snapshot import Snapshot, take_snapshot
 from tests.faults.tally import Tally
 from tests.faults.traps import Strike, Trap
+from tests.processes import end_of
 from tests.waiting import PATIENCE, wait_for
 
 VALKEY, S3 = "valkey", "s3"
 TENANT = "tenant"
 """Owner of the jobs of a system that asks for keys."""
-LOG_CHARACTERS = 4000
 
 
 class PromiseBroken(AssertionError):
@@ -229,7 +229,7 @@ class FaultySystem(Fleet):
     def report(self) -> str:
         """Return the history and the ends of all logs, including those before restarts."""
         logs = (path for log in self.logs for path in sorted(log.parent.glob(f"{log.name}*")))
-        ends = (f"--- {log.name}\n{_end(log)}" for log in logs)
+        ends = (f"--- {log.name}\n{end_of(log)}" for log in logs)
         return "\n".join((self.history.story(), *ends))
 
     def _is_at_rest(self) -> bool:
@@ -289,7 +289,3 @@ def _stores(folder: Path) -> tuple[ValkeyServer, SeaweedServer]:
     for name in (VALKEY, S3):
         (folder / name).mkdir()
     return ValkeyServer(folder / VALKEY), SeaweedServer(folder / S3)
-
-
-def _end(log: Path) -> str:
-    return log.read_text(errors="replace")[-LOG_CHARACTERS:]

@@ -5,7 +5,8 @@ import pytest
 from jobs.job import JobStatus
 from tests.faults.fleet import CHILD
 from tests.faults.observing import DROPPED, accepted, await_job, holder, metric, objects
-from tests.faults.system import FaultySystem
+from tests.faults.striking import kill_told, require_success
+from tests.faults.system import VALKEY, FaultySystem
 from tests.faults.traps import Strike
 from tests.integration.workers.pipelines import SLOW
 from tests.waiting import wait_for
@@ -51,6 +52,30 @@ def test_a_worker_frozen_while_finishing_leaves_no_video(
     kept = objects(system, job_id)
     assert kept > {f"attempts/2/{name}" for name in ("video.mp4", "poster.jpg", "landmarks.npz")}
     assert all(name.startswith("attempts/2/") for name in kept)
+
+
+@pytest.mark.parametrize("is_dead", [False, pytest.param(True, marks=pytest.mark.thorough)])
+def test_a_worker_takes_the_next_job_although_its_broker_missed_an_acknowledgement(
+    system: FaultySystem, is_dead: bool
+) -> None:
+    system.freeze("worker-2")  # or it would take the next job
+    acknowledging = Strike("QoS.ack", "before", "tell")
+    trap = system.arm("worker-1", acknowledging)
+    post = system.post()
+    name = system.await_strike(trap, acknowledging)
+    log = system.folder / "logs" / f"{name}.log"
+    if is_dead:
+        kill_told(system, trap, acknowledging, VALKEY)
+    else:
+        system.freeze(VALKEY)
+        written = log.stat().st_size
+        trap.release()
+        wait_for(lambda: log.stat().st_size > written)  # the acknowledgement failed
+        system.thaw(VALKEY)
+
+    require_success(system, post)
+    job = require_success(system, system.post())
+    assert job.id in log.read_text()
 
 
 @pytest.mark.thorough

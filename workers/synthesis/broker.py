@@ -1,15 +1,18 @@
-"""The broker's transport, which sets unreadable messages aside.
+"""The broker's transport, for workers that neither an unreadable message nor a slow broker stops.
 
-Kombu raises an error when it reads such a message, and Celery then ends the worker or reconnects.
+Kombu raises an error when it reads a message that is not its own, and Celery then ends the worker
+or reconnects. A message whose acknowledgement failed counts as unfinished for ever, and a worker
+takes no other meanwhile.
 """
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from kombu.exceptions import KombuError
-from kombu.transport import redis
+from kombu.transport import redis, virtual
 from redis.exceptions import RedisError
 
 from jobs.job import Priority
@@ -28,8 +31,35 @@ KEPT = 100
 MAX_LENGTH = 10_000
 
 
+class QoS(redis.QoS):
+    """The messages in work, which end even if the broker does not hear of it.
+
+    The broker then sends the message again, and `claim` refuses the job, which has ended.
+    """
+
+    def ack(self, delivery_tag: str) -> None:
+        """End a message that was handled."""
+        with self._ended(delivery_tag):
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """End a message that was not handled; `requeue` puts it back."""
+        with self._ended(delivery_tag):
+            super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def _ended(self, delivery_tag: str) -> Iterator[None]:
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            logger.warning("The broker did not hear that a message was handled: %s", error)
+            virtual.QoS.ack(self, delivery_tag)
+
+
 class Channel(redis.Channel):
     """A channel that survives messages that are not JSON."""
+
+    QoS = QoS
 
     def _brpop_read(self, **options: Any) -> None:
         try:
