@@ -109,7 +109,9 @@ class Animation:
         """Yield `[B, H, W, 3]` RGB batches in order, rendering a few ahead in threads."""
         with timed(self.timings, "encode_portrait"):
             crop = self.portrait.cut(self.framing.detail)
-            features = self.translator.prepare(crop, self.portrait.landmarks)
+            features = self.translator.prepare(
+                crop, self.portrait.landmarks, self.portrait.silhouette
+            )
         device = features.image.device
         share = PICTURES_SHARE if self.framing.compose == "full" else 1
         workforce = Workforce.on(device)

@@ -1,7 +1,7 @@
 """Both stages behind one call: a portrait and a waveform to the frames of a talking face."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -155,8 +155,9 @@ class TalkingFacePipeline:
 
     def _portrait(self, image: NDArray[np.uint8], options: SynthesisOptions) -> Portrait:
         portrait = crop_portrait(image, self.detector, options.face)
-        self.covering.check(portrait.crop)
-        return portrait
+        crop = portrait.crop
+        self.covering.check(crop)
+        return replace(portrait, silhouette=self.detector.silhouette(crop))
 
     def _generate(self, waveform: NDArray[np.float32], options: SynthesisOptions) -> LandmarkMotion:
         return self.generator.generate(

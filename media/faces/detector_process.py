@@ -1,15 +1,15 @@
 """A landmark detector in a process of its own: `python -m media.faces.detector_process`.
 
 The process loads MediaPipe while the one that started it imports something else, such as torch. Its
-standard input is a socket: it answers each picture with the landmarks of its faces, and ends with
-the socket.
+standard input is a socket: it answers each picture with the landmarks of its faces, or its
+silhouette, and ends with the socket.
 """
 
 import os
 import signal
 import sys
 from multiprocessing.connection import Connection
-from typing import Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from media.connected_process import ConnectedProcess
 from media.errors import DetectorUnavailable
 from media.faces.landmarks import LandmarkDetector
+
+Question = Literal["detect", "silhouette"]
+"""A method of `LandmarkDetector`."""
 
 
 class DetectorProcess:
@@ -48,17 +51,25 @@ class DetectorProcess:
             DetectorUnavailable: the process has ended.
         """
         if image is not self._searched:
-            self._found = self._ask(image)
+            self._found = self._ask("detect", image)
             self._searched = image
         return self._found
 
-    def _ask(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+    def silhouette(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Find the person in a face crop `[S, S, 3]`, as `LandmarkDetector.silhouette` does.
+
+        Raises:
+            DetectorUnavailable: the process has ended.
+        """
+        mask: NDArray[np.float32] = self._ask("silhouette", crop)
+        return mask
+
+    def _ask(self, question: Question, image: NDArray[np.uint8]) -> Any:
         try:
-            self._process.connection.send(image)
-            found: list[NDArray[np.float32]] = self._process.connection.recv()
+            self._process.connection.send((question, image))
+            return self._process.connection.recv()
         except (OSError, EOFError) as error:
             raise DetectorUnavailable(f"The face detector failed: {error!r}") from error
-        return found
 
 
 def serve() -> None:
@@ -68,7 +79,8 @@ def serve() -> None:
     with Connection(os.dup(sys.stdin.fileno())) as connection, LandmarkDetector() as detector:
         try:
             while True:
-                connection.send(detector.detect(connection.recv()))
+                question, image = connection.recv()
+                connection.send(getattr(detector, question)(image))
         except (EOFError, ConnectionError):
             return
 

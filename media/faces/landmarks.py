@@ -106,7 +106,9 @@ def smooth(track: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class LandmarkDetector:
-    """MediaPipe's face detectors and refined face mesh (CPU, one thread at a time).
+    """MediaPipe's face detectors, refined face mesh and selfie segmentation.
+
+    They run on the CPU, for one thread at a time.
 
     Creating it takes 0.3 s, and it holds native memory until `close`; use it as a context manager.
     """
@@ -114,16 +116,18 @@ class LandmarkDetector:
     def __init__(self) -> None:
         # Importing MediaPipe takes time, which processes that only need the layout avoid.
         with plotting_left_out():
-            from mediapipe.python.solutions import face_detection, face_mesh
+            from mediapipe.python.solutions import face_detection, face_mesh, selfie_segmentation
 
         detection: Any = face_detection.FaceDetection
         mesh: Any = face_mesh.FaceMesh
+        segmentation: Any = selfie_segmentation.SelfieSegmentation
 
         blank = np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8)
         with chatter_left_out():
             self._near, self._far = detection(model_selection=0), detection(model_selection=1)
             self._mesh = mesh(refine_landmarks=True)
-            for graph in (self._near, self._far, self._mesh):
+            self._segmentation = segmentation(model_selection=0)
+            for graph in self._graphs():
                 graph.process(blank)
 
     def __enter__(self) -> Self:
@@ -134,7 +138,7 @@ class LandmarkDetector:
 
     def close(self) -> None:
         """Free the native graphs; the detector cannot be used afterwards."""
-        for graph in (self._near, self._far, self._mesh):
+        for graph in self._graphs():
             graph.close()
 
     def detect(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -153,6 +157,14 @@ class LandmarkDetector:
             if found:
                 return found
         return []
+
+    def silhouette(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return how likely each pixel of a face crop `[S, S, 3]`, RGB, shows a person.
+
+        The result is `[S, S]`, 0 to 1.
+        """
+        mask: NDArray[np.float32] = self._segmentation.process(crop).segmentation_mask
+        return mask
 
     def track(self, frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Track the largest face of the first frame through RGB frames `[T, H, W, 3]` at 25 fps.
@@ -177,6 +189,9 @@ class LandmarkDetector:
         found = [self._mesh_anew(crop_square(first, square, size))]
         found += [self._mesh_window(crop_square(frame, square, size)) for frame in remaining]
         return [None if face is None else square.to_picture(face, size) for face in found]
+
+    def _graphs(self) -> tuple[Any, ...]:
+        return self._near, self._far, self._mesh, self._segmentation
 
     def _search(self, image: NDArray[np.uint8]) -> Iterator[list[Square]]:
         """Yield candidate positions of faces: in the whole picture, then in smaller and smaller

@@ -62,6 +62,10 @@ class Detector(Protocol):
         """Return the faces `[79, 2]` of a picture `[H, W, 3]`, largest first."""
         ...
 
+    def silhouette(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return how likely each pixel of a face crop `[S, S, 3]` shows a person, `[S, S]`."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
@@ -75,12 +79,15 @@ class Portrait:
         notices: codes for the caller: SEVERAL_FACES (nobody chose one, so the largest was used),
             FACE_ON_ITS_SIDE (the picture may need to be rotated), EYES_BLANK (no irises, as of a
             statue).
+        silhouette: `[256, 256]` probability that a pixel of the crop shows a person, 0 to 1; None:
+            unknown.
     """
 
     image: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     box: Square
     notices: tuple[str, ...] = ()
+    silhouette: NDArray[np.float32] | None = None
 
     @property
     def crop(self) -> NDArray[np.uint8]:

@@ -99,7 +99,7 @@ class Composer:
         self._rows, self._columns = rows, columns
         x, y = np.meshgrid(np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop))
         self._places = np.stack([x, y], axis=-1).astype(np.float32)
-        self._liveliness = _liveliness(canvas) * np.float32(box.side / CROP_SIZE)
+        self._mobility = _mobility(canvas) * np.float32(box.side / CROP_SIZE)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -132,7 +132,7 @@ class Composer:
 
     def _face(self, flow: Map, paints: Sequence[Paint]) -> Pixels:
         """Return the region of the crop `[h, w, 3]` under a flow `[64, 64, 2]`, crop units."""
-        places = self._spread(self._turned(flow * self._liveliness)) + self._places
+        places = self._spread(self._turned(flow * self._mobility)) + self._places
         for paint in paints:
             places[paint.window] += paint.shift
         face: Pixels = cv2.remap(  # type: ignore[call-overload]  # the stub denies its None
@@ -237,7 +237,7 @@ def _moved(part: slice, steps: int) -> slice:
     return slice(part.start + steps, part.stop + steps)
 
 
-def _liveliness(canvas: Canvas) -> Map:
+def _mobility(canvas: Canvas) -> Map:
     """Return `[64, 64, 1]` weights of the motion: 0 on the crop's edge and the picture's own."""
     node = np.arange(CROP_SIZE // FLOW_STRIDE)
     ramp = _smooth_step(np.minimum(node, node[::-1]) * (FLOW_STRIDE / RIM))

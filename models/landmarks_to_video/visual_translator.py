@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.checkpoints import load_checkpoint
+from models.landmarks_to_video.background import mobility
 from models.landmarks_to_video.bare_lips import BareLips, bare_lips
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import BELOW_PARTED, Dentitions
@@ -150,6 +151,7 @@ class PortraitFeatures:
     lips: what they show where they close.
     skin: `[1, COMPLEXION]` the colours around the mouth.
     palette: the colours of a portrait with a single hue, or None.
+    mobility: `[1, 1, 64, 64]` weights of the motion, 0 on a background that stays, or None.
     """
 
     crop: NDArray[np.uint8]
@@ -161,6 +163,7 @@ class PortraitFeatures:
     lips: BareLips
     skin: Tensor
     palette: Palette | None = None
+    mobility: Tensor | None = None
 
     @property
     def scale(self) -> int:
@@ -204,10 +207,16 @@ class VisualTranslator(nn.Module):
         return translator.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload,no-any-return]
 
     @torch.inference_mode()
-    def prepare(self, crop: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> PortraitFeatures:
+    def prepare(
+        self,
+        crop: NDArray[np.uint8],
+        landmarks: NDArray[np.float32],
+        silhouette: NDArray[np.float32] | None = None,
+    ) -> PortraitFeatures:
         """Take in a portrait crop `[S, S, 3]` RGB and its landmarks `[79, 2]`.
 
-        S is 256 or 512; landmarks are in px of a 256 px crop either way.
+        S is 256 or 512; landmarks are in px of a 256 px crop either way. Outside of `silhouette`,
+        `[256, 256]` in 0-1, the background stays still; without it, it moves with the head.
 
         Raises:
             ValueError: the crop has another size.
@@ -230,6 +239,7 @@ class VisualTranslator(nn.Module):
             lips=bare_lips(image, points, scale),
             skin=skin,
             palette=read_palette(image),
+            mobility=None if silhouette is None else mobility(silhouette, landmarks).to(device),
         )
 
     def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None, skin: Tensor) -> Tensor:
@@ -272,6 +282,8 @@ class VisualTranslator(nn.Module):
             for painter in (self.mouth, self.eyes)
         )
         flow = prior + residual
+        if features.mobility is not None:
+            flow = flow * features.mobility
         mouth = _with_lips_closed(mouth, features, flow, landmarks)
         return Rendering(flow, (mouth, eyes), features.scale)
 

@@ -33,6 +33,9 @@ class FakeDetector(LandmarkDetector):
     def detect(self, image: NDArray[np.uint8]) -> list[Face]:
         return self._look(image)
 
+    def silhouette(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.ones(crop.shape[:2], np.float32)
+
     def follow(self, frames: Iterable[NDArray[np.uint8]]) -> list[Face | None]:
         if not len(self._track):
             raise NoFace("The video's first frame shows no face.")

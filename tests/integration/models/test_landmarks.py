@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from media.errors import FaceCutOff, FaceTooSmall, NoFace
-from media.faces.landmarks import LandmarkDetector, eye_midpoint, interocular, lean
+from media.faces.landmarks import BROWS, MOUTH, LandmarkDetector, eye_midpoint, interocular, lean
 from media.faces.portrait import FACE_ON_ITS_SIDE, SEVERAL_FACES, crop_portrait
 from media.geometry import rotation
 from media.picture import read_portrait
@@ -50,6 +50,17 @@ def test_the_examples_face_is_found_where_it_is(
     (face,) = detector.detect(portrait)
     np.testing.assert_allclose(eye_midpoint(face), EYES, atol=4)
     assert interocular(face) == pytest.approx(44, abs=3)
+
+
+def test_the_silhouette_holds_the_face_and_the_hair_and_not_the_background(
+    detector: LandmarkDetector, portrait: NDArray[np.uint8]
+) -> None:
+    cropped = crop_portrait(portrait, detector)
+    silhouette = detector.silhouette(cropped.crop)
+    x, y = cropped.landmarks[BROWS.start : MOUTH.stop].round().astype(int).T
+    assert silhouette[y, x].min() > 0.9
+    assert silhouette[20, 128] > 0.9  # hair
+    assert silhouette[20:100, :10].max() < 0.1
 
 
 def test_the_same_picture_gives_the_same_landmarks(

@@ -33,14 +33,16 @@ def detector() -> Iterator[DetectorProcess]:
         yield detector
 
 
-def test_it_finds_the_same_faces_as_a_detector_in_this_process(detector: DetectorProcess) -> None:
+def test_it_finds_the_same_as_a_detector_in_this_process(detector: DetectorProcess) -> None:
     picture = read_portrait(EXAMPLE)
+    crop = np.ascontiguousarray(picture[:256, :256])
     with LandmarkDetector() as ours:
-        expected = ours.detect(picture)
+        expected, silhouette = ours.detect(picture), ours.silhouette(crop)
     found = detector.detect(picture)
     assert len(found) == len(expected) == 1
     np.testing.assert_allclose(found[0], expected[0], atol=0.01)
     assert detector.detect(np.zeros_like(picture)) == []
+    np.testing.assert_allclose(detector.silhouette(crop), silhouette, atol=0.01)
 
 
 def test_a_picture_that_was_searched_is_not_searched_again(detector: DetectorProcess) -> None:

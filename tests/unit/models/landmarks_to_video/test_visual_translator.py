@@ -60,6 +60,23 @@ def test_painting_fades_in_smoothly_as_the_face_leaves_rest(translator: VisualTr
     assert changes[0] <= changes[1] < changes[2]
 
 
+def test_the_background_stays_where_it_is_while_the_head_moves(
+    translator: VisualTranslator,
+) -> None:
+    picture, face = face_picture(), face_landmarks()
+    person = np.zeros((256, 256), np.float32)
+    person[:, 40:216] = 1.0
+    turned = (face + 6.0)[None]
+    swaying, still = (
+        translator.render(translator.prepare(picture, face, silhouette), turned)[0].astype(int)
+        for silhouette in (None, person)
+    )
+    behind = np.s_[:, :16]
+    assert (still[behind] == picture[behind]).all()
+    assert (swaying[behind] != picture[behind]).any()
+    assert (still[:, 64:192] == swaying[:, 64:192]).all()
+
+
 def test_a_frame_does_not_depend_on_its_batch(translator: VisualTranslator) -> None:
     features = translator.prepare(face_picture(), face_landmarks())
     landmarks = opened(2, 9, 16)
