@@ -94,7 +94,9 @@ class LandmarkGenerator:
         blink: bool = True,
         pose: Literal["still", "natural"] = "natural",
     ) -> LandmarkMotion:
-        """Return the motion for the speech, at 25 frames per second; the same seed repeats it.
+        """Return the motion for the speech, at 25 frames per second.
+
+        The same speech and seed give the same motion.
 
         Args:
             waveform: `[N]` samples in [-1, 1] at 16 kHz, of any length.
@@ -117,9 +119,11 @@ class LandmarkGenerator:
         shown = intensity * shown
         spoken = self.action.articulate(self._speak(states), sound, shown)
         acted = self.action.act(states[0], sound, shown, seed)
-        rng = np.random.default_rng(seed)
-        lids = draw_blinks(frames, rng, voice) if blink else np.zeros(frames, np.float32)
-        moves = self._move_head(frames, rng, pose)
+        # Each its own, so that a head moves the same with and without blinks; with the length, or
+        # all clips of a portrait would begin with the same movement.
+        blinking, moving, looking = (np.random.default_rng([seed, frames, n]) for n in range(3))
+        lids = draw_blinks(frames, blinking, voice) if blink else np.zeros(frames, np.float32)
+        moves = self._move_head(frames, moving, pose)
         return LandmarkMotion(
             displacement=(spoken + acted).cpu().numpy(),
             lids=lids,
@@ -127,7 +131,7 @@ class LandmarkGenerator:
             emotions=probabilities.cpu().numpy(),
             heard=self._overall(heard, pauses).cpu().numpy(),
             closure=lip_closure(lip_gaps(spoken.cpu().numpy()).mean(axis=-1)),
-            gaze=None if pose == "still" else draw_gaze(moves, np.random.default_rng([seed, 2])),
+            gaze=None if pose == "still" else draw_gaze(moves, looking),
         )
 
     def _speak(self, states: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 SECONDS = 1.6
 MOUTH_CORNERS = [48, 54]
 NOSE = 28
-BLINKING_SEED = 3
+BLINKING_SEED = 5
 
 
 @pytest.fixture(scope="module")

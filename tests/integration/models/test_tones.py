@@ -14,7 +14,7 @@ from models.options import SynthesisOptions
 from models.pipeline import TalkingFacePipeline
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-BLINKING_SEED = 3
+BLINKING_SEED = 48
 
 
 def portrait(lean: float = 0.0) -> Image.Image:

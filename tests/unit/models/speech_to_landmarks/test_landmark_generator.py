@@ -64,6 +64,17 @@ def test_another_seed_moves_head_lids_and_face_but_not_the_lips(
     )
 
 
+def test_a_head_moves_the_same_with_and_without_blinks(generator: LandmarkGenerator) -> None:
+    blinking, staring = (generator.generate(speech(400), blink=blink) for blink in (True, False))
+    np.testing.assert_array_equal(blinking.pose, staring.pose)
+    np.testing.assert_array_equal(blinking.gaze, staring.gaze)
+
+
+def test_clips_of_different_lengths_do_not_begin_alike(generator: LandmarkGenerator) -> None:
+    one, other = (generator.generate(speech(frames)).pose[:100] for frames in (200, 201))
+    assert np.abs(one - other).max() > 0.1 * np.abs(one).max()
+
+
 def test_a_still_face_that_does_not_blink_moves_by_speech_alone(
     generator: LandmarkGenerator,
 ) -> None:
