@@ -34,6 +34,7 @@ from models.landmarks_to_video.face_regions import (
     window_origin,
 )
 from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cpu, draw_on_device
+from models.landmarks_to_video.glasses import Glasses, limited
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
 from models.landmarks_to_video.lids import drawn_share, held_up, lift, moved_share
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
@@ -152,6 +153,7 @@ class PortraitFeatures:
     skin: `[1, COMPLEXION]` the colours around the mouth.
     palette: the colours of a portrait with a single hue, or None.
     mobility: `[1, 1, 64, 64]` weights of the motion, 0 on a background that stays, or None.
+    glasses: those that it shows, if any.
     """
 
     crop: NDArray[np.uint8]
@@ -164,6 +166,7 @@ class PortraitFeatures:
     skin: Tensor
     palette: Palette | None = None
     mobility: Tensor | None = None
+    glasses: Glasses | None = None
 
     @property
     def scale(self) -> int:
@@ -240,6 +243,7 @@ class VisualTranslator(nn.Module):
             skin=skin,
             palette=read_palette(image),
             mobility=None if silhouette is None else mobility(silhouette, landmarks).to(device),
+            glasses=Glasses.of(crop, landmarks, device),
         )
 
     def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None, skin: Tensor) -> Tensor:
@@ -277,6 +281,8 @@ class VisualTranslator(nn.Module):
         source = features.landmarks.expand(len(landmarks), -1, -1)
         prior = spline_flow(source, landmarks)
         residual = self._residual(features, prior, source, landmarks)
+        if features.glasses:
+            prior, residual = features.glasses.hold(prior, residual, source, landmarks)
         mouth, eyes = (
             _painted(painter, features, prior, residual, landmarks)
             for painter in (self.mouth, self.eyes)
@@ -302,15 +308,20 @@ def _painted(
     """Paint a region, feathered, the less the nearer to rest it is.
 
     A painter refines the prior alone: its layer takes back what the residual flow adds to that. The
-    eyes' window lies around what closing lids cover, the open eye.
+    eyes' window lies around what closing lids cover, the open eye. It bends no glasses.
     """
     region, batch, scale = painter.region, len(target), features.scale
     eyes = region is EYES
     shown = held_up(features.landmarks.expand(batch, -1, -1), target) if eyes else target
     origin = window_origin(shown, region)
     window = features.window(window_flow(prior, origin, region), target, origin)
+    room = None
     if eyes:
-        window = replace(window, lift=lift(window.source, target, origin))
+        lifted = lift(window.source, target, origin)
+        if features.glasses:
+            room = features.glasses.room(region, origin, window.source, target)
+            lifted = limited(lifted, room)
+        window = replace(window, lift=lifted)
     paint = painter.paint(window)
     colour = features.palette.tint(paint.colour) if features.palette else paint.colour
     unrest = _unrest(features.landmarks, target, region).reshape(batch, 1, 1, 1)
@@ -325,7 +336,10 @@ def _painted(
         wide = feather(region, EYES_FEATHER, scale).to(colour) * (1 - kept)
         near = feather(region, LIFT_FEATHER, scale).to(colour)
         held = near * upsample_flow(window.lift, FLOW_STRIDE * scale)
-        shift = wide * (paint.flow - beneath) + held
+        shift = wide * (paint.flow - beneath)
+        if room is not None:
+            shift = limited(shift, upsample_flow(room, FLOW_STRIDE * scale))
+        shift = shift + held
         weight = torch.lerp(weight, near, drawn)
     opacity = unrest * weight * (1 - paint.mask)
     return Layer(origin, unrest * shift, opacity * colour, opacity)
