@@ -44,8 +44,8 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "browInnerUp": 1.2, "browOuterUp": 1.1, "eyeWide": 1.2, "jawOpen": 0.12, "mouthPucker": 0.2,
     },
     Emotion.CONTEMPT: {
-        "mouthSmile_L": 1.0, "mouthDimple_L": 1.2, "eyeSquint_L": 0.6, "cheekSquint_L": 0.5,
-        "browOuterUp_R": 0.7, "browDown_L": 0.4, "mouthPress_L": 0.4, "mouthFrown_R": 0.25,
+        "mouthSmile_L": 0.5, "mouthDimple_L": 1.2, "mouthStretch_L": 0.15, "eyeSquint_L": 0.6,
+        "cheekSquint_L": 0.4, "browOuterUp_R": 0.7, "browDown_L": 0.4,
     },
 }  # fmt: skip
 
