@@ -3,16 +3,17 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.face.retargeting import LOWER_INNER, UPPER_INNER
 from models.landmarks_to_video.bare_lips import bare_lips
-from models.landmarks_to_video.face_regions import MOUTH
+from models.landmarks_to_video.face_regions import MOUTH, signed_distance
 from models.landmarks_to_video.lip_closing import Cover, cover_mouth, lips_close
-from models.landmarks_to_video.lip_lines import even_height, lip_lines
+from models.landmarks_to_video.lip_lines import even_height, lip_lines, outer_lip_lines
 from models.landmarks_to_video.warping import pixel_grid, sample
 from tests.unit.models.typical_face import pixel_face
 
-SKIN, TOOTH, SHADE = 0.5, 1.0, 0.1
+SKIN, LIP, TOOTH, SHADE = 0.5, 0.43, 1.0, 0.1
 
 
 def faces(*openings: float) -> Tensor:
@@ -36,6 +37,20 @@ def pointed_smile(opening: float = 0.0) -> Tensor:
         face[0, lip, 1] += 16 * share - 8
     face[:, [48, 54, 60, 64], 1] -= 8
     return face
+
+
+def outline(lips: Tensor) -> Tensor:
+    """Return the ring `[1, 20, 2]` around the outer lips."""
+    lines = outer_lip_lines(lips)
+    return torch.cat([lines.upper, lines.lower[:, 1:-1].flip(1)], dim=1)
+
+
+def painted_lips(lips: Tensor) -> Tensor:
+    """Draw `[1, 3, 256, 256]`: lips a little darker than the grey around them."""
+    picture = Image.new("F", (4 * 256, 4 * 256), SKIN)
+    ring = [(float(x), float(y)) for x, y in 4 * (outline(lips)[0] + 0.5)]
+    ImageDraw.Draw(picture).polygon(ring, fill=LIP)
+    return F.avg_pool2d(torch.from_numpy(np.array(picture))[None, None], 4).expand(1, 3, -1, -1)
 
 
 def teeth_between(lips: Tensor, scale: int = 1) -> Tensor:
@@ -119,6 +134,22 @@ def test_lips_that_touch_meet_in_a_curve_without_a_kink(scale: int) -> None:
     assert -1.3 < float(rise) < 0
     further = (seam[middle - 3 * reach] + seam[middle + 3 * reach]) / 2 - seam[middle]
     assert -8 < float(further) < -4
+
+
+def test_lips_that_grow_thicker_and_narrower_fill_their_outline() -> None:
+    source, target = faces(0.3), faces(0.0)
+    source[:, [48, 60], 0] -= 6
+    source[:, [54, 64], 0] += 6
+    middle = target[0, 62, 1].clone()
+    target[:, 48:60, 1] = middle + 1.4 * (target[:, 48:60, 1] - middle)
+    image = painted_lips(source)
+    left, top = cover_of(image, source, target).origin[0].tolist()
+    cells = pixel_grid(MOUTH.height, MOUTH.width) + torch.tensor([left, top])
+    depth = signed_distance(cells.reshape(1, -1, 2), outline(target))
+    depth = depth.reshape(MOUTH.height, MOUTH.width)
+    share = (SKIN - covered(image, source, target)[0]) / (SKIN - LIP)
+    assert float(share[(depth > 1) & (depth < 3)].mean()) > 0.9
+    assert float(share[(depth < -1) & (depth > -3)].mean()) < 0.1
 
 
 def seam_of(cover: Cover, scale: int) -> Tensor:
