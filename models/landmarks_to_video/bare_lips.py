@@ -168,11 +168,11 @@ def _average(
     """Return the mean colour `[B, 3, h, w]` around each pixel, of those that are `known`."""
     few = FEW if fallback is not None else 1e-4
     other = picture.mean(dim=(2, 3), keepdim=True) if fallback is None else fallback
-    sums = _blur(torch.cat([picture * known, known], dim=1), deviation)
+    sums = blurred(torch.cat([picture * known, known], dim=1), deviation)
     return (sums[:, :3] + few * other) / (sums[:, 3:] + few)
 
 
-def _blur(picture: Tensor, deviation: float) -> Tensor:
+def blurred(picture: Tensor, deviation: float) -> Tensor:
     """Return `[B, C, h, w]` averaged with a Gaussian's weights."""
     radius = ceil(3 * deviation)
     place = torch.arange(-radius, radius + 1, device=picture.device)

@@ -42,6 +42,7 @@ from models.landmarks_to_video.monochrome import Palette, read_palette
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.painter_network import Painter, PainterConfig
 from models.landmarks_to_video.parting import OpenMouth, read_open_mouth
+from models.landmarks_to_video.smile_folds import SmileFolds, smile_folds
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,
@@ -154,6 +155,7 @@ class PortraitFeatures:
     palette: the colours of a portrait with a single hue, or None.
     mobility: `[1, 1, 64, 64]` weights of the motion, 0 on a background that stays, or None.
     glasses: those that it shows, if any.
+    folds: those of its smile, or None.
     """
 
     crop: NDArray[np.uint8]
@@ -167,6 +169,7 @@ class PortraitFeatures:
     palette: Palette | None = None
     mobility: Tensor | None = None
     glasses: Glasses | None = None
+    folds: SmileFolds | None = None
 
     @property
     def scale(self) -> int:
@@ -244,6 +247,7 @@ class VisualTranslator(nn.Module):
             palette=read_palette(image),
             mobility=None if silhouette is None else mobility(silhouette, landmarks).to(device),
             glasses=Glasses.of(crop, landmarks, device),
+            folds=smile_folds(image, points, scale),
         )
 
     def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None, skin: Tensor) -> Tensor:
@@ -291,7 +295,10 @@ class VisualTranslator(nn.Module):
         if features.mobility is not None:
             flow = flow * features.mobility
         mouth = _with_lips_closed(mouth, features, flow, landmarks)
-        return Rendering(flow, (mouth, eyes), features.scale)
+        if not features.folds:
+            return Rendering(flow, (mouth, eyes), features.scale)
+        cheeks = features.folds.smoothed(source, landmarks, flow, features.scale)
+        return Rendering(flow, (cheeks, mouth, eyes), features.scale)
 
     def _residual(
         self, features: PortraitFeatures, prior: Tensor, source: Tensor, target: Tensor
