@@ -176,15 +176,12 @@ def _lines(light: Map) -> Map:
 
 def _path(strength: Map) -> Path:
     """Return the strongest path `[h]` down a map `[h, w]`: the column in each row."""
+    options = np.full((3, strength.shape[1]), -np.inf, np.float32)
     best, steps = strength[0], []
     for row in strength[1:]:
-        left, right = (
-            np.pad(best, 1, constant_values=-np.inf)[side:][: len(best)] for side in (0, 2)
-        )
-        options = np.stack([left - BEND, best, right - BEND])
-        step = options.argmax(axis=0)
+        options[0, 1:], options[1], options[2, :-1] = best[:-1] - BEND, best, best[1:] - BEND
+        steps.append(options.argmax(axis=0) - 1)
         best = row + options.max(axis=0)
-        steps.append(step - 1)
     path = [int(best.argmax())]
     for step in reversed(steps):
         path.append(path[-1] + int(step[path[-1]]))

@@ -15,6 +15,10 @@ def zero_init(layer: nn.Conv2d, deviation: float = 0.0) -> None:
         nn.init.zeros_(layer.bias)
 
 
+EPSILON = 1e-5
+"""What is added to a pixel's variance before the division, as in torch's `layer_norm`."""
+
+
 class PixelNorm(nn.Module):
     """Layer normalization over each pixel's channels (Ba et al., arXiv:1607.06450), without
     weights.
@@ -24,7 +28,13 @@ class PixelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `[B, C, H, W]` with mean 0 and variance 1 over C."""
-        return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],)).permute(0, 3, 1, 2)
+        pixels = x.permute(0, 2, 3, 1)
+        if x.device.type != "cpu":
+            return F.layer_norm(pixels, (x.shape[1],)).permute(0, 3, 1, 2)
+        # For so few channels, torch's own takes half as long again on a CPU.
+        centred = pixels.float() - pixels.mean(dim=-1, keepdim=True, dtype=torch.float32)
+        variance = centred.square().mean(dim=-1, keepdim=True)
+        return (centred * torch.rsqrt(variance + EPSILON)).permute(0, 3, 1, 2)
 
 
 class FeatureAdaptiveBlock(nn.Module):

@@ -73,12 +73,11 @@ class SmileFolds:
             scale: pixels of the layer for each of a 256 px crop.
         """
         origin = window_origin(target, CHEEKS)
-        moved = upsample_flow(window_flow(flow, origin, CHEEKS).float(), FLOW_STRIDE)
-        places = flow_coordinates(moved) + origin[:, None, None]
+        moved = upsample_flow(window_flow(flow, origin, CHEEKS).float(), FLOW_STRIDE // COARSE)
+        places = flow_coordinates(moved, COARSE) + origin[:, None, None]
         skin = sample(self.skin.expand(len(target), -1, -1, -1), (places + 0.5) / COARSE - 0.5)
-        gone = smile_gone(target, source)[:, None, None, None]
-        skin = gone * feather(CHEEKS, FEATHER).to(skin) * skin
-        fine = upsample_flow(skin, scale)
+        fine = upsample_flow(smile_gone(target, source)[:, None, None, None] * skin, COARSE * scale)
+        fine = feather(CHEEKS, FEATHER, scale).to(fine) * fine
         return Layer(origin, torch.zeros_like(fine[:, :2]), fine[:, :3], fine[:, 3:])
 
 
