@@ -41,6 +41,10 @@ BLINKS_A_MINUTE = 15.0
 FRAMES_A_MINUTE = 25 * 60
 SHORTEST_PAUSE = 15
 """Minimum number of video frames between two blinks."""
+REGULARITY = 2.0
+"""Shape of the distribution of pauses. At 1, as if no blink knew of the one before, one in nine
+clips of 7 s would stare without any; at 2, one in 22.
+"""
 BLINK = np.array([0.35, 0.9, 1.0, 0.8, 0.5, 0.25, 0.08], np.float32)
 """How far the lids are closed in each frame of a blink: they close faster than they open."""
 SLOWEST = 1.8
@@ -96,7 +100,9 @@ def lip_closure(opening: NDArray[np.float32]) -> NDArray[np.float32]:
 def draw_blinks(
     frames: int, rng: np.random.Generator, voice: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
-    """Return lids `[frames]` with blinks at random, a Poisson process with a shortest pause.
+    """Return lids `[frames]` with blinks at random, their pauses from a gamma distribution.
+
+    It starts at any moment of such a pause.
 
     Where the probability of speech, `voice` `[frames]`, is given, blinks gather where phrases end;
     their number stays the same.
@@ -105,14 +111,15 @@ def draw_blinks(
     likelier = np.ones(frames) if voice is None else _likelier(voice)
     mean_pause = FRAMES_A_MINUTE / BLINKS_A_MINUTE - SHORTEST_PAUSE - len(BLINK)
     passed = np.concatenate([[0.0], np.cumsum(likelier / likelier.mean())])
-    at = int(np.searchsorted(passed[1:], rng.exponential(mean_pause)))
+    began = rng.uniform() * rng.gamma(REGULARITY + 1, mean_pause / REGULARITY)
+    at = int(np.searchsorted(passed[1:], began))
     while at < frames:
         blink = _slower(rng.uniform(1.0, SLOWEST))
         if at + len(blink) > frames:
             break  # a video that ends in a blink stops on closed eyes
         lids[at : at + len(blink)] = blink
         rested = min(at + len(BLINK) + SHORTEST_PAUSE, frames)
-        wait = passed[rested] + rng.exponential(mean_pause)
+        wait = passed[rested] + rng.gamma(REGULARITY, mean_pause / REGULARITY)
         at = max(rested, int(np.searchsorted(passed[1:], wait)))
     return lids[:frames]
 
