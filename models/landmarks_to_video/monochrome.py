@@ -11,7 +11,7 @@ LUMA = (0.299, 0.587, 0.114)
 """Rec. 601."""
 LEVELS = 32
 """Steps of brightness at which a portrait's hue is read."""
-TONED = 5 / 255
+TONED = 7 / 255
 """A portrait has one hue where 98% of its pixels lie nearer than this to the hue's curve."""
 MOST = 0.98
 SMOOTHING = 2

@@ -43,6 +43,15 @@ def test_a_toned_picture_gives_its_tone() -> None:
     torch.testing.assert_close(palette.tint(green), expected, atol=0.02, rtol=0)
 
 
+def test_a_toned_picture_may_be_compressed() -> None:
+    tone = torch.tensor([0.10, 0.0, -0.12]).reshape(1, 3, 1, 1)
+    shown = grey(picture())
+    stained = 5 / 255 * torch.where(torch.arange(256) % 32 < 16, 1.0, -1.0)
+    stains = stained * torch.tensor([1.0, 0.0, -1.0]).reshape(1, 3, 1, 1)
+    assert read_palette(shown + tone * shown * (1 - shown) + stains) is not None
+    assert read_palette(shown + tone * shown * (1 - shown) + 2 * stains) is None
+
+
 def test_a_grey_portrait_speaks_in_grey() -> None:
     torch.manual_seed(0)
     network = VisualTranslator(TranslatorConfig(TINY, TINY, 8, 2)).eval()
