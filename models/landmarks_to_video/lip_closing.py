@@ -145,17 +145,19 @@ def cover_mouth(
     # one of the lips.
     rows = rows_of(place.depth < NEAR[1])
     cells, place = cells[:, rows], place.rows(rows)
+    weight = feather(MOUTH, scale=scale)[None].to(image)
+    weight = weight * lips_close(source, target)[:, None, None, None]
     if mouth is None:
         inner = _on_the_skull(cells, source, target, shown)
     else:
-        inner = _behind_the_lips(mouth, cells, place, source, target, scale)
+        inner, cavity = _behind_the_lips(mouth, cells, place, source, target, scale)
+        # What the portrait does not show there, the painter has drawn already.
+        weight[:, :, rows] *= 1 - cavity * place.between(scale)
     moved = [cells + flow[:, :, rows].permute(0, 2, 3, 1) for flow in flows]
     places, colour[:, :, rows], opacity[:, :, rows] = _seam(
         image, lips, moved, inner, place, upright, scale
     )
     shift[:, :, rows] = (places - cells).permute(0, 3, 1, 2)
-    weight = feather(MOUTH, scale=scale)[None].to(image)
-    weight = weight * lips_close(source, target)[:, None, None, None]
     return Cover(origin, shift, colour, opacity, weight)
 
 
@@ -192,8 +194,7 @@ def _seam(
     places = torch.where((place.outside > 0)[..., None], passing, places)
     above, below = (bare.read(part, scale) for part in (upper, lower))
     lips = shares[0] * above + shares[1] * below
-    between = (1 - shares[0] - shares[1]).clamp_min(0)
-    colour = lips[:, :3] + between * sample(image, inner, scale)
+    colour = lips[:, :3] + place.between(scale) * sample(image, inner, scale)
     edge = torch.minimum(place.above.abs(), place.below.abs())
     edge, near = (1 - _step(edge, *SEAM)) * seam, 1 - _step(place.depth, *NEAR)
     opacity = torch.maximum(edge[:, None], near[:, None] * lips[:, 3:])
@@ -314,11 +315,15 @@ def _on_the_skull(cells: Tensor, source: Tensor, target: Tensor, shown: LipLines
 
 def _behind_the_lips(
     mouth: OpenMouth, cells: Tensor, place: "_Place", source: Tensor, target: Tensor, scale: int
-) -> Tensor:
-    """Return where in the portrait the inside of an open mouth lies, `[B, h, w, 2]` px."""
+) -> tuple[Tensor, Tensor]:
+    """Return where in the portrait the inside of an open mouth lies, `[B, h, w, 2]` px, and how far
+    the portrait shows nothing of it, `[B, 1, h, w]` in 0-1.
+    """
     x, y = UprightLips.of(target).from_crop(cells.flatten(1, 2)).unbind(dim=-1)
     spots = Spots(x, y, -place.above.flatten(1), -place.below.flatten(1))
-    return part_mouth(mouth, spots, source, target, scale).places.reshape(cells.shape)
+    parting = part_mouth(mouth, spots, source, target, scale)
+    cavity = parting.cavity.reshape(cells.shape[:3])[:, None]
+    return parting.places.reshape(cells.shape), cavity
 
 
 @dataclass(frozen=True)
@@ -378,6 +383,11 @@ class _Place:
             (depth / soft + 0.5).clamp(0, 1)[:, None] for depth in (self.above, self.below)
         )
         return above, below
+
+    def between(self, scale: int) -> Tensor:
+        """Return how far `[B, 1, h, w]` in 0-1 each pixel is neither lip's."""
+        above, below = self.shares(scale)
+        return (1 - above - below).clamp_min(0)
 
 
 def _step(value: Tensor, low: float, high: float) -> Tensor:

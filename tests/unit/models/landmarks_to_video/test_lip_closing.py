@@ -10,6 +10,7 @@ from models.landmarks_to_video.bare_lips import bare_lips
 from models.landmarks_to_video.face_regions import MOUTH, signed_distance
 from models.landmarks_to_video.lip_closing import Cover, cover_mouth, lips_close
 from models.landmarks_to_video.lip_lines import even_height, lip_lines, outer_lip_lines
+from models.landmarks_to_video.parting import COLUMNS, OpenMouth, Row
 from models.landmarks_to_video.warping import pixel_grid, sample
 from tests.unit.models.typical_face import pixel_face
 
@@ -116,6 +117,24 @@ def test_teeth_between_half_closed_lips_are_covered_and_not_squeezed() -> None:
     height = float(lines.lower[0, 5, 1] - lines.upper[0, 5, 1])
     white = (shown[:, column] - SKIN).sum() / (TOOTH - SKIN)
     assert abs(float(white) - height) < 1.5
+
+
+def test_between_corners_that_move_apart_what_the_painter_draws_is_seen() -> None:
+    source, target = faces(0.25), faces(0.14)
+    target[0, [48, 60], 0] -= 10
+    target[0, [54, 64], 0] += 10
+    image = teeth_between(source)
+    teeth, none = Row(torch.ones(1, COLUMNS)), Row(torch.zeros(1, COLUMNS))
+    mouth = OpenMouth(torch.full((1, COLUMNS), 0.8), teeth, none, torch.ones(1, 3))
+    cover = cover_mouth(image, bare_lips(image, source), source, target, mouth=mouth)
+    left, right = corner_columns(cover, target)
+    lines = lip_lines(target)
+    height = round(float((lines.upper + lines.lower)[0, :, 1].mean() / 2 - cover.origin[0, 1]))
+    rows = cover.weight[0, 0, height - 4 : height + 5]
+    for corner in (left + 6, right - 6):
+        assert rows[:, corner].min() < 0.1
+        assert rows[:, corner].max() == 1
+    assert rows[:, (left + right) // 2].min() == 1
 
 
 def window_left(target: Tensor) -> int:
