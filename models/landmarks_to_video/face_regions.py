@@ -10,7 +10,7 @@ from media.faces.landmarks import CROP_SIZE
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.warping import FLOW_STRIDE, pixel_grid, upsample_flow
 
-STRIDE = 8
+STRIDE = 4
 """Windows start at multiples of this number of pixels, so that a moving one keeps the painter's
 grid.
 """
