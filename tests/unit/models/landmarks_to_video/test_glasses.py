@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.landmarks_to_video.glasses import Glasses
 from models.landmarks_to_video.glasses_frame import SURE, find_frame
@@ -136,24 +137,27 @@ def test_the_frame_goes_with_the_head(translator: VisualTranslator) -> None:
     assert abs(rim.mean() - TOP - 6) < 1.5
 
 
-def test_what_is_far_from_the_frame_moves_as_without_it() -> None:
+def held_against(down: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a flow of `down` px and both parts of what the frame leaves of it, `[1, 2, 64, 64]`.
+
+    The head is still: only the skin moves.
+    """
     glasses = Glasses.of(with_glasses(face()), face_landmarks(), torch.device("cpu"))
     assert glasses
     flow = torch.zeros(1, 2, 64, 64)
-    flow[:, 1] = 6
+    flow[:, 1] = down
     still = torch.from_numpy(face_landmarks())[None]
-    held, rest = glasses.hold(flow, torch.zeros_like(flow), still, still)
+    return flow, *glasses.hold(flow, torch.zeros_like(flow), still, still)
+
+
+def test_what_is_far_from_the_frame_moves_as_without_it() -> None:
+    flow, held, rest = held_against(6)
     assert torch.equal(held[:, :, 44:], flow[:, :, 44:])
     assert rest.abs().max() == 0
     assert held[0, 1, TOP // 4, 98 // 4].abs() < 0.5
 
 
 def test_near_the_frame_nothing_is_shown_twice() -> None:
-    glasses = Glasses.of(with_glasses(face()), face_landmarks(), torch.device("cpu"))
-    assert glasses
-    flow = torch.zeros(1, 2, 64, 64)
-    flow[:, 1] = 12
-    still = torch.from_numpy(face_landmarks())[None]
-    held, _ = glasses.hold(flow, torch.zeros_like(flow), still, still)
+    _, held, _ = held_against(12)
     read = held[0, 1] + 4 * torch.arange(64)[:, None]
     assert (read.diff(dim=0) > 0).all()
