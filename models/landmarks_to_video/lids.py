@@ -2,8 +2,8 @@
 
 The warp squeezes a closing eye into a slit and stretches a widening one. Here the eyeball keeps the
 portrait's own pixels. Around a closing eye the warp leaves the upper lid where it was, and with it
-the brow and the rim of glasses. The lid is drawn down over all of the eye: the skin of the fold
-above, unrolled, and its lashes.
+the brow and the rim of glasses. The lid is drawn down over all of the eye: the skin around it,
+carried on, and lashes.
 """
 
 import torch
@@ -34,9 +34,9 @@ HANDOVER = 0.35
 """How much narrower an eye is, 0-1, when its lids are drawn fully; then the warp holds them up."""
 SHADE, SHADE_DEPTH = 0.6, 1.8
 """How much darker the eyeball is at the upper lid's edge, and px below it over which that fades."""
-DIM = 0.6, 0.5
+DIM = 0.6, 0.42
 """How far the eyeball under a closing lid loses its contrast before it is covered, and the
-brightness that it then has relative to the lid.
+brightness that it then has relative to the skin under the eye.
 """
 PARTED = (0.15, 0.45)
 """Openings, relative to the portrait's, at which lids touch, and are as far apart as asked for.
@@ -157,6 +157,7 @@ def _those(window: Window, rows: Tensor) -> Window:
         window.origin[rows],
         scale=window.scale,
         lift=None if lifted is None else lifted[rows],
+        frame=None if window.frame is None else window.frame[rows],
     )
 
 
@@ -169,6 +170,9 @@ def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, T
     warped = sample(window.image, places, scale)
     held = keep_slits(source, held_up(source, target))
     _, across = face_frame(target)
+    frame = window.frame
+    if frame is not None:
+        frame = upsample_flow(frame, FLOW_STRIDE * scale)
     halves = []
     columns = zip(colour.chunk(2, 3), mask.chunk(2, 3), warped.chunk(2, 3), strict=True)
     for eye, (half_colour, half_mask, half_warped) in enumerate(columns):
@@ -183,11 +187,12 @@ def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, T
         seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
         opening = opening.narrowed(seen)
         change = _change(source, target, eye)
-        skin = read_lid(window, eye, cells, opening, change[0])
-        lid = draw_lid(half_warped.flatten(2), skin, resting, opening, scale)
+        skin = read_lid(window, eye, cells)
+        rims = None if frame is None else frame.chunk(2, 3)[eye].flatten(1)
+        lid = draw_lid(half_warped.flatten(2), skin, resting, opening, scale, rims)
         ball = read_eyeball(window.image, source, target, cells, eye, window.shift, scale)
         dim = (1 - ratio.clamp(0, 1))[:, None, None]
-        ball = torch.lerp(ball, DIM[1] * skin.colour, DIM[0] * dim)
+        ball = torch.lerp(ball, DIM[1] * skin.under, DIM[0] * dim)
         halves.append(_with_eye(half_colour, half_mask, resting, opening, lid, ball, change, scale))
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks

@@ -33,6 +33,7 @@ class Window:
     mouth: what the portrait shows between its lips, if they are open.
     lips: the portrait's without what shines through, if it is animated.
     lift: `[B, 2, h / 4, w / 4]` what holds closing lids up in the warp, px, if it is known already.
+    frame: `[B, 1, h / 4, w / 4]` px to the frame of glasses that the portrait shows, or None.
     """
 
     image: Tensor
@@ -47,6 +48,7 @@ class Window:
     mouth: OpenMouth | None = None
     lips: BareLips | None = None
     lift: Tensor | None = None
+    frame: Tensor | None = None
 
     def complexion(self) -> Tensor:
         """Return the colours `[B, COMPLEXION]` of the portrait around its mouth."""

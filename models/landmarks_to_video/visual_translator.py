@@ -34,7 +34,7 @@ from models.landmarks_to_video.face_regions import (
     window_origin,
 )
 from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cpu, draw_on_device
-from models.landmarks_to_video.glasses import Glasses, limited
+from models.landmarks_to_video.glasses import GIVE, Glasses, limited
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
 from models.landmarks_to_video.lids import drawn_share, held_up, lift, moved_share
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
@@ -328,7 +328,8 @@ def _painted(
         if features.glasses:
             room = features.glasses.room(region, origin, window.source, target)
             lifted = limited(lifted, room)
-        window = replace(window, lift=lifted)
+        frame = None if room is None else room / GIVE
+        window = replace(window, lift=lifted, frame=frame)
     paint = painter.paint(window)
     colour = features.palette.tint(paint.colour) if features.palette else paint.colour
     unrest = _unrest(features.landmarks, target, region).reshape(batch, 1, 1, 1)

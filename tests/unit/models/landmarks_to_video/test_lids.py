@@ -1,11 +1,14 @@
 """Lids slide over an eyeball that does not deform."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from models.landmarks_to_video.face_regions import EYES, window_origin
+from models.landmarks_to_video.glasses import Glasses
 from models.landmarks_to_video.lids import lift, moved_share
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
@@ -168,6 +171,18 @@ def test_a_closed_lid_gets_darker_from_its_fold_to_its_edge(translator: VisualTr
     assert rows[4] > 1
 
 
+def test_the_crease_of_the_open_lid_goes(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    picture = face_with_eyes(landmarks)
+    x = int(landmarks[68, 0])
+    edge = int(landmarks[37, 1])
+    picture[edge - 8 : edge - 6, x - 16 : x + 17] = np.multiply(SKIN, 0.75).astype(np.uint8)
+    features = translator.prepare(picture, landmarks)
+    frame = translator.render(features, with_lids(landmarks, 0.02)[None])[0]
+    fold = frame[edge - 10 : edge - 3, x - 4 : x + 5].mean(axis=(1, 2), dtype=np.float64)
+    assert fold.min() > 0.96 * fold.max()
+
+
 def test_lashes_are_as_dark_as_the_portraits(translator: VisualTranslator) -> None:
     landmarks = face_landmarks()
     plain, dark = (
@@ -234,6 +249,22 @@ def test_a_rim_above_a_closing_eye_does_not_bend(translator: VisualTranslator) -
     dark = sum(SKIN) - frame[rows, x - 10 : x + 11].sum(axis=-1)
     heights = (rows[:, None] * dark).sum(axis=0) / dark.sum(axis=0)
     assert np.abs(heights - (y - 12.5)).max() < 1.0
+
+
+@pytest.mark.parametrize(("frame", "kept"), [(0.0, True), (20.0, False)])
+def test_a_lid_stays_behind_a_rim_close_above_the_eye(
+    translator: VisualTranslator, frame: float, kept: bool
+) -> None:
+    landmarks = face_landmarks()
+    picture = face_with_eyes(landmarks)
+    x, edge = int(landmarks[68, 0]), int(landmarks[37, 1])
+    picture[edge - 6 : edge - 4, x - 20 : x + 20] = (40, 40, 40)
+    features = translator.prepare(picture, landmarks)
+    glasses = Glasses(torch.full((1, 1, 256, 256), frame))
+    features = replace(features, glasses=glasses)
+    drawn = translator.render(features, with_lids(landmarks, 0.02)[None])[0]
+    rows = drawn[edge - 8 : edge - 2, x - 8 : x + 9].mean(axis=(1, 2), dtype=np.float64)
+    assert bool(rows.min() < 0.5 * np.mean(SKIN)) == kept
 
 
 def test_eyes_of_unlike_openings_close_at_once(translator: VisualTranslator) -> None:
