@@ -8,6 +8,7 @@ response. The time a route spends on a request is not limited here.
 """
 
 import json
+import logging
 import socket
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable, Sequence
@@ -17,12 +18,15 @@ from uuid import uuid4
 
 import uvicorn
 from fastapi import FastAPI
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from service.middleware.security_headers import HEADERS
 from service.problems import MEDIA_TYPE, Problem, ProblemType, problem_document
 from service.reading.watching import JobWatcher
 from service.settings import ServiceSettings
+
+logger = logging.getLogger(__name__)
 
 MAX_HEADER_BYTES = 32_768
 """Limit for a request line with its headers, and for data without progress."""
@@ -73,7 +77,7 @@ class Connection(HttpToolsProtocol):
         for start in range(0, len(data), MAX_HEADER_BYTES):
             piece = data[start : start + MAX_HEADER_BYTES]
             self._bytes_without_progress += len(piece)
-            super().data_received(piece)
+            self._parse(piece)
             if self.transport.is_closing():
                 break
             if self._bytes_without_progress > MAX_HEADER_BYTES:
@@ -82,6 +86,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start handling the request, and wait for the rest of its body."""
+        if self._offers_upgrade():
+            return
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > MAX_HEADER_BYTES:
             self._problem = _headers_too_large()
@@ -109,6 +115,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Finish receiving the request; the next one may follow."""
+        if self._offers_upgrade():
+            return
         self._bytes_without_progress = 0
         self._is_between_requests = True
         self._lift_deadline()
@@ -124,12 +132,42 @@ class Connection(HttpToolsProtocol):
         self._end_stall()
         super().resume_writing()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the server's own words
-        """Report why the data is not a valid request, and close the connection."""
-        self._refuse(
-            self._problem
-            or Problem(ProblemType.MALFORMED_REQUEST, "The request is not valid HTTP/1.1.")
-        )
+    def _parse(self, data: bytes) -> None:
+        """Parse data; a request that offers an upgrade is parsed again without the offer.
+
+        Java's HttpClient offers HTTP/2 with every request. The offer may be ignored (RFC 9110,
+        section 7.8), but the parser would take the request's body for the other protocol.
+        """
+        self._unset_keepalive_if_required()
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                if not self._offers_upgrade():
+                    return
+                data = self._head_without_offer() + data[upgrade.args[0] :]
+                self.parser = HttpRequestParser(self)
+                # As in the base class: requests after a last one are ignored.
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            except HttpParserError:
+                self._refuse(
+                    self._problem
+                    or Problem(ProblemType.MALFORMED_REQUEST, "The request is not valid HTTP/1.1.")
+                )
+                return
+            else:
+                return
+
+    def _offers_upgrade(self) -> bool:
+        # CONNECT requires a tunnel rather than offering one.
+        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+
+    def _head_without_offer(self) -> bytes:
+        """Return the request line and the headers just parsed, except `Upgrade`."""
+        version = self.parser.get_http_version().encode()
+        line = b" ".join((self.parser.get_method(), self.url, b"HTTP/" + version))
+        kept = (b": ".join(header) for header in self.headers if header[0] != b"upgrade")
+        return b"\r\n".join((line, *kept, b"", b""))
 
     def _expect_headers(self) -> None:
         self._wait(self.bounds.header_seconds, self._give_up)
@@ -165,7 +203,10 @@ class Connection(HttpToolsProtocol):
         """Respond instead of a route, unless it has already started, and close the connection."""
         self._lift_deadline()
         if not self._is_answering():
-            self.transport.write(_answer(problem, self._allowed_origin()))
+            request_id = str(uuid4())
+            fields = {"request_id": request_id, "code": problem.type.code, "reason": problem.detail}
+            logger.info("A request was refused", extra={"fields": fields})
+            self.transport.write(_answer(problem, request_id, self._allowed_origin()))
         if self.cycle is not None:
             # Discards a later response of the route.
             self.cycle.disconnected = True
@@ -200,9 +241,8 @@ def _headers_too_large() -> Problem:
     )
 
 
-def _answer(problem: Problem, origin: dict[str, str]) -> bytes:
+def _answer(problem: Problem, request_id: str, origin: dict[str, str]) -> bytes:
     """Return the raw response that reports a problem with an incomplete request."""
-    request_id = str(uuid4())
     body = json.dumps(problem_document(problem, request_id)).encode()
     headers = {
         **HEADERS,

@@ -325,11 +325,43 @@ def test_a_body_in_chunks_needs_no_length(call: Call) -> None:
     assert caller.answer().code == "missing_part"
 
 
+ASKED = b"HTTP/1.1 100 Continue\r\n\r\n"
+OFFER = (
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
+)
+"""What Java's HttpClient and `curl --http2` add to a request without TLS."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        (b"Content-Length: %d\r\n\r\n" % len(FORM), FORM),
+        (b"Transfer-Encoding: chunked\r\n\r\n", chunk(FORM), b"0\r\n\r\n"),
+        (b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(FORM), FORM),
+    ],
+    ids=["length", "chunks", "expectation"],
+)
+@pytest.mark.parametrize("is_split", [False, True], ids=["at_once", "split"])
+def test_a_request_that_offers_http2_is_served(
+    call: Call, body: tuple[bytes, ...], is_split: bool
+) -> None:
+    pieces = (POST + OFFER + body[0], *body[1:], GET + OFFER + b"\r\n", GET + b"\r\n")
+    caller = call()
+    # Java sends the body separately, curl in one piece.
+    for piece in pieces if is_split else (b"".join(pieces),):
+        caller.send(piece)
+    if b"Expect" in body[0]:
+        assert caller.incoming.read(len(ASKED)) == ASKED
+    form, *others = (caller.answer() for _ in range(3))
+    assert form.code == "missing_part"
+    assert [response.status for response in others] == [200, 200]
+
+
 def test_expect_100_continue_is_answered(call: Call) -> None:
     caller = call()
     caller.send(POST + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(FORM))
-    asked = b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert caller.incoming.read(len(asked)) == asked
+    assert caller.incoming.read(len(ASKED)) == ASKED
     caller.send(FORM)
     assert caller.answer().code == "missing_part"
 
