@@ -13,6 +13,7 @@ import pytest
 from jobs.job import JobStatus
 from tests.faults.fleet import CHILD
 from tests.faults.history import Deleted
+from tests.faults.reckoning import NOT_TAKEN
 from tests.faults.steps import PARENT, WEBHOOKS
 from tests.faults.striking import (
     CHILD_STRIKES,
@@ -224,6 +225,6 @@ def test_a_worker_frozen_through_the_next_attempt_changes_nothing(
     system.settle(post)
     system.thaw(name)
     log = system.folder / "logs" / f"{name.removesuffix(CHILD)}.log"
-    wait_for(lambda: re.search(rf"job={job_id}.* (outcome=|not taken)", log.read_text()))
+    wait_for(lambda: re.search(rf"job={job_id}.* (outcome=|{NOT_TAKEN})", log.read_text()))
 
     require_success(system, post)
