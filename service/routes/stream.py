@@ -130,14 +130,19 @@ def read_stream_file(
         require_result(job)
     key = stream_prefix(job.id, attempt) + file
     query = _token_query(request)
-    if file == MEDIA or (query and file == MASTER):
-        playlist = components.storage.get(key).decode()
-        is_ended = file == MEDIA and not _is_rendering(job, attempt)
-        return _answer_playlist(ended(playlist) if is_ended else playlist, query)
-    name = PurePath(file)
-    media_type = PLAYLIST_TYPE if name.suffix == ".m3u8" else SEGMENT_TYPE
-    stored = StoredFile(components.storage, key, name.suffix, media_type)
-    return answer_file(f"{job.id}-{attempt}-{name.stem}", stored, wanted)
+    try:
+        if file == MEDIA or (query and file == MASTER):
+            playlist = components.storage.get(key).decode()
+            is_ended = file == MEDIA and not _is_rendering(job, attempt)
+            return _answer_playlist(ended(playlist) if is_ended else playlist, query)
+        name = PurePath(file)
+        media_type = PLAYLIST_TYPE if name.suffix == ".m3u8" else SEGMENT_TYPE
+        stored = StoredFile(components.storage, key, name.suffix, media_type)
+        return answer_file(f"{job.id}-{attempt}-{name.stem}", stored, wanted)
+    except ObjectNotFound as error:
+        raise Problem(
+            ProblemType.RESULT_NOT_FOUND, f"The stream of attempt {attempt} has no file {file}."
+        ) from error
 
 
 def _token_query(request: Request) -> str:

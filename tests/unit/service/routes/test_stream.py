@@ -121,6 +121,15 @@ def test_only_the_streams_own_files_are_served(http: TestClient, job: Job, path:
     assert_problem(http.get(f"{stream(job)}/{path}"), ProblemType.INVALID_REQUEST)
 
 
+@pytest.mark.parametrize("path", ["2/00001.m4s", "3/media.m3u8"])
+def test_a_file_that_is_not_there_is_not_said_to_be_gone(
+    http: TestClient, job: Job, path: str
+) -> None:
+    attempt, file = path.split("/")
+    words = f"The stream of attempt {attempt} has no file {file}."
+    assert_problem(http.get(f"{stream(job)}/{path}"), ProblemType.RESULT_NOT_FOUND, words)
+
+
 def test_segments_come_from_the_object_store_where_callers_reach_it(
     backstage: Backstage, http: TestClient, job: Job
 ) -> None:
