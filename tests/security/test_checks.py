@@ -46,7 +46,16 @@ def test_a_check_refuses_a_hostile_recording_like_a_job(file: Hostile, checking:
 def _check(target: Target, file: Hostile, **content: bytes) -> None:
     with target.unharmed():
         response = target.check(**content)
+        if _may_have_ended_the_detector(response):
+            # It is only started again when it is needed.
+            assert target.check(portrait=portrait()).is_success
     assert _outcome(response) in file.expected, response.text
+
+
+def _may_have_ended_the_detector(response: httpx.Response) -> bool:
+    """Return whether faces are unknown: on a busy machine, detection may take too long."""
+    checked = response.json().get("portrait")
+    return bool(checked) and checked["faces"] is None
 
 
 def _outcome(response: httpx.Response) -> str:
