@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from amigo.cli.options import DEFAULT_DIRECTORY
 from amigo.cli.output import console, exit_on_errors, print_line, print_note
@@ -92,7 +92,9 @@ def list_keys(directory: Directory = DEFAULT_DIRECTORY) -> None:
 
     with _complaining():
         keys = ApiKeyStore.connect(_settings(directory)).all()
-    table = Table("id", "tenant", "name", "scopes", "limits", "created", "state", box=None)
+    names = ("id", "tenant", "name", "scopes", "limits", "created", "state")
+    # Words that are wider than their column would be cut.
+    table = Table(*(Column(name, overflow="fold") for name in names), box=None)
     for column in (table.columns[0], table.columns[2]):  # an id and a name are copied whole
         column.no_wrap = True
     for key in keys:

@@ -103,7 +103,7 @@ def screen(change: Change) -> Table:
     for name, text in (
         ("jobs", _jobs(now)),
         ("oldest queued", _waits(now)),
-        ("workers", f"{len(now.values('amigo_build_info', process='synthesis'))}"),
+        ("workers", _workers(now)),
         ("attempts a minute", f"{60 * change.rate('amigo_worker_job_seconds_count'):.1f}"),
         ("frames a second", f"{change.rate('amigo_worker_frames_rendered_total'):.1f}"),
         ("real-time factor", _ratio(change.mean("amigo_worker_real_time_factor"))),
@@ -120,6 +120,11 @@ def screen(change: Change) -> Table:
 def _jobs(now: Scrape) -> str:
     names = ("queued", "processing", "succeeded", "failed", "canceled")
     return ", ".join(f"{now.shared('amigo_jobs', status=name):.0f} {name}" for name in names)
+
+
+def _workers(now: Scrape) -> str:
+    count = len(now.values("amigo_build_info", process="synthesis"))
+    return str(count) if count else "none found; --metrics takes the URLs of their metrics"
 
 
 def _waits(now: Scrape) -> str:

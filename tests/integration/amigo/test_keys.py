@@ -60,6 +60,14 @@ def test_the_list_shows_every_key_and_no_token(monkeypatch: pytest.MonkeyPatch) 
     assert not any(token[-43:] in listed.output for token in tokens)
 
 
+def test_a_narrow_list_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert amigo("create", "acme", "--name", "web shop").exit_code == 0
+    listed = amigo("list")
+    assert "web shop" in listed.stdout
+    assert "…" not in listed.stdout
+
+
 def test_a_revoked_key_is_rejected_and_its_backup_is_updated(
     keys: ApiKeyStore, storage: ObjectStorage
 ) -> None:

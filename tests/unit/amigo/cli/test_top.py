@@ -59,6 +59,11 @@ def test_what_workers_count_is_added_and_what_services_report_is_not() -> None:
     assert lines["store"] == "responds"
 
 
+def test_workers_that_nobody_named_are_not_counted_as_none() -> None:
+    service = SERVICE.format(requests=100)
+    assert "--metrics" in shown(scrape(0.0, service), scrape(1.0, service))["workers"]
+
+
 def test_processes_that_do_not_respond_are_listed() -> None:
     lines = shown(scrape(0.0), scrape(1.0, unreachable=("http://127.0.0.1:1/metrics",)))
     assert lines["no response"] == "http://127.0.0.1:1/metrics"
