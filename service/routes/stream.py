@@ -33,6 +33,7 @@ LOOK_SECONDS = 0.3
 """Seconds between two looks for the start of a stream."""
 
 _NOT_YET = "The first second of the video is not encoded yet."
+_NONE = "The video has no stream; signed videos never have one. Download the video instead."
 
 
 @router.get(
@@ -164,12 +165,12 @@ def _require_started(job: Job, components: Components) -> None:
     """Check that a player finds something.
 
     Raises:
-        Problem: the first segment is not stored yet.
+        Problem: the first segment is not stored yet, or the job succeeded without a stream.
     """
     try:
         components.storage.size(stream_prefix(job.id, job.attempt) + MASTER)
     except ObjectNotFound:
         if job.status is JobStatus.SUCCEEDED:
-            raise
+            raise Problem(ProblemType.RESULT_NOT_FOUND, _NONE) from None
         wait = {"Retry-After": str(components.settings.poll_seconds)}
         raise Problem(ProblemType.VIDEO_NOT_READY, _NOT_YET, headers=wait) from None

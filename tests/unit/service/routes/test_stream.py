@@ -84,7 +84,7 @@ def test_a_finished_stream_stays(backstage: Backstage, http: TestClient, job: Jo
     assert http.get(stream(job)).status_code == 200
     assert http.get(f"{stream(job)}/2/media.m3u8").text == PLAYLIST + END
     backstage.storage.contents.clear()
-    assert_problem(http.get(stream(job)), ProblemType.RESULT_NOT_FOUND)
+    assert_problem(http.get(stream(job)), ProblemType.RESULT_NOT_FOUND, "no stream")
 
 
 def test_a_player_may_be_too_early(backstage: Backstage, http: TestClient) -> None:
