@@ -122,6 +122,8 @@ def _with_data_size(file: bytes) -> bytes:
     if place < 0 or int.from_bytes(file[place + 4 : place + 8], "little") not in _UNKNOWN_SIZES:
         return file
     samples = place + 8
+    if samples > len(file):
+        return file
     size = _first_chunk_behind(file, samples) - samples
     return file[: place + 4] + size.to_bytes(4, "little") + file[samples:]
 

@@ -353,6 +353,12 @@ def test_a_recording_may_have_an_unusual_beginning(file: bytes) -> None:
     assert similarity(waveform, babble(2.0)) > 0.85
 
 
+@pytest.mark.parametrize("length", range(36, 44))
+def test_a_wav_that_ends_within_its_header_is_refused(length: int) -> None:
+    with pytest.raises(AudioUnreadable):
+        read_waveform(wav_of(SPOKEN)[:length])
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
 def test_chunks_behind_a_streamed_wav_are_not_heard(size: int) -> None:
     chunks = b"LIST\x0c\0\0\0INFOISFT\0\0\0\0" + b"id3 \x05\0\0\0\xff\x7f\xff\x7f\xff\0"
