@@ -96,6 +96,13 @@ def dropped_teeth(landmarks: Tensor, rest: Tensor | None = None) -> Tensor:
     return (_above_chin(rest) - _above_chin(landmarks) - DRAWN_DOWN).clamp_min(0)
 
 
+def lower_lip(landmarks: Tensor) -> Tensor:
+    """Return `[B]`: how thick the lower lip of `[B, 79, 2]` is, in inter-ocular distances."""
+    distance, _ = face_frame(landmarks)
+    thickness: Tensor = (landmarks[:, 57] - landmarks[:, 66]).norm(dim=-1)
+    return thickness / distance
+
+
 def _inner_lips(landmarks: Tensor) -> tuple[Tensor, Tensor]:
     """Return width and height `[B]` of the opening, in inter-ocular distances."""
     distance, _ = face_frame(landmarks)

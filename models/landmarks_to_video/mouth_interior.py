@@ -39,6 +39,14 @@ GROOVE, GROOVE_WIDE, GROOVE_TIP = 0.08, 0.03, (0.1, 0.5)
 """Light that the groove along the tongue lacks; its half width in inter-ocular distances; shares of
 the tongue's rise between which it sets in, behind the tip.
 """
+LIP_COLOURS = (-1.4, 0.5)
+"""Log of the lips' colour over the skin's brightness beyond which it is a lipstick's: of the 453
+portraits that tell how enamel follows it, one in a hundred has less, and one has more.
+"""
+DIMMED, DIM = 0.15, (1.0, 1.4)
+"""Log by which enamel in the shade is darker than those portraits, most of them well lit, have it;
+and the logs of a skin's darkness from which on, and at which: the mean of 55 portraits.
+"""
 CLOSED, PARTED = 1.0, 1.75
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along; and from
 which it is one.
@@ -65,6 +73,10 @@ SPOKEN_SIDES, SMILING_SIDES, LOWER_SIDES = 0.45, 0.2, 0.95
 """Share of the light that teeth at the corners lack: upper ones in speech and in a smile, and lower
 ones, whose row recedes into the dark.
 """
+IN_THE_LIGHT, FARTHEST = 0.05, 0.4
+"""Inter-ocular distances from the middle, counted to the lit side, from which the light falls off,
+and over which it does at most.
+"""
 LOWER_SHARE, LOWER_SOFT = 0.3, 0.5
 """Share of a parted opening up to which lower teeth behind it reach; pixels over which they end."""
 RIM = 2.0
@@ -73,6 +85,18 @@ LOWERED, LOWERED_FROM = 2.0, 6.0
 """Pixels by which the lower lip's edge is drawn too low, and the height of the opening from which
 on: the retouch lets the lip roll inward over it, and a tracker would find the opening too small.
 """
+THIN = (0.06, 0.10)
+"""Thickness of a closed portrait's lower lip, in inter-ocular distances, up to which its edge is
+not drawn too low, and from which it is: of 845, none and one in 25 have less.
+"""
+SPARSE = (0.12, 0.14)
+"""The same, up to which the lip is drawn in the lips' colour, and from which it is the portrait's
+own: thin lips roll inward, and what a closed mouth shows of them is in the shade between them.
+"""
+ROLLED, ROLLED_SOFT, ROLLED_FULL = 3.2, 1.2, 0.75
+"""Pixels below the opening's middle over which such a lip is drawn; over which it ends; opacity."""
+ROLLED_FROM = (2.0, 7.0)
+"""Heights of the opening, px, from which that lip is seen, and seen in full."""
 REACH, UNDER_UPPER, OVER_LOWER = 5.0, (1.0, 3.0), (2.5, 5.5)
 """Pixels around the opening over which its retouch fades to nothing; and inside of it, from where
 to where, under the upper lip and over the lower one, which rolls inward.
@@ -108,7 +132,7 @@ class Opening:
         landmarks: Tensor,
         origin: Tensor,
         scale: int = 1,
-        lowered: float = 0.0,
+        lowered: Tensor | float = 0.0,
         rest: Tensor | None = None,
     ) -> Self:
         """Measure the inner lips of `[B, 79, 2]` over the mouth's window at `origin` `[B, 2]`.
@@ -170,13 +194,16 @@ class Interior(nn.Module):
         with torch.no_grad():
             self.enamel.bias.copy_(torch.tensor(ENAMEL).log())
 
-    def forward(self, opening: Opening, teeth: Tensor, skin: Tensor) -> Tensor:
+    def forward(
+        self, opening: Opening, teeth: Tensor, skin: Tensor, slant: Tensor | None = None
+    ) -> Tensor:
         """Return colours `[B, 3, h, w]`, to be seen where the lips are open.
 
         Args:
             opening: where each pixel lies.
             teeth: `[B, 8, h, w]` of `models.landmarks_to_video.dentition`.
             skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
+            slant: `[B]` how light grows to the right (`sidelight`); None if it is even.
         """
         brightness = skin[:, :1, None, None].exp()
         lips = brightness * skin[:, 4:, None, None].exp()
@@ -198,11 +225,13 @@ class Interior(nn.Module):
             shown, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
             opacity = share * visible * rise(opening.height, height, height + 2)
             colour = torch.lerp(colour, light * enamel * shown, opacity)
-        return colour
+        return colour if slant is None else colour * _from_aside(opening, slant)
 
     def enamel_colour(self, skin: Tensor) -> Tensor:
         """Return the colour of enamel `[B, 3]`, 0-1, that suits a skin `[B, COMPLEXION]`."""
-        colour: Tensor = (skin[:, :1] / 2).exp() * self.enamel(skin).exp()
+        natural = torch.cat([skin[:, :4], skin[:, 4:].clamp(*LIP_COLOURS)], dim=1)
+        dimmed = DIMMED * rise(-skin[:, :1], *DIM)
+        colour: Tensor = (skin[:, :1] / 2 - dimmed).exp() * self.enamel(natural).exp()
         return colour
 
 
@@ -229,9 +258,38 @@ def _tongue(opening: Opening) -> tuple[Tensor, Tensor]:
     return seen * rise(opening.height, TONGUE_FROM, TONGUE_TO), _let_in(opening) * light
 
 
+def rolled_lip(opening: Opening, skin: Tensor, thickness: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the colour `[B, 3, 1, 1]` of a thin lower lip, and where it is seen, `[B, 1, h, w]`.
+
+    Args:
+        opening: where each pixel lies.
+        skin: `[B, COMPLEXION]`.
+        thickness: `[B]` of the portrait's lower lip, in inter-ocular distances.
+    """
+    sparse = (1 - rise(thickness, *SPARSE))[:, None, None, None]
+    # Towards the corners, the opening is lower, and so is the lip.
+    highest = opening.height.amax(dim=(2, 3), keepdim=True).clamp_min(1)
+    across = (opening.height / highest).clamp_min(0)
+    below = -opening.above_lower
+    within = rise(ROLLED * across.sqrt() - below, -ROLLED_SOFT, ROLLED_SOFT) * (below > -1)
+    seen = ROLLED_FULL * sparse * within * rise(opening.height, *ROLLED_FROM)
+    colour = (skin[:, :1] + skin[:, 4:]).exp()[..., None, None]
+    return colour, seen
+
+
 def _let_in(opening: Opening) -> Tensor:
     """Return the share of the light that the opening lets in, `[B, 1, h, w]`."""
     return NARROW_LIGHT + (1 - NARROW_LIGHT) * rise(opening.height, NARROW, WIDE)
+
+
+def _from_aside(opening: Opening, slant: Tensor) -> Tensor:
+    """Return the share of the light that falls from one side, `[B, 1, h, w]`.
+
+    On the lit side, all of it: there teeth are as light in a slanting light as in any.
+    """
+    slant = slant[:, None, None, None]
+    lost = (slant * opening.sideways - IN_THE_LIGHT * slant.abs()).clamp_max(0)
+    return lost.clamp_min(-FARTHEST * slant.abs()).exp()
 
 
 def _light_on_upper(opening: Opening, smile: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.bare_lips import BareLips
-from models.landmarks_to_video.complexion import complexion
+from models.landmarks_to_video.complexion import complexion, sidelight
 from models.landmarks_to_video.parting import OpenMouth
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -30,6 +30,8 @@ class Window:
     teeth: `[B, 2, 4, 128, 256]` the person's upper and lower teeth (see `dentition`), or None.
     scale: 1 or 2.
     skin: `[B, COMPLEXION]` around the mouth, if it is known already.
+    slant: `[B]` the light's slope around the mouth (see `complexion.sidelight`), if it is known
+        already.
     mouth: what the portrait shows between its lips, if they are open.
     lips: the portrait's without what shines through, if it is animated.
     lift: `[B, 2, h / 4, w / 4]` what holds closing lids up in the warp, px, if it is known already.
@@ -45,6 +47,7 @@ class Window:
     teeth: Tensor | None = None
     scale: int = 1
     skin: Tensor | None = None
+    slant: Tensor | None = None
     mouth: OpenMouth | None = None
     lips: BareLips | None = None
     lift: Tensor | None = None
@@ -55,6 +58,12 @@ class Window:
         if self.skin is not None:
             return self.skin
         return complexion(self.image, self.source, self.shift, self.scale)
+
+    def sidelight(self) -> Tensor:
+        """Return `[B]`: how the light around the portrait's mouth grows to the right."""
+        if self.slant is not None:
+            return self.slant
+        return sidelight(self.image, self.source, self.shift, self.scale)
 
     def places(self) -> Tensor:
         """Return where in the image the pixels of the warped window lie, `[B, h, w, 2]` px."""

@@ -29,8 +29,15 @@ from models.landmarks_to_video.layers import (
 )
 from models.landmarks_to_video.lids import keep_eyeballs, move_lids
 from models.landmarks_to_video.lip_lines import lip_lines
-from models.landmarks_to_video.lip_shape import rise
-from models.landmarks_to_video.mouth_interior import LOWERED, Interior, Opening
+from models.landmarks_to_video.lip_shape import lower_lip, rise
+from models.landmarks_to_video.mouth_interior import (
+    LOWERED,
+    SPARSE,
+    THIN,
+    Interior,
+    Opening,
+    rolled_lip,
+)
 from models.landmarks_to_video.painted_window import (
     Paint,
     Painting,
@@ -182,8 +189,10 @@ class Painter(nn.Module):
 
     def _with_inside(self, paint: Paint, window: Window, teeth: Tensor, *, lowered: bool) -> Sketch:
         """Draw the inside of a mouth that is closed in the portrait; no paint goes on its lips."""
+        thickness = lower_lip(window.source)
+        drawn_low = LOWERED * lowered * rise(thickness, *THIN)
         opening = Opening.of(
-            window.target, window.origin, window.scale, LOWERED * lowered, window.source
+            window.target, window.origin, window.scale, drawn_low[:, None], window.source
         )
         rows = opening.rows()
         part = opening.within(rows)
@@ -193,6 +202,11 @@ class Painter(nn.Module):
         filled = Paint(
             _with_rows(paint.colour, colour, rows), _with_rows(mask, seen, rows), paint.flow
         )
+        if lowered and bool((thickness < SPARSE[1]).any()):
+            lip, share = rolled_lip(opening, window.complexion(), thickness)
+            share = share * (1 - opening.inside)
+            colour, seen = lay_over(filled.colour, filled.mask, lip, share)
+            filled = Paint(colour, seen, paint.flow)
         return Sketch(filled, Inside(opening, teeth, torch.ones_like(mask)))
 
     def _parted(self, paint: Paint, window: Window, mouth: OpenMouth, teeth: Tensor) -> Sketch:
@@ -224,7 +238,7 @@ class Painter(nn.Module):
         return Sketch(parted, Inside(opening, teeth, near))
 
     def _inside(self, opening: Opening, window: Window, teeth: Tensor) -> Tensor:
-        drawn: Tensor = self.inside(opening, teeth, window.complexion())
+        drawn: Tensor = self.inside(opening, teeth, window.complexion(), window.sidelight())
         return drawn
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:

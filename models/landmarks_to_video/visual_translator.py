@@ -23,7 +23,7 @@ from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS
 from models.checkpoints import load_checkpoint
 from models.landmarks_to_video.background import mobility
 from models.landmarks_to_video.bare_lips import BareLips, bare_lips
-from models.landmarks_to_video.complexion import complexion
+from models.landmarks_to_video.complexion import complexion, sidelight
 from models.landmarks_to_video.dentition import BELOW_PARTED, Dentitions
 from models.landmarks_to_video.face_regions import (
     EYES,
@@ -152,6 +152,7 @@ class PortraitFeatures:
     mouth: what it shows between its lips, if they are open.
     lips: what they show where they close.
     skin: `[1, COMPLEXION]` the colours around the mouth.
+    slant: `[1]` by how much the light around the mouth grows to the right.
     palette: the colours of a portrait with a single hue, or None.
     mobility: `[1, 1, 64, 64]` weights of the motion, 0 on a background that stays, or None.
     glasses: those that it shows, if any.
@@ -166,6 +167,7 @@ class PortraitFeatures:
     mouth: OpenMouth | None
     lips: BareLips
     skin: Tensor
+    slant: Tensor
     palette: Palette | None = None
     mobility: Tensor | None = None
     glasses: Glasses | None = None
@@ -178,14 +180,14 @@ class PortraitFeatures:
 
     def window(self, flow: Tensor, target: Tensor, origin: Tensor) -> Window:
         """Return the window at `origin` that a painter paints under landmarks `[B, 79, 2]`."""
-        image, source, teeth, skin = (
+        image, source, teeth, skin, slant = (
             shared.expand(len(target), *shared.shape[1:])
-            for shared in (self.image, self.landmarks, self.teeth, self.skin)
+            for shared in (self.image, self.landmarks, self.teeth, self.skin, self.slant)
         )
         mouth = None if self.mouth is None else self.mouth.expand(len(target))
         lips, shift = self.lips.expand(len(target)), torch.zeros_like(origin)
         return Window(
-            image, shift, flow, source, target, origin, teeth, self.scale, skin, mouth, lips
+            image, shift, flow, source, target, origin, teeth, self.scale, skin, slant, mouth, lips
         )
 
 
@@ -244,6 +246,7 @@ class VisualTranslator(nn.Module):
             mouth=mouth,
             lips=bare_lips(image, points, scale),
             skin=skin,
+            slant=sidelight(image, points, points.new_zeros(1, 2), scale),
             palette=read_palette(image),
             mobility=None if silhouette is None else mobility(silhouette, landmarks).to(device),
             glasses=Glasses.of(crop, landmarks, device),

@@ -14,7 +14,8 @@ from models.landmarks_to_video.dentition import (
     read_teeth,
 )
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, window_origin
-from models.landmarks_to_video.mouth_interior import Interior, Opening
+from models.landmarks_to_video.lip_shape import lower_lip
+from models.landmarks_to_video.mouth_interior import SPARSE, Interior, Opening, rolled_lip
 from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_with_lips
 
@@ -127,6 +128,57 @@ def test_lower_teeth_appear_where_the_jaw_drops_and_not_in_a_smile() -> None:
         return float(seen[near.expand(-1, 3, -1, -1)].mean())
 
     assert lower_teeth(face_with_lips(18)) > 3 * lower_teeth(face_with_lips(11, width=56))
+
+
+@pytest.mark.parametrize("slant", [-1.2, 1.2])
+def test_teeth_on_the_side_away_from_the_light_lie_in_its_shade(slant: float) -> None:
+    opening = opening_of(face_with_lips(12))
+    teeth, skin = torch.ones(1, 8, MOUTH.height, MOUTH.width), torch.zeros(1, COMPLEXION)
+    even, aside = (
+        Interior()(opening, teeth, skin, light).detach().mean(dim=1, keepdim=True)
+        for light in (None, torch.tensor([slant]))
+    )
+    share = (aside / even)[opening.inside == 1]
+    towards_light = opening.sideways[opening.inside == 1] * slant
+    assert float(share[towards_light > 0.1].min()) == pytest.approx(1)
+    assert 0.6 < float(share[towards_light < -0.2].mean()) < 0.85
+
+
+def test_lipstick_leaves_teeth_their_colour() -> None:
+    inside = Interior()
+    torch.nn.init.constant_(inside.enamel.weight, 0.1)
+    natural, painted = torch.zeros(1, COMPLEXION), torch.zeros(1, COMPLEXION)
+    natural[:, 5], painted[:, 5] = -1.4, -2.6
+    assert torch.equal(inside.enamel_colour(natural), inside.enamel_colour(painted))
+
+
+def test_enamel_is_dimmer_in_the_shade_than_a_root_law_has_it() -> None:
+    inside = Interior()
+    lit, dim = torch.zeros(1, COMPLEXION), torch.zeros(1, COMPLEXION)
+    dim[:, 0] = -1.4
+    ratio = inside.enamel_colour(dim) / inside.enamel_colour(lit)
+    assert float(ratio.detach().mean()) == pytest.approx(float(np.exp(-0.7 - 0.15)))
+
+
+def test_a_thin_lower_lip_is_drawn_below_the_opening_and_a_full_one_is_not() -> None:
+    opening, skin = opening_of(face_with_lips(12)), torch.zeros(1, COMPLEXION)
+    skin[:, 0], skin[:, 5] = -0.5, -0.4
+    colour, seen = rolled_lip(opening, skin, torch.tensor([0.06]))
+    assert colour.flatten().tolist() == pytest.approx(np.exp([-0.5, -0.9, -0.5]).tolist())
+    middle = opening.sideways.abs() < 0.05
+    below = -opening.above_lower
+    assert float(seen[middle & (below > 0) & (below < 1.5)].min()) > 0.7
+    assert float(seen[below > 6].max()) == 0
+    assert float(seen[opening.above_lower > 2].max()) == 0
+    _, full = rolled_lip(opening, skin, torch.tensor([SPARSE[1]]))
+    assert float(full.max()) == 0
+
+
+def test_the_lower_lip_is_measured_in_interocular_distances() -> None:
+    landmarks = face_with_lips(4)
+    distance, _ = face_frame(landmarks)
+    landmarks[:, 57] = landmarks[:, 66] + distance * torch.tensor([[0.0, 0.11]])
+    assert float(lower_lip(landmarks)) == pytest.approx(0.11, abs=1e-4)
 
 
 @pytest.mark.parametrize("height", [14.0, 20.0])
