@@ -47,7 +47,7 @@ from models.landmarks_to_video.painted_window import (
 )
 from models.landmarks_to_video.parting import OpenMouth, Spots, part_mouth
 from models.landmarks_to_video.retouch import Retouch, strip_around
-from models.landmarks_to_video.teeth_placement import place_teeth
+from models.landmarks_to_video.teeth_placement import LONGEST, place_teeth
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -259,8 +259,15 @@ class Painter(nn.Module):
         """Return the teeth `[B, 8, h, w]` that are drawn where they lie in the window."""
         if not self.region.unseen or window.teeth is None:
             return None
+        beside_own = window.mouth is not None and window.mouth.upper.shown
         return place_teeth(
-            window.teeth, window.target, window.origin, self.region, scale, window.source
+            window.teeth,
+            window.target,
+            window.origin,
+            self.region,
+            scale,
+            window.source,
+            longest=1.0 if beside_own else LONGEST,
         )
 
     def _start(self, warped: Tensor, geometry: Tensor, scale: int) -> tuple[Tensor, Tensor]:

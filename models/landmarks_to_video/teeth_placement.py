@@ -16,7 +16,7 @@ WIDEST = 1.8
 """How much wider teeth at the sides are drawn at most; what they leave free lies in the dark."""
 REACHED, LONGEST = 0.82, 1.5
 """How far down the opening a smile's upper teeth reach, as in 14 photographs; how much longer they
-are drawn for it at most.
+are drawn for it at most, unless they stand beside a portrait's own.
 """
 RAISED = 0.08
 """How much higher lower teeth stand in a smile, in inter-ocular distances: the jaw is shut."""
@@ -31,10 +31,12 @@ def place_teeth(
     region: Region,
     scale: int = 1,
     rest: Tensor | None = None,
+    longest: float = LONGEST,
 ) -> Tensor:
     """Lay maps of teeth `[B, 2, 4, 128, 256]` where nose and chin of `landmarks` put them.
 
-    `rest` are the portrait's landmarks, beside which lips smile.
+    `rest` are the portrait's landmarks, beside which lips smile; upper teeth are drawn `longest`
+    times as long at most.
 
     Returns:
         `[B, 8, scale * height, scale * width]` over the region's window at `origin` `[B, 2]` px.
@@ -46,7 +48,7 @@ def place_teeth(
     smiling = smile(landmarks, rest)
     x, y = upper.unbind(dim=-1)
     y = y + hidden_teeth(landmarks, rest)[:, None] / TEETH_REACH[1]
-    upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, smiling, region)], dim=-1)
+    upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, smiling, region, longest)], dim=-1)
     x, y = lower.unbind(dim=-1)
     raised = RAISED * smiling - dropped_teeth(landmarks, rest)
     y = y + raised[:, None] / TEETH_REACH[1]
@@ -105,7 +107,9 @@ def _in_map(landmarks: Tensor, row: int, places: Tensor, region: Region) -> Tens
     return (offset - offset.new_tensor(TEETH_CENTRES[row])) / offset.new_tensor(TEETH_REACH)
 
 
-def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, smiling: Tensor, region: Region) -> Tensor:
+def _longer(
+    y: Tensor, teeth: Tensor, landmarks: Tensor, smiling: Tensor, region: Region, longest: float
+) -> Tensor:
     """Return where on the upper map to look for teeth at heights `y` `[B, M]`, in half heights.
 
     A smile parts the lips and not the teeth: they are drawn longer, from the upper lip on, until
@@ -114,7 +118,7 @@ def _longer(y: Tensor, teeth: Tensor, landmarks: Tensor, smiling: Tensor, region
     lips = _in_map(landmarks, 0, landmarks[:, [62, 66]], region)[..., 1]
     upper, lower = lips.unbind(dim=1)
     needed = REACHED * (lower - upper) / (lowest_row(teeth[:, 3]) - upper).clamp_min(1e-2)
-    stretch = 1 + smiling * (needed.clamp(1, LONGEST) - 1)
+    stretch = 1 + smiling * (needed.clamp(1, longest) - 1)
     below = (y - upper[:, None]).clamp_min(0)
     return y - below * (1 - 1 / stretch[:, None])
 

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
 from models.landmarks_to_video.lip_shape import DRAWN_DOWN
-from models.landmarks_to_video.teeth_placement import place_teeth
+from models.landmarks_to_video.teeth_placement import LONGEST, place_teeth
 from tests.unit.models.faces import face_landmarks
 
 
@@ -60,12 +60,12 @@ def test_teeth_are_not_drawn_wider_than_teeth() -> None:
     assert float((placed[3] > 0.5).any(dim=0).sum() / width) < 0.4
 
 
-def uncovered(landmarks: Tensor) -> float:
+def uncovered(landmarks: Tensor, longest: float = LONGEST) -> float:
     """Return which share of the opening's middle lies below the upper teeth."""
     teeth = torch.zeros(1, 2, 4, 64, 128)
     teeth[:, 0, 3, :48] = 1
     origin = window_origin(landmarks, MOUTH)
-    placed = place_teeth(teeth, landmarks, origin, MOUTH, scale=2)[0, 3]
+    placed = place_teeth(teeth, landmarks, origin, MOUTH, scale=2, longest=longest)[0, 3]
     column = int(2 * (landmarks[0, 62, 0] - origin[0, 0]))
     edge = float((placed[:, column] > 0.5).nonzero().max()) / 2 + float(origin[0, 1])
     upper, lower = landmarks[0, 62, 1], landmarks[0, 66, 1]
@@ -76,6 +76,11 @@ def test_a_smile_bares_longer_teeth_than_speech() -> None:
     said, smiled = uncovered(face(10)), uncovered(widened(face(10), 1.4))
     assert 0.3 < said < 0.7
     assert smiled < said - 0.1
+
+
+def test_teeth_beside_a_portraits_own_are_as_long_in_a_smile_as_in_speech() -> None:
+    said, smiled = uncovered(face(10)), uncovered(widened(face(10), 1.4), longest=1.0)
+    assert smiled == pytest.approx(said, abs=0.02)
 
 
 def test_teeth_keep_their_length_where_the_jaw_drops() -> None:
