@@ -44,6 +44,18 @@ FOREHEAD = slice(70, 79)
 UPPER_LIDS, LOWER_LIDS = [37, 38, 43, 44], [41, 40, 47, 46]
 """Pairs of lid points, one above the other."""
 
+MIRROR = (
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
+    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
+    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
+    *(64, 63, 62, 61, 60, 67, 66, 65),
+    *(69, 68),
+    *range(78, 69, -1),
+)
+"""The mirror image of each landmark."""
+
 # The MediaPipe Face Mesh vertex under each landmark.
 FACE_MESH = (
     *(162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389),

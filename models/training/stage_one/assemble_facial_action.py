@@ -54,6 +54,8 @@ Array = NDArray[np.float64]
 
 SHOWN = 0.9
 """Share of EMFACS' look, along its direction, that every person's look has at least."""
+UNLIKE_SADNESS = ("AU10", "AU14", "AU20")
+"""Units that raise or widen the lips. EMFACS lists none of them for sadness."""
 LEAST_GROWN, MOST_GROWN = 0.6, 1.8
 UPPER_FACE = [*range(17, 48), *range(68, 79)]
 LOWER_FACE = [*range(17), *range(48, 68)]
@@ -140,13 +142,16 @@ def clear_levels(means: Sequence[UnitMeans], basis: Tensor, looks: Expressions) 
 
     Clear is what resembles the look that EMFACS describes: the cosine of the two displacements,
     times the root of the person's size. Row p holds the p-th clearest of each emotion. Smiles are
-    read in lips stretched by sadness or fear, too: there they are left out.
+    read in lips stretched by sadness or fear, too: there they are left out. In sadness so is what
+    else widens lips and bares teeth: it took the place of the lowered corners.
     """
     table = torch.zeros(PEOPLE, len(EMOTIONS), len(PERFORMED))
     for emotion in EMOTIONS[1:-1]:
         rows = torch.from_numpy(_levels(means, emotion)).float()
         if "mouthSmile" not in ACTIONS[emotion]:
             rows[:, PERFORMED.index("AU12")] = 0.0
+        if emotion is Emotion.SADNESS:
+            rows[:, [PERFORMED.index(unit) for unit in UNLIKE_SADNESS]] = 0.0
         moved = torch.einsum("ak,skpc->apc", rows, basis).flatten(1)
         look = torch.from_numpy(looks.show(emotion)).flatten()
         size = moved.norm(dim=1)

@@ -6,10 +6,12 @@ Every training pair is synthetic: a face at rest, and the same face with speech,
 or a movement of brows and lids added. The resting faces come from still portraits with closed,
 unsmiling mouths, from people photographed neutral, and from speaking people at rest. The speech is
 theirs; half of the smiles are photographed, everything else comes from ICT-FaceKit.
+
+A second map is fitted to the same faces with broad smiles alone, half of them mirrored.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from media.emotions import EMOTIONS, Emotion
+from media.faces.landmarks import MIRROR
 from models.checkpoints import save_checkpoint
 from models.corpus.alignment import fit_pose
 from models.face.resting_face import FILE, MOVED, describe
@@ -46,6 +49,12 @@ SPEAKING, SMILING, SHOWING, RAISING = 0.7, 0.4, 0.15, 0.25
 STRONGEST = 1.2
 """How strong a smile or an emotion may be, against one in full."""
 SMILE = {"mouthSmile": 1.0, "mouthDimple": 0.4, "mouthUpperUp": 0.6, "mouthLowerDown": 0.8}
+BROAD = 0.08
+"""Inter-ocular units by which a broad smile widens the mouth."""
+BROAD_SMILES, PHOTOGRAPHED, SPEAKING_TOO = (0.5, 1.8), 0.9, 0.1
+"""How strong broad smiles may be, against photographed ones, how often they are photographed, and
+how often they speak. Portraits show up to twice the photographed smiles.
+"""
 UPPER = {
     "browInnerUp": 1.0, "browOuterUp": 1.0, "browDown": 1.2, "eyeWide": 1.2, "eyeSquint": 0.8,
     "eyeBlink": 0.3, "cheekSquint": 0.6, "noseSneer": 0.6,
@@ -81,8 +90,10 @@ def fit_file(path: Path, data: Path, cache: Path, rng: np.random.Generator) -> N
     rests = still_rests(landmarks / "stills.npz") + speaking_rests(clips)
     rests += 2 * [neutral for neutral, _ in pairs]
     expressions = Expressions(landmarks / "ict68.npz")
-    linear = fit(rests, Disturbances(clips, expressions, photographed_smiles(pairs)), rng)
-    tensors = {"linear": torch.from_numpy(linear)}
+    disturbances = Disturbances(clips, expressions, photographed_smiles(pairs))
+    linear = fit(rests, disturbances.draw, rng)
+    smiling = fit(rests, disturbances.draw_smile, rng, mirrored=0.5)
+    tensors = {"linear": torch.from_numpy(linear), "smiling": torch.from_numpy(smiling)}
     save_checkpoint(path, tensors, RestingFaceConfig(len(linear)))
 
 
@@ -133,16 +144,37 @@ class Disturbances:
         """Return a displacement `[79, 2]`, of a typical face."""
         moved = np.zeros((79, 2), np.float32)
         if rng.random() < SPEAKING:
-            motion = self.clips[int(rng.integers(len(self.clips)))].motion
-            moved += motion[int(rng.integers(len(motion)))].float().numpy()
+            moved += self._speech(rng)
         if rng.random() < SMILING:
             moved += rng.uniform(0.0, STRONGEST) * self._smile(rng)
         if rng.random() < SHOWING:
             shown = EMOTIONS[int(rng.integers(len(EMOTIONS)))]
             moved += rng.uniform(0.0, STRONGEST) * self.expressions.show(Emotion(shown), rng)
         if rng.random() < RAISING:
-            moved += self._act({a: most for a, most in UPPER.items() if rng.random() < OFTEN}, rng)
+            moved += self._raise(rng)
         return moved
+
+    def draw_smile(self, rng: np.random.Generator) -> Array:
+        """Return the displacement `[79, 2]` of a broad smile, of a typical face."""
+        broad = [smile for smile in self.smiles if smile[54, 0] - smile[48, 0] > BROAD]
+        strength = rng.uniform(*BROAD_SMILES)
+        if broad and rng.random() < PHOTOGRAPHED:
+            moved = strength * broad[int(rng.integers(len(broad)))]
+        else:
+            moved = strength * self._act(SMILE, rng)
+        if rng.random() < SPEAKING_TOO:
+            moved = moved + self._speech(rng)
+        if rng.random() < RAISING:
+            moved = moved + self._raise(rng)
+        return np.asarray(moved, np.float32)
+
+    def _speech(self, rng: np.random.Generator) -> Array:
+        motion = self.clips[int(rng.integers(len(self.clips)))].motion
+        said: Array = motion[int(rng.integers(len(motion)))].float().numpy()
+        return said
+
+    def _raise(self, rng: np.random.Generator) -> Array:
+        return self._act({a: most for a, most in UPPER.items() if rng.random() < OFTEN}, rng)
 
     def _smile(self, rng: np.random.Generator) -> Array:
         if self.smiles and rng.random() < 0.5:
@@ -156,20 +188,34 @@ class Disturbances:
         return moved
 
 
-def fit(rests: Sequence[Array], disturbances: Disturbances, rng: np.random.Generator) -> Array:
+def fit(
+    rests: Sequence[Array],
+    draw: Callable[[np.random.Generator], Array],
+    rng: np.random.Generator,
+    mirrored: float = 0.0,
+) -> Array:
     """Return the regression `[F, 2 * len(MOVED)]` from a description to the displacement to rest.
 
+    Each of its faces is one of `rests` with a displacement from `draw`, of a typical face, added;
+    the share `mirrored` of them is turned left to right, so that few smiles teach no side.
     The uncertainty of each point acts as a ridge, which limits the weight of each direction.
     """
     seen, way = [], []
     for _ in range(PAIRS):
         rest = rests[int(rng.integers(len(rests)))]
-        face = rest + disturbances.draw(rng) * axis_scales(rest)
+        face = rest + draw(rng) * axis_scales(rest)
+        if mirrored and rng.random() < mirrored:
+            rest, face = _mirror(rest), _mirror(face)
         seen.append(describe(face))
         way.append((rest - face)[MOVED].ravel())
     x, y = np.array(seen), np.array(way)
     doubt = PAIRS * DOUBT**2 * np.eye(x.shape[1])
     return np.linalg.solve(x.T @ x + doubt, x.T @ y).astype(np.float32)
+
+
+def _mirror(face: Array) -> Array:
+    turned: Array = face[list(MIRROR)] * np.array([-1, 1], np.float32)
+    return turned
 
 
 def _read_faces(path: Path) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from media.faces.landmarks import CROP_SIZE
+from media.faces.landmarks import CROP_SIZE, MIRROR
 from models.corpus.clips import eye_opening, mouth_opening
 from models.landmarks_to_video.complexion import complexion
 from models.landmarks_to_video.dentition import Dentitions, read_teeth, tooth_area
@@ -38,18 +38,6 @@ one of the four with the most motion.
 """
 BLINKS, BLINK = 0.5, 5.0
 """Probability that the eyes come from a clip with a blink: lids that travel this many px."""
-
-MIRROR = (
-    *range(16, -1, -1),
-    *range(26, 16, -1),
-    *(27, 28, 29, 30, 35, 34, 33, 32, 31),
-    *(45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40),
-    *(54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55),
-    *(64, 63, 62, 61, 60, 67, 66, 65),
-    *(69, 68),
-    *range(78, 69, -1),
-)
-"""The mirror image of each landmark."""
 TOOTH_AREA = 800.0
 """Texels of the upper map that must look like teeth before a portrait is said to show its own."""
 

@@ -1,19 +1,31 @@
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
-from media.emotions import Emotion
+from media.emotions import EMOTIONS, Emotion
 from models.speech_to_landmarks.action_unit_flow import (
     PERFORMED,
     ActionUnitFlow,
     ActionUnitFlowConfig,
 )
-from models.training.stage_one.action_units import ActedClip, emotion_vector
+from models.training.stage_one.action_units import (
+    RECORDED,
+    ActedClip,
+    UnitMeans,
+    emotion_vector,
+)
 from models.training.stage_one.assemble_facial_action import (
     LIVELY,
     MOST_ENLIVENED,
+    PEOPLE,
+    UNLIKE_SADNESS,
     asked_of,
+    clear_levels,
     liveliness,
 )
+from tests.unit.models.training.tiny_speech import made_up_expressions
 
 FRAMES = 80
 
@@ -63,3 +75,20 @@ def test_what_hardly_moves_is_enlivened_and_nothing_is_calmed(
     assert factors[0, 1] == MOST_ENLIVENED
     assert torch.allclose((factors[0] * moves)[::2], torch.tensor(LIVELY), atol=1e-5)
     assert (factors[0, 3::2] == 1.0).all()
+
+
+def acting(actor: int, emotion: Emotion) -> UnitMeans:
+    units = np.full(len(RECORDED), 0.0 if emotion is Emotion.NEUTRAL else 1.0 + actor)
+    return UnitMeans(f"{actor}_{emotion}", actor, emotion, calm=False, strength=1.0, units=units)
+
+
+def test_units_that_widen_the_lips_are_left_out_of_sadness_alone(tmp_path: Path) -> None:
+    means = [acting(actor, emotion) for actor in range(1, 20) for emotion in EMOTIONS[:-1]]
+    basis = torch.randn(2, len(PERFORMED), 79, 2, generator=torch.Generator().manual_seed(0))
+    levels = clear_levels(means, basis, made_up_expressions(tmp_path))
+    assert len(levels) == PEOPLE
+    widening = [PERFORMED.index(unit) for unit in UNLIKE_SADNESS]
+    sad, afraid = (levels[:, EMOTIONS.index(e)] for e in (Emotion.SADNESS, Emotion.FEAR))
+    assert not sad[:, widening].any()
+    assert (sad[:, PERFORMED.index("AU15")] > 0.0).all()
+    assert (afraid[:, widening] > 0.0).all()

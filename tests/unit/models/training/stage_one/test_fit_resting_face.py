@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from media.faces.landmarks import MIRROR
 from models.face.resting_face import MOVED, describe
 from models.face.retargeting import axis_scales
 from models.training.stage_one import fit_resting_face
 from models.training.stage_one.fit_resting_face import (
+    BROAD_SMILES,
     KEPT_OUT,
     Disturbances,
     fit,
@@ -56,7 +58,36 @@ def test_the_fit_takes_a_disturbance_away(tmp_path: Path, monkeypatch: pytest.Mo
     disturbances = Disturbances(
         [speech_clip("a", 40)], made_up_expressions(tmp_path), [smile.astype(np.float32)]
     )
-    linear = fit([normal_face()], disturbances, np.random.default_rng(0))
+    linear = fit([normal_face()], disturbances.draw, np.random.default_rng(0))
     way = (describe(smiling(normal_face(), 0.1)) @ linear).reshape(-1, 2)
     corner = MOVED.index(54)
     assert way[corner, 0] == pytest.approx(-0.1, abs=0.03)
+
+
+def test_a_second_fit_sees_broad_smiles_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for rare in ("RAISING", "SPEAKING_TOO"):
+        monkeypatch.setattr(fit_resting_face, rare, 0.0)
+    monkeypatch.setattr(fit_resting_face, "PHOTOGRAPHED", 1.0)
+    broad, slight = (smiling(normal_face(), wider) - normal_face() for wider in (0.1, 0.01))
+    disturbances = Disturbances(
+        [speech_clip("a", 40)], made_up_expressions(tmp_path), [broad, slight]
+    )
+    rng = np.random.default_rng(0)
+    wider = [disturbances.draw_smile(rng)[54, 0] for _ in range(50)]
+    assert 0.1 * BROAD_SMILES[0] <= min(wider) < max(wider) <= 0.1 * BROAD_SMILES[1]
+
+
+def test_a_mirrored_fit_treats_both_sides_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit_resting_face, "PAIRS", 400)
+    moved = np.zeros((79, 2), np.float32)
+    moved[54] = (0.1, -0.1)
+    one_sided, alike = (
+        fit([normal_face()], lambda rng: moved, np.random.default_rng(0), mirrored=share)
+        for share in (0.0, 0.5)
+    )
+    left = (describe(normal_face() + moved[list(MIRROR)] * (-1, 1)) @ alike).reshape(-1, 2)
+    assert left[MOVED.index(48)] == pytest.approx((0.1, 0.1), abs=0.02)
+    left = (describe(normal_face() + moved[list(MIRROR)] * (-1, 1)) @ one_sided).reshape(-1, 2)
+    assert left[MOVED.index(48)] == pytest.approx((0.0, 0.0), abs=0.02)
