@@ -73,6 +73,10 @@ SPOKEN_SIDES, SMILING_SIDES, LOWER_SIDES = 0.45, 0.2, 0.95
 """Share of the light that teeth at the corners lack: upper ones in speech and in a smile, and lower
 ones, whose row recedes into the dark.
 """
+OWN_LIGHT, OWN_SHADOW, OWN_SIDES = 1.06, 0.34, (0.9, 0.4)
+"""Light on upper teeth beside a portrait's own, and how much of it the lip takes; share of it that
+teeth at the corners lack in a narrow and in a wide opening.
+"""
 IN_THE_LIGHT, FARTHEST = 0.05, 0.4
 """Inter-ocular distances from the middle, counted to the lit side, from which the light falls off,
 and over which it does at most.
@@ -195,7 +199,13 @@ class Interior(nn.Module):
             self.enamel.bias.copy_(torch.tensor(ENAMEL).log())
 
     def forward(
-        self, opening: Opening, teeth: Tensor, skin: Tensor, slant: Tensor | None = None
+        self,
+        opening: Opening,
+        teeth: Tensor,
+        skin: Tensor,
+        slant: Tensor | None = None,
+        *,
+        beside_own: bool = False,
     ) -> Tensor:
         """Return colours `[B, 3, h, w]`, to be seen where the lips are open.
 
@@ -204,6 +214,7 @@ class Interior(nn.Module):
             teeth: `[B, 8, h, w]` of `models.landmarks_to_video.dentition`.
             skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
             slant: `[B]` how light grows to the right (`sidelight`); None if it is even.
+            beside_own: whether the upper teeth stand beside a portrait's own, in the same light.
         """
         brightness = skin[:, :1, None, None].exp()
         lips = brightness * skin[:, 4:, None, None].exp()
@@ -215,7 +226,10 @@ class Interior(nn.Module):
         seen, light_on_it = _tongue(opening)
         colour = torch.lerp(cavity, tongue * light_on_it, (1 - bared) * let_in * seen)
         enamel = self.enamel_colour(skin)[..., None, None]
-        upper = _light_on_upper(opening, bared) * let_in
+        if beside_own:
+            upper = _light_beside_own(opening)
+        else:
+            upper = _light_on_upper(opening, bared) * let_in
         dropped = rise(opening.height, JAW_UP, JAW_DOWN) * spoken
         lower = LOWER_TEETH + (LOWER_BARED - LOWER_TEETH) * dropped
         for row, light, share, height in (
@@ -302,6 +316,16 @@ def _light_on_upper(opening: Opening, smile: Tensor) -> Tensor:
     return light
 
 
+def _light_beside_own(opening: Opening) -> Tensor:
+    """As light as the portrait shows its own teeth, whatever the opening; darker under the lip, and
+    to the sides as far as a narrow opening keeps light from them.
+    """
+    under_lip = torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
+    lit = rise(opening.height, NARROW, WIDE)
+    fall = torch.lerp(lit.new_tensor(OWN_SIDES[0]), lit.new_tensor(OWN_SIDES[1]), lit)
+    return (OWN_LIGHT - OWN_SHADOW * under_lip) * _sides(opening, fall)
+
+
 def _light_on_lower(opening: Opening) -> Tensor:
     """Darker above the lip and in the shade of what is above."""
     above_lip = 1 - 0.35 * torch.exp(-opening.above_lower.clamp_min(0) / 1.5)
@@ -310,5 +334,5 @@ def _light_on_lower(opening: Opening) -> Tensor:
     return light * _sides(opening, LOWER_SIDES)
 
 
-def _sides(opening: Opening, fall: float) -> Tensor:
+def _sides(opening: Opening, fall: Tensor | float) -> Tensor:
     return 1 - fall * (opening.sideways / 0.42).square().clamp(0, 1)

@@ -38,6 +38,7 @@ from models.landmarks_to_video.mouth_interior import (
     Opening,
     rolled_lip,
 )
+from models.landmarks_to_video.own_row import OwnRow
 from models.landmarks_to_video.painted_window import (
     Paint,
     Painting,
@@ -47,7 +48,7 @@ from models.landmarks_to_video.painted_window import (
 )
 from models.landmarks_to_video.parting import OpenMouth, Spots, part_mouth
 from models.landmarks_to_video.retouch import Retouch, strip_around
-from models.landmarks_to_video.teeth_placement import LONGEST, place_teeth
+from models.landmarks_to_video.teeth_placement import LONGEST, LONGEST_BESIDE, place_teeth
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -176,12 +177,13 @@ class Painter(nn.Module):
         proposed, flow = self._proposed(window, seen, geometry)
         colour, mask = self._start(warped, geometry, scale)
         colour, mask = colour + proposed[:, :3], torch.sigmoid(mask + proposed[:, 3:])
-        teeth = self._teeth(window, scale)
+        row = _own_row(window) if self.region.unseen else None
+        teeth = self._teeth(window, scale, row)
         if teeth is not None:
             paint = Paint(colour, mask, flow)
             if window.mouth is None:
                 return self._with_inside(paint, window, teeth, lowered=not to_learn)
-            return self._parted(paint, window, window.mouth, teeth)
+            return self._parted(paint, window, window.mouth, teeth, row)
         if not self.region.unseen:
             mask = keep_eyeballs(mask, geometry, window)
             colour, mask = move_lids(colour, mask, window)
@@ -209,7 +211,9 @@ class Painter(nn.Module):
             filled = Paint(colour, seen, paint.flow)
         return Sketch(filled, Inside(opening, teeth, torch.ones_like(mask)))
 
-    def _parted(self, paint: Paint, window: Window, mouth: OpenMouth, teeth: Tensor) -> Sketch:
+    def _parted(
+        self, paint: Paint, window: Window, mouth: OpenMouth, teeth: Tensor, row: OwnRow | None
+    ) -> Sketch:
         """Part what an open portrait shows between its lips, with the drawn inside behind it."""
         opening = Opening.of(window.target, window.origin, window.scale, rest=window.source)
         rows = opening.rows()
@@ -222,7 +226,12 @@ class Painter(nn.Module):
         cavity, *bare = (
             map_.reshape(part.inside.shape) for map_ in (parting.cavity, *parting.bare)
         )
-        drawn = self._inside(part, window, part.behind(teeth[:, :, rows], *bare))
+        if row is not None:
+            gone = row.gone[:, None, None, None]
+            cavity = torch.maximum(cavity, gone * parting.above.reshape(part.inside.shape))
+            bare[0] = torch.maximum(bare[0], gone)
+        behind = part.behind(teeth[:, :, rows], *bare)
+        drawn = self._inside(part, window, behind, beside_own=row is not None)
         mask = opening.keep_near(paint.mask)
         colour, seen = lay_over(
             paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside, 1 - cavity
@@ -237,8 +246,12 @@ class Painter(nn.Module):
         near = grown(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
         return Sketch(parted, Inside(opening, teeth, near))
 
-    def _inside(self, opening: Opening, window: Window, teeth: Tensor) -> Tensor:
-        drawn: Tensor = self.inside(opening, teeth, window.complexion(), window.sidelight())
+    def _inside(
+        self, opening: Opening, window: Window, teeth: Tensor, *, beside_own: bool = False
+    ) -> Tensor:
+        drawn: Tensor = self.inside(
+            opening, teeth, window.complexion(), window.sidelight(), beside_own=beside_own
+        )
         return drawn
 
     def _retouched(self, paint: Paint, inside: Inside, window: Window) -> Paint:
@@ -255,11 +268,10 @@ class Painter(nn.Module):
             _with_rows(paint.colour, colour, rows), _with_rows(paint.mask, seen, rows), paint.flow
         )
 
-    def _teeth(self, window: Window, scale: int) -> Tensor | None:
+    def _teeth(self, window: Window, scale: int, row: OwnRow | None) -> Tensor | None:
         """Return the teeth `[B, 8, h, w]` that are drawn where they lie in the window."""
         if not self.region.unseen or window.teeth is None:
             return None
-        beside_own = window.mouth is not None and window.mouth.upper.shown
         return place_teeth(
             window.teeth,
             window.target,
@@ -267,7 +279,8 @@ class Painter(nn.Module):
             self.region,
             scale,
             window.source,
-            longest=1.0 if beside_own else LONGEST,
+            longest=LONGEST if row is None else 1 + (LONGEST_BESIDE - 1) * row.gone,
+            moved=None if row is None else row.moved,
         )
 
     def _start(self, warped: Tensor, geometry: Tensor, scale: int) -> tuple[Tensor, Tensor]:
@@ -304,6 +317,13 @@ class Painter(nn.Module):
         paint = F.pixel_shuffle(self.head(F.silu(self.norm(half))).contiguous(), 2).float()
         flow = upsample_flow(REFINEMENT * shift, 4 * window.scale)
         return upsample_flow(paint, window.scale), flow
+
+
+def _own_row(window: Window) -> OwnRow | None:
+    """Return how borrowed upper teeth go with the portrait's own, if it shows any."""
+    if window.mouth is None or not window.mouth.upper.shown:
+        return None
+    return OwnRow.of(window.mouth, window.source, window.target)
 
 
 def _with_rim(

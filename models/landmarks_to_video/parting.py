@@ -48,8 +48,12 @@ that shows their tips alone has them stretched to that, but not more than so man
 """
 SOFT_UNTIL, SOFT_GONE = 1.5, 2.6
 """How much wider the opening is up to which what is no tooth stays, and from when it is gone."""
-OF_TEETH, LEAST = 0.25, 1.2
-"""Share of a part's middle that must look like teeth; its height, px."""
+OF_TEETH, LEAST, TALL = 0.25, 1.2, 0.5
+"""Share of a part's middle that must look like teeth; its height, px; share of that height which
+teeth at the sides must have.
+"""
+BRIGHTEST = 0.7
+"""How far the brightest teeth give the colour, and not the mean of all."""
 OPEN = 2.0
 """Mean height of the opening, px, from which a portrait is open."""
 CAVITY_FROM, CAVITY_ALONE = 1.5, 3.0
@@ -88,11 +92,13 @@ class Parting:
     places: `[B, M, 2]` px of the crop.
     cavity: `[B, M]` in 0-1, how far nothing of the portrait is seen there.
     bare: two `[B, M]` in 0-1, where the portrait has no upper and no lower teeth.
+    above: `[B, M]` in 0-1, what lies above the line or on it.
     """
 
     places: Tensor
     cavity: Tensor
     bare: tuple[Tensor, Tensor]
+    above: Tensor
 
 
 @dataclass(frozen=True)
@@ -119,8 +125,9 @@ class OpenMouth:
     line: `[B, COLUMNS]` where it parts, as a share of the way from the upper to the lower lip:
         below upper teeth, above lower ones where those alone are seen, 0 without any.
     upper, lower: the rows of teeth above and below it.
-    enamel: `[1, 3]` the colour of its brightest teeth, 0-1.
-    tips: inter-ocular distances from the upper lip to the line.
+    enamel: `[1, 3]` the colour of its teeth, 0-1.
+    tips: inter-ocular distances from the upper lip to the line, in the middle.
+    half: half the width of the row of upper teeth, in inter-ocular distances.
     """
 
     line: Tensor
@@ -128,6 +135,7 @@ class OpenMouth:
     lower: Row
     enamel: Tensor
     tips: float = 0.0
+    half: float = 0.0
 
     def expand(self, batch: int) -> Self:
         """Repeat a single portrait's mouth."""
@@ -157,8 +165,25 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
     above = (torch.arange(DEPTHS).to(line) + 0.5)[:, None] < line * DEPTHS
     upper = _row(above.to(likeness), likeness, lips, UPPER_BARED, found=are_upper)
     lower = _row((~above).to(likeness), likeness, lips, LOWER_BARED, found=not are_upper)
-    tips = float(line[:, MIDDLE].mean() * lips.height.to(line) / lips.interocular.to(line))
-    return OpenMouth(line.to(landmarks), upper, lower, colour, tips)
+    interocular = float(lips.interocular)
+    tips = float((line[0] * _heights(lips).to(line))[MIDDLE].mean()) / interocular
+    width = float(lips.corners[:, 1] - lips.corners[:, 0])
+    half = float(upper.seen.mean()) * width / interocular / 2
+    mean = ((between[0] * likeness).sum(dim=(1, 2)) + colour) / (likeness.sum() + 1)
+    enamel = colour.pow(BRIGHTEST) * mean.pow(1 - BRIGHTEST)
+    return OpenMouth(line.to(landmarks), upper, lower, enamel, tips, half)
+
+
+def _heights(lips: UprightLips) -> Tensor:
+    """Return the height of a single portrait's opening at each column, `[COLUMNS]` px."""
+    upper, lower = lips.edges(_across(lips))
+    return (lower - upper)[0].clamp_min(0)
+
+
+def _across(lips: UprightLips) -> Tensor:
+    """Return the places `[B, COLUMNS]` px of the columns."""
+    shares = (torch.arange(COLUMNS, device=lips.corners.device) + 0.5) / COLUMNS
+    return torch.lerp(lips.corners[:, :1], lips.corners[:, 1:], shares)
 
 
 def _row(part: Tensor, likeness: Tensor, lips: UprightLips, bared: float, *, found: bool) -> Row:
@@ -177,6 +202,8 @@ def _row(part: Tensor, likeness: Tensor, lips: UprightLips, bared: float, *, fou
     if not found and (middle < OF_TEETH or height < LEAST):
         return Row(likeness.new_zeros(1, COLUMNS))
     like = (columns[0] > OF_TEETH * columns[1]).to(likeness)
+    tall = columns[0] * _heights(lips)
+    like = like * (tall > TALL * tall[MIDDLE].mean())
     between = like.cummax(dim=0).values * like.flip(0).cummax(dim=0).values.flip(0)
     seen = F.avg_pool1d(between[None], AVERAGED, 1, AVERAGED // 2)
     longest = bared * float(lips.interocular) / max(height - LINE, LINE)
@@ -201,10 +228,8 @@ def _line_beside_teeth(light: Tensor) -> tuple[Tensor, bool]:
 def _colours_between(image: Tensor, landmarks: Tensor, scale: int) -> Tensor:
     """Return the colours `[1, 3, DEPTHS, COLUMNS]` between the lips, 0-1."""
     lips = UprightLips.of(landmarks)
-    across, down = (
-        (torch.arange(count, device=landmarks.device) + 0.5) / count for count in (COLUMNS, DEPTHS)
-    )
-    x = torch.lerp(lips.corners[:, :1], lips.corners[:, 1:], across)
+    down = (torch.arange(DEPTHS, device=landmarks.device) + 0.5) / DEPTHS
+    x = _across(lips)
     upper, lower = lips.edges(x)
     y = torch.lerp(upper[:, None], lower[:, None], down[:, None])
     places = lips.to_crop(x[:, None].expand_as(y).flatten(1), y.flatten(1))
@@ -282,7 +307,7 @@ def part_mouth(
     beyond = torch.maximum(left - there, there - right)
     cavity = torch.maximum(cavity, rise(beyond, *BESIDE))
     places = shown.to_crop(there, upper + depth)
-    return Parting(places, cavity, (bare[0], bare[1]))
+    return Parting(places, cavity, (bare[0], bare[1]), 1 - below_gap)
 
 
 def _on_the_skull(

@@ -160,6 +160,20 @@ def test_enamel_is_dimmer_in_the_shade_than_a_root_law_has_it() -> None:
     assert float(ratio.detach().mean()) == pytest.approx(float(np.exp(-0.7 - 0.15)))
 
 
+def test_teeth_beside_a_portraits_own_are_as_light_in_every_opening() -> None:
+    skin, teeth, light = torch.zeros(1, COMPLEXION), torch.ones(1, 8, 1, 1), []
+    for height in (6, 16):
+        opening = opening_of(face_with_lips(height))
+        at = (opening.below_upper.round() == 3) & (opening.sideways.abs() < 0.02)
+        for beside_own in (False, True):
+            drawn = Interior()(opening, teeth, skin, beside_own=beside_own).detach()
+            light.append(float(drawn.mean(dim=1, keepdim=True)[at].mean()))
+    narrow, narrow_own, wide, wide_own = light
+    assert narrow < 0.9 * wide
+    assert narrow_own == pytest.approx(wide_own, rel=0.03)
+    assert narrow_own > wide
+
+
 def test_a_thin_lower_lip_is_drawn_below_the_opening_and_a_full_one_is_not() -> None:
     opening, skin = opening_of(face_with_lips(12)), torch.zeros(1, COMPLEXION)
     skin[:, 0], skin[:, 5] = -0.5, -0.4

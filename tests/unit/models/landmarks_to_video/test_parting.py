@@ -122,6 +122,23 @@ def test_a_row_of_teeth_ends_where_they_do() -> None:
     assert seen[:10].max() == seen[-10:].max() == 0
 
 
+def test_the_height_and_the_width_of_a_row_are_read() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    dark, _ = portrait(12, DARK)
+    image[..., :118], image[..., 138:] = dark[..., :118], dark[..., 138:]
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    assert 60 * mouth.tips == pytest.approx(0.6 * 12, abs=1)
+    assert 60 * mouth.half == pytest.approx(10, abs=1.5)
+
+
+def test_the_stumps_in_a_mouths_corners_are_no_part_of_its_row() -> None:
+    mouth = read_open_mouth(*portrait(12, WHITE), 1, SKIN)
+    assert mouth is not None
+    assert mouth.upper.seen[0, 12:-12].min() == 1
+    assert mouth.upper.seen[0, [0, 1, 2, -3, -2, -1]].max() == 0
+
+
 def test_only_the_tips_of_teeth_are_drawn_longer() -> None:
     tips, row = (read_open_mouth(*portrait(high, WHITE, (0, 0.7)), 1, SKIN) for high in (5, 14))
     assert tips is not None

@@ -88,6 +88,21 @@ def test_teeth_keep_their_length_where_the_jaw_drops() -> None:
     assert laughed == pytest.approx(said, abs=0.02)
 
 
+def test_teeth_beside_a_portraits_own_move_as_those_do() -> None:
+    teeth = torch.zeros(1, 2, 4, 64, 128)
+    teeth[:, 0, 3, :48, 40:88] = 1
+    landmarks = face(10)
+    origin = window_origin(landmarks, MOUTH)
+    spots = []
+    for way in ((0.0, 0.0), (0.05, -0.1)):
+        moved = torch.tensor([way])
+        placed = place_teeth(teeth, landmarks, origin, MOUTH, scale=2, longest=1.0, moved=moved)
+        rows, columns = (placed[0, 3] > 0.5).nonzero().unbind(dim=1)
+        spots.append((float(columns.float().mean()), float(rows.max())))
+    assert spots[1][0] - spots[0][0] == pytest.approx(2 * 60 * 0.05, abs=0.6)
+    assert spots[1][1] - spots[0][1] == pytest.approx(-2 * 60 * 0.1, abs=1)
+
+
 def test_a_lip_that_is_drawn_down_bares_no_more_than_the_crowns_of_lower_teeth() -> None:
     teeth = torch.zeros(1, 2, 4, 64, 128)
     teeth[:, 1, 3, 24:] = 1

@@ -1,0 +1,106 @@
+"""A portrait's own upper teeth, and the borrowed row that goes with them."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models.landmarks_to_video.own_row import OwnRow
+from models.landmarks_to_video.parting import COLUMNS, OpenMouth, Row
+from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
+from tests.unit.models.faces import face_landmarks, face_with_lips
+from tests.unit.models.landmarks_to_video.test_parting import DARK, WHITE, portrait
+
+STRIP, CROWNS = 0.05, 0.12
+"""Heights of a row of tips alone and of one of whole crowns, in inter-ocular distances."""
+
+
+def mouth(tips: float, half: float, give: float = 1.0) -> OpenMouth:
+    seen = torch.ones(1, COLUMNS)
+    line = torch.full((1, COLUMNS), 0.7)
+    rows = Row(seen, give), Row(torch.zeros(1, COLUMNS))
+    return OpenMouth(line, *rows, torch.tensor([WHITE]), tips, half)
+
+
+def gone(tips: float, half: float, opening: float, width: float = 40) -> float:
+    """Return how far teeth of lips 4 px apart have given way where they are `opening` px apart."""
+    row = OwnRow.of(mouth(tips, half), face_with_lips(4), face_with_lips(opening, width))
+    return float(row.gone)
+
+
+def test_a_strip_of_teeth_gives_way_as_the_mouth_opens() -> None:
+    shares = [gone(STRIP, 0.13, opening) for opening in (3, 4, 5, 7.5, 12)]
+    assert shares[:3] == [0, 0, 0]
+    assert 0 < shares[3] < 1
+    assert shares[4] == 1
+
+
+def test_a_row_gives_way_little_by_little() -> None:
+    shares = [gone(STRIP, 0.13, opening) for opening in np.arange(4, 14, 0.25)]
+    assert 0 <= np.diff(shares).min() <= np.diff(shares).max() < 0.2
+
+
+def test_many_teeth_give_way_later_than_two() -> None:
+    assert gone(STRIP, 0.22, 9) == 0 < gone(STRIP, 0.13, 9)
+
+
+def test_a_row_of_crowns_that_fills_the_mouth_stays() -> None:
+    assert gone(CROWNS, 0.3, 20) == 0
+
+
+def test_a_strip_that_fills_the_mouth_gives_way_too() -> None:
+    assert gone(STRIP, 0.3, 20) == 1
+
+
+def test_crowns_give_way_in_a_smile_much_wider_than_their_row() -> None:
+    assert gone(CROWNS, 0.2, 20, width=40) == 0
+    assert gone(CROWNS, 0.2, 20, width=60) == 1
+
+
+def moved(target: Tensor, give: float = 1.0) -> list[float]:
+    row = OwnRow.of(mouth(STRIP, 0.2, give), face_with_lips(6), target)
+    return [60 * float(way) for way in row.moved[0]]
+
+
+def test_a_borrowed_row_hangs_from_a_lip_that_rises_and_not_from_one_that_sinks() -> None:
+    risen, sunk = face_with_lips(6), face_with_lips(6)
+    risen[:, 60:68, 1] -= 2
+    sunk[:, 60:68, 1] += 2
+    assert moved(risen) == pytest.approx([0, -2], abs=0.01)
+    assert moved(sunk) == pytest.approx([0, 0], abs=0.01)
+
+
+def test_a_borrowed_row_reaches_as_far_down_as_stretched_teeth() -> None:
+    rigid, stretched = moved(face_with_lips(16)), moved(face_with_lips(16), give=1.5)
+    assert stretched[1] - rigid[1] == pytest.approx(60 * STRIP * 0.5, abs=0.01)
+
+
+def test_a_borrowed_row_moves_sideways_with_the_lips_and_not_with_the_nose() -> None:
+    turned = face_with_lips(6)
+    turned[:, 48:68, 0] += 3
+    assert moved(turned) == pytest.approx([3, 0], abs=0.01)
+
+
+def test_a_strip_of_teeth_is_replaced_in_the_picture_and_a_row_of_crowns_is_not() -> None:
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    changed = []
+    for opening in (4, 16):
+        image, landmarks = portrait(opening, WHITE, (0, 0.7))
+        dark, _ = portrait(opening, DARK)
+        beside = [*range(122), *range(135, 256)]
+        if opening == 4:
+            image[..., beside] = dark[..., beside]
+        crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
+        wide = face_landmarks(opening=opening + 14)[None]
+        frames = []
+        for light in (0.2, 1.0):
+            translator.dentitions.maps.fill_(1)
+            translator.dentitions.maps[:, :3] = light
+            features = translator.prepare(crop, landmarks[0].numpy())
+            assert features.mouth is not None
+            assert features.mouth.upper.shown
+            frames.append(translator.render(features, wide)[0, :, 128].astype(int))
+        changed.append(np.abs(frames[1] - frames[0]).max())
+    assert changed[0] > 30
+    assert changed[1] == 0
