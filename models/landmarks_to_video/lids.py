@@ -6,6 +6,8 @@ the brow and the rim of glasses. The lid is drawn down over all of the eye: the 
 carried on, and lashes.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -58,12 +60,17 @@ def move_lids(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, Ten
     Returns:
         Colour and mask.
     """
-    moving = [_moved(window.source, window.target, eye) for eye in (0, 1)]
-    rows = torch.maximum(*moving).nonzero()[:, 0]
-    if not len(rows):
-        return colour, mask
-    moved = _lids_moved(colour[rows], mask[rows], _those(window, rows))
-    return colour.index_copy(0, rows, moved[0]), mask.index_copy(0, rows, moved[1])
+    changes = [_change(window.source, window.target, eye) for eye in (0, 1)]
+    narrower, wider = (torch.maximum(*eyes) > 0 for eyes in zip(*changes, strict=True))
+    for chosen, closing in ((narrower, True), (wider & ~narrower, False)):
+        rows = chosen.nonzero()[:, 0]
+        if len(rows):
+            moved = _lids_moved(colour[rows], mask[rows], _those(window, rows), closing=closing)
+            colour, mask = (
+                whole.index_copy(0, rows, part)
+                for whole, part in zip((colour, mask), moved, strict=True)
+            )
+    return colour, mask
 
 
 def keep_eyeballs(mask: Tensor, geometry: Tensor, window: Window) -> Tensor:
@@ -161,21 +168,17 @@ def _those(window: Window, rows: Tensor) -> Window:
     )
 
 
-def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, Tensor]:
-    """Return the windows with lids and eyeballs, as far as each eye moves."""
+def _lids_moved(
+    colour: Tensor, mask: Tensor, window: Window, *, closing: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the windows with eyeballs and, if any eye is `closing`, lids, as far as each moves."""
     source, target, origin, scale = window.source, window.target, window.origin, window.scale
-    lifted = lift(source, target, origin) if window.lift is None else window.lift
-    places = flow_coordinates(upsample_flow(window.flow + lifted, FLOW_STRIDE * scale), 1 / scale)
-    places = places + (origin - window.shift).to(places)[:, None, None]
-    warped = sample(window.image, places, scale)
+    lids = _lids(window) if closing else None
     held = keep_slits(source, held_up(source, target))
     _, across = face_frame(target)
-    frame = window.frame
-    if frame is not None:
-        frame = upsample_flow(frame, FLOW_STRIDE * scale)
     halves = []
-    columns = zip(colour.chunk(2, 3), mask.chunk(2, 3), warped.chunk(2, 3), strict=True)
-    for eye, (half_colour, half_mask, half_warped) in enumerate(columns):
+    columns = zip(colour.chunk(2, 3), mask.chunk(2, 3), strict=True)
+    for eye, (half_colour, half_mask) in enumerate(columns):
         width = half_colour.shape[3]
         corner = origin + origin.new_tensor([eye * EYES.width // 2, 0])
         cells = pixel_grid(scale * EYES.height, width, 1 / scale).to(target).reshape(1, -1, 2)
@@ -186,16 +189,44 @@ def _lids_moved(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, T
         ratio = _ratio(source, target, eye)
         seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
         opening = opening.narrowed(seen)
-        change = _change(source, target, eye)
-        skin = read_lid(window, eye, cells)
-        rims = None if frame is None else frame.chunk(2, 3)[eye].flatten(1)
-        lid = draw_lid(half_warped.flatten(2), skin, resting, opening, scale, rims)
         ball = read_eyeball(window.image, source, target, cells, eye, window.shift, scale)
-        dim = (1 - ratio.clamp(0, 1))[:, None, None]
-        ball = torch.lerp(ball, DIM[1] * skin.under, DIM[0] * dim)
+        lid = None
+        if lids is not None:
+            skin = read_lid(window, eye, cells)
+            lid = draw_lid(lids.warped[eye], skin, resting, opening, scale, lids.frame[eye])
+            dim = (1 - ratio.clamp(0, 1))[:, None, None]
+            ball = torch.lerp(ball, DIM[1] * skin.under, DIM[0] * dim)
+        change = _change(source, target, eye)
         halves.append(_with_eye(half_colour, half_mask, resting, opening, lid, ball, change, scale))
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
+
+
+@dataclass(frozen=True)
+class _Lids:
+    """What lids are drawn from, for each eye.
+
+    warped: `[B, 3, M]` the portrait whose upper lids are held up.
+    frame: `[B, M]` px to the frame of glasses, or None.
+    """
+
+    warped: tuple[Tensor, ...]
+    frame: tuple[Tensor | None, ...]
+
+
+def _lids(window: Window) -> _Lids:
+    scale = window.scale
+    lifted = window.lift
+    if lifted is None:
+        lifted = lift(window.source, window.target, window.origin)
+    places = flow_coordinates(upsample_flow(window.flow + lifted, FLOW_STRIDE * scale), 1 / scale)
+    places = places + (window.origin - window.shift).to(places)[:, None, None]
+    warped = sample(window.image, places, scale)
+    frame: tuple[Tensor | None, ...] = (None, None)
+    if window.frame is not None:
+        enlarged = upsample_flow(window.frame, FLOW_STRIDE * scale)
+        frame = tuple(half.flatten(1) for half in enlarged.chunk(2, 3))
+    return _Lids(tuple(half.flatten(2) for half in warped.chunk(2, 3)), frame)
 
 
 def _with_eye(
@@ -203,19 +234,20 @@ def _with_eye(
     mask: Tensor,
     resting: Eye,
     opening: Eye,
-    lid: tuple[Tensor, Tensor, Tensor],
+    lid: tuple[Tensor, Tensor, Tensor] | None,
     ball: Tensor,
     change: tuple[Tensor, Tensor],
     scale: int,
 ) -> tuple[Tensor, Tensor]:
-    """Lay eyeball and lid into one half of a window, and keep paint near the eye."""
+    """Lay eyeball and lid, if any, into one half of a window, and keep paint near the eye."""
     depth = resting.depth()
     drawn, wider = _drawn(change[0])[:, None], change[1][:, None]
     inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
-    covered = lid[1] * (drawn > 0)
-    either = torch.maximum(covered, inside)
-    light = torch.lerp(_shade(opening), lid[2].sqrt(), drawn[..., None])
-    new = torch.lerp(lid[0], ball * light, (inside / either.clamp_min(1e-3))[:, None])
+    either, new = inside, ball * _shade(opening)
+    if lid is not None:
+        either = torch.maximum(lid[1] * (drawn > 0), inside)
+        light = torch.lerp(_shade(opening), lid[2].sqrt(), drawn[..., None])
+        new = torch.lerp(lid[0], ball * light, (inside / either.clamp_min(1e-3))[:, None])
     shown = torch.maximum(drawn, wider)
     # The painter's white would outline a widened eye.
     reach = torch.lerp(torch.full_like(wider, AROUND), torch.full_like(wider, AROUND_WIDE), wider)
