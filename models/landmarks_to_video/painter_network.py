@@ -226,10 +226,9 @@ class Painter(nn.Module):
         cavity, *bare = (
             map_.reshape(part.inside.shape) for map_ in (parting.cavity, *parting.bare)
         )
-        if row is not None:
-            gone = row.gone[:, None, None, None]
-            cavity = torch.maximum(cavity, gone * parting.above.reshape(part.inside.shape))
-            bare[0] = torch.maximum(bare[0], gone)
+        if row is not None and row.alone:
+            cavity = torch.maximum(cavity, parting.above.reshape(part.inside.shape))
+            bare[0] = torch.ones_like(bare[0])
         behind = part.behind(teeth[:, :, rows], *bare)
         drawn = self._inside(part, window, behind, beside_own=row is not None)
         mask = opening.keep_near(paint.mask)
@@ -279,7 +278,7 @@ class Painter(nn.Module):
             self.region,
             scale,
             window.source,
-            longest=LONGEST if row is None else 1 + (LONGEST_BESIDE - 1) * row.gone,
+            longest=_longest(row),
             moved=None if row is None else row.moved,
         )
 
@@ -345,6 +344,13 @@ def _with_rim(
     return Paint(
         _with_rows(paint.colour, colour, rows), _with_rows(paint.mask, seen, rows), paint.flow
     )
+
+
+def _longest(row: OwnRow | None) -> float:
+    """Return how much longer borrowed upper teeth may be drawn for a smile."""
+    if row is None:
+        return LONGEST
+    return LONGEST_BESIDE if row.alone else 1.0
 
 
 def _with_rows(window: Tensor, part: Tensor, rows: slice) -> Tensor:

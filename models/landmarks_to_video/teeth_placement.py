@@ -31,7 +31,7 @@ def place_teeth(
     region: Region,
     scale: int = 1,
     rest: Tensor | None = None,
-    longest: Tensor | float = LONGEST,
+    longest: float = LONGEST,
     moved: Tensor | None = None,
 ) -> Tensor:
     """Lay maps of teeth `[B, 2, 4, 128, 256]` where nose and chin of `landmarks` put them.
@@ -118,7 +118,7 @@ def _longer(
     landmarks: Tensor,
     smiling: Tensor,
     region: Region,
-    longest: Tensor | float,
+    longest: float,
 ) -> Tensor:
     """Return where on the upper map to look for teeth at heights `y` `[B, M]`, in half heights.
 
