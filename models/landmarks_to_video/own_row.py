@@ -17,8 +17,8 @@ from models.landmarks_to_video.parting import OpenMouth
 
 FEW = 0.165
 """Half the width of a row, in inter-ocular distances: two or three front teeth. A narrower one
-gives way to a whole borrowed row, in every opening: a row that changed with the opening would change
-from one moment of a word to the next.
+gives way to a whole borrowed row in every opening, because teeth that changed with the opening
+would change within a word.
 """
 
 
