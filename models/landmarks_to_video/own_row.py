@@ -27,11 +27,11 @@ class OwnRow:
     """How the borrowed upper row goes with a portrait's own teeth.
 
     moved: `[B, 2]` inter-ocular distances to the right and down, from its place below the nose.
-    alone: whether the own teeth give way to it.
+    replaces: whether it stands in the place of the own teeth.
     """
 
     moved: Tensor
-    alone: bool
+    replaces: bool
 
     @classmethod
     def of(cls, mouth: OpenMouth, source: Tensor, target: Tensor) -> Self:

@@ -48,7 +48,7 @@ from models.landmarks_to_video.painted_window import (
 )
 from models.landmarks_to_video.parting import OpenMouth, Spots, part_mouth
 from models.landmarks_to_video.retouch import Retouch, strip_around
-from models.landmarks_to_video.teeth_placement import LONGEST, LONGEST_BESIDE, place_teeth
+from models.landmarks_to_video.teeth_placement import LONGEST, LONGEST_REPLACING, place_teeth
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -226,7 +226,7 @@ class Painter(nn.Module):
         cavity, *bare = (
             map_.reshape(part.inside.shape) for map_ in (parting.cavity, *parting.bare)
         )
-        if row is not None and row.alone:
+        if row is not None and row.replaces:
             cavity = torch.maximum(cavity, parting.above.reshape(part.inside.shape))
             bare[0] = torch.ones_like(bare[0])
         behind = part.behind(teeth[:, :, rows], *bare)
@@ -350,7 +350,7 @@ def _longest(row: OwnRow | None) -> float:
     """Return how much longer borrowed upper teeth may be drawn for a smile."""
     if row is None:
         return LONGEST
-    return LONGEST_BESIDE if row.alone else 1.0
+    return LONGEST_REPLACING if row.replaces else 1.0
 
 
 def _with_rows(window: Tensor, part: Tensor, rows: slice) -> Tensor:

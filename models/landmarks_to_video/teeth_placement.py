@@ -14,9 +14,9 @@ SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
 """How far towards the lips' corners there are teeth; the share of a row that is never widened."""
 WIDEST = 1.8
 """How much wider teeth at the sides are drawn at most; what they leave free lies in the dark."""
-REACHED, LONGEST, LONGEST_BESIDE = 0.82, 1.5, 1.3
+REACHED, LONGEST, LONGEST_REPLACING = 0.82, 1.5, 1.3
 """How far down the opening a smile's upper teeth reach, as in 14 photographs; how much longer they
-are drawn for it at most, and where a portrait's own teeth have given way to them.
+are drawn for it at most, and where they replace a portrait's own.
 """
 RAISED = 0.08
 """How much higher lower teeth stand in a smile, in inter-ocular distances: the jaw is shut."""
@@ -37,8 +37,8 @@ def place_teeth(
     """Lay maps of teeth `[B, 2, 4, 128, 256]` where nose and chin of `landmarks` put them.
 
     `rest` are the portrait's landmarks, beside which lips smile. Upper teeth are drawn `longest`
-    times as long at most, a number or `[B]`. Beside a portrait's own they are `moved` `[B, 2]`
-    inter-ocular distances to the right and down, as those are; a dropped jaw does not hide them.
+    times as long at most. Beside a portrait's own they are `moved` `[B, 2]` inter-ocular distances
+    to the right and down, as those are; a dropped jaw does not hide them.
 
     Returns:
         `[B, 8, scale * height, scale * width]` over the region's window at `origin` `[B, 2]` px.
@@ -128,7 +128,7 @@ def _longer(
     lips = _in_map(landmarks, 0, landmarks[:, [62, 66]], region)[..., 1]
     upper, lower = lips.unbind(dim=1)
     needed = REACHED * (lower - upper) / (lowest_row(teeth[:, 3]) - upper).clamp_min(1e-2)
-    stretch = 1 + smiling * (needed.clamp_min(1).clamp_max(longest) - 1)
+    stretch = 1 + smiling * (needed.clamp(1, longest) - 1)
     below = (y - upper[:, None]).clamp_min(0)
     return y - below * (1 - 1 / stretch[:, None])
 

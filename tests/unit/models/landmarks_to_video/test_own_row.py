@@ -27,8 +27,8 @@ def test_a_few_teeth_give_way_in_every_opening_and_many_in_none(opening: float) 
     few, many = (
         OwnRow.of(mouth(half), face_with_lips(4), face_with_lips(opening)) for half in (0.13, 0.2)
     )
-    assert few.alone
-    assert not many.alone
+    assert few.replaces
+    assert not many.replaces
 
 
 def moved(target: Tensor, give: float = 1.0) -> list[float]:
