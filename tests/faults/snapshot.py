@@ -93,8 +93,10 @@ class _Reader:
                 if name.endswith(":webhook")
             },
             holders=tuple(
-                Holder.model_validate_json(self._text(f"{HOLDERS}{name}"))
+                Holder.model_validate_json(cast("str", holder))
                 for name in self._after(HOLDERS)
+                # A reservation may expire once it is listed.
+                if (holder := self.client.get(f"{HOLDERS}{name}")) is not None
             ),
             objects=objects,
             video_frames={key: count_frames(self.storage.get(key)) for key in videos},
