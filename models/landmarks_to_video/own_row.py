@@ -15,12 +15,6 @@ from models.landmarks_to_video.face_regions import MOUTH, face_frame
 from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.parting import OpenMouth
 
-FEW = 0.165
-"""Half the width of a row, in inter-ocular distances: two or three front teeth. A narrower one
-gives way to a whole borrowed row in every opening, because teeth that changed with the opening
-would change within a word.
-"""
-
 
 @dataclass(frozen=True)
 class OwnRow:
@@ -42,7 +36,7 @@ class OwnRow:
         sunk = shift[:, 1].clamp_min(0)
         stretched = ((after + sunk) / before.clamp_min(1e-3)).clamp(1, mouth.upper.give)
         down = shift[:, 1] - sunk + (stretched - 1) * mouth.tips
-        return cls(torch.stack([shift[:, 0], down], dim=-1), mouth.half < FEW)
+        return cls(torch.stack([shift[:, 0], down], dim=-1), mouth.borrows_upper)
 
 
 def _lips_below_nose(landmarks: Tensor) -> Tensor:

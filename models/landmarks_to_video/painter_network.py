@@ -226,9 +226,6 @@ class Painter(nn.Module):
         cavity, *bare = (
             map_.reshape(part.inside.shape) for map_ in (parting.cavity, *parting.bare)
         )
-        if row is not None and row.replaces:
-            cavity = torch.maximum(cavity, parting.above.reshape(part.inside.shape))
-            bare[0] = torch.ones_like(bare[0])
         behind = part.behind(teeth[:, :, rows], *bare)
         drawn = self._inside(part, window, behind, beside_own=row is not None)
         mask = opening.keep_near(paint.mask)

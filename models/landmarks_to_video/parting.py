@@ -4,10 +4,11 @@ A spline stretches and squeezes all that lies between the lips. But teeth are ri
 above a line keeps its place on the skull, or hangs from an upper lip that rises; what lies below
 goes with the lower lip. Lips that part open a cavity between the two; as they close, one row slides
 behind the other, and lips cover both. If no teeth are seen, all goes with the lower lip. What is no
-tooth gives way to what is drawn, and so does what lies beyond the portrait's corners.
+tooth gives way to what is drawn, and so does what lies beyond the portrait's corners. So do teeth
+of which a portrait shows too little, in every opening.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import torch
@@ -48,6 +49,18 @@ that shows their tips alone has them stretched to that, but not more than so man
 """
 SOFT_UNTIL, SOFT_GONE = 1.5, 2.6
 """How much wider the opening is up to which what is no tooth stays, and from when it is gone."""
+FEW = 0.165
+"""Half the width of a row, in inter-ocular distances: two or three front teeth. A narrower one
+gives way to a whole borrowed row in every opening, because teeth that changed with the opening
+would change within a word.
+"""
+SPECKS, SLIGHT = 0.04, 3.5
+"""Share of a mouth without a row of teeth from which what looks like teeth are specks of them, as
+the glint of one tooth; and the height, px, up to which an opening is so slight that they would
+stand alone as it grows. All of it gives way to what is drawn, in every opening.
+"""
+SCRAP, CLEAR = 1.2, 1.0
+"""Height of a scrap of a tooth that stands alone beyond the line, and of the dark between, px."""
 OF_TEETH, LEAST, TALL = 0.25, 1.2, 0.5
 """Share of a part's middle that must look like teeth; its height, px; share of that height which
 teeth at the sides must have.
@@ -91,14 +104,12 @@ class Parting:
 
     places: `[B, M, 2]` px of the crop.
     cavity: `[B, M]` in 0-1, how far nothing of the portrait is seen there.
-    bare: two `[B, M]` in 0-1, where the portrait has no upper and no lower teeth.
-    above: `[B, M]` in 0-1, what lies above the line or on it.
+    bare: two `[B, M]` in 0-1, where the portrait has no upper and no lower teeth that are kept.
     """
 
     places: Tensor
     cavity: Tensor
     bare: tuple[Tensor, Tensor]
-    above: Tensor
 
 
 @dataclass(frozen=True)
@@ -107,10 +118,12 @@ class Row:
 
     seen: `[1, COLUMNS]` in 0-1, where it is teeth.
     give: how much it may be stretched.
+    gone: `[1, COLUMNS]` in 0-1, where it gives way to what is drawn in every opening.
     """
 
     seen: Tensor
     give: float = SOFT_GIVE
+    gone: Tensor = field(default_factory=lambda: torch.zeros(1, COLUMNS))
 
     @property
     def shown(self) -> bool:
@@ -137,6 +150,11 @@ class OpenMouth:
     tips: float = 0.0
     half: float = 0.0
 
+    @property
+    def borrows_upper(self) -> bool:
+        """Whether a borrowed row stands in the place of its own upper teeth."""
+        return bool(self.upper.gone.amin() > 0)
+
     def expand(self, batch: int) -> Self:
         """Repeat a single portrait's mouth."""
         return replace(self, line=self.line.expand(batch, -1))
@@ -155,12 +173,14 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
         return None
     bared, colour = read_teeth(image, landmarks, landmarks.new_zeros(1, 2), scale)
     seen = float(bared[0, 0, 3].sum())
+    between = _colours_between(image, landmarks, scale)
+    likeness = tooth_likeness((between / colour[..., None, None])[:, None], colour, skin)[0]
     if float(tooth_area(bared, colour, skin)) <= TOOTH_SHARE * seen:
         nowhere = landmarks.new_zeros(1, COLUMNS)
-        return OpenMouth(nowhere, Row(nowhere), Row(nowhere), colour)
-    between = _colours_between(image, landmarks, scale)
+        slight = float(lip_lines(landmarks).height) < SLIGHT
+        specks = torch.full_like(nowhere, slight and float(likeness.mean()) > SPECKS)
+        return OpenMouth(nowhere, Row(nowhere, gone=nowhere), Row(nowhere, gone=specks), colour)
     line, are_upper = _line_beside_teeth(_light(between))
-    likeness = tooth_likeness((between / colour[..., None, None])[:, None], colour, skin)[0]
     lips = UprightLips.of(landmarks)
     above = (torch.arange(DEPTHS).to(line) + 0.5)[:, None] < line * DEPTHS
     upper = _row(above.to(likeness), likeness, lips, UPPER_BARED, found=are_upper)
@@ -169,6 +189,8 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
     tips = float((line[0] * _heights(lips).to(line))[MIDDLE].mean()) / interocular
     width = float(lips.corners[:, 1] - lips.corners[:, 0])
     half = float(upper.seen.mean()) * width / interocular / 2
+    if upper.shown and half < FEW:
+        upper = replace(upper, gone=torch.ones_like(upper.gone))
     mean = ((between[0] * likeness).sum(dim=(1, 2)) + colour) / (likeness.sum() + 1)
     enamel = colour.pow(BRIGHTEST) * mean.pow(1 - BRIGHTEST)
     return OpenMouth(line.to(landmarks), upper, lower, enamel, tips, half)
@@ -200,14 +222,30 @@ def _row(part: Tensor, likeness: Tensor, lips: UprightLips, bared: float, *, fou
     columns = (likeness * part).sum(dim=0), part.sum(dim=0)
     middle = float(columns[0][MIDDLE].sum() / columns[1][MIDDLE].sum().clamp_min(1))
     if not found and (middle < OF_TEETH or height < LEAST):
-        return Row(likeness.new_zeros(1, COLUMNS))
+        return Row(likeness.new_zeros(1, COLUMNS), gone=_scraps(part, likeness, lips))
     like = (columns[0] > OF_TEETH * columns[1]).to(likeness)
     tall = columns[0] * _heights(lips)
     like = like * (tall > TALL * tall[MIDDLE].mean())
     between = like.cummax(dim=0).values * like.flip(0).cummax(dim=0).values.flip(0)
     seen = F.avg_pool1d(between[None], AVERAGED, 1, AVERAGED // 2)
     longest = bared * float(lips.interocular) / max(height - LINE, LINE)
-    return Row(seen, max(TEETH_GIVE, min(longest, LONGEST)))
+    give = max(TEETH_GIVE, min(longest, LONGEST))
+    return Row(seen, give, torch.zeros_like(seen))
+
+
+def _scraps(part: Tensor, likeness: Tensor, lips: UprightLips) -> Tensor:
+    """Return `[1, COLUMNS]` in 0-1: where a part without a row has teeth that stand alone.
+
+    Such a tooth is parted from the line by dark; what touches it belongs to the row beyond. The
+    arguments are those of `_row`.
+    """
+    if part[0].sum() > part[-1].sum():  # above the line
+        part, likeness = part.flip(0), likeness.flip(0)
+    pixels = _heights(lips) / DEPTHS
+    dark = (part * (1 - likeness)).cumsum(dim=0) * pixels
+    alone = (part * likeness * (dark > CLEAR)).sum(dim=0) * pixels
+    found = (alone > SCRAP).to(likeness)[None]
+    return F.max_pool1d(found[None], AVERAGED, 1, AVERAGED // 2)[0]
 
 
 def _line_beside_teeth(light: Tensor) -> tuple[Tensor, bool]:
@@ -302,12 +340,16 @@ def part_mouth(
     stretched = (gap / band.clamp_min(2 * LINE) - CAVITY_FROM) / (CAVITY_ALONE - CAVITY_FROM)
     cavity = stretched.clamp(0, 1) * (1 - above_gap - below_gap).clamp_min(0)
     bare = [1 - _between_columns(row.seen, share) for row in (mouth.upper, mouth.lower)]
-    for part, no_tooth in zip((above_gap, below_gap), bare, strict=True):
-        cavity = cavity + soft * part * no_tooth
+    gone = [_between_columns(row.gone, share) for row in (mouth.upper, mouth.lower)]
+    for part, no_tooth, drawn in zip((above_gap, below_gap), bare, gone, strict=True):
+        cavity = cavity + part * torch.maximum(soft * no_tooth, drawn)
+    # The line is one soft pixel wide; it goes with a row that is gone.
+    cavity = torch.maximum(cavity, (1 - below_gap) * gone[0])
+    bare = [torch.maximum(*pair) for pair in zip(bare, gone, strict=True)]
     beyond = torch.maximum(left - there, there - right)
     cavity = torch.maximum(cavity, rise(beyond, *BESIDE))
     places = shown.to_crop(there, upper + depth)
-    return Parting(places, cavity, (bare[0], bare[1]), 1 - below_gap)
+    return Parting(places, cavity, (bare[0], bare[1]))
 
 
 def _on_the_skull(

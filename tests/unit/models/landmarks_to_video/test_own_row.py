@@ -15,24 +15,24 @@ TIPS = 0.05
 """Height of the row, in inter-ocular distances."""
 
 
-def mouth(half: float, give: float = 1.0) -> OpenMouth:
+def mouth(give: float = 1.0, gone: float = 0.0) -> OpenMouth:
     seen = torch.ones(1, COLUMNS)
     line = torch.full((1, COLUMNS), 0.7)
-    rows = Row(seen, give), Row(torch.zeros(1, COLUMNS))
-    return OpenMouth(line, *rows, torch.tensor([WHITE]), TIPS, half)
+    rows = Row(seen, give, torch.full((1, COLUMNS), gone)), Row(torch.zeros(1, COLUMNS))
+    return OpenMouth(line, *rows, torch.tensor([WHITE]), TIPS, 0.2)
 
 
 @pytest.mark.parametrize("opening", [2, 4, 5, 12])
-def test_a_few_teeth_give_way_in_every_opening_and_many_in_none(opening: float) -> None:
-    few, many = (
-        OwnRow.of(mouth(half), face_with_lips(4), face_with_lips(opening)) for half in (0.13, 0.2)
+def test_a_row_that_is_gone_is_replaced_in_every_opening(opening: float) -> None:
+    gone, kept = (
+        OwnRow.of(mouth(gone=share), face_with_lips(4), face_with_lips(opening)) for share in (1, 0)
     )
-    assert few.replaces
-    assert not many.replaces
+    assert gone.replaces
+    assert not kept.replaces
 
 
 def moved(target: Tensor, give: float = 1.0) -> list[float]:
-    row = OwnRow.of(mouth(0.2, give), face_with_lips(6), target)
+    row = OwnRow.of(mouth(give), face_with_lips(6), target)
     return [60 * float(way) for way in row.moved[0]]
 
 

@@ -147,6 +147,76 @@ def test_only_the_tips_of_teeth_are_drawn_longer() -> None:
     assert row.upper.give == TEETH_GIVE
 
 
+def drawn_share(image: Tensor, landmarks: Tensor, wanted: float) -> Tensor:
+    """Return how far nothing of the portrait is seen, over the opening of lips `wanted` px apart;
+    from left to right, in the lower half of the opening's middle rows.
+    """
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    target = torch.from_numpy(face_landmarks(opening=wanted))[None]
+    opening = Opening.of(target, window_origin(target, MOUTH))
+    parting = part_mouth(mouth, Spots.of(opening, target), landmarks, target, 1)
+    cavity = parting.cavity.reshape(MOUTH.height, MOUTH.width)
+    low = (opening.inside[0, 0] > 0.9) & (opening.above_lower[0, 0] < 2)
+    return torch.stack([cavity[:, i][low[:, i]].mean() for i in low.any(dim=0).nonzero()[:, 0]])
+
+
+def with_a_spot(opening: float, span: tuple[float, float], across: slice) -> tuple[Tensor, Tensor]:
+    """Return a portrait like `portrait`, whose mouth is dark but for a white spot over some columns
+    of the picture.
+    """
+    image, landmarks = portrait(opening, DARK)
+    image[..., across] = portrait(opening, WHITE, span)[0][..., across]
+    return image, landmarks
+
+
+def test_one_tooth_in_a_slight_opening_gives_way_in_every_opening() -> None:
+    tooth, none = with_a_spot(3, (0, 1), slice(120, 124)), portrait(3, DARK)
+    for wanted in (2.5, 3, 4):
+        assert drawn_share(*tooth, wanted).min() > 0.85
+        assert drawn_share(*none, wanted).mean() < 0.2
+
+
+def test_a_tooth_that_stands_alone_on_the_lower_lip_gives_way_and_the_row_above_stays() -> None:
+    image, landmarks = portrait(14, WHITE, (0, 0.5))
+    scrap = slice(134, 139)
+    image[..., scrap] = torch.minimum(image[..., scrap], portrait(14, DARK)[0][..., scrap])
+    image[..., scrap] = torch.maximum(
+        image[..., scrap], portrait(14, WHITE, (0.75, 1))[0][..., scrap] * (image[..., scrap] < 0.6)
+    )
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    assert mouth.upper.shown
+    assert not mouth.lower.shown
+    assert float(mouth.upper.gone.max()) == 0
+    assert float(mouth.lower.gone.max()) == 1
+    assert float(mouth.lower.gone.mean()) < 0.5
+
+
+def test_teeth_that_touch_the_row_above_are_no_scrap() -> None:
+    image, landmarks = portrait(14, WHITE, (0, 0.6))
+    longer = slice(126, 130)
+    image[..., longer] = portrait(14, WHITE, (0, 0.8))[0][..., longer]
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    assert float(mouth.lower.gone.max()) == 0
+
+
+@pytest.mark.parametrize("wanted", [3.0, 4.0, 5.0, 12.0])
+def test_two_front_teeth_give_way_in_every_opening_and_a_whole_row_in_none(wanted: float) -> None:
+    few = with_a_spot(5, (0, 0.8), slice(122, 135))
+    mouths = [read_open_mouth(*shown, 1, SKIN) for shown in (few, portrait(5, WHITE, (0, 0.8)))]
+    assert [mouth is not None and mouth.borrows_upper for mouth in mouths] == [True, False]
+    source, target = few[1], torch.from_numpy(face_landmarks(opening=wanted))[None]
+    opening = Opening.of(target, window_origin(target, MOUTH))
+    high = ((opening.inside > 0.99) & (opening.below_upper < 1)).flatten()
+    for mouth, gone in zip(mouths, (1.0, 0.0), strict=True):
+        assert mouth is not None
+        parting = part_mouth(mouth, Spots.of(opening, target), source, target, 1)
+        middle = high & (opening.sideways.abs() < 0.1).flatten()
+        assert parting.cavity[0, middle].mean() == pytest.approx(gone, abs=0.05)
+
+
 def test_closed_lips_are_no_open_mouth() -> None:
     assert read_open_mouth(*portrait(0, WHITE), 1, SKIN) is None
     assert read_open_mouth(*portrait(1, WHITE), 1, SKIN) is None
