@@ -207,6 +207,11 @@ def lowest_row(opacity: Tensor) -> Tensor:
     return torch.where(rows > 0.5, height, -1.0).amax(dim=1)
 
 
+def highest_row(opacity: Tensor) -> Tensor:
+    """Return `[B]`: how far up maps `[B, 128, 256]` have front teeth, in half heights, or 1."""
+    return -lowest_row(opacity.flip(1))
+
+
 def tooth_area(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:
     """Return `[B]`: texels of the upper map that look like teeth, for what `read_teeth` gave.
 

@@ -51,14 +51,16 @@ CLOSED, PARTED = 1.0, 1.75
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along; and from
 which it is one.
 """
-LOWER_TEETH, LOWER_BARED, LOWER_LIGHT = 0.06, 0.9, (0.85, 0.77, 0.74)
-"""Opacity of lower teeth where the jaw is up, and where it drops in speech; their light. They stand
-in the shade: behind a smile, or in full light, they look like a second row.
+LOWER_BARED, LOWER_LIGHT = 0.9, (0.85, 0.77, 0.74)
+"""Opacity of lower teeth; their light. They stand in the shade: in full light, they look like a
+second row.
 """
-UPPER_FROM, LOWER_FROM = 1.5, 3.0
-"""Heights of the opening, px, from which upper and lower teeth are drawn; 2 px more, in full."""
-JAW_UP, JAW_DOWN = 9.0, 15.0
-"""Heights of the opening, px, between which the lower teeth appear."""
+LOWER_LIP_SHADE, LOWER_LIP_SHADED = 0.45, 2.0
+"""Light that the lower lip keeps from the teeth behind it; pixels over which its shade fades."""
+UPPER_FROM, LOWER_FROM, TEETH_SOFT = 1.5, 3.0, (1.0, 2.0)
+"""Heights of the opening, px, from which upper and lower teeth are drawn, and px more at which they
+are drawn in full: what is between is neither dark nor teeth.
+"""
 SPOKEN_LIGHT, LIP_SHADOW = (0.92, 0.83, 0.81), (0.30, 0.32, 0.32)
 """Light on upper teeth in speech, and how much of it the lip above them takes: what falls upon them
 has been reflected by lips and tongue.
@@ -221,7 +223,6 @@ class Interior(nn.Module):
         tint = brightness.sqrt() * skin[:, 1:4, None, None].exp()
         cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
         bared, rounded = opening.lips.smile.sqrt(), opening.lips.rounding
-        spoken = (1 - bared) * (1 - rounded)
         let_in = 1 - ROUNDED_DARK * rounded
         seen, light_on_it = _tongue(opening)
         colour = torch.lerp(cavity, tongue * light_on_it, (1 - bared) * let_in * seen)
@@ -230,14 +231,13 @@ class Interior(nn.Module):
             upper = _light_beside_own(opening)
         else:
             upper = _light_on_upper(opening, bared) * let_in
-        dropped = rise(opening.height, JAW_UP, JAW_DOWN) * spoken
-        lower = LOWER_TEETH + (LOWER_BARED - LOWER_TEETH) * dropped
+        lower = LOWER_BARED * (1 - rounded)
         for row, light, share, height in (
             (1, _light_on_lower(opening), lower, LOWER_FROM),
             (0, upper, 1.0, UPPER_FROM),
         ):
             shown, visible = teeth[:, 4 * row : 4 * row + 3], teeth[:, 4 * row + 3 : 4 * row + 4]
-            opacity = share * visible * rise(opening.height, height, height + 2)
+            opacity = share * visible * rise(opening.height, height, height + TEETH_SOFT[row])
             colour = torch.lerp(colour, light * enamel * shown, opacity)
         return colour if slant is None else colour * _from_aside(opening, slant)
 
@@ -328,7 +328,8 @@ def _light_beside_own(opening: Opening) -> Tensor:
 
 def _light_on_lower(opening: Opening) -> Tensor:
     """Darker above the lip and in the shade of what is above."""
-    above_lip = 1 - 0.35 * torch.exp(-opening.above_lower.clamp_min(0) / 1.5)
+    depth = opening.above_lower.clamp_min(0) / LOWER_LIP_SHADED
+    above_lip = 1 - LOWER_LIP_SHADE * torch.exp(-depth)
     in_the_open = 0.35 + 0.65 * torch.sigmoid((opening.below_upper - 5) / 2)
     light = _colour(LOWER_LIGHT, above_lip) * above_lip * in_the_open
     return light * _sides(opening, LOWER_SIDES)

@@ -277,6 +277,7 @@ class Painter(nn.Module):
             window.source,
             longest=_longest(row),
             moved=None if row is None else row.moved,
+            given=not self.training,
         )
 
     def _start(self, warped: Tensor, geometry: Tensor, scale: int) -> tuple[Tensor, Tensor]:

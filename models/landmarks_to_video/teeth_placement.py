@@ -4,10 +4,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.landmarks_to_video.dentition import TEETH_CENTRES, TEETH_REACH, lowest_row
+from models.landmarks_to_video.dentition import (
+    TEETH_CENTRES,
+    TEETH_REACH,
+    highest_row,
+    lowest_row,
+)
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import Region, face_frame
-from models.landmarks_to_video.lip_shape import dropped_teeth, hidden_teeth, smile
+from models.landmarks_to_video.lip_shape import dropped_teeth, hidden_teeth, rise, smile
 from models.landmarks_to_video.warping import pixel_grid
 
 SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
@@ -20,6 +25,17 @@ are drawn for it at most, and where they replace a portrait's own.
 """
 RAISED = 0.08
 """How much higher lower teeth stand in a smile, in inter-ocular distances: the jaw is shut."""
+BARED_FROM, BARED, BARED_SMILING = 1.0, 1.0, 1.1
+"""Height of the opening, px, from which it bares upper teeth, and how much further down they reach
+for each px more, in speech and in a smile. Below them it stays dark: teeth that fill a narrow
+opening have no edge, and look like a grey veil.
+"""
+JAW_FROM, RAISED_BY = 8.0, 1.0
+"""The same for lower teeth, which only a jaw that drops in speech bares."""
+THIN = (0.5, 2.0)
+"""Heights of bared lower teeth, px, up to which the lip hides all of them, and from which none:
+their tips alone would be a thin light line along it.
+"""
 LAST_ROW = 0.04
 """Half heights of a map from the end of the lower teeth to the row that is repeated below them."""
 
@@ -33,12 +49,15 @@ def place_teeth(
     rest: Tensor | None = None,
     longest: float = LONGEST,
     moved: Tensor | None = None,
+    *,
+    given: bool = False,
 ) -> Tensor:
     """Lay maps of teeth `[B, 2, 4, 128, 256]` where nose and chin of `landmarks` put them.
 
     `rest` are the portrait's landmarks, beside which lips smile. Upper teeth are drawn `longest`
     times as long at most. Beside a portrait's own they are `moved` `[B, 2]` inter-ocular distances
-    to the right and down, as those are; a dropped jaw does not hide them.
+    to the right and down, as those are; a dropped jaw does not hide them. Of teeth that are `given`
+    and were not read from the wanted picture, a narrow opening hides the most.
 
     Returns:
         `[B, 8, scale * height, scale * width]` over the region's window at `origin` `[B, 2]` px.
@@ -51,12 +70,16 @@ def place_teeth(
     if moved is None:
         x, y = upper.unbind(dim=-1)
         y = y + hidden_teeth(landmarks, rest)[:, None] / TEETH_REACH[1]
+        if given:
+            y = y + _beyond_upper_edge(teeth[:, 0], landmarks, smiling, region, rest)[:, None]
     else:
         x, y = (upper - moved[:, None] / upper.new_tensor(TEETH_REACH)).unbind(dim=-1)
     upper = torch.stack([x, _longer(y, teeth[:, 0], landmarks, smiling, region, longest)], dim=-1)
     x, y = lower.unbind(dim=-1)
     raised = RAISED * smiling - dropped_teeth(landmarks, rest)
     y = y + raised[:, None] / TEETH_REACH[1]
+    if given:
+        y = y - _beyond_lower_edge(teeth[:, 1], raised, landmarks, smiling, region)[:, None]
     lower = torch.stack([x, y.minimum(_lowest(teeth[:, 1]))], dim=-1)
     placed = []
     for row, place in enumerate((upper, lower)):
@@ -131,6 +154,47 @@ def _longer(
     stretch = 1 + smiling * (needed.clamp(1, longest) - 1)
     below = (y - upper[:, None]).clamp_min(0)
     return y - below * (1 - 1 / stretch[:, None])
+
+
+def _beyond_upper_edge(
+    teeth: Tensor, landmarks: Tensor, smiling: Tensor, region: Region, rest: Tensor | None
+) -> Tensor:
+    """Return `[B]`: by how much upper teeth reach further down than the opening bares them, in half
+    heights of their map `[B, 4, 128, 256]`.
+    """
+    half, opening = _half_height(landmarks), _opening(landmarks)
+    upper = _in_map(landmarks, 0, landmarks[:, [62]], region)[:, 0, 1]
+    hidden = hidden_teeth(landmarks, rest) / TEETH_REACH[1]
+    reach = (lowest_row(teeth[:, 3]) - upper - hidden) * half
+    rate = BARED + (BARED_SMILING - BARED) * smiling
+    return (reach - rate * (opening - BARED_FROM).clamp_min(0)).clamp_min(0) / half
+
+
+def _beyond_lower_edge(
+    teeth: Tensor, raised: Tensor, landmarks: Tensor, smiling: Tensor, region: Region
+) -> Tensor:
+    """Return `[B]`: by how much lower teeth reach further up than the opening bares them, in half
+    heights of their map `[B, 4, 128, 256]`; they are `raised` `[B]` inter-ocular distances.
+    """
+    half, opening = _half_height(landmarks), _opening(landmarks)
+    lower = _in_map(landmarks, 1, landmarks[:, [66]], region)[:, 0, 1]
+    reach = (lower - highest_row(teeth[:, 3]) + raised / TEETH_REACH[1]) * half
+    bared = RAISED_BY * (1 - smiling.sqrt()) * (opening - JAW_FROM)
+    bared = torch.minimum(reach, bared).clamp_min(0)
+    return (reach - bared * rise(bared, *THIN)).clamp_min(0) / half
+
+
+def _half_height(landmarks: Tensor) -> Tensor:
+    """Return `[B]`: px of a half height of a map."""
+    distance, _ = face_frame(landmarks)
+    half: Tensor = TEETH_REACH[1] * distance
+    return half
+
+
+def _opening(landmarks: Tensor) -> Tensor:
+    """Return `[B]`: how far apart the middles of the inner lips are, px."""
+    height: Tensor = (landmarks[:, 66] - landmarks[:, 62]).norm(dim=-1)
+    return height
 
 
 def _lowest(teeth: Tensor) -> Tensor:

@@ -117,17 +117,33 @@ def test_rounded_lips_leave_a_tongue_in_the_dark() -> None:
     assert 0.3 * tongue(42) < tongue(30) < 0.7 * tongue(42)
 
 
-def test_lower_teeth_appear_where_the_jaw_drops_and_not_in_a_smile() -> None:
-    def lower_teeth(landmarks: Tensor) -> float:
-        """Return how much of their light is seen 3 px above the opening's lower edge."""
-        black, white = (torch.zeros(1, 8, MOUTH.height, MOUTH.width) for _ in range(2))
-        black[:, 7], white[:, 4:] = 1, 1
-        opening = opening_of(landmarks)
-        near = ((opening.above_lower - 3).abs() < 1) & (opening.sideways.abs() < 0.2)
-        seen = inside_of(landmarks, white) - inside_of(landmarks, black)
-        return float(seen[near.expand(-1, 3, -1, -1)].mean())
+def lower_teeth(landmarks: Tensor, above: float) -> float:
+    """Return how much light lower teeth add so many px above the opening's lower edge."""
+    black, white = (torch.zeros(1, 8, MOUTH.height, MOUTH.width) for _ in range(2))
+    black[:, 7], white[:, 4:] = 1, 1
+    opening = opening_of(landmarks)
+    near = ((opening.above_lower - above).abs() < 0.6) & (opening.sideways.abs() < 0.2)
+    seen = inside_of(landmarks, white) - inside_of(landmarks, black)
+    return float(seen[near.expand(-1, 3, -1, -1)].mean())
 
-    assert lower_teeth(face_with_lips(18)) > 3 * lower_teeth(face_with_lips(11, width=56))
+
+def test_the_lower_lip_shades_the_teeth_behind_it() -> None:
+    assert lower_teeth(face_with_lips(18), 0.6) < 0.75 * lower_teeth(face_with_lips(18), 4)
+
+
+def test_teeth_are_drawn_in_full_or_not_at_all() -> None:
+    white = torch.zeros(1, 8, MOUTH.height, MOUTH.width)
+    white[:, :4] = 1
+    light = []
+    for height in (1.4, 2.6, 4.0):
+        landmarks = face_with_lips(height)
+        opening = opening_of(landmarks)
+        middle = (opening.sideways.abs() < 0.05) & (opening.below_upper > 0)
+        middle = middle & (opening.above_lower > 0)
+        added = inside_of(landmarks, white) - inside_of(landmarks, torch.zeros_like(white))
+        light.append(float(added.mean(dim=1, keepdim=True)[middle].max()))
+    assert light[0] < 0.01
+    assert light[1] > 0.6 * light[2]
 
 
 @pytest.mark.parametrize("slant", [-1.2, 1.2])

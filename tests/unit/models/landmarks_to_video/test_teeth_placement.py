@@ -88,6 +88,29 @@ def test_teeth_keep_their_length_where_the_jaw_drops() -> None:
     assert laughed == pytest.approx(said, abs=0.02)
 
 
+def bared(row: int, landmarks: Tensor) -> float:
+    """Return how far given teeth reach into the opening, px from the lip that hides them."""
+    teeth = torch.zeros(1, 2, 4, 128, 256)
+    teeth[:, 0, 3, :112], teeth[:, 1, 3, 40:] = 1, 1
+    origin = window_origin(landmarks, MOUTH)
+    placed = place_teeth(teeth, landmarks, origin, MOUTH, scale=2, given=True)[0, 4 * row + 3]
+    seen = (placed[:, int(2 * (landmarks[0, 62, 0] - origin[0, 0]))] > 0.5).nonzero()
+    upper, lower = (2 * float(landmarks[0, i, 1] - origin[0, 1]) for i in (62, 66))
+    return (float(seen.max()) - upper if row == 0 else lower - float(seen.min())) / 2
+
+
+@pytest.mark.parametrize("opening", [2.0, 3.0, 4.0, 5.0])
+def test_a_narrow_opening_stays_dark_below_the_edge_of_upper_teeth(opening: float) -> None:
+    assert opening - 1.6 < bared(0, face(opening)) < opening - 0.4
+
+
+def test_lower_teeth_come_out_from_behind_the_lip_as_the_jaw_drops_in_speech() -> None:
+    heights = [bared(1, face(opening)) for opening in (6, 9, 12)]
+    assert heights[0] <= 0.5
+    assert heights[2] > heights[1] + 1.5
+    assert bared(1, widened(face(12), 1.4)) <= 0.5
+
+
 def test_teeth_beside_a_portraits_own_move_as_those_do() -> None:
     teeth = torch.zeros(1, 2, 4, 64, 128)
     teeth[:, 0, 3, :48, 40:88] = 1
