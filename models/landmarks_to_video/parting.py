@@ -59,6 +59,10 @@ SPECKS, SLIGHT = 0.04, 3.5
 the glint of one tooth; and the height, px, up to which an opening is so slight that they would
 stand alone as it grows. All of it gives way to what is drawn, in every opening.
 """
+ENDS, LAST_HUE = 6, 0.7
+"""Columns at either end of a row over which its edge and its hue are read; how far the hue of these
+last teeth counts, which shade and lips redden, and not that of all.
+"""
 SCRAP, CLEAR = 1.2, 1.0
 """Height of a scrap of a tooth that stands alone beyond the line, and of the dark between, px."""
 OF_TEETH, LEAST, TALL = 0.25, 1.2, 0.5
@@ -141,6 +145,8 @@ class OpenMouth:
     enamel: `[1, 3]` the colour of its teeth, 0-1.
     tips: inter-ocular distances from the upper lip to the line, in the middle.
     half: half the width of the row of upper teeth, in inter-ocular distances.
+    ends: `[1, 2, 2]` px of the crop, where the edge of its upper row ends on the left and on the
+        right; None without one.
     """
 
     line: Tensor
@@ -149,6 +155,7 @@ class OpenMouth:
     enamel: Tensor
     tips: float = 0.0
     half: float = 0.0
+    ends: Tensor | None = None
 
     @property
     def borrows_upper(self) -> bool:
@@ -193,7 +200,34 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
         upper = replace(upper, gone=torch.ones_like(upper.gone))
     mean = ((between[0] * likeness).sum(dim=(1, 2)) + colour) / (likeness.sum() + 1)
     enamel = colour.pow(BRIGHTEST) * mean.pow(1 - BRIGHTEST)
-    return OpenMouth(line.to(landmarks), upper, lower, enamel, tips, half)
+    if not upper.shown or half < FEW:
+        return OpenMouth(line.to(landmarks), upper, lower, enamel, tips, half)
+    # Beside an own row stand borrowed teeth: as light as its brightest, of its last ones' hue.
+    sides = _at_the_ends(upper.seen)
+    last = (between[0] * likeness * above * sides.amax(dim=0)).sum(dim=(1, 2)) + mean
+    last = (last / last.mean()).pow(LAST_HUE) * (enamel / enamel.mean()).pow(1 - LAST_HUE)
+    enamel = last * enamel.mean()
+    ends = _ends(line.to(landmarks), sides, lips)
+    return OpenMouth(line.to(landmarks), upper, lower, enamel, tips, half, ends)
+
+
+def _at_the_ends(seen: Tensor) -> Tensor:
+    """Return `[2, COLUMNS]`: 1 in the last columns of a row `[1, COLUMNS]`, left and right."""
+    there = torch.nonzero(seen[0] > 0.5)[:, 0]
+    columns = torch.arange(COLUMNS, device=seen.device)
+    left = (columns >= there[0]) & (columns < there[0] + ENDS)
+    right = (columns <= there[-1]) & (columns > there[-1] - ENDS)
+    return torch.stack([left, right]).to(seen)
+
+
+def _ends(line: Tensor, sides: Tensor, lips: UprightLips) -> Tensor:
+    """Return `[1, 2, 2]` px of the crop: where the `line` `[1, COLUMNS]` lies in the middle of the
+    columns of both `sides` `[2, COLUMNS]`.
+    """
+    upper, _ = lips.edges(_across(lips))
+    edge = upper + line * _heights(lips)
+    x, y = ((part * sides).sum(dim=1) / sides.sum(dim=1) for part in (_across(lips), edge))
+    return lips.to_crop(x[None], y[None])
 
 
 def _heights(lips: UprightLips) -> Tensor:

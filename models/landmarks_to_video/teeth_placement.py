@@ -25,6 +25,10 @@ are drawn for it at most, and where they replace a portrait's own.
 """
 RAISED = 0.08
 """How much higher lower teeth stand in a smile, in inter-ocular distances: the jaw is shut."""
+RISE, FALL, TOOTH_COLUMNS = 0.35, 0.1, 17
+"""Half heights by which teeth beside an own row are raised or lowered at most, so that they meet
+its edge; columns of a map over which the edge of a row is followed from tip to tip.
+"""
 BARED_FROM, BARED, BARED_SMILING = 1.0, 1.0, 1.1
 """Height of the opening, px, from which it bares upper teeth, and how much further down they reach
 for each px more, in speech and in a smile. Below them it stays dark: teeth that fill a narrow
@@ -96,6 +100,35 @@ def place_teeth(
             )
         )
     return torch.cat(placed, dim=1)
+
+
+def bent_to(teeth: Tensor, landmarks: Tensor, ends: Tensor, region: Region) -> Tensor:
+    """Raise or lower the sides of upper teeth, so that their edge meets that of an own row.
+
+    Args:
+        teeth: `[1, 4, 128, 256]` borrowed upper teeth.
+        landmarks: `[1, 79, 2]` of the portrait, px.
+        ends: `[1, 2, 2]` left and right end of the own row's edge, px.
+        region: the mouth.
+
+    Returns:
+        The bent map, alike.
+    """
+    places = _in_map(landmarks, 0, ends, region)
+    corners = _in_map(landmarks, 0, landmarks[:, [60, 64]], region)[..., 0]
+    wanted = SHOWN_SHARE * corners * corners.new_tensor([-1, 1])
+    x = _narrowed(places[..., 0], _seen_width(teeth), wanted)[0]
+    across = torch.linspace(-1, 1, teeth.shape[3]).to(teeth)
+    down = torch.linspace(-1, 1, teeth.shape[2]).to(teeth)
+    edge = torch.where(teeth[0, 3] > 0.5, down[:, None], -1.0).amax(dim=0)
+    edge = F.max_pool1d(edge[None], TOOTH_COLUMNS, 1, TOOTH_COLUMNS // 2)[0]
+    column = ((x + 1) / 2 * (len(across) - 1)).round().long().clamp(0, len(across) - 1)
+    found = edge[column]
+    fall = torch.where(found > -1, places[0, :, 1] - found, 0.0).clamp(-RISE, FALL)
+    share = ((across - x[0]) / (x[1] - x[0]).clamp_min(1e-2)).clamp(0, 1)
+    lowered = torch.lerp(fall[0], fall[1], share)
+    grid = torch.stack([across.expand(len(down), -1), down[:, None] - lowered], dim=-1)
+    return F.grid_sample(teeth, grid[None], padding_mode="border", align_corners=True)
 
 
 def _seen_width(teeth: Tensor) -> Tensor:

@@ -43,6 +43,7 @@ from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.painter_network import Painter, PainterConfig
 from models.landmarks_to_video.parting import OpenMouth, read_open_mouth
 from models.landmarks_to_video.smile_folds import SmileFolds, smile_folds
+from models.landmarks_to_video.teeth_placement import bent_to
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,
@@ -262,6 +263,8 @@ class VisualTranslator(nn.Module):
         if mouth.upper.shown or mouth.lower.shown:
             likeness = mouth.enamel / self.mouth.inside.enamel_colour(skin)
             teeth[:, :, :3] *= likeness[:, None, :, None, None]
+        if mouth.ends is not None:
+            teeth[:, 0] = bent_to(teeth[:, 0], landmarks, mouth.ends, MOUTH)
         return teeth
 
     @torch.inference_mode()

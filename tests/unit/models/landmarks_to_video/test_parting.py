@@ -350,6 +350,35 @@ def test_borrowed_teeth_are_as_light_as_the_portraits_own() -> None:
     torch.testing.assert_close(shown * enamel, torch.tensor(WHITE), atol=0.02, rtol=0)
 
 
+def test_borrowed_teeth_have_the_hue_of_the_last_of_an_own_row() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    yellow, _ = portrait(12, (0.72, 0.71, 0.48), (0, 0.6))
+    aside = [*range(120), *range(136, 256)]
+    image[..., aside] = yellow[..., aside]
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    assert mouth.upper.shown
+    red, _, blue = mouth.enamel[0].tolist()
+    assert 0.64 < blue / red < 0.78
+    assert float(mouth.enamel.mean()) > 0.7
+
+
+def test_an_own_row_ends_where_its_edge_does() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    assert mouth.ends is not None
+    (left, left_y), (right, right_y) = mouth.ends[0].tolist()
+    middle = float(landmarks[0, 62, 0])
+    assert middle - left == pytest.approx(right - middle, abs=1)
+    assert 5 < right - middle < float(landmarks[0, 64, 0]) - middle
+    assert left_y == pytest.approx(right_y, abs=0.5)
+    assert float(landmarks[0, 62, 1]) < left_y < float(landmarks[0, 66, 1])
+    few = read_open_mouth(*with_a_spot(5, (0, 0.8), slice(122, 135)), 1, SKIN)
+    assert few is not None
+    assert few.ends is None
+
+
 def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

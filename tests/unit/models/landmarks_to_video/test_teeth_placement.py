@@ -4,7 +4,7 @@ from torch import Tensor
 
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
 from models.landmarks_to_video.lip_shape import DRAWN_DOWN
-from models.landmarks_to_video.teeth_placement import LONGEST, place_teeth
+from models.landmarks_to_video.teeth_placement import LONGEST, bent_to, place_teeth
 from tests.unit.models.faces import face_landmarks
 
 
@@ -86,6 +86,27 @@ def test_teeth_beside_a_portraits_own_are_as_long_in_a_smile_as_in_speech() -> N
 def test_teeth_keep_their_length_where_the_jaw_drops() -> None:
     said, laughed = uncovered(face(26)), uncovered(widened(face(26), 1.4))
     assert laughed == pytest.approx(said, abs=0.02)
+
+
+@pytest.mark.parametrize("ends", [(2.0, -2.0), (-3.0, 1.0)])
+def test_the_sides_of_a_borrowed_row_meet_the_edge_of_an_own_one(ends: tuple[float, ...]) -> None:
+    teeth, landmarks = torch.zeros(1, 2, 4, 128, 256), face(12)
+    teeth[:, 0, 3, 20:96, 50:206] = 1
+    origin = window_origin(landmarks, MOUTH)
+
+    def edge(maps: Tensor, x: float) -> float:
+        placed = place_teeth(maps, landmarks, origin, MOUTH, scale=2)[0, 3]
+        column = placed[:, round(2 * (x - float(origin[0, 0])))]
+        return float((column > 0.5).nonzero().max()) / 2 + float(origin[0, 1])
+
+    middle, aside = float(landmarks[0, 62, 0]), 9.0
+    before = edge(teeth, middle)
+    own = [[middle - aside, before + ends[0]], [middle + aside, before + ends[1]]]
+    teeth[:, 0] = bent_to(teeth[:, 0], landmarks, torch.tensor([own]), MOUTH)
+    for sign, height in zip((-1, 1), ends, strict=True):
+        for beyond in (0, 2):
+            lower = edge(teeth, middle + sign * (aside + beyond)) - before
+            assert lower == pytest.approx(min(height, 1.6), abs=0.8)
 
 
 def bared(row: int, landmarks: Tensor) -> float:
