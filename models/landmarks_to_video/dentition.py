@@ -209,7 +209,9 @@ def lowest_row(opacity: Tensor) -> Tensor:
 
 def highest_row(opacity: Tensor) -> Tensor:
     """Return `[B]`: how far up maps `[B, 128, 256]` have front teeth, in half heights, or 1."""
-    return -lowest_row(opacity.flip(1))
+    middle = opacity.shape[2] // 2
+    front = opacity[:, :, middle - EDGE_COLUMNS : middle + EDGE_COLUMNS]
+    return -lowest_row(front.flip(1))
 
 
 def tooth_area(teeth: Tensor, colour: Tensor, skin: Tensor) -> Tensor:
