@@ -36,9 +36,10 @@ opening have no edge, and look like a grey veil.
 """
 JAW_FROM, RAISED_BY = 8.0, 1.0
 """The same for lower teeth, which only a jaw that drops in speech bares."""
-THIN = (0.5, 2.0)
+THIN, BURIED = (0.5, 2.0), 3.0
 """Heights of bared lower teeth, px, up to which the lip hides all of them, and from which none:
-their tips alone would be a thin light line along it.
+their tips alone would be a thin light line along it. How deep a smile then hides them, px: its edge
+may be drawn lower than the landmarks are (`mouth_interior.LOWERED`).
 """
 LAST_ROW = 0.04
 """Half heights of a map from the end of the lower teeth to the row that is repeated below them."""
@@ -212,9 +213,10 @@ def _beyond_lower_edge(
     half, opening = _half_height(landmarks), _opening(landmarks)
     lower = _in_map(landmarks, 1, landmarks[:, [66]], region)[:, 0, 1]
     reach = (lower - highest_row(teeth[:, 3]) + raised / TEETH_REACH[1]) * half
-    bared = RAISED_BY * (1 - smiling.sqrt()) * (opening - JAW_FROM)
+    bared = RAISED_BY * ((1 - smiling.sqrt()) * opening - JAW_FROM)
     bared = torch.minimum(reach, bared).clamp_min(0)
-    return (reach - bared * rise(bared, *THIN)).clamp_min(0) / half
+    seen = rise(bared, *THIN)
+    return (reach - bared * seen + BURIED * smiling.sqrt() * (1 - seen)).clamp_min(0) / half
 
 
 def _half_height(landmarks: Tensor) -> Tensor:

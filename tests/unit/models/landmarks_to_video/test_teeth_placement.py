@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.face_regions import MOUTH, window_origin
-from models.landmarks_to_video.lip_shape import DRAWN_DOWN
+from models.landmarks_to_video.lip_shape import DRAWN_DOWN, smile
 from models.landmarks_to_video.teeth_placement import LONGEST, bent_to, place_teeth
 from tests.unit.models.faces import face_landmarks
 
@@ -129,7 +129,10 @@ def test_lower_teeth_come_out_from_behind_the_lip_as_the_jaw_drops_in_speech() -
     heights = [bared(1, face(opening)) for opening in (6, 9, 12)]
     assert heights[0] <= 0.5
     assert heights[2] > heights[1] + 1.5
-    assert bared(1, widened(face(12), 1.4)) <= 0.5
+    slight = widened(face(14), 1.22)
+    assert 0.1 < float(smile(slight)) < 0.6
+    for smiling in (widened(face(12), 1.4), slight):
+        assert bared(1, smiling) < -1
 
 
 def test_teeth_beside_a_portraits_own_move_as_those_do() -> None:
