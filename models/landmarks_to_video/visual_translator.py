@@ -24,6 +24,7 @@ from models.checkpoints import load_checkpoint
 from models.landmarks_to_video.background import mobility
 from models.landmarks_to_video.bare_lips import BareLips, bare_lips
 from models.landmarks_to_video.complexion import complexion, sidelight
+from models.landmarks_to_video.creases import Creases, creases
 from models.landmarks_to_video.dentition import BELOW_PARTED, Dentitions
 from models.landmarks_to_video.face_regions import (
     EYES,
@@ -158,6 +159,7 @@ class PortraitFeatures:
     mobility: `[1, 1, 64, 64]` weights of the motion, 0 on a background that stays, or None.
     glasses: those that it shows, if any.
     folds: those of its smile, or None.
+    creases: those that it has when it moves, or None.
     """
 
     crop: NDArray[np.uint8]
@@ -173,6 +175,7 @@ class PortraitFeatures:
     mobility: Tensor | None = None
     glasses: Glasses | None = None
     folds: SmileFolds | None = None
+    creases: Creases | None = None
 
     @property
     def scale(self) -> int:
@@ -238,6 +241,7 @@ class VisualTranslator(nn.Module):
         scale = len(crop) // CROP_SIZE
         skin = complexion(image, points, points.new_zeros(1, 2), scale)
         mouth = read_open_mouth(image, points, scale, skin)
+        glasses, palette = Glasses.of(crop, landmarks, device), read_palette(image)
         return PortraitFeatures(
             crop=np.ascontiguousarray(crop),
             image=image,
@@ -248,10 +252,11 @@ class VisualTranslator(nn.Module):
             lips=bare_lips(image, points, scale),
             skin=skin,
             slant=sidelight(image, points, points.new_zeros(1, 2), scale),
-            palette=read_palette(image),
+            palette=palette,
             mobility=None if silhouette is None else mobility(silhouette, landmarks).to(device),
-            glasses=Glasses.of(crop, landmarks, device),
+            glasses=glasses,
             folds=smile_folds(image, points, scale),
+            creases=creases(image, points, scale, glasses, grey=palette is not None),
         )
 
     def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None, skin: Tensor) -> Tensor:
@@ -301,10 +306,13 @@ class VisualTranslator(nn.Module):
         if features.mobility is not None:
             flow = flow * features.mobility
         mouth = _with_lips_closed(mouth, features, flow, landmarks)
-        if not features.folds:
-            return Rendering(flow, (mouth, eyes), features.scale)
-        cheeks = features.folds.smoothed(source, landmarks, flow, features.scale)
-        return Rendering(flow, (cheeks, mouth, eyes), features.scale)
+        layers = [mouth, eyes]
+        if features.folds:
+            layers.insert(0, features.folds.smoothed(source, landmarks, flow, features.scale))
+        if features.creases:
+            drawn = features.creases.drawn(source, landmarks, flow, features.scale)
+            layers += [drawn] if drawn else []
+        return Rendering(flow, tuple(layers), features.scale)
 
     def _residual(
         self, features: PortraitFeatures, prior: Tensor, source: Tensor, target: Tensor

@@ -19,6 +19,7 @@ import torch
 
 from models.face.covering import CHECKPOINT as COVERING
 from models.face.resting_face import FILE as RESTING_FACE
+from models.landmarks_to_video.creases import FILE as CREASES
 from models.landmarks_to_video.visual_translator import CHECKPOINT as TRANSLATOR
 from models.manifest import MANIFEST, WEIGHTS, sha256_of
 from models.speech_to_landmarks.facial_action import FILE as FACIAL_ACTION
@@ -34,7 +35,7 @@ from models.training.stage_two.trainer import Options
 SPEECH_ENCODER = "speech_encoder.safetensors"
 LANDMARKS = stage_one.CHECKPOINT
 VARIANTS = 2
-GIVEN = (SPEECH_ENCODER, VOICE_ACTIVITY, FACIAL_ACTION, COVERING)
+GIVEN = (SPEECH_ENCODER, VOICE_ACTIVITY, FACIAL_ACTION, COVERING, CREASES)
 """Shipped weights that this does not train."""
 
 
