@@ -10,7 +10,9 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.corpus.clips import read_clip, spread
 from models.evaluation.closed_portraits import closed_portrait_table, closed_portraits, renderer
@@ -19,6 +21,7 @@ from models.evaluation.identity import identity_table, score_identity
 from models.evaluation.pictures import emotion_grid, film_strip, opening_curves, pair_strip
 from models.evaluation.report import Provenance, write_report
 from models.evaluation.scoring_networks import ScoringNetworks
+from models.evaluation.shown_emotion import judge_people, shown_emotion_table
 from models.evaluation.spoken_mouths import spoken_mouth_table, spoken_pairs
 from models.evaluation.stage_one import (
     LandmarkScore,
@@ -102,6 +105,11 @@ def evaluate(
         spoken_mouth_table(
             translator_renderer(pipeline.translator), list(spoken_pairs(options.data))
         ),
+        shown_emotion_table(
+            judge_people(pipeline, scorers.expression, options.data, longest_speech(clips))
+            if scorers.expression
+            else []
+        ),
         articulation_table(pipeline.generator, heard),
         *emotion_tables(pipeline.generator, heard),
     ]
@@ -120,19 +128,23 @@ def draw(
     first: dict[str, HeldOutClip] = {}
     for clip in clips:
         first.setdefault(clip.set, clip)
-    longest = max((c.waveform for c in clips if c.waveform is not None), key=len)
     drawn = {
         f"pairs_{name}": pair_strip(pipeline.translator, group) for name, group in pairs.items()
     }
     for name, clip in first.items():
         video = read_clip(video_path(folder / "videos", clip))
         drawn[f"film_{name}"] = film_strip(clip.pictures(), video)
-    drawn["emotions"] = emotion_grid(pipeline, clips[0].pictures()[0], longest)
+    drawn["emotions"] = emotion_grid(pipeline, clips[0].pictures()[0], longest_speech(clips))
     paths = [folder / f"{name}.png" for name in drawn]
     for path, picture in zip(paths, drawn.values(), strict=True):
         picture.save(path)
     draw_openings(folder / "openings.png", opening_curves(landmarks))
     return [folder / "openings.png", *paths]
+
+
+def longest_speech(clips: list[HeldOutClip]) -> NDArray[np.float32]:
+    """Return the longest waveform of the clips."""
+    return max((clip.waveform for clip in clips if clip.waveform is not None), key=len)
 
 
 if __name__ == "__main__":

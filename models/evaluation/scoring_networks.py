@@ -1,8 +1,8 @@
 """Pretrained networks that score videos. None is shipped; pass them as TorchScript files.
 
-Identity uses dlib's network if it is installed. All others take RGB frames in 0-1 as float32 `[B,
-3, 256, 256]` and do their own cropping, resizing and normalization, so that the file alone
-determines what is measured.
+Identity uses dlib's network, and emotion in the picture that of `fer`, if they are installed. All
+others take RGB frames in 0-1 as float32 `[B, 3, 256, 256]` and do their own cropping, resizing and
+normalization, so that the file alone determines what is measured.
 """
 
 import warnings
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from media.audio import SAMPLES_PER_FRAME
 from models.evaluation.dlib_identity import find_dlib_network, load_dlib_identity
+from models.evaluation.fer_network import find_fer_network, load_fer_network
 from models.metrics.definitions import frechet_distance, sync_confidence
 
 Frames = NDArray[np.uint8]
@@ -37,11 +38,13 @@ class ScoringNetworks:
         identity: frames to embeddings `[B, D]`, for CSIM.
         inception: frames to features `[B, D]`, for FID.
         syncnet: `[B, 5, 3, 256, 256]` and samples `[B, 3200]` to two embeddings `[B, D]`.
+        expression: faces `[B, 3, 64, 64]` to probabilities `[B, 7]`, for emotion in the picture.
     """
 
     identity: Network | None = None
     inception: Network | None = None
     syncnet: Network | None = None
+    expression: Network | None = None
 
     @classmethod
     def load(
@@ -57,6 +60,7 @@ class ScoringNetworks:
             identity=_load_identity(identity or find_dlib_network(), device),
             inception=_load(inception, device),
             syncnet=_load(syncnet, device),
+            expression=load_fer_network(fer) if (fer := find_fer_network()) else None,
         )
 
     def features(self, frames: Frames) -> Array | None:

@@ -24,6 +24,8 @@ from models.speech_to_landmarks.vocal_effort import vocal_effort
 FILE = "facial_action.safetensors"
 STRONGEST = 4.5
 """Intensity that no action unit passes; FACS ends at 5."""
+BROADEST = 1.4
+"""Strength that no look passes: at twice its strength, a strong look is a caricature."""
 UNEVEN = 0.15
 """How much more one half of a face may move than the other."""
 LEAST_GAIN, MOST_GAIN = 0.7, 2.2
@@ -145,7 +147,7 @@ class FacialAction(nn.Module):
             style=manner.style[None],
         )
         moves = self.flow.draw(asked, torch.Generator().manual_seed(seed))[0]
-        look = torch.einsum("te,epc->tpc", emotion, manner.looks)
+        look = torch.einsum("te,epc->tpc", hold_strength(emotion), manner.looks)
         return look + self.show(hold_units(moves * spread_at(self.spreads, emotion)), manner.sides)
 
     def show(self, units: Tensor, sides: Tensor) -> Tensor:
@@ -190,6 +192,13 @@ def widen(opening: Tensor, gain: Tensor) -> Tensor:
     beyond = F.relu(wanted - WIDEST / 2)
     held = wanted - beyond + WIDEST / 2 * torch.tanh(beyond / (WIDEST / 2))
     return torch.where(gain > 1.0, torch.maximum(held, opening), wanted) - opening
+
+
+def hold_strength(emotion: Tensor) -> Tensor:
+    """Return strengths as they are up to 1, and above ever nearer to BROADEST."""
+    room = BROADEST - 1.0
+    beyond = F.relu(emotion - 1.0)
+    return emotion - beyond + room * torch.tanh(beyond / room)
 
 
 def hold_units(units: Tensor) -> Tensor:

@@ -48,17 +48,19 @@ from models.training.stage_one.calibrate_action_units import (
     read_unit_tracks,
 )
 from models.training.stage_one.emotional_speech import load_recordings
-from models.training.stage_one.expressions import ACTIONS, Expressions
+from models.training.stage_one.expressions import Expressions
 
 Array = NDArray[np.float64]
 
-SHOWN = 0.9
-"""Share of EMFACS' look, along its direction, that every person's look has at least."""
-UNLIKE_SADNESS = ("AU10", "AU14", "AU20")
-"""Units that raise or widen the lips. EMFACS lists none of them for sadness."""
-LEAST_GROWN, MOST_GROWN = 0.6, 1.8
-UPPER_FACE = [*range(17, 48), *range(68, 79)]
-LOWER_FACE = [*range(17), *range(48, 68)]
+LISTED = {
+    Emotion.HAPPINESS: (6, 7, 12),
+    Emotion.SADNESS: (1, 4, 15, 17),
+    Emotion.ANGER: (4, 5, 7, 17, 23),
+    Emotion.FEAR: (1, 2, 4, 5, 20),
+    Emotion.DISGUST: (4, 7, 9, 10, 15, 17),
+    Emotion.SURPRISE: (1, 2, 5),
+}
+"""Action units that EMFACS lists for an emotion (Friesen and Ekman, 1983)."""
 PEOPLE = 6
 """People kept of each emotion, those who show it most clearly: a third of the actors."""
 LIVELY, MOST_ENLIVENED = 0.7, 2.0
@@ -99,7 +101,7 @@ def assemble(data: Path, cache: Path, flow: Path, speech: Path) -> tuple[FacialA
     action.basis.copy_(basis(data, scales))
     looks = Expressions(data / "landmarks" / "ict68.npz")
     levels = clear_levels(means, action.basis, looks)
-    action.looks.copy_(top_up(levels, action.basis, looks))
+    action.looks.copy_(look_of_each(levels, action.basis, looks))
     recordings = load_recordings(cache / "emotional_clean.pt")
     action.liveliness.copy_(liveliness(action.flow, list(read_acted_clips(data, recordings))))
     articulation = read_articulation(data, recordings, _open_network(speech), means)
@@ -140,18 +142,16 @@ def asked_of(clip: ActedClip, style: Tensor) -> Performance:
 def clear_levels(means: Sequence[UnitMeans], basis: Tensor, looks: Expressions) -> Tensor:
     """Return levels `[P, 8, 14]` above one's own neutral of the people who show each most clearly.
 
-    Clear is what resembles the look that EMFACS describes: the cosine of the two displacements,
-    times the root of the person's size. Row p holds the p-th clearest of each emotion. Smiles are
-    read in lips stretched by sadness or fear, too: there they are left out. In sadness so is what
-    else widens lips and bares teeth: it took the place of the lowered corners.
+    Clear is what resembles the emotion's look: the cosine of the two displacements, times the root
+    of the person's size. Row p holds the p-th clearest of each emotion. Speech and neighbouring
+    units are read as units, too: only those that EMFACS lists for the emotion count.
     """
     table = torch.zeros(PEOPLE, len(EMOTIONS), len(PERFORMED))
-    for emotion in EMOTIONS[1:-1]:
-        rows = torch.from_numpy(_levels(means, emotion)).float()
-        if "mouthSmile" not in ACTIONS[emotion]:
-            rows[:, PERFORMED.index("AU12")] = 0.0
-        if emotion is Emotion.SADNESS:
-            rows[:, [PERFORMED.index(unit) for unit in UNLIKE_SADNESS]] = 0.0
+    for emotion, listed in LISTED.items():
+        measured = torch.from_numpy(_levels(means, emotion)).float()
+        columns = [PERFORMED.index(f"AU{unit:02d}") for unit in listed]
+        rows = torch.zeros_like(measured)
+        rows[:, columns] = measured[:, columns]
         moved = torch.einsum("ak,skpc->apc", rows, basis).flatten(1)
         look = torch.from_numpy(looks.show(emotion)).flatten()
         size = moved.norm(dim=1)
@@ -173,36 +173,16 @@ def beyond_speech(spreads: Tensor) -> Tensor:
     return beyond
 
 
-def top_up(levels: Tensor, basis: Tensor, looks: Expressions) -> Tensor:
-    """Return `[P, 8, 79, 2]` people's levels as displacements, topped up to EMFACS' looks.
+def look_of_each(levels: Tensor, basis: Tensor, looks: Expressions) -> Tensor:
+    """Return `[P, 8, 79, 2]`: the look of each emotion, and around it how people differ.
 
-    Intensities read off video are drawn to their mean, the more so the subtler the expression: a
-    smile comes out as far as a posed one, anger and surprise at a quarter. So in each region of
-    the face a level grows or shrinks by a common factor within limits; what it then still lacks
-    along EMFACS' look to SHOWN of that look's size is taken from the look itself. Contempt, which
-    nobody acted, is all look. People differ by the rest.
+    Intensities read off video are drawn to their mean, the more so the subtler the expression:
+    anger and surprise come out at a quarter. So they tell only the differences between people.
+    Contempt, which nobody acted, looks alike in all.
     """
     moved = torch.einsum("aek,skpc->aepc", levels, basis)
-    shown = torch.zeros_like(moved)
-    for index, emotion in enumerate(EMOTIONS):
-        look = torch.from_numpy(looks.show(emotion))
-        for points in (UPPER_FACE, LOWER_FACE):
-            shown[:, index, points] = _topped_up(moved[:, index, points], look[points])
-    return shown
-
-
-def _topped_up(moved: Tensor, look: Tensor) -> Tensor:
-    """Return displacements `[A, N, 2]` grown and topped up towards a look `[N, 2]`."""
-    wanted = SHOWN * look.norm()
-    size = moved.mean(0).norm()
-    if float(look.norm()) < 1e-6:
-        return moved
-    growth = (wanted / size.clamp(min=1e-6)).clamp(LEAST_GROWN, MOST_GROWN)
-    grown = growth * moved
-    along = torch.einsum("apc,pc->a", grown, look) / look.square().sum()
-    lacking = (SHOWN - along).clamp(min=0.0)
-    shown: Tensor = grown + lacking[:, None, None] * look
-    return shown
+    shown = torch.from_numpy(np.stack([looks.show(emotion) for emotion in EMOTIONS]))
+    return shown + moved - moved.mean(dim=0)
 
 
 def _levels(means: Sequence[UnitMeans], emotion: Emotion) -> Array:

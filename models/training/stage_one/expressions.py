@@ -1,8 +1,9 @@
-"""The look of emotions: EMFACS prototypes built from a morphable face's expression offsets.
+"""The look of emotions: facial actions of a morphable face, put together for each emotion.
 
-No labelled emotional video is available in quantity, so the look of an emotion is composed of the
-facial actions that EMFACS lists for it (Friesen and Ekman, 1983). The offsets of each action come
-from ICT-FaceKit (MIT), seen from the front.
+The actions are those that EMFACS lists (Friesen and Ekman, 1983); their offsets come from
+ICT-FaceKit (MIT), seen from the front. The amounts are found by looking, and with two networks that
+recognize expressions, on portraits that no figure is measured on. A smile's are fitted to the
+displacement between neutral and smiling photographs of 86 people.
 """
 
 from pathlib import Path
@@ -21,31 +22,33 @@ Array = NDArray[np.float32]
 ACTIONS: dict[Emotion, dict[str, float]] = {
     Emotion.NEUTRAL: {},
     Emotion.HAPPINESS: {
-        "mouthSmile": 0.95, "cheekSquint": 0.9, "cheekRaiser": 0.5, "mouthDimple": 0.3,
-        "browOuterUp": 0.15, "eyeSquint": 0.25,
+        "mouthSmile": 1.4, "jawOpen": 0.3, "mouthRollUpper": 0.2, "mouthDimple": 0.15,
+        "cheekSquint": 0.5, "cheekRaiser": 0.45, "eyeSquint": 0.1,
     },
     Emotion.SADNESS: {
-        "browInnerUp": 1.3, "browDown": 0.35, "mouthFrown": 1.5, "mouthShrugLower": 0.5,
-        "eyeBlink": 0.35, "mouthPucker": 0.2, "mouthStretch": 0.15,
+        "browInnerUp": 1.6, "browDown": 0.9, "mouthFrown": 1.5, "mouthStretch": 0.3,
+        "mouthRollLower": 0.3, "mouthShrugLower": 0.2, "eyeBlink": 0.35,
     },
     Emotion.ANGER: {
-        "browDown": 1.5, "eyeSquint": 0.6, "noseSneer": 0.5, "mouthPress": 0.8, "mouthFrown": 0.8,
-        "mouthRollLower": 0.4, "eyeWide": 0.5,
+        "browDown": 2.5, "browInnerUp": -0.4, "eyeSquint": 0.8, "eyeWide": 0.8, "noseSneer": 0.8,
+        "mouthStretch": 0.7, "mouthFrown": 1.8, "mouthSmile": -0.3, "mouthPress": 0.5,
+        "jawOpen": -0.25,
     },
     Emotion.FEAR: {
-        "browInnerUp": 1.3, "browOuterUp": 0.5, "browDown": 0.3, "eyeWide": 1.4,
-        "mouthStretch": 1.0,
+        "browInnerUp": 1.9, "browOuterUp": 0.3, "browDown": 0.8, "eyeWide": 1.9,
+        "mouthStretch": 0.9, "mouthFrown": 0.7, "jawOpen": 0.1,
     },
     Emotion.DISGUST: {
-        "noseSneer": 1.2, "mouthUpperUp": 0.6, "browDown": 0.9, "cheekSquint": 0.8,
-        "eyeSquint": 0.4, "mouthFrown": 0.7, "mouthShrugLower": 0.4,
+        "noseSneer": 1.0, "mouthUpperUp": 0.8, "browDown": 1.4, "cheekSquint": 0.4,
+        "eyeSquint": 1.0, "mouthFrown": 1.7, "mouthShrugLower": 0.1, "jawOpen": 0.1,
     },
     Emotion.SURPRISE: {
-        "browInnerUp": 1.2, "browOuterUp": 1.1, "eyeWide": 1.2, "jawOpen": 0.12, "mouthPucker": 0.2,
+        "browInnerUp": 1.4, "browOuterUp": 0.9, "eyeWide": 1.6, "mouthPucker": 0.5,
+        "mouthFunnel": 0.4, "jawOpen": 0.12,
     },
     Emotion.CONTEMPT: {
-        "mouthSmile_L": 0.5, "mouthDimple_L": 1.2, "mouthStretch_L": 0.15, "eyeSquint_L": 0.6,
-        "cheekSquint_L": 0.4, "browOuterUp_R": 0.7, "browDown_L": 0.4,
+        "mouthSmile_L": 0.55, "mouthDimple_L": 1.35, "mouthFrown_R": 0.2, "cheekSquint_L": 0.6,
+        "eyeSquint": 0.6, "browDown_L": 0.8, "browOuterUp_R": 1.1, "browInnerUp_R": 0.5,
     },
 }  # fmt: skip
 

@@ -10,6 +10,7 @@ from models.face.retargeting import (
     HIGHEST_RISES,
     Points,
     eyes_shut,
+    hold_falls,
     hold_lids,
     hold_rises,
     lip_gaps,
@@ -217,3 +218,18 @@ def test_irises_follow_the_gaze() -> None:
     size = np.linalg.norm(faces[0, 42:48].mean(axis=0) - faces[0, 36:42].mean(axis=0))
     np.testing.assert_allclose(moved[IRISES], size * np.tile(gaze[1], (2, 1)), rtol=0.04)
     assert not moved[:68].any()
+
+
+def test_low_brows_fall_less_than_high_ones_and_never_onto_the_eyes() -> None:
+    high = normal_face()
+    low = high.copy()
+    low[BROWS, 1] = 0.5 * high[BROWS, 1]
+    falls = []
+    for resting in (high, low):
+        faces = np.repeat(resting[None], 3, axis=0)
+        faces[:, BROWS, 1] += np.array([0.02, 0.2, 0.8])[:, None]
+        falls.append((hold_falls(resting, faces) - resting)[:, BROWS, 1])
+    np.testing.assert_allclose([fall[0] for fall in falls], 0.02, atol=1e-6)
+    assert (falls[1][1:] < falls[0][1:]).all()
+    for resting, fall in zip((high, low), falls, strict=True):
+        assert (resting[BROWS, 1] + fall[-1] < resting[[36, 39, 42, 45], 1].mean()).all()

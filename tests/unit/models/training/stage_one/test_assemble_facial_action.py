@@ -17,14 +17,16 @@ from models.training.stage_one.action_units import (
     emotion_vector,
 )
 from models.training.stage_one.assemble_facial_action import (
+    LISTED,
     LIVELY,
     MOST_ENLIVENED,
     PEOPLE,
-    UNLIKE_SADNESS,
     asked_of,
     clear_levels,
     liveliness,
+    look_of_each,
 )
+from models.training.stage_one.expressions import Expressions
 from tests.unit.models.training.tiny_speech import made_up_expressions
 
 FRAMES = 80
@@ -82,13 +84,29 @@ def acting(actor: int, emotion: Emotion) -> UnitMeans:
     return UnitMeans(f"{actor}_{emotion}", actor, emotion, calm=False, strength=1.0, units=units)
 
 
-def test_units_that_widen_the_lips_are_left_out_of_sadness_alone(tmp_path: Path) -> None:
+def measured(tmp_path: Path) -> tuple[torch.Tensor, torch.Tensor, Expressions]:
+    """Return levels of made-up actors, a basis, and the looks."""
     means = [acting(actor, emotion) for actor in range(1, 20) for emotion in EMOTIONS[:-1]]
     basis = torch.randn(2, len(PERFORMED), 79, 2, generator=torch.Generator().manual_seed(0))
-    levels = clear_levels(means, basis, made_up_expressions(tmp_path))
-    assert len(levels) == PEOPLE
-    widening = [PERFORMED.index(unit) for unit in UNLIKE_SADNESS]
-    sad, afraid = (levels[:, EMOTIONS.index(e)] for e in (Emotion.SADNESS, Emotion.FEAR))
-    assert not sad[:, widening].any()
-    assert (sad[:, PERFORMED.index("AU15")] > 0.0).all()
-    assert (afraid[:, widening] > 0.0).all()
+    looks = made_up_expressions(tmp_path)
+    return clear_levels(means, basis, looks), basis, looks
+
+
+def test_only_units_that_belong_to_an_emotion_count(tmp_path: Path) -> None:
+    levels, _, _ = measured(tmp_path)
+    assert levels.shape == (PEOPLE, len(EMOTIONS), len(PERFORMED))
+    for emotion, units in LISTED.items():
+        listed = [PERFORMED.index(f"AU{unit:02d}") for unit in units]
+        others = [column for column in range(len(PERFORMED)) if column not in listed]
+        assert (levels[:, EMOTIONS.index(emotion), listed] > 0.0).all()
+        assert not levels[:, EMOTIONS.index(emotion), others].any()
+
+
+def test_people_differ_around_the_look_of_an_emotion(tmp_path: Path) -> None:
+    levels, basis, looks = measured(tmp_path)
+    shown = look_of_each(levels, basis, looks)
+    for index, emotion in enumerate(EMOTIONS):
+        mean = shown[:, index].mean(dim=0)
+        torch.testing.assert_close(mean, torch.from_numpy(looks.show(emotion)), atol=1e-4, rtol=0.0)
+        alike = emotion in (Emotion.NEUTRAL, Emotion.CONTEMPT)
+        assert bool(shown[:, index].std(dim=0).max() < 1e-6) is alike
