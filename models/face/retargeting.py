@@ -41,8 +41,8 @@ HIGHEST_RISES = ((BROWS, 0.14, 0.20), (NOSE_BASE, 0.06, 0.11))
 
 Higher brows would pull up the lids. Filmed noses rise by 0.12 at most.
 """
-LOWERED_BROW = (0.3, 0.5)
-"""Fall of brows as a share of their own height above the eyes: as requested, and at most."""
+LOWERED_BROW = (0.25, 0.5)
+"""Fall of brows as a share of their own height above the upper lids: as requested, and at most."""
 NARROWED_EYE, WIDENED_EYE = (-0.2, -0.4), (0.15, 0.4)
 """Change of an eye's opening in an emotion beside that at rest: as requested, and at most."""
 BROWS_IN_BLINK = 0.3
@@ -216,11 +216,11 @@ def hold_rises(resting: Points, faces: Points) -> Points:
 def hold_falls(resting: Points, faces: Points) -> Points:
     """Return the faces `[T, 79, 2]` with the fall of brows softly limited.
 
-    A frown lowers all brows alike, but they differ: what draws high brows together would cover the
-    eyes below low ones.
+    A frown lowers all brows alike, but they differ: what draws high brows together would press low
+    ones onto the lids.
     """
     held = faces.copy()
-    height = np.maximum(resting[list(EYE_CORNERS), 1].mean() - resting[BROWS, 1], CLOSED_GAP)
+    height = np.maximum(resting[UPPER_LIDS, 1].mean() - resting[BROWS, 1], CLOSED_GAP)
     fall = (faces[:, BROWS, 1] - resting[BROWS, 1]) / height
     held[:, BROWS, 1] = resting[BROWS, 1] + height * _limited(fall, *LOWERED_BROW)
     return held

@@ -30,7 +30,7 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "mouthRollLower": 0.3, "mouthShrugLower": 0.2, "eyeBlink": 0.35,
     },
     Emotion.ANGER: {
-        "browDown": 2.5, "browInnerUp": -0.4, "eyeSquint": 0.8, "eyeWide": 0.8, "noseSneer": 0.8,
+        "browDown": 2.5, "browInnerUp": -0.4, "eyeSquint": 0.8, "eyeWide": 0.5, "noseSneer": 0.8,
         "mouthStretch": 0.7, "mouthFrown": 1.8, "mouthSmile": -0.3, "mouthPress": 0.5,
         "jawOpen": -0.25,
     },
@@ -43,8 +43,8 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "eyeSquint": 1.0, "mouthFrown": 1.7, "mouthShrugLower": 0.1, "jawOpen": 0.1,
     },
     Emotion.SURPRISE: {
-        "browInnerUp": 1.4, "browOuterUp": 0.9, "eyeWide": 1.6, "mouthPucker": 0.5,
-        "mouthFunnel": 0.4, "jawOpen": 0.12,
+        "browInnerUp": 1.4, "browOuterUp": 0.9, "eyeWide": 1.6, "mouthPucker": 0.35,
+        "mouthFunnel": 0.3, "jawOpen": 0.15,
     },
     Emotion.CONTEMPT: {
         "mouthSmile_L": 0.55, "mouthDimple_L": 1.35, "mouthFrown_R": 0.2, "cheekSquint_L": 0.6,

@@ -232,4 +232,4 @@ def test_low_brows_fall_less_than_high_ones_and_never_onto_the_eyes() -> None:
     np.testing.assert_allclose([fall[0] for fall in falls], 0.02, atol=1e-6)
     assert (falls[1][1:] < falls[0][1:]).all()
     for resting, fall in zip((high, low), falls, strict=True):
-        assert (resting[BROWS, 1] + fall[-1] < resting[[36, 39, 42, 45], 1].mean()).all()
+        assert (resting[BROWS, 1] + fall[-1] < resting[[37, 38, 43, 44], 1].mean()).all()
