@@ -43,8 +43,8 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "eyeSquint": 1.0, "mouthFrown": 1.7, "mouthShrugLower": 0.1, "jawOpen": 0.1,
     },
     Emotion.SURPRISE: {
-        "browInnerUp": 1.4, "browOuterUp": 0.9, "eyeWide": 1.6, "mouthPucker": 0.35,
-        "mouthFunnel": 0.3, "jawOpen": 0.15,
+        "browInnerUp": 1.5, "browOuterUp": 1.0, "eyeWide": 1.7, "mouthPucker": 0.15,
+        "mouthFunnel": 0.1, "jawOpen": 0.2,
     },
     Emotion.CONTEMPT: {
         "mouthSmile_L": 0.55, "mouthDimple_L": 1.35, "mouthFrown_R": 0.2, "cheekSquint_L": 0.6,
