@@ -13,7 +13,13 @@ from torch import Tensor
 
 from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import LOWER, UPPER, Eye, read_eyeball
-from models.landmarks_to_video.face_regions import EYES, GEOMETRY_STRIDE, NEAR, face_frame
+from models.landmarks_to_video.face_regions import (
+    EYES,
+    GEOMETRY_STRIDE,
+    NEAR,
+    face_frame,
+    rows_of,
+)
 from models.landmarks_to_video.lid_skin import NOTHING, draw_lid, read_lid
 from models.landmarks_to_video.painted_window import Window, lay_over
 from models.landmarks_to_video.warping import (
@@ -189,7 +195,8 @@ def _lids_moved(
         ratio = _ratio(source, target, eye)
         seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
         opening = opening.narrowed(seen)
-        ball = read_eyeball(window.image, source, target, cells, eye, window.shift, scale)
+        inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
+        ball = _eyeball(window, eye, cells, inside.reshape(half_mask.shape))
         lid = None
         if lids is not None:
             skin = read_lid(window, eye, cells)
@@ -197,7 +204,9 @@ def _lids_moved(
             dim = (1 - ratio.clamp(0, 1))[:, None, None]
             ball = torch.lerp(ball, DIM[1] * skin.under, DIM[0] * dim)
         change = _change(source, target, eye)
-        halves.append(_with_eye(half_colour, half_mask, resting, opening, lid, ball, change, scale))
+        halves.append(
+            _with_eye(half_colour, half_mask, resting, opening, inside, lid, ball, change)
+        )
     painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
     return painted, masks
 
@@ -229,20 +238,33 @@ def _lids(window: Window) -> _Lids:
     return _Lids(tuple(half.flatten(2) for half in warped.chunk(2, 3)), frame)
 
 
+def _eyeball(window: Window, eye: int, cells: Tensor, inside: Tensor) -> Tensor:
+    """Return an eyeball `[B, 3, M]` at places `[B, M, 2]` px, black in rows that show none of it.
+
+    It is seen `inside` an opening, `[B, 1, h, w]` in 0-1.
+    """
+    rows, width = rows_of(inside[:, 0] > 0), inside.shape[3]
+    part = slice(rows.start * width, rows.stop * width)
+    ball = cells.new_zeros(len(cells), 3, cells.shape[1])
+    ball[..., part] = read_eyeball(
+        window.image, window.source, window.target, cells[:, part], eye, window.shift, window.scale
+    )
+    return ball
+
+
 def _with_eye(
     colour: Tensor,
     mask: Tensor,
     resting: Eye,
     opening: Eye,
+    inside: Tensor,
     lid: tuple[Tensor, Tensor, Tensor] | None,
     ball: Tensor,
     change: tuple[Tensor, Tensor],
-    scale: int,
 ) -> tuple[Tensor, Tensor]:
     """Lay eyeball and lid, if any, into one half of a window, and keep paint near the eye."""
     depth = resting.depth()
     drawn, wider = _drawn(change[0])[:, None], change[1][:, None]
-    inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
     either, new = inside, ball * _shade(opening)
     if lid is not None:
         either = torch.maximum(lid[1] * (drawn > 0), inside)
