@@ -74,13 +74,11 @@ class Paint:
 
     def over(self, pixels: Pixels) -> Pixels:
         """Return `[h, w, 3]` with the paint on it."""
-        *colours, opacity = cv2.split(self.colour)
-        left = 1 - opacity
-        mixed = [
-            np.clip(np.rint(plane * left + 255 * colour), 0, 255).astype(np.uint8)
-            for plane, colour in zip(cv2.split(pixels), colours, strict=True)
-        ]
-        return np.asarray(cv2.merge(mixed), np.uint8)
+        left = cv2.merge([1 - self.colour[..., 3]] * 3)
+        beneath = cv2.multiply(pixels, left, dtype=cv2.CV_32F)
+        colour = cv2.cvtColor(self.colour, cv2.COLOR_RGBA2RGB)
+        mixed = cv2.addWeighted(beneath, 1, colour, 255, 0, dtype=cv2.CV_8U)
+        return np.asarray(mixed, np.uint8)
 
 
 def draw_on_cpu(crop: Pixels, rendering: Rendering) -> Pixels:
