@@ -103,10 +103,13 @@ class TalkingFacePipeline:
             PortraitError: the picture holds no face that can be animated.
         """
         timings: dict[str, float] = {}
-        with timed(timings, "detect_landmarks"):
-            portrait = self._portrait(image, options)
-        with timed(timings, "generate_landmarks"):
-            motion = self._generate(waveform, options)
+        # The face is found while the speech is heard; its time is what it takes longer.
+        with ThreadPoolExecutor(1) as beside:
+            found = beside.submit(self._portrait, image, options)
+            with timed(timings, "generate_landmarks"):
+                motion = self._generate(waveform, options)
+            with timed(timings, "detect_landmarks"):
+                portrait = found.result()
             landmarks = retarget_landmarks(portrait.landmarks, motion, eyes=options.eyes)
         return Synthesis(
             portrait=portrait,
