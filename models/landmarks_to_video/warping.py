@@ -208,9 +208,22 @@ def upsample_flow(flow: Tensor, factor: int) -> Tensor:
     """Enlarge a flow `[B, 2, h, w]` given at cell centres; its values stay full-frame pixels."""
     if factor == 1:
         return flow
-    # With so few channels, planes are enlarged several times faster than interleaved pixels.
-    planar = flow.contiguous()
-    return F.interpolate(planar, scale_factor=factor, mode="bilinear", align_corners=False)
+    if flow.device.type != "cpu":
+        return F.interpolate(
+            flow.contiguous(), scale_factor=factor, mode="bilinear", align_corners=False
+        )
+    # For so few channels, torch's own takes two to four times as long on a CPU.
+    rows, columns = (_enlargement(size, factor).to(flow) for size in flow.shape[-2:])
+    with torch.autocast("cpu", enabled=False):
+        return rows.T @ (flow @ columns)
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)  # a cached tensor must be usable in training, too
+def _enlargement(size: int, factor: int) -> Tensor:
+    """Return the matrix `[size, factor * size]` that enlarges rows of values linearly."""
+    each = torch.eye(size)[None]
+    return F.interpolate(each, scale_factor=factor, mode="linear", align_corners=False)[0]
 
 
 def flow_coordinates(flow: Tensor, stride: float = 1) -> Tensor:
