@@ -73,7 +73,9 @@ class Paint:
     colour: Map
 
     def over(self, pixels: Pixels) -> Pixels:
-        """Return `[h, w, 3]` with the paint on it."""
+        """Return `[h, w, 3]` with the paint on it; both may be empty."""
+        if not pixels.size:
+            return pixels
         left = cv2.merge([1 - self.colour[..., 3]] * 3)
         beneath = cv2.multiply(pixels, left, dtype=cv2.CV_32F)
         colour = cv2.cvtColor(self.colour, cv2.COLOR_RGBA2RGB)

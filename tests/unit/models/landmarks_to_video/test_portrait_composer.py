@@ -199,6 +199,13 @@ def test_a_crop_may_reach_beyond_the_picture(corner: tuple[int, int]) -> None:
     assert (composed(picture(), box, rendering((9, -7))) != picture()).any()
 
 
+@pytest.mark.parametrize("box", [Square(300, 40, 320), Square(60, 300, 320)])
+def test_a_layer_beyond_the_picture_is_left_out(box: Square) -> None:
+    """Given landmarks may lie there."""
+    beyond = layer(210, 200, opacity=1)
+    np.testing.assert_array_equal(composed(picture(), box, rendering(AT_REST, beyond)), picture())
+
+
 def test_an_extremely_narrow_picture_is_still_composed() -> None:
     thread = np.zeros((70_000, 66, 3), np.uint8)
     composer = whole(thread, Square(-20, -10, 99))
