@@ -122,7 +122,8 @@ def _between(
 ) -> Tensor:
     base = landmarks[:, [corner]]
     offsets = landmarks[:, list(points)] - base
-    return base + landmarks.new_tensor(shares) @ offsets
+    # Not as a matrix product: autocast would round places to bfloat16.
+    return base + (landmarks.new_tensor(shares)[..., None] * offsets[:, None]).sum(dim=2)
 
 
 def line_height(line: Tensor, across: Tensor) -> Tensor:

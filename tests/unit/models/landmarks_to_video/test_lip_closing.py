@@ -189,6 +189,15 @@ def test_the_curve_of_the_lips_leaves_their_opening_as_high_as_asked() -> None:
         assert abs(float(white[int(lines.upper[0, point, 0]) - left]) - height) < 1.5
 
 
+def test_lines_are_as_exact_where_networks_multiply_in_bfloat16() -> None:
+    exact = [lines(faces(0.2)) for lines in (lip_lines, outer_lip_lines)]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = [lines(faces(0.2)) for lines in (lip_lines, outer_lip_lines)]
+    for one, other in zip(exact, mixed, strict=True):
+        torch.testing.assert_close(one.upper, other.upper)
+        torch.testing.assert_close(one.lower, other.lower)
+
+
 def test_a_smooth_line_stays_where_it_is() -> None:
     x = torch.linspace(-20, 30, 11)
     y = 0.01 * x.square() + 0.1 * x + 3
