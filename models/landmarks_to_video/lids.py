@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from media.faces.landmarks import LOWER_LIDS, UPPER_LIDS
 from models.landmarks_to_video.edges import to_upright
-from models.landmarks_to_video.eyeball import LOWER, UPPER, Eye, read_eyeball
+from models.landmarks_to_video.eyeball import UPPER, Eye, read_eyeball
 from models.landmarks_to_video.face_regions import (
     EYES,
     GEOMETRY_STRIDE,
@@ -66,8 +67,8 @@ def move_lids(colour: Tensor, mask: Tensor, window: Window) -> tuple[Tensor, Ten
     Returns:
         Colour and mask.
     """
-    changes = [_change(window.source, window.target, eye) for eye in (0, 1)]
-    narrower, wider = (torch.maximum(*eyes) > 0 for eyes in zip(*changes, strict=True))
+    changes = _changes(window.source, window.target)
+    narrower, wider = (change.amax(dim=1) > 0 for change in changes)
     for chosen, closing in ((narrower, True), (wider & ~narrower, False)):
         rows = chosen.nonzero()[:, 0]
         if len(rows):
@@ -85,7 +86,7 @@ def keep_eyeballs(mask: Tensor, geometry: Tensor, window: Window) -> Tensor:
     Paint on a narrowed eye takes the contrast from its iris. The `geometry` of the wanted face,
     `[B, GEOMETRY_CHANNELS, h / 2, w / 2]`, begins with the distances to each eye's opening.
     """
-    shown = torch.stack([_shown(window.source, eye) for eye in (0, 1)], dim=1)[..., None, None]
+    shown = _shown(window.source)[..., None, None]
     inside = (shown * (1 + geometry[:, 0:4:2])).amax(dim=1, keepdim=True) - 1
     inside = upsample_flow(NEAR * inside, GEOMETRY_STRIDE * window.scale) + 0.5
     return mask + (1 - mask) * inside.clamp(0, 1)
@@ -97,21 +98,21 @@ def moved_share(source: Tensor, target: Tensor, width: int) -> Tensor:
     There the skin goes with the spline and the residual flow alone: a painter's refinement, which
     closes the eye by drawing its surroundings down, would drag lashes and the rims of glasses.
     """
-    left, right = (_moved(source, target, eye) for eye in (0, 1))
-    return _along(left, right, width)
+    # In between, the warp and the painter do well, and keep every lash.
+    return _along(torch.maximum(*_changes(source, target)), width)
 
 
 def drawn_share(source: Tensor, target: Tensor, width: int) -> Tensor:
     """Return `[B, 1, 1, width]` in 0-1: how far closing lids are drawn over a window of both."""
-    left, right = (_drawn(_change(source, target, eye)[0]) for eye in (0, 1))
-    return _along(left, right, width)
+    return _along(_drawn(_changes(source, target)[0]), width)
 
 
-def _along(left: Tensor, right: Tensor, width: int) -> Tensor:
-    """Return `[B, 1, 1, width]`: what is `[B]` at the left eye, and at the right one."""
-    place = torch.linspace(0, 1, width, device=left.device)
+def _along(eyes: Tensor, width: int) -> Tensor:
+    """Return `[B, 1, 1, width]`: what is `[B, 2]` at the left eye, and at the right one."""
+    place = torch.linspace(0, 1, width, device=eyes.device)
     share = ((place - BETWEEN[0]) / (BETWEEN[1] - BETWEEN[0])).clamp(0, 1)
-    return torch.lerp(left[:, None, None, None], right[:, None, None, None], share)
+    left, right = eyes[:, None, None].chunk(2, dim=-1)
+    return torch.lerp(left, right, share)
 
 
 def lift(source: Tensor, target: Tensor, origin: Tensor) -> Tensor:
@@ -134,8 +135,8 @@ def lift(source: Tensor, target: Tensor, origin: Tensor) -> Tensor:
 def held_up(source: Tensor, target: Tensor) -> Tensor:
     """Return `target` with the upper lids of narrowed eyes as high as in the portrait."""
     held = target.clone()
-    for eye in (0, 1):
-        share = _lifted(_change(source, target, eye)[0])[:, None]
+    shares = _lifted(_changes(source, target)[0])
+    for eye, share in enumerate(shares.chunk(2, dim=1)):
         if not share.any():
             continue
         knots = list(UPPER[eye])
@@ -180,7 +181,8 @@ def _lids_moved(
     """Return the windows with eyeballs and, if any eye is `closing`, lids, as far as each moves."""
     source, target, origin, scale = window.source, window.target, window.origin, window.scale
     lids = _lids(window) if closing else None
-    held = keep_slits(source, held_up(source, target))
+    held = keep_slits(source, held_up(source, target)) if closing else target
+    ratios, (narrower, wider) = _ratio(source, target), _changes(source, target)
     _, across = face_frame(target)
     halves = []
     columns = zip(colour.chunk(2, 3), mask.chunk(2, 3), strict=True)
@@ -191,8 +193,9 @@ def _lids_moved(
         cells = cells + corner[:, None].to(target)
         centre = target[:, (UPPER[eye][0], UPPER[eye][-1])].mean(dim=1, keepdim=True)
         place = to_upright(cells - centre, across)
-        resting, opening = (Eye.of(face, eye, place, centre) for face in (held, target))
-        ratio = _ratio(source, target, eye)
+        opening = Eye.of(target, eye, place, centre)
+        resting = Eye.of(held, eye, place, centre) if closing else opening
+        ratio = ratios[:, eye]
         seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
         opening = opening.narrowed(seen)
         inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
@@ -203,7 +206,7 @@ def _lids_moved(
             lid = draw_lid(lids.warped[eye], skin, resting, opening, scale, lids.frame[eye])
             dim = (1 - ratio.clamp(0, 1))[:, None, None]
             ball = torch.lerp(ball, DIM[1] * skin.under, DIM[0] * dim)
-        change = _change(source, target, eye)
+        change = narrower[:, eye], wider[:, eye]
         halves.append(
             _with_eye(half_colour, half_mask, resting, opening, inside, lid, ball, change)
         )
@@ -285,36 +288,30 @@ def _shade(opening: Eye) -> Tensor:
     return 1 - SHADE * torch.exp(-below.clamp_max(NOTHING))[:, None]
 
 
-def _moved(source: Tensor, target: Tensor, eye: int) -> Tensor:
-    """Return `[B]` in 0-1: whether an eye that the portrait has open is narrower or wider now.
-
-    In between, the warp and the painter do well, and keep every lash.
+def _changes(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return `[B, 2]` in 0-1, twice: whether an eye that the portrait has open is narrower now, and
+    whether it is wider.
     """
-    return torch.maximum(*_change(source, target, eye))
-
-
-def _change(source: Tensor, target: Tensor, eye: int) -> tuple[Tensor, Tensor]:
-    """Return `[B]` in 0-1, twice: whether an open eye is narrower, and whether it is wider."""
-    shown, ratio = _shown(source, eye), _ratio(source, target, eye)
+    shown, ratio = _shown(source), _ratio(source, target)
     narrower = ((NARROW - ratio) / FADE).clamp(0, 1)
     wider = ((ratio - WIDE) / FADE_WIDE).clamp(0, 1)
     return shown * narrower, shown * wider
 
 
-def _shown(source: Tensor, eye: int) -> Tensor:
-    """Return `[B]` in 0-1: how far a portrait shows an eyeball."""
-    return ((_gap(source, eye) - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
+def _shown(source: Tensor) -> Tensor:
+    """Return `[B, 2]` in 0-1: how far a portrait shows each eyeball."""
+    return ((_gaps(source) - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
 
 
-def _ratio(source: Tensor, target: Tensor, eye: int) -> Tensor:
-    """Return `[B]`: how far an eye is open relative to the portrait's."""
-    return _gap(target, eye) / _gap(source, eye).clamp_min(0.5)
+def _ratio(source: Tensor, target: Tensor) -> Tensor:
+    """Return `[B, 2]`: how far each eye is open relative to the portrait's."""
+    return _gaps(target) / _gaps(source).clamp_min(0.5)
 
 
-def _gap(face: Tensor, eye: int) -> Tensor:
-    """Return `[B]`: the distance between an eye's lids, px."""
-    gap: Tensor = (face[:, LOWER[eye][1:3]] - face[:, UPPER[eye][1:3]]).norm(dim=-1).mean(dim=1)
-    return gap
+def _gaps(face: Tensor) -> Tensor:
+    """Return `[B, 2]`: the distance between each eye's lids, px."""
+    apart: Tensor = (face[:, LOWER_LIDS] - face[:, UPPER_LIDS]).norm(dim=-1)
+    return apart.reshape(-1, 2, 2).mean(dim=2)
 
 
 def _drawn(narrower: Tensor) -> Tensor:

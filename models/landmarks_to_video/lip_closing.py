@@ -150,7 +150,7 @@ def cover_mouth(
     if mouth is None:
         inner = _on_the_skull(cells, source, target, shown)
     else:
-        inner, cavity = _behind_the_lips(mouth, cells, place, source, target, scale)
+        inner, cavity = _behind_the_lips(mouth, cells, place, UprightLips.of(target), scale)
         # What the portrait does not show there, the painter has drawn already.
         weight[:, :, rows] *= 1 - cavity * place.between(scale)
     moved = [cells + flow[:, :, rows].permute(0, 2, 3, 1) for flow in flows]
@@ -314,14 +314,14 @@ def _on_the_skull(cells: Tensor, source: Tensor, target: Tensor, shown: LipLines
 
 
 def _behind_the_lips(
-    mouth: OpenMouth, cells: Tensor, place: "_Place", source: Tensor, target: Tensor, scale: int
+    mouth: OpenMouth, cells: Tensor, place: "_Place", wanted: UprightLips, scale: int
 ) -> tuple[Tensor, Tensor]:
     """Return where in the portrait the inside of an open mouth lies, `[B, h, w, 2]` px, and how far
     the portrait shows nothing of it, `[B, 1, h, w]` in 0-1.
     """
-    x, y = UprightLips.of(target).from_crop(cells.flatten(1, 2)).unbind(dim=-1)
-    spots = Spots(x, y, -place.above.flatten(1), -place.below.flatten(1))
-    parting = part_mouth(mouth, spots, source, target, scale)
+    x, y = wanted.from_crop(cells.flatten(1, 2)).unbind(dim=-1)
+    spots = Spots(wanted, x, y, -place.above.flatten(1), -place.below.flatten(1))
+    parting = part_mouth(mouth, spots, scale)
     cavity = parting.cavity.reshape(cells.shape[:3])[:, None]
     return parting.places.reshape(cells.shape), cavity
 

@@ -26,6 +26,7 @@ DEGREE = 4
 """Degree of the polynomial that evens a line."""
 RIDGE = 1e-4
 """Added to its normal equations, so that they are solvable where all points coincide."""
+NOSE_BASE = 33
 SAMPLES = 128
 """Heights of a smooth line that are computed; those between them are interpolated."""
 
@@ -50,6 +51,7 @@ class UprightLips:
     interocular: `[B]` px; height: `[B]` of the opening, px.
     upper, lower: the lips' edges, `[B, 11, 2]` px, from the viewer's left corner on.
     corners: `[B, 2]` px, left and right.
+    nose: `[B, 2]` px, its base, which lies still on the skull.
     """
 
     interocular: Tensor
@@ -57,6 +59,7 @@ class UprightLips:
     upper: Tensor
     lower: Tensor
     corners: Tensor
+    nose: Tensor
     _middle: Tensor
     _across: Tensor
 
@@ -66,12 +69,17 @@ class UprightLips:
         interocular, across = face_frame(landmarks)
         middle = landmarks[:, 60:68].mean(dim=1, keepdim=True)
         lines = lip_lines(landmarks)
-        upper, lower, corners = (
+        upper, lower, corners, nose = (
             to_upright(points - middle, across)
-            for points in (lines.upper, lines.lower, landmarks[:, [60, 64]])
+            for points in (
+                lines.upper,
+                lines.lower,
+                landmarks[:, [60, 64]],
+                landmarks[:, [NOSE_BASE]],
+            )
         )
         height = lines.height
-        return cls(interocular, height, upper, lower, corners[..., 0], middle, across)
+        return cls(interocular, height, upper, lower, corners[..., 0], nose[:, 0], middle, across)
 
     def from_crop(self, places: Tensor) -> Tensor:
         """Express places of the crop `[B, M, 2]` px in these axes."""
@@ -140,8 +148,8 @@ def line_height(line: Tensor, across: Tensor) -> Tensor:
 
 
 def smooth_height(line: Tensor, across: Tensor) -> Tensor:
-    """Return the height `[B, M]` of a smooth line through `[B, K, 2]`, left to right, at places
-    `[B, M]`.
+    """Return the height `[B, M]` of a smooth line through `[B or 1, K, 2]`, left to right, at
+    places `[B, M]`.
 
     It never swings beyond its points: pieces are cubic, with the slopes of Fritsch and Butland
     (SIAM J. Sci. Stat. Comput. 5, 1984).
@@ -155,6 +163,7 @@ def smooth_height(line: Tensor, across: Tensor) -> Tensor:
     place.mul_(SAMPLES - 1).clamp_(0, SAMPLES - 1)
     before = place.floor().clamp_max_(SAMPLES - 2)
     sample = before.long()
+    heights = heights.expand(len(across), -1)
     low = heights.gather(1, sample)
     return low.lerp_(heights.gather(1, sample + 1), place.sub_(before))
 

@@ -6,7 +6,7 @@ tracker finds no opening (docs/experiments.md).
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -113,7 +113,8 @@ to where, under the upper lip and over the lower one, which rolls inward.
 class Opening:
     """Where each pixel of a window lies in the opening, px; all maps `[B, 1, h, w]`.
 
-    lips: their shape.
+    shape: that of the lips.
+    lips: their edges.
     below_upper, above_lower: vertical distances from the lips' edges, positive inside.
     sideways: distance from the middle over that of the eyes.
     down: distance below the lips' middle.
@@ -123,7 +124,8 @@ class Opening:
         it: where its retouch can be seen.
     """
 
-    lips: LipShape
+    shape: LipShape
+    lips: UprightLips
     below_upper: Tensor
     above_lower: Tensor
     sideways: Tensor
@@ -160,7 +162,7 @@ class Opening:
         at_upper, at_lower = 1 - rise(y - upper, *UNDER_UPPER), 1 - rise(lower - y, *OVER_LOWER)
         near = torch.maximum(at_upper, at_lower).maximum(shape.smile.sqrt()[:, 0, 0])
         reach = (1 + depth / REACH).clamp(0, 1).square() * near * parted[:, None]
-        return cls(shape, *(m.reshape(-1, 1, height, width) for m in (*maps, inside, reach)))
+        return cls(shape, lips, *(m.reshape(-1, 1, height, width) for m in (*maps, inside, reach)))
 
     def rows(self) -> slice:
         """Return the window's rows in which any mouth of the batch is open."""
@@ -168,7 +170,8 @@ class Opening:
 
     def within(self, rows: slice) -> Self:
         """Return the maps of some rows alone."""
-        maps = {f.name: getattr(self, f.name)[:, :, rows] for f in fields(self) if f.name != "lips"}
+        names = [f.name for f in fields(self) if f.name not in {"shape", "lips"}]
+        maps: dict[str, Any] = {name: getattr(self, name)[:, :, rows] for name in names}
         return replace(self, **maps)
 
     def behind(self, teeth: Tensor, upper: Tensor, lower: Tensor) -> Tensor:
@@ -222,7 +225,7 @@ class Interior(nn.Module):
         lips = brightness * skin[:, 4:, None, None].exp()
         tint = brightness.sqrt() * skin[:, 1:4, None, None].exp()
         cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
-        bared, rounded = opening.lips.smile.sqrt(), opening.lips.rounding
+        bared, rounded = opening.shape.smile.sqrt(), opening.shape.rounding
         let_in = 1 - ROUNDED_DARK * rounded
         seen, light_on_it = _tongue(opening)
         colour = torch.lerp(cavity, tongue * light_on_it, (1 - bared) * let_in * seen)

@@ -28,7 +28,7 @@ from models.landmarks_to_video.layers import (
     zero_init,
 )
 from models.landmarks_to_video.lids import keep_eyeballs, move_lids
-from models.landmarks_to_video.lip_lines import lip_lines
+from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.lip_shape import lower_lip, rise
 from models.landmarks_to_video.mouth_interior import (
     LOWERED,
@@ -218,8 +218,7 @@ class Painter(nn.Module):
         opening = Opening.of(window.target, window.origin, window.scale, rest=window.source)
         rows = opening.rows()
         part = opening.within(rows)
-        spots = Spots.of(part, window.target)
-        parting = part_mouth(mouth, spots, window.source, window.target, window.scale)
+        parting = part_mouth(mouth, Spots.of(part), window.scale)
         places = window.places()[:, rows] + window.shift[:, None, None].to(paint.flow)
         own = (parting.places.reshape(places.shape) - places).permute(0, 3, 1, 2)
         moved = torch.lerp(paint.flow[:, :, rows], own, part.inside)
@@ -238,7 +237,7 @@ class Painter(nn.Module):
             _with_rows(paint.flow, moved, rows),
         )
         if window.lips and mouth.upper.shown and not mouth.lower.shown:
-            parted = _with_rim(parted, paint.flow, window, window.lips, opening.above_lower)
+            parted = _with_rim(parted, paint.flow, window, window.lips, mouth, opening)
         near = grown(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
         return Sketch(parted, Inside(opening, teeth, near))
 
@@ -320,19 +319,25 @@ def _own_row(window: Window) -> OwnRow | None:
     """Return how borrowed upper teeth go with the portrait's own, if it shows any."""
     if window.mouth is None or not window.mouth.upper.shown:
         return None
-    return OwnRow.of(window.mouth, window.source, window.target)
+    return OwnRow.of(window.mouth, UprightLips.of(window.target))
 
 
 def _with_rim(
-    paint: Paint, flow: Tensor, window: Window, lips: BareLips, above_lower: Tensor
+    paint: Paint,
+    flow: Tensor,
+    window: Window,
+    lips: BareLips,
+    mouth: OpenMouth,
+    opening: Opening,
 ) -> Paint:
     """Lay its own colour on the rim of a lower lip that is clear of the teeth above it.
 
     The rim is read where the warp, refined by `flow`, reads the lip.
     """
-    shown, wanted = (lip_lines(face).height for face in (window.source, window.target))
-    clear = rise(wanted / shown.clamp_min(0.1), *CLEAR_OF_TEETH)[:, None, None, None]
-    share = clear * (1 - rise(above_lower, *RIM)) * (above_lower > -SPECKS)
+    wider = opening.lips.height / mouth.lips.height.clamp_min(0.1)
+    clear = rise(wider, *CLEAR_OF_TEETH)[:, None, None, None]
+    above = opening.above_lower
+    share = clear * (1 - rise(above, *RIM)) * (above > -SPECKS)
     rows = rows_of(share[:, 0] > 0)
     places = (window.places() + flow.permute(0, 2, 3, 1))[:, rows]
     rim = lips.read_rim(places, window.scale)

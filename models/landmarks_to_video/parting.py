@@ -16,8 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models.landmarks_to_video.dentition import read_teeth, tooth_area, tooth_likeness
-from models.landmarks_to_video.face_regions import face_frame
-from models.landmarks_to_video.lip_lines import UprightLips, lip_lines
+from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.lip_shape import rise
 from models.landmarks_to_video.mouth_interior import Opening
 from models.landmarks_to_video.warping import sample
@@ -77,29 +76,29 @@ CAVITY_FROM, CAVITY_ALONE = 1.5, 3.0
 """How far the line is stretched before a cavity is seen in its place, and from when alone."""
 BESIDE = (0.5, 2.0)
 """Pixels beyond the portrait's corners over which what it shows gives way to a cavity."""
-NOSE_BASE = 33
 
 
 @dataclass(frozen=True)
 class Spots:
     """Pixels in and around an opening, `[B, M]` px each.
 
-    x, y: across and down from the lips' middle.
+    lips: those of the opening.
+    x, y: across and down from their middle.
     below, above: from the upper and from the lower lip's edge, positive inside.
     """
 
+    lips: UprightLips
     x: Tensor
     y: Tensor
     below: Tensor
     above: Tensor
 
     @classmethod
-    def of(cls, opening: Opening, landmarks: Tensor) -> Self:
-        """Return the pixels of an opening in the face of `[B, 79, 2]`."""
-        interocular, _ = face_frame(landmarks)
-        x = opening.sideways * interocular[:, None, None, None]
+    def of(cls, opening: Opening) -> Self:
+        """Return the pixels of an opening."""
+        x = opening.sideways * opening.lips.interocular[:, None, None, None]
         maps = x, opening.down, opening.below_upper, opening.above_lower
-        return cls(*(map_.flatten(1) for map_ in maps))
+        return cls(opening.lips, *(map_.flatten(1) for map_ in maps))
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,8 @@ class Row:
 class OpenMouth:
     """What an open portrait shows between its lips.
 
-    line: `[B, COLUMNS]` where it parts, as a share of the way from the upper to the lower lip:
+    lips: those around it, of one portrait.
+    line: `[1, COLUMNS]` where it parts, as a share of the way from the upper to the lower lip:
         below upper teeth, above lower ones where those alone are seen, 0 without any.
     upper, lower: the rows of teeth above and below it.
     enamel: `[1, 3]` the colour of its teeth, 0-1.
@@ -149,6 +149,7 @@ class OpenMouth:
         right; None without one.
     """
 
+    lips: UprightLips
     line: Tensor
     upper: Row
     lower: Row
@@ -162,10 +163,6 @@ class OpenMouth:
         """Whether a borrowed row stands in the place of its own upper teeth."""
         return bool(self.upper.gone.amin() > 0)
 
-    def expand(self, batch: int) -> Self:
-        """Repeat a single portrait's mouth."""
-        return replace(self, line=self.line.expand(batch, -1))
-
 
 def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) -> OpenMouth | None:
     """Read the mouth of a portrait; None if it is closed.
@@ -176,19 +173,20 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
         scale: 1 or 2.
         skin: `[1, COMPLEXION]` around the mouth.
     """
-    if float(lip_lines(landmarks).height) < OPEN:
+    lips = UprightLips.of(landmarks)
+    if float(lips.height) < OPEN:
         return None
     bared, colour = read_teeth(image, landmarks, landmarks.new_zeros(1, 2), scale)
     seen = float(bared[0, 0, 3].sum())
-    between = _colours_between(image, landmarks, scale)
+    between = _colours_between(image, lips, scale)
     likeness = tooth_likeness((between / colour[..., None, None])[:, None], colour, skin)[0]
     if float(tooth_area(bared, colour, skin)) <= TOOTH_SHARE * seen:
         nowhere = landmarks.new_zeros(1, COLUMNS)
-        slight = float(lip_lines(landmarks).height) < SLIGHT
+        slight = float(lips.height) < SLIGHT
         specks = torch.full_like(nowhere, slight and float(likeness.mean()) > SPECKS)
-        return OpenMouth(nowhere, Row(nowhere, gone=nowhere), Row(nowhere, gone=specks), colour)
+        upper, lower = Row(nowhere, gone=nowhere), Row(nowhere, gone=specks)
+        return OpenMouth(lips, nowhere, upper, lower, colour)
     line, are_upper = _line_beside_teeth(_light(between))
-    lips = UprightLips.of(landmarks)
     above = (torch.arange(DEPTHS).to(line) + 0.5)[:, None] < line * DEPTHS
     upper = _row(above.to(likeness), likeness, lips, UPPER_BARED, found=are_upper)
     lower = _row((~above).to(likeness), likeness, lips, LOWER_BARED, found=not are_upper)
@@ -201,14 +199,14 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
     mean = ((between[0] * likeness).sum(dim=(1, 2)) + colour) / (likeness.sum() + 1)
     enamel = colour.pow(BRIGHTEST) * mean.pow(1 - BRIGHTEST)
     if not upper.shown or half < FEW:
-        return OpenMouth(line.to(landmarks), upper, lower, enamel, tips, half)
+        return OpenMouth(lips, line.to(landmarks), upper, lower, enamel, tips, half)
     # Beside an own row stand borrowed teeth: as light as its brightest, of its last ones' hue.
     sides = _at_the_ends(upper.seen)
     last = (between[0] * likeness * above * sides.amax(dim=0)).sum(dim=(1, 2)) + mean
     last = (last / last.mean()).pow(LAST_HUE) * (enamel / enamel.mean()).pow(1 - LAST_HUE)
     enamel = last * enamel.mean()
     ends = _ends(line.to(landmarks), sides, lips)
-    return OpenMouth(line.to(landmarks), upper, lower, enamel, tips, half, ends)
+    return OpenMouth(lips, line.to(landmarks), upper, lower, enamel, tips, half, ends)
 
 
 def _at_the_ends(seen: Tensor) -> Tensor:
@@ -297,10 +295,9 @@ def _line_beside_teeth(light: Tensor) -> tuple[Tensor, bool]:
     return ((path + 0.5) / DEPTHS)[None], are_upper
 
 
-def _colours_between(image: Tensor, landmarks: Tensor, scale: int) -> Tensor:
+def _colours_between(image: Tensor, lips: UprightLips, scale: int) -> Tensor:
     """Return the colours `[1, 3, DEPTHS, COLUMNS]` between the lips, 0-1."""
-    lips = UprightLips.of(landmarks)
-    down = (torch.arange(DEPTHS, device=landmarks.device) + 0.5) / DEPTHS
+    down = (torch.arange(DEPTHS, device=image.device) + 0.5) / DEPTHS
     x = _across(lips)
     upper, lower = lips.edges(x)
     y = torch.lerp(upper[:, None], lower[:, None], down[:, None])
@@ -330,21 +327,18 @@ def _darkest_path(light: Tensor) -> Tensor:
     return torch.tensor(path[::-1])
 
 
-def part_mouth(
-    mouth: OpenMouth, spots: Spots, source: Tensor, target: Tensor, scale: int
-) -> Parting:
+def part_mouth(mouth: OpenMouth, spots: Spots, scale: int) -> Parting:
     """Part what a portrait shows between its lips.
 
     Args:
         mouth: of the portrait.
         spots: pixels of the wanted opening.
-        source, target: the portrait's and the wanted landmarks, `[B, 79, 2]` px.
         scale: pixels of the window for each of the crop.
     """
-    shown, wanted = UprightLips.of(source), UprightLips.of(target)
+    shown, wanted = mouth.lips, spots.lips
     growth = (wanted.interocular / shown.interocular)[:, None]
     below, above = spots.below / growth, spots.above / growth
-    there, skull = _on_the_skull(spots, shown, wanted, source, target)
+    there, skull = _on_the_skull(spots, shown)
     upper, lower = shown.edges(there)
     left, right = shown.corners[:, :1], shown.corners[:, 1:]
     share = (there - left) / (right - left).clamp_min(1)
@@ -386,19 +380,15 @@ def part_mouth(
     return Parting(places, cavity, (bare[0], bare[1]))
 
 
-def _on_the_skull(
-    spots: Spots, shown: UprightLips, wanted: UprightLips, source: Tensor, target: Tensor
-) -> tuple[Tensor, Tensor]:
+def _on_the_skull(spots: Spots, shown: UprightLips) -> tuple[Tensor, Tensor]:
     """Return where spots lie in the portrait, `[B, M]` px across and down, if they keep their place
     on the skull: as far below the nose, and as far beside the middle between the lips' corners. As
     the head turns, the nose moves sideways more than teeth do.
     """
+    wanted = spots.lips
     growth = (shown.interocular / wanted.interocular)[:, None]
     before, after = (
-        torch.stack(
-            [lips.corners.mean(dim=1), lips.from_crop(face[:, [NOSE_BASE]])[:, 0, 1]], dim=1
-        )
-        for lips, face in ((shown, source), (wanted, target))
+        torch.stack([lips.corners.mean(dim=1), lips.nose[:, 1]], dim=1) for lips in (shown, wanted)
     )
     within = torch.clamp(spots.x, wanted.corners[:, :1], wanted.corners[:, 1:])
     x = before[:, :1] + (within - after[:, :1]) * growth

@@ -188,11 +188,9 @@ class PortraitFeatures:
             shared.expand(len(target), *shared.shape[1:])
             for shared in (self.image, self.landmarks, self.teeth, self.skin, self.slant)
         )
-        mouth = None if self.mouth is None else self.mouth.expand(len(target))
         lips, shift = self.lips.expand(len(target)), torch.zeros_like(origin)
-        return Window(
-            image, shift, flow, source, target, origin, teeth, self.scale, skin, slant, mouth, lips
-        )
+        known = teeth, self.scale, skin, slant, self.mouth, lips
+        return Window(image, shift, flow, source, target, origin, *known)
 
 
 class VisualTranslator(nn.Module):
@@ -380,8 +378,7 @@ def _with_lips_closed(
     image = features.image.expand(len(rows), -1, -1, -1)
     source = features.landmarks.expand(len(rows), -1, -1)
     lips = features.lips.expand(len(rows))
-    mouth = features.mouth and features.mouth.expand(len(rows))
-    cover = cover_mouth(image, lips, source, target[rows], features.scale, mouth)
+    cover = cover_mouth(image, lips, source, target[rows], features.scale, features.mouth)
     moved = window_flow(flow[rows], cover.origin, MOUTH)
     beneath = upsample_flow(moved, FLOW_STRIDE * features.scale)
     changes = (

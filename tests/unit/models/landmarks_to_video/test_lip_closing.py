@@ -9,7 +9,12 @@ from models.face.retargeting import LOWER_INNER, UPPER_INNER
 from models.landmarks_to_video.bare_lips import bare_lips
 from models.landmarks_to_video.face_regions import MOUTH, signed_distance
 from models.landmarks_to_video.lip_closing import Cover, cover_mouth, lips_close
-from models.landmarks_to_video.lip_lines import even_height, lip_lines, outer_lip_lines
+from models.landmarks_to_video.lip_lines import (
+    UprightLips,
+    even_height,
+    lip_lines,
+    outer_lip_lines,
+)
 from models.landmarks_to_video.parting import COLUMNS, OpenMouth, Row
 from models.landmarks_to_video.warping import pixel_grid, sample
 from tests.unit.models.typical_face import pixel_face
@@ -125,7 +130,8 @@ def test_between_corners_that_move_apart_what_the_painter_draws_is_seen() -> Non
     target[0, [54, 64], 0] += 10
     image = teeth_between(source)
     teeth, none = Row(torch.ones(1, COLUMNS)), Row(torch.zeros(1, COLUMNS))
-    mouth = OpenMouth(torch.full((1, COLUMNS), 0.8), teeth, none, torch.ones(1, 3))
+    shown, line = UprightLips.of(source), torch.full((1, COLUMNS), 0.8)
+    mouth = OpenMouth(shown, line, teeth, none, torch.ones(1, 3))
     cover = cover_mouth(image, bare_lips(image, source), source, target, mouth=mouth)
     left, right = corner_columns(cover, target)
     lines = lip_lines(target)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.own_row import OwnRow
 from models.landmarks_to_video.parting import COLUMNS, OpenMouth, Row
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
@@ -15,24 +16,23 @@ TIPS = 0.05
 """Height of the row, in inter-ocular distances."""
 
 
-def mouth(give: float = 1.0, gone: float = 0.0) -> OpenMouth:
+def mouth(shown: Tensor, give: float = 1.0, gone: float = 0.0) -> OpenMouth:
     seen = torch.ones(1, COLUMNS)
     line = torch.full((1, COLUMNS), 0.7)
     rows = Row(seen, give, torch.full((1, COLUMNS), gone)), Row(torch.zeros(1, COLUMNS))
-    return OpenMouth(line, *rows, torch.tensor([WHITE]), TIPS, 0.2)
+    return OpenMouth(UprightLips.of(shown), line, *rows, torch.tensor([WHITE]), TIPS, 0.2)
 
 
 @pytest.mark.parametrize("opening", [2, 4, 5, 12])
 def test_a_row_that_is_gone_is_replaced_in_every_opening(opening: float) -> None:
-    gone, kept = (
-        OwnRow.of(mouth(gone=share), face_with_lips(4), face_with_lips(opening)) for share in (1, 0)
-    )
+    wanted = UprightLips.of(face_with_lips(opening))
+    gone, kept = (OwnRow.of(mouth(face_with_lips(4), gone=share), wanted) for share in (1, 0))
     assert gone.replaces
     assert not kept.replaces
 
 
 def moved(target: Tensor, give: float = 1.0) -> list[float]:
-    row = OwnRow.of(mouth(give), face_with_lips(6), target)
+    row = OwnRow.of(mouth(face_with_lips(6), give), UprightLips.of(target))
     return [60 * float(way) for way in row.moved[0]]
 
 

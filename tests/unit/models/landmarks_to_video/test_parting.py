@@ -155,7 +155,7 @@ def drawn_share(image: Tensor, landmarks: Tensor, wanted: float) -> Tensor:
     assert mouth is not None
     target = torch.from_numpy(face_landmarks(opening=wanted))[None]
     opening = Opening.of(target, window_origin(target, MOUTH))
-    parting = part_mouth(mouth, Spots.of(opening, target), landmarks, target, 1)
+    parting = part_mouth(mouth, Spots.of(opening), 1)
     cavity = parting.cavity.reshape(MOUTH.height, MOUTH.width)
     low = (opening.inside[0, 0] > 0.9) & (opening.above_lower[0, 0] < 2)
     return torch.stack([cavity[:, i][low[:, i]].mean() for i in low.any(dim=0).nonzero()[:, 0]])
@@ -207,12 +207,12 @@ def test_two_front_teeth_give_way_in_every_opening_and_a_whole_row_in_none(wante
     few = with_a_spot(5, (0, 0.8), slice(122, 135))
     mouths = [read_open_mouth(*shown, 1, SKIN) for shown in (few, portrait(5, WHITE, (0, 0.8)))]
     assert [mouth is not None and mouth.borrows_upper for mouth in mouths] == [True, False]
-    source, target = few[1], torch.from_numpy(face_landmarks(opening=wanted))[None]
+    target = torch.from_numpy(face_landmarks(opening=wanted))[None]
     opening = Opening.of(target, window_origin(target, MOUTH))
     high = ((opening.inside > 0.99) & (opening.below_upper < 1)).flatten()
     for mouth, gone in zip(mouths, (1.0, 0.0), strict=True):
         assert mouth is not None
-        parting = part_mouth(mouth, Spots.of(opening, target), source, target, 1)
+        parting = part_mouth(mouth, Spots.of(opening), 1)
         middle = high & (opening.sideways.abs() < 0.1).flatten()
         assert parting.cavity[0, middle].mean() == pytest.approx(gone, abs=0.05)
 
@@ -231,8 +231,9 @@ def parted(wanted: float, line: float, rows: tuple[float, float] = (1, 1)) -> tu
     origin = window_origin(target, MOUTH)
     opening = Opening.of(target, origin)
     upper, lower = (Row(torch.full((1, COLUMNS), float(teeth)), TEETH_GIVE) for teeth in rows)
-    mouth = OpenMouth(torch.full((1, COLUMNS), line), upper, lower, torch.tensor([WHITE]))
-    parting = part_mouth(mouth, Spots.of(opening, target), source, target, 1)
+    shown, white = UprightLips.of(source), torch.tensor([WHITE])
+    mouth = OpenMouth(shown, torch.full((1, COLUMNS), line), upper, lower, white)
+    parting = part_mouth(mouth, Spots.of(opening), 1)
     column = int(target[0, 62, 0] - origin[0, 0])
     inside = opening.inside[0, 0, :, column] > 0.99
     places = parting.places.reshape(MOUTH.height, MOUTH.width, 2)
@@ -311,9 +312,10 @@ def test_an_upper_lip_that_sinks_covers_teeth() -> None:
     origin = window_origin(target, MOUTH)
     teeth = Row(torch.ones(1, COLUMNS), TEETH_GIVE)
     line = torch.full((1, COLUMNS), 0.8)
-    mouth = OpenMouth(line, teeth, Row(torch.zeros(1, COLUMNS)), torch.tensor([WHITE]))
-    spots = Spots.of(Opening.of(target, origin), target)
-    places = part_mouth(mouth, spots, source, target, 1).places
+    shown, none = UprightLips.of(source), Row(torch.zeros(1, COLUMNS))
+    mouth = OpenMouth(shown, line, teeth, none, torch.tensor([WHITE]))
+    spots = Spots.of(Opening.of(target, origin))
+    places = part_mouth(mouth, spots, 1).places
     places = places.reshape(MOUTH.height, MOUTH.width, 2)
     column = int(target[0, 62, 0] - origin[0, 0])
     first = int(target[0, 62, 1] - origin[0, 1]) + 1
