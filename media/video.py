@@ -32,8 +32,13 @@ _VIDEO_THREADS = 4
 """Fixed, because x264's output depends on its number of threads."""
 # Without these flags, FFmpeg's fast paths darken a picture by one to two levels of 255.
 _TO_RGB = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-_TO_LUMA = np.array([[0.1826, 0.6142, 0.0620, 16]])
-_TO_CHROMA = np.array([[-0.1006, -0.3386, 0.4392, 128], [0.4392, -0.3989, -0.0403, 128]])
+_TO_YUV = np.array(
+    [
+        [0.1826, 0.6142, 0.0620, 16],
+        [-0.1006, -0.3386, 0.4392, 128],
+        [0.4392, -0.3989, -0.0403, 128],
+    ]
+)
 """From RGB, 0-255, to BT.709 of limited range (ITU-R BT.709-6, item 3): gains and an offset."""
 
 
@@ -160,8 +165,10 @@ def _video_frame(picture: NDArray[np.uint8]) -> av.VideoFrame:
     height, width = (length // 2 * 2 for length in picture.shape[:2])
     even = picture[:height, :width]
     halved = cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    planes = [cv2.transform(even, _TO_LUMA), *cv2.split(cv2.transform(halved, _TO_CHROMA))]
-    pixels = np.concatenate([np.ravel(plane) for plane in planes])
+    # All three channels at once, in whole numbers, take OpenCV a quarter of the time of one.
+    luma = cv2.extractChannel(cv2.transform(even, _TO_YUV), 0)
+    _, *chroma = cv2.split(cv2.transform(halved, _TO_YUV))
+    pixels = np.concatenate([np.ravel(plane) for plane in (luma, *chroma)])
     return av.VideoFrame.from_ndarray(pixels.reshape(-1, width), format="yuv420p")
 
 
