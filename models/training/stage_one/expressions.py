@@ -27,7 +27,7 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
     },
     Emotion.SADNESS: {
         "browInnerUp": 1.6, "browDown": 0.9, "mouthFrown": 1.5, "mouthStretch": 0.3,
-        "mouthRollLower": 0.3, "mouthShrugLower": 0.2, "eyeBlink": 0.35,
+        "mouthRollLower": 0.3, "mouthShrugLower": 0.2, "eyeBlink": 0.15,
     },
     Emotion.ANGER: {
         "browDown": 2.5, "browInnerUp": -0.4, "eyeSquint": 0.8, "eyeWide": 0.5, "noseSneer": 0.8,
@@ -36,6 +36,7 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
     },
     Emotion.FEAR: {
         "browInnerUp": 1.9, "browOuterUp": 0.3, "browDown": 0.8, "eyeWide": 1.9,
+        "eyeSquint": 0.4,
         "mouthStretch": 0.9, "mouthFrown": 0.7, "jawOpen": 0.1,
     },
     Emotion.DISGUST: {

@@ -7,9 +7,14 @@ from media.faces.landmarks import BROWS, IRISES, JAW, LOWER_LIDS, UPPER_LIDS
 from models.face.landmark_motion import LandmarkMotion
 from models.face.retargeting import (
     CLOSED_GAP,
+    FALLEN_CORNER,
+    FULLY_SEEN,
     HIGHEST_RISES,
+    MOUTH_HALVES,
     Points,
     eyes_shut,
+    foreshorten,
+    hold_corners,
     hold_falls,
     hold_lids,
     hold_rises,
@@ -22,6 +27,7 @@ from models.face.retargeting import (
 from tests.unit.models.typical_face import normal_face, pixel_face
 
 OPEN_BY = 0.15
+FAR_HALF = MOUTH_HALVES[54]
 
 
 def motion(frames: int, displacement: float = 0.0, lids: float = 0.0) -> LandmarkMotion:
@@ -200,15 +206,53 @@ def with_eyes(face: Points, share: float) -> Points:
 
 
 def test_lids_move_as_asked_and_ever_less_near_their_limits() -> None:
-    asked = np.array([0.0, 0.4, 0.6, 0.85, 1.05, 1.2, 2.0])
+    asked = np.array([0.0, 0.4, 0.6, 0.95, 1.05, 1.2, 2.0])
     resting = normal_face()
     held = hold_lids(resting, np.stack([with_eyes(resting, share) for share in asked]))
     openings = held[:, LOWER_LIDS, 1] - held[:, UPPER_LIDS, 1]
     shares = openings / (resting[LOWER_LIDS, 1] - resting[UPPER_LIDS, 1])
     np.testing.assert_allclose(shares[3:5], np.repeat(asked[3:5, None], 4, axis=1), atol=1e-5)
     assert (np.diff(shares, axis=0) > 0).all()
-    assert 0.6 <= shares.min() < 0.62
+    assert 0.7 <= shares.min() < 0.72
     assert 1.35 < shares.max() <= 1.4
+
+
+def test_narrow_eyes_narrow_less_than_wide_ones() -> None:
+    kept = []
+    for share in (0.4, 0.7, 1.0):
+        resting = with_eyes(normal_face(), share)
+        held = hold_lids(resting, with_eyes(resting, 0.5)[None])[0]
+        opening = held[LOWER_LIDS, 1] - held[UPPER_LIDS, 1]
+        kept.append((opening / (resting[LOWER_LIDS, 1] - resting[UPPER_LIDS, 1])).mean())
+    assert kept[0] > kept[1] + 0.04 > kept[2] + 0.08
+    assert kept[0] > 0.95
+
+
+def test_corners_of_the_mouth_fall_as_asked_and_ever_less_near_their_limit() -> None:
+    face = normal_face(opening=OPEN_BY)
+    face[[48, 54, 60, 64], 1] = face[[62, 66], 1].mean()
+    asked = np.array([0.04, 0.1, 0.2, 0.4], np.float32)
+    faces = np.repeat(face[None], 4, axis=0)
+    faces[:, [48, 54, 60, 64], 1] += asked[:, None]
+    held = hold_corners(faces)
+    fall = (held - face)[:, [48, 54], 1]
+    np.testing.assert_allclose(fall[0], asked[0], atol=1e-6)
+    assert (np.diff(fall, axis=0) > 0).all()
+    assert fall.max() <= FALLEN_CORNER[1] * 0.38 + 1e-6
+    np.testing.assert_allclose(lip_gaps(held), lip_gaps(faces), atol=1e-6)
+
+
+def test_the_far_half_of_a_turned_mouth_is_drawn_aside_less() -> None:
+    frontal = normal_face()
+    turned = frontal.copy()
+    turned[FAR_HALF, 0] *= 0.5
+    drawn = np.zeros((1, 79, 2), np.float32)
+    drawn[0, 48, 0], drawn[0, 54, 0] = -0.1, 0.1
+    assert not (foreshorten(frontal, drawn) - drawn).any()
+    moved = foreshorten(turned, drawn)[0]
+    np.testing.assert_allclose(moved[[48, 54], 0], [-0.1, 0.5 * FULLY_SEEN * 0.1], atol=1e-6)
+    carried = np.full((1, 79, 2), 0.05, np.float32)
+    np.testing.assert_allclose(foreshorten(turned, carried), carried, atol=1e-6)
 
 
 def test_irises_follow_the_gaze() -> None:
