@@ -39,6 +39,8 @@ COVERED, REACH, BROW = 0.65, (6.0, 14.0), 0.8
 the open one is left; that reach, px above the portrait's upper lid, at least and at most; and the
 share of the way up to the brow at which it ends.
 """
+LEAST_ROOM = 0.3
+"""Share of its distance from the upper lid that a brow keeps at least: a frown lowers brows."""
 TAPER, CORNER_REACH = 10.0, 12.0
 """Px from an eye's corners within which that end passes to what it is at a corner, px."""
 NO_SKIN, HIGH_ABOVE = (0.7, 1.25, 0.15), (6.0, 8.0)
@@ -90,12 +92,14 @@ class LidSkin:
     line: `[B, 1]` how dark its lashes are, as a logarithm.
     grain: `[B, M]` how much lighter than its surroundings each pixel is, about 1.
     reach: `[B, 1]` px above the portrait's upper lid up to which a closing one covers its fold.
+    room: `[B, 1]` as `brow_room` has it.
     """
 
     under: Tensor
     line: Tensor
     grain: Tensor
     reach: Tensor
+    room: Tensor
 
 
 def draw_lid(
@@ -126,7 +130,7 @@ def draw_lid(
     soft = (ENDS[1] - opening.within).clamp_min(0) + 1 / scale
     below = ((y - lower) / soft + 0.5).clamp(0, 1)
     beside = _falling(-resting.within, 0.0, BESIDE)
-    above = resting.upper - y
+    above = (resting.upper - y) / skin.room
     reach = torch.lerp(torch.full_like(skin.reach, CORNER_REACH), skin.reach, _tapered(resting))
     smooth = _skin_around(warped, skin.under, resting, scale)
     lit = smooth * (skin.grain * _bulge(resting, above, reach))[:, None]
@@ -229,20 +233,23 @@ def _falling(height: Tensor, full: Tensor | float, none: Tensor | float) -> Tens
     return share.square() * (3 - 2 * share)
 
 
-def read_lid(window: Window, eye: int, cells: Tensor) -> LidSkin:
+def read_lid(window: Window, eye: int, cells: Tensor, held: Tensor) -> LidSkin:
     """Read from the portrait what a lid looks like.
 
     Args:
         window: what is painted.
         eye: 0 or 1, the viewer's left eye first.
         cells: `[B, M, 2]` where each pixel lies in the frame, px of the crop.
+        held: `[B, 79, 2]` px, the wanted face whose upper lids are held up.
     """
     read = _read_around(window, eye)
     edge, under = read[:, :, :-1], read[:, :, -1].mean(dim=2, keepdim=True)
     beside = under.mean(dim=1).clamp_min(0.02)[..., None]
     dark = (beside / edge.mean(dim=1).clamp_min(0.02)).log().mean(dim=(1, 2)).clamp_min(0)
     line = (LINE[0] + LINE[1] * dark[:, None]).clamp_max(LINE[2])
-    return LidSkin(under, line, _grain(window, eye, cells), _reach(window.source, eye))
+    reach = (BROW * _free(window.source, eye)).clamp(*REACH)
+    room = brow_room(window.source, held, eye)
+    return LidSkin(under, line, _grain(window, eye, cells), reach, room)
 
 
 def _grain(window: Window, eye: int, cells: Tensor) -> Tensor:
@@ -263,11 +270,23 @@ def _grain(window: Window, eye: int, cells: Tensor) -> Tensor:
     return 1 + grain * (1 - (grain / COARSE).square()).clamp_min(0)
 
 
-def _reach(source: Tensor, eye: int) -> Tensor:
-    """Return `[B, 1]` px above the upper lid up to which it is covered: not up to a brow."""
-    lid, brow = source[:, UPPER[eye][1:3]].mean(dim=1), source[:, BROWS[eye]].mean(dim=1)
+def brow_room(source: Tensor, held: Tensor, eye: int) -> Tensor:
+    """Return `[B, 1]`, at most 1: the distance of a brow from the lid, relative to the portrait's.
+
+    Args:
+        source: the portrait's landmarks, `[B, 79, 2]` px.
+        held: the wanted ones, alike, whose upper lids are held up.
+        eye: 0 or 1, the viewer's left eye first.
+    """
+    own, left = _free(source, eye), _free(held, eye)
+    return (left / own.clamp_min(1.0)).clamp(LEAST_ROOM, 1.0)
+
+
+def _free(face: Tensor, eye: int) -> Tensor:
+    """Return `[B, 1]` px between the upper lid and the brow above it."""
+    lid, brow = face[:, UPPER[eye][1:3]].mean(dim=1), face[:, BROWS[eye]].mean(dim=1)
     free: Tensor = (lid - brow).norm(dim=-1, keepdim=True)
-    return (BROW * free).clamp(*REACH)
+    return free
 
 
 def _read_around(window: Window, eye: int) -> Tensor:

@@ -21,7 +21,7 @@ from models.landmarks_to_video.face_regions import (
     face_frame,
     rows_of,
 )
-from models.landmarks_to_video.lid_skin import NOTHING, draw_lid, read_lid
+from models.landmarks_to_video.lid_skin import NOTHING, brow_room, draw_lid, read_lid
 from models.landmarks_to_video.painted_window import Window, lay_over
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
@@ -133,7 +133,10 @@ def lift(source: Tensor, target: Tensor, origin: Tensor) -> Tensor:
 
 
 def held_up(source: Tensor, target: Tensor) -> Tensor:
-    """Return `target` with the upper lids of narrowed eyes as high as in the portrait."""
+    """Return `target` with the upper lids of narrowed eyes as high as in the portrait.
+
+    Under lowered brows, they are held less high: they would push these up in a blink.
+    """
     held = target.clone()
     shares = _lifted(_changes(source, target)[0])
     for eye, share in enumerate(shares.chunk(2, dim=1)):
@@ -146,7 +149,10 @@ def held_up(source: Tensor, target: Tensor) -> Tensor:
         down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
         height = to_upright(target[:, knots] - wanted, across)[..., 1]
         rise = (height - upright[..., 1]).clamp_min(0) * share
-        held[:, knots] -= rise[..., None] * down
+        highest = target.clone()
+        highest[:, knots] -= rise[..., None] * down
+        room = brow_room(source, highest, eye)
+        held[:, knots] -= (room * rise)[..., None] * down
     return held
 
 
@@ -202,7 +208,7 @@ def _lids_moved(
         ball = _eyeball(window, eye, cells, inside.reshape(half_mask.shape))
         lid = None
         if lids is not None:
-            skin = read_lid(window, eye, cells)
+            skin = read_lid(window, eye, cells, held)
             lid = draw_lid(lids.warped[eye], skin, resting, opening, scale, lids.frame[eye])
             dim = (1 - ratio.clamp(0, 1))[:, None, None]
             ball = torch.lerp(ball, DIM[1] * skin.under, DIM[0] * dim)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from models.landmarks_to_video.face_regions import EYES, window_origin
 from models.landmarks_to_video.glasses import Glasses
-from models.landmarks_to_video.lids import lift, moved_share
+from models.landmarks_to_video.lid_skin import brow_room
+from models.landmarks_to_video.lids import held_up, lift, moved_share
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from models.landmarks_to_video.warping import keep_slits
@@ -285,6 +286,33 @@ def test_the_warp_holds_up_the_lids_of_closing_eyes_alone(share: float, lifted: 
     held = lift(source, target, window_origin(target, EYES))
     assert bool(held.abs().max() > 1) == lifted
     assert lifted or not held.any()
+
+
+def with_brows(landmarks: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Return the face `[79, 2]` with its brows `share` as far above the upper lids."""
+    moved = landmarks.copy()
+    lids = landmarks[[37, 38, 43, 44], 1].mean()
+    moved[17:27, 1] = lids + share * (landmarks[17:27, 1] - lids)
+    return moved
+
+
+def test_the_room_under_a_brow_is_that_in_the_portrait_at_most() -> None:
+    own = torch.from_numpy(face_landmarks())[None]
+    for share, least, most in ((0.6, 0.5, 0.7), (1.0, 1.0, 1.0), (1.4, 1.0, 1.0), (0.0, 0.3, 0.3)):
+        face = torch.from_numpy(with_brows(face_landmarks(), share))[None]
+        for eye in (0, 1):
+            assert least <= brow_room(own, face, eye).item() <= most + 1e-6
+
+
+def test_closing_lids_are_held_up_less_under_lowered_brows() -> None:
+    own = face_landmarks()
+    source = torch.from_numpy(own)[None]
+    rises = []
+    for share in (1.2, 1.0, 0.5):
+        face = torch.from_numpy(with_lids(with_brows(own, share), 0.1))[None]
+        rises.append((face - held_up(source, face))[0, [37, 38, 43, 44], 1].mean().item())
+    assert rises[0] == pytest.approx(rises[1])
+    assert 0.3 * rises[1] < rises[2] < 0.7 * rises[1]
 
 
 def test_one_eye_can_move_alone() -> None:
