@@ -30,9 +30,8 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "mouthRollLower": 0.3, "mouthShrugLower": 0.2, "eyeBlink": 0.15,
     },
     Emotion.ANGER: {
-        "browDown": 2.5, "browInnerUp": -0.4, "eyeSquint": 0.8, "eyeWide": 0.5, "noseSneer": 0.8,
-        "mouthStretch": 0.7, "mouthFrown": 1.8, "mouthSmile": -0.3, "mouthPress": 0.5,
-        "jawOpen": -0.25,
+        "browDown": 2.5, "browInnerUp": -0.4, "eyeSquint": 0.8, "eyeWide": 0.5, "noseSneer": 1.0,
+        "mouthStretch": 0.4, "mouthFrown": 1.3, "mouthPress": 0.8, "jawOpen": -0.25,
     },
     Emotion.FEAR: {
         "browInnerUp": 1.9, "browOuterUp": 0.3, "browDown": 0.8, "eyeWide": 1.9,
