@@ -16,10 +16,20 @@ from media.faces.landmarks import (
     IRISES,
     JAW,
     LOWER_LIDS,
-    NOSE_BASE,
     UPPER_LIDS,
 )
 from models.face.landmark_motion import LandmarkMotion
+from models.face.limits import (
+    CLOSED_GAP,
+    MOUTH_HALVES,
+    MOUTH_MIDDLE,
+    OPEN_EYE,
+    SHUT_EYE,
+    hold_corners,
+    hold_falls,
+    hold_lids,
+    hold_rises,
+)
 from models.face.resting_face import way_to_rest
 
 Points = NDArray[np.float32]
@@ -29,41 +39,15 @@ UPPER_INNER, LOWER_INNER = [61, 62, 63], [67, 66, 65]
 """Pairs of inner lip points, one above the other."""
 OUTER_OVER_INNER = {49: 61, 50: 61, 51: 62, 52: 63, 53: 63, 55: 65, 56: 65, 57: 66, 58: 67, 59: 67}
 """The inner lip point whose motion each outer one follows."""
-MOUTH_HALVES = {48: [48, 49, 50, 58, 59, 60, 61, 67], 54: [52, 53, 54, 55, 56, 63, 64, 65]}
-"""The points of each half of the lips, by their corner."""
-MOUTH_MIDDLE = [62, 66]
 CHIN = 8
 
 TYPICAL_MOUTH_WIDTH = 0.79
 TYPICAL_FACE_HEIGHT = 1.80
 """Distance between the mouth's corners, and from the eyes to the chin, in inter-ocular units."""
-CLOSED_GAP = 0.004
-"""Opening of closed lips, in inter-ocular units."""
 FULLY_SEEN = 1.15
 """How much wider one half of the mouth may be than the other before the head counts as turned."""
-HIGHEST_RISES = ((BROWS, 0.14, 0.20), (NOSE_BASE, 0.06, 0.11))
-"""Points, and their rise in inter-ocular units: as requested, and at most.
-
-Higher brows would pull up the lids. Filmed noses rise by 0.12 at most.
-"""
-LOWERED_BROW = (0.25, 0.5)
-"""Fall of brows as a share of their own height above the upper lids: as requested, and at most."""
-NARROWED_EYE, WIDENED_EYE = (-0.15, -0.3), (0.15, 0.4)
-"""Change of an eye's opening in an emotion beside that at rest: as requested, and at most.
-
-The eyes of 96 people who smile are narrower by 0.08, of one in twenty by 0.2 or more.
-"""
-LEAST_ROOM = 0.1
-"""Share of `NARROWED_EYE` that holds for eyes which are nearly shut at rest."""
-FALLEN_CORNER = (0.15, 0.3)
-"""How far the mouth's corners lie below its middle, as a share of their distance from it: as
-requested, and at most.
-"""
 BROWS_IN_BLINK = 0.3
 """Share of their rise that brows lose in a blink."""
-SHUT_EYE, OPEN_EYE = 0.05, 0.13
-"""Opening of eyes caught in a blink, and that of open ones, in inter-ocular units; people
-photographed neutral have 0.134, with a deviation of 0.015."""
 UPPER_LID_SHARE = 0.65
 """Part of an eye's opening above the line between its corners."""
 UPPER_SHARE = 0.15
@@ -233,75 +217,6 @@ def keep_lids(face: Points, shown: Points) -> Points:
     kept = face.copy()
     kept[[*UPPER_LIDS, *LOWER_LIDS]] = shown[[*UPPER_LIDS, *LOWER_LIDS]]
     return kept
-
-
-def hold_rises(resting: Points, faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with the rise of brows and nose softly limited."""
-    held = faces.copy()
-    for points, free, highest in HIGHEST_RISES:
-        rise = resting[points, 1] - faces[:, points, 1]
-        held[:, points, 1] = resting[points, 1] - _limited(rise, free, highest)
-    return held
-
-
-def hold_falls(resting: Points, faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with the fall of brows softly limited.
-
-    A frown lowers all brows alike, but they differ: what draws high brows together would press low
-    ones onto the lids.
-    """
-    held = faces.copy()
-    height = np.maximum(resting[UPPER_LIDS, 1].mean() - resting[BROWS, 1], CLOSED_GAP)
-    fall = (faces[:, BROWS, 1] - resting[BROWS, 1]) / height
-    held[:, BROWS, 1] = resting[BROWS, 1] + height * _limited(fall, *LOWERED_BROW)
-    return held
-
-
-def hold_corners(faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with the fall of the mouth's corners softly limited.
-
-    What bends a level mouth down would fold one whose corners hang at rest, or whose half is turned
-    away. Upper and lower lip are lifted alike: the opening stays.
-    """
-    held = faces.copy()
-    middle = faces[:, MOUTH_MIDDLE].mean(axis=1)
-    for corner, half in MOUTH_HALVES.items():
-        across = faces[:, half, 0] - middle[:, :1]
-        width = np.maximum(np.abs(faces[:, corner, 0] - middle[:, 0]), CLOSED_GAP)
-        slope = (faces[:, corner, 1] - middle[:, 1]) / width
-        lift = width * (slope - _limited(slope, *FALLEN_CORNER))
-        held[:, half, 1] -= lift[:, None] * np.minimum(across / width[:, None], 1.0) ** 2
-    return held
-
-
-def hold_lids(resting: Points, faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with eyes neither much narrower nor wider than at rest.
-
-    An emotion moves the lids of all faces alike, but eyes differ: what half closes a large eye
-    shuts a narrow one, which therefore narrows by a smaller share.
-    """
-    held = faces.copy()
-    for eye, corners in enumerate(([36, 39], [42, 45])):
-        upper, lower = (lids[2 * eye : 2 * eye + 2] for lids in (UPPER_LIDS, LOWER_LIDS))
-        own = max((resting[lower, 1] - resting[upper, 1]).mean(), CLOSED_GAP)
-        room = np.clip((own - SHUT_EYE) / (OPEN_EYE - SHUT_EYE), LEAST_ROOM, 1.0)
-        narrowed = (room * NARROWED_EYE[0], room * NARROWED_EYE[1])
-        asked = (faces[:, lower, 1] - faces[:, upper, 1]).mean(axis=-1) / own - 1.0
-        given = _limited(_limited(asked, *narrowed), *WIDENED_EYE)
-        kept = np.divide(given, asked, out=np.ones_like(asked), where=given != asked)[:, None]
-        carried = (faces[:, corners, 1] - resting[corners, 1]).mean(axis=-1, keepdims=True)
-        for lid in (upper, lower):
-            rest = resting[lid, 1] + carried
-            held[:, lid, 1] = rest + kept * (faces[:, lid, 1] - rest)
-    return held
-
-
-def _limited(values: Points, free: float, limit: float) -> Points:
-    """Return the values as they are up to `free`, and ever nearer to `limit` beyond it."""
-    room = limit - free
-    beyond = np.maximum((values - free) / room, 0.0)
-    limited: Points = values + room * (np.tanh(beyond) - beyond)
-    return limited
 
 
 def part_crossed_lips(faces: Points) -> Points:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.face.retargeting import CLOSED_GAP, Points
+from models.face.limits import CLOSED_GAP, Points
 
 JAW_DROP = 0.8
 """Share of the mouth's opening that the jaw makes."""
