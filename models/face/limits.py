@@ -25,7 +25,7 @@ HIGHEST_RISES = ((BROWS, 0.14, 0.20), (NOSE_BASE, 0.06, 0.11))
 
 Higher brows would pull up the lids. Filmed noses rise by 0.12 at most.
 """
-LOWERED_BROW = (0.25, 0.5)
+LOWERED_BROW = (0.3, 0.55)
 """Fall of brows as a share of their own height above the upper lids: as requested, and at most."""
 NARROWED_EYE, WIDENED_EYE = (-0.15, -0.3), (0.15, 0.4)
 """Change of an eye's opening in an emotion beside that at rest: as requested, and at most.

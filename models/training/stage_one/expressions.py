@@ -30,7 +30,7 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "mouthRollLower": 0.3, "mouthShrugLower": 0.2, "eyeBlink": 0.15,
     },
     Emotion.ANGER: {
-        "browDown": 2.5, "browInnerUp": -0.4, "eyeSquint": 0.8, "eyeWide": 0.5, "noseSneer": 1.0,
+        "browDown": 1.7, "browInnerUp": -0.3, "eyeSquint": 0.8, "eyeWide": 0.5, "noseSneer": 1.0,
         "mouthStretch": 0.4, "mouthFrown": 1.3, "mouthPress": 0.8, "jawOpen": -0.25,
     },
     Emotion.FEAR: {

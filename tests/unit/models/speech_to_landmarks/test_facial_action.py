@@ -33,7 +33,7 @@ def test_anger_knits_the_brows_and_draws_the_mouth_down_at_its_corners() -> None
     looks = FacialAction.load(torch.device("cpu")).looks[:, EMOTIONS.index(Emotion.ANGER)]
     assert float(looks[:, [21, 22], 1].min()) > 0.1
     assert bool((looks[:, 22, 0] < looks[:, 21, 0]).all())
-    assert bool((looks[:, CORNERS, 1].mean(dim=1) > looks[:, MIDDLE, 1].mean(dim=1) + 0.08).all())
+    assert bool((looks[:, CORNERS, 1].mean(dim=1) > looks[:, MIDDLE, 1].mean(dim=1) + 0.05).all())
 
 
 def test_no_look_passes_the_broadest_and_weaker_ones_are_shown_as_asked() -> None:
