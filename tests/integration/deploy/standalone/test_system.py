@@ -21,7 +21,7 @@ from deploy.standalone.installation import Installation
 from deploy.standalone.processes import LOOPBACK, free_port, responds
 from deploy.standalone.system import Standalone
 from tests.integration.deploy.conftest import PIPELINE
-from tests.integration.deploy.standalone.watching import listening_addresses, living
+from tests.integration.deploy.standalone.watching import arguments_of, listening_addresses, living
 from tests.media import babble, recording
 from tests.processes import child_process
 from tests.service_examples import portrait
@@ -89,7 +89,7 @@ def test_the_secrets_are_private_and_in_no_argument(system: Standalone, director
     for process in system.processes:
         assert process.child.pid
         for pid in living(process.child.pid):
-            arguments = Path(f"/proc/{pid}/cmdline").read_text()
+            arguments = arguments_of(pid)
             assert not any(secret in arguments for secret in secrets)
 
 

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+_ENDED = (FileNotFoundError, ProcessLookupError)
+"""What reading of a process raises that has ended in the meantime."""
+
 
 def living(group: int) -> list[int]:
     """Return the running processes of a group, without zombies."""
@@ -13,21 +16,25 @@ def living(group: int) -> list[int]:
 
 def name_of(pid: int) -> str:
     """Return the name of the program of a process; empty if it has ended."""
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+    return _read(pid, "comm").strip()
+
+
+def arguments_of(pid: int) -> str:
+    """Return the command line of a process; empty if it has ended."""
+    return _read(pid, "cmdline")
+
+
+def _read(pid: int, name: str) -> str:
+    with suppress(*_ENDED):
+        return Path(f"/proc/{pid}/{name}").read_text()
+    return ""
 
 
 def _processes() -> dict[int, tuple[str, int]]:
     found = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it ended in the meantime
-            found[int(entry.name)] = (fields[0], int(fields[2]))
+    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        if fields := _read(pid, "stat").rpartition(")")[2].split():
+            found[pid] = (fields[0], int(fields[2]))
     return found
 
 
@@ -47,11 +54,12 @@ _LISTEN = "0A"  # <net/tcp_states.h>
 
 
 def _socket_inodes(pid: int) -> Iterator[str]:
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed in the meantime
-            target = str(descriptor.readlink())
-            if target.startswith("socket:["):
-                yield target[len("socket:[") : -1]
+    with suppress(*_ENDED):
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed in the meantime
+                target = str(descriptor.readlink())
+                if target.startswith("socket:["):
+                    yield target[len("socket:[") : -1]
 
 
 def _address(hexadecimal: str) -> str:
