@@ -22,7 +22,7 @@ SEEN = (
     Emotion.ANGER, Emotion.DISGUST, Emotion.FEAR, Emotion.HAPPINESS, Emotion.SADNESS,
     Emotion.SURPRISE, Emotion.NEUTRAL,
 )  # fmt: skip
-"""The emotions told apart, in the order of the network's output."""
+"""The emotions that the network knows, in the order of its output."""
 SIDE = 64
 """Side of the network's input, px."""
 LUMA = (0.299, 0.587, 0.114)

@@ -73,8 +73,8 @@ TINT = (0.77, 1.08, 1.15)
 HUE = (0.17, 0.3)
 """Differences from the skin's hue, as logarithms of ratios of the channels, alike."""
 INSIDE, EVEN, BESIDE, BLACK = 6.0, 1.5, 3, 0.05
-"""Px from the face's edge; deviation of the average, px, that detail is told from; px around what
-is not skin that are left out; and what is added to light before its logarithm is taken.
+"""Px from the face's edge; deviation of the blur, px, that is subtracted to leave detail; px left
+out around what is not skin; and what is added to light before its logarithm is taken.
 """
 SEEN = (0.55, 0.85)
 """Shares of a movement's creases that lie on bare skin, from which it shows any, and all of them:

@@ -178,7 +178,7 @@ def look_of_each(levels: Tensor, basis: Tensor, looks: Expressions) -> Tensor:
 
     Intensities read off video are drawn to their mean, the more so the subtler the expression:
     anger and surprise come out at a quarter. So they tell only the differences between people.
-    Contempt, which nobody acted, looks alike in all.
+    Contempt, which no actor showed, is the same for everybody.
     """
     moved = torch.einsum("aek,skpc->aepc", levels, basis)
     shown = torch.from_numpy(np.stack([looks.show(emotion) for emotion in EMOTIONS]))

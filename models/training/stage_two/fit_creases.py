@@ -64,7 +64,7 @@ MOVED, AT_REST, FRONTAL = 10, 5, 0.12
 nose's tip may have turned aside.
 """
 LINES = {"frown": 14.0, "brows": 6.0}
-"""Deviation of the average that lines are told from, pixels of the maps."""
+"""Deviation of the blur that is subtracted to leave lines, pixels of the maps."""
 RIMS = {"frown": 0.25, "brows": 0.6, "sneer": 0.35, "smile": 0.7}
 """How much of what lightens is kept."""
 
