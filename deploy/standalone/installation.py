@@ -46,7 +46,6 @@ class Ports(BaseModel):
     filer: int
     volume: int
     master: int
-    admin: int
     worker_metrics: int
     webhook_metrics: int = Field(default_factory=free_port)
     reconciler_metrics: int = Field(default_factory=free_port)
@@ -66,7 +65,7 @@ class Ports(BaseModel):
     @property
     def seaweed(self) -> SeaweedPorts:
         """The ports of SeaweedFS."""
-        return SeaweedPorts(self.s3, self.filer, self.volume, self.master, self.admin)
+        return SeaweedPorts(self.s3, self.filer, self.volume, self.master)
 
 
 class InstallationState(BaseModel):

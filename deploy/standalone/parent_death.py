@@ -75,12 +75,17 @@ def _this_file() -> list[str]:
     return [sys.executable, "-I", "-S", str(Path(__file__).resolve())]
 
 
-def run(parent: int, command: list[str]) -> None:
-    """Become `command`, killed when `parent` dies."""
+def die_with(parent: int) -> None:
+    """Let Linux kill this process when `parent` dies, also after it has become another program."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # the parent died before the request
         sys.exit(1)
+
+
+def run(parent: int, command: list[str]) -> None:
+    """Become `command`, killed when `parent` dies."""
+    die_with(parent)
     # A shell's background jobs ignore these signals, and children inherit that.
     for stopping in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(stopping, signal.SIG_DFL)

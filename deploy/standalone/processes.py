@@ -9,7 +9,7 @@ import random
 import socket
 import ssl
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -20,7 +20,9 @@ import httpx
 import redis
 from pydantic import SecretStr
 
+from deploy.standalone import disk
 from deploy.standalone.binaries import find_valkey, find_weed
+from deploy.standalone.chain import chained
 from deploy.standalone.child import Program
 from jobs.errors import ObjectNotFound, StorageUnavailable
 from jobs.s3.object_store import UNKNOWN_TYPE, ObjectStorage
@@ -32,6 +34,11 @@ PORT_RANGE = range(10_240, 20_240)  # so that port + offset stays below Linux's 
 _DRAWN_LATELY = deque[int](maxlen=64)
 """Ports that this process has drawn, on which nothing may listen yet."""
 PROBE_SECONDS = 1.0
+VOLUME_MIB = 128
+"""Size in MiB from which a volume is full; its copy must fit into the reserved space."""
+VACUUM_SECONDS = 60
+"""Least time in seconds between two passes that reclaim the space of deleted objects, which happens
+on a disk with free space only; SeaweedFS adds up to two minutes."""
 _PROBER = httpx.Client(
     timeout=PROBE_SECONDS,
     trust_env=False,
@@ -147,18 +154,17 @@ class ValkeyServer:
 
 @dataclass(frozen=True)
 class SeaweedPorts:
-    """The five ports of SeaweedFS, including its S3 port for clients."""
+    """The four ports of SeaweedFS, including its S3 port for clients."""
 
     s3: int
     filer: int
     volume: int
     master: int
-    admin: int
 
     @classmethod
     def free(cls) -> Self:
-        """Return five ports that are free now."""
-        return cls(*free_ports(5))
+        """Return four ports that are free now."""
+        return cls(*free_ports(4))
 
     @property
     def sockets(self) -> tuple[Path, ...]:
@@ -176,7 +182,11 @@ class SeaweedPorts:
 
 @dataclass(frozen=True)
 class SeaweedServer:
-    """SeaweedFS as an S3 server on loopback, with one identity and one bucket."""
+    """SeaweedFS as an S3 server on loopback, with one identity and one bucket.
+
+    Its parts run as one program: `weed mini` refuses all writes while less than 1% of the disk is
+    free, and `weed server` waits for two seconds before it starts its S3 server.
+    """
 
     directory: Path
     ports: SeaweedPorts = field(default_factory=SeaweedPorts.free)
@@ -214,9 +224,10 @@ class SeaweedServer:
         data.mkdir(exist_ok=True)
         return Program(
             name="SeaweedFS",
-            command=(str(binary), "-logtostderr=true", "mini", *self._flags(data, identities)),
+            command=chained(self._parts(str(binary), data, identities)),
             log=self.directory / "seaweedfs.log",
             is_ready=self.is_ready,
+            env={"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"},  # one more volume at a time, not seven
             leftovers=self.ports.sockets,
         )
 
@@ -244,21 +255,28 @@ class SeaweedServer:
             )
         )
 
-    def _flags(self, data: Path, identities: Path) -> tuple[str, ...]:
-        ports = (f"-{part}.port={port}" for part, port in vars(self.ports).items())
-        return (
-            f"-dir={data}",
-            f"-ip={LOOPBACK}",
-            f"-ip.bind={LOOPBACK}",
-            f"-s3.config={identities}",
-            f"-bucket={self.bucket}",
-            "-master.telemetry=false",
-            "-webdav=false",
-            "-admin.ui=false",
-            "-s3.port.iceberg=0",
-            "-s3.port.lance=0",
-            *ports,
-        )
+    def _parts(
+        self, weed: str, data: Path, identities: Path
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Yield the command of each part, after the gRPC port that must listen before it starts."""
+        ports = self.ports
+        master, filer = ports.master + GRPC_OFFSET, ports.filer + GRPC_OFFSET
+        to_master = f"-master={LOOPBACK}:{ports.master}"
+
+        def command(part: str, *flags: str) -> tuple[str, ...]:
+            bound = (f"-port={getattr(ports, part)}", f"-ip.bind={LOOPBACK}")
+            return (weed, "-logtostderr=true", part, *bound, *flags)
+
+        here = f"-ip={LOOPBACK}"
+        alone = ("-peers=none", "-telemetry=false")
+        volumes = (f"-volumeSizeLimitMB={VOLUME_MIB}", f"-vacuumIntervalSeconds={VACUUM_SECONDS}")
+        yield 0, command("master", here, f"-mdir={data}", *alone, *volumes)
+        reserve = f"-minFreeSpace={disk.RESERVED_MB}MB"
+        yield master, command("volume", here, f"-dir={data}", to_master, "-max=0", reserve)
+        yield master, command("filer", here, f"-defaultStoreDir={data}", to_master)
+        unused = ("-iam=false", "-port.iceberg=0", "-port.lance=0")
+        to_filer = f"-filer={LOOPBACK}:{ports.filer}"
+        yield filer, command("s3", to_filer, f"-config={identities}", *unused)
 
     def _identities(self) -> Mapping[str, object]:
         credentials = {"accessKey": self.access_key, "secretKey": self.secret_key}

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from deploy.standalone import chain
 from deploy.standalone.child import Child, Program
 from deploy.standalone.parent_death import Guard
 from tests.faults.history import Faulted, History, Revived
@@ -59,18 +60,18 @@ class Fleet:
         self._strike("kill", name, signal.SIGKILL, where)
 
     def freeze(self, name: str) -> None:
-        """Send SIGSTOP to one process."""
+        """Send SIGSTOP to one process, or to all parts of SeaweedFS."""
         self._strike("stop", name, signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
         """Resume a frozen process, which then handles what it missed."""
-        os.kill(self.pid(name), signal.SIGCONT)
+        self._send(name, signal.SIGCONT)
         self.history.record(Revived(name))
 
     def thaw_all(self) -> None:
         """Resume everything that may be frozen."""
         for name in filter(self.is_alive, self.names):
-            os.kill(self.pid(name), signal.SIGCONT)
+            self._send(name, signal.SIGCONT)
 
     def terminate(self, name: str) -> None:
         """Send SIGTERM, and wait for the end."""
@@ -138,11 +139,16 @@ class Fleet:
         return True
 
     def _strike(self, deed: str, name: str, sign: signal.Signals, where: str = "") -> None:
-        pid = self.pid(name)
-        os.kill(pid, sign)
+        self._send(name, sign)
         self.history.record(Faulted(deed, name, where))
         if sign is signal.SIGKILL and not name.endswith(CHILD):
             wait_for(lambda: not self._children[name].is_running)
+
+    def _send(self, name: str, sign: signal.Signals) -> None:
+        """Signal a process; what a chain runs are parts of one program and share its fate."""
+        pid = self.pid(name)
+        is_chain = chain.__name__ in self.program(name.removesuffix(CHILD)).command
+        (os.killpg if is_chain else os.kill)(pid, sign)
 
 
 def _spawned_child(parent: int) -> int:

@@ -1,5 +1,6 @@
 """What a directory keeps between runs, and who can lock it."""
 
+import json
 import os
 import socket
 import stat
@@ -17,6 +18,16 @@ from deploy.standalone.processes import LOOPBACK, free_port
 
 def test_secrets_and_ports_stay_the_same(tmp_path: Path) -> None:
     assert Installation(tmp_path).prepare() == Installation(tmp_path).prepare()
+
+
+def test_ports_that_are_no_longer_used_do_not_matter(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    before = installation.prepare()
+    path = tmp_path / "installation.json"
+    kept = json.loads(path.read_text())
+    kept["ports"]["admin"] = free_port()
+    path.write_text(json.dumps(kept))
+    assert installation.prepare() == before
 
 
 def test_each_installation_has_its_own_secrets(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import socket
 import stat
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 
-from deploy.standalone import processes
+from deploy.standalone import disk, processes
 from deploy.standalone.child import Child
 from deploy.standalone.errors import StartFailed
 from deploy.standalone.processes import (
@@ -21,8 +22,8 @@ from deploy.standalone.processes import (
 )
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from tests.integration.deploy.standalone.watching import living
-from tests.waiting import wait_for
+from tests.integration.deploy.standalone.watching import arguments_of, living
+from tests.waiting import PATIENCE, wait_for
 
 
 def storage_of(server: SeaweedServer) -> ObjectStorage:
@@ -68,6 +69,53 @@ def test_seaweed_keeps_objects_when_killed_and_moved_to_other_ports(tmp_path: Pa
     second = SeaweedServer(tmp_path, SeaweedPorts.free())
     with Child(second.program()):
         assert storage_of(second).get("kept") == b"bytes"
+
+
+def free_volumes(server: SeaweedServer) -> int:
+    """Return how many volumes SeaweedFS could still create."""
+    status = httpx.get(f"http://{LOOPBACK}:{server.ports.master}/dir/status", trust_env=False)
+    return int(status.json()["Topology"]["Free"])
+
+
+@pytest.mark.parametrize(("beyond_reserve", "is_writable"), [(-10_000, False), (1_000, True)])
+def test_seaweed_writes_while_the_reserve_is_free_whatever_the_size_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beyond_reserve: int, is_writable: bool
+) -> None:
+    """The reserve is drawn close to what is free: a disk need not be filled."""
+    monkeypatch.setattr(disk, "RESERVED_MB", disk.free_mb(tmp_path) - beyond_reserve)
+    server = SeaweedServer(tmp_path)
+    program = server.program()
+    with Child(program):
+        assert bool(free_volumes(server)) is is_writable
+        assert ("< required" in program.log.read_text()) is not is_writable
+        assert bool(disk.shortage(tmp_path)) is not is_writable
+
+
+def test_seaweed_reclaims_the_space_of_deleted_objects(tmp_path: Path) -> None:
+    server = SeaweedServer(tmp_path)
+    with Child(server.program()):
+        storage = storage_of(server)
+        storage.put("kept/object", b"kept", "text/plain")
+        storage.put("lost/object", os.urandom(3_000_000), "text/plain")
+        storage.delete_prefix("lost/")
+        (volume,) = tmp_path.glob("data/amigo_*.dat")
+        vacuum = f"http://{LOOPBACK}:{server.ports.master}/vol/vacuum?garbageThreshold=0.1"
+
+        def is_small() -> bool:
+            httpx.get(vacuum, trust_env=False, timeout=PATIENCE)
+            return volume.stat().st_size < 1_000_000
+
+        wait_for(is_small)
+        assert storage.get("kept/object") == b"kept"
+
+
+def test_seaweed_ends_when_one_of_its_parts_does(tmp_path: Path) -> None:
+    with Child(SeaweedServer(tmp_path).program()) as child:
+        assert child.pid
+        parts = (each for each in living(child.pid) if each != child.pid)
+        volume = next(each for each in parts if "\0volume\0" in arguments_of(each))
+        os.kill(volume, signal.SIGKILL)
+        wait_for(lambda: not child.is_running)
 
 
 def test_seaweed_leaves_no_process_and_no_socket(tmp_path: Path) -> None:
