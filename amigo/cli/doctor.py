@@ -14,6 +14,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from amigo.cli.options import DEFAULT_DIRECTORY
+
 EXTRAS = ("service", "worker", "standalone")
 OLDEST_PYTHON = (3, 11)
 MEDIAPIPE = "mediapipe==0.10.21"
@@ -26,7 +28,7 @@ class Finding:
     Attributes:
         name: what was checked.
         state: what was found, or what is wrong.
-        provide: the command that installs it; None if nothing is missing.
+        provide: the command that installs it, or what else to do; None if nothing is missing.
         required: whether AMIGO cannot run without it.
     """
 
@@ -47,6 +49,7 @@ def examine() -> Iterator[Finding]:
     yield from _packages()
     yield from _weights()
     yield from _servers()
+    yield _disk_space(DEFAULT_DIRECTORY)
     if sys.platform == "linux":
         yield _libseccomp()
     yield _gpu()
@@ -129,6 +132,14 @@ def _server(name: str, find: Callable[[], Path], flag: str, provide: str) -> Fin
     except (OSError, subprocess.SubprocessError) as error:
         return Finding(name, f"does not run: {error}", provide)
     return Finding(name, f"{binary} ({result.stdout.splitlines()[0]})")
+
+
+def _disk_space(directory: Path) -> Finding:
+    from deploy.standalone.disk import free_mb, shortage
+
+    if state := shortage(directory):
+        return Finding("disk", state, "free space on this disk")
+    return Finding("disk", f"{free_mb(directory) / 1000:.1f} GB free for {directory}")
 
 
 def _libseccomp() -> Finding:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from deploy.standalone import disk
 from deploy.standalone.child import Program
 from deploy.standalone.installation import Installation, InstallationState, Ports
 from deploy.standalone.parent_death import Guard
@@ -54,6 +55,7 @@ class Standalone:
         self._port = port
         self._num_workers = workers
         self._worker_ports: dict[int, int] = {}
+        self._is_short_of_space = False
         self._print_line = print_line
         self._started_at = datetime.now(UTC)
         self._stack = ExitStack()
@@ -82,6 +84,7 @@ class Standalone:
             state = self._installation.prepare(self._port)
             self._state, self._ports = state, state.ports
             self._installation.clear_request()
+            self.report_space()
             guard = stack.enter_context(Guard(keep_open=(lock,)))
             self._supervisor = Supervisor(self._tiers(state), guard, self._print_line, self._note)
             stack.callback(self._installation.clear_status)
@@ -101,6 +104,7 @@ class Standalone:
         """
         while self._supervisor.is_running:
             self.follow_request()
+            self.report_space()
             time.sleep(REQUEST_SECONDS)
 
     def follow_request(self) -> None:
@@ -109,6 +113,18 @@ class Standalone:
         if wanted is not None and wanted != self._num_workers:
             self._print_line(f"Changing from {self._num_workers} to {wanted} workers.")
             self.scale(wanted)
+
+    def report_space(self) -> None:
+        """Print that the disk has become too full for the object store, or no longer is."""
+        directory = self._installation.directory
+        shortage = disk.shortage(directory)
+        if bool(shortage) != self._is_short_of_space:
+            self._is_short_of_space = bool(shortage)
+            self._print_line(
+                shortage
+                or f"The disk of {directory} has space again; the object store accepts new files "
+                "within a minute."
+            )
 
     def scale(self, workers: int) -> None:
         """Change the number of workers; one that is removed returns its job to the queue."""

