@@ -65,8 +65,8 @@ SPOKEN_LIGHT, LIP_SHADOW = (0.92, 0.83, 0.81), (0.30, 0.32, 0.32)
 """Light on upper teeth in speech, and how much of it the lip above them takes: what falls upon them
 has been reflected by lips and tongue.
 """
-SMILING_LIGHT = 0.97
-"""Light on upper teeth in a smile."""
+SMILING_LIGHT, SMILING_SHADOW = 1.0, 0.15
+"""Light on upper teeth in a smile, and how much of it the lip above them takes: it lies flat."""
 NARROW_LIGHT, NARROW, WIDE = 0.45, 2.0, 14.0
 """Share of that light which a narrow opening lets in; heights, px, of a narrow and a wide one."""
 ROUNDED_DARK = 0.6
@@ -90,6 +90,7 @@ RIM = 2.0
 LOWERED, LOWERED_FROM = 2.0, 6.0
 """Pixels by which the lower lip's edge is drawn too low, and the height of the opening from which
 on: the retouch lets the lip roll inward over it, and a tracker would find the opening too small.
+Not in a smile: on photographs, the lip begins above the tracker's landmarks, and teeth rest on it.
 """
 THIN = (0.06, 0.10)
 """Thickness of a closed portrait's lower lip, in inter-ocular distances, up to which its edge is
@@ -145,14 +146,15 @@ class Opening:
     ) -> Self:
         """Measure the inner lips of `[B, 79, 2]` over the mouth's window at `origin` `[B, 2]`.
 
-        The lower lip's edge is taken `lowered` px further down where lips are well apart. `rest`
-        are the portrait's landmarks, beside which lips smile.
+        The lower lip's edge is taken `lowered` px further down where lips are well apart, but not
+        in a smile. `rest` are the portrait's landmarks, beside which lips smile.
         """
         height, width = scale * MOUTH.height, scale * MOUTH.width
         cells = pixel_grid(height, width, 1 / scale).to(landmarks).reshape(1, -1, 2)
         shape, lips = LipShape.of(landmarks, rest), UprightLips.of(landmarks)
         x, y = lips.from_crop(cells + origin[:, None].to(landmarks)).unbind(dim=-1)
         upper, lower = lips.edges(x)
+        lowered = lowered * (1 - shape.smile[:, 0, 0])
         lower = lower + lowered * ((lower - upper) / LOWERED_FROM).clamp(0, 1)
         from_corner = torch.minimum(x - lips.corners[:, :1], lips.corners[:, 1:] - x)
         depth = torch.minimum(torch.minimum(y - upper, lower - y), from_corner)
@@ -314,7 +316,7 @@ def _light_on_upper(opening: Opening, smile: Tensor) -> Tensor:
     under_lip = torch.exp(-opening.below_upper.clamp_min(0) / 2.0)
     spoken = _colour(SPOKEN_LIGHT, smile) - _colour(LIP_SHADOW, smile) * under_lip
     spoken = _let_in(opening) * spoken * _sides(opening, SPOKEN_SIDES)
-    smiling = (SMILING_LIGHT - 0.34 * under_lip) * _sides(opening, SMILING_SIDES)
+    smiling = (SMILING_LIGHT - SMILING_SHADOW * under_lip) * _sides(opening, SMILING_SIDES)
     light: Tensor = torch.lerp(spoken, smiling, smile)
     return light
 

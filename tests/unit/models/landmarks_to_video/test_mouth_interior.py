@@ -32,6 +32,17 @@ def test_the_opening_is_as_wide_as_the_inner_lips_are_apart(height: float, scale
     assert float(tallest) == pytest.approx(height, abs=0.6)
 
 
+@pytest.mark.parametrize(("width", "lower"), [(40, 2.0), (54, 0.0)])
+def test_speech_draws_the_lower_lip_low_and_a_smile_does_not(width: float, lower: float) -> None:
+    landmarks = face_with_lips(12, width)
+    origin = window_origin(landmarks, MOUTH)
+    plain, lowered = (
+        Opening.of(landmarks, origin, scale=2, lowered=by).inside[0, 0].sum(dim=0).max() / 2
+        for by in (0.0, 2.0)
+    )
+    assert float(lowered - plain) == pytest.approx(lower, abs=0.3)
+
+
 def test_the_opening_stays_between_the_lips_of_a_turned_head() -> None:
     """Seen from the side, the points of one half of the lips lie close together."""
     landmarks = face_with_lips(0)
