@@ -27,7 +27,7 @@ Higher brows would pull up the lids. Filmed noses rise by 0.12 at most.
 """
 LOWERED_BROW = (0.3, 0.55)
 """Fall of brows as a share of their own height above the upper lids: as requested, and at most."""
-NARROWED_EYE, WIDENED_EYE = (-0.15, -0.3), (0.15, 0.4)
+NARROWED_EYE, WIDENED_EYE = (-0.15, -0.45), (0.15, 0.4)
 """Change of an eye's opening in an emotion beside that at rest: as requested, and at most.
 
 The eyes of 96 people who smile are narrower by 0.08, of one in twenty by 0.2 or more.

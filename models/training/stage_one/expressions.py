@@ -23,15 +23,15 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
     Emotion.NEUTRAL: {},
     Emotion.HAPPINESS: {
         "mouthSmile": 1.4, "jawOpen": 0.3, "mouthRollUpper": 0.2, "mouthDimple": 0.15,
-        "cheekSquint": 0.5, "cheekRaiser": 0.45, "eyeSquint": 0.1,
+        "cheekSquint": 0.4, "cheekRaiser": 0.35, "eyeSquint": 0.1,
     },
     Emotion.SADNESS: {
-        "browInnerUp": 1.6, "browDown": 0.9, "mouthFrown": 1.5, "mouthStretch": 0.3,
-        "mouthRollLower": 0.3, "mouthShrugLower": 0.2, "eyeBlink": 0.15,
+        "browInnerUp": 1.9, "browDown": 0.9, "mouthFrown": 1.7, "mouthRollLower": 0.15,
+        "mouthShrugLower": 0.45, "eyeBlink": 0.28,
     },
     Emotion.ANGER: {
-        "browDown": 1.7, "browInnerUp": -0.3, "eyeSquint": 0.8, "eyeWide": 0.5, "noseSneer": 1.0,
-        "mouthStretch": 0.4, "mouthFrown": 1.3, "mouthPress": 0.8, "jawOpen": -0.25,
+        "browDown": 1.9, "browInnerUp": -0.3, "eyeSquint": 0.8, "eyeWide": 0.6, "noseSneer": 1.0,
+        "mouthStretch": 0.6, "mouthFrown": 0.7, "mouthPress": 0.8, "jawOpen": -0.25,
     },
     Emotion.FEAR: {
         "browInnerUp": 1.9, "browOuterUp": 0.3, "browDown": 0.8, "eyeWide": 1.9,
@@ -39,16 +39,19 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "mouthStretch": 0.9, "mouthFrown": 0.7, "jawOpen": 0.1,
     },
     Emotion.DISGUST: {
-        "noseSneer": 1.0, "mouthUpperUp": 0.8, "browDown": 1.4, "cheekSquint": 0.4,
-        "eyeSquint": 1.0, "mouthFrown": 1.7, "mouthShrugLower": 0.1, "jawOpen": 0.1,
+        "noseSneer": 1.2, "mouthUpperUp": 1.4, "browDown": 0.8, "cheekSquint": 0.6,
+        "cheekRaiser": 0.3, "eyeSquint": 1.1, "eyeBlink": 0.35, "mouthFrown": 1.6,
+        "mouthShrugLower": 0.6, "mouthRollUpper": 0.3,
     },
     Emotion.SURPRISE: {
         "browInnerUp": 1.5, "browOuterUp": 1.0, "eyeWide": 1.7, "mouthPucker": 0.15,
         "mouthFunnel": 0.1, "jawOpen": 0.2,
     },
     Emotion.CONTEMPT: {
-        "mouthSmile_L": 0.55, "mouthDimple_L": 1.35, "mouthFrown_R": 0.2, "cheekSquint_L": 0.6,
-        "eyeSquint": 0.6, "browDown_L": 0.8, "browOuterUp_R": 1.1, "browInnerUp_R": 0.5,
+        "mouthSmile_L": 0.2, "mouthDimple_L": 1.2, "mouthUpperUp_L": 0.5, "noseSneer_L": 0.5,
+        "mouthPress": 0.15, "mouthFrown_R": 0.1, "jawOpen": 0.1, "cheekSquint_L": 0.5,
+        "eyeBlink": 0.4, "eyeSquint": 0.2, "browDown_L": 0.6, "browDown_R": 0.15,
+        "browOuterUp_R": 0.65, "browInnerUp_R": 0.2,
     },
 }  # fmt: skip
 

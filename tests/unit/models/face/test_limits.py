@@ -5,6 +5,8 @@ from media.faces.landmarks import BROWS, LOWER_LIDS, UPPER_LIDS
 from models.face.limits import (
     FALLEN_CORNER,
     HIGHEST_RISES,
+    NARROWED_EYE,
+    WIDENED_EYE,
     Points,
     hold_corners,
     hold_falls,
@@ -47,8 +49,9 @@ def test_lids_move_as_asked_and_ever_less_near_their_limits() -> None:
     shares = openings / (resting[LOWER_LIDS, 1] - resting[UPPER_LIDS, 1])
     np.testing.assert_allclose(shares[3:5], np.repeat(asked[3:5, None], 4, axis=1), atol=1e-5)
     assert (np.diff(shares, axis=0) > 0).all()
-    assert 0.7 <= shares.min() < 0.72
-    assert 1.35 < shares.max() <= 1.4
+    least, most = 1 + NARROWED_EYE[1], 1 + WIDENED_EYE[1]
+    assert least <= shares.min() < least + 0.02
+    assert most - 0.05 < shares.max() <= most
 
 
 def test_narrow_eyes_narrow_less_than_wide_ones() -> None:
