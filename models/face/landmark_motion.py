@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from media.emotions import EMOTIONS, Emotion
+
 
 @dataclass(frozen=True)
 class LandmarkMotion:
@@ -60,6 +62,16 @@ Filmed heads shift twice as far: the body sways with them, and a portrait's does
 """
 EASE_IN = 25
 """Number of video frames in which the head leaves the portrait's own pose."""
+POSTURES = {
+    Emotion.SADNESS: (0.04, 0.07),
+    Emotion.CONTEMPT: (0.035, -0.07),
+}
+"""How far a head leans, radians, and bows, as in `LandmarkMotion.pose`, at an emotion's full
+strength. The deviation of its motion is 0.02 and 0.035.
+"""
+ROLL, NOD = 1, 5
+SETTLING = 12.0
+"""Deviation, video frames, over which a posture follows an emotion that comes and goes."""
 GLANCE = (0.010, 0.005)
 """Deviation of the irises from the viewer's eyes, right and down, in inter-ocular units: 3 and 1.5
 degrees, as eyes wander over a face across a table.
@@ -167,7 +179,30 @@ def draw_head_motion(
         bell = np.exp(-0.5 * (times / width) ** 2)
         bell /= np.linalg.norm(bell)
         smooth[:, channel] = np.convolve(noise[:, channel], bell, mode="valid")
-    motion = smooth @ mixing.T
-    leaving = np.clip(np.arange(frames) / EASE_IN, 0.0, 1.0)[:, None]
-    eased: NDArray[np.float64] = AMPLITUDE * motion * (leaving * leaving * (3.0 - 2.0 * leaving))
+    eased: NDArray[np.float64] = AMPLITUDE * (smooth @ mixing.T) * _leaving(frames)
     return eased.astype(np.float32)
+
+
+def hold_head(emotion: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the posture `[T, 6]` of a head that shows emotion, which it takes from rest.
+
+    Args:
+        emotion: `[T, 8]` how strongly each emotion is shown, in the order of EMOTIONS.
+        rng: of the side to which the head leans.
+    """
+    side = rng.choice((-1.0, 1.0))
+    times = np.arange(-int(3 * SETTLING), int(3 * SETTLING) + 1)
+    bell = np.exp(-0.5 * (times / SETTLING) ** 2)
+    posture = np.zeros((len(emotion), 6))
+    for shown, (lean, bow) in POSTURES.items():
+        strength = np.pad(emotion[:, EMOTIONS.index(shown)], len(times) // 2, mode="edge")
+        follows = np.convolve(strength, bell / bell.sum(), mode="valid")
+        posture[:, ROLL] += side * lean * follows
+        posture[:, NOD] += bow * follows
+    return (posture * _leaving(len(emotion))).astype(np.float32)
+
+
+def _leaving(frames: int) -> NDArray[np.float64]:
+    """Return `[frames, 1]` how far the head has left the portrait's own pose, 0 to 1."""
+    left = np.clip(np.arange(frames) / EASE_IN, 0.0, 1.0)[:, None]
+    return np.asarray(left * left * (3.0 - 2.0 * left), np.float64)

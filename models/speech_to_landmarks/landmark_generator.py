@@ -15,6 +15,7 @@ from models.face.landmark_motion import (
     draw_blinks,
     draw_gaze,
     draw_head_motion,
+    hold_head,
     lip_closure,
 )
 from models.face.retargeting import lip_gaps
@@ -22,6 +23,7 @@ from models.manifest import WEIGHTS
 from models.speech_to_landmarks.emotion_encoder import PROSODY_PER_FRAME, HeardEmotion
 from models.speech_to_landmarks.facial_action import (
     FacialAction,
+    hold_strength,
     shown_as_asked,
     shown_as_heard,
 )
@@ -105,7 +107,7 @@ class LandmarkGenerator:
             seed: of what speech does not determine: the style of acting, the movement of brows,
                 lids and cheeks around the emotion heard, blinks and head motion.
             blink: whether the eyes blink.
-            pose: whether the head moves.
+            pose: whether the head moves, and takes the posture of its emotion.
         """
         frames = num_frames(waveform)
         states = self.encoder.encode(waveform)[None]
@@ -121,9 +123,13 @@ class LandmarkGenerator:
         acted = self.action.act(states[0], sound, shown, seed)
         # Each its own, so that a head moves the same with and without blinks; with the length, or
         # all clips of a portrait would begin with the same movement.
-        blinking, moving, looking = (np.random.default_rng([seed, frames, n]) for n in range(3))
+        blinking, moving, looking, leaning = (
+            np.random.default_rng([seed, frames, n]) for n in range(4)
+        )
         lids = draw_blinks(frames, blinking, voice) if blink else np.zeros(frames, np.float32)
         moves = self._move_head(frames, moving, pose)
+        if pose == "natural":
+            moves += hold_head(hold_strength(shown).cpu().numpy(), leaning)
         return LandmarkMotion(
             displacement=(spoken + acted).cpu().numpy(),
             lids=lids,

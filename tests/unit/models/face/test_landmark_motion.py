@@ -1,15 +1,18 @@
 import numpy as np
 import pytest
 
+from media.emotions import EMOTIONS, Emotion
 from models.face.landmark_motion import (
     BLINK,
     EYEBALL,
     GLANCE,
+    POSTURES,
     SHORTEST_FIXATION,
     SHORTEST_PAUSE,
     draw_blinks,
     draw_gaze,
     draw_head_motion,
+    hold_head,
 )
 
 MIXING = np.diag([0.01, 0.02, 0.05, 0.05, 0.04, 0.04]).astype(np.float32)
@@ -99,3 +102,36 @@ def test_head_motion_is_smooth() -> None:
     motion = draw_head_motion(2000, MIXING, TEMPO, np.random.default_rng(0))
     velocity = np.diff(motion[50:], axis=0).std(0)
     assert (velocity < 0.1 * motion.std(0)).all()
+
+
+def shown(emotion: Emotion, *, begins: int = 0) -> np.ndarray:
+    """Return 100 frames `[100, 8]` that show one emotion in full from the frame `begins` on."""
+    strength = np.zeros((100, len(EMOTIONS)), np.float32)
+    strength[begins:, EMOTIONS.index(emotion)] = 1.0
+    return strength
+
+
+def test_a_head_bows_in_sadness_rises_in_contempt_and_leaves_its_own_pose_slowly() -> None:
+    for emotion, (lean, bow) in POSTURES.items():
+        posture = hold_head(shown(emotion), np.random.default_rng(0))
+        np.testing.assert_allclose(posture[0], 0.0)
+        np.testing.assert_allclose(posture[-1, 5], bow, rtol=1e-5)
+        np.testing.assert_allclose(abs(posture[-1, 1]), lean, rtol=1e-5)
+        assert np.abs(np.diff(posture, axis=0)).max() < 0.1 * abs(bow)
+    assert POSTURES[Emotion.SADNESS][1] > 0 > POSTURES[Emotion.CONTEMPT][1]
+
+
+def test_heads_lean_to_either_side() -> None:
+    strength = shown(Emotion.SADNESS)
+    leans = {np.sign(hold_head(strength, np.random.default_rng(seed))[-1, 1]) for seed in range(8)}
+    assert leans == {-1.0, 1.0}
+
+
+def test_a_posture_comes_as_gradually_as_its_emotion_is_sudden() -> None:
+    posture = hold_head(shown(Emotion.SADNESS, begins=60), np.random.default_rng(0))
+    assert 0 < posture[60, 5] < posture[70, 5] < posture[-1, 5]
+    assert np.abs(np.diff(posture[:, 5])).max() < 0.05 * POSTURES[Emotion.SADNESS][1]
+
+
+def test_emotions_without_a_posture_leave_the_head_where_it_is() -> None:
+    assert not hold_head(shown(Emotion.FEAR), np.random.default_rng(0)).any()
