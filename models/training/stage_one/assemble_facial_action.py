@@ -7,6 +7,9 @@ Measured are the displacement of each action unit (`calibrate_action_units`), th
 emotion as different people show it, how lively each style of movement is, and how far speech opens
 the lips by emotion and effort. The output folder contains `facial_action.safetensors` and
 `facial_action.md`.
+
+Without --flow, only the looks are assembled anew, after a change of `expressions`; all else is
+that of the shipped weights.
 """
 
 import argparse
@@ -76,13 +79,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--flow", type=Path, required=True)
+    parser.add_argument("--cache", type=Path)
+    parser.add_argument("--flow", type=Path)
     parser.add_argument("--speech", type=Path, default=WEIGHTS / "landmark_generator.safetensors")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    action, report = assemble(options.data, options.cache, options.flow, options.speech)
+    if options.flow and not options.cache:
+        parser.error("--flow needs --cache.")
+    if options.flow:
+        action, report = assemble(options.data, options.cache, options.flow, options.speech)
+    else:
+        action, report = assemble_looks(options.data)
     options.out.mkdir(parents=True, exist_ok=True)
     save_checkpoint(options.out / FILE, action.state_dict(), action.config)
     (options.out / "facial_action.md").write_text(report)
@@ -99,15 +107,32 @@ def assemble(data: Path, cache: Path, flow: Path, speech: Path) -> tuple[FacialA
     action.spreads.copy_(beyond_speech(trained["spreads"]))
     scales = match_spread(data, calibrate(data, means), read_unit_tracks(data))
     action.basis.copy_(basis(data, scales))
-    looks = Expressions(data / "landmarks" / "ict68.npz")
-    levels = clear_levels(means, action.basis, looks)
-    action.looks.copy_(look_of_each(levels, action.basis, looks))
+    levels = _set_looks(action, data, means)
     recordings = load_recordings(cache / "emotional_clean.pt")
     action.liveliness.copy_(liveliness(action.flow, list(read_acted_clips(data, recordings))))
     articulation = read_articulation(data, recordings, _open_network(speech), means)
     action.opening.copy_(articulation.opening)
     action.gain.copy_(fit_articulation(action.flow, articulation))
-    return action.eval(), _report(action, levels, scales)
+    shares = ", ".join(f"{unit} {share:.2f}" for unit, share in scales.items())
+    gains = ", ".join(f"{value:.2f}" for value in action.gain.tolist())
+    fitted = f"shares of the blendshapes: {shares}\nweights of the gain of articulation: {gains}\n"
+    return action.eval(), f"{_levels_table(levels)}\n{fitted}"
+
+
+@torch.no_grad()
+def assemble_looks(data: Path) -> tuple[FacialAction, str]:
+    """Return the shipped network with looks assembled anew, and their levels as Markdown."""
+    action = FacialAction.load("cpu")
+    levels = _set_looks(action, data, read_unit_means(data))
+    return action, _levels_table(levels)
+
+
+def _set_looks(action: FacialAction, data: Path, means: Sequence[UnitMeans]) -> Tensor:
+    """Set the looks of a network that has its basis; return the levels they come from."""
+    looks = Expressions(data / "landmarks" / "ict68.npz")
+    levels = clear_levels(means, action.basis, looks)
+    action.looks.copy_(look_of_each(levels, action.basis, looks))
+    return levels
 
 
 def _open_network(weights: Path) -> LandmarkNetwork:
@@ -198,15 +223,13 @@ def _levels(means: Sequence[UnitMeans], emotion: Emotion) -> Array:
     return np.array(rows, np.float64)
 
 
-def _report(action: FacialAction, levels: Tensor, scales: dict[str, float]) -> str:
-    lines = ["| unit | share of the blendshape | " + " | ".join(EMOTIONS[1:-1]) + " |"]
-    lines.append("|---" * (len(EMOTIONS)) + "|")
+def _levels_table(levels: Tensor) -> str:
+    lines = ["| unit | " + " | ".join(EMOTIONS[1:-1]) + " |", "|---" * (len(EMOTIONS) - 1) + "|"]
     mean = levels.mean(0)
     for index, unit in enumerate(PERFORMED):
         shown = " | ".join(f"{float(mean[e, index]):.2f}" for e in range(1, len(EMOTIONS) - 1))
-        lines.append(f"| {unit} | {scales[unit]:.2f} | {shown} |")
-    gains = ", ".join(f"{value:.2f}" for value in action.gain.tolist())
-    return "\n".join([*lines, "", f"weights of the gain of articulation: {gains}", ""])
+        lines.append(f"| {unit} | {shown} |")
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":
