@@ -51,7 +51,7 @@ CLOSED, PARTED = 1.0, 1.75
 """Mean height, px, up to which an opening is none: lips that touch stay shut all along; and from
 which it is one.
 """
-LOWER_BARED, LOWER_LIGHT = 0.9, (0.85, 0.77, 0.74)
+LOWER_BARED, LOWER_LIGHT = 0.95, (0.95, 0.86, 0.825)
 """Opacity of lower teeth; their light. They stand in the shade: in full light, they look like a
 second row.
 """
@@ -71,7 +71,7 @@ NARROW_LIGHT, NARROW, WIDE = 0.45, 2.0, 14.0
 """Share of that light which a narrow opening lets in; heights, px, of a narrow and a wide one."""
 ROUNDED_DARK = 0.6
 """Share of the light on upper teeth, and of the sight of the tongue, that rounded lips keep out."""
-SPOKEN_SIDES, SMILING_SIDES, LOWER_SIDES = 0.45, 0.2, 0.95
+SPOKEN_SIDES, SMILING_SIDES, LOWER_SIDES = 0.45, 0.2, 0.8
 """Share of the light that teeth at the corners lack: upper ones in speech and in a smile, and lower
 ones, whose row recedes into the dark.
 """

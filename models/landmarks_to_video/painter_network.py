@@ -67,6 +67,10 @@ RETOUCHED = 0.7
 """Share of the retouch that a drawn inside shows: with all of it, a tracker finds openings too
 small.
 """
+SPARED, SPARED_FROM = 0.7, (0.5, 2.0)
+"""Share of the retouch that lower teeth are spared, and heights above the lip, px, from which they
+are, and from which as much: it was learned from softer ones, and would blur them into one band.
+"""
 NEAR = 2
 """Pixels around a drawn cavity over which the retouch blends it with the portrait's own inside."""
 CLEAR_OF_TEETH = (0.9, 1.05)
@@ -255,8 +259,11 @@ class Painter(nn.Module):
         rows = strip_around(reached, paint.mask.shape[2])
         part = inside.opening.within(rows)
         drawn, warp = drawn_pixels(paint, window, rows)
-        share = inside.drawn[:, :, rows]
-        wanted = drawn + RETOUCHED * share * self.retouch(drawn, part, inside.teeth[:, :, rows])
+        share, teeth = inside.drawn[:, :, rows], inside.teeth[:, :, rows]
+        change = RETOUCHED * share * self.retouch(drawn, part, teeth)
+        if window.mouth is None or not window.mouth.lower.shown:
+            change = change * (1 - SPARED * teeth[:, 7:] * rise(part.above_lower, *SPARED_FROM))
+        wanted = drawn + change
         seen = paint.mask[:, :, rows] * (1 - share * part.reach)
         colour = (wanted - seen * warp) / (1 - seen).clamp_min(1e-3)
         return Paint(

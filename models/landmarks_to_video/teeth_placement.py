@@ -17,8 +17,10 @@ from models.landmarks_to_video.warping import pixel_grid
 
 SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4
 """How far towards the lips' corners there are teeth; the share of a row that is never widened."""
-WIDEST = 1.8
-"""How much wider teeth at the sides are drawn at most; what they leave free lies in the dark."""
+WIDEST = (1.8, 1.35)
+"""How much wider upper and lower teeth at the sides are drawn at most; what they leave free lies in
+the dark, as most of a lower row does: film bares the middle four to six of its teeth.
+"""
 REACHED, LONGEST, LONGEST_REPLACING = 0.82, 1.5, 1.3
 """How far down the opening a smile's upper teeth reach, as in 14 photographs; how much longer they
 are drawn for it at most, and where they replace a portrait's own.
@@ -90,7 +92,7 @@ def place_teeth(
     for row, place in enumerate((upper, lower)):
         corners = _in_map(landmarks, row, landmarks[:, [60, 64]], region)[..., 0]
         wanted = SHOWN_SHARE * corners * corners.new_tensor([-1, 1])
-        sideways = _narrowed(place[..., 0], _seen_width(teeth[:, row]), wanted)
+        sideways = _narrowed(place[..., 0], _seen_width(teeth[:, row]), wanted, WIDEST[row])
         place = torch.stack([sideways, place[..., 1]], dim=-1)
         placed.append(
             F.grid_sample(
@@ -118,7 +120,7 @@ def bent_to(teeth: Tensor, landmarks: Tensor, ends: Tensor, region: Region) -> T
     places = _in_map(landmarks, 0, ends, region)
     corners = _in_map(landmarks, 0, landmarks[:, [60, 64]], region)[..., 0]
     wanted = SHOWN_SHARE * corners * corners.new_tensor([-1, 1])
-    x = _narrowed(places[..., 0], _seen_width(teeth), wanted)[0]
+    x = _narrowed(places[..., 0], _seen_width(teeth), wanted, WIDEST[0])[0]
     across = torch.linspace(-1, 1, teeth.shape[3]).to(teeth)
     down = torch.linspace(-1, 1, teeth.shape[2]).to(teeth)
     edge = torch.where(teeth[0, 3] > 0.5, down[:, None], -1.0).amax(dim=0)
@@ -141,11 +143,11 @@ def _seen_width(teeth: Tensor) -> Tensor:
     return torch.stack([(columns * -across).amax(dim=1), (columns * across).amax(dim=1)], dim=1)
 
 
-def _narrowed(x: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
+def _narrowed(x: Tensor, seen: Tensor, wanted: Tensor, widest: float) -> Tensor:
     """Return where to look for teeth at `x` `[B, M]`, so that what is seen fills what is wanted.
 
     A smile bares more than the picture that the teeth are from, and so does one side of a head that
-    is turned. The front teeth keep their width, those at the sides are widened, up to WIDEST.
+    is turned. The front teeth keep their width, those at the sides are widened, up to `widest`.
 
     Args:
         x: places, in half widths of the map.
@@ -156,7 +158,7 @@ def _narrowed(x: Tensor, seen: Tensor, wanted: Tensor) -> Tensor:
     from_middle = x - middle
     sides = torch.where(from_middle < 0, wanted[:, :1] + middle, wanted[:, 1:] - middle)
     front = FRONT_SHARE * half
-    rate = ((half - front) / (sides - front).clamp_min(1e-3)).clamp(1 / WIDEST, 1)
+    rate = ((half - front) / (sides - front).clamp_min(1e-3)).clamp(1 / widest, 1)
     beyond = (from_middle.abs() - front).clamp_min(0)
     return x - from_middle.sign() * beyond * (1 - rate)
 

@@ -31,7 +31,7 @@ from models.landmarks_to_video.dentition import (
 from models.landmarks_to_video.face_regions import face_frame
 from models.landmarks_to_video.mouth_interior import CLOSED
 from models.landmarks_to_video.visual_translator import VisualTranslator
-from models.training.stage_two.tooth_outlines import UPPER_ROWS, Points, UpperRow
+from models.training.stage_two.tooth_outlines import LOWER_ROWS, UPPER_ROWS, Points, Row
 
 PARTED, PLAIN_TEETH = 4.0, 1600.0
 """Inner-lip distance, px, and texels of teeth from which a portrait tells the enamel's colour."""
@@ -45,8 +45,20 @@ GUM, SHADE, GLOW, FADE = 18, 4, 4, 16
 """Texels by which a row goes on above what a smile bares; that lie in the upper lip's shade there;
 that the lower lip's light tints; over which a row's ends fade into the dark.
 """
-HALF_ROW, BOW = 90.0, 10.0
-"""Texels: at this distance from its middle, the edge of a row lies so much higher."""
+HALF_ROW, BOW, LOWER_BOW = 90.0, 10.0, -14.0
+"""Texels: at this distance from its middle, the edge of an upper row lies so much higher, and that
+of a lower one, which is upside down: seen from above where the jaw drops, it rises to its sides.
+"""
+LOWER_SHADE, LOWER_GLOW = 6, 1
+"""Of lower rows: texels along the lip that are in its shade, and along the edge, where the mouth's
+dark begins.
+"""
+CROWN, CONTRAST, LIT = 0.95, 0.08, 14.0
+"""Of lower rows: the mean brightness of crowns, and its deviation at most; deviation of the blur
+that tells how light falls on them, texels.
+"""
+CROWN_HEIGHT, FRONT = 24, slice(96, 160)
+"""Texels below their edges, and columns, in which both are measured."""
 FINER = 4
 """Cells a texel when an outline is filled."""
 ENAMEL, BRIGHTEST = 0.8, 1.3
@@ -58,12 +70,20 @@ SATURATION = 0.8
 def fit(data: Path, translator: VisualTranslator) -> VisualTranslator:
     """Put the people's teeth into the translator's maps: the wider a row, the wider its mouths."""
     dentitions = translator.dentitions
-    for place, (portrait, row) in enumerate(UPPER_ROWS.items()):
-        dentitions.maps[place] = upper_row(*_face(data, portrait), row)
-    ranks = (dentitions.maps[:, 3].amax(dim=1) > 0.5).sum(dim=1).argsort().argsort()
-    shares = (ranks.float() + 0.5) / len(ranks)
+    upper, lower = (
+        _narrowest_first([drawn(*_face(data, portrait), row) for portrait, row in rows.items()])
+        for drawn, rows in ((upper_row, UPPER_ROWS), (lower_row, LOWER_ROWS))
+    )
+    dentitions.maps.copy_(upper)
+    dentitions.lower_maps.copy_(lower)
+    shares = (torch.arange(len(upper)) + 0.5) / len(upper)
     dentitions.widths.copy_(resting_widths(data).quantile(shares))
     return translator
+
+
+def _narrowest_first(rows: list[Tensor]) -> Tensor:
+    """Stack maps `[4, 128, 256]` of rows in the order of their widths."""
+    return torch.stack(sorted(rows, key=lambda row: int((row[3].amax(dim=0) > 0.5).sum())))
 
 
 def resting_widths(data: Path) -> Tensor:
@@ -116,29 +136,84 @@ def mouth_width(landmarks: Tensor) -> Tensor:
     return width
 
 
-def upper_row(image: Tensor, landmarks: Tensor, row: UpperRow) -> Tensor:
+def upper_row(image: Tensor, landmarks: Tensor, row: Row) -> Tensor:
     """Return `[4, 128, 256]`: the upper teeth, the incisors' edges on the middle row, and gums."""
     teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
     whole = _filled((*row.incisal, *row.bared))
-    drawn = _with_gums(teeth[0, 0, :3].permute(1, 2, 0).numpy(), whole)
-    return torch.from_numpy(_straightened(drawn, row)).permute(2, 0, 1)
+    drawn = _with_gums(teeth[0, 0, :3].permute(1, 2, 0).numpy(), whole, SHADE, GLOW, GUM)
+    return torch.from_numpy(_straightened(drawn, row, BOW)).permute(2, 0, 1)
 
 
-def _straightened(drawn: NDArray[np.float32], row: UpperRow) -> NDArray[np.float32]:
-    """Move a row's middle to the map's, its incisors' edges to the middle row, its ends to BOW.
+def lower_row(image: Tensor, landmarks: Tensor, row: Row) -> Tensor:
+    """Return `[4, 128, 256]`: the lower teeth, the incisors' edges on the middle row.
 
-    A smile that is seen from below bends a row more than a face at rest shows it.
+    Upside down, they are cut out as upper ones are. Their crowns go on below what the lip bares.
+    The light on them is taken away, because it falls off to the sides of a mouth.
+    """
+    teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
+    turned = _upside_down(row)
+    whole = _filled((*turned.incisal, *turned.bared))
+    seen = teeth[0, 1, :3].flip(1).permute(1, 2, 0).numpy()
+    drawn = _with_gums(seen, whole, LOWER_SHADE, LOWER_GLOW, TEETH_HEIGHT)
+    level = torch.from_numpy(_straightened(drawn, turned, LOWER_BOW, level=True))
+    return _evenly_lit(level.permute(2, 0, 1)).flip(1)
+
+
+def _upside_down(row: Row) -> Row:
+    incisal, bared = (
+        tuple((x, TEETH_HEIGHT - 1 - y) for x, y in line) for line in (row.incisal, row.bared)
+    )
+    return Row(row.middle, incisal, bared)
+
+
+def _evenly_lit(row: Tensor) -> Tensor:
+    """Take the light from the columns of an upside-down lower row `[4, 128, 256]`: the mean of its
+    crowns becomes a grey of CROWN, and their contrast CONTRAST at most.
+    """
+    half = TEETH_HEIGHT // 2
+    crowns, opacity = row[:3, half - CROWN_HEIGHT : half], row[3:, half - CROWN_HEIGHT : half]
+    light = _blurred((crowns * opacity).sum(dim=1)) / _blurred(opacity.sum(dim=1)).clamp_min(1e-3)
+    even = row[:3] / light[:, None].clamp_min(0.05) - 1
+    front = even[:, half - CROWN_HEIGHT : half - LOWER_GLOW, FRONT].mean(dim=0)
+    colours = CROWN + even * (CONTRAST / front.std()).clamp_max(1)
+    return torch.cat([colours.clamp(0, BRIGHTEST), row[3:]])
+
+
+def _blurred(columns: Tensor) -> Tensor:
+    """Return `[C, 256]`, blurred over LIT columns."""
+    edge = cv2.BORDER_CONSTANT
+    rows = [cv2.GaussianBlur(row[None], (0, 0), LIT, borderType=edge) for row in columns.numpy()]
+    return torch.from_numpy(np.concatenate(rows))
+
+
+def _straightened(
+    drawn: NDArray[np.float32], row: Row, bow: float, *, level: bool = False
+) -> NDArray[np.float32]:
+    """Move a row's middle to the map's, its incisors' edges to the middle row, its ends to the bow.
+
+    A smile that is seen from below bends a row more than a face at rest shows it. A row that is to
+    be `level` is turned until both its sides are as high.
     """
     contour = np.array(row.incisal, np.float32)
     before, after = np.roll(contour, 1, axis=0), np.roll(contour, -1, axis=0)
     tips = contour[(contour[:, 1] >= before[:, 1]) & (contour[:, 1] >= after[:, 1])]
     edge = tips[:, 1].max()
-    aside = ((tips[:, 0] - row.middle) / HALF_ROW) ** 2
-    bend = (aside * (edge - tips[:, 1])).sum() / (aside**2).sum()
+    aside = (tips[:, 0] - row.middle) / HALF_ROW
+    tilt = 0.0
+    if level:
+        known = np.stack([aside**2, aside, np.ones_like(aside)], axis=1)
+        bend, tilt, middle = np.linalg.lstsq(known, -tips[:, 1], rcond=None)[0]
+        edge = -middle
+    else:
+        bend = (aside**2 * (edge - tips[:, 1])).sum() / (aside**4).sum()
     y, x = np.mgrid[:TEETH_HEIGHT, :TEETH_WIDTH].astype(np.float32)
-    lifted = (bend - BOW) * ((x - TEETH_WIDTH / 2) / HALF_ROW) ** 2
+    across = (x - TEETH_WIDTH / 2) / HALF_ROW
+    lifted = (bend - bow) * across**2 + tilt * across
     places = (x + (row.middle - TEETH_WIDTH / 2), y + (edge - TEETH_HEIGHT / 2) - lifted)
-    moved = np.dstack([cv2.remap(map_, *places, cv2.INTER_CUBIC) for map_ in cv2.split(drawn)])
+    border = cv2.BORDER_REPLICATE if level else cv2.BORDER_CONSTANT
+    moved = np.dstack(
+        [cv2.remap(m, *places, cv2.INTER_CUBIC, borderMode=border) for m in cv2.split(drawn)]
+    )
     return np.asarray(moved.clip(0, [BRIGHTEST] * 3 + [1]), np.float32)
 
 
@@ -152,20 +227,24 @@ def _filled(outline: Points) -> NDArray[np.float32]:
     return np.asarray(area, np.float32)
 
 
-def _with_gums(colours: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
+def _with_gums(
+    colours: NDArray[np.float32], whole: NDArray[np.float32], shade: int, glow: int, gum: int
+) -> NDArray[np.float32]:
     """Return `[128, 256, 4]`: colours and opacity, with what the lip hides above filled in.
 
     Args:
         colours: `[128, 256, 3]`.
         whole: `[128, 256]`, 1 on the teeth and gums that are seen.
+        shade, glow: texels along the lip and along the edge whose colours are not the teeth's own.
+        gum: texels by which the row goes on above.
     """
-    seen = np.min([whole, _lowered(whole, SHADE), _lowered(whole, -GLOW)], axis=0) > 0.9
+    seen = np.min([whole, _lowered(whole, shade), _lowered(whole, -glow)], axis=0) > 0.9
     nearest = distance_transform_edt(~seen, return_distances=False, return_indices=True)
     tooth = colours[tuple(nearest)]
     filled = np.where(seen[..., None], tooth, cv2.GaussianBlur(tooth, (0, 0), 3.0))
     filled += SHARPENING * (filled - cv2.GaussianBlur(filled, (0, 0), FINE))
     tint = filled[whole * (filled.mean(axis=2) > ENAMEL) > 0.9].mean(axis=0)
-    opacity = np.max([_lowered(whole, -step) for step in range(GUM)], axis=0)
+    opacity = np.max([_lowered(whole, -step) for step in range(gum)], axis=0)
     opacity *= _faded(torch.from_numpy(whole.max(axis=0))).numpy()
     neutral = filled * (tint.mean() / tint)
     grey = neutral.mean(axis=2, keepdims=True)

@@ -1,14 +1,17 @@
+import pytest
 import torch
 
 from models.landmarks_to_video.dentition import (
-    LOWER_WIDTHS_MM,
+    LOWEST_EDGE,
     PUPILS_MM,
     TEETH_HEIGHT,
-    TEETH_REACH,
     UPPER_SPAN_MM,
+    Dentitions,
     drawn_teeth,
-    lower_row,
+    highest_row,
 )
+from models.landmarks_to_video.face_regions import MOUTH, face_frame
+from tests.unit.models.faces import face_with_lips
 
 
 def test_teeth_are_drawn_in_pairs_about_the_midline() -> None:
@@ -26,19 +29,21 @@ def test_the_upper_teeth_hang_below_the_nose() -> None:
     assert rows.max() - rows.min() > 0.8 * (bottom - top)
 
 
-def test_dark_clefts_part_the_lower_teeth() -> None:
-    light = lower_row()[0, TEETH_HEIGHT // 2, :]
-    shown = lower_row()[3, -1] > 0.5
-    dips = (light[1:-1] < light[:-2]) & (light[1:-1] <= light[2:]) & (light[1:-1] < 0.85)
-    assert int((dips & shown[1:-1]).sum()) == 2 * len(LOWER_WIDTHS_MM) - 1
+def test_each_mouth_is_lent_an_upper_and_a_lower_row_of_its_width() -> None:
+    dentitions, face = Dentitions(2), face_with_lips(0)
+    distance, _ = face_frame(face)
+    width = (face[:, 54] - face[:, 48]).norm(dim=-1) / distance
+    dentitions.widths.copy_(torch.stack([width[0], width[0] + 0.1]))
+    for light, rows in ((0.25, dentitions.maps), (0.75, dentitions.lower_maps)):
+        rows[0] = light
+    lent = dentitions.borrowed(face)
+    assert lent.amax(dim=(0, 2, 3, 4)).tolist() == [0.25, 0.75]
 
 
-def test_lower_teeth_have_uneven_rounded_tips_and_a_row_that_rises_to_its_sides() -> None:
-    visible = lower_row()[3] > 0.5
-    millimetres = 2 * TEETH_REACH[1] * PUPILS_MM / TEETH_HEIGHT
-    middle = visible.shape[1] // 2
-    tips = visible.int().argmax(dim=0) * millimetres
-    front = tips[middle - 48 : middle + 48]
-    assert 1 < float(front.max() - front.min()) < 2.5
-    assert float(tips[middle - 24 : middle + 24].mean()) > float(tips[middle + 72]) + 2
-    assert not visible.equal(visible.flip(-1))
+def test_the_lower_map_holds_crowns_below_the_edges_even_of_a_short_chin() -> None:
+    dentitions = Dentitions(1)
+    dentitions.lower_maps[:, 3, TEETH_HEIGHT // 2 :] = 1
+    face = face_with_lips(0)
+    face[:, MOUTH.anchors[1], 1] = face[:, 66, 1] + 1
+    opacity = dentitions.borrowed(face)[:, 1, 3]
+    assert float(highest_row(opacity)) == pytest.approx(LOWEST_EDGE, abs=0.03)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video import dentition
 from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.face_regions import MOUTH, signed_distance, window_origin
 from models.landmarks_to_video.lip_lines import UprightLips
@@ -381,9 +380,7 @@ def test_an_own_row_ends_where_its_edge_does() -> None:
     assert few.ends is None
 
 
-def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait() -> None:
     image, landmarks = portrait(12, WHITE, (0, 0.6))
     crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
     torch.manual_seed(0)
@@ -393,8 +390,7 @@ def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait(
     frames = []
     for upper_row, lower_row in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0)):
         translator.dentitions.maps.fill_(upper_row)
-        drawn = torch.full(translator.dentitions.maps.shape[1:], lower_row)
-        monkeypatch.setattr(dentition, "lower_row", drawn.clone)
+        translator.dentitions.lower_maps.fill_(lower_row)
         features = translator.prepare(crop, landmarks[0].numpy())
         frames.append(translator.render(features, wide)[0, :, column].astype(int))
     without, upper, lower = frames
