@@ -55,7 +55,7 @@ LOWER_BARED, LOWER_LIGHT = 0.95, (0.95, 0.86, 0.825)
 """Opacity of lower teeth; their light. They stand in the shade: in full light, they look like a
 second row.
 """
-LOWER_LIP_SHADE, LOWER_LIP_SHADED = 0.45, 2.0
+LOWER_LIP_SHADE, LOWER_LIP_SHADED = 0.3, 2.0
 """Light that the lower lip keeps from the teeth behind it; pixels over which its shade fades."""
 UPPER_FROM, LOWER_FROM, TEETH_SOFT = 1.5, 3.0, (1.0, 2.0)
 """Heights of the opening, px, from which upper and lower teeth are drawn, and px more at which they

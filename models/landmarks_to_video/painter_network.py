@@ -67,9 +67,9 @@ RETOUCHED = 0.7
 """Share of the retouch that a drawn inside shows: with all of it, a tracker finds openings too
 small.
 """
-SPARED, SPARED_FROM = 0.7, (0.5, 2.0)
-"""Share of the retouch that lower teeth are spared, and heights above the lip, px, from which they
-are, and from which as much: it was learned from softer ones, and would blur them into one band.
+SPARED, SPARED_FROM = 0.6, (0.5, 2.0)
+"""Share of the retouch that lower teeth are spared, and heights above the lip, px, between which
+this sets in: the retouch was learned from softer teeth, and would blur them into one band.
 """
 NEAR = 2
 """Pixels around a drawn cavity over which the retouch blends it with the portrait's own inside."""

@@ -60,6 +60,15 @@ def test_teeth_are_not_drawn_wider_than_teeth() -> None:
     assert float((placed[3] > 0.5).any(dim=0).sum() / width) < 0.4
 
 
+def test_lower_teeth_leave_the_sides_of_a_wide_mouth_in_the_dark() -> None:
+    teeth = torch.zeros(1, 2, 4, 64, 128)
+    teeth[..., 40:88] = 1
+    wide = widened(face(10), 1.4)
+    placed = place_teeth(teeth, wide, window_origin(wide, MOUTH), MOUTH, scale=2)[0]
+    upper, lower = (int((placed[row] > 0.5).any(dim=0).sum()) for row in (3, 7))
+    assert lower < 0.9 * upper
+
+
 def uncovered(landmarks: Tensor, longest: float = LONGEST) -> float:
     """Return which share of the opening's middle lies below the upper teeth."""
     teeth = torch.zeros(1, 2, 4, 64, 128)

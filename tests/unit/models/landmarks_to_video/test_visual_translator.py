@@ -142,6 +142,22 @@ def test_only_a_drawn_inside_is_retouched(
     assert (np.abs(frames[0] - frames[1]).max() > 1) == changed
 
 
+def test_lower_teeth_are_spared_the_retouch(translator: VisualTranslator) -> None:
+    features = translator.prepare(face_picture(), face_landmarks())
+    wanted, changes = opened(14), []
+    for opacity in (0.0, 1.0):
+        frames = []
+        for bias in (0.0, 0.2):
+            for name, parameter in translator.mouth.retouch.out.named_parameters():
+                torch.nn.init.constant_(parameter, bias if name == "bias" else 0)
+            teeth = torch.zeros_like(features.teeth)
+            teeth[:, 1, 3] = opacity
+            frames.append(translator.render(replace(features, teeth=teeth), wanted).astype(int))
+        lip = wanted[0, 66].round().astype(int)
+        changes.append(np.abs(frames[1] - frames[0])[0, lip[1] - 3, lip[0]].max())
+    assert 0 < changes[1] < 0.6 * changes[0]
+
+
 def test_the_motion_network_does_not_move_closing_lips(translator: VisualTranslator) -> None:
     features = translator.prepare(face_picture(), face_landmarks(opening=12))
     flows, moved = [], []
