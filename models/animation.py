@@ -17,6 +17,8 @@ from models.options import SynthesisOptions
 from models.side_by_side import Workforce, batch_frames, batch_starts, in_order
 
 FACE_SMALL = "face_small"
+FINEST = 2
+"""Scale of the largest crops."""
 PICTURES_SHARE = 2
 """How many times fewer frames a batch has where each is a whole picture, of up to 11 MB."""
 
@@ -113,9 +115,10 @@ class Animation:
                 crop, self.portrait.landmarks, self.portrait.silhouette
             )
         device = features.image.device
-        share = PICTURES_SHARE if self.framing.compose == "full" else 1
         workforce = Workforce.on(device)
-        most = batch_frames(device) // share
+        most = batch_frames(device, features.scale)
+        if self.framing.compose == "full":
+            most = batch_frames(device, FINEST) // PICTURES_SHARE
         starts = batch_starts(self.num_frames, most, workforce.threads)
         batches = np.split(self.landmarks, starts)
         with closing(

@@ -183,5 +183,5 @@ class TalkingFacePipeline:
             features = self.translator.prepare(np.zeros((size, size, 3), np.uint8), points)
             device = features.image.device
             # A GPU chooses its kernels by a batch's size.
-            count = FIRST_FRAMES if device.type == "cpu" else batch_frames(device)
+            count = FIRST_FRAMES if device.type == "cpu" else batch_frames(device, features.scale)
             self.translator.render(features, np.repeat(points[None] + 1, count, axis=0))

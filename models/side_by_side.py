@@ -17,7 +17,7 @@ MOST_THREADS = 4
 
 FIRST_FRAMES = 4
 """Frames in the first batch, small because somebody may be waiting for it."""
-BATCH_FRAMES, GPU_BATCH_FRAMES = 12, 64
+BATCH_FRAMES, GPU_BATCH_FRAMES = 24, 64
 """Most frames in a batch: its thousands of small steps take their time however large it is, and a
 GPU waits for each of them.
 """
@@ -26,9 +26,12 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def batch_frames(device: torch.device) -> int:
-    """Return how many frames at most a device renders in one batch."""
-    return BATCH_FRAMES if device.type == "cpu" else GPU_BATCH_FRAMES
+def batch_frames(device: torch.device, scale: int) -> int:
+    """Return how many frames at most a device renders in one batch.
+
+    For their memory, a CPU renders fewer with `scale` times as many pixels a side, 1 or 2.
+    """
+    return BATCH_FRAMES // scale if device.type == "cpu" else GPU_BATCH_FRAMES
 
 
 def batch_starts(frames: int, most: int, at_once: int) -> list[int]:
@@ -36,16 +39,17 @@ def batch_starts(frames: int, most: int, at_once: int) -> list[int]:
 
     Every thread begins with a small batch and goes on with one three times as long, up to `most`:
     two threads have made 32 frames, the first second and what its encoder looks ahead, when each
-    has made two batches.
+    has made two batches. What is left at the end, they share.
     """
-    starts = []
-    size = start = FIRST_FRAMES
-    while start < frames:
-        starts.append(start)
-        if len(starts) % at_once == 0:
-            size = min(3 * size, most)
-        start += size
-    return starts
+    starts: list[int] = []
+    start, size = 0, FIRST_FRAMES
+    while frames - start > at_once * size:
+        starts += range(start, start + at_once * size, size)
+        start += at_once * size
+        size = min(3 * size, most)
+    left = frames - start
+    starts += [start + left * share // at_once for share in range(at_once)]
+    return sorted({*starts} - {0})
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,18 @@ TWO = Workforce(threads=2, threads_each=1)
     ("frames", "at_once", "starts"),
     [
         (1, 2, []),
-        (4, 2, []),
-        (5, 2, [4]),
+        (2, 2, [1]),
+        (5, 2, [2]),
         (32, 2, [4, 8, 20]),
         (65, 2, [4, 8, 20, 32, 48, 64]),
+        (84, 2, [4, 8, 20, 32, 48, 64, 74]),
+        (4, 1, []),
         (49, 1, [4, 16, 32, 48]),
     ],
 )
-def test_batches_begin_small_and_grow(frames: int, at_once: int, starts: list[int]) -> None:
+def test_batches_begin_small_grow_and_end_together(
+    frames: int, at_once: int, starts: list[int]
+) -> None:
     assert batch_starts(frames, 16, at_once) == starts
 
 
