@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -86,7 +85,7 @@ class Paint:
 def draw_on_cpu(crop: Pixels, rendering: Rendering) -> Pixels:
     """Return the frames `[B, S, S, 3]` RGB of a crop `[S, S, 3]`; no frame is held as floats."""
     flows = maps(rendering.flow * rendering.scale)
-    frames = np.empty((len(flows), *crop.shape), np.uint8)
+    frames = np.empty((len(rendering.flow), *crop.shape), np.uint8)
     layers = [_paints(layer, rendering.scale) for layer in rendering.layers]
     for frame, flow, *paints in zip(frames, flows, *layers, strict=True):
         shift = cv2.resize(flow, crop.shape[1::-1])
@@ -102,9 +101,10 @@ def draw_on_cpu(crop: Pixels, rendering: Rendering) -> Pixels:
 def _paints(layer: Layer, scale: int) -> Iterator[Paint]:
     """Yield a layer frame by frame, in pixels of the frame."""
     shifts = maps(layer.shift * scale)
-    colours = maps(torch.cat([layer.colour, layer.opacity], dim=1))
-    height, width = shifts.shape[1:3]
-    for (x, y), shift, colour in zip((layer.origin * scale).tolist(), shifts, colours, strict=True):
+    colours = maps(layer.colour, layer.opacity)
+    height, width = layer.shift.shape[-2:]
+    origins = (layer.origin * scale).tolist()
+    for (x, y), shift, colour in zip(origins, shifts, colours, strict=True):
         yield Paint((slice(y, y + height), slice(x, x + width)), shift, colour)
 
 
@@ -124,7 +124,7 @@ def draw_on_device(crop: Tensor, rendering: Rendering) -> Tensor:
     return (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous()
 
 
-def maps(tensor: Tensor) -> Map:
-    """Return `[B, C, h, w]` as contiguous `[B, h, w, C]`."""
-    rows = tensor.float().cpu().numpy()
-    return np.stack([cv2.merge(list(row)) for row in rows])
+def maps(*tensors: Tensor) -> Iterator[Map]:
+    """Yield what has channels `[B, C, h, w]` in one or more tensors row by row, as `[h, w, C]`."""
+    for rows in zip(*(tensor.float().cpu().numpy() for tensor in tensors), strict=True):
+        yield cv2.merge([plane for row in rows for plane in row])

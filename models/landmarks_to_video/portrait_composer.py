@@ -17,7 +17,6 @@ from typing import Self
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -161,7 +160,7 @@ class Composer:
     def _enlarged(self, layer: Layer, detail: float) -> Iterator[Paint]:
         """Yield a painter's layer frame by frame, enlarged and turned as the crop is."""
         shifts = maps(layer.shift * (self._canvas.box.side / CROP_SIZE))
-        colours = maps(torch.cat([layer.colour, layer.opacity], dim=1))
+        colours = maps(layer.colour, layer.opacity)
         for origin, shift, colour in zip(layer.origin.tolist(), shifts, colours, strict=True):
             height, width = (length / detail for length in shift.shape[:2])
             corners = self._canvas.box.to_picture(_CORNERS * (width, height) + origin, CROP_SIZE)
