@@ -36,6 +36,7 @@ from models.landmarks_to_video.lip_lines import (
 from models.landmarks_to_video.parting import OpenMouth, Spots, part_mouth
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
+    blend_in,
     keep_slits,
     pixel_grid,
     sample,
@@ -147,12 +148,14 @@ def cover_mouth(
     cells, place = cells[:, rows], place.rows(rows)
     weight = feather(MOUTH, scale=scale)[None].to(image)
     weight = weight * lips_close(source, target)[:, None, None, None]
+    parted = rows_of(place.depth < place.soft(scale) / 2)
     if mouth is None:
-        inner = _on_the_skull(cells, source, target, shown)
+        inner = _Inner.alone(parted, _on_the_skull(cells[:, parted], source, target, shown))
     else:
-        inner, cavity = _behind_the_lips(mouth, cells, place, UprightLips.of(target), scale)
+        inner = _Inner.of(parted, mouth, cells, place, UprightLips.of(target), scale)
         # What the portrait does not show there, the painter has drawn already.
-        weight[:, :, rows] *= 1 - cavity * place.between(scale)
+        between = place.rows(parted).between(scale)
+        weight[:, :, rows][:, :, parted] *= 1 - inner.cavity * between
     moved = [cells + flow[:, :, rows].permute(0, 2, 3, 1) for flow in flows]
     places, colour[:, :, rows], opacity[:, :, rows] = _seam(
         image, lips, moved, inner, place, upright, scale
@@ -165,7 +168,7 @@ def _seam(
     image: Tensor,
     bare: BareLips,
     moved: Sequence[Tensor],
-    inner: Tensor,
+    inner: "_Inner",
     place: "_Place",
     upright: "_Upright",
     scale: int,
@@ -176,7 +179,7 @@ def _seam(
         image: the portrait.
         bare: its lips.
         moved: `[B, h, w, 2]` where upper and lower lip take their pixels from, px.
-        inner: the same for what lies between them.
+        inner: what lies between them.
         place: where the pixels lie.
         upright: the frame's axes.
         scale: pixels of the image for each of a 256 px crop.
@@ -185,19 +188,21 @@ def _seam(
     seam = 1 - _step(place.outside, *FADE)
     upper = moved[0] - ((0.5 - place.above).clamp_min(0) * seam)[..., None] * down
     lower = moved[1] + ((0.5 - place.below).clamp_min(0) * seam)[..., None] * down
-    places = torch.where((place.above > 0)[..., None], upper, inner)
-    places = torch.where(
-        ((place.below > 0) & (place.below > place.above))[..., None], lower, places
-    )
+    places = torch.where((place.below > place.above)[..., None], lower, upper)
+    in_lips = (place.rows(inner.rows).depth > 0)[..., None]
+    places[:, inner.rows] = torch.where(in_lips, places[:, inner.rows], inner.places)
     shares = place.shares(scale)
     passing = torch.lerp(upper, lower, shares[1].permute(0, 2, 3, 1))
     places = torch.where((place.outside > 0)[..., None], passing, places)
     above, below = (bare.read(part, scale) for part in (upper, lower))
     lips = shares[0] * above + shares[1] * below
-    colour = lips[:, :3] + place.between(scale) * sample(image, inner, scale)
+    between = (1 - shares[0] - shares[1])[:, :, inner.rows].clamp_min(0)
+    colour = lips[:, :3]
+    colour[:, :, inner.rows] += between * inner.read(image, scale)
     edge = torch.minimum(place.above.abs(), place.below.abs())
     edge, near = (1 - _step(edge, *SEAM)) * seam, 1 - _step(place.depth, *NEAR)
     opacity = torch.maximum(edge[:, None], near[:, None] * lips[:, 3:])
+    opacity[:, :, inner.rows] = opacity[:, :, inner.rows].maximum((inner.share > 0) * between)
     line = place.line()
     # Less light between lips is redder light; on a grey portrait, it is grey.
     hue = colour / colour.mean(dim=1, keepdim=True).clamp_min(0.02)
@@ -313,17 +318,53 @@ def _on_the_skull(cells: Tensor, source: Tensor, target: Tensor, shown: LipLines
     return before.leave(torch.stack([places[..., 0], y], dim=-1)).reshape(cells.shape)
 
 
-def _behind_the_lips(
-    mouth: OpenMouth, cells: Tensor, place: "_Place", wanted: UprightLips, scale: int
-) -> tuple[Tensor, Tensor]:
-    """Return where in the portrait the inside of an open mouth lies, `[B, h, w, 2]` px, and how far
-    the portrait shows nothing of it, `[B, 1, h, w]` in 0-1.
+@dataclass(frozen=True)
+class _Inner:
+    """What lies between the lips, where the portrait shows it.
+
+    rows: of the pixels; h of them.
+    places: `[B, h, w, 2]` px; behind: the same for what else is seen, at the edge of a row.
+    share, cavity: `[B, 1, h, w]` in 0-1, how far that is seen, and nothing of the portrait.
     """
-    x, y = wanted.from_crop(cells.flatten(1, 2)).unbind(dim=-1)
-    spots = Spots(wanted, x, y, -place.above.flatten(1), -place.below.flatten(1))
-    parting = part_mouth(mouth, spots, scale)
-    cavity = parting.cavity.reshape(cells.shape[:3])[:, None]
-    return parting.places.reshape(cells.shape), cavity
+
+    rows: slice
+    places: Tensor
+    behind: Tensor
+    share: Tensor
+    cavity: Tensor
+
+    @classmethod
+    def alone(cls, rows: slice, places: Tensor) -> Self:
+        """Return one place for each pixel."""
+        nowhere = torch.zeros_like(places[:, None, ..., 0])
+        return cls(rows, places, places, nowhere, nowhere)
+
+    @classmethod
+    def of(
+        cls,
+        rows: slice,
+        mouth: OpenMouth,
+        cells: Tensor,
+        place: "_Place",
+        wanted: UprightLips,
+        scale: int,
+    ) -> Self:
+        """Find the inside of an open mouth at some rows of the pixels `[B, h, w, 2]`."""
+        cells, place = cells[:, rows], place.rows(rows)
+        x, y = wanted.from_crop(cells.flatten(1, 2)).unbind(dim=-1)
+        spots = Spots(wanted, x, y, -place.above.flatten(1), -place.below.flatten(1))
+        parting = part_mouth(mouth, spots, scale)
+        places, behind = (part.reshape(cells.shape) for part in (parting.places, parting.behind))
+        shares = (
+            part.reshape(cells.shape[:3])[:, None] for part in (parting.share, parting.cavity)
+        )
+        return cls(rows, places, behind, *shares)
+
+    def read(self, image: Tensor, scale: int) -> Tensor:
+        """Return the colours `[B, 3, h, w]`, 0-1."""
+        colour = sample(image, self.places, scale)
+        blend_in(colour, self.share, image, self.behind, scale)
+        return colour
 
 
 @dataclass(frozen=True)
@@ -373,12 +414,16 @@ class _Place:
         depth = depth * touching * (1 - _step(self.outside, *LINE_FADE))
         return (depth * torch.exp(-across.clamp_max(NOTHING)))[:, None]
 
+    def soft(self, scale: int) -> Tensor:
+        """Return `[B, h, w]`: over how many px one lip passes into what lies beside it."""
+        return 1 / scale + (2 * SPREAD * self.outside).clamp_max(2 * WIDEST)
+
     def shares(self, scale: int) -> tuple[Tensor, Tensor]:
         """Return how far `[B, 1, h, w]` in 0-1 each pixel is the upper lip's, and the lower one's.
 
         The edge is one pixel of the image soft, and softer with the distance from a corner.
         """
-        soft = 1 / scale + (2 * SPREAD * self.outside).clamp_max(2 * WIDEST)
+        soft = self.soft(scale)
         above, below = (
             (depth / soft + 0.5).clamp(0, 1)[:, None] for depth in (self.above, self.below)
         )

@@ -90,6 +90,12 @@ class UprightLips:
         back = self._across * self._across.new_tensor([1, -1])
         return to_upright(torch.stack([x, y], dim=-1), back) + self._middle
 
+    @property
+    def down(self) -> Tensor:
+        """One px down in these axes, `[B, 1, 2]` px of the crop."""
+        across = self._across[:, None]
+        return torch.stack([-across[..., 1], across[..., 0]], dim=-1)
+
     def edges(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the heights `[B, M]` of the upper and the lower lip's edge at `x` `[B, M]`."""
         return smooth_height(self.upper, x), smooth_height(self.lower, x)

@@ -213,6 +213,7 @@ class Interior(nn.Module):
         slant: Tensor | None = None,
         *,
         beside_own: bool = False,
+        tongue: bool = True,
     ) -> Tensor:
         """Return colours `[B, 3, h, w]`, to be seen where the lips are open.
 
@@ -222,15 +223,18 @@ class Interior(nn.Module):
             skin: `[B, COMPLEXION]` of `models.landmarks_to_video.complexion`.
             slant: `[B]` how light grows to the right (`sidelight`); None if it is even.
             beside_own: whether the upper teeth stand beside a portrait's own, in the same light.
+            tongue: whether one is drawn; behind a portrait's own lower teeth, it would be a second.
         """
         brightness = skin[:, :1, None, None].exp()
         lips = brightness * skin[:, 4:, None, None].exp()
         tint = brightness.sqrt() * skin[:, 1:4, None, None].exp()
-        cavity, tongue = lips * _colour(CAVITY, skin), tint * _colour(TONGUE, skin)
+        colour = lips * _colour(CAVITY, skin)
         bared, rounded = opening.shape.smile.sqrt(), opening.shape.rounding
         let_in = 1 - ROUNDED_DARK * rounded
-        seen, light_on_it = _tongue(opening)
-        colour = torch.lerp(cavity, tongue * light_on_it, (1 - bared) * let_in * seen)
+        if tongue:
+            seen, light_on_it = _tongue(opening)
+            lit = tint * _colour(TONGUE, skin) * light_on_it
+            colour = torch.lerp(colour, lit, (1 - bared) * let_in * seen)
         enamel = self.enamel_colour(skin)[..., None, None]
         if beside_own:
             upper = _light_beside_own(opening)

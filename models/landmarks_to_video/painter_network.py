@@ -53,6 +53,7 @@ from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTexture
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     FLOW_UNIT,
+    blend_in,
     sample,
     upsample_flow,
 )
@@ -223,17 +224,27 @@ class Painter(nn.Module):
         rows = opening.rows()
         part = opening.within(rows)
         parting = part_mouth(mouth, Spots.of(part), window.scale)
-        places = window.places()[:, rows] + window.shift[:, None, None].to(paint.flow)
-        own = (parting.places.reshape(places.shape) - places).permute(0, 3, 1, 2)
-        moved = torch.lerp(paint.flow[:, :, rows], own, part.inside)
-        cavity, *bare = (
-            map_.reshape(part.inside.shape) for map_ in (parting.cavity, *parting.bare)
+        places, shift = window.places()[:, rows], window.shift[:, None, None].to(paint.flow)
+        cavity, share, *bare = (
+            map_.reshape(part.inside.shape)
+            for map_ in (parting.cavity, parting.share, *parting.bare)
         )
         behind = part.behind(teeth[:, :, rows], *bare)
-        drawn = self._inside(part, window, behind, beside_own=row is not None)
+        drawn = self._inside(
+            part, window, behind, beside_own=row is not None, tongue=not mouth.deep
+        )
+        # Two places are seen in a pixel at the lips' edges, and at that of a row before another.
+        at_lips = part.inside < 1
+        share = torch.where(at_lips, part.inside.ceil(), share) * (1 - cavity)
+        second = torch.where(at_lips.flatten(1)[..., None], parting.places, parting.behind)
+        second = second.reshape(places.shape) - shift
+        weight = share / (share + cavity).clamp_min(1e-3)
+        blend_in(drawn, weight, window.image, second, window.scale)
+        own = (parting.places.reshape(places.shape) - shift - places).permute(0, 3, 1, 2)
+        moved = torch.where(at_lips, paint.flow[:, :, rows], own)
         mask = opening.keep_near(paint.mask)
         colour, seen = lay_over(
-            paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside, 1 - cavity
+            paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside, 1 - cavity - share
         )
         parted = Paint(
             _with_rows(paint.colour, colour, rows),
@@ -246,10 +257,10 @@ class Painter(nn.Module):
         return Sketch(parted, Inside(opening, teeth, near))
 
     def _inside(
-        self, opening: Opening, window: Window, teeth: Tensor, *, beside_own: bool = False
+        self, opening: Opening, window: Window, teeth: Tensor, **behind_own: bool
     ) -> Tensor:
         drawn: Tensor = self.inside(
-            opening, teeth, window.complexion(), window.sidelight(), beside_own=beside_own
+            opening, teeth, window.complexion(), window.sidelight(), **behind_own
         )
         return drawn
 

@@ -19,21 +19,11 @@ from models.landmarks_to_video.dentition import read_teeth, tooth_area, tooth_li
 from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.lip_shape import rise
 from models.landmarks_to_video.mouth_interior import Opening
+from models.landmarks_to_video.teeth_line import AVERAGED, COLUMNS, DEPTHS, MIDDLE, teeth_line
 from models.landmarks_to_video.warping import sample
 
 TOOTH_SHARE = 0.25
 """Share of what the lips bare that must look like teeth; less is a mouth in the dark."""
-COLUMNS, DEPTHS = 64, 48
-"""Places from corner to corner and from lip to lip at which a portrait is read."""
-AVERAGED = 5
-"""Columns over which the light is averaged before the dark line is looked for."""
-MIDDLE = slice(COLUMNS // 4, 3 * COLUMNS // 4)
-DARK = 0.6
-"""Light beside that of the brightest teeth below which the inside of a mouth is dark."""
-CAVITY_ABOVE = 0.25
-"""Share of the opening that must be dark above the brightest teeth; else those are upper teeth."""
-STEEPEST, BEYOND = 1, 2.0
-"""Rows by which the line climbs or falls from column to column; light where it must not go."""
 LINE = 0.6
 """Pixels above and below the line that are stretched and not moved."""
 TEETH_GIVE, SOFT_GIVE = 1.15, 1.7
@@ -48,6 +38,13 @@ that shows their tips alone has them stretched to that, but not more than so man
 """
 SOFT_UNTIL, SOFT_GONE = 1.5, 2.6
 """How much wider the opening is up to which what is no tooth stays, and from when it is gone."""
+STRIP, STRIP_UNTIL, STRIP_GONE = (2.0, 4.0), 1.3, 1.7
+"""The same for what lies between a row and the lip, where that is a mere strip: heights, px, up to
+which it is one, and from which it is none. It shows the shade below the teeth and the rim of the
+lip, which would part drawn teeth from the lip that hides them.
+"""
+DEEP = 4.0
+"""Height, px, of what is no tooth below the line from which a mouth shows its own floor."""
 FEW = 0.165
 """Half the width of a row, in inter-ocular distances: two or three front teeth. A narrower one
 gives way to a whole borrowed row in every opening, because teeth that changed with the opening
@@ -68,12 +65,18 @@ OF_TEETH, LEAST, TALL = 0.25, 1.2, 0.5
 """Share of a part's middle that must look like teeth; its height, px; share of that height which
 teeth at the sides must have.
 """
+THIN, THIN_OF_TEETH = 3.0, 0.4
+"""Height, px, up to which a part is thin, and the share of it that must look like teeth: of thin
+ones that had .25 to .4, in 301 photographs, six showed the light rim of the lip, and none teeth.
+"""
 BRIGHTEST = 0.7
 """How far the brightest teeth give the colour, and not the mean of all."""
 OPEN = 2.0
 """Mean height of the opening, px, from which a portrait is open."""
 CAVITY_FROM, CAVITY_ALONE = 1.5, 3.0
 """How far the line is stretched before a cavity is seen in its place, and from when alone."""
+VAGUE = 3.0
+"""Pixels over which what is no tooth passes into the cavity beside it."""
 BESIDE = (0.5, 2.0)
 """Pixels beyond the portrait's corners over which what it shows gives way to a cavity."""
 
@@ -106,11 +109,15 @@ class Parting:
     """Where the inside of an opening lies in the portrait.
 
     places: `[B, M, 2]` px of the crop.
+    behind: the same for what else is seen there, at the edge of a row that hides the other.
+    share: `[B, M]` in 0-0.5, how far that is seen.
     cavity: `[B, M]` in 0-1, how far nothing of the portrait is seen there.
     bare: two `[B, M]` in 0-1, where the portrait has no upper and no lower teeth that are kept.
     """
 
     places: Tensor
+    behind: Tensor
+    share: Tensor
     cavity: Tensor
     bare: tuple[Tensor, Tensor]
 
@@ -122,11 +129,13 @@ class Row:
     seen: `[1, COLUMNS]` in 0-1, where it is teeth.
     give: how much it may be stretched.
     gone: `[1, COLUMNS]` in 0-1, where it gives way to what is drawn in every opening.
+    soft: how much wider an opening is up to which what is no tooth stays, and from when it is gone.
     """
 
     seen: Tensor
     give: float = SOFT_GIVE
     gone: Tensor = field(default_factory=lambda: torch.zeros(1, COLUMNS))
+    soft: tuple[float, float] = (SOFT_UNTIL, SOFT_GONE)
 
     @property
     def shown(self) -> bool:
@@ -147,6 +156,9 @@ class OpenMouth:
     half: half the width of the row of upper teeth, in inter-ocular distances.
     ends: `[1, 2, 2]` px of the crop, where the edge of its upper row ends on the left and on the
         right; None without one.
+    deep: whether it shows its tongue, or the dark, above lower teeth of its own.
+    borrows_lower: whether drawn teeth stand beside its lower ones. Beside a row, and where it shows
+        what lies behind, the next teeth are hidden by the lip.
     """
 
     lips: UprightLips
@@ -157,6 +169,8 @@ class OpenMouth:
     tips: float = 0.0
     half: float = 0.0
     ends: Tensor | None = None
+    deep: bool = False
+    borrows_lower: bool = True
 
     @property
     def borrows_upper(self) -> bool:
@@ -186,27 +200,62 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
         specks = torch.full_like(nowhere, slight and float(likeness.mean()) > SPECKS)
         upper, lower = Row(nowhere, gone=nowhere), Row(nowhere, gone=specks)
         return OpenMouth(lips, nowhere, upper, lower, colour)
-    line, are_upper = _line_beside_teeth(_light(between))
-    above = (torch.arange(DEPTHS).to(line) + 0.5)[:, None] < line * DEPTHS
-    upper = _row(above.to(likeness), likeness, lips, UPPER_BARED, found=are_upper)
+    for bitten in (True, False):
+        line, are_upper = teeth_line(between, likeness, _heights(lips), bitten=bitten)
+        above = (torch.arange(DEPTHS).to(line) + 0.5)[:, None] < line * DEPTHS
+        upper = _row(above.to(likeness), likeness, lips, UPPER_BARED, found=are_upper)
+        half = _half_width(upper, lips)
+        # A few upper teeth between rounded lips would give way to borrowed ones.
+        if half >= FEW:
+            break
     lower = _row((~above).to(likeness), likeness, lips, LOWER_BARED, found=not are_upper)
-    interocular = float(lips.interocular)
-    tips = float((line[0] * _heights(lips).to(line))[MIDDLE].mean()) / interocular
-    width = float(lips.corners[:, 1] - lips.corners[:, 0])
-    half = float(upper.seen.mean()) * width / interocular / 2
-    if upper.shown and half < FEW:
+    low = _half_width(lower, lips)
+    few = upper.shown and half < FEW
+    if few:
         upper = replace(upper, gone=torch.ones_like(upper.gone))
     mean = ((between[0] * likeness).sum(dim=(1, 2)) + colour) / (likeness.sum() + 1)
     enamel = colour.pow(BRIGHTEST) * mean.pow(1 - BRIGHTEST)
-    if not upper.shown or half < FEW:
-        return OpenMouth(lips, line.to(landmarks), upper, lower, enamel, tips, half)
-    # Beside an own row stand borrowed teeth: as light as its brightest, of its last ones' hue.
-    sides = _at_the_ends(upper.seen)
-    last = (between[0] * likeness * above * sides.amax(dim=0)).sum(dim=(1, 2)) + mean
-    last = (last / last.mean()).pow(LAST_HUE) * (enamel / enamel.mean()).pow(1 - LAST_HUE)
-    enamel = last * enamel.mean()
-    ends = _ends(line.to(landmarks), sides, lips)
-    return OpenMouth(lips, line.to(landmarks), upper, lower, enamel, tips, half, ends)
+    both = upper.shown and lower.shown
+    deep = both and _middle_height(~above * (1 - likeness), lips) > DEEP
+    mouth = OpenMouth(
+        lips,
+        line.to(landmarks),
+        upper,
+        lower,
+        enamel,
+        tips=_middle_height(above, lips) / float(lips.interocular),
+        half=half,
+        deep=deep,
+        borrows_lower=not (deep or low >= FEW),
+    )
+    return mouth if few or not upper.shown else _with_ends(mouth, between[0], likeness * above)
+
+
+def _with_ends(mouth: OpenMouth, between: Tensor, teeth: Tensor) -> OpenMouth:
+    """Return a mouth with an upper row beside which borrowed teeth stand: they meet its edge, as
+    light as its brightest and of the hue of its last ones.
+
+    Args:
+        mouth: without that.
+        between: `[3, DEPTHS, COLUMNS]` the colours between its lips.
+        teeth: `[DEPTHS, COLUMNS]`, 1 on its upper teeth.
+    """
+    sides, light = _at_the_ends(mouth.upper.seen), mouth.enamel.mean()
+    last = (between * teeth * sides.amax(dim=0)).sum(dim=(1, 2)) + mouth.enamel
+    last = (last / last.mean()).pow(LAST_HUE) * (mouth.enamel / light).pow(1 - LAST_HUE)
+    ends = _ends(_tips(teeth, mouth.line), sides, mouth.lips)
+    return replace(mouth, enamel=last * light, ends=ends)
+
+
+def _half_width(row: Row, lips: UprightLips) -> float:
+    """Return half the width of a row, in inter-ocular distances."""
+    width = (lips.corners[:, 1] - lips.corners[:, 0]) / lips.interocular
+    return float(row.seen.mean() * width) / 2
+
+
+def _middle_height(part: Tensor, lips: UprightLips) -> float:
+    """Return the mean height of a part `[DEPTHS, COLUMNS]` in the middle of the mouth, px."""
+    return float((part.float().mean(dim=0) * _heights(lips))[MIDDLE].mean())
 
 
 def _at_the_ends(seen: Tensor) -> Tensor:
@@ -218,12 +267,22 @@ def _at_the_ends(seen: Tensor) -> Tensor:
     return torch.stack([left, right]).to(seen)
 
 
-def _ends(line: Tensor, sides: Tensor, lips: UprightLips) -> Tensor:
-    """Return `[1, 2, 2]` px of the crop: where the `line` `[1, COLUMNS]` lies in the middle of the
+def _tips(teeth: Tensor, line: Tensor) -> Tensor:
+    """Return `[1, COLUMNS]`, as the `line` is given: how far down teeth `[DEPTHS, COLUMNS]` reach,
+    each with its neighbours; the line itself where there are none.
+    """
+    rows = torch.arange(1, DEPTHS + 1, device=teeth.device)[:, None]
+    lowest = (teeth * rows).amax(dim=0)[None] / DEPTHS
+    lowest = F.max_pool1d(lowest, AVERAGED, 1, AVERAGED // 2)
+    return torch.where(lowest > 0, lowest.minimum(line), line)
+
+
+def _ends(tips: Tensor, sides: Tensor, lips: UprightLips) -> Tensor:
+    """Return `[1, 2, 2]` px of the crop: where the `tips` `[1, COLUMNS]` lie in the middle of the
     columns of both `sides` `[2, COLUMNS]`.
     """
     upper, _ = lips.edges(_across(lips))
-    edge = upper + line * _heights(lips)
+    edge = upper + tips * _heights(lips)
     x, y = ((part * sides).sum(dim=1) / sides.sum(dim=1) for part in (_across(lips), edge))
     return lips.to_crop(x[None], y[None])
 
@@ -253,8 +312,10 @@ def _row(part: Tensor, likeness: Tensor, lips: UprightLips, bared: float, *, fou
     height = float(part[:, MIDDLE].mean() * lips.height)
     columns = (likeness * part).sum(dim=0), part.sum(dim=0)
     middle = float(columns[0][MIDDLE].sum() / columns[1][MIDDLE].sum().clamp_min(1))
-    if not found and (middle < OF_TEETH or height < LEAST):
-        return Row(likeness.new_zeros(1, COLUMNS), gone=_scraps(part, likeness, lips))
+    least = OF_TEETH if height > THIN else THIN_OF_TEETH
+    if not found and (middle < least or height < LEAST):
+        nowhere, scraps = likeness.new_zeros(1, COLUMNS), _scraps(part, likeness, lips)
+        return Row(nowhere, gone=scraps, soft=_until(_middle_height(part, lips)))
     like = (columns[0] > OF_TEETH * columns[1]).to(likeness)
     tall = columns[0] * _heights(lips)
     like = like * (tall > TALL * tall[MIDDLE].mean())
@@ -263,6 +324,14 @@ def _row(part: Tensor, likeness: Tensor, lips: UprightLips, bared: float, *, fou
     longest = bared * float(lips.interocular) / max(height - LINE, LINE)
     give = max(TEETH_GIVE, min(longest, LONGEST))
     return Row(seen, give, torch.zeros_like(seen))
+
+
+def _until(height: float) -> tuple[float, float]:
+    """Return when a part without teeth gives way that is so many px high."""
+    low, high = STRIP
+    strip = 1 - min(max((height - low) / (high - low), 0), 1)
+    until = SOFT_UNTIL + strip * (STRIP_UNTIL - SOFT_UNTIL)
+    return until, SOFT_GONE + strip * (STRIP_GONE - SOFT_GONE)
 
 
 def _scraps(part: Tensor, likeness: Tensor, lips: UprightLips) -> Tensor:
@@ -280,21 +349,6 @@ def _scraps(part: Tensor, likeness: Tensor, lips: UprightLips) -> Tensor:
     return F.max_pool1d(found[None], AVERAGED, 1, AVERAGED // 2)[0]
 
 
-def _line_beside_teeth(light: Tensor) -> tuple[Tensor, bool]:
-    """Return the line `[1, COLUMNS]` along teeth in the brightness `[DEPTHS, COLUMNS]`, and whether
-    they lie above it.
-    """
-    profile = light[:, MIDDLE].mean(dim=1)
-    brightest = int(profile.argmax())
-    dark = profile < DARK * profile.max()
-    above, below = (float(part.sum()) / DEPTHS for part in (dark[:brightest], dark[brightest:]))
-    rows = torch.arange(DEPTHS, device=light.device)[:, None]
-    are_upper = above < max(below, CAVITY_ABOVE)
-    beyond = rows >= brightest if are_upper else rows <= brightest
-    path = _darkest_path(torch.where(beyond, light, BEYOND).cpu())
-    return ((path + 0.5) / DEPTHS)[None], are_upper
-
-
 def _colours_between(image: Tensor, lips: UprightLips, scale: int) -> Tensor:
     """Return the colours `[1, 3, DEPTHS, COLUMNS]` between the lips, 0-1."""
     down = (torch.arange(DEPTHS, device=image.device) + 0.5) / DEPTHS
@@ -303,28 +357,6 @@ def _colours_between(image: Tensor, lips: UprightLips, scale: int) -> Tensor:
     y = torch.lerp(upper[:, None], lower[:, None], down[:, None])
     places = lips.to_crop(x[:, None].expand_as(y).flatten(1), y.flatten(1))
     return sample(image, places.reshape(1, DEPTHS, COLUMNS, 2), scale)
-
-
-def _light(colours: Tensor) -> Tensor:
-    """Return the brightness `[DEPTHS, COLUMNS]` of `[1, 3, DEPTHS, COLUMNS]`."""
-    light = colours.amin(dim=1)[0]
-    return F.avg_pool1d(light, AVERAGED, 1, AVERAGED // 2, count_include_pad=False)
-
-
-def _darkest_path(light: Tensor) -> Tensor:
-    """Return the rows `[COLUMNS]` of the path from side to side on which `[DEPTHS, COLUMNS]` sums
-    up to least, by dynamic programming.
-    """
-    steps, sums = [], light[:, 0]
-    for column in light[:, 1:].unbind(dim=1):
-        padded = F.pad(sums, (STEEPEST, STEEPEST), value=torch.inf)
-        least = padded.unfold(0, 2 * STEEPEST + 1, 1).min(dim=1)
-        steps.append(least.indices - STEEPEST)
-        sums = least.values + column
-    path = [int(sums.argmin())]
-    for step in reversed(steps):
-        path.append(path[-1] + int(step[path[-1]]))
-    return torch.tensor(path[::-1])
 
 
 def part_mouth(mouth: OpenMouth, spots: Spots, scale: int) -> Parting:
@@ -341,11 +373,12 @@ def part_mouth(mouth: OpenMouth, spots: Spots, scale: int) -> Parting:
     there, skull = _on_the_skull(spots, shown)
     upper, lower = shown.edges(there)
     left, right = shown.corners[:, :1], shown.corners[:, 1:]
-    share = (there - left) / (right - left).clamp_min(1)
+    across = (there - left) / (right - left).clamp_min(1)
     height, wider = (lower - upper).clamp_min(0.01), (below + above).clamp_min(0.01)
     # An upper lip that sinks covers what it showed; one that rises takes it along.
     covered = (skull - below - upper).clamp_min(0)
-    at = _between_columns(mouth.line, share)
+    columns = _Columns.of(across)
+    at = columns.read(mouth.line)
     top, bottom = (at * height - LINE).clamp_min(0), ((1 - at) * height - LINE).clamp_min(0)
     band = (height - top - bottom).clamp_min(1e-3)
     give = ((wider + covered - band) / (top + bottom).clamp_min(0.01)).clamp_min(1)
@@ -355,29 +388,46 @@ def part_mouth(mouth: OpenMouth, spots: Spots, scale: int) -> Parting:
     # Where the rows overlap, the one in front hides the other.
     in_front = mouth.upper.shown or not mouth.lower.shown
     into, out_of = (into, gap - into) if in_front else (gap - out_of, out_of)
-    depth = torch.where(
-        into < 0,
-        (below + covered) / give_above,
-        torch.where(out_of < 0, height - above / give_below, top + into / gap * band),
-    )
-    above_gap, below_gap = (
-        (0.5 - scale * growth * beyond).clamp(0, 1) for beyond in (into, out_of)
-    )
+    hanging, standing = (below + covered) / give_above, height - above / give_below
+    between = top + into / gap * band
+    if in_front:
+        depth, hidden, edge = torch.where(into < 0, hanging, between), standing, out_of
+    else:
+        depth, hidden, edge = torch.where(out_of < 0, standing, between), hanging, into
+    # The edge of the one in front is one pixel soft: what it hides is seen through it.
+    sharp = scale * growth
+    share, apart = (0.5 - sharp * edge.abs()).clamp_min_(0), hidden - depth
+    depth = torch.where(edge < 0, hidden, depth)
+    apart = torch.where(edge < 0, -apart, apart)
+    rows = mouth.upper, mouth.lower
+    bare = [1 - columns.read(row.seen) for row in rows]
     ratio = wanted.height / growth[:, 0] / shown.height.clamp_min(0.1)
-    soft = rise(ratio, SOFT_UNTIL, SOFT_GONE)[:, None]
+    soft = [rise(ratio, *row.soft)[:, None] for row in rows]
     stretched = (gap / band.clamp_min(2 * LINE) - CAVITY_FROM) / (CAVITY_ALONE - CAVITY_FROM)
-    cavity = stretched.clamp(0, 1) * (1 - above_gap - below_gap).clamp_min(0)
-    bare = [1 - _between_columns(row.seen, share) for row in (mouth.upper, mouth.lower)]
-    gone = [_between_columns(row.gone, share) for row in (mouth.upper, mouth.lower)]
-    for part, no_tooth, drawn in zip((above_gap, below_gap), bare, gone, strict=True):
-        cavity = cavity + part * torch.maximum(soft * no_tooth, drawn)
-    # The line is one soft pixel wide; it goes with a row that is gone.
-    cavity = torch.maximum(cavity, (1 - below_gap) * gone[0])
-    bare = [torch.maximum(*pair) for pair in zip(bare, gone, strict=True)]
+    stretched = stretched.clamp_(0, 1)
+    # Teeth end in a sharp edge; what is none passes into the cavity.
+    above_gap, below_gap = (
+        (0.5 - sharp * beyond / (1 + (VAGUE * sharp - 1) * stretched * none)).clamp(0, 1)
+        for beyond, none in zip((into, out_of), bare, strict=True)
+    )
+    cavity = stretched * (1 - above_gap - below_gap).clamp_min(0)
+    parts = (above_gap, below_gap)
+    for row, part, fades, no_tooth in zip(rows, parts, soft, bare, strict=True):
+        if row.gone.any():
+            gone = columns.read(row.gone)
+            cavity += part * torch.maximum(fades * no_tooth, gone)
+            # The line is one soft pixel wide; it goes with an upper row that is gone.
+            cavity = torch.maximum(cavity, (1 - below_gap) * gone) if row is mouth.upper else cavity
+            no_tooth.copy_(torch.maximum(no_tooth, gone))
+        else:
+            cavity += part * fades * no_tooth
+    if not mouth.borrows_lower:
+        bare[1] = torch.zeros_like(bare[1])
     beyond = torch.maximum(left - there, there - right)
     cavity = torch.maximum(cavity, rise(beyond, *BESIDE))
     places = shown.to_crop(there, upper + depth)
-    return Parting(places, cavity, (bare[0], bare[1]))
+    behind = places + apart[..., None] * shown.down
+    return Parting(places, behind, share, cavity, (bare[0], bare[1]))
 
 
 def _on_the_skull(spots: Spots, shown: UprightLips) -> tuple[Tensor, Tensor]:
@@ -395,9 +445,21 @@ def _on_the_skull(spots: Spots, shown: UprightLips) -> tuple[Tensor, Tensor]:
     return x, before[:, 1:] + (spots.y - after[:, 1:]) * growth
 
 
-def _between_columns(line: Tensor, share: Tensor) -> Tensor:
-    """Read `[B, COLUMNS]` at shares `[B, M]` of the way from corner to corner."""
-    place = (share * COLUMNS - 0.5).clamp(0, COLUMNS - 1)
-    before = place.floor().clamp_max(COLUMNS - 2)
-    column, line = before.long(), line.expand(len(share), -1)
-    return torch.lerp(line.gather(1, column), line.gather(1, column + 1), place - before)
+@dataclass(frozen=True)
+class _Columns:
+    """Where pixels `[B, M]` lie between the columns: the one before, and how far beyond it."""
+
+    before: Tensor
+    beyond: Tensor
+
+    @classmethod
+    def of(cls, share: Tensor) -> Self:
+        """Return the columns at shares `[B, M]` of the way from corner to corner."""
+        place = (share * COLUMNS - 0.5).clamp_(0, COLUMNS - 1)
+        before = place.floor().clamp_max_(COLUMNS - 2)
+        return cls(before.long(), place.sub_(before))
+
+    def read(self, line: Tensor) -> Tensor:
+        """Read `[1, COLUMNS]` there, `[B, M]`."""
+        steps = F.pad(line[0].diff(), (0, 1))
+        return torch.addcmul(line[0].take(self.before), steps.take(self.before), self.beyond)

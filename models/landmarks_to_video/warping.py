@@ -209,6 +209,25 @@ def sample(image: Tensor, coordinates: Tensor, scale: int = 1) -> Tensor:
     )
 
 
+def blend_in(
+    colour: Tensor, weight: Tensor, image: Tensor, coordinates: Tensor, scale: int = 1
+) -> None:
+    """Blend what `sample` would return into a colour `[B, C, h, w]`, in place.
+
+    Few pixels have a `weight` `[B, 1, h, w]`, 0-1: only these are read.
+    """
+    if image.stride(0) and len(image) > 1:
+        for i in range(len(image)):
+            one = slice(i, i + 1)
+            blend_in(colour[one], weight[one], image[one], coordinates[one], scale)
+        return
+    # One picture for the whole batch: one call of each operation takes less than many.
+    where = weight[:, 0] > 0
+    read = sample(image[:1], coordinates[where][None, None], scale)[0, :, 0]
+    seen, share = colour.movedim(1, 0), weight[:, 0][where]
+    seen[:, where] = torch.lerp(seen[:, where], read, share)
+
+
 def upsample_flow(flow: Tensor, factor: int) -> Tensor:
     """Enlarge a flow `[B, 2, h, w]` given at cell centres; its values stay full-frame pixels."""
     if factor == 1:

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.own_row import OwnRow
-from models.landmarks_to_video.parting import COLUMNS, OpenMouth, Row
+from models.landmarks_to_video.parting import OpenMouth, Row
+from models.landmarks_to_video.teeth_line import COLUMNS
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from tests.unit.models.faces import face_landmarks, face_with_lips
 from tests.unit.models.landmarks_to_video.test_parting import DARK, WHITE, portrait

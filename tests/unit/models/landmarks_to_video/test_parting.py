@@ -10,8 +10,6 @@ from models.landmarks_to_video.face_regions import MOUTH, signed_distance, windo
 from models.landmarks_to_video.lip_lines import UprightLips
 from models.landmarks_to_video.mouth_interior import LOWER_SHARE, Opening
 from models.landmarks_to_video.parting import (
-    COLUMNS,
-    DEPTHS,
     SOFT_GONE,
     SOFT_UNTIL,
     TEETH_GIVE,
@@ -21,6 +19,7 @@ from models.landmarks_to_video.parting import (
     part_mouth,
     read_open_mouth,
 )
+from models.landmarks_to_video.teeth_line import COLUMNS, DEPTHS
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from tests.unit.models.faces import face_landmarks
 
@@ -444,3 +443,63 @@ def test_a_lower_lip_that_leaves_the_teeth_takes_no_gap_between_them_along(
     edge = round(float(wide[66, 1]))
     lip = frame[edge + 1 : edge + 5, x - 12 : x + 13].mean(axis=-1)
     assert (lip.min() < 60) == kept
+
+
+def test_the_edge_of_a_row_before_another_is_soft() -> None:
+    source, target = (torch.from_numpy(face_landmarks(opening=high))[None] for high in (12, 8))
+    slanted = torch.linspace(0.5, 0.7, COLUMNS)[None]
+    teeth, white = Row(torch.ones(1, COLUMNS), 1.0), torch.tensor([WHITE])
+    mouth = OpenMouth(UprightLips.of(source), slanted, teeth, teeth, white)
+    opening = Opening.of(target, window_origin(target, MOUTH), 2)
+    parting = part_mouth(mouth, Spots.of(opening), 2)
+    apart = (parting.behind - parting.places).norm(dim=-1)
+    inside = opening.inside.flatten(1) > 0.99
+    soft = inside & (parting.share > 0.05)
+    assert int(soft.sum()) > 20
+    assert float(parting.share.max()) <= 0.5
+    assert float(apart[soft].min()) > 0.5
+    # Along the edge, all shares occur: it has no stairs.
+    shares = parting.share[soft]
+    assert float(shares.min()) < 0.15 < 0.35 < float(shares.max())
+
+
+def test_a_mere_strip_below_a_row_gives_way_before_a_whole_floor_does() -> None:
+    def given_way(end: float) -> float:
+        image, landmarks = portrait(14, WHITE, (0, end))
+        mouth = read_open_mouth(image, landmarks, 1, SKIN)
+        assert mouth is not None
+        assert mouth.upper.shown
+        assert not mouth.lower.shown
+        return mouth.lower.soft[0]
+
+    assert given_way(0.9) < given_way(0.5) == SOFT_UNTIL
+
+
+def test_the_light_rim_of_a_lip_is_no_row_of_teeth() -> None:
+    image, landmarks = portrait(14, WHITE, (0, 0.75))
+    rim = portrait(14, WHITE, (0.95, 1))[0]
+    mouth = read_open_mouth(torch.maximum(image, rim), landmarks, 1, SKIN)
+    assert mouth is not None
+    assert mouth.upper.shown
+    assert not mouth.lower.shown
+
+
+def test_no_drawn_tongue_or_teeth_stand_beside_an_own_floor_with_teeth() -> None:
+    image, landmarks = portrait(24, WHITE, (0, 0.35))
+    floor = torch.maximum(image, portrait(24, WHITE, (0.7, 1))[0])
+    found = [read_open_mouth(shown, landmarks, 1, SKIN) for shown in (image, floor)]
+    assert [mouth is not None and mouth.lower.shown for mouth in found] == [False, True]
+    assert [mouth is not None and mouth.deep for mouth in found] == [False, True]
+    assert [mouth is not None and mouth.borrows_lower for mouth in found] == [True, False]
+
+
+def test_borrowed_teeth_meet_the_tips_of_an_own_row_and_not_the_dark_below_it() -> None:
+    def end_of(line_dark: float) -> float:
+        image, landmarks = portrait(20, WHITE, (0, 0.4))
+        image = torch.maximum(image, portrait(20, (0.3, 0.2, 0.2), (0.4, line_dark))[0])
+        mouth = read_open_mouth(image, landmarks, 1, SKIN)
+        assert mouth is not None
+        assert mouth.ends is not None
+        return float(mouth.ends[0, :, 1].mean())
+
+    assert end_of(0.4) == pytest.approx(end_of(0.6), abs=0.8)

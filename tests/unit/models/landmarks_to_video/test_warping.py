@@ -4,6 +4,7 @@ import torch
 from media.faces.landmarks import LOWER_LIDS, UPPER_LIDS
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
+    blend_in,
     border_anchors,
     flow_coordinates,
     landmark_flow,
@@ -81,3 +82,15 @@ def test_an_enlarged_flow_agrees_with_its_nodes(slope: float) -> None:
     wanted = pixel_grid(32, 32).permute(2, 0, 1)[None] * slope + 1
     inner = (..., slice(4, -4), slice(4, -4))
     torch.testing.assert_close(dense[inner], wanted[inner])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_few_pixels_are_blended_in_as_far_as_they_weigh(shared: bool) -> None:
+    picture = torch.rand(1 if shared else 2, 3, 16, 16)
+    image = picture.expand(2, -1, -1, -1)
+    places = 15 * torch.rand(2, 4, 5, 2)
+    weight = torch.rand(2, 1, 4, 5).round(decimals=1) * (torch.arange(5) > 2)
+    before = torch.rand(2, 3, 4, 5)
+    colour = before.clone()
+    blend_in(colour, weight, image, places)
+    torch.testing.assert_close(colour, torch.lerp(before, sample(image, places), weight))
