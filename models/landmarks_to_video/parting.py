@@ -59,6 +59,11 @@ ENDS, LAST_HUE = 6, 0.7
 """Columns at either end of a row over which its edge and its hue are read; how far the hue of these
 last teeth counts, which shade and lips redden, and not that of all.
 """
+DARK_BROAD, DARK_BESIDE = (0.25, 0.30), (0.12, 0.20)
+"""From which half width on, and in full from which, a row is so broad that the dark beside it is
+that of its corner; how much of that there is then; all in inter-ocular distances. Borrowed teeth in
+a corner that a smile leaves dark would stand apart from its own.
+"""
 SCRAP, CLEAR = 1.2, 1.0
 """Height of a scrap of a tooth that stands alone beyond the line, and of the dark between, px."""
 OF_TEETH, LEAST, TALL = 0.25, 1.2, 0.5
@@ -157,6 +162,7 @@ class OpenMouth:
     ends: `[1, 2, 2]` px of the crop, where the edge of its upper row ends on the left and on the
         right; None without one.
     deep: whether it shows its tongue, or the dark, above lower teeth of its own.
+    dark: `[1, COLUMNS]` in 0-1, how far its corners are dark beside its upper row.
     borrows_lower: whether drawn teeth stand beside its lower ones. Beside a row, and where it shows
         what lies behind, the next teeth are hidden by the lip.
     """
@@ -170,6 +176,7 @@ class OpenMouth:
     half: float = 0.0
     ends: Tensor | None = None
     deep: bool = False
+    dark: Tensor = field(default_factory=lambda: torch.zeros(1, COLUMNS))
     borrows_lower: bool = True
 
     @property
@@ -232,8 +239,8 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
 
 
 def _with_ends(mouth: OpenMouth, between: Tensor, teeth: Tensor) -> OpenMouth:
-    """Return a mouth with an upper row beside which borrowed teeth stand: they meet its edge, as
-    light as its brightest and of the hue of its last ones.
+    """Return a mouth with an upper row beside which borrowed teeth stand, but not in dark corners:
+    they meet its edge, as light as its brightest and of the hue of its last ones.
 
     Args:
         mouth: without that.
@@ -244,7 +251,17 @@ def _with_ends(mouth: OpenMouth, between: Tensor, teeth: Tensor) -> OpenMouth:
     last = (between * teeth * sides.amax(dim=0)).sum(dim=(1, 2)) + mouth.enamel
     last = (last / last.mean()).pow(LAST_HUE) * (mouth.enamel / light).pow(1 - LAST_HUE)
     ends = _ends(_tips(teeth, mouth.line), sides, mouth.lips)
-    return replace(mouth, enamel=last * light, ends=ends)
+    return replace(mouth, enamel=last * light, ends=ends, dark=_dark_corners(mouth))
+
+
+def _dark_corners(mouth: OpenMouth) -> Tensor:
+    """Return `[1, COLUMNS]` in 0-1: how far the corners beside a broad upper row are dark."""
+    there = torch.nonzero(mouth.upper.seen[0] > 0.5)[:, 0]
+    free = torch.stack([there[0], COLUMNS - 1 - there[-1]]) / COLUMNS
+    width = (mouth.lips.corners[:, 1] - mouth.lips.corners[:, 0]) / mouth.lips.interocular
+    broad = rise(torch.tensor(mouth.half), *DARK_BROAD)
+    sides = broad.to(width) * rise(free * width, *DARK_BESIDE)
+    return sides.repeat_interleave(COLUMNS // 2)[None]
 
 
 def _half_width(row: Row, lips: UprightLips) -> float:
@@ -421,6 +438,7 @@ def part_mouth(mouth: OpenMouth, spots: Spots, scale: int) -> Parting:
             no_tooth.copy_(torch.maximum(no_tooth, gone))
         else:
             cavity += part * fades * no_tooth
+    bare[0] = bare[0] * (1 - columns.read(mouth.dark))
     if not mouth.borrows_lower:
         bare[1] = torch.zeros_like(bare[1])
     beyond = torch.maximum(left - there, there - right)

@@ -379,6 +379,19 @@ def test_an_own_row_ends_where_its_edge_does() -> None:
     assert few.ends is None
 
 
+@pytest.mark.parametrize(("end", "dark"), [(147, 0), (140, 1), (132, 0)])
+def test_a_corner_beside_a_broad_row_stays_dark(end: int, dark: float) -> None:
+    """The lips reach from 108 to 148 px; beside a narrow row, the next teeth are missing."""
+    image, landmarks = portrait(8, WHITE)
+    landmarks[:, 36:42, 0] += 8
+    landmarks[:, 42:48, 0] -= 8
+    image[..., end:149] = torch.tensor(DARK)[None, :, None, None]
+    mouth = read_open_mouth(image, landmarks, 1, SKIN)
+    assert mouth is not None
+    assert float(mouth.dark[0, -1]) == pytest.approx(dark, abs=0.1)
+    assert float(mouth.dark[0, 0]) == 0
+
+
 def test_no_borrowed_teeth_stand_behind_a_row_of_the_portrait() -> None:
     image, landmarks = portrait(12, WHITE, (0, 0.6))
     crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
