@@ -8,13 +8,15 @@ a limit. Faces `[T, 79, 2]` are in the normal form (`models/face/retargeting.py`
 import numpy as np
 from numpy.typing import NDArray
 
-from media.faces.landmarks import BROWS, LOWER_LIDS, NOSE_BASE, UPPER_LIDS
+from media.faces.landmarks import BROWS, LOWER_LIDS, MOUTH, NOSE_BASE, UPPER_LIDS
 
 Points = NDArray[np.float32]
 
 MOUTH_HALVES = {48: [48, 49, 50, 58, 59, 60, 61, 67], 54: [52, 53, 54, 55, 56, 63, 64, 65]}
 """The points of each half of the lips, by their corner."""
 MOUTH_MIDDLE = [62, 66]
+COLUMELLA, UPPER_LIP = 33, 51
+"""Middles of the nose's base and of the upper lip's outer edge."""
 CLOSED_GAP = 0.004
 """Opening of closed lips, in inter-ocular units."""
 SHUT_EYE, OPEN_EYE = 0.05, 0.13
@@ -37,6 +39,16 @@ LEAST_ROOM = 0.1
 FALLEN_CORNER = (0.15, 0.3)
 """How far the mouth's corners lie below its middle, as a share of their distance from it: as
 requested, and at most.
+"""
+RISEN_CORNER = (0.0, 0.04)
+"""How far the mouth's corners lie above the upper lip beside them, in inter-ocular units: as
+requested, and at most. Of 96 smiles, one in a hundred has 0, of 673 portraits 0.04.
+"""
+BESIDE_CORNERS = {(48, 60): 49, (54, 64): 53}
+"""The points of the upper lip beside its outer and inner corners."""
+RAISED_LIP = (0.25, 0.5)
+"""How much nearer to the nose the upper lip comes, as a share of their distance at rest: as
+requested, and at most. Of 86 smiles, one in twenty has 0.3 and none more than 0.4.
 """
 
 
@@ -63,10 +75,11 @@ def hold_falls(resting: Points, faces: Points) -> Points:
 
 
 def hold_corners(faces: Points) -> Points:
-    """Return the faces `[T, 79, 2]` with the fall of the mouth's corners softly limited.
+    """Return the faces `[T, 79, 2]` with fall and rise of the mouth's corners softly limited.
 
     What bends a level mouth down would fold one whose corners hang at rest, or whose half is turned
-    away. Upper and lower lip are lifted alike: the opening stays.
+    away. Upper and lower lip are lifted alike: the opening stays. Corners that rise far above the
+    lip beside them would fold it.
     """
     held = faces.copy()
     middle = faces[:, MOUTH_MIDDLE].mean(axis=1)
@@ -76,7 +89,29 @@ def hold_corners(faces: Points) -> Points:
         slope = (faces[:, corner, 1] - middle[:, 1]) / width
         lift = width * (slope - _limited(slope, *FALLEN_CORNER))
         held[:, half, 1] -= lift[:, None] * np.minimum(across / width[:, None], 1.0) ** 2
+    for corners, beside in BESIDE_CORNERS.items():
+        risen = held[:, beside, 1] - held[:, corners[0], 1]
+        held[:, corners, 1] += (risen - _limited(risen, *RISEN_CORNER))[:, None]
     return held
+
+
+def hold_lip(resting: Points, faces: Points) -> Points:
+    """Return the faces `[T, 79, 2]` with the mouth's way towards the nose softly limited.
+
+    The distance between the two differs from face to face: a raised upper lip would pass the nose
+    where that is short. The mouth is lowered as a whole: the opening stays.
+    """
+    held = faces.copy()
+    own = max(float(_below_nose(resting)), CLOSED_GAP)
+    nearer = 1.0 - _below_nose(faces) / own
+    held[:, MOUTH, 1] += own * (nearer - _limited(nearer, *RAISED_LIP))[:, None]
+    return held
+
+
+def _below_nose(faces: Points) -> Points:
+    """Return how far the upper lip lies below the nose in faces `[..., 79, 2]`: `[...]`."""
+    distance: Points = faces[..., UPPER_LIP, 1] - faces[..., COLUMELLA, 1]
+    return distance
 
 
 def hold_lids(resting: Points, faces: Points) -> Points:

@@ -28,6 +28,7 @@ from models.face.limits import (
     hold_corners,
     hold_falls,
     hold_lids,
+    hold_lip,
     hold_rises,
 )
 from models.face.resting_face import way_to_rest
@@ -126,8 +127,8 @@ def retarget_landmarks(
         resting = open_eyes(resting) if eyes == "open" else keep_lids(resting, shown)
     displacement = foreshorten(resting, motion.displacement)
     moved = resting + displacement * axis_scales(resting)
-    moved = hold_corners(hold_falls(resting, hold_rises(resting, moved)))
-    moved = hold_lids(resting, part_crossed_lids(part_crossed_lips(moved)))
+    moved = hold_lip(resting, hold_falls(resting, hold_rises(resting, moved)))
+    moved = hold_lids(resting, part_crossed_lids(part_crossed_lips(hold_corners(moved))))
     if motion.closure is not None:
         moved = press_lips(moved, motion.closure)
     if motion.gaze is not None:

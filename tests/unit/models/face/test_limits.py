@@ -1,16 +1,19 @@
 import numpy as np
 import pytest
 
-from media.faces.landmarks import BROWS, LOWER_LIDS, UPPER_LIDS
+from media.faces.landmarks import BROWS, LOWER_LIDS, MOUTH, UPPER_LIDS
 from models.face.limits import (
     FALLEN_CORNER,
     HIGHEST_RISES,
     NARROWED_EYE,
+    RAISED_LIP,
+    RISEN_CORNER,
     WIDENED_EYE,
     Points,
     hold_corners,
     hold_falls,
     hold_lids,
+    hold_lip,
     hold_rises,
 )
 from models.face.retargeting import lip_gaps
@@ -76,6 +79,34 @@ def test_corners_of_the_mouth_fall_as_asked_and_ever_less_near_their_limit() -> 
     np.testing.assert_allclose(fall[0], asked[0], atol=1e-6)
     assert (np.diff(fall, axis=0) > 0).all()
     assert fall.max() <= FALLEN_CORNER[1] * 0.38 + 1e-6
+    np.testing.assert_allclose(lip_gaps(held), lip_gaps(faces), atol=1e-6)
+
+
+def test_corners_of_the_mouth_hardly_rise_above_the_lip_beside_them() -> None:
+    asked = np.array([-0.05, 0.03, 0.06, 0.12])
+    faces = np.repeat(normal_face()[None], 4, axis=0)
+    for outer, inner, beside in ((48, 60, 49), (54, 64, 53)):
+        faces[:, outer, 1] = faces[:, inner, 1] = faces[:, beside, 1] - asked
+    held = hold_corners(faces)
+    risen = held[:, [49, 53], 1] - held[:, [48, 54], 1]
+    np.testing.assert_allclose(risen[0], asked[0], atol=1e-6)
+    assert (np.diff(risen, axis=0) > 0).all()
+    assert (risen <= RISEN_CORNER[1] + 1e-6).all()
+    np.testing.assert_allclose(held[:, [60, 64], 1], held[:, [48, 54], 1], atol=1e-6)
+
+
+@pytest.mark.parametrize("distance", [0.1, 0.3])
+def test_a_raised_mouth_never_reaches_the_nose_and_keeps_its_opening(distance: float) -> None:
+    resting = normal_face()
+    resting[MOUTH, 1] += resting[33, 1] + distance - resting[51, 1]
+    faces = np.repeat(resting[None], 4, axis=0)
+    asked = np.array([0.2, 0.4, 0.8, 1.6]) * distance
+    faces[:, MOUTH, 1] -= asked[:, None]
+    held = hold_lip(resting, faces)
+    nearer = (resting - held)[:, 51, 1] / distance
+    assert nearer[0] == pytest.approx(0.2, abs=1e-6)
+    assert (np.diff(nearer) > 0).all()
+    assert (nearer <= RAISED_LIP[1] + 1e-6).all()
     np.testing.assert_allclose(lip_gaps(held), lip_gaps(faces), atol=1e-6)
 
 
