@@ -15,7 +15,13 @@ from models.landmarks_to_video.dentition import (
 )
 from models.landmarks_to_video.face_regions import MOUTH, face_frame, window_origin
 from models.landmarks_to_video.lip_shape import lower_lip
-from models.landmarks_to_video.mouth_interior import SPARSE, Interior, Opening, rolled_lip
+from models.landmarks_to_video.mouth_interior import (
+    LIGHTEST_TONGUE,
+    SPARSE,
+    Interior,
+    Opening,
+    rolled_lip,
+)
 from models.landmarks_to_video.teeth_placement import place_teeth
 from tests.unit.models.faces import face_with_lips
 
@@ -97,6 +103,16 @@ def test_the_tongue_stands_in_the_dark_of_a_narrow_opening() -> None:
         return float(drawn.max())
 
     assert front(8) < 0.65 * front(16)
+
+
+def test_a_tongue_does_not_glow_in_the_shade() -> None:
+    def lightest(skin: float) -> float:
+        drawn = inside_of(face_with_lips(20), torch.zeros(1, 8, 1, 1), skin)
+        return float(drawn.mean(dim=1).max()) / skin
+
+    assert lightest(0.6) < 1 < lightest(0.2)
+    assert lightest(0.05) == pytest.approx(lightest(0.1), rel=0.01)
+    assert lightest(0.05) < LIGHTEST_TONGUE
 
 
 def test_a_smile_lets_more_light_fall_on_upper_teeth_than_speech() -> None:
