@@ -69,6 +69,10 @@ SPREAD, WIDEST = 1.0, 6.0
 """Beyond a corner, one lip passes into the other over so many times the distance from it, above and
 below, up to so many px; less than where spots end.
 """
+STEEP, WIDENING = 1.2, 3.0
+"""How many times as steeply as a wedge the lips' edges may leave a corner; px from the corner at
+which the wedge, at first 1 px high to either side for each, is twice as high as that.
+"""
 FADE = (0.0, 3.0)
 """Pixels beyond a corner over which the seam ends."""
 LINE, LINE_CORNER, CORNERS = 0.12, 0.32, (0.05, 0.35)
@@ -137,6 +141,7 @@ def cover_mouth(
     origin = window_origin(target, MOUTH)
     upright = _Upright.of(target)
     shown, wanted = lip_lines(source), _without_kink(_meet(lip_lines(target), upright), upright)
+    wanted = _pointed(wanted, upright)
     cells = _cells(origin, scale)
     flows = _lip_flows(source, target, shown, wanted, origin, scale)
     place = _Place.of(cells, wanted, upright)
@@ -200,7 +205,7 @@ def _seam(
     colour = lips[:, :3]
     colour[:, :, inner.rows] += between * inner.read(image, scale)
     edge = torch.minimum(place.above.abs(), place.below.abs())
-    edge, near = (1 - _step(edge, *SEAM)) * seam, 1 - _step(place.depth, *NEAR)
+    edge, near = (1 - _step(edge, *SEAM)) * seam, 1 - _step(place.deep, *NEAR)
     opacity = torch.maximum(edge[:, None], near[:, None] * lips[:, 3:])
     opacity[:, :, inner.rows] = opacity[:, :, inner.rows].maximum((inner.share > 0) * between)
     line = place.line()
@@ -256,6 +261,27 @@ def _without_kink(lines: LipLines, upright: _Upright) -> LipLines:
     rise = middle[..., 1] - even_height(middle)
     shift = torch.stack([torch.zeros_like(rise), rise], dim=-1)
     return LipLines(*(upright.leave(line - shift) for line in (upper, lower)))
+
+
+def _pointed(lines: LipLines, upright: _Upright) -> LipLines:
+    """Return the lines with what rises or falls too steeply from the corners drawn in.
+
+    Where a lip's edge is upright, neighbours within the lip would lie at quite different depths.
+    """
+    pointed = []
+    for line in (upright.enter(part) for part in (lines.upper, lines.lower)):
+        x, y = line.unbind(dim=-1)
+        x = x.maximum(x[:, :1]).minimum(x[:, -1:])
+        for corner in ([0], [-1]):
+            reach = STEEP * _wedge((x - x[:, corner]).abs())
+            y = y.maximum(y[:, corner] - reach).minimum(y[:, corner] + reach)
+        pointed.append(upright.leave(torch.stack([x, y], dim=-1)))
+    return LipLines(*pointed)
+
+
+def _wedge(inside: Tensor) -> Tensor:
+    """Return how far a wedge reaches above and below a corner, px, so many px inside of it."""
+    return inside * (1 + inside / WIDENING)
 
 
 def _lip_flows(
@@ -374,12 +400,14 @@ class _Place:
     above, below: how deep in the upper lip, and in the lower one.
     outside: how far beyond the nearer corner of the mouth; 0 between the corners.
     corner: in 0-1 how near a corner.
+    deep: how deep in either lip, if the opening were no higher at its corners than a wedge.
     """
 
     above: Tensor
     below: Tensor
     outside: Tensor
     corner: Tensor
+    deep: Tensor
 
     @classmethod
     def of(cls, cells: Tensor, wanted: LipLines, upright: _Upright) -> Self:
@@ -390,7 +418,11 @@ class _Place:
         beyond = torch.maximum(left - x, x - right)
         corner = 1 - _step(-beyond / (right - left).clamp_min(1), *CORNERS)
         edges = smooth_height(upper, x) - y, y - smooth_height(lower, x)
-        parts = (*edges, beyond.clamp_min(0), corner)
+        middle = (left + right) / 2
+        height = torch.where(x < middle, upper[:, :1, 1], upper[:, -1:, 1])
+        deep = (y - height).abs() - _wedge((-beyond).clamp_min(0))
+        deep = deep.maximum(edges[0]).maximum(edges[1])
+        parts = (*edges, beyond.clamp_min(0), corner, deep)
         return cls(*(part.reshape(cells.shape[:3]) for part in parts))
 
     @property
@@ -400,7 +432,7 @@ class _Place:
 
     def rows(self, rows: slice) -> Self:
         """Return some of the rows."""
-        parts = self.above, self.below, self.outside, self.corner
+        parts = self.above, self.below, self.outside, self.corner, self.deep
         return type(self)(*(part[:, rows] for part in parts))
 
     def line(self) -> Tensor:

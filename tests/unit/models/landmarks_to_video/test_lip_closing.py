@@ -35,6 +35,16 @@ def smile() -> Tensor:
     return face
 
 
+def bared_teeth() -> Tensor:
+    """Return lips `[1, 79, 2]` whose upper one rises straight above low corners."""
+    face = faces(0.06)
+    left, right = face[0, 60, 0], face[0, 64, 0]
+    face[0, [48, 54, 60, 64], 1] += 7
+    face[0, [61, 63], 0] = torch.stack([left + 6, right - 6])
+    face[0, 61:64, 1] -= 4
+    return face
+
+
 def pointed_smile(opening: float = 0.0) -> Tensor:
     """Return lips `[1, 79, 2]` whose line is a V: it falls by 8 px from the corners, evenly."""
     face = faces(opening)
@@ -272,6 +282,18 @@ def test_the_shade_of_open_corners_goes_with_the_opening(scale: int) -> None:
     image = with_shade_at_corners(teeth_between(source, scale), source, scale)
     for target in (faces(0.0), smile()):
         assert float(covered(image, source, target, scale).min()) > 0.6 * SKIN
+
+
+def test_an_upper_lip_that_rises_straight_is_not_cut_at_the_corners() -> None:
+    source, target = faces(0.2), bared_teeth()
+    pixels = pixel_grid(256, 256)
+    away = torch.stack([(pixels - source[0, corner]).norm(dim=-1) for corner in (60, 64)])
+    image = painted_lips(source) * (1 - 0.8 * torch.exp(-(away / 8).square()).amax(dim=0))
+    cover = cover_of(image, source, target)
+    low = round(float(target[0, 60, 1] - cover.origin[0, 1]))
+    steps = covered(image, source, target)[0, low - 12 : low - 1].diff(dim=1).abs().mean(dim=0)
+    for column in corner_columns(cover, target):
+        assert float(steps[column - 4 : column + 5].max()) < 0.06
 
 
 def test_lips_that_touch_meet_in_a_line_darkest_at_the_corners() -> None:
