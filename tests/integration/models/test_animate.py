@@ -51,7 +51,7 @@ def test_the_landmarks_of_a_video_give_its_frames(
     difference = np.abs(first - second)
     # Landmarks that are a quarter of a pixel off make 0.2 to 0.8 levels; bfloat16's rounding 0.02.
     assert difference.mean() < 0.05
-    assert difference.max() <= 4
+    assert difference.max() <= 8
 
 
 def test_landmarks_of_another_size_are_scaled_to_the_video(
