@@ -46,12 +46,14 @@ TAPER, CORNER_REACH = 10.0, 12.0
 NO_SKIN, HIGH_ABOVE = (0.7, 1.25, 0.15), (6.0, 8.0)
 """Brightness relative to skin below and above which something is not skin, and the range over
 which that becomes certain; px above the portrait's upper lid between which such things begin to be
-kept.
+kept, at least.
 """
 NO_LENS, RIM_ABOVE, BESIDE_RIM = (0.88, 1.12, 0.1), (1.5, 3.5), 2.0
 """The same for what lies on the frame of glasses, where skin has less contrast than a rim; and px
 beside its lines at which that ends.
 """
+WIDE_OPEN = 0.33, 0.37
+"""Openings, relative to the width, from which an eye is wide open, and fully so."""
 STRAND = 2
 """Half the width, px, of lashes that stick together."""
 BESIDE, ENDS = 9.0, (-2.0, 4.0)
@@ -137,7 +139,8 @@ def draw_lid(
     lid = torch.lerp(lit, warped, below[:, None])
     lashes = _lashes(skin, opening)
     lid = lid * (1 - (1 - lashes) * (1 - (1 - closed) * below)[:, None])
-    other = _foreign(warped, smooth, above, scale, frame)
+    higher = (COVERED * reach - HIGH_ABOVE[0]).clamp_min(0) * _wide_open(resting)
+    other = _foreign(warped, smooth, above, higher, scale, frame)
     where = _falling(above, COVERED * reach, reach) * (1 - other)
     where = where * _falling(y - opening.lower, *LOWEST)
     return lid, where * beside, lashes
@@ -167,15 +170,21 @@ def _skin_around(warped: Tensor, under: Tensor, resting: Eye, scale: int) -> Ten
 
 
 def _foreign(
-    warped: Tensor, smooth: Tensor, above: Tensor, scale: int, frame: Tensor | None
+    warped: Tensor,
+    smooth: Tensor,
+    above: Tensor,
+    higher: Tensor,
+    scale: int,
+    frame: Tensor | None,
 ) -> Tensor:
     """Return `[B, M]` in 0-1: what is no skin high above an eye, as rims of glasses and brows.
 
-    Lashes that reach so high are narrow, and join nothing wide. Where the frame of glasses is, less
-    contrast tells a rim, and nearer to the eye.
+    It begins `higher` above the lid than usual, `[B, M]` px. Lashes that reach so high are narrow,
+    and join nothing wide. Where the frame of glasses is, less contrast tells a rim, and nearer to
+    the eye.
     """
     ratio = warped.mean(dim=1) / smooth.mean(dim=1).clamp_min(0.02)
-    high = _contrast(ratio, NO_SKIN) * (1 - _falling(above, *HIGH_ABOVE))
+    high = _contrast(ratio, NO_SKIN) * (1 - _falling(above - higher, *HIGH_ABOVE))
     high = high.reshape(len(high), 1, EYES.height * scale, -1)
     wide = grown(without_strands(high, STRAND * scale), 2 * STRAND * scale)
     other = grown(torch.minimum(high, wide), 2 * scale).flatten(1)
@@ -191,6 +200,13 @@ def _contrast(ratio: Tensor, limits: tuple[float, float, float]) -> Tensor:
     """Return in 0-1 how surely a brightness relative to skin is that of something else."""
     darkest, lightest, range_ = limits
     return (torch.maximum(darkest - ratio, ratio - lightest) / range_).clamp(0, 1)
+
+
+def _wide_open(eye: Eye) -> Tensor:
+    """Return `[B, 1]` in 0-1: how wide open an eye is. The crease above it lies as high as rims."""
+    start, stop = eye.corners
+    apart = (eye.lower - eye.upper).amax(dim=1, keepdim=True) / (stop - start).clamp_min(1)
+    return 1 - _falling(apart, *WIDE_OPEN)
 
 
 def _tapered(eye: Eye) -> Tensor:

@@ -115,21 +115,26 @@ def _along(eyes: Tensor, width: int) -> Tensor:
     return torch.lerp(left, right, share)
 
 
-def lift(source: Tensor, target: Tensor, origin: Tensor) -> Tensor:
-    """Return what holds the upper lids up in a window's warp, `[B, 2, h / 4, w / 4]` px."""
-    nodes = EYES.height // FLOW_STRIDE, EYES.width // FLOW_STRIDE
-    flow = target.new_zeros(len(target), 2, *nodes)
-    held = held_up(source, target)
+def lift(source: Tensor, target: Tensor, held: Tensor, prior: Tensor, origin: Tensor) -> Tensor:
+    """Return what holds the upper lids up in a warp, `[B, 2, h, w]` px.
+
+    Args:
+        source: the portrait's landmarks, `[B, 79, 2]` px.
+        target: the wanted ones, alike.
+        held: these with the upper lids `held_up`.
+        prior: `[B, 2, h, w]` px, the thin-plate flow from `source` to `target`.
+        origin: `[B, 2]` px, left and top of `prior`.
+    """
+    flow = torch.zeros_like(prior)
     rows = (held != target).flatten(1).any(dim=1).nonzero()[:, 0]
     if not len(rows):
         return flow
+    nodes = prior.shape[-2:]
     points = pixel_grid(*nodes, FLOW_STRIDE).to(target).reshape(1, -1, 2)
     points = points + origin[rows, None].to(target)
-    with_held, without = (
-        landmark_flow(source[rows], face[rows], points) for face in (held, target)
-    )
-    change = (with_held - without).transpose(1, 2).reshape(len(rows), 2, *nodes)
-    return flow.index_copy(0, rows, change)
+    raised = landmark_flow(source[rows], held[rows], points)
+    raised = raised.transpose(1, 2).reshape(len(rows), 2, *nodes)
+    return flow.index_copy(0, rows, raised - prior[rows])
 
 
 def held_up(source: Tensor, target: Tensor) -> Tensor:
@@ -236,7 +241,8 @@ def _lids(window: Window) -> _Lids:
     scale = window.scale
     lifted = window.lift
     if lifted is None:
-        lifted = lift(window.source, window.target, window.origin)
+        held = held_up(window.source, window.target)
+        lifted = lift(window.source, window.target, held, window.flow, window.origin)
     places = flow_coordinates(upsample_flow(window.flow + lifted, FLOW_STRIDE * scale), 1 / scale)
     places = places + (window.origin - window.shift).to(places)[:, None, None]
     warped = sample(window.image, places, scale)

@@ -34,7 +34,8 @@ class Window:
         already.
     mouth: what the portrait shows between its lips, if they are open.
     lips: the portrait's without what shines through, if it is animated.
-    lift: `[B, 2, h / 4, w / 4]` what holds closing lids up in the warp, px, if it is known already.
+    lift: `[B, 2, h / 4, w / 4]` px, what the warp beneath closing lids has beyond `flow`, if it is
+        known already.
     frame: `[B, 1, h / 4, w / 4]` px to the frame of glasses that the portrait shows, or None.
     """
 

@@ -71,9 +71,7 @@ EYES_FEATHER = 16
 forehead are torn into streaks where the residual flow ends.
 """
 LIFT_FEATHER = 4
-"""Px from the edge of the eyes' window over which the warp begins to hold closing lids up, and over
-which these lids are blended in.
-"""
+"""Px from the edge of the eyes' window over which closing lids are blended in."""
 SKIN_KEPT = 0.7
 """How far the skin around lids that move goes with the residual flow, not with the painter's, which
 draws lashes and the rims of glasses along with the lids.
@@ -293,11 +291,14 @@ class VisualTranslator(nn.Module):
         """Render the portrait under landmarks `[B, 79, 2]` px."""
         source = features.landmarks.expand(len(landmarks), -1, -1)
         prior = spline_flow(source, landmarks)
-        residual = self._residual(features, prior, source, landmarks)
+        # The motion network raises the lids of eyes that close, which the warp holds up already.
+        held = held_up(source, landmarks)
+        lifted = lift(source, landmarks, held, prior, held.new_zeros(len(held), 2))
+        residual = lifted + self._residual(features, prior + lifted, source, held)
         if features.glasses:
             prior, residual = features.glasses.hold(prior, residual, source, landmarks)
         mouth, eyes = (
-            _painted(painter, features, prior, residual, landmarks)
+            _painted(painter, features, prior, residual, lifted, landmarks)
             for painter in (self.mouth, self.eyes)
         )
         flow = prior + residual
@@ -322,12 +323,18 @@ class VisualTranslator(nn.Module):
 
 
 def _painted(
-    painter: Painter, features: PortraitFeatures, prior: Tensor, residual: Tensor, target: Tensor
+    painter: Painter,
+    features: PortraitFeatures,
+    prior: Tensor,
+    residual: Tensor,
+    lifted: Tensor,
+    target: Tensor,
 ) -> Layer:
     """Paint a region, feathered, the less the nearer to rest it is.
 
     A painter refines the prior alone: its layer takes back what the residual flow adds to that. The
-    eyes' window lies around what closing lids cover, the open eye. It bends no glasses.
+    eyes' window lies around what closing lids cover, the open eye. It bends no glasses. `lifted` is
+    what holds their upper lids up, `[B, 2, 64, 64]` px.
     """
     region, batch, scale = painter.region, len(target), features.scale
     eyes = region is EYES
@@ -336,30 +343,31 @@ def _painted(
     window = features.window(window_flow(prior, origin, region), target, origin)
     room = None
     if eyes:
-        lifted = lift(window.source, target, origin)
+        lifted = window_flow(lifted, origin, region)
         if features.glasses:
             room = features.glasses.room(region, origin, window.source, target)
             lifted = limited(lifted, room)
         frame = None if room is None else room / GIVE
-        window = replace(window, lift=lifted, frame=frame)
+        nodes = window_flow(residual, origin, region)
+        moved = SKIN_KEPT * moved_share(window.source, target, nodes.shape[-1])
+        window = replace(window, lift=torch.lerp(lifted, nodes, moved), frame=frame)
     paint = painter.paint(window)
     colour = features.palette.tint(paint.colour) if features.palette else paint.colour
     unrest = _unrest(features.landmarks, target, region).reshape(batch, 1, 1, 1)
     weight = feather(region, scale=scale).to(colour)
     beneath = upsample_flow(window_flow(residual, origin, region), FLOW_STRIDE * scale)
     shift = weight * (paint.flow - beneath)
-    if window.lift is not None:
+    if eyes:
         width = weight.shape[-1]
         drawn = drawn_share(window.source, target, width)
         unrest = torch.maximum(unrest, drawn)
         kept = SKIN_KEPT * moved_share(window.source, target, width)
         wide = feather(region, EYES_FEATHER, scale).to(colour) * (1 - kept)
         near = feather(region, LIFT_FEATHER, scale).to(colour)
-        held = near * upsample_flow(window.lift, FLOW_STRIDE * scale)
+        beneath = beneath - upsample_flow(lifted, FLOW_STRIDE * scale)
         shift = wide * (paint.flow - beneath)
         if room is not None:
             shift = limited(shift, upsample_flow(room, FLOW_STRIDE * scale))
-        shift = shift + held
         weight = torch.lerp(weight, near, drawn)
     opacity = unrest * weight * (1 - paint.mask)
     return Layer(origin, unrest * shift, opacity * colour, opacity)

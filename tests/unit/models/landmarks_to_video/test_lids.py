@@ -7,13 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.landmarks_to_video.face_regions import EYES, window_origin
 from models.landmarks_to_video.glasses import Glasses
 from models.landmarks_to_video.lid_skin import brow_room
 from models.landmarks_to_video.lids import held_up, lift, moved_share
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
-from models.landmarks_to_video.warping import keep_slits
+from models.landmarks_to_video.warping import keep_slits, spline_flow
 from tests.unit.models.faces import face_landmarks
 
 TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8, 8)
@@ -184,6 +183,32 @@ def test_the_crease_of_the_open_lid_goes(translator: VisualTranslator) -> None:
     assert fold.min() > 0.96 * fold.max()
 
 
+def test_the_crease_of_a_wide_open_eye_goes(translator: VisualTranslator) -> None:
+    landmarks = with_lids(face_landmarks(), 2.2)
+    landmarks[17:27, 1] -= 8
+    picture = np.full((256, 256, 3), SKIN, np.uint8)
+    y, x = np.mgrid[0:256, 0:256]
+    for knots in (landmarks[36:40], landmarks[42:46]):
+        height = np.interp(x, knots[:, 0], knots[:, 1], left=np.inf, right=np.inf) - y
+        picture[(height >= 6) & (height < 11)] = (60, 45, 40)
+    features = translator.prepare(picture, landmarks)
+    frame = translator.render(features, with_lids(landmarks, 0.02)[None])[0]
+    upper = int(landmarks[[37, 38], 1].mean())
+    across = int(landmarks[68, 0])
+    fold = frame[upper - 14 : upper, across - 4 : across + 5].mean(axis=(1, 2), dtype=np.float64)
+    assert (np.diff(fold) < 0).all()
+
+
+def test_a_blink_reads_the_motion_of_open_lids(translator: VisualTranslator) -> None:
+    landmarks = face_landmarks()
+    features = translator.prepare(face_with_eyes(landmarks), landmarks)
+    seen: list[torch.Tensor] = []
+    translator.motion.register_forward_pre_hook(lambda _, parts: seen.append(parts[3]))
+    translator.render(features, with_lids(landmarks, 0.02)[None])
+    own = torch.from_numpy(landmarks)[[37, 38, 43, 44], 1]
+    assert (seen[0][0, [37, 38, 43, 44], 1] - own).abs().max() < 0.5
+
+
 def test_lashes_are_as_dark_as_the_portraits(translator: VisualTranslator) -> None:
     landmarks = face_landmarks()
     plain, dark = (
@@ -283,9 +308,10 @@ def test_eyes_of_unlike_openings_close_at_once(translator: VisualTranslator) -> 
 def test_the_warp_holds_up_the_lids_of_closing_eyes_alone(share: float, lifted: bool) -> None:
     source = torch.from_numpy(face_landmarks())[None]
     target = torch.from_numpy(with_lids(face_landmarks(), share))[None]
-    held = lift(source, target, window_origin(target, EYES))
-    assert bool(held.abs().max() > 1) == lifted
-    assert lifted or not held.any()
+    held = held_up(source, target)
+    flow = lift(source, target, held, spline_flow(source, target), torch.zeros(1, 2))
+    assert bool(flow.abs().max() > 1) == lifted
+    assert lifted or not flow.any()
 
 
 def with_brows(landmarks: NDArray[np.float32], share: float) -> NDArray[np.float32]:
