@@ -56,7 +56,7 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port of the service; by default, a free one.")
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Number of workers.")] = 1,
+    workers: Annotated[int, typer.Option(help="Number of workers.")] = 1,
 ) -> None:
     """Run the whole system on this machine until interrupted."""
     from deploy.standalone.errors import DeployError
@@ -68,7 +68,7 @@ def serve(
 
 @app.command()
 def workers(
-    count: Annotated[int, typer.Argument(min=0, help="Number of workers.")],
+    count: Annotated[int, typer.Argument(help="Number of workers.")],
     directory: Directory = DEFAULT_DIRECTORY,
 ) -> None:
     """Change the number of workers of the system running on this machine.

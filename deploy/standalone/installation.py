@@ -15,7 +15,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,6 +33,8 @@ LOCK = "lock"
 STATE = "installation.json"
 STATUS = "standalone.json"
 WORKERS = "workers"
+WORKER_LIMITS = range(1, 65)
+"""Numbers of workers that a system may have."""
 
 
 class Ports(BaseModel):
@@ -169,18 +171,20 @@ class Installation:
         """Ask the system running here for another number of workers.
 
         Raises:
-            DeployError: no system is running here.
+            DeployError: no system is running here, or it cannot have this many.
         """
-        if not (self.directory / STATUS).exists():
+        check_workers(count)
+        if self._running() is None:
             raise DeployError(f"No system is running in {self.directory}.")
         write_private(self.directory / WORKERS, str(count))
 
     def requested_workers(self) -> int | None:
-        """Return the requested number of workers; None if there was no request."""
+        """Return the requested number of workers; None if there was no valid request."""
         try:
-            return int((self.directory / WORKERS).read_text())
-        except FileNotFoundError:
+            count = int((self.directory / WORKERS).read_text())
+        except (FileNotFoundError, ValueError):
             return None
+        return count if count in WORKER_LIMITS else None
 
     def clear_request(self) -> None:
         """Forget a request made to an earlier run."""
@@ -192,16 +196,34 @@ class Installation:
         except BlockingIOError as error:
             raise AlreadyRunning(self._who_runs()) from error
 
-    def _who_runs(self) -> str:
+    def _running(self) -> dict[str, Any] | None:
+        """Return the status of the system running here; None if its supervisor is dead."""
         try:
-            status = json.loads((self.directory / STATUS).read_text())
+            status: dict[str, Any] = json.loads((self.directory / STATUS).read_text())
         except FileNotFoundError:
-            status = None
-        if status is None or not _is_alive(status["pid"]):
+            return None
+        return status if _is_alive(status["pid"]) else None
+
+    def _who_runs(self) -> str:
+        status = self._running()
+        if status is None:
             return f"Another system is starting or stopping in {self.directory}. Try again shortly."
         return (
             f"Another system is running in {self.directory} at {status['url']}. Use it, stop "
             f"it with `kill {status['pid']}`, or choose another directory."
+        )
+
+
+def check_workers(count: int) -> None:
+    """Check a number of workers.
+
+    Raises:
+        DeployError: a system cannot have this many.
+    """
+    if count not in WORKER_LIMITS:
+        raise DeployError(
+            f"{count} workers are not possible; a system has {WORKER_LIMITS[0]} to "
+            f"{WORKER_LIMITS[-1]}."
         )
 
 

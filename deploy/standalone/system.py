@@ -20,7 +20,7 @@ from typing import Self
 
 from deploy.standalone import disk
 from deploy.standalone.child import Program
-from deploy.standalone.installation import Installation, InstallationState, Ports
+from deploy.standalone.installation import Installation, InstallationState, Ports, check_workers
 from deploy.standalone.parent_death import Guard
 from deploy.standalone.processes import (
     LOOPBACK,
@@ -79,6 +79,7 @@ class Standalone:
         Raises:
             DeployError: the system cannot run; everything has been stopped.
         """
+        check_workers(self._num_workers)
         with ExitStack() as stack:
             lock = stack.enter_context(self._installation.locked())
             state = self._installation.prepare(self._port)

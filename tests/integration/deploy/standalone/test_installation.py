@@ -84,14 +84,57 @@ def test_a_held_directory_is_refused_with_what_to_do(tmp_path: Path) -> None:
         pass
 
 
-def test_the_message_does_not_name_a_dead_supervisor(tmp_path: Path) -> None:
-    installation = Installation(tmp_path)
+@pytest.fixture
+def dead_pid() -> int:
     dead = subprocess.Popen(["true"])
     dead.wait()
+    return dead.pid
+
+
+def test_the_message_does_not_name_a_dead_supervisor(tmp_path: Path, dead_pid: int) -> None:
+    installation = Installation(tmp_path)
     with installation.locked():
-        installation.write_status({"url": "http://127.0.0.1:1", "pid": dead.pid})
+        installation.write_status({"url": "http://127.0.0.1:1", "pid": dead_pid})
         with pytest.raises(AlreadyRunning, match="Try again shortly"), installation.locked():
             pass
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Installation:
+    """A directory whose supervisor is alive."""
+    installation = Installation(tmp_path)
+    installation.write_status({"url": "http://127.0.0.1:1", "pid": os.getpid()})
+    return installation
+
+
+@pytest.mark.parametrize("count", [1, 64])
+def test_a_request_reaches_the_running_system(running: Installation, count: int) -> None:
+    running.request_workers(count)
+    assert running.requested_workers() == count
+
+
+@pytest.mark.parametrize("count", [-1, 0, 65, 100_000])
+def test_a_request_out_of_range_is_refused_before_it_is_written(
+    running: Installation, count: int
+) -> None:
+    running.request_workers(3)
+    with pytest.raises(DeployError, match=f"{count} workers are not possible.* 1 to 64"):
+        running.request_workers(count)
+    assert running.requested_workers() == 3
+
+
+@pytest.mark.parametrize("text", ["0", "100000", "", "many"])
+def test_a_written_request_that_is_not_valid_is_ignored(running: Installation, text: str) -> None:
+    (running.directory / "workers").write_text(text)
+    assert running.requested_workers() is None
+
+
+def test_a_dead_supervisor_receives_no_request(tmp_path: Path, dead_pid: int) -> None:
+    installation = Installation(tmp_path)
+    installation.write_status({"url": "http://127.0.0.1:1", "pid": dead_pid})
+    with pytest.raises(DeployError, match="No system is running"):
+        installation.request_workers(2)
+    assert installation.requested_workers() is None
 
 
 def test_the_guard_holds_the_directory_until_it_is_done(tmp_path: Path) -> None:

@@ -262,3 +262,11 @@ def test_workers_can_be_added_and_removed_while_the_system_runs(
 def test_workers_of_a_system_that_does_not_run_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(DeployError, match="No system is running"):
         Installation(tmp_path).request_workers(2)
+
+
+@pytest.mark.parametrize("count", [-1, 0, 65, 100_000])
+def test_a_number_of_workers_out_of_range_starts_nothing(tmp_path: Path, count: int) -> None:
+    directory = tmp_path / "var"
+    with pytest.raises(DeployError, match=f"{count} workers are not possible.* 1 to 64"):
+        Standalone(directory, workers=count).start()
+    assert not directory.exists()
