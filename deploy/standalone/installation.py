@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -58,11 +58,15 @@ class Ports(BaseModel):
         names = list(cls.model_fields)
         return cls(**dict(zip(names, free_ports(len(names)), strict=True)))
 
-    @property
-    def are_free(self) -> bool:
-        """Whether all of them are free, and also those that SeaweedFS uses for gRPC."""
-        grpc = (port + GRPC_OFFSET for port in vars(self.seaweed).values())
-        return all(is_free(port) for port in (*self.model_dump().values(), *grpc))
+    def renewed(self) -> Self:
+        """Return these ports, with free ones instead of those that are in use."""
+        taken = [name for name, port in self if not self._is_free(name, port)]
+        others = free_ports(len(taken), reserved=self.model_dump().values())
+        return self.model_copy(update=dict(zip(taken, others, strict=True)))
+
+    def _is_free(self, name: str, port: int) -> bool:
+        """Whether a port is free, and also the one that SeaweedFS uses for gRPC."""
+        return is_free(port) and (name not in vars(self.seaweed) or is_free(port + GRPC_OFFSET))
 
     @property
     def seaweed(self) -> SeaweedPorts:
@@ -122,24 +126,30 @@ class Installation:
         finally:
             os.close(descriptor)
 
-    def prepare(self, service_port: int | None = None) -> InstallationState:
-        """Return the secrets and ports of the last run, replacing ports that are in use.
+    def prepare(
+        self, service_port: int | None = None, print_line: Callable[[str], None] = print
+    ) -> InstallationState:
+        """Return the secrets and ports of the last run, replacing those ports that are in use.
+
+        If the service's port is one of them, this is printed, because its URL changes.
 
         Raises:
             DeployError: the file is damaged, or the requested service port is in use.
         """
         path = self.directory / STATE
         state = self.read() if path.exists() else InstallationState.generate()
-        if not state.ports.are_free:
-            state = state.model_copy(update={"ports": Ports.free()})
+        kept = state.ports
         if service_port is not None:
             if not is_free(service_port):
                 raise DeployError(
                     f"Port {service_port} is in use or reserved. Choose another, or omit it "
                     "to use a free one."
                 )
-            ports = state.ports.model_copy(update={"service": service_port})
-            state = state.model_copy(update={"ports": ports})
+            kept = kept.model_copy(update={"service": service_port})
+        ports = kept.renewed()
+        if ports.service != kept.service:
+            print_line(f"Port {kept.service} is in use; the service now has {ports.service}.")
+        state = state.model_copy(update={"ports": ports})
         write_private(path, state.model_dump_json(indent=2))
         return state
 

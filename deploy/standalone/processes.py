@@ -9,7 +9,7 @@ import random
 import socket
 import ssl
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -49,16 +49,17 @@ _PROBER = httpx.Client(
 )
 
 
-def free_ports(count: int) -> list[int]:
+def free_ports(count: int, *, reserved: Collection[int] = ()) -> list[int]:
     """Return distinct loopback ports that are free, also at `GRPC_OFFSET` above.
 
-    They differ from those drawn lately, whose servers may not have started.
+    They differ from those that are `reserved` and those drawn lately, whose servers may not have
+    started.
 
     Raises:
         OSError: too few ports are free.
     """
     drawn = random.sample(PORT_RANGE, len(PORT_RANGE))
-    others = (port for port in drawn if port not in _DRAWN_LATELY)
+    others = (port for port in drawn if port not in (*reserved, *_DRAWN_LATELY))
     free = (port for port in others if is_free(port) and is_free(port + GRPC_OFFSET))
     ports = list(islice(free, count))
     if len(ports) < count:

@@ -82,7 +82,7 @@ class Standalone:
         check_workers(self._num_workers)
         with ExitStack() as stack:
             lock = stack.enter_context(self._installation.locked())
-            state = self._installation.prepare(self._port)
+            state = self._installation.prepare(self._port, self._print_line)
             self._state, self._ports = state, state.ports
             self._installation.clear_request()
             self.report_space()

@@ -5,7 +5,8 @@ import os
 import socket
 import stat
 import subprocess
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from deploy.standalone.errors import AlreadyRunning, DeployError
 from deploy.standalone.installation import Installation
 from deploy.standalone.parent_death import Guard
-from deploy.standalone.processes import LOOPBACK, free_port
+from deploy.standalone.processes import GRPC_OFFSET, LOOPBACK, free_port
 
 
 def test_secrets_and_ports_stay_the_same(tmp_path: Path) -> None:
@@ -36,16 +37,42 @@ def test_each_installation_has_its_own_secrets(tmp_path: Path) -> None:
     assert first.prepare().valkey_password != second.prepare().valkey_password
 
 
-def test_taken_ports_are_replaced_and_secrets_stay(tmp_path: Path) -> None:
-    installation = Installation(tmp_path)
-    before = installation.prepare()
+@contextmanager
+def in_use(port: int) -> Iterator[None]:
     with socket.socket() as taken:
         with suppress(OSError):  # somebody else may have taken it by now
-            taken.bind((LOOPBACK, before.ports.volume))
+            taken.bind((LOOPBACK, port))
             taken.listen()
-        after = installation.prepare()
-    assert after.ports.volume != before.ports.volume
-    assert after.model_copy(update={"ports": before.ports}) == before
+        yield
+
+
+@pytest.mark.parametrize("offset", [0, GRPC_OFFSET])
+def test_only_a_port_in_use_is_replaced(tmp_path: Path, offset: int) -> None:
+    installation, lines = Installation(tmp_path), list[str]()
+    before = installation.prepare()
+    with in_use(before.ports.volume + offset):
+        after = installation.prepare(print_line=lines.append)
+    assert after.ports.volume not in before.ports.model_dump().values()
+    volume = {"volume": before.ports.volume}
+    ports = after.ports.model_copy(update=volume)
+    assert after.model_copy(update={"ports": ports}) == before
+    assert lines == []
+
+
+def test_another_port_of_the_service_is_printed(tmp_path: Path) -> None:
+    installation, lines = Installation(tmp_path), list[str]()
+    before = installation.prepare(print_line=lines.append).ports.service
+    with in_use(before):
+        after = installation.prepare(print_line=lines.append).ports.service
+    assert lines == [f"Port {before} is in use; the service now has {after}."]
+
+
+def test_a_requested_port_replaces_one_in_use(tmp_path: Path) -> None:
+    installation, lines = Installation(tmp_path), list[str]()
+    wanted = free_port()
+    with in_use(installation.prepare().ports.service):
+        assert installation.prepare(wanted, lines.append).ports.service == wanted
+    assert lines == []
 
 
 def test_the_port_asked_for_is_used(tmp_path: Path) -> None:
