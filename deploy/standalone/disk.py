@@ -17,11 +17,13 @@ def free_mb(directory: Path) -> int:
 
 
 def shortage(directory: Path) -> str | None:
-    """Return that the object store of a directory refuses new files, or None if there is space."""
+    """Return that the object store of a directory refuses new files within a minute, or None if
+    there is space.
+    """
     free = free_mb(directory)
     if free >= RESERVED_MB:
         return None
     return (
-        f"The disk of {directory} has only {free} MB left; the object store refuses new files "
-        f"below {RESERVED_MB} MB."
+        f"The disk of {directory} has only {free} MB left. Below {RESERVED_MB} MB, the object "
+        "store refuses new files within a minute."
     )

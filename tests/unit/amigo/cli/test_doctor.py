@@ -81,7 +81,7 @@ def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not finding("disk").is_missing
     monkeypatch.setattr(disk, "RESERVED_MB", 10**12)
     found = finding("disk")
-    assert "refuses new files below" in found.state
+    assert "refuses new files within a minute" in found.state
     assert found.is_missing
     assert found.required
 

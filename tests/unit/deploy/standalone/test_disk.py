@@ -20,7 +20,8 @@ def free(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def test_a_full_disk_is_described(free: SimpleNamespace) -> None:
     assert disk.shortage(Path("var")) == (
-        "The disk of var has only 150 MB left; the object store refuses new files below 200 MB."
+        "The disk of var has only 150 MB left. Below 200 MB, the object store refuses new files "
+        "within a minute."
     )
 
 
