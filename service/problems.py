@@ -40,6 +40,7 @@ class ProblemType(Enum):
     PORTRAIT_TOO_LARGE = 413, "The portrait file is too large"
     AUDIO_TOO_LARGE = 413, "The audio file is too large"
     UNSUPPORTED_MEDIA_TYPE = 415, "The media type is not supported"
+    UNSUPPORTED_CONTENT_ENCODING = 415, "The content encoding is not supported"
     RANGE_NOT_SATISFIABLE = 416, "The range is not satisfiable"
     INVALID_REQUEST = 422, "The request is invalid"
     MISSING_PART = 422, "A part is missing"

@@ -72,7 +72,10 @@ _PROBLEM_HEADERS = {
     403: {"WWW_Authenticate": "The required scope (RFC 6750)."},
     405: {"Allow": "The methods of the path."},
     412: {"ETag": "The entity tag of the current version."},
-    415: {"Accept": "The accepted content types."},
+    415: {
+        "Accept": "The accepted content types.",
+        "Accept_Encoding": "The accepted content encoding, `identity`.",
+    },
     416: {"Content_Range": "The size of the file: `bytes */12345`."},
     429: {"Retry_After": "Seconds to wait before retrying the request."},
     503: {"Retry_After": "Seconds to wait before retrying the request."},

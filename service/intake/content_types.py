@@ -1,4 +1,4 @@
-"""Which content types a route accepts."""
+"""Which content types a route accepts, and that bodies are not compressed."""
 
 from fastapi import Request
 
@@ -13,8 +13,9 @@ def require_type(request: Request, *accepted: str) -> str:
     """Return the content type of the body.
 
     Raises:
-        Problem: the content type is not accepted.
+        Problem: the content type is not accepted, or the body is encoded.
     """
+    _refuse_encoded(request)
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in accepted:
         raise Problem(
@@ -24,3 +25,13 @@ def require_type(request: Request, *accepted: str) -> str:
             headers={"Accept": ", ".join(accepted)},
         )
     return given
+
+
+def _refuse_encoded(request: Request) -> None:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Problem(
+            ProblemType.UNSUPPORTED_CONTENT_ENCODING,
+            f"The Content-Encoding is {quote(encoding)}; only bodies without one are accepted.",
+            headers={"Accept-Encoding": "identity"},
+        )

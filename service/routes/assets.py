@@ -42,6 +42,7 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
         ProblemType.UPLOAD_INCOMPLETE,
         ProblemType.UPLOAD_TIMEOUT,
         ProblemType.UNSUPPORTED_MEDIA_TYPE,
+        ProblemType.UNSUPPORTED_CONTENT_ENCODING,
         ProblemType.PORTRAIT_TOO_LARGE,
         ProblemType.AUDIO_TOO_LARGE,
         ProblemType.BODY_TOO_LARGE,

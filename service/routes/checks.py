@@ -27,6 +27,7 @@ public = APIRouter(prefix="/limits", tags=["operations"])
         ProblemType.PORTRAIT_TOO_LARGE,
         ProblemType.AUDIO_TOO_LARGE,
         ProblemType.UNSUPPORTED_MEDIA_TYPE,
+        ProblemType.UNSUPPORTED_CONTENT_ENCODING,
         ProblemType.INVALID_REQUEST,
         ProblemType.MISSING_PART,
         ProblemType.REPEATED_PART,

@@ -242,6 +242,7 @@ def _answer_video(creation: Creation, job_id: str, headers: dict[str, str]) -> R
         *_LIMITS,
         ProblemType.UPLOAD_TIMEOUT,
         ProblemType.UNSUPPORTED_MEDIA_TYPE,
+        ProblemType.UNSUPPORTED_CONTENT_ENCODING,
         ProblemType.MALFORMED_REQUEST,
         ProblemType.UPLOAD_INCOMPLETE,
         ProblemType.BODY_TOO_LARGE,

@@ -34,6 +34,7 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
         ProblemType.JOB_NOT_FOUND,
         ProblemType.BODY_TOO_LARGE,
         ProblemType.UNSUPPORTED_MEDIA_TYPE,
+        ProblemType.UNSUPPORTED_CONTENT_ENCODING,
         ProblemType.INVALID_REQUEST,
         ProblemType.RATE_LIMITED,
         ProblemType.STORE_UNAVAILABLE,

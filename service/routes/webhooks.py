@@ -78,6 +78,7 @@ async def _wanted(request: Request, _: CallerDep, components: AppComponents) -> 
         ProblemType.UPLOAD_TIMEOUT,
         ProblemType.BODY_TOO_LARGE,
         ProblemType.UNSUPPORTED_MEDIA_TYPE,
+        ProblemType.UNSUPPORTED_CONTENT_ENCODING,
         ProblemType.INVALID_REQUEST,
         ProblemType.INVALID_OPTION,
         ProblemType.STORE_UNAVAILABLE,

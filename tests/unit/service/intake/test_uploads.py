@@ -1,6 +1,7 @@
 """Valid uploads, and the errors for invalid ones."""
 
 import asyncio
+import gzip
 from collections.abc import Iterator
 
 import pytest
@@ -299,6 +300,23 @@ def test_an_unsupported_content_type_is_rejected_with_the_accepted_ones(
         content_type,
         "multipart/form-data or application/json",
     )
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, GZIP"])
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=x"])
+def test_an_encoded_body_is_rejected_for_its_encoding(
+    http: TestClient, content_type: str, encoding: str
+) -> None:
+    headers = {"Content-Type": content_type, "Content-Encoding": encoding}
+    response = http.post("/v1/jobs", content=gzip.compress(b"{}"), headers=headers)
+    detail = f"The Content-Encoding is '{encoding.lower()}'"
+    assert_problem(response, ProblemType.UNSUPPORTED_CONTENT_ENCODING, detail)
+    assert response.headers["accept-encoding"] == "identity"
+
+
+def test_a_body_may_say_that_it_is_not_encoded(http: TestClient) -> None:
+    headers = {"Content-Encoding": "identity"}
+    assert http.post("/v1/jobs", json={}, headers=headers).status_code == 422
 
 
 def test_a_missing_content_type_is_rejected_with_the_accepted_ones(http: TestClient) -> None:
