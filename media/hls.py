@@ -3,6 +3,8 @@
 import os
 import re
 from collections.abc import Callable
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -10,6 +12,7 @@ import av
 from av.container import OutputContainer
 from av.stream import Stream
 
+from media.files import written_whole
 from media.provenance import Provenance
 
 MASTER, MEDIA, INIT = "index.m3u8", "media.m3u8", "init.mp4"
@@ -23,6 +26,7 @@ END = "#EXT-X-ENDLIST\n"
 """Last line of a media playlist that does not grow any more."""
 
 _FILE = re.compile(r"^[^#\n]+$", re.MULTILINE)
+_DURATION = re.compile(r"(?<=#EXTINF:)[\d.]+")
 _URI = re.compile(r'(?<=URI=")[^"]+')
 SEGMENT_SECONDS = 1
 _BEGIN = "#EXTM3U\n"
@@ -47,6 +51,7 @@ class SegmentedVideo:
         self._container: OutputContainer | None = None
         self._streams: dict[int, Stream] = {}
         self._descriptor: int | None = None
+        self._resolution = ""
         self._provenance: Provenance | None = None
 
     def __enter__(self) -> Self:
@@ -67,6 +72,7 @@ class SegmentedVideo:
     def start(self, source: OutputContainer, provenance: Provenance | None) -> None:
         """Begin with the streams of another container, whose encoders are open."""
         self._provenance = provenance
+        self._resolution = f"{source.streams.video[0].width}x{source.streams.video[0].height}"
         folder = self._plain_folder()
         self._container = av.open(
             folder / MEDIA,
@@ -79,7 +85,6 @@ class SegmentedVideo:
                 "hls_segment_type": "fmp4",
                 "hls_segment_filename": f"{folder}/%05d.m4s",
                 "hls_fmp4_init_filename": INIT,
-                "master_pl_name": MASTER,
                 "fflags": "+bitexact",
             },
         )
@@ -118,7 +123,19 @@ class SegmentedVideo:
         if not self._listed and self._provenance:
             self._provenance.append_to(self.folder / INIT)
         self._listed = listed
+        self._write_master()
         self._on_segment()
+
+    def _write_master(self) -> None:
+        """Write the multivariant playlist. FFmpeg's leaves the video out of the bit rate, because
+        an encoder of constant quality announces none, and is empty for less than half a second.
+        """
+        with written_whole(self.folder / MASTER) as partial:
+            partial.write_text(
+                f"{_BEGIN}#EXT-X-VERSION:7\n"
+                f"#EXT-X-STREAM-INF:BANDWIDTH={_peak_bit_rate(self.folder)},"
+                f'RESOLUTION={self._resolution},CODECS="{_codecs(self.folder)}"\n{MEDIA}\n'
+            )
 
 
 def media_playlist(folder: Path) -> str:
@@ -147,3 +164,22 @@ def _copy(packet: AnyPacket, stream: Stream) -> AnyPacket:
     copy.pts, copy.dts, copy.duration = packet.pts, packet.dts, packet.duration
     copy.time_base, copy.is_keyframe, copy.stream = packet.time_base, packet.is_keyframe, stream
     return copy
+
+
+def _peak_bit_rate(folder: Path) -> int:
+    """Return the peak segment bit rate so far in bits per second, rounded up: that of any run of
+    segments that lasts 0.5 to 1.5 times the target duration (RFC 8216, 4.3.4.2). The first of our
+    segments begins with a key frame, so it is representative of those to come.
+    """
+    playlist = (folder / MEDIA).read_text()
+    sizes = [(folder / name).stat().st_size for name in listed_segments(playlist)]
+    segments = list(zip(sizes, map(float, _DURATION.findall(playlist)), strict=True))
+    pairs = [(a + b, seconds + more) for (a, seconds), (b, more) in pairwise(segments)]
+    runs = [run for run in (*segments, *pairs) if 0.5 <= run[1] / SEGMENT_SECONDS <= 1.5]
+    return max(ceil(8 * size / seconds) for size, seconds in runs or segments)
+
+
+def _codecs(folder: Path) -> str:
+    """Return the codecs as RFC 6381 names them: H.264 with its profile and level, AAC-LC."""
+    _, _, configuration = (folder / INIT).read_bytes().partition(b"avcC")
+    return f"avc1.{configuration[1:4].hex()},mp4a.40.2"

@@ -125,20 +125,19 @@ def read_stream_file(
     """Return a file of one attempt's stream.
 
     `media.m3u8` grows by about a second at a time and ends with the attempt, whether it succeeds or
-    not. The other files never change.
+    not. `index.m3u8` states the peak bit rate so far. The segments never change.
     """
     if job.status in (JobStatus.FAILED, JobStatus.CANCELED):
         require_result(job)
     key = stream_prefix(job.id, attempt) + file
     query = _token_query(request)
     try:
-        if file == MEDIA or (query and file == MASTER):
+        if file in (MASTER, MEDIA):
             playlist = components.storage.get(key).decode()
             is_ended = file == MEDIA and not _is_rendering(job, attempt)
             return _answer_playlist(ended(playlist) if is_ended else playlist, query)
         name = PurePath(file)
-        media_type = PLAYLIST_TYPE if name.suffix == ".m3u8" else SEGMENT_TYPE
-        stored = StoredFile(components.storage, key, name.suffix, media_type)
+        stored = StoredFile(components.storage, key, name.suffix, SEGMENT_TYPE)
         return answer_file(f"{job.id}-{attempt}-{name.stem}", stored, wanted)
     except ObjectNotFound as error:
         raise Problem(

@@ -42,6 +42,7 @@ class LiveStream:
         self._retries = retries
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="segments")
         self._stored: list[str] = []
+        self._master = b""
 
     def __enter__(self) -> Self:
         return self
@@ -79,10 +80,10 @@ class LiveStream:
                 self._put(name, (self.segments.folder / name).read_bytes(), SEGMENT_TYPE)
                 self._stored.append(name)
         self._put(MEDIA, playlist.encode(), PLAYLIST_TYPE)
-        if MASTER not in self._stored:
-            master = (self.segments.folder / MASTER).read_bytes()
+        master = (self.segments.folder / MASTER).read_bytes()
+        if master != self._master:
             self._put(MASTER, master, PLAYLIST_TYPE)
-            self._stored.append(MASTER)
+            self._master = master
 
     def _put(self, name: str, data: bytes, content_type: str) -> None:
         self._storage.put(self._prefix + name, data, content_type)

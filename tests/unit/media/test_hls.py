@@ -1,6 +1,7 @@
 """The segments of a video, read by FFmpeg's HLS demuxer."""
 
 import re
+from math import ceil
 from pathlib import Path
 
 import av
@@ -60,6 +61,39 @@ def test_the_playlist_grows_by_a_second_at_a_time_and_ends(folder: Path) -> None
     assert [text.endswith(END) for text in seen] == [False] * (SECONDS - 1) + [True]
     durations = re.findall(r"#EXTINF:([\d.]+)", seen[-1])
     assert [float(each) for each in durations] == pytest.approx([1.0] * SECONDS, abs=0.1)
+
+
+def test_the_bandwidth_is_the_peak_bit_rate_of_the_segments_so_far(folder: Path) -> None:
+    noise = np.random.default_rng(0).normal(size=(SECONDS * FRAME_RATE, 64, 64, 3))
+    ever_more = noise * np.linspace(0, 40, len(noise))[:, None, None, None]
+    frames = np.clip(128 + ever_more, 0, 255).astype(np.uint8)
+    seen: list[str] = []
+    with SegmentedVideo(folder, lambda: seen.append((folder / MASTER).read_text())) as segments:
+        encode_video(folder.parent / "o.mp4", [frames], babble(SECONDS), segments=segments)
+    told = [re.findall(r"BANDWIDTH=([^,]+),RESOLUTION=64x64,CODECS=", text) for text in seen]
+    sizes = [path.stat().st_size for path in sorted(folder.glob("*.m4s"))]
+    assert sizes == sorted(sizes)
+    assert told == [[str(8 * size)] for size in sizes]
+
+
+@pytest.mark.parametrize("count", [1, 5, 24, 26, 36])
+def test_short_segments_count_with_the_one_before(folder: Path, count: int) -> None:
+    path, frames = folder.parent / "o.mp4", np.concatenate(pictures())[:count]
+    with SegmentedVideo(folder) as segments:
+        encode_video(path, [frames], babble(count / FRAME_RATE), segments=segments)
+    (told,) = re.findall(r"BANDWIDTH=([^,]+),RES", (folder / MASTER).read_text())
+    first, *rest = (each.stat().st_size for each in sorted(folder.glob("*.m4s")))
+    seconds = min(count, FRAME_RATE) / FRAME_RATE
+    rates = [8 * first / seconds, *(8 * (first + last) * FRAME_RATE / count for last in rest)]
+    assert int(told) == ceil(max(rates))
+
+
+def test_the_codecs_are_those_that_ffmpeg_names(folder: Path) -> None:
+    encode(folder)
+    with av.open(folder / MASTER) as container:
+        assert [stream.codec_context.name for stream in container.streams] == ["h264", "aac"]
+        configuration = container.streams.video[0].codec_context.extradata or b""
+    assert f'CODECS="avc1.{configuration[1:4].hex()},mp4a.40.2"' in (folder / MASTER).read_text()
 
 
 @pytest.mark.parametrize("name", ["100% of it", "a%d", "50%%5d", "%05d.m4s"])
