@@ -8,7 +8,7 @@ from jobs.errors import KeyInvalid
 from jobs.s3.api_key_backup import backup_key
 from jobs.s3.object_store import ObjectStorage
 from jobs.settings import Settings
-from jobs.valkey.api_keys import ApiKeyStore, Quota, Scope
+from jobs.valkey.api_keys import ApiKey, ApiKeyStore, Quota, Scope
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_new_keys_token_is_all_that_goes_to_stdout(
     assert key.expires_at is not None
     assert (key.expires_at - key.created_at).total_seconds() == 1.5 * 86400
     assert key.id in made.stderr
-    assert storage.get(backup_key(key.id)).decode() == key.model_dump_json()
+    assert ApiKey.model_validate_json(storage.get(backup_key(key.id))) == key
 
 
 def test_a_key_can_be_read_only(keys: ApiKeyStore) -> None:
