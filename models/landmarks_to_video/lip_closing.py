@@ -33,7 +33,8 @@ from models.landmarks_to_video.lip_lines import (
     outer_lip_lines,
     smooth_height,
 )
-from models.landmarks_to_video.parting import OpenMouth, Spots, part_mouth
+from models.landmarks_to_video.open_mouth import OpenMouth
+from models.landmarks_to_video.parting import Spots, part_mouth
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     blend_in,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.lip_lines import UprightLips
-from models.landmarks_to_video.parting import OpenMouth
+from models.landmarks_to_video.open_mouth import OpenMouth
 
 
 @dataclass(frozen=True)

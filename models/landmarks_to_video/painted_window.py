@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.landmarks_to_video.bare_lips import BareLips
 from models.landmarks_to_video.complexion import complexion, sidelight
-from models.landmarks_to_video.parting import OpenMouth
+from models.landmarks_to_video.open_mouth import OpenMouth
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     flow_coordinates,

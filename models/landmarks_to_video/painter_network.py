@@ -38,6 +38,7 @@ from models.landmarks_to_video.mouth_interior import (
     Opening,
     rolled_lip,
 )
+from models.landmarks_to_video.open_mouth import OpenMouth
 from models.landmarks_to_video.own_row import OwnRow
 from models.landmarks_to_video.painted_window import (
     Paint,
@@ -46,7 +47,7 @@ from models.landmarks_to_video.painted_window import (
     drawn_pixels,
     lay_over,
 )
-from models.landmarks_to_video.parting import OpenMouth, Spots, part_mouth
+from models.landmarks_to_video.parting import Spots, part_mouth
 from models.landmarks_to_video.retouch import Retouch, strip_around
 from models.landmarks_to_video.teeth_placement import LONGEST, LONGEST_REPLACING, place_teeth
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures

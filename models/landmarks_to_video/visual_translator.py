@@ -40,9 +40,9 @@ from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, U
 from models.landmarks_to_video.lids import drawn_share, held_up, lift, moved_share
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
 from models.landmarks_to_video.monochrome import Palette, read_palette
+from models.landmarks_to_video.open_mouth import OpenMouth, read_open_mouth
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.painter_network import Painter, PainterConfig
-from models.landmarks_to_video.parting import OpenMouth, read_open_mouth
 from models.landmarks_to_video.smile_folds import SmileFolds, smile_folds
 from models.landmarks_to_video.teeth_placement import bent_to
 from models.landmarks_to_video.warping import (

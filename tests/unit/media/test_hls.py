@@ -70,10 +70,10 @@ def test_the_bandwidth_is_the_peak_bit_rate_of_the_segments_so_far(folder: Path)
     seen: list[str] = []
     with SegmentedVideo(folder, lambda: seen.append((folder / MASTER).read_text())) as segments:
         encode_video(folder.parent / "o.mp4", [frames], babble(SECONDS), segments=segments)
-    told = [re.findall(r"BANDWIDTH=([^,]+),RESOLUTION=64x64,CODECS=", text) for text in seen]
+    stated = [re.findall(r"BANDWIDTH=([^,]+),RESOLUTION=64x64,CODECS=", text) for text in seen]
     sizes = [path.stat().st_size for path in sorted(folder.glob("*.m4s"))]
     assert sizes == sorted(sizes)
-    assert told == [[str(8 * size)] for size in sizes]
+    assert stated == [[str(8 * size)] for size in sizes]
 
 
 @pytest.mark.parametrize("count", [1, 5, 24, 26, 36])
@@ -81,11 +81,11 @@ def test_short_segments_count_with_the_one_before(folder: Path, count: int) -> N
     path, frames = folder.parent / "o.mp4", np.concatenate(pictures())[:count]
     with SegmentedVideo(folder) as segments:
         encode_video(path, [frames], babble(count / FRAME_RATE), segments=segments)
-    (told,) = re.findall(r"BANDWIDTH=([^,]+),RES", (folder / MASTER).read_text())
+    (stated,) = re.findall(r"BANDWIDTH=([^,]+),RES", (folder / MASTER).read_text())
     first, *rest = (each.stat().st_size for each in sorted(folder.glob("*.m4s")))
     seconds = min(count, FRAME_RATE) / FRAME_RATE
     rates = [8 * first / seconds, *(8 * (first + last) * FRAME_RATE / count for last in rest)]
-    assert int(told) == ceil(max(rates))
+    assert int(stated) == ceil(max(rates))
 
 
 def test_the_codecs_are_those_that_ffmpeg_names(folder: Path) -> None:

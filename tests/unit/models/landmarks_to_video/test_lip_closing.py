@@ -15,7 +15,7 @@ from models.landmarks_to_video.lip_lines import (
     lip_lines,
     outer_lip_lines,
 )
-from models.landmarks_to_video.parting import OpenMouth, Row
+from models.landmarks_to_video.open_mouth import OpenMouth, Row
 from models.landmarks_to_video.teeth_line import COLUMNS
 from models.landmarks_to_video.warping import pixel_grid, sample
 from tests.unit.models.typical_face import pixel_face

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.lip_lines import UprightLips
+from models.landmarks_to_video.open_mouth import OpenMouth, Row
 from models.landmarks_to_video.own_row import OwnRow
-from models.landmarks_to_video.parting import OpenMouth, Row
 from models.landmarks_to_video.teeth_line import COLUMNS
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from tests.unit.models.faces import face_landmarks, face_with_lips
-from tests.unit.models.landmarks_to_video.test_parting import DARK, WHITE, portrait
+from tests.unit.models.landmarks_to_video.open_portraits import DARK, WHITE, portrait
 
 TIPS = 0.05
 """Height of the row, in inter-ocular distances."""
