@@ -14,17 +14,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from media.faces.landmarks import CROP_SIZE
-from models.landmarks_to_video.edges import to_upright
-from models.landmarks_to_video.face_regions import (
-    MOUTH,
-    cut,
-    face_frame,
-    signed_distance,
-    window_origin,
-)
+from models.landmarks_to_video.face_regions import MOUTH, cut, signed_distance, window_origin
 from models.landmarks_to_video.layers import grown
 from models.landmarks_to_video.lip_lines import lip_lines
 from models.landmarks_to_video.lip_shape import rise
+from models.landmarks_to_video.upright import face_frame, to_upright
 from models.landmarks_to_video.warping import pixel_grid, sample, upsample_flow
 
 BESIDE = 12

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.face_regions import face_frame
 from models.landmarks_to_video.lip_shape import rise
+from models.landmarks_to_video.upright import face_frame
 from models.landmarks_to_video.warping import sample
 
 COMPLEXION = 7

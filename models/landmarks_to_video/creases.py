@@ -18,13 +18,11 @@ from torch.nn import functional as F
 from media.faces.landmarks import CROP_SIZE
 from models.checkpoints import load_checkpoint
 from models.landmarks_to_video.bare_lips import blurred
-from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.face_regions import (
     EYES,
     STRIDE,
     Region,
     cut,
-    face_frame,
     feather,
     signed_distance,
     window_flow,
@@ -34,6 +32,7 @@ from models.landmarks_to_video.frame_drawing import Layer
 from models.landmarks_to_video.glasses import Glasses
 from models.landmarks_to_video.layers import grown
 from models.landmarks_to_video.lip_shape import rise
+from models.landmarks_to_video.upright import face_frame, to_upright
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     flow_coordinates,

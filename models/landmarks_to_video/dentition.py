@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.landmarks_to_video.edges import to_upright
-from models.landmarks_to_video.face_regions import MOUTH, face_frame, signed_distance
+from models.landmarks_to_video.face_regions import MOUTH, signed_distance
 from models.landmarks_to_video.lip_shape import dropped_teeth, hidden_teeth
+from models.landmarks_to_video.upright import downwards, face_frame, to_upright
 from models.landmarks_to_video.warping import sample
 
 PUPILS_MM = 63.0
@@ -83,7 +83,7 @@ def read_teeth(
     steps = [(torch.arange(n) + 0.5) / n * 2 - 1 for n in (TEETH_HEIGHT, TEETH_WIDTH)]
     y, x = torch.meshgrid(*steps, indexing="ij")
     unit = torch.stack([x, y], dim=-1).to(landmarks).reshape(1, -1, 2)
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)
+    down = downwards(across)
     drops = -hidden_teeth(landmarks, rest), dropped_teeth(landmarks, rest)
     maps = []
     for anchor, centre, drop in zip(MOUTH.anchors, TEETH_CENTRES, drops, strict=True):

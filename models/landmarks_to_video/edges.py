@@ -1,9 +1,7 @@
-"""Edges of lids as smooth curves through their landmarks, and upright coordinates."""
+"""Edges of lids as smooth curves through their landmarks."""
 
 import torch
 from torch import Tensor
-
-from models.landmarks_to_video.warping import planes
 
 MIN_APART = 0.1
 """Least distance between landmarks, as a share of half an edge's width; nearer, the edge swings."""
@@ -29,11 +27,3 @@ def _polynomial(places: Tensor, heights: Tensor, wanted: Tensor) -> Tensor:
     for k in range(len(apart) - 2, -1, -1):
         result = torch.addcmul(factors[:, k : k + 1], result, wanted)
     return result
-
-
-def to_upright(vectors: Tensor, across: Tensor) -> Tensor:
-    """Express `[B, M, 2]` in axes along and across the eyes' line `[B, 2]`."""
-    # Not a matrix product: autocast would round places to bfloat16.
-    x, y = vectors.unbind(dim=-1)
-    along_x, along_y = across[:, None].unbind(dim=-1)
-    return planes(x * along_x + y * along_y, y * along_x - x * along_y)

@@ -6,8 +6,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.edges import edge_height, to_upright
-from models.landmarks_to_video.face_regions import face_frame
+from models.landmarks_to_video.edges import edge_height
+from models.landmarks_to_video.upright import downwards, face_frame, to_upright
 from models.landmarks_to_video.warping import sample
 
 UPPER, LOWER = ((36, 37, 38, 39), (42, 43, 44, 45)), ((36, 41, 40, 39), (42, 47, 46, 45))
@@ -90,7 +90,7 @@ def read_eyeball(
     iris = IRISES[eye]
     offset = to_upright(cells - target[:, None, iris], turned) * (size / wanted)[:, None, None]
     centre = source[:, None, iris]
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
+    down = downwards(across)[:, None]
     x, y = offset.unbind(dim=-1)
     seen = Eye.of(source, eye, offset, centre).nearest_inside()
     aside = (x.square() + y.square() - seen.square()).clamp_min(0).sqrt()

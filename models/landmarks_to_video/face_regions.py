@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from media.faces.landmarks import CROP_SIZE
-from models.landmarks_to_video.edges import to_upright
+from models.landmarks_to_video.ramps import smooth_step
+from models.landmarks_to_video.upright import face_frame, to_upright
 from models.landmarks_to_video.warping import FLOW_STRIDE, pixel_grid, upsample_flow
 
 STRIDE = 4
@@ -75,13 +76,6 @@ def window_origin(landmarks: Tensor, region: Region) -> Tensor:
     origin = ((centre - size / 2) / STRIDE).round() * STRIDE
     limit = CROP_SIZE - size
     return torch.minimum(origin.clamp_min(0), limit).long()
-
-
-def face_frame(landmarks: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the inter-ocular distance `[B]`, px, and the unit vector `[B, 2]` to the right eye."""
-    across = landmarks[:, 42:48].mean(dim=1) - landmarks[:, 36:42].mean(dim=1)
-    distance = across.norm(dim=-1).clamp_min(1.0)
-    return distance, across / distance[:, None]
 
 
 def region_shape(landmarks: Tensor, region: Region) -> Tensor:
@@ -155,7 +149,7 @@ def feather(region: Region, margin: int = 8, scale: int = 1) -> Tensor:
     for length in (scale * region.height, scale * region.width):
         edge = torch.arange(length)
         depth = torch.minimum(edge, length - 1 - edge) / (scale * margin)
-        ramps.append(depth.clamp(0, 1).square() * (3 - 2 * depth.clamp(0, 1)))
+        ramps.append(smooth_step(depth, 0, 1))
     return (ramps[0][:, None] * ramps[1][None, :])[None]
 
 

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import UPPER, Eye
-from models.landmarks_to_video.face_regions import EYES, face_frame
+from models.landmarks_to_video.face_regions import EYES
 from models.landmarks_to_video.layers import grown, halved, without_strands
 from models.landmarks_to_video.painted_window import Window
+from models.landmarks_to_video.ramps import bell, smooth_step
+from models.landmarks_to_video.upright import downwards, face_frame, to_upright
 from models.landmarks_to_video.warping import sample
 
 EDGE = (-0.5, 0.5, 1.5, 2.5)
@@ -82,8 +83,6 @@ the relative difference from that average from which on a pixel does not count a
 """
 BROWS = slice(18, 21), slice(23, 26)
 """Landmarks of the brows' middles, the viewer's left one first."""
-NOTHING = 20.0
-"""Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ def draw_lid(
     lower = opening.lower + MARGIN * closed
     soft = (ENDS[1] - opening.within).clamp_min(0) + 1 / scale
     below = ((y - lower) / soft + 0.5).clamp(0, 1)
-    beside = _falling(-resting.within, 0.0, BESIDE)
+    beside = smooth_step(-resting.within, BESIDE, 0.0)
     above = (resting.upper - y) / skin.room
     reach = torch.lerp(torch.full_like(skin.reach, CORNER_REACH), skin.reach, _tapered(resting))
     smooth = _skin_around(warped, skin.under, resting, scale)
@@ -141,8 +140,8 @@ def draw_lid(
     lid = lid * (1 - (1 - lashes) * (1 - (1 - closed) * below)[:, None])
     higher = (COVERED * reach - HIGH_ABOVE[0]).clamp_min(0) * _wide_open(resting)
     other = _foreign(warped, smooth, above, higher, scale, frame)
-    where = _falling(above, COVERED * reach, reach) * (1 - other)
-    where = where * _falling(y - opening.lower, *LOWEST)
+    where = smooth_step(above, reach, COVERED * reach) * (1 - other)
+    where = where * (1 - smooth_step(y - opening.lower, *LOWEST))
     return lid, where * beside, lashes
 
 
@@ -158,8 +157,8 @@ def _skin_around(warped: Tensor, under: Tensor, resting: Eye, scale: int) -> Ten
     for _ in range(CELL * scale // 2):
         skin, depth = halved(skin), halved(depth)
     light = skin.mean(dim=1, keepdim=True) / under.mean(dim=1).clamp_min(0.02)[:, None, None]
-    weight = light.clamp(*SKIN).square() * _falling(light, *GLEAM).clamp_min(FAINT)
-    weight = weight * (1 - _falling(depth, *OUTSIDE)) + 1e-4
+    weight = light.clamp(*SKIN).square() * (1 - smooth_step(light, *GLEAM)).clamp_min(FAINT)
+    weight = weight * smooth_step(depth, *OUTSIDE) + 1e-4
     parts = torch.cat([skin * weight, weight], dim=1)
     total = FAR * parts.mean(dim=(2, 3), keepdim=True)
     for _ in range(2):
@@ -184,14 +183,14 @@ def _foreign(
     the eye.
     """
     ratio = warped.mean(dim=1) / smooth.mean(dim=1).clamp_min(0.02)
-    high = _contrast(ratio, NO_SKIN) * (1 - _falling(above - higher, *HIGH_ABOVE))
+    high = _contrast(ratio, NO_SKIN) * smooth_step(above - higher, *HIGH_ABOVE)
     high = high.reshape(len(high), 1, EYES.height * scale, -1)
     wide = grown(without_strands(high, STRAND * scale), 2 * STRAND * scale)
     other = grown(torch.minimum(high, wide), 2 * scale).flatten(1)
     if frame is None:
         return other
-    rim = _contrast(ratio, NO_LENS) * (1 - _falling(above, *RIM_ABOVE))
-    rim = rim * _falling(frame, 0.0, BESIDE_RIM)
+    rim = _contrast(ratio, NO_LENS) * smooth_step(above, *RIM_ABOVE)
+    rim = rim * smooth_step(frame, BESIDE_RIM, 0.0)
     rim = grown(rim.reshape(high.shape), scale).flatten(1)
     return torch.maximum(other, rim)
 
@@ -206,12 +205,12 @@ def _wide_open(eye: Eye) -> Tensor:
     """Return `[B, 1]` in 0-1: how wide open an eye is. The crease above it lies as high as rims."""
     start, stop = eye.corners
     apart = (eye.lower - eye.upper).amax(dim=1, keepdim=True) / (stop - start).clamp_min(1)
-    return 1 - _falling(apart, *WIDE_OPEN)
+    return smooth_step(apart, *WIDE_OPEN)
 
 
 def _tapered(eye: Eye) -> Tensor:
     """Return `[B, M]`: 0 at an eye's corners and beyond, 1 from `TAPER` px on."""
-    return 1 - _falling(eye.within, 0.0, TAPER)
+    return smooth_step(eye.within, 0.0, TAPER)
 
 
 def _along(eye: Eye) -> Tensor:
@@ -220,16 +219,11 @@ def _along(eye: Eye) -> Tensor:
     return (eye.place[..., 0] - start) / (stop - start).clamp_min(1) * 2 - 1
 
 
-def _bell(distance: Tensor, width: Tensor | float) -> Tensor:
-    """Return 1 at no distance, falling to nothing within about twice a width."""
-    return torch.exp(-(distance / width).square().clamp_max(NOTHING))
-
-
 def _bulge(resting: Eye, above: Tensor, reach: Tensor) -> Tensor:
     """Return `[B, M]`: the light on a lid over a round eyeball, about 1, and 1 around the lid."""
     aside = _along(resting).square().clamp_max(1)
-    lid = _falling(-resting.within, 0.0, BESIDE) * _falling(above, 0.0, reach)
-    middle = 1 + BULGE * (1 - aside) * _bell(above - BULGE_AT, BULGE_WIDE)
+    lid = smooth_step(-resting.within, BESIDE, 0.0) * smooth_step(above, reach, 0.0)
+    middle = 1 + BULGE * (1 - aside) * bell(above - BULGE_AT, BULGE_WIDE)
     return middle * (1 - SIDES * aside * lid)
 
 
@@ -238,15 +232,9 @@ def _lashes(skin: LidSkin, opening: Eye) -> Tensor:
     height = opening.upper - HIGH - opening.place[..., 1]
     width = torch.where(height < 0, WIDE[1], WIDE[0])
     strength = skin.line * (1 - CORNERS * _along(opening).square().clamp_max(1))
-    dark = strength * _bell(height, width) + TURNED * _bell(height, TURNED_WIDE)
-    dark = dark * _falling(-opening.within, *ENDS)
+    dark = strength * bell(height, width) + TURNED * bell(height, TURNED_WIDE)
+    dark = dark * (1 - smooth_step(-opening.within, *ENDS))
     return torch.exp(-dark[:, None] * dark.new_tensor(HUE)[:, None])
-
-
-def _falling(height: Tensor, full: Tensor | float, none: Tensor | float) -> Tensor:
-    """Return 1 up to `full`, 0 from `none` on, and a smooth fall in between."""
-    share = ((none - height) / (none - full)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
 
 
 def read_lid(window: Window, eye: int, cells: Tensor, held: Tensor) -> LidSkin:
@@ -276,7 +264,7 @@ def _grain(window: Window, eye: int, cells: Tensor) -> Tensor:
         face[:, corners].mean(dim=1, keepdim=True) for face in (window.source, window.target)
     ]
     x, y = (to_upright(cells - centres[1], turned) * (size / wanted)[:, None, None]).unbind(dim=-1)
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
+    down = downwards(across)[:, None]
     places = centres[0] + x[..., None] * across[:, None] + (y + CHEEK)[..., None] * down
     places = places - window.shift[:, None]
     places = places.reshape(len(places), EYES.height * window.scale, -1, 2)
@@ -314,7 +302,7 @@ def _read_around(window: Window, eye: int) -> Tensor:
     corners = source[:, (UPPER[eye][0], UPPER[eye][-1])]
     middle = corners.mean(dim=1, keepdim=True)
     _, across = face_frame(source)
-    down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None, None]
+    down = downwards(across)[:, None, None]
     half = to_upright(corners - middle, across)[:, 1:, 0].clamp_min(1)
     x = torch.linspace(-0.85, 0.85, LID_COLUMNS, device=half.device) * half
     own = Eye.of(source, eye, torch.stack([x, torch.zeros_like(x)], dim=-1), middle)

@@ -12,17 +12,12 @@ import torch
 from torch import Tensor
 
 from media.faces.landmarks import LOWER_LIDS, UPPER_LIDS
-from models.landmarks_to_video.edges import to_upright
 from models.landmarks_to_video.eyeball import UPPER, Eye, read_eyeball
-from models.landmarks_to_video.face_regions import (
-    EYES,
-    GEOMETRY_STRIDE,
-    NEAR,
-    face_frame,
-    rows_of,
-)
-from models.landmarks_to_video.lid_skin import NOTHING, brow_room, draw_lid, read_lid
+from models.landmarks_to_video.face_regions import EYES, GEOMETRY_STRIDE, NEAR, rows_of
+from models.landmarks_to_video.lid_skin import brow_room, draw_lid, read_lid
 from models.landmarks_to_video.painted_window import Window, lay_over
+from models.landmarks_to_video.ramps import NOTHING
+from models.landmarks_to_video.upright import downwards, face_frame, to_upright
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     flow_coordinates,
@@ -151,7 +146,7 @@ def held_up(source: Tensor, target: Tensor) -> Tensor:
         frames = [_corner_frame(face, eye) for face in (source, target)]
         (own, own_size, own_across), (wanted, size, across) = frames
         upright = to_upright(source[:, knots] - own, own_across) * (size / own_size)[:, None, None]
-        down = torch.stack([-across[:, 1], across[:, 0]], dim=-1)[:, None]
+        down = downwards(across)[:, None]
         height = to_upright(target[:, knots] - wanted, across)[..., 1]
         rise = (height - upright[..., 1]).clamp_min(0) * share
         highest = target.clone()

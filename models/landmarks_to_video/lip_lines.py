@@ -6,8 +6,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.edges import to_upright
-from models.landmarks_to_video.face_regions import face_frame, mean_height
+from models.landmarks_to_video.face_regions import mean_height
+from models.landmarks_to_video.upright import Axes, face_frame
 
 UPPER_SHARES = ((0.64, -0.08, -0.30, 0.04), (0.79, 0.14, -0.19, -0.19), (1.02, 0.19, -0.17, -0.22))
 LOWER_SHARES = ((-0.30, 0.78, 0.21, -0.40), (-0.13, 1.11, 0.07, -0.47), (0.07, 1.18, -0.09, -0.32))
@@ -61,16 +61,17 @@ class UprightLips:
     corners: Tensor
     nose: Tensor
     _middle: Tensor
-    _across: Tensor
+    _axes: Axes
 
     @classmethod
     def of(cls, landmarks: Tensor) -> Self:
         """Turn the inner lips of `[B, 79, 2]` px upright."""
-        interocular, across = face_frame(landmarks)
+        interocular, _ = face_frame(landmarks)
+        axes = Axes.of(landmarks)
         middle = landmarks[:, 60:68].mean(dim=1, keepdim=True)
         lines = lip_lines(landmarks)
         upper, lower, corners, nose = (
-            to_upright(points - middle, across)
+            axes.enter(points - middle)
             for points in (
                 lines.upper,
                 lines.lower,
@@ -79,22 +80,20 @@ class UprightLips:
             )
         )
         height = lines.height
-        return cls(interocular, height, upper, lower, corners[..., 0], nose[:, 0], middle, across)
+        return cls(interocular, height, upper, lower, corners[..., 0], nose[:, 0], middle, axes)
 
     def from_crop(self, places: Tensor) -> Tensor:
         """Express places of the crop `[B, M, 2]` px in these axes."""
-        return to_upright(places - self._middle, self._across)
+        return self._axes.enter(places - self._middle)
 
     def to_crop(self, x: Tensor, y: Tensor) -> Tensor:
         """Return where in the crop places `[B, M]` of these axes lie, `[B, M, 2]` px."""
-        back = self._across * self._across.new_tensor([1, -1])
-        return to_upright(torch.stack([x, y], dim=-1), back) + self._middle
+        return self._axes.leave(torch.stack([x, y], dim=-1)) + self._middle
 
     @property
     def down(self) -> Tensor:
         """One px down in these axes, `[B, 1, 2]` px of the crop."""
-        across = self._across[:, None]
-        return torch.stack([-across[..., 1], across[..., 0]], dim=-1)
+        return self._axes.down
 
     def edges(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the heights `[B, M]` of the upper and the lower lip's edge at `x` `[B, M]`."""

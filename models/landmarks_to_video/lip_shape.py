@@ -5,7 +5,8 @@ from typing import Self
 
 from torch import Tensor
 
-from models.landmarks_to_video.face_regions import MOUTH, face_frame
+from models.landmarks_to_video.face_regions import MOUTH
+from models.landmarks_to_video.upright import face_frame
 
 SMILE_FROM, SMILE_TO = 0.76, 0.90
 """Widths of the inner lips, in inter-ocular distances, from which and at which a smile bares teeth;

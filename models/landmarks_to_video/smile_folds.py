@@ -15,7 +15,6 @@ from media.faces.landmarks import CROP_SIZE
 from models.landmarks_to_video.bare_lips import blurred
 from models.landmarks_to_video.face_regions import (
     MOUTH,
-    face_frame,
     feather,
     signed_distance,
     window_flow,
@@ -23,6 +22,7 @@ from models.landmarks_to_video.face_regions import (
 )
 from models.landmarks_to_video.frame_drawing import Layer
 from models.landmarks_to_video.lip_shape import broadness, rise, smile_gone
+from models.landmarks_to_video.upright import face_frame
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     flow_coordinates,

@@ -10,9 +10,9 @@ from models.landmarks_to_video.dentition import (
     highest_row,
     lowest_row,
 )
-from models.landmarks_to_video.edges import to_upright
-from models.landmarks_to_video.face_regions import Region, face_frame
+from models.landmarks_to_video.face_regions import Region
 from models.landmarks_to_video.lip_shape import dropped_teeth, hidden_teeth, rise, smile
+from models.landmarks_to_video.upright import face_frame, to_upright
 from models.landmarks_to_video.warping import pixel_grid
 
 SHOWN_SHARE, FRONT_SHARE = 0.9, 0.4

@@ -28,8 +28,8 @@ from models.landmarks_to_video.dentition import (
     read_teeth,
     tooth_area,
 )
-from models.landmarks_to_video.face_regions import face_frame
 from models.landmarks_to_video.mouth_interior import CLOSED
+from models.landmarks_to_video.upright import face_frame
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.training.stage_two.tooth_outlines import LOWER_ROWS, UPPER_ROWS, Points, Row
 

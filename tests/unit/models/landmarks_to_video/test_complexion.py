@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.complexion import LIPS, complexion, sidelight
-from models.landmarks_to_video.face_regions import face_frame
+from models.landmarks_to_video.upright import face_frame
 from tests.unit.models.faces import face_with_lips
 
 SKIN, LIP = (0.6, 0.45, 0.35), (0.55, 0.3, 0.25)

@@ -10,7 +10,8 @@ from models.landmarks_to_video.dentition import (
     drawn_teeth,
     highest_row,
 )
-from models.landmarks_to_video.face_regions import MOUTH, face_frame
+from models.landmarks_to_video.face_regions import MOUTH
+from models.landmarks_to_video.upright import face_frame
 from tests.unit.models.faces import face_with_lips
 
 

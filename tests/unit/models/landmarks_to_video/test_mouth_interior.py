@@ -13,7 +13,7 @@ from models.landmarks_to_video.dentition import (
     Dentitions,
     read_teeth,
 )
-from models.landmarks_to_video.face_regions import MOUTH, face_frame, window_origin
+from models.landmarks_to_video.face_regions import MOUTH, window_origin
 from models.landmarks_to_video.lip_shape import lower_lip
 from models.landmarks_to_video.mouth_interior import (
     LIGHTEST_TONGUE,
@@ -23,6 +23,7 @@ from models.landmarks_to_video.mouth_interior import (
     rolled_lip,
 )
 from models.landmarks_to_video.teeth_placement import place_teeth
+from models.landmarks_to_video.upright import face_frame
 from tests.unit.models.faces import face_with_lips
 
 
