@@ -20,7 +20,7 @@ LINE = 0.42, 0.9, 1.2
 """How dark the lashes at a closing lid's edge are, as a logarithm: where the portrait's edge is as
 light as skin; how much that grows with the darkness of the portrait's edge; and at most.
 """
-HIGH, WIDE, HUE = 0.4, (1.6, 2.0), (0.9, 1.06, 1.04)
+HIGH, WIDE, HUE = 0.4, (1.6, 2.0), (0.89, 1.01, 1.1)
 """Px above the edge where they are darkest; half width of their line above and below that, px; and
 how much more or less of red, green and blue they take away.
 """

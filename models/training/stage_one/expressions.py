@@ -26,7 +26,7 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "cheekSquint": 0.4, "cheekRaiser": 0.35, "eyeSquint": 0.1,
     },
     Emotion.SADNESS: {
-        "browInnerUp": 1.9, "browDown": 0.9, "mouthFrown": 1.7, "mouthRollLower": 0.15,
+        "browInnerUp": 1.9, "browDown": 0.9, "mouthFrown": 1.2, "mouthRollLower": 0.15,
         "mouthShrugLower": 0.45, "eyeBlink": 0.28,
     },
     Emotion.ANGER: {
@@ -34,9 +34,8 @@ ACTIONS: dict[Emotion, dict[str, float]] = {
         "mouthStretch": 0.6, "mouthFrown": 0.7, "mouthPress": 0.8, "jawOpen": -0.25,
     },
     Emotion.FEAR: {
-        "browInnerUp": 1.9, "browOuterUp": 0.3, "browDown": 0.8, "eyeWide": 1.9,
-        "eyeSquint": 0.4,
-        "mouthStretch": 0.9, "mouthFrown": 0.7, "jawOpen": 0.1,
+        "browInnerUp": 1.9, "browOuterUp": 0.3, "browDown": 0.8, "eyeWide": 1.6,
+        "eyeSquint": 0.4, "mouthStretch": 0.7, "jawOpen": 0.2,
     },
     Emotion.DISGUST: {
         "noseSneer": 1.2, "mouthUpperUp": 1.4, "browDown": 0.8, "cheekSquint": 0.6,
