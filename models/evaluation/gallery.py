@@ -1,7 +1,7 @@
 """Draw the gallery: portraits in every emotion, a sentence, closed lips that open, hard portraits.
 
     python -m models.evaluation.gallery --speech FILE --out DIR [--closed PORTRAIT...]
-        [--grey PORTRAIT...] [--leaning PORTRAIT...] PORTRAIT...
+        [--smiling PORTRAIT...] [--grey PORTRAIT...] [--leaning PORTRAIT...] PORTRAIT...
 
 The first portrait also speaks its sentence in three emotions, in moments and in motion. Faces are
 rendered at 512 px and scaled down. Only generated frames are shown, never the portraits themselves.
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("portraits", type=read_portrait_at, nargs="+", metavar="PORTRAIT")
     parser.add_argument("--speech", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    for part in ("closed", "grey", "leaning"):
+    for part in ("closed", "smiling", "grey", "leaning"):
         parser.add_argument(f"--{part}", type=read_portrait_at, nargs="+", default=[])
     read = parser.parse_args()
     read.out.mkdir(parents=True, exist_ok=True)
@@ -63,6 +63,7 @@ def main() -> None:
         "emotions": gallery.emotions(read.portraits),
         "sentence": gallery.sentence(read.portraits[0]),
         "openings": gallery.openings(read.closed),
+        "smiles": gallery.openings(read.smiling),
         "grey": gallery.emotions([grey(image) for image in read.grey]),
         "leaning": gallery.leaning(read.leaning),
     }
