@@ -107,6 +107,7 @@ class OpenMouth:
     half: half the width of the row of upper teeth, in inter-ocular distances.
     ends: `[1, 2, 2]` px of the crop, where the edge of its upper row ends on the left and on the
         right; None without one.
+    last: `[1, 3]` the colour of the teeth there, as light as its brightest; None without a row.
     deep: whether it shows its tongue, or the dark, above lower teeth of its own.
     dark: `[1, COLUMNS]` in 0-1, how far its corners are dark beside its upper row.
     borrows_lower: whether drawn teeth stand beside its lower ones. Beside a row, and where it shows
@@ -121,6 +122,7 @@ class OpenMouth:
     tips: float = 0.0
     half: float = 0.0
     ends: Tensor | None = None
+    last: Tensor | None = None
     deep: bool = False
     dark: Tensor = field(default_factory=lambda: torch.zeros(1, COLUMNS))
     borrows_lower: bool = True
@@ -197,7 +199,7 @@ def _with_ends(mouth: OpenMouth, between: Tensor, teeth: Tensor) -> OpenMouth:
     last = (between * teeth * sides.amax(dim=0)).sum(dim=(1, 2)) + mouth.enamel
     last = (last / last.mean()).pow(LAST_HUE) * (mouth.enamel / light).pow(1 - LAST_HUE)
     ends = _ends(_tips(teeth, mouth.line), sides, mouth.lips)
-    return replace(mouth, enamel=last * light, ends=ends, dark=_dark_corners(mouth))
+    return replace(mouth, last=last * light, ends=ends, dark=_dark_corners(mouth))
 
 
 def _dark_corners(mouth: OpenMouth) -> Tensor:

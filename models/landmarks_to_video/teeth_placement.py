@@ -36,8 +36,10 @@ BARED_FROM, BARED, BARED_SMILING = 1.0, 1.0, 1.1
 for each px more, in speech and in a smile. Below them it stays dark: teeth that fill a narrow
 opening have no edge, and look like a grey veil.
 """
-JAW_FROM, RAISED_BY = 8.0, 1.0
-"""The same for lower teeth, which only a jaw that drops in speech bares."""
+JAW_FROM, RAISED_BY = 7.0, 0.65
+"""The same for lower teeth, which only a jaw that drops in speech bares. They rise more slowly than
+it drops: from one frame to the next, they would appear.
+"""
 THIN, BURIED = (0.5, 2.0), 3.0
 """Heights of bared lower teeth, px, up to which the lip hides all of them, and from which none:
 their tips alone would be a thin light line along it. How deep a smile then hides them, px: its edge
@@ -215,7 +217,7 @@ def _beyond_lower_edge(
     half, opening = _half_height(landmarks), _opening(landmarks)
     lower = _in_map(landmarks, 1, landmarks[:, [66]], region)[:, 0, 1]
     reach = (lower - highest_row(teeth[:, 3]) + raised / TEETH_REACH[1]) * half
-    bared = RAISED_BY * ((1 - smiling.sqrt()) * opening - JAW_FROM)
+    bared = RAISED_BY * ((1 - smiling).square() * opening - JAW_FROM)
     bared = torch.minimum(reach, bared).clamp_min(0)
     seen = rise(bared, *THIN)
     return (reach - bared * seen + BURIED * smiling.sqrt() * (1 - seen)).clamp_min(0) / half

@@ -262,8 +262,10 @@ class VisualTranslator(nn.Module):
         tips = mouth.tips if mouth.upper.shown else BELOW_PARTED[0]
         teeth = self.dentitions.borrowed(landmarks, (tips, BELOW_PARTED[1]))
         if mouth.upper.shown or mouth.lower.shown:
-            likeness = mouth.enamel / self.mouth.inside.enamel_colour(skin)
-            teeth[:, :, :3] *= likeness[:, None, :, None, None]
+            upper = mouth.enamel if mouth.last is None else mouth.last
+            colours = torch.stack([upper, mouth.enamel], dim=1)
+            likeness = colours / self.mouth.inside.enamel_colour(skin)[:, None]
+            teeth[:, :, :3] *= likeness[..., None, None]
         if mouth.ends is not None:
             teeth[:, 0] = bent_to(teeth[:, 0], landmarks, mouth.ends, MOUTH)
         return teeth

@@ -45,7 +45,7 @@ GUM, SHADE, GLOW, FADE = 18, 4, 4, 16
 """Texels by which a row goes on above what a smile bares; that lie in the upper lip's shade there;
 that the lower lip's light tints; over which a row's ends fade into the dark.
 """
-HALF_ROW, BOW, LOWER_BOW = 90.0, 10.0, -14.0
+HALF_ROW, BOW, LOWER_BOW = 90.0, 10.0, -8.0
 """Texels: at this distance from its middle, the edge of an upper row lies so much higher, and that
 of a lower one, which is upside down: seen from above where the jaw drops, it rises to its sides.
 """
@@ -53,9 +53,14 @@ LOWER_SHADE, LOWER_GLOW = 6, 1
 """Of lower rows: texels along the lip that are in its shade, and along the edge, where the mouth's
 dark begins.
 """
-CROWN, CONTRAST, LIT = 0.95, 0.08, 14.0
-"""Of lower rows: the mean brightness of crowns, and its deviation at most; deviation of the blur
-that tells how light falls on them, texels.
+CROWN, LIGHTEST_CROWN, CONTRAST, COLOURED, LIT = 0.95, 1.02, 0.08, 0.2, 8.0
+"""Of lower rows: the mean brightness of crowns, and that of a highlight, which would go on below
+the lip as a streak; its deviation at most; the share of their colour that they keep; deviation of
+the blur that tells how light falls on them, texels.
+"""
+GROOVE, GROOVE_WIDE = 0.13, 2.5
+"""Light that the groove between two lower teeth lacks: on what is carried on below the lip, nothing
+else parts them; its width, texels.
 """
 CROWN_HEIGHT, FRONT = 24, slice(96, 160)
 """Texels below their edges, and columns, in which both are measured."""
@@ -141,22 +146,31 @@ def upper_row(image: Tensor, landmarks: Tensor, row: Row) -> Tensor:
     teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
     whole = _filled((*row.incisal, *row.bared))
     drawn = _with_gums(teeth[0, 0, :3].permute(1, 2, 0).numpy(), whole, SHADE, GLOW, GUM)
-    return torch.from_numpy(_straightened(drawn, row, BOW)).permute(2, 0, 1)
+    return torch.from_numpy(_straightened(drawn, row)).permute(2, 0, 1)
 
 
 def lower_row(image: Tensor, landmarks: Tensor, row: Row) -> Tensor:
     """Return `[4, 128, 256]`: the lower teeth, the incisors' edges on the middle row.
 
-    Upside down, they are cut out as upper ones are. Their crowns go on below what the lip bares.
-    The light on them is taken away, because it falls off to the sides of a mouth.
+    Only the right half is traced; the left half is its mirror image. Upside down, they are cut out
+    as upper ones are. Their crowns go on below what the lip bares. The light on them is taken away,
+    because it falls off to the sides of a mouth.
     """
     teeth, _ = read_teeth(image, landmarks, torch.zeros(1, 2), scale=2, shade=ALL_PIXELS)
-    turned = _upside_down(row)
+    turned = _mirrored(_upside_down(row))
     whole = _filled((*turned.incisal, *turned.bared))
-    seen = teeth[0, 1, :3].flip(1).permute(1, 2, 0).numpy()
+    seen = _mirror_image(teeth[0, 1, :3].flip(1).permute(1, 2, 0).numpy(), row.middle)
     drawn = _with_gums(seen, whole, LOWER_SHADE, LOWER_GLOW, TEETH_HEIGHT)
-    level = torch.from_numpy(_straightened(drawn, turned, LOWER_BOW, level=True))
-    return _evenly_lit(level.permute(2, 0, 1)).flip(1)
+    even = _evenly_lit(torch.from_numpy(_evened(drawn, turned)).permute(2, 0, 1))
+    even[:3] *= _grooves(turned)
+    return even.flip(1)
+
+
+def _grooves(row: Row) -> Tensor:
+    """Return `[256]`: the light on a row's columns that the grooves between its teeth leave."""
+    notches = torch.tensor([row.incisal[i][0] for i in _notches(row)]) - row.middle
+    across = torch.arange(TEETH_WIDTH) - TEETH_WIDTH / 2
+    return 1 - GROOVE * torch.exp(-((across - notches[:, None]) / GROOVE_WIDE).square()).amax(dim=0)
 
 
 def _upside_down(row: Row) -> Row:
@@ -164,6 +178,23 @@ def _upside_down(row: Row) -> Row:
         tuple((x, TEETH_HEIGHT - 1 - y) for x, y in line) for line in (row.incisal, row.bared)
     )
     return Row(row.middle, incisal, bared)
+
+
+def _mirrored(half: Row) -> Row:
+    """Return the row whose right half is given."""
+
+    def turned(line: Points) -> Points:
+        return tuple((2 * half.middle - x, y) for x, y in reversed(line))
+
+    incisal, bared = half.incisal, half.bared
+    return Row(half.middle, (*turned(incisal)[:-1], *incisal), (*bared, *turned(bared)[1:]))
+
+
+def _mirror_image(colours: NDArray[np.float32], middle: float) -> NDArray[np.float32]:
+    """Put the mirror image of what `[128, 256, 3]` shows to the right of a column to its left."""
+    y, x = np.mgrid[:TEETH_HEIGHT, :TEETH_WIDTH].astype(np.float32)
+    places = middle + np.abs(x - middle), y
+    return np.asarray(cv2.remap(colours, *places, cv2.INTER_LINEAR), np.float32)
 
 
 def _evenly_lit(row: Tensor) -> Tensor:
@@ -175,8 +206,9 @@ def _evenly_lit(row: Tensor) -> Tensor:
     light = _blurred((crowns * opacity).sum(dim=1)) / _blurred(opacity.sum(dim=1)).clamp_min(1e-3)
     even = row[:3] / light[:, None].clamp_min(0.05) - 1
     front = even[:, half - CROWN_HEIGHT : half - LOWER_GLOW, FRONT].mean(dim=0)
+    even = torch.lerp(even.mean(dim=0), even, COLOURED)
     colours = CROWN + even * (CONTRAST / front.std()).clamp_max(1)
-    return torch.cat([colours.clamp(0, BRIGHTEST), row[3:]])
+    return torch.cat([colours.clamp(0, LIGHTEST_CROWN), row[3:]])
 
 
 def _blurred(columns: Tensor) -> Tensor:
@@ -186,31 +218,51 @@ def _blurred(columns: Tensor) -> Tensor:
     return torch.from_numpy(np.concatenate(rows))
 
 
-def _straightened(
-    drawn: NDArray[np.float32], row: Row, bow: float, *, level: bool = False
-) -> NDArray[np.float32]:
+def _straightened(drawn: NDArray[np.float32], row: Row) -> NDArray[np.float32]:
     """Move a row's middle to the map's, its incisors' edges to the middle row, its ends to the bow.
 
-    A smile that is seen from below bends a row more than a face at rest shows it. A row that is to
-    be `level` is turned until both its sides are as high.
+    A smile that is seen from below bends a row more than a face at rest shows it.
     """
     contour = np.array(row.incisal, np.float32)
     before, after = np.roll(contour, 1, axis=0), np.roll(contour, -1, axis=0)
     tips = contour[(contour[:, 1] >= before[:, 1]) & (contour[:, 1] >= after[:, 1])]
     edge = tips[:, 1].max()
     aside = (tips[:, 0] - row.middle) / HALF_ROW
-    tilt = 0.0
-    if level:
-        known = np.stack([aside**2, aside, np.ones_like(aside)], axis=1)
-        bend, tilt, middle = np.linalg.lstsq(known, -tips[:, 1], rcond=None)[0]
-        edge = -middle
-    else:
-        bend = (aside**2 * (edge - tips[:, 1])).sum() / (aside**4).sum()
+    bend = (aside**2 * (edge - tips[:, 1])).sum() / (aside**4).sum()
+    across = (np.arange(TEETH_WIDTH, dtype=np.float32) - TEETH_WIDTH / 2) / HALF_ROW
+    lift = edge - TEETH_HEIGHT / 2 - (bend - BOW) * across**2
+    return _moved(drawn, row.middle, lift, cv2.BORDER_CONSTANT)
+
+
+def _evened(drawn: NDArray[np.float32], row: Row) -> NDArray[np.float32]:
+    """Move a lower row, upside down, to the map's middle, and the edge of each tooth to the bow.
+
+    The last one on either side goes half with its neighbour: partly in the dark, it would stick
+    out.
+    """
+    contour = np.array(row.incisal, np.float32)
+    teeth = np.split(contour, _notches(row))
+    centres = np.array([(tooth[0, 0] + tooth[-1, 0]) / 2 for tooth in teeth]) - row.middle
+    edges = np.array([tooth[:, 1].max() for tooth in teeth])
+    lifts = edges - TEETH_HEIGHT / 2 + LOWER_BOW * (centres / HALF_ROW) ** 2
+    lifts[[0, -1]] = (lifts[[0, -1]] + lifts[[1, -2]]) / 2
+    across = np.arange(TEETH_WIDTH) - TEETH_WIDTH / 2
+    lift = np.interp(across, centres, lifts).astype(np.float32)
+    return _moved(drawn, row.middle, lift, cv2.BORDER_REPLICATE)
+
+
+def _notches(row: Row) -> NDArray[np.intp]:
+    """Return which points of an upside-down row's contour lie between two teeth."""
+    y = np.array(row.incisal)[:, 1]
+    return np.flatnonzero((y[1:-1] < y[:-2]) & (y[1:-1] < y[2:])) + 1
+
+
+def _moved(
+    drawn: NDArray[np.float32], middle: float, lift: NDArray[np.float32], border: int
+) -> NDArray[np.float32]:
+    """Move `[128, 256, 4]`: a column to the middle, and each column up by its `lift`, texels."""
     y, x = np.mgrid[:TEETH_HEIGHT, :TEETH_WIDTH].astype(np.float32)
-    across = (x - TEETH_WIDTH / 2) / HALF_ROW
-    lifted = (bend - bow) * across**2 + tilt * across
-    places = (x + (row.middle - TEETH_WIDTH / 2), y + (edge - TEETH_HEIGHT / 2) - lifted)
-    border = cv2.BORDER_REPLICATE if level else cv2.BORDER_CONSTANT
+    places = x + np.float32(middle - TEETH_WIDTH / 2), y + lift
     moved = np.dstack(
         [cv2.remap(m, *places, cv2.INTER_CUBIC, borderMode=border) for m in cv2.split(drawn)]
     )

@@ -5,6 +5,7 @@ from models.landmarks_to_video.dentition import (
     LOWEST_EDGE,
     PUPILS_MM,
     TEETH_HEIGHT,
+    TEETH_WIDTH,
     UPPER_SPAN_MM,
     Dentitions,
     drawn_teeth,
@@ -12,6 +13,7 @@ from models.landmarks_to_video.dentition import (
 )
 from models.landmarks_to_video.face_regions import MOUTH
 from models.landmarks_to_video.upright import face_frame
+from models.landmarks_to_video.visual_translator import VisualTranslator
 from tests.unit.models.faces import face_with_lips
 
 
@@ -48,3 +50,15 @@ def test_the_lower_map_holds_crowns_below_the_edges_even_of_a_short_chin() -> No
     face[:, MOUTH.anchors[1], 1] = face[:, 66, 1] + 1
     opacity = dentitions.borrowed(face)[:, 1, 3]
     assert float(highest_row(opacity)) == pytest.approx(LOWEST_EDGE, abs=0.03)
+
+
+def test_shipped_lower_rows_reach_equally_far_to_both_sides() -> None:
+    rows = VisualTranslator.load(torch.device("cpu")).dentitions.lower_maps[:, 3]
+    for opacity in rows:
+        columns = (opacity.amax(dim=0) > 0.5).nonzero() - TEETH_WIDTH // 2
+        assert int(columns.max()) > 50
+        assert -int(columns.min()) == pytest.approx(int(columns.max()), abs=2)
+        edge = torch.where(opacity[:, 1:] > 0.5, 0.0, 1.0).cumprod(dim=0).sum(dim=0)
+        front = edge[abs(torch.arange(1, TEETH_WIDTH) - TEETH_WIDTH // 2) < 50]
+        assert float((front - front.flip(0)).abs().max()) <= 1
+        assert float(front.max() - front.min()) < 16, "no tooth stands out"

@@ -159,6 +159,18 @@ def test_the_lower_lip_shades_the_teeth_behind_it() -> None:
     assert lower_teeth(face_with_lips(18), 0.6) < 0.85 * lower_teeth(face_with_lips(18), 4)
 
 
+@pytest.mark.parametrize("scale", [1, 2])
+def test_lower_teeth_lie_in_the_shade_just_below_upper_ones(scale: int) -> None:
+    opening = opening_of(face_with_lips(18), scale)
+    teeth = torch.ones(1, 8, scale * MOUTH.height, scale * MOUTH.width)
+    teeth[:, 3:4] = (opening.below_upper < 8).float()
+    drawn = Interior()(opening, teeth, torch.zeros(1, COMPLEXION)).detach().mean(dim=1)[0]
+    column, below = (m[:, scale * MOUTH.width // 2] for m in (drawn, opening.below_upper[0, 0]))
+    upper, dark, light = (column[(below - at).abs().argmin()] for at in (6.0, 8.5, 12.0))
+    assert float(dark) < 0.6 * float(upper)
+    assert float(dark) < 0.6 * float(light)
+
+
 def test_teeth_are_drawn_in_full_or_not_at_all() -> None:
     white = torch.zeros(1, 8, MOUTH.height, MOUTH.width)
     white[:, :4] = 1

@@ -145,7 +145,7 @@ def test_closed_lips_are_no_open_mouth() -> None:
     assert read_open_mouth(*portrait(1, WHITE), 1, SKIN) is None
 
 
-def test_borrowed_teeth_have_the_hue_of_the_last_of_an_own_row() -> None:
+def test_borrowed_upper_teeth_have_the_hue_of_the_last_own_ones_and_lower_that_of_all() -> None:
     image, landmarks = portrait(12, WHITE, (0, 0.6))
     yellow, _ = portrait(12, (0.72, 0.71, 0.48), (0, 0.6))
     aside = [*range(120), *range(136, 256)]
@@ -153,9 +153,12 @@ def test_borrowed_teeth_have_the_hue_of_the_last_of_an_own_row() -> None:
     mouth = read_open_mouth(image, landmarks, 1, SKIN)
     assert mouth is not None
     assert mouth.upper.shown
-    red, _, blue = mouth.enamel[0].tolist()
+    assert mouth.last is not None
+    red, _, blue = mouth.last[0].tolist()
     assert 0.64 < blue / red < 0.78
-    assert float(mouth.enamel.mean()) > 0.7
+    assert float(mouth.last.mean()) > 0.7
+    red, _, blue = mouth.enamel[0].tolist()
+    assert blue / red > 0.82
 
 
 def test_an_own_row_ends_where_its_edge_does() -> None:

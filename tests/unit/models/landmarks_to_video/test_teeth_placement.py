@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -142,6 +144,12 @@ def test_lower_teeth_come_out_from_behind_the_lip_as_the_jaw_drops_in_speech() -
     assert 0.1 < float(smile(slight)) < 0.6
     for smiling in (widened(face(12), 1.4), slight):
         assert bared(1, smiling) < -1
+
+
+def test_lower_teeth_rise_more_slowly_than_the_jaw_drops() -> None:
+    heights = [bared(1, face(opening)) for opening in (10, 12, 14, 16)]
+    for lower, higher in pairwise(heights):
+        assert 0.4 < higher - lower < 1.6
 
 
 def test_teeth_beside_a_portraits_own_move_as_those_do() -> None:

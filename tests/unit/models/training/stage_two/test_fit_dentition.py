@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from models.landmarks_to_video.dentition import TEETH_HEIGHT, TEETH_WIDTH
 from models.training.stage_two.fit_dentition import (
@@ -35,22 +36,49 @@ def test_a_row_is_straightened_around_the_middle_of_its_map() -> None:
         assert edges[middle] - edges[middle + side] == pytest.approx(bow, abs=3)
 
 
-def test_a_lower_row_is_levelled_and_evenly_lit() -> None:
-    across = np.arange(-64.0, 65.0, 4)
-    tips = 50 + 0.1 * across + 10 * (across / HALF_ROW) ** 2
-    contour = tuple((120 + x, y + x % 8) for x, y in zip(across, tips, strict=True))
-    row = Row(120, contour, ((184, 90), (56, 90)))
+def half_row(raised: float = 0.0) -> Row:
+    """Return four teeth of a tilted half, 16 texels wide, of which the second is raised."""
+    shape = ((0, 4), (4, 0), (12, 0))
+    points = [(16.0 * tooth + x, y - raised * (tooth == 1)) for tooth in range(4) for x, y in shape]
+    contour = tuple((120 + x, 50 + 0.1 * x + y) for x, y in (*points, (64.0, 4.0)))
+    return Row(120, contour, ((184, 90), (120, 90)))
+
+
+def lower_teeth(row: Row) -> NDArray[np.float32]:
+    """Return the row out of a picture that is brighter to the right."""
     image = torch.linspace(0.3, 0.9, 512).expand(1, 3, 512, 512).clone()
-    teeth = lower_row(image, torch.from_numpy(face_landmarks())[None], row).numpy()
-    edges = (teeth[3] > 0.5).argmax(axis=0)
-    middle = TEETH_WIDTH // 2
-    assert edges[middle] == pytest.approx(TEETH_HEIGHT / 2, abs=3)
-    for side in (-48, 48):
-        bow = LOWER_BOW * (side / HALF_ROW) ** 2
-        assert edges[middle + side] - edges[middle] == pytest.approx(bow, abs=3)
+    return lower_row(image, torch.from_numpy(face_landmarks())[None], row).numpy()
+
+
+def test_a_lower_row_is_evenly_lit_and_its_crowns_go_on_below_the_lip() -> None:
+    teeth, middle = lower_teeth(half_row()), TEETH_WIDTH // 2
     crowns = teeth[:3, TEETH_HEIGHT // 2 : TEETH_HEIGHT // 2 + 16, middle - 32 : middle + 32]
-    assert crowns.mean(axis=(0, 1)) == pytest.approx(CROWN, abs=0.05)
-    assert (teeth[3, -1, middle - 32 : middle + 32] > 0.99).all(), "crowns go on below the lip"
+    assert crowns.max(axis=(0, 1)).reshape(4, 16).max(axis=1) == pytest.approx(CROWN, abs=0.03)
+    assert (teeth[3, -1, middle - 32 : middle + 32] > 0.99).all()
+
+
+@pytest.mark.parametrize("raised", [0.0, 8.0, -8.0])
+def test_no_tooth_of_a_lower_row_stands_out(raised: float) -> None:
+    edges = (lower_teeth(half_row(raised))[3] > 0.5).argmax(axis=0)
+    middle = TEETH_WIDTH // 2
+    for side in (-40, -24, -8, 8, 24, 40):
+        bow = LOWER_BOW * (side / HALF_ROW) ** 2
+        assert edges[middle + side] == pytest.approx(TEETH_HEIGHT / 2 + bow, abs=3)
+
+
+def test_a_lower_row_is_even_about_the_middle_of_its_map() -> None:
+    teeth = lower_teeth(half_row())[..., 1:]
+    columns = np.flatnonzero((teeth[3] > 0.5).any(axis=0)) - TEETH_WIDTH // 2 + 1
+    assert columns.max() > 50
+    assert -columns.min() == pytest.approx(columns.max(), abs=2)
+    assert np.abs(teeth - teeth[..., ::-1]).mean() < 0.01
+
+
+def test_lower_teeth_are_told_apart_where_nothing_but_a_groove_parts_them() -> None:
+    light = lower_teeth(half_row())[:3, TEETH_HEIGHT // 2 + 40].mean(axis=0)
+    middle = TEETH_WIDTH // 2
+    for notch in (-32, -16, 0, 16, 32):
+        assert light[middle + notch] < 0.92 * light[middle + notch + 8]
 
 
 @pytest.mark.parametrize("row", LOWER_ROWS.values(), ids=LOWER_ROWS)
