@@ -86,6 +86,7 @@ class Animation:
     timings: dict[str, float]
     translator: VisualTranslator = field(repr=False)
     framing: Framing
+    features: PortraitFeatures = field(repr=False)
 
     @property
     def num_frames(self) -> int:
@@ -109,33 +110,24 @@ class Animation:
 
     def frames(self) -> Iterator[NDArray[np.uint8]]:
         """Yield `[B, H, W, 3]` RGB batches in order, rendering a few ahead in threads."""
-        with timed(self.timings, "encode_portrait"):
-            crop = self.portrait.cut(self.framing.detail)
-            features = self.translator.prepare(
-                crop, self.portrait.landmarks, self.portrait.silhouette
-            )
-        device = features.image.device
+        device = self.features.image.device
         workforce = Workforce.on(device)
-        most = batch_frames(device, features.scale)
+        most = batch_frames(device, self.features.scale)
         if self.framing.compose == "full":
             most = batch_frames(device, FINEST) // PICTURES_SHARE
         starts = batch_starts(self.num_frames, most, workforce.threads)
         batches = np.split(self.landmarks, starts)
-        with closing(
-            in_order(lambda batch: self._draw(features, batch), batches, workforce)
-        ) as drawn:
+        with closing(in_order(self._draw, batches, workforce)) as drawn:
             for _ in batches:
                 with timed(self.timings, "render"):
                     frames = next(drawn)
                 yield frames
 
-    def _draw(
-        self, features: PortraitFeatures, landmarks: NDArray[np.float32]
-    ) -> NDArray[np.uint8]:
+    def _draw(self, landmarks: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Render a batch `[B, H, W, 3]` for landmarks `[B, 79, 2]`, crop units."""
         if self.framing.composer is None:
-            return self.translator.render(features, landmarks)
-        return self.framing.composer.compose(self.translator.animate(features, landmarks))
+            return self.translator.render(self.features, landmarks)
+        return self.framing.composer.compose(self.translator.animate(self.features, landmarks))
 
 
 def _composer(portrait: Portrait, options: SynthesisOptions) -> Composer | None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from media.audio import SAMPLES_PER_FRAME
+from media.audio import SAMPLE_RATE, SAMPLES_PER_FRAME
 from media.emotions import EMOTIONS
 from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS, LandmarkDetector
 from media.faces.portrait import Detector, Portrait, crop_portrait
@@ -18,10 +18,19 @@ from models.face.given_landmarks import check_place, checked
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmark_track import LandmarkTrack
 from models.face.retargeting import retarget_landmarks
-from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
+from models.landmarks_to_video.visual_translator import (
+    RESOLUTIONS,
+    PortraitFeatures,
+    VisualTranslator,
+)
 from models.options import SynthesisOptions
 from models.side_by_side import FIRST_FRAMES, batch_frames
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator
+
+SHORT_SPEECH = 10.0
+"""Seconds of speech up to which its landmarks are generated with half of the threads: on two cores,
+a second thread makes that hardly faster, and the portrait takes as long.
+"""
 
 
 @dataclass(frozen=True)
@@ -103,21 +112,24 @@ class TalkingFacePipeline:
             PortraitError: the picture holds no face that can be animated.
         """
         timings: dict[str, float] = {}
-        # The face is found while the speech is heard; its time is what it takes longer.
-        with ThreadPoolExecutor(1) as beside:
-            found = beside.submit(self._portrait, image, options)
+        # The portrait is prepared while the speech is heard; its time is what it takes longer.
+        with ThreadPoolExecutor(
+            2, initializer=torch.set_num_threads, initargs=(_threads_each(waveform),)
+        ) as pool:
+            prepared = pool.submit(self._prepare, image, options)
+            generated = pool.submit(self._generate, waveform, options)
             with timed(timings, "generate_landmarks"):
-                motion = self._generate(waveform, options)
-            with timed(timings, "detect_landmarks"):
-                portrait = found.result()
-            landmarks = retarget_landmarks(portrait.landmarks, motion, eyes=options.eyes)
+                motion = generated.result()
+            with timed(timings, "prepare_portrait"):
+                portrait, framing, features = prepared.result()
         return Synthesis(
             portrait=portrait,
             heard=HeardEmotions(motion.emotions, motion.heard),
-            landmarks=landmarks,
+            landmarks=retarget_landmarks(portrait.landmarks, motion, eyes=options.eyes),
             timings=timings,
             translator=self.translator,
-            framing=Framing.of(portrait, options),
+            framing=framing,
+            features=features,
         )
 
     def animate(
@@ -142,9 +154,8 @@ class TalkingFacePipeline:
         """
         given = checked(landmarks)
         timings: dict[str, float] = {}
-        with timed(timings, "detect_landmarks"):
-            portrait = self._portrait(image, options)
-        framing = Framing.of(portrait, options)
+        with timed(timings, "prepare_portrait"):
+            portrait, framing, features = self._prepare(image, options)
         if size:
             given = given * (np.array(framing.size) / size).astype(np.float32)
         check_place(given, framing.size)
@@ -154,13 +165,19 @@ class TalkingFacePipeline:
             timings=timings,
             translator=self.translator,
             framing=framing,
+            features=features,
         )
 
-    def _portrait(self, image: NDArray[np.uint8], options: SynthesisOptions) -> Portrait:
+    def _prepare(
+        self, image: NDArray[np.uint8], options: SynthesisOptions
+    ) -> tuple[Portrait, Framing, PortraitFeatures]:
         portrait = crop_portrait(image, self.detector, options.face)
-        crop = portrait.crop
-        self.covering.check(crop)
-        return replace(portrait, silhouette=self.detector.silhouette(crop))
+        self.covering.check(portrait.crop)
+        portrait = replace(portrait, silhouette=self.detector.silhouette(portrait.crop))
+        framing = Framing.of(portrait, options)
+        crop = portrait.cut(framing.detail)
+        features = self.translator.prepare(crop, portrait.landmarks, portrait.silhouette)
+        return portrait, framing, features
 
     def _generate(self, waveform: NDArray[np.float32], options: SynthesisOptions) -> LandmarkMotion:
         return self.generator.generate(
@@ -185,3 +202,10 @@ class TalkingFacePipeline:
             # A GPU chooses its kernels by a batch's size.
             count = FIRST_FRAMES if device.type == "cpu" else batch_frames(device, features.scale)
             self.translator.render(features, np.repeat(points[None] + 1, count, axis=0))
+
+
+def _threads_each(waveform: NDArray[np.float32]) -> int:
+    """Return how many threads of torch hear the speech `[N]`, and as many prepare the portrait."""
+    available = torch.get_num_threads()
+    is_short = len(waveform) <= SHORT_SPEECH * SAMPLE_RATE
+    return max(1, available // 2) if is_short else available

@@ -162,9 +162,7 @@ def save_moving(frames: Pixels, path: Path) -> None:
 
 def frames_at(said: Animation, moments: Sequence[int]) -> Pixels:
     """Render only some moments `[M]` of a video: `[M, H, W, 3]`."""
-    part = Animation(
-        said.portrait, said.landmarks[list(moments)], {}, said.translator, said.framing
-    )
+    part = replace(said, landmarks=said.landmarks[list(moments)])
     return np.concatenate(list(part.frames()))
 
 

@@ -5,7 +5,7 @@ Their photographs, neutral and smiling, show how much it sees in real faces.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from media.emotions import EMOTIONS, Emotion
 from media.faces.landmarks import CROP_SIZE
-from models.animation import Animation
 from models.corpus.clips import spread
 from models.corpus.portraits import held_out_people, portrait_landmarks, read_portrait
 from models.evaluation.fer_network import SEEN, SIDE
@@ -82,7 +81,7 @@ def speaking_faces(
     options = SynthesisOptions(emotion, pose="still", blink=False, resolution=CROP_SIZE)
     said = pipeline(image, waveform, options)
     moments = spread(range(said.num_frames), MOMENTS)
-    part = Animation(said.portrait, said.landmarks[moments], {}, said.translator, said.framing)
+    part = replace(said, landmarks=said.landmarks[moments])
     frames = np.concatenate(list(part.frames()))
     return [
         face_square(frame, points)

@@ -46,7 +46,7 @@ def test_the_job_succeeds_and_reports_the_detected_emotion(finished: JobView) ->
     assert finished.progress == 1.0
     assert finished.emotion is not None
     assert sum(finished.emotion.probabilities.values()) == pytest.approx(1, abs=0.01)
-    assert {"detect_landmarks", "generate_landmarks", "render"} <= finished.timings.keys()
+    assert {"generate_landmarks", "prepare_portrait", "render"} <= finished.timings.keys()
 
 
 def test_the_video_is_h264_and_aac_at_512_pixels_and_25_frames_a_second(video: Path) -> None:
