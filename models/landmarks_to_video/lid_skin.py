@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.landmarks_to_video.eyeball import UPPER, Eye
+from models.landmarks_to_video.eyeball import EYE_CORNERS, UPPER, Eye, of_eyes
 from models.landmarks_to_video.face_regions import EYES
 from models.landmarks_to_video.layers import grown, halved, without_strands
 from models.landmarks_to_video.painted_window import Window
@@ -89,11 +89,11 @@ BROWS = slice(18, 21), slice(23, 26)
 class LidSkin:
     """What a closing lid looks like.
 
-    under: `[B, 3, 1]` the mean colour of the skin under the eye.
-    line: `[B, 1]` how dark its lashes are, as a logarithm.
-    grain: `[B, M]` how much lighter than its surroundings each pixel is, about 1.
-    reach: `[B, 1]` px above the portrait's upper lid up to which a closing one covers its fold.
-    room: `[B, 1]` as `brow_room` has it.
+    under: `[E, 3, 1]` the mean colour of the skin under the eye.
+    line: `[E, 1]` how dark its lashes are, as a logarithm.
+    grain: `[E, M]` how much lighter than its surroundings each pixel is, about 1.
+    reach: `[E, 1]` px above the portrait's upper lid up to which a closing one covers its fold.
+    room: `[E, 1]` as `brow_room` has it.
     """
 
     under: Tensor
@@ -111,19 +111,19 @@ def draw_lid(
     scale: int,
     frame: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a closing lid `[B, 3, M]`, where it is, `[B, M]`, and the light that its lashes leave.
+    """Return a closing lid `[E, 3, M]`, where it is, `[E, M]`, and the light that its lashes leave.
 
     Its skin is that around the eye, so that it has no outline, and covers the crease above, which
     unrolls; its lashes come down with its edge. How dark they are, and how light falls on a lid, is
     as in film.
 
     Args:
-        warped: `[B, 3, M]` the portrait whose upper lids are held up.
+        warped: `[E, 3, M]` the portrait whose upper lids are held up.
         skin: what the lid looks like.
         resting: the eye in `warped`.
         opening: the wanted eye.
         scale: pixels of the image for each of the crop.
-        frame: `[B, M]` px to the frame of glasses, which stays in front, or None.
+        frame: `[E, M]` px to the frame of glasses, which stays in front, or None.
     """
     y = opening.place[..., 1]
     closed = 1 - ((opening.lower - opening.upper) / 2).clamp(0, 1)
@@ -146,7 +146,7 @@ def draw_lid(
 
 
 def _skin_around(warped: Tensor, under: Tensor, resting: Eye, scale: int) -> Tensor:
-    """Return `[B, 3, M]`: the skin around an eye, averaged and carried on over the eye.
+    """Return `[E, 3, M]`: the skin around an eye, averaged and carried on over the eye.
 
     What is dark, as lashes, creases and brows, counts little, and so does what gleams: a mean with
     weights (normalized convolution, Knutsson and Westin, CVPR 1993), of near and of farther skin.
@@ -176,9 +176,9 @@ def _foreign(
     scale: int,
     frame: Tensor | None,
 ) -> Tensor:
-    """Return `[B, M]` in 0-1: what is no skin high above an eye, as rims of glasses and brows.
+    """Return `[E, M]` in 0-1: what is no skin high above an eye, as rims of glasses and brows.
 
-    It begins `higher` above the lid than usual, `[B, M]` px. Lashes that reach so high are narrow,
+    It begins `higher` above the lid than usual, `[E, M]` px. Lashes that reach so high are narrow,
     and join nothing wide. Where the frame of glasses is, less contrast tells a rim, and nearer to
     the eye.
     """
@@ -202,25 +202,25 @@ def _contrast(ratio: Tensor, limits: tuple[float, float, float]) -> Tensor:
 
 
 def _wide_open(eye: Eye) -> Tensor:
-    """Return `[B, 1]` in 0-1: how wide open an eye is. The crease above it lies as high as rims."""
+    """Return `[E, 1]` in 0-1: how wide open an eye is. The crease above it lies as high as rims."""
     start, stop = eye.corners
     apart = (eye.lower - eye.upper).amax(dim=1, keepdim=True) / (stop - start).clamp_min(1)
     return smooth_step(apart, *WIDE_OPEN)
 
 
 def _tapered(eye: Eye) -> Tensor:
-    """Return `[B, M]`: 0 at an eye's corners and beyond, 1 from `TAPER` px on."""
+    """Return `[E, M]`: 0 at an eye's corners and beyond, 1 from `TAPER` px on."""
     return smooth_step(eye.within, 0.0, TAPER)
 
 
 def _along(eye: Eye) -> Tensor:
-    """Return `[B, M]`: where each pixel lies between an eye's corners, which are -1 and 1."""
+    """Return `[E, M]`: where each pixel lies between an eye's corners, which are -1 and 1."""
     start, stop = eye.corners
     return (eye.place[..., 0] - start) / (stop - start).clamp_min(1) * 2 - 1
 
 
 def _bulge(resting: Eye, above: Tensor, reach: Tensor) -> Tensor:
-    """Return `[B, M]`: the light on a lid over a round eyeball, about 1, and 1 around the lid."""
+    """Return `[E, M]`: the light on a lid over a round eyeball, about 1, and 1 around the lid."""
     aside = _along(resting).square().clamp_max(1)
     lid = smooth_step(-resting.within, BESIDE, 0.0) * smooth_step(above, reach, 0.0)
     middle = 1 + BULGE * (1 - aside) * bell(above - BULGE_AT, BULGE_WIDE)
@@ -228,7 +228,7 @@ def _bulge(resting: Eye, above: Tensor, reach: Tensor) -> Tensor:
 
 
 def _lashes(skin: LidSkin, opening: Eye) -> Tensor:
-    """Return `[B, 3, M]` in 0-1: the light that lashes leave."""
+    """Return `[E, 3, M]` in 0-1: the light that lashes leave."""
     height = opening.upper - HIGH - opening.place[..., 1]
     width = torch.where(height < 0, WIDE[1], WIDE[0])
     strength = skin.line * (1 - CORNERS * _along(opening).square().clamp_max(1))
@@ -237,38 +237,41 @@ def _lashes(skin: LidSkin, opening: Eye) -> Tensor:
     return torch.exp(-dark[:, None] * dark.new_tensor(HUE)[:, None])
 
 
-def read_lid(window: Window, eye: int, cells: Tensor, held: Tensor) -> LidSkin:
-    """Read from the portrait what a lid looks like.
+def read_lid(eyes: Window, cells: Tensor, held: Tensor) -> LidSkin:
+    """Read from the portrait what lids look like.
 
     Args:
-        window: what is painted.
-        eye: 0 or 1, the viewer's left eye first.
-        cells: `[B, M, 2]` where each pixel lies in the frame, px of the crop.
-        held: `[B, 79, 2]` px, the wanted face whose upper lids are held up.
+        eyes: windows of one eye each, left eyes before right.
+        cells: `[E, M, 2]` where each pixel lies in the frame, px of the crop.
+        held: `[E, 79, 2]` px, the wanted faces whose upper lids are held up.
     """
-    read = _read_around(window, eye)
+    read = _read_around(eyes)
     edge, under = read[:, :, :-1], read[:, :, -1].mean(dim=2, keepdim=True)
     beside = under.mean(dim=1).clamp_min(0.02)[..., None]
     dark = (beside / edge.mean(dim=1).clamp_min(0.02)).log().mean(dim=(1, 2)).clamp_min(0)
     line = (LINE[0] + LINE[1] * dark[:, None]).clamp_max(LINE[2])
-    reach = (BROW * _free(window.source, eye)).clamp(*REACH)
-    room = brow_room(window.source, held, eye)
-    return LidSkin(under, line, _grain(window, eye, cells), reach, room)
+    halves = zip(eyes.source.chunk(2), held.chunk(2), strict=True)
+    free, room = zip(
+        *((_free(own, eye), brow_room(own, up, eye)) for eye, (own, up) in enumerate(halves)),
+        strict=True,
+    )
+    reach = (BROW * torch.cat(free)).clamp(*REACH)
+    return LidSkin(under, line, _grain(eyes, cells), reach, torch.cat(room))
 
 
-def _grain(window: Window, eye: int, cells: Tensor) -> Tensor:
+def _grain(eyes: Window, cells: Tensor) -> Tensor:
     """Return the grain of `LidSkin`: that of the cheek below the eye."""
-    corners = [UPPER[eye][0], UPPER[eye][-1]]
-    (size, across), (wanted, turned) = face_frame(window.source), face_frame(window.target)
+    (size, across), (wanted, turned) = face_frame(eyes.source), face_frame(eyes.target)
     centres = [
-        face[:, corners].mean(dim=1, keepdim=True) for face in (window.source, window.target)
+        of_eyes(faces, EYE_CORNERS).mean(dim=1, keepdim=True)
+        for faces in (eyes.source, eyes.target)
     ]
     x, y = (to_upright(cells - centres[1], turned) * (size / wanted)[:, None, None]).unbind(dim=-1)
     down = downwards(across)[:, None]
     places = centres[0] + x[..., None] * across[:, None] + (y + CHEEK)[..., None] * down
-    places = places - window.shift[:, None]
-    places = places.reshape(len(places), EYES.height * window.scale, -1, 2)
-    light = sample(window.image, places, window.scale).mean(dim=1, keepdim=True).clamp_min(0.02)
+    places = places - eyes.shift[:, None]
+    places = places.reshape(len(places), EYES.height * eyes.scale, -1, 2)
+    light = sample(eyes.image, places, eyes.scale).mean(dim=1, keepdim=True).clamp_min(0.02)
     around = F.avg_pool2d(light, GRAIN, 1, GRAIN // 2, count_include_pad=False)
     grain = (light / around).flatten(1) - 1
     return 1 + grain * (1 - (grain / COARSE).square()).clamp_min(0)
@@ -293,20 +296,20 @@ def _free(face: Tensor, eye: int) -> Tensor:
     return free
 
 
-def _read_around(window: Window, eye: int) -> Tensor:
-    """Return the portrait's colours `[B, 3, R, K]` at an upper lid's edge and, last, below the eye.
+def _read_around(eyes: Window) -> Tensor:
+    """Return the portrait's colours `[E, 3, R, K]` at an upper lid's edge and, last, below the eye.
 
     They are read in `K` columns from corner to corner.
     """
-    source = window.source
-    corners = source[:, (UPPER[eye][0], UPPER[eye][-1])]
+    source = eyes.source
+    corners = of_eyes(source, EYE_CORNERS)
     middle = corners.mean(dim=1, keepdim=True)
     _, across = face_frame(source)
     down = downwards(across)[:, None, None]
     half = to_upright(corners - middle, across)[:, 1:, 0].clamp_min(1)
     x = torch.linspace(-0.85, 0.85, LID_COLUMNS, device=half.device) * half
-    own = Eye.of(source, eye, torch.stack([x, torch.zeros_like(x)], dim=-1), middle)
+    own = Eye.of(source, torch.stack([x, torch.zeros_like(x)], dim=-1), middle)
     heights = [own.upper - height for height in EDGE]
     y = torch.stack([*heights, own.lower + UNDER], dim=1)[..., None]
     places = middle[:, None] + x[:, None, :, None] * across[:, None, None] + y * down
-    return sample(window.image, places - window.shift[:, None, None].to(places), window.scale)
+    return sample(eyes.image, places - eyes.shift[:, None, None].to(places), eyes.scale)

@@ -6,13 +6,14 @@ the brow and the rim of glasses. The lid is drawn down over all of the eye: the 
 carried on, and lashes.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from media.faces.landmarks import LOWER_LIDS, UPPER_LIDS
-from models.landmarks_to_video.eyeball import UPPER, Eye, read_eyeball
+from models.landmarks_to_video.eyeball import EYE_CORNERS, UPPER, Eye, of_eyes, read_eyeball
 from models.landmarks_to_video.face_regions import EYES, GEOMETRY_STRIDE, NEAR, rows_of
 from models.landmarks_to_video.lid_skin import brow_room, draw_lid, read_lid
 from models.landmarks_to_video.painted_window import Window, lay_over
@@ -169,7 +170,7 @@ def _those(window: Window, rows: Tensor) -> Window:
     shared = window.image.stride(0) == 0
     lifted = window.lift
     return Window(
-        window.image[: len(rows)] if shared else window.image[rows],
+        window.image[:1].expand(len(rows), -1, -1, -1) if shared else window.image[rows],
         window.shift[rows],
         window.flow[rows],
         window.source[rows],
@@ -181,55 +182,64 @@ def _those(window: Window, rows: Tensor) -> Window:
     )
 
 
+def _eyes_of(window: Window) -> Window:
+    """Return the windows of single eyes, left eyes before right: the halves of all windows."""
+    both = _those(window, torch.arange(len(window.target), device=window.target.device).repeat(2))
+    right = window.origin + window.origin.new_tensor([EYES.width // 2, 0])
+    return replace(both, origin=torch.cat([window.origin, right]))
+
+
+def _halves(windows: Tensor) -> Tensor:
+    """Return the left halves of `[B, C, h, w]`, and then the right ones: `[E, C, h, w / 2]`."""
+    return torch.cat(windows.chunk(2, 3))
+
+
 def _lids_moved(
     colour: Tensor, mask: Tensor, window: Window, *, closing: bool
 ) -> tuple[Tensor, Tensor]:
-    """Return the windows with eyeballs and, if any eye is `closing`, lids, as far as each moves."""
-    source, target, origin, scale = window.source, window.target, window.origin, window.scale
+    """Return the windows with eyeballs and, if any eye is `closing`, lids, as far as each moves.
+
+    All eyes are drawn at once, left eyes before right.
+    """
+    scale, eyes = window.scale, _eyes_of(window)
+    source, target = eyes.source, eyes.target
     lids = _lids(window) if closing else None
     held = keep_slits(source, held_up(source, target)) if closing else target
-    ratios, (narrower, wider) = _ratio(source, target), _changes(source, target)
+    changes = _changes(window.source, window.target)
+    ratio, *change = (each.T.flatten() for each in (_ratio(window.source, window.target), *changes))
     _, across = face_frame(target)
-    halves = []
-    columns = zip(colour.chunk(2, 3), mask.chunk(2, 3), strict=True)
-    for eye, (half_colour, half_mask) in enumerate(columns):
-        width = half_colour.shape[3]
-        corner = origin + origin.new_tensor([eye * EYES.width // 2, 0])
-        cells = pixel_grid(scale * EYES.height, width, 1 / scale).to(target).reshape(1, -1, 2)
-        cells = cells + corner[:, None].to(target)
-        centre = target[:, (UPPER[eye][0], UPPER[eye][-1])].mean(dim=1, keepdim=True)
-        place = to_upright(cells - centre, across)
-        opening = Eye.of(target, eye, place, centre)
-        resting = Eye.of(held, eye, place, centre) if closing else opening
-        ratio = ratios[:, eye]
-        seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
-        opening = opening.narrowed(seen)
-        inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
-        ball = _eyeball(window, eye, cells, inside.reshape(half_mask.shape))
-        lid = None
-        if lids is not None:
-            skin = read_lid(window, eye, cells, held)
-            lid = draw_lid(lids.warped[eye], skin, resting, opening, scale, lids.frame[eye])
-            dim = (1 - ratio.clamp(0, 1))[:, None, None]
-            ball = torch.lerp(ball, DIM[1] * skin.under, DIM[0] * dim)
-        change = narrower[:, eye], wider[:, eye]
-        halves.append(
-            _with_eye(half_colour, half_mask, resting, opening, inside, lid, ball, change)
-        )
-    painted, masks = (torch.cat(parts, dim=3) for parts in zip(*halves, strict=True))
+    cells = pixel_grid(scale * EYES.height, scale * EYES.width // 2, 1 / scale).to(target)
+    cells = cells.reshape(1, -1, 2) + eyes.origin[:, None].to(target)
+    centre = of_eyes(target, EYE_CORNERS).mean(dim=1, keepdim=True)
+    place = to_upright(cells - centre, across)
+    opening = Eye.of(target, place, centre)
+    resting = Eye.of(held, place, centre) if closing else opening
+    seen = ((ratio - PARTED[0]) / (PARTED[1] - PARTED[0])).clamp(0, 1)[:, None]
+    opening = opening.narrowed(seen)
+    inside = (scale * opening.depth() + 0.5).clamp(0, 1) * opening.parted()
+    half_colour, half_mask = _halves(colour), _halves(mask)
+    ball = _eyeball(eyes, cells, inside.reshape(half_mask.shape))
+    lid = None
+    if lids is not None:
+        skin = read_lid(eyes, cells, held)
+        lid = draw_lid(lids.warped, skin, resting, opening, scale, lids.frame)
+        dim = (1 - ratio.clamp(0, 1))[:, None, None]
+        ball = torch.lerp(ball, DIM[1] * skin.under, DIM[0] * dim)
+    drawn = _with_eye(half_colour, half_mask, resting, opening, inside, lid, ball, change)
+    painted, masks = (torch.cat(part.chunk(2), dim=3) for part in drawn)
     return painted, masks
 
 
 @dataclass(frozen=True)
 class _Lids:
-    """What lids are drawn from, for each eye.
+    """What lids are drawn from.
 
-    warped: `[B, 3, M]` the portrait whose upper lids are held up.
-    frame: `[B, M]` px to the frame of glasses, or None.
+    warped: `[E, 3, M]` the portrait whose upper lids are held up.
+    frame: `[E, M]` px to the frame of glasses, or None.
     """
 
-    warped: tuple[Tensor, ...]
-    frame: tuple[Tensor | None, ...]
+    warped: Tensor
+    frame: Tensor | None
 
 
 def _lids(window: Window) -> _Lids:
@@ -241,23 +251,22 @@ def _lids(window: Window) -> _Lids:
     places = flow_coordinates(upsample_flow(window.flow + lifted, FLOW_STRIDE * scale), 1 / scale)
     places = places + (window.origin - window.shift).to(places)[:, None, None]
     warped = sample(window.image, places, scale)
-    frame: tuple[Tensor | None, ...] = (None, None)
+    frame = None
     if window.frame is not None:
-        enlarged = upsample_flow(window.frame, FLOW_STRIDE * scale)
-        frame = tuple(half.flatten(1) for half in enlarged.chunk(2, 3))
-    return _Lids(tuple(half.flatten(2) for half in warped.chunk(2, 3)), frame)
+        frame = _halves(upsample_flow(window.frame, FLOW_STRIDE * scale)).flatten(1)
+    return _Lids(_halves(warped).flatten(2), frame)
 
 
-def _eyeball(window: Window, eye: int, cells: Tensor, inside: Tensor) -> Tensor:
-    """Return an eyeball `[B, 3, M]` at places `[B, M, 2]` px, black in rows that show none of it.
+def _eyeball(eyes: Window, cells: Tensor, inside: Tensor) -> Tensor:
+    """Return eyeballs `[E, 3, M]` at places `[E, M, 2]` px, black in rows that show none of them.
 
-    It is seen `inside` an opening, `[B, 1, h, w]` in 0-1.
+    They are seen `inside` an opening, `[E, 1, h, w]` in 0-1.
     """
     rows, width = rows_of(inside[:, 0] > 0), inside.shape[3]
     part = slice(rows.start * width, rows.stop * width)
     ball = cells.new_zeros(len(cells), 3, cells.shape[1])
     ball[..., part] = read_eyeball(
-        window.image, window.source, window.target, cells[:, part], eye, window.shift, window.scale
+        eyes.image, eyes.source, eyes.target, cells[:, part], eyes.shift, eyes.scale
     )
     return ball
 
@@ -270,9 +279,9 @@ def _with_eye(
     inside: Tensor,
     lid: tuple[Tensor, Tensor, Tensor] | None,
     ball: Tensor,
-    change: tuple[Tensor, Tensor],
+    change: Sequence[Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Lay eyeball and lid, if any, into one half of a window, and keep paint near the eye."""
+    """Lay eyeball and lid, if any, into halves of windows, and keep paint near the eyes."""
     depth = resting.depth()
     drawn, wider = _drawn(change[0])[:, None], change[1][:, None]
     either, new = inside, ball * _shade(opening)
@@ -290,7 +299,7 @@ def _with_eye(
 
 
 def _shade(opening: Eye) -> Tensor:
-    """Return `[B, 1, M]`: the light on an eyeball, less below the upper lid."""
+    """Return `[E, 1, M]`: the light on an eyeball, less below the upper lid."""
     below = (opening.place[..., 1] - opening.upper).clamp_min(0) / SHADE_DEPTH
     return 1 - SHADE * torch.exp(-below.clamp_max(NOTHING))[:, None]
 

@@ -97,46 +97,42 @@ class UprightLips:
 
     def edges(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the heights `[B, M]` of the upper and the lower lip's edge at `x` `[B, M]`."""
-        return smooth_height(self.upper, x), smooth_height(self.lower, x)
+        return smooth_heights(self.upper, self.lower, x)
 
 
 def lip_lines(landmarks: Tensor) -> LipLines:
     """Return the lines through the inner lips of `[B, 79, 2]`, denser than the landmarks."""
-    sides = []
-    for shares, left, right, middle in (
-        (UPPER_SHARES, (61, 67), (63, 65), [61, 62, 63]),
-        (LOWER_SHARES, (61, 67), (63, 65), [67, 66, 65]),
-    ):
-        from_left = _between(landmarks, 60, (*left, 62, 66), shares)
-        from_right = _between(landmarks, 64, (*right, 62, 66), shares)
-        ends = landmarks[:, [60]], landmarks[:, [64]]
-        line = [ends[0], from_left, landmarks[:, middle], from_right.flip(1), ends[1]]
-        sides.append(torch.cat(line, dim=1))
-    return LipLines(*sides)
+    towards = (61, 67, 62, 66), (63, 65, 62, 66)
+    upper = _line(landmarks, (60, 64), towards, [61, 62, 63], UPPER_SHARES)
+    lower = _line(landmarks, (60, 64), towards, [67, 66, 65], LOWER_SHARES)
+    return LipLines(upper, lower)
 
 
 def outer_lip_lines(landmarks: Tensor) -> LipLines:
     """Return the lines through the outer lips of `[B, 79, 2]`, denser than the landmarks."""
-    sides = []
-    for shares, left, right, middle in (
-        (OUTER_UPPER_SHARES, (49, 50, 51, 57), (53, 52, 51, 57), [49, 50, 51, 52, 53]),
-        (OUTER_LOWER_SHARES, (59, 58, 57, 51), (55, 56, 57, 51), [59, 58, 57, 56, 55]),
-    ):
-        from_left = _between(landmarks, 48, left, shares)
-        from_right = _between(landmarks, 54, right, shares)
-        ends = landmarks[:, [48]], landmarks[:, [54]]
-        line = [ends[0], from_left, landmarks[:, middle], from_right.flip(1), ends[1]]
-        sides.append(torch.cat(line, dim=1))
-    return LipLines(*sides)
+    above, below = (((49, 50, 51, 57), (53, 52, 51, 57)), ((59, 58, 57, 51), (55, 56, 57, 51)))
+    upper = _line(landmarks, (48, 54), above, [49, 50, 51, 52, 53], OUTER_UPPER_SHARES)
+    lower = _line(landmarks, (48, 54), below, [59, 58, 57, 56, 55], OUTER_LOWER_SHARES)
+    return LipLines(upper, lower)
 
 
-def _between(
-    landmarks: Tensor, corner: int, points: tuple[int, ...], shares: tuple[tuple[float, ...], ...]
+def _line(
+    landmarks: Tensor,
+    corners: tuple[int, int],
+    towards: tuple[tuple[int, ...], tuple[int, ...]],
+    middle: list[int],
+    shares: tuple[tuple[float, ...], ...],
 ) -> Tensor:
-    base = landmarks[:, [corner]]
-    offsets = landmarks[:, list(points)] - base
+    """Return a line `[B, K, 2]` from the left to the right corner, through points in the `middle`.
+
+    Beside either corner, it has points at `shares` of its distances `towards` four landmarks.
+    """
+    ends = landmarks[:, corners, None]
+    offsets = landmarks[:, towards] - ends
     # Not as a matrix product: autocast would round places to bfloat16.
-    return base + (landmarks.new_tensor(shares)[..., None] * offsets[:, None]).sum(dim=2)
+    weights = landmarks.new_tensor(shares)[..., None]
+    left, right = (ends + (weights * offsets[:, :, None]).sum(dim=3)).unbind(dim=1)
+    return torch.cat([ends[:, 0], left, landmarks[:, middle], right.flip(1), ends[:, 1]], dim=1)
 
 
 def line_height(line: Tensor, across: Tensor) -> Tensor:
@@ -152,25 +148,28 @@ def line_height(line: Tensor, across: Tensor) -> Tensor:
     return height
 
 
-def smooth_height(line: Tensor, across: Tensor) -> Tensor:
-    """Return the height `[B, M]` of a smooth line through `[B or 1, K, 2]`, left to right, at
+def smooth_heights(upper: Tensor, lower: Tensor, across: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the heights `[B, M]` of smooth lines through `[B or 1, K, 2]`, left to right, at
     places `[B, M]`.
 
-    It never swings beyond its points: pieces are cubic, with the slopes of Fritsch and Butland
+    They never swing beyond their points: pieces are cubic, with the slopes of Fritsch and Butland
     (SIAM J. Sci. Stat. Comput. 5, 1984).
     """
-    x = [line[:, 0, 0]]
-    for place in line[:, 1:, 0].unbind(dim=1):
-        x.append(torch.maximum(place, x[-1] + APART))
-    heights = _cubic(torch.stack(x, dim=1), line[..., 1].contiguous())
+    lines = torch.stack([upper, lower], dim=1)
+    places = [lines[..., 0, 0]]
+    for place in lines[..., 1:, 0].unbind(dim=-1):
+        places.append(torch.maximum(place, places[-1] + APART))
+    x = torch.stack(places, dim=-1)
+    heights = _cubic(x, lines[..., 1].contiguous())
     # In place: with many places, memory for each step would take longer than the step.
-    place = (across - x[0][:, None]).div_((x[-1] - x[0])[:, None])
+    place = (across[:, None] - x[..., :1]).div_(x[..., -1:] - x[..., :1])
     place.mul_(SAMPLES - 1).clamp_(0, SAMPLES - 1)
     before = place.floor().clamp_max_(SAMPLES - 2)
     sample = before.long()
-    heights = heights.expand(len(across), -1)
-    low = heights.gather(1, sample)
-    return low.lerp_(heights.gather(1, sample + 1), place.sub_(before))
+    heights = heights.expand(len(across), -1, -1)
+    low = heights.gather(2, sample)
+    above, below = low.lerp_(heights.gather(2, sample + 1), place.sub_(before)).unbind(dim=1)
+    return above, below
 
 
 def even_height(line: Tensor) -> Tensor:
@@ -193,17 +192,22 @@ def even_height(line: Tensor) -> Tensor:
 
 
 def _cubic(x: Tensor, y: Tensor) -> Tensor:
-    """Return `[B, SAMPLES]` heights, evenly spaced, of the cubic through `x`, `y` `[B, K]`."""
-    steps = x.diff(dim=1)
-    rates = y.diff(dim=1) / steps
-    before, after, rate, next_rate = steps[:, :-1], steps[:, 1:], rates[:, :-1], rates[:, 1:]
+    """Return `[..., SAMPLES]` heights, evenly spaced, of the cubic through `x`, `y` `[..., K]`."""
+    steps = x.diff(dim=-1)
+    rates = y.diff(dim=-1) / steps
+    before, after, rate, next_rate = (
+        steps[..., :-1],
+        steps[..., 1:],
+        rates[..., :-1],
+        rates[..., 1:],
+    )
     mean = 3 * (before + after) / ((2 * after + before) / rate + (after + 2 * before) / next_rate)
     inner = torch.where(rate * next_rate > 0, mean, 0.0)
-    slopes = torch.cat([rates[:, :1], inner, rates[:, -1:]], dim=1)
-    wanted = torch.lerp(x[:, :1], x[:, -1:], torch.linspace(0, 1, SAMPLES).to(x))
-    piece = (torch.searchsorted(x, wanted, right=True) - 1).clamp(0, x.shape[1] - 2)
+    slopes = torch.cat([rates[..., :1], inner, rates[..., -1:]], dim=-1)
+    wanted = torch.lerp(x[..., :1], x[..., -1:], torch.linspace(0, 1, SAMPLES).to(x))
+    piece = (torch.searchsorted(x, wanted, right=True) - 1).clamp(0, x.shape[-1] - 2)
     start, step, low, high, enter, leave = (
-        knots.gather(1, piece) for knots in (x, steps, y, y[:, 1:], slopes, slopes[:, 1:])
+        knots.gather(-1, piece) for knots in (x, steps, y, y[..., 1:], slopes, slopes[..., 1:])
     )
     t = (wanted - start) / step
     rise = high - low

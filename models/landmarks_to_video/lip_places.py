@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.landmarks_to_video.closing_lines import wedge
-from models.landmarks_to_video.lip_lines import LipLines, smooth_height
+from models.landmarks_to_video.lip_lines import LipLines, smooth_heights
 from models.landmarks_to_video.ramps import bell, smooth_step
 from models.landmarks_to_video.upright import Axes
 
@@ -51,7 +51,8 @@ class LipPlaces:
         left, right = upper[:, :1, 0], upper[:, -1:, 0]
         beyond = torch.maximum(left - x, x - right)
         corner = 1 - smooth_step(-beyond / (right - left).clamp_min(1), *CORNERS)
-        edges = smooth_height(upper, x) - y, y - smooth_height(lower, x)
+        above, below = smooth_heights(upper, lower, x)
+        edges = above - y, y - below
         middle = (left + right) / 2
         height = torch.where(x < middle, upper[:, :1, 1], upper[:, -1:, 1])
         deep = (y - height).abs() - wedge((-beyond).clamp_min(0))

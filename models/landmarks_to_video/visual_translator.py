@@ -300,8 +300,8 @@ class VisualTranslator(nn.Module):
         if features.glasses:
             prior, residual = features.glasses.hold(prior, residual, source, landmarks)
         mouth, eyes = (
-            _painted(painter, features, prior, residual, lifted, landmarks)
-            for painter in (self.mouth, self.eyes)
+            _painted(painter, features, prior, residual, lifted, shown, landmarks)
+            for painter, shown in ((self.mouth, landmarks), (self.eyes, held))
         )
         flow = prior + residual
         if features.mobility is not None:
@@ -330,17 +330,18 @@ def _painted(
     prior: Tensor,
     residual: Tensor,
     lifted: Tensor,
+    shown: Tensor,
     target: Tensor,
 ) -> Layer:
     """Paint a region, feathered, the less the nearer to rest it is.
 
     A painter refines the prior alone: its layer takes back what the residual flow adds to that. The
-    eyes' window lies around what closing lids cover, the open eye. It bends no glasses. `lifted` is
-    what holds their upper lids up, `[B, 2, 64, 64]` px.
+    window lies around the region of the landmarks `shown`: for the eyes, around what closing lids
+    cover, the open eye. It bends no glasses. `lifted` is what holds their upper lids up,
+    `[B, 2, 64, 64]` px.
     """
     region, batch, scale = painter.region, len(target), features.scale
     eyes = region is EYES
-    shown = held_up(features.landmarks.expand(batch, -1, -1), target) if eyes else target
     origin = window_origin(shown, region)
     window = features.window(window_flow(prior, origin, region), target, origin)
     room = None

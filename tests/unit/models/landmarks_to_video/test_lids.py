@@ -44,8 +44,8 @@ def with_lids(landmarks: NDArray[np.float32], share: float) -> NDArray[np.float3
     return moved
 
 
-def blueness(frame: NDArray[np.uint8], landmarks: NDArray[np.float32]) -> int:
-    x, y = landmarks[68].astype(int)
+def blueness(frame: NDArray[np.uint8], landmarks: NDArray[np.float32], iris: int = 68) -> int:
+    x, y = landmarks[iris].astype(int)
     eye = frame[y - 12 : y + 12, x - 16 : x + 16].astype(int)
     return int((eye[..., 2] - eye[..., 0] > 40).sum())
 
@@ -66,6 +66,21 @@ def test_a_closed_eye_shows_no_iris(translator: VisualTranslator) -> None:
     frames = translator.render(features, np.stack([landmarks, with_lids(landmarks, 0.02)]))
     assert blueness(frames[0], landmarks) > 40
     assert blueness(frames[1], landmarks) == 0
+
+
+@pytest.mark.parametrize(
+    ("closing", "lids", "open_iris"), [(68, slice(36, 42), 69), (69, slice(42, 48), 68)]
+)
+def test_a_wink_closes_one_eye_and_leaves_the_other(
+    closing: int, lids: slice, open_iris: int, translator: VisualTranslator
+) -> None:
+    landmarks = face_landmarks()
+    winking = landmarks.copy()
+    winking[lids] = with_lids(landmarks, 0.02)[lids]
+    features = translator.prepare(face_with_eyes(landmarks), landmarks)
+    frame = translator.render(features, winking[None])[0]
+    assert blueness(frame, landmarks, closing) == 0
+    assert blueness(frame, landmarks, open_iris) > 40
 
 
 def test_a_narrowed_eye_covers_its_iris_and_does_not_squeeze_it(
