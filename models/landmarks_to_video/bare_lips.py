@@ -41,6 +41,8 @@ first, what differs is a spot; from the second on, it is a moustache's hair or g
 """
 WIDE, NARROW = 4.0, 2.0
 """Standard deviations of the averages over the lips around, px: a first one and a closer one."""
+EVEN = 2.5
+"""Standard deviation of the average across by which a stretched lip's upright details go, px."""
 FEW = 0.02
 """Share of known pixels below which the closer average is left for the first one."""
 
@@ -53,15 +55,17 @@ class BareLips:
     picture: `[B, 4, h, w]` colour, 0-1, and how far it differs from the portrait's, 0-1.
     rim: `[B, 4, h, w]` the lower lip's own colour, 0-1, and where it replaces the portrait's once
         that lip is clear of the teeth, 0-1: where gaps between their tips left dark specks, too.
+    even: `[B, 3, h, w]` the picture's colour without upright details, 0-1.
     """
 
     origin: Tensor
     picture: Tensor
     rim: Tensor
+    even: Tensor
 
     def expand(self, batch: int) -> Self:
         """Repeat a single portrait's lips."""
-        pictures = (part.expand(batch, -1, -1, -1) for part in (self.picture, self.rim))
+        pictures = (part.expand(batch, -1, -1, -1) for part in (self.picture, self.rim, self.even))
         return type(self)(self.origin.expand(batch, -1), *pictures)
 
     def read(self, places: Tensor, scale: int) -> Tensor:
@@ -72,14 +76,21 @@ class BareLips:
         """Return `[B, 4, h, w]` of the rim at `[B, h, w, 2]` px of a 256 px crop."""
         return self._sample(self.rim, places, scale)
 
+    def read_even(self, places: Tensor, scale: int) -> Tensor:
+        """Return `[B, 3, h, w]` without upright details at `[B, h, w, 2]` px of a 256 px crop."""
+        return self._sample(self.even, places, scale)
+
     def _sample(self, picture: Tensor, places: Tensor, scale: int) -> Tensor:
         return sample(picture, places - self.origin[:, None, None].to(places), scale)
 
 
-def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
+def bare_lips(
+    image: Tensor, landmarks: Tensor, scale: int = 1, *, on_teeth: bool = False
+) -> BareLips:
     """Bare the lips of a portrait `[B, 3, S, S]`, 0-1, of landmarks `[B, 79, 2]`.
 
-    S is 256 times `scale`, landmarks are in px of a 256 px crop.
+    S is 256 times `scale`, landmarks are in px of a 256 px crop. Of a lower lip that rests
+    `on_teeth`, dark specks are gaps between their tips, and go as well.
     """
     origin = window_origin(landmarks, MOUTH) - torch.tensor([BESIDE, 0], device=image.device)
     origin[:, 0].clamp_(0, CROP_SIZE - SIZE[1])
@@ -103,6 +114,8 @@ def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
     smooth = 1 - _rough(picture, first, textured * (1 - above), scale)
     spots = around * _unlike(picture, closer, corner, DARK)
     specks = below * smooth * _unlike(picture, closer, torch.ones_like(corner), DARK)
+    if on_teeth:
+        spots = spots.maximum(specks)
     # Their soft edges would remain as an outline.
     spots, specks = (
         torch.maximum(1 - beside, (1.5 * grown(found, scale)).clamp_max(1))
@@ -110,7 +123,8 @@ def bare_lips(image: Tensor, landmarks: Tensor, scale: int = 1) -> BareLips:
     )
     bare = torch.lerp(picture, closer, spots)
     rim = _average(picture, known * (1 - specks), NARROW * scale, closer)
-    return BareLips(origin, torch.cat([bare, spots], dim=1), torch.cat([rim, specks], dim=1))
+    even = blurred(bare, EVEN * scale, rows=False)
+    return BareLips(origin, torch.cat([bare, spots], dim=1), torch.cat([rim, specks], dim=1), even)
 
 
 def _around_the_opening(landmarks: Tensor, origin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -166,12 +180,14 @@ def _average(
     return (sums[:, :3] + few * other) / (sums[:, 3:] + few)
 
 
-def blurred(picture: Tensor, deviation: float) -> Tensor:
-    """Return `[B, C, h, w]` averaged with a Gaussian's weights."""
+def blurred(picture: Tensor, deviation: float, *, rows: bool = True) -> Tensor:
+    """Return `[B, C, h, w]` averaged with a Gaussian's weights, across alone without the `rows`."""
     radius = ceil(3 * deviation)
     place = torch.arange(-radius, radius + 1, device=picture.device)
     weights = torch.exp(-(place / deviation).square() / 2).to(picture)
     channels = picture.shape[1]
     kernel = (weights / weights.sum()).expand(channels, 1, -1)
-    rows = F.conv2d(picture, kernel[:, :, None], padding=(0, radius), groups=channels)
-    return F.conv2d(rows, kernel[..., None], padding=(radius, 0), groups=channels)
+    across = F.conv2d(picture, kernel[:, :, None], padding=(0, radius), groups=channels)
+    if not rows:
+        return across
+    return F.conv2d(across, kernel[..., None], padding=(radius, 0), groups=channels)

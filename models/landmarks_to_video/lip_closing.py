@@ -35,8 +35,10 @@ OPEN = (1.0, 2.5)
 """Mean height of the portrait's opening, px, below which there is nothing to cover, and above."""
 SEAM = (1.0, 2.0)
 """Pixels from a lip's edge over which edges are blended and not only moved."""
-NEAR = (5.0, 7.0)
-"""Pixels from a lip's edge over which spots beside the portrait's opening are covered no more."""
+NEAR = (6.5, 9.0)
+"""Pixels from a lip's edge over which spots beside the portrait's opening are covered no more, and
+streaks no longer evened.
+"""
 FADE = (0.0, 3.0)
 """Pixels beyond a corner over which the seam ends."""
 INSIDE = 0.7
@@ -90,9 +92,10 @@ def cover_mouth(
     axes = Axes.of(target)
     shown, wanted = lip_lines(source), closing_lines(target, axes)
     cells = _cells(origin, scale)
-    flows = lip_flows(source, target, shown, wanted, origin, scale)
+    flows, stretched = lip_flows(source, target, shown, wanted, origin, scale)
     place = LipPlaces.of(cells, wanted, axes)
-    shift = torch.lerp(*flows, (place.below > place.above).to(cells)[:, None])
+    lower = (place.below > place.above).to(cells)[:, None]
+    shift = torch.lerp(*flows, lower)
     colour, opacity = (shift.new_zeros(len(shift), count, *shift.shape[2:]) for count in (3, 1))
     # The seam, what lies between the lips, and spots beside them: elsewhere, each pixel belongs to
     # one of the lips.
@@ -110,7 +113,7 @@ def cover_mouth(
         weight[:, :, rows][:, :, parted] *= 1 - inner.cavity * between
     moved = [cells + flow[:, :, rows].permute(0, 2, 3, 1) for flow in flows]
     places, colour[:, :, rows], opacity[:, :, rows] = _seam(
-        image, lips, moved, inner, place, axes, scale
+        image, lips, moved, torch.lerp(*stretched, lower)[:, :, rows], inner, place, axes, scale
     )
     shift[:, :, rows] = (places - cells).permute(0, 3, 1, 2)
     return Cover(origin, shift, colour, opacity, weight)
@@ -120,6 +123,7 @@ def _seam(
     image: Tensor,
     bare: BareLips,
     moved: Sequence[Tensor],
+    stretched: Tensor,
     inner: "_Inner",
     place: LipPlaces,
     axes: Axes,
@@ -131,6 +135,7 @@ def _seam(
         image: the portrait.
         bare: its lips.
         moved: `[B, h, w, 2]` where upper and lower lip take their pixels from, px.
+        stretched: `[B, 1, h, w]` in 0-1, how far the lip is stretched upright.
         inner: what lies between them.
         place: where the pixels lie.
         axes: the frame's.
@@ -155,6 +160,12 @@ def _seam(
     edge, near = (1 - smooth_step(edge, *SEAM)) * seam, 1 - smooth_step(place.deep, *NEAR)
     opacity = torch.maximum(edge[:, None], near[:, None] * lips[:, 3:])
     opacity[:, :, inner.rows] = opacity[:, :, inner.rows].maximum((inner.share > 0) * between)
+    if bool(stretched.any()):
+        on_lips = (shares[0] + shares[1]).clamp_max(1)
+        even = near[:, None] * on_lips * stretched * (1 - opacity)
+        share = even / (even + opacity).clamp_min(1e-3)
+        colour = torch.lerp(colour, bare.read_even(places, scale), share)
+        opacity = opacity + even
     line = place.line()
     # Less light between lips is redder light; on a grey portrait, it is grey.
     hue = colour / colour.mean(dim=1, keepdim=True).clamp_min(0.02)

@@ -99,3 +99,11 @@ def test_the_rim_covers_a_dark_gap_between_teeth_on_the_lower_lip(scale: int) ->
     assert brightness > 0.95 * LIP
     assert covered > 0.9
     assert seen(lips, gap.round() - 0.5, scale)[1] < 0.1
+
+
+def test_of_a_lip_on_teeth_gaps_between_their_tips_go_too() -> None:
+    image, gap = portrait(), FACE[0, 66] + torch.tensor([0.0, 1.5])
+    spot(image, gap, SHADE)
+    for on_teeth in (False, True):
+        lips = bare_lips(image, FACE, on_teeth=on_teeth)
+        assert (seen(lips, gap.round() - 0.5)[0] > 0.8 * LIP) == on_teeth

@@ -188,6 +188,44 @@ def test_lips_that_grow_thicker_and_narrower_fill_their_outline() -> None:
     assert float(share[(depth < -1) & (depth > -3)].mean()) < 0.1
 
 
+def thicker(source: Tensor) -> Tensor:
+    """Return closed lips whose lower one is 1.4 times as thick as in `source` `[1, 79, 2]`."""
+    target = faces(0.0)
+    grown = 1.4 * (source[0, 57, 1] - source[0, 66, 1]) - (target[0, 57, 1] - target[0, 66, 1])
+    target[:, [55, 56, 57, 58, 59], 1] += grown
+    return target
+
+
+def test_a_closing_lip_is_stretched_evenly() -> None:
+    source = faces(0.3)
+    target = thicker(source)
+    cover = cover_of(teeth_between(source), source, target)
+    x = round(float(target[0, 66, 0] - cover.origin[0, 0]))
+    top, bottom = (round(float(target[0, point, 1] - cover.origin[0, 1])) for point in (66, 57))
+    rates = places_of(cover)[0, top + 2 : bottom, x, 1].diff()
+    assert float(rates.mean()) == pytest.approx(1 / 1.4, abs=0.1)
+    assert float(rates.min()) > 0.75 * float(rates.mean())
+
+
+@pytest.mark.parametrize(("thickness", "least", "most"), [(1.0, 0.6, 1.0), (2.5, 0.0, 0.4)])
+def test_a_bright_spot_of_a_lip_becomes_no_streak(
+    thickness: float, least: float, most: float
+) -> None:
+    source, target = faces(0.2), faces(0.0)
+    middle = target[0, 62, 1].clone()
+    closer = (source[0, 62, 1] - source[0, 51, 1]) / (middle - target[0, 51, 1]) * thickness
+    target[:, 49:54, 1] = middle + closer * (target[:, 49:54, 1] - middle)
+    image = painted_lips(source).clone()
+    x = round(float(source[0, 51, 0]))
+    image[..., x - 1 : x + 2] = TOOTH
+    shown = covered(image, source, target)[0]
+    top = round(float(target[0, 51, 1] - cover_of(image, source, target).origin[0, 1]))
+    bottom = top + round(float(middle - target[0, 51, 1]))
+    part = shown[(top + 2 * bottom) // 3 : bottom - 2]
+    contrast = (part.amax(dim=1) - LIP).mean() / (TOOTH - LIP)
+    assert least < float(contrast) < most
+
+
 def seam_of(cover: Cover, scale: int) -> Tensor:
     """Return the height `[w]`, px, at which each column passes from the upper to the lower lip."""
     drop = places_of(cover, scale)[0, ..., 1].diff(dim=0)
