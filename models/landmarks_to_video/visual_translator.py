@@ -39,6 +39,7 @@ from models.landmarks_to_video.glasses import GIVE, Glasses, limited
 from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
 from models.landmarks_to_video.lids import drawn_share, held_up, lift, moved_share
 from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
+from models.landmarks_to_video.lip_edge import LowerLipEdge, within
 from models.landmarks_to_video.monochrome import Palette, read_palette
 from models.landmarks_to_video.open_mouth import OpenMouth, read_open_mouth
 from models.landmarks_to_video.painted_window import Window
@@ -151,6 +152,7 @@ class PortraitFeatures:
     teeth: `[1, 2, 4, 128, 256]` other people's that fit (see `dentition`).
     mouth: what it shows between its lips, if they are open.
     lips: what they show where they close.
+    lip_edge: where the lower one of open lips ends; `landmarks` have it so already.
     skin: `[1, COMPLEXION]` the colours around the mouth.
     slant: `[1]` by how much the light around the mouth grows to the right.
     palette: the colours of a portrait with a single hue, or None.
@@ -167,6 +169,7 @@ class PortraitFeatures:
     teeth: Tensor
     mouth: OpenMouth | None
     lips: BareLips
+    lip_edge: LowerLipEdge | None
     skin: Tensor
     slant: Tensor
     palette: Palette | None = None
@@ -236,7 +239,11 @@ class VisualTranslator(nn.Module):
         points = torch.from_numpy(np.array(landmarks, np.float32)).to(device)[None]
         scale = len(crop) // CROP_SIZE
         skin = complexion(image, points, points.new_zeros(1, 2), scale)
-        mouth = read_open_mouth(image, points, scale, skin)
+        mouth, lip_edge = read_open_mouth(image, points, scale, skin), None
+        if mouth is not None:
+            lip_edge = LowerLipEdge.read(image, points, scale)
+            points = lip_edge.raised(points)
+            mouth = within(mouth, points)
         glasses, palette = Glasses.of(crop, landmarks, device), read_palette(image)
         return PortraitFeatures(
             crop=np.ascontiguousarray(crop),
@@ -245,7 +252,10 @@ class VisualTranslator(nn.Module):
             landmarks=points,
             teeth=self._teeth(points, mouth, skin),
             mouth=mouth,
-            lips=bare_lips(image, points, scale),
+            lips=bare_lips(
+                image, points, scale, on_teeth=lip_edge is not None and lip_edge.on_teeth
+            ),
+            lip_edge=lip_edge,
             skin=skin,
             slant=sidelight(image, points, points.new_zeros(1, 2), scale),
             palette=palette,
@@ -291,6 +301,8 @@ class VisualTranslator(nn.Module):
 
     def forward(self, features: PortraitFeatures, landmarks: Tensor) -> Rendering:
         """Render the portrait under landmarks `[B, 79, 2]` px."""
+        if features.lip_edge:
+            landmarks = features.lip_edge.raised(landmarks)
         source = features.landmarks.expand(len(landmarks), -1, -1)
         prior = spline_flow(source, landmarks)
         # The motion network raises the lids of eyes that close, which the warp holds up already.
