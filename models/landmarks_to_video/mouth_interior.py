@@ -80,6 +80,10 @@ has been reflected by lips and tongue.
 """
 SMILING_LIGHT, SMILING_SHADOW = 1.0, 0.15
 """Light on upper teeth in a smile, and how much of it the lip above them takes: it lies flat."""
+SLIVER, GAPING = (1.5, 3.0), (3.0, 6.0)
+"""Heights, px, up to which upper teeth are a sliver, and from which they are none; heights of what
+is open below them from which a sliver fades, and at which it is gone.
+"""
 NARROW_LIGHT, NARROW, WIDE = 0.45, 2.0, 14.0
 """Share of that light which a narrow opening lets in; heights, px, of a narrow and a wide one."""
 ROUNDED_DARK = 0.6
@@ -201,6 +205,14 @@ class Opening:
         low = rise(LOWER_SHARE * self.height - self.above_lower, -LOWER_SOFT, LOWER_SOFT)
         seen = teeth[:, 3:4] * upper, teeth[:, 7:] * lower * low
         return torch.cat([teeth[:, :3], seen[0], teeth[:, 4:7], seen[1]], dim=1)
+
+    def no_sliver(self, upper: Tensor, scale: int) -> Tensor:
+        """Return `[B, 1, 1, 1]` in 0-1: 0 where upper teeth `[B, 1, h, w]` are a mere sliver that
+        hangs from the lip into a wide opening. In its shade, that looks like a frayed lip.
+        """
+        bared = (upper * self.inside).sum(dim=2, keepdim=True).amax(dim=3, keepdim=True) / scale
+        highest = (self.height * self.inside).amax(dim=(2, 3), keepdim=True)
+        return 1 - (1 - rise(bared, *SLIVER)) * rise(highest - bared, *GAPING)
 
     def keep_near(self, mask: Tensor) -> Tensor:
         """Return the mask `[B, 1, h, w]` of a painter, 1 where it must not paint upon the lips."""

@@ -28,8 +28,9 @@ from models.landmarks_to_video.layers import (
     zero_init,
 )
 from models.landmarks_to_video.lids import keep_eyeballs, move_lids
+from models.landmarks_to_video.lip_closing import COVERED
 from models.landmarks_to_video.lip_lines import UprightLips
-from models.landmarks_to_video.lip_shape import lower_lip, rise
+from models.landmarks_to_video.lip_shape import lower_lip, rise, smile_gone
 from models.landmarks_to_video.mouth_interior import (
     LOWERED,
     SPARSE,
@@ -79,6 +80,8 @@ CLEAR_OF_TEETH = (0.9, 1.05)
 """Heights of the opening, relative to the portrait's: up to the first, the lower lip touches the
 upper teeth; from the second on, it is clear of them.
 """
+CORNER_REACH = 6.0
+"""Pixels around an opening within which the shade of a smile's corners may be left."""
 RIM, SPECKS = (0.0, 2.0), 6.0
 """Pixels above a lower lip's edge over which its rim fades out, and pixels below it within which
 gaps between teeth may have left specks.
@@ -204,6 +207,9 @@ class Painter(nn.Module):
         )
         rows = opening.rows()
         part = opening.within(rows)
+        kept = part.no_sliver(teeth[:, 3:4, rows], window.scale)
+        if bool((kept < 1).any()):
+            teeth = torch.cat([teeth[:, :3], teeth[:, 3:4] * kept, teeth[:, 4:]], dim=1)
         drawn = self._inside(part, window, teeth[:, :, rows])
         mask = opening.keep_near(paint.mask)
         colour, seen = lay_over(paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside)
@@ -225,7 +231,8 @@ class Painter(nn.Module):
         rows = opening.rows()
         part = opening.within(rows)
         parting = part_mouth(mouth, Spots.of(part), window.scale)
-        places, shift = window.places()[:, rows], window.shift[:, None, None].to(paint.flow)
+        places, shift = window.places(), window.shift[:, None, None].to(paint.flow)
+        on_lips, places = places + paint.flow.permute(0, 2, 3, 1), places[:, rows]
         cavity, share, *bare = (
             map_.reshape(part.inside.shape)
             for map_ in (parting.cavity, parting.share, *parting.bare)
@@ -252,8 +259,10 @@ class Painter(nn.Module):
             _with_rows(mask, seen, rows),
             _with_rows(paint.flow, moved, rows),
         )
-        if window.lips and mouth.upper.shown and not mouth.lower.shown:
-            parted = _with_rim(parted, paint.flow, window, window.lips, mouth, opening)
+        if window.lips:
+            if mouth.upper.shown and not mouth.lower.shown:
+                parted = _with_rim(parted, on_lips, window, window.lips, mouth, opening)
+            parted = _with_bare_corners(parted, on_lips, window, window.lips, mouth, opening)
         near = grown(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
         return Sketch(parted, Inside(opening, teeth, near))
 
@@ -343,7 +352,7 @@ def _own_row(window: Window) -> OwnRow | None:
 
 def _with_rim(
     paint: Paint,
-    flow: Tensor,
+    places: Tensor,
     window: Window,
     lips: BareLips,
     mouth: OpenMouth,
@@ -351,17 +360,44 @@ def _with_rim(
 ) -> Paint:
     """Lay its own colour on the rim of a lower lip that is clear of the teeth above it.
 
-    The rim is read where the warp, refined by `flow`, reads the lip.
+    The rim is read at the `places` `[B, h, w, 2]` px at which the refined warp reads the lip.
     """
     wider = opening.lips.height / mouth.lips.height.clamp_min(0.1)
     clear = rise(wider, *CLEAR_OF_TEETH)[:, None, None, None]
     above = opening.above_lower
     share = clear * (1 - rise(above, *RIM)) * (above > -SPECKS)
     rows = rows_of(share[:, 0] > 0)
-    places = (window.places() + flow.permute(0, 2, 3, 1))[:, rows]
-    rim = lips.read_rim(places, window.scale)
+    rim = lips.read_rim(places[:, rows], window.scale)
+    return _with_lips(paint, rim, share[:, :, rows], rows)
+
+
+def _with_bare_corners(
+    paint: Paint,
+    places: Tensor,
+    window: Window,
+    lips: BareLips,
+    mouth: OpenMouth,
+    opening: Opening,
+) -> Paint:
+    """Lay the lips' colour on the shade that a smile's corners leave beside relaxed lips.
+
+    The lips are read at the `places` `[B, h, w, 2]` px at which the refined warp reads them.
+    """
+    # Lips that close are covered anyway.
+    parted = opening.lips.height > COVERED * mouth.lips.height
+    gone = smile_gone(window.target, window.source) * parted
+    if not bool(gone.any()):
+        return paint
+    edge = torch.minimum(opening.below_upper, opening.above_lower)
+    rows = rows_of(edge[:, 0] > -CORNER_REACH)
+    share = gone[:, None, None, None] * (1 - opening.inside[:, :, rows])
+    return _with_lips(paint, lips.read(places[:, rows], window.scale), share, rows)
+
+
+def _with_lips(paint: Paint, lips: Tensor, share: Tensor, rows: slice) -> Paint:
+    """Lay lips of some rows, `[B, 4, rows, w]` colour and opacity, over a share of the paint."""
     colour, seen = lay_over(
-        paint.colour[:, :, rows], paint.mask[:, :, rows], rim[:, :3], share[:, :, rows] * rim[:, 3:]
+        paint.colour[:, :, rows], paint.mask[:, :, rows], lips[:, :3], share * lips[:, 3:]
     )
     return Paint(
         _with_rows(paint.colour, colour, rows), _with_rows(paint.mask, seen, rows), paint.flow

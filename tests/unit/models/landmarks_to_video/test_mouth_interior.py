@@ -316,3 +316,14 @@ def edges_of(teeth: Tensor) -> tuple[int, int]:
     """Return the last row and the last column of the upper map that show teeth."""
     shown = teeth[0, 0, 3] > 0.5
     return int(shown.any(dim=1).nonzero()[-1]), int(shown.any(dim=0).nonzero()[-1])
+
+
+@pytest.mark.parametrize(
+    ("bared", "height", "kept"), [(1.0, 16.0, 0.0), (5.0, 16.0, 1.0), (1.0, 3.0, 1.0)]
+)
+def test_a_sliver_of_upper_teeth_in_a_wide_opening_gives_way(
+    bared: float, height: float, kept: float
+) -> None:
+    opening = opening_of(face_with_lips(height))
+    upper = ((opening.below_upper > 0) & (opening.below_upper < bared)).float()
+    assert float(opening.no_sliver(upper, 1)) == pytest.approx(kept, abs=0.15)

@@ -277,3 +277,22 @@ def test_the_edge_of_a_row_before_another_is_soft() -> None:
     # Along the edge, all shares occur: it has no stairs.
     shares = parting.share[soft]
     assert float(shares.min()) < 0.15 < 0.35 < float(shares.max())
+
+
+def test_relaxed_lips_leave_no_shade_of_a_smile_beside_their_corners() -> None:
+    image, landmarks = portrait(12, WHITE, (0, 0.6))
+    smiling = landmarks[0].numpy()
+    for corner in (60, 64):
+        x, y = smiling[corner].round().astype(int).tolist()
+        image[..., y - 3 : y + 3, x - 3 : x + 3] = 0.05
+    crop = (image[0].permute(1, 2, 0) * 255).to(torch.uint8).numpy()
+    torch.manual_seed(0)
+    translator = VisualTranslator(TranslatorConfig()).eval()
+    features = translator.prepare(crop, smiling)
+    relaxed, middle = smiling.copy(), smiling[48:68, 0].mean()
+    relaxed[48:68, 0] = middle + 0.7 * (smiling[48:68, 0] - middle)
+    for lips, kept in ((smiling + np.float32(0.5), True), (relaxed, False)):
+        frame = translator.render(features, lips[None])[0]
+        left, y = lips[60].round().astype(int).tolist()
+        beside = frame[y - 2 : y + 3, left - 3 : left].mean(axis=-1)
+        assert (beside.min() < 60) == kept
