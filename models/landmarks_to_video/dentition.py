@@ -115,6 +115,10 @@ TOOTH_REDNESS, TOOTH_MARGIN, TOOTH_LIGHT = 0.6, 0.02, 0.55
 """A tooth is this much less red than the lips, and at least this bright beside the brightest."""
 ENAMEL_LIGHT = 0.5
 """The brightest is at least this bright beside the skin, or what shows is a cavity."""
+ENAMEL_REDNESS, GREY = 0.45, 0.09
+"""Redness beside that of the lips, and absolute one, up to which what is brightest between lips is
+surely enamel. A lip in the light, and an edge of it that was taken for the opening, are redder.
+"""
 EDGE_COLUMNS = 20
 """Columns on either side of the middle in which the front teeth's edge is looked for."""
 BELOW_UPPER_LIP, BELOW_LOWER_LIP = 0.055, 0.06
@@ -204,9 +208,21 @@ def tooth_likeness(
 ) -> Tensor:
     """Return `[B, 128, 256]`: 1 where the upper map has the colour of a tooth, and that light."""
     filmed = teeth[:, 0, :3] * colour[:, :, None, None]
-    lips = skin[:, 4:].exp()
-    limit = TOOTH_REDNESS * (lips[:, 0] - lips[:, 1]) / lips.sum(dim=1) + TOOTH_MARGIN
-    redness = (filmed[:, 0] - filmed[:, 1]) / filmed.sum(dim=1).clamp_min(0.05)
+    limit = TOOTH_REDNESS * _redness(skin[:, 4:].exp()) + TOOTH_MARGIN
+    redness = _redness(filmed)
     bright = teeth[:, 0, :3].mean(dim=1) > light
     lit = colour.mean(dim=1) > ENAMEL_LIGHT * skin[:, 0].exp()
     return ((redness < limit[:, None, None]) & bright & lit[:, None, None]).float()
+
+
+def surely_enamel(colour: Tensor, skin: Tensor) -> bool:
+    """Return whether the brightest `[1, 3]` between lips is enamel, and not a lip in the light,
+    beside `skin` `[1, COMPLEXION]`.
+    """
+    limit = (ENAMEL_REDNESS * _redness(skin[:, 4:].exp())).clamp_min(GREY)
+    return bool((_redness(colour) < limit).all())
+
+
+def _redness(colours: Tensor) -> Tensor:
+    """Return how red colours `[B, 3, ...]` are, `[B, ...]`: red above green as a share of light."""
+    return (colours[:, 0] - colours[:, 1]) / colours.sum(dim=1).clamp_min(0.05)

@@ -9,14 +9,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.landmarks_to_video.dentition import read_teeth, tooth_area, tooth_likeness
+from models.landmarks_to_video.dentition import (
+    read_teeth,
+    surely_enamel,
+    tooth_area,
+    tooth_likeness,
+)
 from models.landmarks_to_video.lip_lines import UprightLips
-from models.landmarks_to_video.lip_shape import rise
-from models.landmarks_to_video.teeth_line import AVERAGED, COLUMNS, DEPTHS, MIDDLE, teeth_line
+from models.landmarks_to_video.lip_shape import rise, smile
+from models.landmarks_to_video.teeth_line import (
+    AVERAGED,
+    COLUMNS,
+    DEPTHS,
+    MIDDLE,
+    cavity_above,
+    teeth_line,
+)
 from models.landmarks_to_video.warping import sample
 
-TOOTH_SHARE = 0.25
-"""Share of what the lips bare that must look like teeth; less is a mouth in the dark."""
+TOOTH_SHARE, LEAST_SHARE, WIDE = 0.25, 0.05, 5.0
+"""Share of what the lips bare that must look like teeth; less is a mouth in the dark. In openings
+higher than so many px, an upper row takes up less, at least the second.
+"""
+TALLEST = 0.25
+"""Height, in inter-ocular distances, from which what is light below the upper lip is a tongue."""
 LINE = 0.6
 """Pixels above and below the line that are stretched and not moved."""
 TEETH_GIVE, SOFT_GIVE = 1.15, 1.7
@@ -47,6 +63,12 @@ SPECKS, SLIGHT = 0.04, 3.5
 """Share of a mouth without a row of teeth from which what looks like teeth are specks of them, as
 the glint of one tooth; and the height, px, up to which an opening is so slight that they would
 stand alone as it grows. All of it gives way to what is drawn, in every opening.
+"""
+DIM_UNTIL, CAVITY_LIGHT, SHADE_LIGHT = 5.25, 0.13, 0.62
+"""Height, px, up to which all gives way as well where a mouth without a row of teeth is no dark
+cavity: beside the skin, its darkest tenth is lighter than the second, and half of it darker than
+the third. Its front teeth stand in the shade. They would flash up in slight openings, and be gone
+in wider ones. What is lighter is part of the lips.
 """
 ENDS, LAST_HUE = 6, 0.7
 """Columns at either end of a row over which its edge and its hue are read; how far the hue of these
@@ -128,6 +150,11 @@ class OpenMouth:
     borrows_lower: bool = True
 
     @property
+    def gives_way(self) -> bool:
+        """Whether all that it shows gives way to what is drawn, as in a closed portrait."""
+        return not self.upper.shown and bool(self.lower.gone.amin() > 0)
+
+    @property
     def borrows_upper(self) -> bool:
         """Whether a borrowed row stands in the place of its own upper teeth."""
         return bool(self.upper.gone.amin() > 0)
@@ -149,21 +176,35 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
     seen = float(bared[0, 0, 3].sum())
     between = _colours_between(image, lips, scale)
     likeness = tooth_likeness((between / colour[..., None, None])[:, None], colour, skin)[0]
-    if float(tooth_area(bared, colour, skin)) <= TOOTH_SHARE * seen:
-        nowhere = landmarks.new_zeros(1, COLUMNS)
-        slight = float(lips.height) < SLIGHT
-        specks = torch.full_like(nowhere, slight and float(likeness.mean()) > SPECKS)
-        upper, lower = Row(nowhere, gone=nowhere), Row(nowhere, gone=specks)
-        return OpenMouth(lips, nowhere, upper, lower, colour)
-    for bitten in (True, False):
-        line, are_upper = teeth_line(between, likeness, _heights(lips), bitten=bitten)
-        above = (torch.arange(DEPTHS).to(line) + 0.5)[:, None] < line * DEPTHS
-        upper = _row(above.to(likeness), likeness, lips, UPPER_BARED, found=are_upper)
-        half = _half_width(upper, lips)
-        # A few upper teeth between rounded lips would give way to borrowed ones.
-        if half >= FEW:
-            break
-    lower = _row((~above).to(likeness), likeness, lips, LOWER_BARED, found=not are_upper)
+    share = float(tooth_area(bared, colour, skin)) / max(seen, 1e-3)
+    if share > LEAST_SHARE:
+        enamel = surely_enamel(colour, skin)
+        hang = enamel and not cavity_above(likeness, float(smile(landmarks)))
+        mouth = _with_teeth(lips, between, likeness, colour, hang=hang)
+        wide = float(lips.height) > WIDE and mouth.upper.shown and mouth.tips < TALLEST
+        if share > TOOTH_SHARE or (wide and enamel):
+            return mouth
+    return _without_teeth(lips, between, likeness, colour, skin)
+
+
+def _with_teeth(
+    lips: UprightLips, between: Tensor, likeness: Tensor, colour: Tensor, *, hang: bool
+) -> OpenMouth:
+    """Return a mouth that shows teeth.
+
+    Args:
+        lips: around it.
+        between: `[1, 3, DEPTHS, COLUMNS]` the colours between them, 0-1.
+        likeness: `[DEPTHS, COLUMNS]`, 1 on what looks like teeth.
+        colour: `[1, 3]` of what is brightest.
+        hang: whether teeth that seem to be lower ones seen alone are upper ones.
+    """
+    line, upper, lower = _rows(between, likeness, lips)
+    if hang and lower.shown and not upper.shown:
+        hanging = _rows(between, likeness, lips, hanging=True)
+        if _middle_height(_above(hanging[0]), lips) < TALLEST * float(lips.interocular):
+            line, upper, lower = hanging
+    above, half = _above(line), _half_width(upper, lips)
     low = _half_width(lower, lips)
     few = upper.shown and half < FEW
     if few:
@@ -174,7 +215,7 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
     deep = both and _middle_height(~above * (1 - likeness), lips) > DEEP
     mouth = OpenMouth(
         lips,
-        line.to(landmarks),
+        line,
         upper,
         lower,
         enamel,
@@ -184,6 +225,44 @@ def read_open_mouth(image: Tensor, landmarks: Tensor, scale: int, skin: Tensor) 
         borrows_lower=not (deep or low >= FEW),
     )
     return mouth if few or not upper.shown else _with_ends(mouth, between[0], likeness * above)
+
+
+def _without_teeth(
+    lips: UprightLips, between: Tensor, likeness: Tensor, colour: Tensor, skin: Tensor
+) -> OpenMouth:
+    """Return a mouth that shows no row of teeth; the arguments are those of `_with_teeth`, and
+    `skin` `[1, COMPLEXION]`.
+    """
+    height, nowhere = float(lips.height), torch.zeros_like(likeness[:1])
+    specks = height < SLIGHT and float(likeness.mean()) > SPECKS
+    light = between.mean(dim=1)[..., MIDDLE] / skin[:, 0].exp()
+    dark, middle = light.quantile(light.new_tensor([0.1, 0.5])).tolist()
+    dim = height < DIM_UNTIL and dark > CAVITY_LIGHT and middle < SHADE_LIGHT
+    gone = torch.full_like(nowhere, specks or dim)
+    return OpenMouth(lips, nowhere, Row(nowhere, gone=nowhere), Row(nowhere, gone=gone), colour)
+
+
+def _rows(
+    between: Tensor, likeness: Tensor, lips: UprightLips, *, hanging: bool = False
+) -> tuple[Tensor, Row, Row]:
+    """Return the line `[1, COLUMNS]` along which a mouth with teeth parts, and the rows above and
+    below it. If they are `hanging`, the brightest teeth are upper ones.
+    """
+    for bitten in (True, False):
+        line, are_upper = teeth_line(
+            between, likeness, _heights(lips), bitten=bitten, hanging=hanging
+        )
+        above = _above(line).to(likeness)
+        upper = _row(above, likeness, lips, UPPER_BARED, found=are_upper)
+        # A few upper teeth between rounded lips would give way to borrowed ones.
+        if _half_width(upper, lips) >= FEW:
+            break
+    return line, upper, _row(1 - above, likeness, lips, LOWER_BARED, found=not are_upper)
+
+
+def _above(line: Tensor) -> Tensor:
+    """Return `[DEPTHS, COLUMNS]`: whether a place between the lips lies above the line."""
+    return (torch.arange(DEPTHS).to(line) + 0.5)[:, None] < line * DEPTHS
 
 
 def _with_ends(mouth: OpenMouth, between: Tensor, teeth: Tensor) -> OpenMouth:

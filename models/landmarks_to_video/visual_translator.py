@@ -267,7 +267,7 @@ class VisualTranslator(nn.Module):
 
     def _teeth(self, landmarks: Tensor, mouth: OpenMouth | None, skin: Tensor) -> Tensor:
         """Return maps `[1, 2, 4, 128, 256]`: borrowed teeth, as light and as low as its own."""
-        if mouth is None:
+        if mouth is None or mouth.gives_way:
             return self.dentitions.borrowed(landmarks)
         tips = mouth.tips if mouth.upper.shown else BELOW_PARTED[0]
         teeth = self.dentitions.borrowed(landmarks, (tips, BELOW_PARTED[1]))

@@ -12,6 +12,9 @@ SKIN = torch.zeros(1, COMPLEXION)
 SKIN[:, 0] = torch.tensor(0.6).log()
 WHITE, LIPS = (0.80, 0.78, 0.74), (0.7, 0.35, 0.35)
 DARK, TONGUE = (0.2, 0.1, 0.1), (0.85, 0.45, 0.45)
+BLACK, LIP_SHADE, SHADED = (0.06, 0.03, 0.03), (0.45, 0.22, 0.22), (0.465, 0.452, 0.43)
+
+Part = tuple[tuple[float, float, float], tuple[float, float]]
 
 
 def portrait(
@@ -33,6 +36,18 @@ def portrait(
     image = torch.tensor(LIPS).repeat(256 * 256, 1)
     image[between[0]], image[shown[0]] = torch.tensor(DARK), torch.tensor(teeth)
     return image.T.reshape(1, 3, 256, 256).clone(), landmarks
+
+
+def with_parts(opening: float, *parts: Part) -> tuple[Tensor, Tensor]:
+    """Return a portrait like `portrait`, whose mouth is dark but for parts: each a colour over a
+    span of the way from the upper to the lower lip.
+    """
+    image, landmarks = portrait(opening, DARK)
+    for colour, span in parts:
+        part, _ = portrait(opening, colour, span)
+        shown = (part - torch.tensor(colour).reshape(1, 3, 1, 1)).abs().amax(dim=1) < 1e-3
+        image = torch.where(shown[:, None], part, image)
+    return image, landmarks
 
 
 def with_a_spot(opening: float, span: tuple[float, float], across: slice) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.dentition import (
     LOWEST_EDGE,
     PUPILS_MM,
@@ -10,6 +11,7 @@ from models.landmarks_to_video.dentition import (
     Dentitions,
     drawn_teeth,
     highest_row,
+    surely_enamel,
 )
 from models.landmarks_to_video.face_regions import MOUTH
 from models.landmarks_to_video.upright import face_frame
@@ -62,3 +64,20 @@ def test_shipped_lower_rows_reach_equally_far_to_both_sides() -> None:
         front = edge[abs(torch.arange(1, TEETH_WIDTH) - TEETH_WIDTH // 2) < 50]
         assert float((front - front.flip(0)).abs().max()) <= 1
         assert float(front.max() - front.min()) < 16, "no tooth stands out"
+
+
+@pytest.mark.parametrize(
+    ("colour", "lips", "enamel"),
+    [
+        ((0.8, 0.7, 0.6), (1.2, 0.6, 0.5), True),
+        ((0.8, 0.55, 0.55), (1.2, 0.6, 0.5), False),
+        ((0.8, 0.7, 0.6), (0.9, 0.75, 0.7), True),
+    ],
+    ids=["teeth", "lip in the light", "pale lips"],
+)
+def test_a_lip_in_the_light_is_no_enamel(
+    colour: tuple[float, ...], lips: tuple[float, ...], enamel: bool
+) -> None:
+    skin = torch.zeros(1, COMPLEXION)
+    skin[:, 4:] = torch.tensor(lips).log()
+    assert surely_enamel(torch.tensor([colour]), skin) == enamel

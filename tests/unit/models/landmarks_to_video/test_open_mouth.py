@@ -11,12 +11,17 @@ from models.landmarks_to_video.open_mouth import (
 )
 from models.landmarks_to_video.teeth_line import DEPTHS
 from tests.unit.models.landmarks_to_video.open_portraits import (
+    BLACK,
     DARK,
+    LIP_SHADE,
+    SHADED,
     SKIN,
     TONGUE,
     WHITE,
+    Part,
     portrait,
     with_a_spot,
+    with_parts,
 )
 
 
@@ -230,3 +235,74 @@ def test_borrowed_teeth_meet_the_tips_of_an_own_row_and_not_the_dark_below_it() 
         return float(mouth.ends[0, :, 1].mean())
 
     assert end_of(0.4) == pytest.approx(end_of(0.6), abs=0.8)
+
+
+@pytest.mark.parametrize(
+    ("teeth", "rows"), [(0.15, (True, False)), (0.4, (False, True))], ids=["lip", "cavity"]
+)
+def test_dark_teeth_hang_from_a_lip_in_the_shade_and_light_ones_stand_below_a_cavity(
+    teeth: float, rows: tuple[bool, bool]
+) -> None:
+    """Above the brightest teeth, it is dark alike: teeth in the lip's shadow are no cavity."""
+    parts: list[Part] = [(LIP_SHADE, (0, teeth)), (SHADED, (teeth, 0.4)), (WHITE, (0.4, 1))]
+    mouth = read_open_mouth(*with_parts(9, *parts), 1, SKIN)
+    assert mouth is not None
+    assert (mouth.upper.shown, mouth.lower.shown) == rows
+
+
+def test_clenched_rows_below_a_lip_in_the_shade_part_where_they_bite() -> None:
+    rows: list[Part] = [
+        (LIP_SHADE, (0, 0.12)),
+        (SHADED, (0.12, 0.35)),
+        (WHITE, (0.35, 0.66)),
+        (WHITE, (0.74, 1)),
+    ]
+    mouth = read_open_mouth(*with_parts(14, *rows), 1, SKIN)
+    assert mouth is not None
+    assert mouth.upper.shown
+    assert mouth.lower.shown
+    assert 0.6 < float(mouth.line[0, 16:-16].min()) <= float(mouth.line[0, 16:-16].max()) < 0.8
+
+
+def test_a_light_lower_lip_does_not_draw_the_line_below_it() -> None:
+    parts: list[Part] = [(SHADED, (0, 0.3)), (WHITE, (0.3, 0.65)), ((1, 0.95, 0.9), (0.8, 1))]
+    line = line_of(*with_parts(12, *parts))
+    assert 0.6 < line.min() <= line.max() < 0.8
+
+
+def test_upper_teeth_that_fill_little_of_a_wide_opening_are_a_row() -> None:
+    """They take up a seventh of what the lips bare, and in a slight opening as much is none."""
+    for opening, shown in ((22, True), (4, False)):
+        mouth = read_open_mouth(*portrait(opening, WHITE, (0, 0.22)), 1, SKIN)
+        assert mouth is not None
+        assert mouth.upper.shown == shown
+
+
+def test_a_pale_tongue_that_is_put_out_goes_with_the_lower_lip() -> None:
+    mouth = read_open_mouth(*with_parts(30, (SHADED, (0, 0.3)), (WHITE, (0.3, 1))), 1, SKIN)
+    assert mouth is not None
+    assert not mouth.upper.shown
+
+
+@pytest.mark.parametrize(
+    ("opening", "inside", "drawn"),
+    [(4, (0.24, 0.17, 0.16), True), (12, (0.24, 0.17, 0.16), False), (4, BLACK, False)],
+    ids=["dim", "wide", "black"],
+)
+def test_dim_teeth_in_a_slight_opening_give_way_to_drawn_ones(
+    opening: float, inside: tuple[float, float, float], drawn: bool
+) -> None:
+    mouth = read_open_mouth(*portrait(opening, inside), 1, SKIN)
+    assert mouth is not None
+    assert mouth.gives_way == drawn
+
+
+def test_a_light_lower_lip_is_not_read_as_upper_teeth() -> None:
+    pink, shaded_pink, red = (0.85, 0.54, 0.54), (0.493, 0.313, 0.313), SKIN.clone()
+    red[:, 4:] = torch.tensor((1.3, 0.55, 0.55)).log()
+    for colour, shaded, shown in ((WHITE, SHADED, True), (pink, shaded_pink, False)):
+        parts: list[Part] = [(LIP_SHADE, (0, 0.15)), (shaded, (0.15, 0.4)), (colour, (0.4, 1))]
+        mouth = read_open_mouth(*with_parts(9, *parts), 1, red)
+        assert mouth is not None
+        assert mouth.lower.shown != shown
+        assert mouth.upper.shown == shown

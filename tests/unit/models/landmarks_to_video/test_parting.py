@@ -21,7 +21,7 @@ from models.landmarks_to_video.teeth_line import COLUMNS
 from models.landmarks_to_video.visual_translator import TranslatorConfig, VisualTranslator
 from tests.unit.models.faces import face_landmarks
 from tests.unit.models.landmarks_to_video.open_portraits import (
-    DARK,
+    BLACK,
     SKIN,
     WHITE,
     portrait,
@@ -44,7 +44,7 @@ def drawn_share(image: Tensor, landmarks: Tensor, wanted: float) -> Tensor:
 
 
 def test_one_tooth_in_a_slight_opening_gives_way_in_every_opening() -> None:
-    tooth, none = with_a_spot(3, (0, 1), slice(120, 124)), portrait(3, DARK)
+    tooth, none = with_a_spot(3, (0, 1), slice(120, 124)), portrait(3, BLACK)
     for wanted in (2.5, 3, 4):
         assert drawn_share(*tooth, wanted).min() > 0.85
         assert drawn_share(*none, wanted).mean() < 0.2

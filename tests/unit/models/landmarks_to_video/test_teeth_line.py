@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.teeth_line import COLUMNS, DEPTHS, MIDDLE, teeth_line
+from models.landmarks_to_video.teeth_line import COLUMNS, DEPTHS, MIDDLE, cavity_above, teeth_line
 
 HEIGHTS = torch.full((COLUMNS,), 12.0)
 
@@ -48,3 +48,32 @@ def test_gums_above_upper_teeth_are_no_bite() -> None:
     colours, likeness = mouth((0, 4, 0.8), (4, 6, 0.5), (6, 46, 0.8))
     line, _ = teeth_line(colours, likeness, HEIGHTS)
     assert float((line * DEPTHS)[0, MIDDLE].min()) > 44
+
+
+@pytest.mark.parametrize(
+    ("first", "smiling", "cavity"), [(14, 0.0, True), (14, 1.0, False), (8, 0.0, False)]
+)
+def test_a_cavity_above_lower_teeth_is_higher_than_a_lip_in_the_shade(
+    first: int, smiling: float, cavity: bool
+) -> None:
+    _, likeness = mouth((first, 46, 0.8))
+    assert cavity_above(likeness, smiling) == cavity
+
+
+def test_where_nothing_looks_like_teeth_no_cavity_is_above_any() -> None:
+    assert not cavity_above(mouth()[1], 0.0)
+
+
+def test_hanging_teeth_are_looked_for_above_a_light_lower_lip() -> None:
+    colours, likeness = mouth((14, 30, 0.7), (36, 48, 0.9))
+    for hanging in (False, True):
+        line, are_upper = teeth_line(colours, likeness, HEIGHTS, hanging=hanging)
+        assert are_upper == hanging
+        rows = (line * DEPTHS)[0, MIDDLE]
+        assert (29 < float(rows.min()) <= float(rows.max()) < 37) == hanging
+
+
+def test_a_dark_below_the_tips_of_upper_teeth_is_a_cavity_above_lower_ones() -> None:
+    for first, found in ((14, True), (4, False)):
+        _, likeness = mouth((0, 4, 0.8), (first, 46, 0.8))
+        assert cavity_above(likeness, 0.0) == found

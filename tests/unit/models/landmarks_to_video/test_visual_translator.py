@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.checkpoints import save_checkpoint
+from models.landmarks_to_video.dentition import TEETH_HEIGHT, lowest_row
 from models.landmarks_to_video.face_regions import MOUTH, window_flow, window_origin
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import (
@@ -17,6 +18,7 @@ from models.landmarks_to_video.visual_translator import (
 from models.landmarks_to_video.warping import FLOW_STRIDE, upsample_flow
 from models.manifest import CheckpointError
 from tests.unit.models.faces import face_landmarks, face_picture
+from tests.unit.models.landmarks_to_video.open_portraits import BLACK, DARK, portrait
 
 TINY = PainterConfig((8, 8, 8), (4, 4, 4), (1, 1, 1), 8)
 CONFIG = TranslatorConfig(mouth=TINY, eyes=TINY, motion_width=8)
@@ -171,3 +173,16 @@ def test_the_motion_network_does_not_move_closing_lips(translator: VisualTransla
     core = (..., slice(16, -16), slice(16, -16))
     assert float((flows[0] - flows[1]).abs().mean()) > 0.3
     torch.testing.assert_close(moved[0][core], moved[1][core], atol=0.01, rtol=0)
+
+
+def test_teeth_for_a_slight_shaded_opening_hang_as_low_as_those_of_a_closed_portrait(
+    translator: VisualTranslator,
+) -> None:
+    translator.dentitions.maps[:, 3, : TEETH_HEIGHT // 2] = 1
+    edges = []
+    for inside in (DARK, BLACK):
+        image, landmarks = portrait(4, inside)
+        crop = (image[0].permute(1, 2, 0) * 255).byte().numpy()
+        teeth = translator.prepare(crop, landmarks[0].numpy()).teeth
+        edges.append(float(lowest_row(teeth[:, 0, 3])))
+    assert edges[0] > edges[1] + 0.1
