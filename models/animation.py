@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from media.faces.landmarks import CROP_INTEROCULARS, CROP_SIZE
 from media.faces.portrait import MIN_INTEROCULAR, Portrait
 from models.landmarks_to_video.portrait_composer import Canvas, Composer
-from models.landmarks_to_video.visual_translator import PortraitFeatures, VisualTranslator
+from models.landmarks_to_video.portrait_features import PortraitFeatures
+from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.options import SynthesisOptions
 from models.side_by_side import Workforce, batch_frames, batch_starts, in_order
 

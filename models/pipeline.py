@@ -18,11 +18,8 @@ from models.face.given_landmarks import check_place, checked
 from models.face.landmark_motion import LandmarkMotion
 from models.face.landmark_track import LandmarkTrack
 from models.face.retargeting import retarget_landmarks
-from models.landmarks_to_video.visual_translator import (
-    RESOLUTIONS,
-    PortraitFeatures,
-    VisualTranslator,
-)
+from models.landmarks_to_video.portrait_features import PortraitFeatures
+from models.landmarks_to_video.visual_translator import RESOLUTIONS, VisualTranslator
 from models.options import SynthesisOptions
 from models.side_by_side import FIRST_FRAMES, batch_frames
 from models.speech_to_landmarks.landmark_generator import LandmarkGenerator

@@ -19,7 +19,7 @@ from models.corpus.clips import at_side, mouth_opening, read_clip, read_landmark
 from models.corpus.manifest import held_out_clips
 from models.evaluation.closed_portraits import CLOSED, contrast, inside_lips
 from models.evaluation.report import Row, Table
-from models.landmarks_to_video.complexion import complexion
+from models.landmarks_to_video.mouth.complexion import complexion
 from models.metrics.frame_scores import Pair, Renderer
 
 SIDE = 512

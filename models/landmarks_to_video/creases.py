@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from media.faces.landmarks import CROP_SIZE
 from models.checkpoints import load_checkpoint
-from models.landmarks_to_video.bare_lips import blurred
+from models.landmarks_to_video.eyes.glasses import Glasses
 from models.landmarks_to_video.face_regions import (
     EYES,
     STRIDE,
@@ -29,9 +29,9 @@ from models.landmarks_to_video.face_regions import (
     window_origin,
 )
 from models.landmarks_to_video.frame_drawing import Layer
-from models.landmarks_to_video.glasses import Glasses
 from models.landmarks_to_video.layers import grown
-from models.landmarks_to_video.lip_shape import rise
+from models.landmarks_to_video.mouth.bare_lips import blurred
+from models.landmarks_to_video.ramps import rise
 from models.landmarks_to_video.upright import face_frame, to_upright
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.bare_lips import BareLips
-from models.landmarks_to_video.complexion import complexion, sidelight
-from models.landmarks_to_video.open_mouth import OpenMouth
+from models.landmarks_to_video.mouth.bare_lips import BareLips
+from models.landmarks_to_video.mouth.complexion import complexion, sidelight
+from models.landmarks_to_video.mouth.open_mouth import OpenMouth
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
     flow_coordinates,

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.landmarks_to_video.bare_lips import BareLips
-from models.landmarks_to_video.dentition import drawn_teeth
+from models.landmarks_to_video.eyes.lids import keep_eyeballs, move_lids
 from models.landmarks_to_video.face_regions import (
     GEOMETRY_CHANNELS,
     GEOMETRY_STRIDE,
@@ -27,11 +26,9 @@ from models.landmarks_to_video.layers import (
     halved,
     zero_init,
 )
-from models.landmarks_to_video.lids import keep_eyeballs, move_lids
-from models.landmarks_to_video.lip_closing import COVERED
-from models.landmarks_to_video.lip_lines import UprightLips
-from models.landmarks_to_video.lip_shape import lower_lip, rise, smile_gone
-from models.landmarks_to_video.mouth_interior import (
+from models.landmarks_to_video.mouth.bare_lips import BareLips
+from models.landmarks_to_video.mouth.dentition import drawn_teeth
+from models.landmarks_to_video.mouth.interior import (
     LOWERED,
     SPARSE,
     THIN,
@@ -39,8 +36,14 @@ from models.landmarks_to_video.mouth_interior import (
     Opening,
     rolled_lip,
 )
-from models.landmarks_to_video.open_mouth import OpenMouth
-from models.landmarks_to_video.own_row import OwnRow
+from models.landmarks_to_video.mouth.lip_closing import COVERED
+from models.landmarks_to_video.mouth.lip_lines import UprightLips
+from models.landmarks_to_video.mouth.lip_shape import lower_lip, smile_gone
+from models.landmarks_to_video.mouth.open_mouth import OpenMouth
+from models.landmarks_to_video.mouth.own_row import OwnRow
+from models.landmarks_to_video.mouth.parting import Spots, part_mouth
+from models.landmarks_to_video.mouth.retouch import Retouch, strip_around
+from models.landmarks_to_video.mouth.teeth_placement import LONGEST, LONGEST_REPLACING, place_teeth
 from models.landmarks_to_video.painted_window import (
     Paint,
     Painting,
@@ -48,9 +51,7 @@ from models.landmarks_to_video.painted_window import (
     drawn_pixels,
     lay_over,
 )
-from models.landmarks_to_video.parting import Spots, part_mouth
-from models.landmarks_to_video.retouch import Retouch, strip_around
-from models.landmarks_to_video.teeth_placement import LONGEST, LONGEST_REPLACING, place_teeth
+from models.landmarks_to_video.ramps import rise
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,

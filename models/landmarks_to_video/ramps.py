@@ -1,10 +1,15 @@
-"""Smooth passages between 0 and 1, and bells."""
+"""Passages between 0 and 1, even and smooth, and bells."""
 
 import torch
 from torch import Tensor
 
 NOTHING = 20.0
 """Exponent at which what fades away has gone; beyond, exponentials become slow to compute with."""
+
+
+def rise(value: Tensor, start: float, end: float) -> Tensor:
+    """Return 0 up to the start, 1 from the end on, and a share of 1 between them."""
+    return ((value - start) / (end - start)).clamp(0, 1)
 
 
 def smooth_step(value: Tensor, start: Tensor | float, end: Tensor | float) -> Tensor:

@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from media.faces.landmarks import CROP_SIZE
-from models.landmarks_to_video.bare_lips import blurred
 from models.landmarks_to_video.face_regions import (
     MOUTH,
     feather,
@@ -21,7 +20,9 @@ from models.landmarks_to_video.face_regions import (
     window_origin,
 )
 from models.landmarks_to_video.frame_drawing import Layer
-from models.landmarks_to_video.lip_shape import broadness, rise, smile_gone
+from models.landmarks_to_video.mouth.bare_lips import blurred
+from models.landmarks_to_video.mouth.lip_shape import broadness, smile_gone
+from models.landmarks_to_video.ramps import rise
 from models.landmarks_to_video.upright import face_frame
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,

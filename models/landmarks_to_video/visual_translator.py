@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from media.faces.landmarks import CROP_SIZE, NUM_LANDMARKS
+from media.faces.landmarks import CROP_SIZE
 from models.checkpoints import load_checkpoint
 from models.landmarks_to_video.background import mobility
-from models.landmarks_to_video.bare_lips import BareLips, bare_lips
-from models.landmarks_to_video.complexion import complexion, sidelight
-from models.landmarks_to_video.creases import Creases, creases
-from models.landmarks_to_video.dentition import BELOW_PARTED, Dentitions
+from models.landmarks_to_video.creases import creases
+from models.landmarks_to_video.eyes.glasses import GIVE, Glasses, limited
+from models.landmarks_to_video.eyes.lids import drawn_share, held_up, lift, moved_share
 from models.landmarks_to_video.face_regions import (
     EYES,
     MOUTH,
@@ -35,22 +34,20 @@ from models.landmarks_to_video.face_regions import (
     window_origin,
 )
 from models.landmarks_to_video.frame_drawing import Layer, Rendering, draw_on_cpu, draw_on_device
-from models.landmarks_to_video.glasses import GIVE, Glasses, limited
-from models.landmarks_to_video.layers import Downsample, FeatureAdaptiveStack, Upsample, zero_init
-from models.landmarks_to_video.lids import drawn_share, held_up, lift, moved_share
-from models.landmarks_to_video.lip_closing import cover_mouth, lips_close
-from models.landmarks_to_video.lip_edge import LowerLipEdge, within
-from models.landmarks_to_video.monochrome import Palette, read_palette
-from models.landmarks_to_video.open_mouth import OpenMouth, read_open_mouth
-from models.landmarks_to_video.painted_window import Window
+from models.landmarks_to_video.monochrome import read_palette
+from models.landmarks_to_video.motion_network import MOTION_STRIDE, MotionNet
+from models.landmarks_to_video.mouth.bare_lips import bare_lips
+from models.landmarks_to_video.mouth.complexion import complexion, sidelight
+from models.landmarks_to_video.mouth.dentition import BELOW_PARTED, Dentitions
+from models.landmarks_to_video.mouth.lip_closing import cover_mouth, lips_close
+from models.landmarks_to_video.mouth.lip_edge import LowerLipEdge, within
+from models.landmarks_to_video.mouth.open_mouth import OpenMouth, read_open_mouth
+from models.landmarks_to_video.mouth.teeth_placement import bent_to
 from models.landmarks_to_video.painter_network import Painter, PainterConfig
-from models.landmarks_to_video.smile_folds import SmileFolds, smile_folds
-from models.landmarks_to_video.teeth_placement import bent_to
+from models.landmarks_to_video.portrait_features import PortraitFeatures
+from models.landmarks_to_video.smile_folds import smile_folds
 from models.landmarks_to_video.warping import (
     FLOW_STRIDE,
-    FLOW_UNIT,
-    flow_coordinates,
-    sample,
     spline_flow,
     upsample_flow,
 )
@@ -60,10 +57,6 @@ from models.precision import mixed_precision
 CHECKPOINT = "visual_translator.safetensors"
 RESOLUTIONS = (CROP_SIZE, 2 * CROP_SIZE)
 """Sides of the portrait crops that can be animated, px."""
-MOTION_STRIDE = 4
-"""The motion network sees the face at a quarter of its resolution."""
-MOTION_UNIT = 4.0
-"""Scale of the motion network's residual flow, in pixels."""
 STILL = 0.5
 """Mean landmark motion in pixels below which a window stays close to the portrait's own."""
 
@@ -104,94 +97,6 @@ class TranslatorConfig:
             for name in ("mouth", "eyes")
         }
         return cls(**painters, motion_width=sizes["motion_width"], dentitions=sizes["dentitions"])
-
-
-class MotionNet(nn.Module):
-    """Adds to the thin-plate flow what landmarks do not determine: hair, neck, cheeks, depth."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.pose = nn.Sequential(
-            nn.Linear(4 * NUM_LANDMARKS, 128), nn.SiLU(), nn.Linear(128, 2 * width)
-        )
-        self.stem = nn.Conv2d(8, width, 3, stride=2, padding=1)
-        self.down = Downsample(width, 2 * width)
-        self.middle = FeatureAdaptiveStack(2 * width, 2 * width, 2)
-        self.up = Upsample(2 * width, width)
-        self.out = nn.Conv2d(width, 2, 3, padding=1)
-        zero_init(self.out)
-
-    def forward(self, thumbnail: Tensor, prior: Tensor, source: Tensor, target: Tensor) -> Tensor:
-        """Return the residual flow `[B, 2, 32, 32]`, px.
-
-        Args:
-            thumbnail: `[B, 3, 64, 64]` the portrait, 0-1.
-            prior: `[B, 2, 64, 64]` the thin-plate flow, px.
-            source: `[B, 79, 2]` the portrait's landmarks, px.
-            target: `[B, 79, 2]` the wanted landmarks, px.
-        """
-        centre = (MOTION_STRIDE - 1) / 2
-        places = (flow_coordinates(prior, MOTION_STRIDE) - centre) / MOTION_STRIDE
-        warped = sample(thumbnail, places)
-        wide = self.stem(torch.cat([thumbnail, warped, prior / FLOW_UNIT], dim=1))
-        deep = self.down(F.silu(wide))
-        pose = self.pose(torch.cat([source, target], dim=1).flatten(1) / CROP_SIZE - 0.5)
-        deep = self.middle(deep, pose[:, :, None, None])
-        residual: Tensor = self.out(F.silu(wide + self.up(deep))).float() * MOTION_UNIT
-        return residual
-
-
-@dataclass(frozen=True)
-class PortraitFeatures:
-    """A prepared portrait, on the translator's device.
-
-    crop: `[S, S, 3]` RGB, S 256 or 512.
-    image: `[1, 3, S, S]` the same, float32 in 0-1.
-    thumbnail: `[1, 3, 64, 64]`.
-    landmarks: `[1, 79, 2]` px of a 256 px crop, whatever S.
-    teeth: `[1, 2, 4, 128, 256]` other people's that fit (see `dentition`).
-    mouth: what it shows between its lips, if they are open.
-    lips: what they show where they close.
-    lip_edge: where the lower one of open lips ends; `landmarks` have it so already.
-    skin: `[1, COMPLEXION]` the colours around the mouth.
-    slant: `[1]` by how much the light around the mouth grows to the right.
-    palette: the colours of a portrait with a single hue, or None.
-    mobility: `[1, 1, 64, 64]` weights of the motion, 0 on a background that stays, or None.
-    glasses: those that it shows, if any.
-    folds: those of its smile, or None.
-    creases: those that it has when it moves, or None.
-    """
-
-    crop: NDArray[np.uint8]
-    image: Tensor
-    thumbnail: Tensor
-    landmarks: Tensor
-    teeth: Tensor
-    mouth: OpenMouth | None
-    lips: BareLips
-    lip_edge: LowerLipEdge | None
-    skin: Tensor
-    slant: Tensor
-    palette: Palette | None = None
-    mobility: Tensor | None = None
-    glasses: Glasses | None = None
-    folds: SmileFolds | None = None
-    creases: Creases | None = None
-
-    @property
-    def scale(self) -> int:
-        """Pixels of the image for each pixel of a 256 px crop: 1 or 2."""
-        return self.image.shape[-1] // CROP_SIZE
-
-    def window(self, flow: Tensor, target: Tensor, origin: Tensor) -> Window:
-        """Return the window at `origin` that a painter paints under landmarks `[B, 79, 2]`."""
-        image, source, teeth, skin, slant = (
-            shared.expand(len(target), *shared.shape[1:])
-            for shared in (self.image, self.landmarks, self.teeth, self.skin, self.slant)
-        )
-        lips, shift = self.lips.expand(len(target)), torch.zeros_like(origin)
-        known = teeth, self.scale, skin, slant, self.mouth, lips
-        return Window(image, shift, flow, source, target, origin, *known)
 
 
 class VisualTranslator(nn.Module):

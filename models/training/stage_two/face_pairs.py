@@ -10,9 +10,9 @@ from torch import Tensor
 
 from media.faces.landmarks import CROP_SIZE, MIRROR
 from models.corpus.clips import eye_opening, mouth_opening
-from models.landmarks_to_video.complexion import complexion
-from models.landmarks_to_video.dentition import Dentitions, read_teeth, tooth_area
 from models.landmarks_to_video.face_regions import EYES, MOUTH, Region, window_origin
+from models.landmarks_to_video.mouth.complexion import complexion
+from models.landmarks_to_video.mouth.dentition import Dentitions, read_teeth, tooth_area
 from models.landmarks_to_video.painted_window import Window
 from models.landmarks_to_video.warping import FLOW_STRIDE, landmark_flow, pixel_grid
 from models.training.common.compute import CPU

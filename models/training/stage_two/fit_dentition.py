@@ -21,14 +21,14 @@ from torch.nn import functional as F
 from models.checkpoints import save_checkpoint
 from models.corpus.clips import mouth_opening
 from models.corpus.portraits import held_out_people, portrait_landmarks, read_portrait
-from models.landmarks_to_video.complexion import complexion
-from models.landmarks_to_video.dentition import (
+from models.landmarks_to_video.mouth.complexion import complexion
+from models.landmarks_to_video.mouth.dentition import (
     TEETH_HEIGHT,
     TEETH_WIDTH,
     read_teeth,
     tooth_area,
 )
-from models.landmarks_to_video.mouth_interior import CLOSED
+from models.landmarks_to_video.mouth.interior import CLOSED
 from models.landmarks_to_video.upright import face_frame
 from models.landmarks_to_video.visual_translator import VisualTranslator
 from models.training.stage_two.tooth_outlines import LOWER_ROWS, UPPER_ROWS, Points, Row

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.landmarks_to_video.face_regions import MOUTH, Region, opening_mask
+from models.landmarks_to_video.motion_network import MOTION_STRIDE
 from models.landmarks_to_video.painted_window import Painting
-from models.landmarks_to_video.visual_translator import MOTION_STRIDE
 from models.landmarks_to_video.warping import flow_coordinates, sample, spline_flow, upsample_flow
 from models.precision import mixed_precision
 from models.training.stage_two.face_pairs import FacePairBatch

@@ -23,10 +23,10 @@ from torch.nn import functional as F
 from media.faces.landmarks import CROP_SIZE
 from models.checkpoints import save_checkpoint
 from models.landmarks_to_video.face_regions import MOUTH
-from models.landmarks_to_video.mouth_interior import Opening
+from models.landmarks_to_video.mouth.interior import Opening
+from models.landmarks_to_video.mouth.retouch import Retouch
 from models.landmarks_to_video.painted_window import drawn_pixels
 from models.landmarks_to_video.painter_network import Sketch
-from models.landmarks_to_video.retouch import Retouch
 from models.landmarks_to_video.visual_translator import CHECKPOINT, RESOLUTIONS, VisualTranslator
 from models.manifest import WEIGHTS
 from models.precision import mixed_precision

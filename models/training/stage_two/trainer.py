@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models.checkpoints import save_checkpoint
 from models.landmarks_to_video.face_regions import EYES, MOUTH, opening_mask
-from models.landmarks_to_video.mouth_interior import LOWERED
+from models.landmarks_to_video.mouth.interior import LOWERED
 from models.landmarks_to_video.painted_window import Painting
 from models.landmarks_to_video.visual_translator import CHECKPOINT, VisualTranslator
 from models.precision import mixed_precision

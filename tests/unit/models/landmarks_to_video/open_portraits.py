@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from models.landmarks_to_video.complexion import COMPLEXION
 from models.landmarks_to_video.face_regions import MOUTH, signed_distance
-from models.landmarks_to_video.lip_lines import UprightLips
+from models.landmarks_to_video.mouth.complexion import COMPLEXION
+from models.landmarks_to_video.mouth.lip_lines import UprightLips
 from tests.unit.models.faces import face_landmarks
 
 SKIN = torch.zeros(1, COMPLEXION)

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 
 from models.checkpoints import save_checkpoint
-from models.landmarks_to_video.dentition import TEETH_HEIGHT, lowest_row
 from models.landmarks_to_video.face_regions import MOUTH, window_flow, window_origin
+from models.landmarks_to_video.mouth.dentition import TEETH_HEIGHT, lowest_row
 from models.landmarks_to_video.painter_network import PainterConfig
 from models.landmarks_to_video.visual_translator import (
     CHECKPOINT,

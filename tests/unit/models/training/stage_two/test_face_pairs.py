@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from media.faces.landmarks import CROP_SIZE, MIRROR, NUM_LANDMARKS
-from models.landmarks_to_video.dentition import Dentitions
 from models.landmarks_to_video.face_regions import EYES, MOUTH, Region
+from models.landmarks_to_video.mouth.dentition import Dentitions
 from models.landmarks_to_video.warping import FLOW_STRIDE, spline_flow
 from models.training.stage_two import face_pairs
 from models.training.stage_two.face_pairs import PairSampler

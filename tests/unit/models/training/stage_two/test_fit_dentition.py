@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.landmarks_to_video.dentition import TEETH_HEIGHT, TEETH_WIDTH
+from models.landmarks_to_video.mouth.dentition import TEETH_HEIGHT, TEETH_WIDTH
 from models.training.stage_two.fit_dentition import (
     BOW,
     CROWN,

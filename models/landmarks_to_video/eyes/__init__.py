@@ -1,0 +1,1 @@
+"""Eyes that blink, widen and narrow, with glasses or without."""

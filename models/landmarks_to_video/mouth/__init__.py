@@ -1,0 +1,1 @@
+"""Mouths that open, close and show teeth: lips moved, the inside drawn."""
