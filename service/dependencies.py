@@ -19,6 +19,7 @@ from service.intake.checks import Checks
 from service.intake.submissions import Submissions
 from service.metrics import ServiceMetrics
 from service.rate_limits import RequestLimits
+from service.readiness import ReadinessProbes
 from service.reading.batches import ReadingBatches
 from service.reading.serialized import SerializedJobs
 from service.reading.watching import JobWatcher
@@ -46,6 +47,7 @@ class Components:
     asset_quota: AssetQuota
     serialized: SerializedJobs
     readings: ReadingBatches
+    readiness: ReadinessProbes
 
     @classmethod
     def connect(cls, settings: ServiceSettings) -> Self:
@@ -91,6 +93,7 @@ class Components:
             asset_quota=asset_quota or AssetQuota.connect(settings),
             serialized=SerializedJobs(settings),
             readings=ReadingBatches(store),
+            readiness=ReadinessProbes(store, storage),
         )
 
 

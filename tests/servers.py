@@ -46,6 +46,12 @@ def serving(response: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Loc
         def do_POST(self) -> None:
             self.do_GET()
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_PUT(self) -> None:
+            self.do_GET()
+
         def log_message(self, format: str, *args: object) -> None:
             pass
 

@@ -238,7 +238,7 @@ class SeaweedServer:
 
     def _takes_objects(self) -> bool:
         try:
-            self._storage.put("ready/probe", b"", UNKNOWN_TYPE)
+            self._storage.put("ready/probe", b"1", UNKNOWN_TYPE)  # an empty one has no data
             self._storage.delete_prefix("ready/")
         except (StorageUnavailable, ObjectNotFound):
             return False

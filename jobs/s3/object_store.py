@@ -34,6 +34,12 @@ UNKNOWN_TYPE = "application/octet-stream"
 MAX_DELETED = 1000
 """Objects that one DeleteObjects request may name, by the S3 API."""
 
+PROBE = "probe"
+"""Key of the object that a probe writes and deletes."""
+
+PROBE_TIMEOUT = 3
+"""Response timeout of a probe's requests, in seconds."""
+
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 
 
@@ -59,9 +65,14 @@ class ObjectStorage:
     """An S3 bucket. Every method may raise StorageUnavailable. Safe to share between threads."""
 
     def __init__(
-        self, client: "S3Client", bucket: str, public_client: "S3Client | None" = None
+        self,
+        client: "S3Client",
+        probe_client: "S3Client",
+        bucket: str,
+        public_client: "S3Client | None" = None,
     ) -> None:
         self._client = client
+        self._probe_client = probe_client
         self._bucket = bucket
         self._public_client = public_client or client
         self.is_public = public_client is not None
@@ -72,6 +83,7 @@ class ObjectStorage:
         public_url = settings.s3_public_endpoint_url
         return cls(
             _create_client(settings, settings.s3_endpoint_url),
+            _create_client(settings, settings.s3_endpoint_url, PROBE_TIMEOUT, attempts=1),
             settings.s3_bucket,
             _create_client(settings, public_url) if public_url else None,
         )
@@ -79,6 +91,7 @@ class ObjectStorage:
     def measure(self, metrics: StorageMetrics) -> None:
         """Observe all requests to the object store from now on."""
         metrics.watch(self._client)
+        metrics.watch(self._probe_client)
 
     def put(self, key: str, data: bytes | Path, content_type: str) -> None:
         """Store bytes or a file under a key, replacing an existing object."""
@@ -257,10 +270,18 @@ class ObjectStorage:
         return PresignedPut(url, {"Content-Length": str(size), "Content-Type": content_type})
 
     def ping(self) -> None:
-        """Return if the bucket can be reached."""
+        """Return if the bucket takes writes: an object is written and deleted.
+
+        A server may respond about its buckets while what stores their objects is frozen or full.
+        """
+        client, bucket = self._probe_client, self._bucket
         try:
-            with _translated_errors(self._bucket):
-                self._client.head_bucket(Bucket=self._bucket)
+            with _translated_errors(bucket):
+                # Some servers create a missing bucket for an object.
+                client.head_bucket(Bucket=bucket)
+                # Not empty: servers may store an empty object without its data's disk.
+                client.put_object(Bucket=bucket, Key=PROBE, Body=b"1", ContentType=UNKNOWN_TYPE)
+                client.delete_object(Bucket=bucket, Key=PROBE)
         except ObjectNotFound as error:
             raise StorageUnavailable(f"The object store has no bucket {self._bucket}.") from error
 
@@ -308,7 +329,9 @@ def _sign_with_md5(params: dict[str, Any], **_: object) -> None:
 _TRANSFER = TransferConfig(use_threads=False)
 
 
-def _create_client(settings: Settings, endpoint_url: str) -> "S3Client":
+def _create_client(
+    settings: Settings, endpoint_url: str, read_timeout: int = 10, attempts: int = 2
+) -> "S3Client":
     secret = settings.s3_secret_key.get_secret_value()
     client = boto3.client(
         "s3",
@@ -319,8 +342,8 @@ def _create_client(settings: Settings, endpoint_url: str) -> "S3Client":
         aws_secret_access_key=secret if settings.s3_access_key else None,
         config=Config(
             connect_timeout=2,
-            read_timeout=10,
-            retries={"mode": "standard", "total_max_attempts": 2},
+            read_timeout=read_timeout,
+            retries={"mode": "standard", "total_max_attempts": attempts},
             signature_version="s3v4",
             # Bucket names as host names need a DNS entry each, which few S3 servers have.
             s3={"addressing_style": settings.s3_addressing},

@@ -1,11 +1,8 @@
 """Endpoints for machines: liveness, readiness and metrics."""
 
-from collections.abc import Callable
-
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from jobs.errors import JobsError, StoreReadOnly
 from service.dependencies import AppComponents
 from service.documents.openapi import problem_responses
 from service.documents.schemas import Liveness, Readiness
@@ -26,9 +23,14 @@ async def read_liveness() -> Liveness:
     response_description="All components are available.",
     responses=problem_responses(ProblemType.NOT_READY),
 )
-def read_readiness(components: AppComponents) -> Readiness:
-    """Return 200 if every component responds, otherwise 503 with the names of those that do not."""
-    outages = {"store": _outage(components.store.ping), "storage": _outage(components.storage.ping)}
+async def read_readiness(components: AppComponents) -> Readiness:
+    """Return 200 if every component takes writes, otherwise 503 with the names of those that do
+    not.
+
+    The outcome of a check is returned for three seconds, and a component that does not respond is
+    unavailable after as many. However often this is called, one check at a time is running.
+    """
+    outages = await components.readiness.outages()
     readiness = Readiness(**{name: outage is None for name, outage in outages.items()})
     down = [f"{name}{outage}" for name, outage in outages.items() if outage is not None]
     if down:
@@ -54,14 +56,3 @@ def read_metrics(components: AppComponents) -> Response:
         generate_latest(components.metrics.registry),
         headers={"Content-Type": CONTENT_TYPE_LATEST},
     )
-
-
-def _outage(ping: Callable[[], None]) -> str | None:
-    """Return None if a component is available, otherwise what to add to its name."""
-    try:
-        ping()
-    except StoreReadOnly:
-        return " (refuses writes)"
-    except JobsError:
-        return ""
-    return None

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from deploy.standalone.processes import SeaweedServer
 from jobs.errors import ObjectNotFound, StorageUnavailable
 from jobs.metrics import StorageMetrics
-from jobs.s3.object_store import ObjectStorage
+from jobs.s3.object_store import PROBE_TIMEOUT, ObjectStorage
 from jobs.settings import Settings
 from tests.loopback import loopback
 from tests.servers import Answer, LocalServer, content, serving
@@ -197,6 +197,32 @@ def test_a_missing_bucket_is_unavailable(s3_settings: Settings) -> None:
     storage = ObjectStorage.connect(s3_settings.model_copy(update={"s3_bucket": "amigo-fresh"}))
     with pytest.raises(StorageUnavailable, match="no bucket amigo-fresh"):
         storage.ping()
+
+
+def test_a_probe_leaves_no_object(storage: ObjectStorage) -> None:
+    storage.ping()
+    assert list(storage.objects("")) == []
+
+
+def test_a_bucket_that_refuses_objects_is_unavailable(s3_settings: Settings) -> None:
+    def only_read(handler: BaseHTTPRequestHandler) -> None:
+        content(b"", 507 if handler.command == "PUT" else 200)(handler)
+
+    with serving(only_read) as server:
+        through = s3_settings.model_copy(update={"s3_endpoint_url": server.url})
+        with pytest.raises(StorageUnavailable):
+            ObjectStorage.connect(through).ping()
+        assert [asked.method for asked in server.asked] == ["HEAD", "PUT"]
+
+
+def test_a_probe_waits_for_seconds_only(s3_settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        storage = ObjectStorage.connect(s3_settings.model_copy(update={"s3_endpoint_url": address}))
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable):
+            storage.ping()
+    assert time.monotonic() - began < 2 * PROBE_TIMEOUT
 
 
 def test_wrong_credentials_are_unavailable(s3_settings: Settings) -> None:

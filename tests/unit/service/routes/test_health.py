@@ -1,3 +1,4 @@
+import pytest
 from starlette.testclient import TestClient
 
 from service.problems import ProblemType
@@ -23,8 +24,9 @@ def test_the_service_is_ready_when_every_component_answers(http: TestClient) -> 
 
 
 def test_a_service_that_is_not_ready_names_what_is_down(
-    http: TestClient, backstage: Backstage
+    http: TestClient, backstage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("service.readiness.FRESH_SECONDS", 0.0)
     backstage.storage.is_down = True
     response = http.get("/readyz")
     document = assert_problem(response, ProblemType.NOT_READY, "Unavailable: storage;")
