@@ -5,6 +5,7 @@ to the queue if that takes too long. Several workers can share a GPU, each with 
 directory and port.
 """
 
+import multiprocessing
 import os
 import sys
 
@@ -50,6 +51,8 @@ def work(settings: WorkerSettings, directory: RunDirectory) -> None:
     start_merging(processes)
     # A recognizable prefix, so that semaphores of a killed worker can be found.
     current_process()._config["semprefix"] = directory.semaphore_prefix
+    # Else billiard creates /tmp/pymp-…, which a killed worker leaves behind.
+    multiprocessing.current_process()._config["tempdir"] = str(directory.path)  # type: ignore[attr-defined]
     if settings.metrics_port:
         serve_metrics(settings.metrics_host, settings.metrics_port, processes)
     create_worker(settings).worker_main(ARGUMENTS)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -148,6 +149,17 @@ def test_a_worker_that_cannot_load_its_pipeline_exits(
 
     assert status == 1
     assert "weights are missing" in worker.log
+
+
+def test_a_killed_worker_leaves_nothing_outside_its_run_directory(
+    start_worker: StartWorker, client: Client, tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    worker = start_worker(TMPDIR=str(temporary))
+    client.wait_final(client.post())
+    worker.kill()
+    assert not list(temporary.iterdir())
 
 
 def test_the_next_worker_removes_the_semaphores_of_a_killed_one(
