@@ -7,6 +7,7 @@ AmigoError
 └── ForgedWebhook    a webhook has no valid signature, or is too old
 """
 
+import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -77,19 +78,31 @@ class Unreachable(AmigoError):
 
     Attributes:
         may_pass: whether a retry may help; it does not if the URL is invalid.
+        is_absent: whether nothing accepted a connection, so the service may not be running.
     """
 
-    def __init__(self, sentence: str, *, may_pass: bool = False) -> None:
+    def __init__(self, sentence: str, *, may_pass: bool = False, is_absent: bool = False) -> None:
         super().__init__(sentence)
         self.may_pass = may_pass
+        self.is_absent = is_absent
 
     @classmethod
     def of(cls, url: httpx.URL, error: httpx.RequestError) -> Self:
         """Translate a transport error."""
         passing = isinstance(error, httpx.TransportError)
         hopeless = isinstance(error, httpx.UnsupportedProtocol)
-        reason = str(error).rstrip(".")
-        return cls(f"Could not connect to {url}: {reason}.", may_pass=passing and not hopeless)
+        absent = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+        absent = absent and not _is_about_tls(error)
+        address = str(url).rstrip("/")
+        reason = str(error).rstrip(".") or type(error).__name__
+        sentence = (
+            f"Nothing answers at {address}: {reason}."
+            if absent
+            else f"Could not connect to {address}: {reason}."
+            if hopeless
+            else f"The connection to {address} failed: {reason}."
+        )
+        return cls(sentence, may_pass=passing and not hopeless, is_absent=absent)
 
 
 class JobUnfinished(AmigoError):
@@ -109,6 +122,15 @@ def require_success(response: httpx.Response) -> httpx.Response:
     if response.is_success or response.status_code == httpx.codes.NOT_MODIFIED:
         return response
     raise ApiProblem.of(response)
+
+
+def _is_about_tls(error: BaseException | None) -> bool:
+    """Return whether an error comes from TLS, after a connection was accepted."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:

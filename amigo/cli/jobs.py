@@ -37,6 +37,7 @@ from amigo.cli.output import (
     print_job_json,
     print_jobs,
     print_line,
+    print_start_hint,
     print_video,
     progress_bar,
     progress_bars,
@@ -100,6 +101,7 @@ def submit(
         batch = Batch(service_url(url), consent, options, add_bar)
         outcomes = anyio.run(batch.fulfil, pairs, parallel)
     well = [outcome.report(as_json) for outcome in outcomes]
+    print_start_hint(outcome.result for outcome in outcomes)
     if not all(well):
         raise typer.Exit(1)
 

@@ -188,10 +188,20 @@ def exit_on_errors(*errors: type[Exception]) -> Iterator[None]:
         yield
     except caught as error:
         print_error(str(error))
+        print_start_hint([error])
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         print_error("Interrupted.")
         raise typer.Exit(130) from None
+
+
+def print_start_hint(errors: Iterable[object]) -> None:
+    """Print how to start a service, if one of the errors is that nothing answers."""
+    if any(getattr(error, "is_absent", False) for error in errors):
+        print_note(
+            "Start a service on this machine with `make serve` (or `amigo serve`), or set the URL "
+            "of a running one by --url or AMIGO_URL."
+        )
 
 
 def print_line(sentence: str) -> None:

@@ -1,6 +1,7 @@
 """Both clients against responses without sockets."""
 
 import json
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -187,10 +188,27 @@ def test_members_of_a_newer_service_are_kept(connect: Connect) -> None:
 
 def test_a_service_that_never_responded_is_given_up_soon(connect: Connect, clock: Clock) -> None:
     service = Service(get=[REFUSED])
-    with pytest.raises(Unreachable, match="Could not connect to http://amigo: refused"):
+    with pytest.raises(Unreachable, match="refused"):
         connect(service).get("job_1")
     assert len(service.requests) == ATTEMPTS_BEFORE_A_RESPONSE
     assert sum(clock.pauses) < 2
+
+
+def test_an_address_where_nothing_answers_is_named(connect: Connect) -> None:
+    with pytest.raises(Unreachable, match="Nothing answers at http://amigo: refused") as caught:
+        connect(Service(get=[REFUSED])).get("job_1")
+    assert caught.value.is_absent
+
+
+@pytest.mark.parametrize("cause", [httpx.ReadTimeout("timed out"), ssl.SSLError("self-signed")])
+def test_a_service_that_accepted_the_connection_is_not_reported_as_absent(
+    connect: Connect, cause: Exception
+) -> None:
+    error = httpx.ConnectError(str(cause)) if isinstance(cause, ssl.SSLError) else cause
+    error.__cause__ = cause if error is not cause else None
+    with pytest.raises(Unreachable, match="The connection to http://amigo failed") as caught:
+        connect(Service(get=[error])).get("job_1")
+    assert not caught.value.is_absent
 
 
 def test_a_service_that_has_responded_before_is_retried_longer(

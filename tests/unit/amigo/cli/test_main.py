@@ -141,6 +141,34 @@ def test_an_invalid_command_line_exits_with_2(
     assert not service.requests
 
 
+@pytest.mark.parametrize("arguments", [["submit"], ["status", "job_1"]])
+@pytest.mark.parametrize(
+    ("variable", "address"),
+    [({}, "http://127.0.0.1:8000"), ({"AMIGO_URL": "http://box:81"}, "http://box:81")],
+)
+def test_without_a_service_the_error_says_how_to_start_one(
+    amigo: Amigo,
+    portrait: Path,
+    audio: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: dict[str, str],
+    address: str,
+    arguments: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AMIGO_URL", raising=False)
+    for name, value in variable.items():
+        monkeypatch.setenv(name, value)
+    refused = httpx.ConnectError("refused")
+    service = Service(post=[refused], get=[refused])
+    pairs = [portrait, audio, portrait, audio, "-d", tmp_path] * (arguments == ["submit"])
+    result = amigo(service, *arguments, *pairs)
+    assert result.exit_code == 1
+    assert f"Nothing answers at {address}: refused." in result.stderr
+    assert result.stderr.count("make serve") == 1
+
+
 def test_status_prints_the_state_of_a_job(amigo: Amigo) -> None:
     job = {**JOB, "eta": "2026-11-22T12:05:00Z", "metadata": {"scene": "[red]"}}
     result = amigo(Service(get=[job]), "status", "job_1")
