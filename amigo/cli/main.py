@@ -54,7 +54,10 @@ Directory = Annotated[
 def serve(
     directory: Directory = DEFAULT_DIRECTORY,
     port: Annotated[
-        int | None, typer.Option(help="Port of the service; by default, a free one.")
+        int | None,
+        typer.Option(
+            help="Port of the service; by default, that of the last run, or 8000 if it is free."
+        ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Number of workers.")] = 1,
 ) -> None:

@@ -58,6 +58,10 @@ class Ports(BaseModel):
         names = list(cls.model_fields)
         return cls(**dict(zip(names, free_ports(len(names)), strict=True)))
 
+    def with_service(self, port: int) -> Self:
+        """Return these ports, with another one of the service."""
+        return self.model_copy(update={"service": port})
+
     def renewed(self) -> Self:
         """Return these ports, with free ones instead of those that are in use."""
         taken = [name for name, port in self if not self._is_free(name, port)]
@@ -127,25 +131,37 @@ class Installation:
             os.close(descriptor)
 
     def prepare(
-        self, service_port: int | None = None, print_line: Callable[[str], None] = print
+        self,
+        service_port: int | None = None,
+        print_line: Callable[[str], None] = print,
+        *,
+        first_service_port: int | None = None,
     ) -> InstallationState:
         """Return the secrets and ports of the last run, replacing those ports that are in use.
 
         If the service's port is one of them, this is printed, because its URL changes.
 
+        Args:
+            service_port: the service's port, which must be free; by default, that of the last run.
+            print_line: prints a line.
+            first_service_port: the service's port if there was no run; by default, a free one.
+
         Raises:
             DeployError: the file is damaged, or the requested service port is in use.
         """
         path = self.directory / STATE
-        state = self.read() if path.exists() else InstallationState.generate()
+        is_first = not path.exists()
+        state = InstallationState.generate() if is_first else self.read()
         kept = state.ports
+        if is_first and first_service_port is not None:
+            kept = kept.with_service(first_service_port)
         if service_port is not None:
             if not is_free(service_port):
                 raise DeployError(
                     f"Port {service_port} is in use or reserved. Choose another, or omit it "
                     "to use a free one."
                 )
-            kept = kept.model_copy(update={"service": service_port})
+            kept = kept.with_service(service_port)
         ports = kept.renewed()
         if ports.service != kept.service:
             print_line(f"Port {kept.service} is in use; the service now has {ports.service}.")

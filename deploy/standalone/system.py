@@ -34,6 +34,8 @@ from workers.synthesis.health import unresponsive_processes
 from workers.synthesis.run_directory import RunDirectory
 
 DEFAULT_DIRECTORY = Path("var")
+SERVICE_PORT = 8000
+"""The service's port in a new directory, if it is free: the one in the documentation's examples."""
 REQUEST_SECONDS = 0.5  # between two looks for a request of `amigo workers`
 WORKER_START_SECONDS = 120.0  # a cold disk, all weights
 SHUTDOWN_SECONDS = 5  # users are waiting: the job continues in the next run instead
@@ -48,11 +50,13 @@ class Standalone:
         directory: Path = DEFAULT_DIRECTORY,
         *,
         port: int | None = None,
+        first_port: int | None = None,
         workers: int = 1,
         print_line: Callable[[str], None] = print,
     ) -> None:
         self._installation = Installation(directory)
         self._port = port
+        self._first_port = first_port
         self._num_workers = workers
         self._worker_ports: dict[int, int] = {}
         self._is_short_of_space = False
@@ -82,7 +86,9 @@ class Standalone:
         check_workers(self._num_workers)
         with ExitStack() as stack:
             lock = stack.enter_context(self._installation.locked())
-            state = self._installation.prepare(self._port, self._print_line)
+            state = self._installation.prepare(
+                self._port, self._print_line, first_service_port=self._first_port
+            )
             self._state, self._ports = state, state.ports
             self._installation.clear_request()
             self.report_space()
@@ -295,7 +301,13 @@ def serve(
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
     try:
-        with Standalone(directory, port=port, workers=workers, print_line=print_line) as system:
+        with Standalone(
+            directory,
+            port=port,
+            first_port=SERVICE_PORT,
+            workers=workers,
+            print_line=print_line,
+        ) as system:
             url = system.url
             print_line(
                 f"AMIGO is running at {url} (API documentation: {url}/docs). Press Ctrl-C to stop."

@@ -80,6 +80,20 @@ def test_the_port_asked_for_is_used(tmp_path: Path) -> None:
     assert Installation(tmp_path).prepare(port).ports.service == port
 
 
+def test_the_first_run_takes_its_port_unless_it_is_in_use(tmp_path: Path) -> None:
+    lines: list[str] = []
+    first = free_port()
+    kept = Installation(tmp_path / "a")
+    assert kept.prepare(first_service_port=first).ports.service == first
+    assert kept.prepare(first_service_port=free_port()).ports.service == first
+    with in_use(first):
+        other = Installation(tmp_path / "b").prepare(
+            print_line=lines.append, first_service_port=first
+        )
+    assert other.ports.service != first
+    assert lines == [f"Port {first} is in use; the service now has {other.ports.service}."]
+
+
 def test_a_taken_port_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((LOOPBACK, 0))
