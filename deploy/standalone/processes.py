@@ -233,12 +233,13 @@ class SeaweedServer:
         )
 
     def is_ready(self) -> bool:
-        """Return whether the server is healthy and objects can be written and deleted."""
+        """Return whether the server is healthy and entries can be written and deleted."""
         return responds(f"{self.url}/healthz") and self._takes_objects()
 
     def _takes_objects(self) -> bool:
         try:
-            self._storage.put("ready/probe", b"1", UNKNOWN_TYPE)  # an empty one has no data
+            # Empty, so that it takes no space: a full disk must not prevent the start.
+            self._storage.put("ready/probe", b"", UNKNOWN_TYPE)
             self._storage.delete_prefix("ready/")
         except (StorageUnavailable, ObjectNotFound):
             return False
@@ -269,7 +270,9 @@ class SeaweedServer:
             return (weed, "-logtostderr=true", part, *bound, *flags)
 
         here = f"-ip={LOOPBACK}"
-        alone = ("-peers=none", "-telemetry=false")
+        # A master that resumes its state sometimes refuses all objects for 15 s, waiting for other
+        # volume servers. What it needs to know, it learns from the only one.
+        alone = ("-peers=none", "-telemetry=false", "-resumeState=false")
         volumes = (f"-volumeSizeLimitMB={VOLUME_MIB}", f"-vacuumIntervalSeconds={VACUUM_SECONDS}")
         yield 0, command("master", here, f"-mdir={data}", *alone, *volumes)
         reserve = f"-minFreeSpace={disk.RESERVED_MB}MB"

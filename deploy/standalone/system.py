@@ -178,7 +178,8 @@ class Standalone:
             name="service",
             command=(sys.executable, "-m", "service"),
             log=self._log("service"),
-            is_ready=lambda: responds(f"{self.url}/readyz"),
+            # Not /readyz: it fails while the disk is full, which must not prevent the start.
+            is_ready=lambda: responds(f"{self.url}/livez"),
             env={
                 **environment,
                 "AMIGO_LISTEN_HOST": LOOPBACK,
