@@ -47,12 +47,19 @@ async def _receive(request: Request, max_seconds: float, max_bytes: Mapping[str,
         async with asyncio.timeout(max_seconds):
             return await _BoundedFormParser(request, max_bytes).parse()
     except MultiPartException as error:
-        raise Problem(ProblemType.MALFORMED_REQUEST, error.message) from error
+        raise Problem(ProblemType.MALFORMED_REQUEST, _sentence(error)) from error
     except TimeoutError as error:
         raise Problem(
             ProblemType.UPLOAD_TIMEOUT,
             f"The upload did not arrive within the time limit of {max_seconds:g} s.",
         ) from error
+
+
+def _sentence(error: MultiPartException) -> str:
+    """Return what is wrong with a form, from the parser's own error if there is one."""
+    if error.__cause__ is None:
+        return error.message
+    return f"The form is not valid multipart/form-data: {error.__cause__}."
 
 
 def _require_utf_8(request: Request) -> None:
@@ -76,6 +83,14 @@ def not_a_file(name: str) -> Problem:
         ProblemType.NOT_A_FILE,
         f"The part {name} was sent as text; send it as a file, with a filename. For text, "
         f"use {name}_url or {name}_asset.",
+    )
+
+
+def _too_long(name: str) -> Problem:
+    """Return the error for a text that exceeds the limit."""
+    return Problem(
+        ProblemType.MALFORMED_REQUEST,
+        f"The option {name[:60]} exceeds the limit of {_MAX_FIELD_BYTES} bytes.",
     )
 
 
@@ -112,8 +127,8 @@ class _BoundedFormParser(MultiPartParser):
         name = self._current_part.field_name
         if self._current_part.file is not None:
             self._require_fitting(name)
-        elif name in self._max_bytes and self._size > _MAX_FIELD_BYTES:
-            raise not_a_file(name)
+        elif self._size > _MAX_FIELD_BYTES:
+            raise not_a_file(name) if name in self._max_bytes else _too_long(name)
         super().on_part_data(data, start, end)
 
     def _require_fitting(self, name: str) -> None:
