@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying
 from amigo import calls
 from amigo.calls import Call, Ended, Flow, JobFlow, advance
 from amigo.choices import JobOptions
-from amigo.client import DEFAULT_URL, TIMEOUT, known_api_key
+from amigo.client import DEFAULT_URL, TIMEOUT, checked_url, known_api_key
 from amigo.errors import AmigoError, ApiProblem, Unreachable, require_success
 from amigo.retries import Retries
 from amigo.types import (
@@ -50,7 +50,10 @@ class AsyncClient:
         self._api_key = known_api_key(api_key)
         self._retries = Retries()
         self._http = httpx.AsyncClient(
-            base_url=base_url, timeout=TIMEOUT, transport=transport, follow_redirects=True
+            base_url=checked_url(base_url),
+            timeout=TIMEOUT,
+            transport=transport,
+            follow_redirects=True,
         )
 
     async def submit(

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self, TypeVar, Unpack
@@ -60,7 +60,10 @@ class Client:
         self._api_key = known_api_key(api_key)
         self._retries = Retries()
         self._http = httpx.Client(
-            base_url=base_url, timeout=TIMEOUT, transport=transport, follow_redirects=True
+            base_url=checked_url(base_url),
+            timeout=TIMEOUT,
+            transport=transport,
+            follow_redirects=True,
         )
 
     def submit(
@@ -290,6 +293,19 @@ class Client:
         except httpx.RequestError as error:
             raise Unreachable.of(self._http.base_url, error) from error
         return require_success(response)
+
+
+def checked_url(base_url: str) -> httpx.URL:
+    """Return the URL of a service.
+
+    Raises:
+        Unreachable: it is not a URL with http:// or https:// and a host.
+    """
+    with suppress(httpx.InvalidURL):
+        url = httpx.URL(base_url)
+        if url.scheme in ("http", "https") and url.host:
+            return url
+    raise Unreachable(f"{base_url!r} is not the URL of a service, such as {DEFAULT_URL}.")
 
 
 def known_api_key(given: str | None) -> str | None:

@@ -95,14 +95,10 @@ class Unreachable(AmigoError):
         absent = absent and not _is_about_tls(error)
         address = str(url).rstrip("/")
         reason = str(error).rstrip(".") or type(error).__name__
-        sentence = (
-            f"Nothing answers at {address}: {reason}."
-            if absent
-            else f"Could not connect to {address}: {reason}."
-            if hopeless
-            else f"The connection to {address} failed: {reason}."
+        beginning = (
+            f"Nothing answers at {address}" if absent else f"The connection to {address} failed"
         )
-        return cls(sentence, may_pass=passing and not hopeless, is_absent=absent)
+        return cls(f"{beginning}: {reason}.", may_pass=passing and not hopeless, is_absent=absent)
 
 
 class JobUnfinished(AmigoError):

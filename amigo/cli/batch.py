@@ -121,7 +121,13 @@ def paired(
         if not is_address(given) and not Path(given).is_file():
             raise typer.BadParameter(f"The file {given} does not exist.")
     sources = list(zip(inputs[::2], inputs[1::2], strict=True))
-    if sum((output is not None, output_dir is not None, not wait)) != 1:
+    ways = sum((output is not None, output_dir is not None, not wait))
+    if not ways:
+        raise typer.BadParameter(
+            "Nowhere to save the video: use --output FILE or --output-dir DIRECTORY, or --no-wait "
+            "to only submit the job."
+        )
+    if ways > 1:
         raise typer.BadParameter("Use only one of --output, --output-dir and --no-wait.")
     if output and len(sources) > 1:
         raise typer.BadParameter("Use --output-dir for several videos.")

@@ -95,6 +95,10 @@ def submit(
         "webhook_url": webhook_url,
         "metadata": parsed_metadata(metadata) or None,
     }
+    if not consent:
+        raise typer.BadParameter(
+            "Add --consent to affirm: “I have the right to animate this face and this voice.”"
+        )
     with exit_on_errors():
         pairs = paired(inputs, output, output_dir, wait)
     with exit_on_errors(AmigoError), progress_bars(error_console) as add_bar:

@@ -74,7 +74,9 @@ def test_many_pairs_make_many_videos(
 ) -> None:
     service = Service(post=[JOB], get=[SUCCEEDED], video=[video()])
     pairs = [portrait, audio, portrait, audio, portrait, "https://a/voices/other.mp3?x=1"]
-    result = amigo(service, "submit", *pairs, "-d", tmp_path / "out", "--parallel", 2, "--json")
+    result = amigo(
+        service, "submit", "--consent", *pairs, "-d", tmp_path / "out", "--parallel", 2, "--json"
+    )
     assert result.exit_code == 0, result.output
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["portrait-other.mp4", "portrait-speech-2.mp4", "portrait-speech.mp4"]
@@ -88,7 +90,7 @@ def test_one_bad_pair_does_not_stop_the_others(
     refusal = problem(422, "portrait_unreadable", "No picture.")
     service = Service(post=[refusal, JOB], get=[SUCCEEDED], video=[video()])
     pairs = [portrait, audio, portrait, audio]
-    result = amigo(service, "submit", *pairs, "-d", tmp_path / "out", "--parallel", 1)
+    result = amigo(service, "submit", "--consent", *pairs, "-d", tmp_path / "out", "--parallel", 1)
     assert result.exit_code == 1
     assert "Error: portrait-speech: No picture. (portrait_unreadable)" in result.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["portrait-speech-2.mp4"]
@@ -96,7 +98,7 @@ def test_one_bad_pair_does_not_stop_the_others(
 
 def test_jobs_can_be_queued_without_waiting(amigo: Amigo, portrait: Path, audio: Path) -> None:
     service = Service(post=[JOB])
-    result = amigo(service, "submit", portrait, audio, "--no-wait")
+    result = amigo(service, "submit", portrait, audio, "--no-wait", "--consent")
     assert (result.exit_code, len(service.requests)) == (0, 1)
     assert result.stdout == "job_1\n"
 
@@ -106,17 +108,38 @@ def test_a_failed_job_is_reported_with_exit_code_1(
 ) -> None:
     out = tmp_path / "out.mp4"
     service = Service(post=[JOB], get=[FAILED])
-    result = amigo(service, "submit", portrait, audio, "-o", out)
+    result = amigo(service, "submit", portrait, audio, "-o", out, "--consent")
     assert result.exit_code == 1
     assert "Job job_1 failed: The portrait shows no face. (no_face)" in result.stderr
     assert not out.exists()
 
 
 def test_a_problem_is_reported_with_exit_code_1(amigo: Amigo, portrait: Path, audio: Path) -> None:
-    service = Service(post=[problem(422, "consent_required", "Consent [x] it.")])
-    result = amigo(service, "submit", portrait, audio, "-o", "out.mp4")
+    service = Service(post=[problem(422, "portrait_unreadable", "No [x] picture.")])
+    result = amigo(service, "submit", portrait, audio, "-o", "out.mp4", "--consent")
     assert result.exit_code == 1
-    assert "Consent [x] it. (consent_required)" in result.stderr
+    assert "No [x] picture. (portrait_unreadable)" in result.stderr
+
+
+def test_consent_is_asked_for_before_anything_is_sent(
+    amigo: Amigo, portrait: Path, audio: Path
+) -> None:
+    service = Service()
+    result = amigo(service, "submit", portrait, audio, "-o", "out.mp4")
+    assert result.exit_code == 2
+    assert "Add --consent to affirm" in result.stderr
+    assert not service.requests
+
+
+@pytest.mark.parametrize("address", ["localhost:8000", "http://[::1", "http://", "8000"])
+@pytest.mark.parametrize("arguments", [["submit", "--consent", "--no-wait"], ["status", "job_1"]])
+def test_an_address_that_is_no_url_is_an_error(
+    amigo: Amigo, portrait: Path, audio: Path, address: str, arguments: list[str]
+) -> None:
+    files = [portrait, audio] * (arguments[0] == "submit")
+    result = amigo(Service(), *arguments, *files, "--url", address)
+    assert result.exit_code == 1
+    assert f"Error: '{address}' is not the URL of a service, such as http://" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -124,7 +147,7 @@ def test_a_problem_is_reported_with_exit_code_1(amigo: Amigo, portrait: Path, au
     [
         (["nowhere.jpg", "AUDIO", "-o", "out.mp4"], "nowhere.jpg"),
         (["PORTRAIT", "-o", "out.mp4"], "has no matching audio"),
-        (["PORTRAIT", "AUDIO"], "Use only one of"),
+        (["PORTRAIT", "AUDIO"], "Nowhere to save the video"),
         (["PORTRAIT", "AUDIO", "-o", "out.mp4", "--no-wait"], "Use only one of"),
         (["PORTRAIT", "AUDIO", "PORTRAIT", "AUDIO", "-o", "out.mp4"], "Use --output-dir"),
         (["PORTRAIT", "AUDIO", "--no-wait", "--metadata", "scene"], "NAME=VALUE"),
@@ -135,7 +158,7 @@ def test_an_invalid_command_line_exits_with_2(
 ) -> None:
     files = {"PORTRAIT": portrait, "AUDIO": audio}
     service = Service()
-    result = amigo(service, "submit", *(files.get(each, each) for each in arguments))
+    result = amigo(service, "submit", "--consent", *(files.get(each, each) for each in arguments))
     assert result.exit_code == 2
     assert complaint in result.stderr
     assert not service.requests
@@ -162,7 +185,8 @@ def test_without_a_service_the_error_says_how_to_start_one(
         monkeypatch.setenv(name, value)
     refused = httpx.ConnectError("refused")
     service = Service(post=[refused], get=[refused])
-    pairs = [portrait, audio, portrait, audio, "-d", tmp_path] * (arguments == ["submit"])
+    pairs = [portrait, audio, portrait, audio, "-d", tmp_path, "--consent"]
+    pairs *= arguments == ["submit"]
     result = amigo(service, *arguments, *pairs)
     assert result.exit_code == 1
     assert f"Nothing answers at {address}: refused." in result.stderr
