@@ -44,6 +44,9 @@ _SIGNATURES = tuple(
         (0, b"MThd", "a MIDI file, which contains notes and no sound"),
         (0, b"FLV", "an FLV video"),
         (0, b"\0\0\x01\xba", "an MPEG video"),
+        # The first packet is a table of programs or of services (ISO/IEC 13818-1, ETSI EN 300 468).
+        *((0, b"G@" + table + b"\x10", "an MPEG-TS video") for table in (b"\0", b"\x11")),
+        (0, b"riff.\x91\xcf\x11", "a Wave64 recording"),
         (0, b".RMF", "a RealMedia file"),
         (0, b"MAC ", "a Monkey's Audio recording"),
         (0, b"wvpk", "a WavPack recording"),

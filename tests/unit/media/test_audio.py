@@ -378,6 +378,8 @@ def test_a_chain_of_different_ogg_streams_is_read_as_one() -> None:
     [
         (b"#!AMR\n" + bytes(99), "is an AMR recording, which is not supported"),
         (recording(babble(1.0), "aiff", "pcm_s16be"), "is an AIFF recording"),
+        (recording(babble(1.0), "mpegts", "aac"), "is an MPEG-TS video"),
+        (recording(babble(1.0), "w64", "pcm_s16le"), "is a Wave64 recording"),
         (b"0&\xb2u\x8ef\xcf\x11" + bytes(99), "is a WMA or WMV file"),
         (recording(babble(1.0), "wav", "g722"), "uses the codec G.722"),
         (recording(babble(1.0, 48_000), "mov", "ac3", sample_rate=48_000), "the codec AC-3"),
