@@ -119,7 +119,7 @@ def within(mouth: OpenMouth, landmarks: Tensor) -> OpenMouth:
 
 def _above_the_edge(image: Tensor, lips: UprightLips, scale: int) -> tuple[Tensor, Tensor]:
     """Return `[COLUMNS]` px how far the lip reaches above the landmarks' edge, and where it meets
-    teeth there.
+    teeth there: nowhere if the lips are closed.
     """
     shares = (torch.arange(COLUMNS, device=image.device) + 0.5) / COLUMNS
     x = torch.lerp(lips.corners[:, :1], lips.corners[:, 1:], shares)
@@ -134,6 +134,8 @@ def _above_the_edge(image: Tensor, lips: UprightLips, scale: int) -> tuple[Tenso
     lip = F.avg_pool1d(F.pad(sure, (margin, margin), mode="replicate"), SMOOTHED, 1)
     red, usual = _redness(lip), lip.mean(dim=0)
     between = (above >= 0) & (above < (lower - upper))
+    if not between.any():
+        return torch.zeros_like(upper[0]), torch.zeros_like(upper[0], dtype=torch.bool)
     bright = light[between].quantile(1 - BRIGHTEST)
     pale = redness[between & (light >= bright)].mean()
     limit = (red + pale) / 2

@@ -36,6 +36,17 @@ def test_a_lip_that_rests_on_teeth_is_found_above_the_landmarks(height: float) -
     assert rise_of(*with_rolled_lip(height)) == pytest.approx(max(height - SOFT, 0), abs=0.6)
 
 
+@pytest.mark.parametrize("opening", [0, -2])
+def test_lips_that_touch_or_cross_rest_on_no_teeth(opening: float) -> None:
+    landmarks = torch.from_numpy(face_landmarks(opening=opening))[None]
+    image = torch.tensor(LIPS)[None, :, None, None].expand(1, 3, 256, 256)
+
+    edge = LowerLipEdge.read(image, landmarks, 1)
+
+    assert not edge.on_teeth
+    torch.testing.assert_close(edge.raised(landmarks), landmarks)
+
+
 def test_what_meets_no_teeth_is_no_lip() -> None:
     assert rise_of(*with_rolled_lip(3.0, DARK)) == 0
     grey, landmarks = with_rolled_lip(3.0)
