@@ -216,7 +216,7 @@ def check_face(face: NDArray[np.float32], height: int, width: int) -> None:
     distance = float(interocular(face))
     if distance < MIN_INTEROCULAR:
         raise FaceTooSmall(
-            f"The face has {distance:.0f} pixels between its eyes; at least "
+            f"The face has {int(distance)} pixels between its eyes; at least "
             f"{MIN_INTEROCULAR:.0f} are required."
         )
     overshoot = np.maximum(-face, face - (width, height)).max(axis=1) / distance

@@ -117,9 +117,10 @@ def test_a_face_alone_is_shown_upright_and_within_the_picture() -> None:
     assert filling.view.left == 0
 
 
-def test_a_small_face_is_refused() -> None:
+@pytest.mark.parametrize("distance", [23.1, 23.9])
+def test_a_small_face_is_refused(distance: float) -> None:
     with pytest.raises(FaceTooSmall, match="23 pixels between its eyes; at least 24"):
-        crop_portrait(BLANK, FakeDetector(face_landmarks(128, 128, 23)))
+        crop_portrait(BLANK, FakeDetector(face_landmarks(128, 128, distance)))
     crop_portrait(BLANK, FakeDetector(face_landmarks(128, 128, 24.5)))
 
 
