@@ -129,3 +129,8 @@ def drawn_pixels(paint: Paint, window: Window, rows: slice) -> tuple[Tensor, Ten
     warp = sample(window.image, places, window.scale)
     mask = paint.mask[:, :, rows]
     return mask * warp + (1 - mask) * paint.colour[:, :, rows], warp
+
+
+def with_rows(window: Tensor, part: Tensor, rows: slice) -> Tensor:
+    """Return a window `[B, C, h, w]` with other pixels in some rows."""
+    return window.slice_scatter(part, 2, rows.start, rows.stop)

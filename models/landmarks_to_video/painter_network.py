@@ -26,7 +26,6 @@ from models.landmarks_to_video.layers import (
     halved,
     zero_init,
 )
-from models.landmarks_to_video.mouth.bare_lips import BareLips
 from models.landmarks_to_video.mouth.dentition import drawn_teeth
 from models.landmarks_to_video.mouth.interior import (
     LOWERED,
@@ -36,9 +35,8 @@ from models.landmarks_to_video.mouth.interior import (
     Opening,
     rolled_lip,
 )
-from models.landmarks_to_video.mouth.lip_closing import COVERED
 from models.landmarks_to_video.mouth.lip_lines import UprightLips
-from models.landmarks_to_video.mouth.lip_shape import lower_lip, smile_gone
+from models.landmarks_to_video.mouth.lip_shape import lower_lip
 from models.landmarks_to_video.mouth.open_mouth import OpenMouth
 from models.landmarks_to_video.mouth.own_row import OwnRow
 from models.landmarks_to_video.mouth.parting import Spots, part_mouth
@@ -50,7 +48,9 @@ from models.landmarks_to_video.painted_window import (
     Window,
     drawn_pixels,
     lay_over,
+    with_rows,
 )
+from models.landmarks_to_video.parted_lips import with_bare_corners, with_rim
 from models.landmarks_to_video.ramps import rise
 from models.landmarks_to_video.textures import TEXTURE_CHANNELS, AnchoredTextures
 from models.landmarks_to_video.warping import (
@@ -77,16 +77,6 @@ this sets in: the retouch was learned from softer teeth, and would blur them int
 """
 NEAR = 2
 """Pixels around a drawn cavity over which the retouch blends it with the portrait's own inside."""
-CLEAR_OF_TEETH = (0.9, 1.05)
-"""Heights of the opening, relative to the portrait's: up to the first, the lower lip touches the
-upper teeth; from the second on, it is clear of them.
-"""
-CORNER_REACH = 6.0
-"""Pixels around an opening within which the shade of a smile's corners may be left."""
-RIM, SPECKS = (0.0, 2.0), 6.0
-"""Pixels above a lower lip's edge over which its rim fades out, and pixels below it within which
-gaps between teeth may have left specks.
-"""
 
 
 @dataclass(frozen=True)
@@ -215,7 +205,7 @@ class Painter(nn.Module):
         mask = opening.keep_near(paint.mask)
         colour, seen = lay_over(paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside)
         filled = Paint(
-            _with_rows(paint.colour, colour, rows), _with_rows(mask, seen, rows), paint.flow
+            with_rows(paint.colour, colour, rows), with_rows(mask, seen, rows), paint.flow
         )
         if lowered and bool((thickness < SPARSE[1]).any()):
             lip, share = rolled_lip(opening, window.complexion(), thickness)
@@ -256,15 +246,15 @@ class Painter(nn.Module):
             paint.colour[:, :, rows], mask[:, :, rows], drawn, part.inside, 1 - cavity - share
         )
         parted = Paint(
-            _with_rows(paint.colour, colour, rows),
-            _with_rows(mask, seen, rows),
-            _with_rows(paint.flow, moved, rows),
+            with_rows(paint.colour, colour, rows),
+            with_rows(mask, seen, rows),
+            with_rows(paint.flow, moved, rows),
         )
         if window.lips:
             if mouth.upper.shown and not mouth.lower.shown:
-                parted = _with_rim(parted, on_lips, window, window.lips, mouth, opening)
-            parted = _with_bare_corners(parted, on_lips, window, window.lips, mouth, opening)
-        near = grown(_with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
+                parted = with_rim(parted, on_lips, window, window.lips, mouth, opening)
+            parted = with_bare_corners(parted, on_lips, window, window.lips, mouth, opening)
+        near = grown(with_rows(torch.zeros_like(mask), cavity, rows), NEAR * window.scale)
         return Sketch(parted, Inside(opening, teeth, near))
 
     def _inside(
@@ -289,7 +279,7 @@ class Painter(nn.Module):
         seen = paint.mask[:, :, rows] * (1 - share * part.reach)
         colour = (wanted - seen * warp) / (1 - seen).clamp_min(1e-3)
         return Paint(
-            _with_rows(paint.colour, colour, rows), _with_rows(paint.mask, seen, rows), paint.flow
+            with_rows(paint.colour, colour, rows), with_rows(paint.mask, seen, rows), paint.flow
         )
 
     def _teeth(self, window: Window, scale: int, row: OwnRow | None) -> Tensor | None:
@@ -351,67 +341,8 @@ def _own_row(window: Window) -> OwnRow | None:
     return OwnRow.of(window.mouth, UprightLips.of(window.target))
 
 
-def _with_rim(
-    paint: Paint,
-    places: Tensor,
-    window: Window,
-    lips: BareLips,
-    mouth: OpenMouth,
-    opening: Opening,
-) -> Paint:
-    """Lay its own colour on the rim of a lower lip that is clear of the teeth above it.
-
-    The rim is read at the `places` `[B, h, w, 2]` px at which the refined warp reads the lip.
-    """
-    wider = opening.lips.height / mouth.lips.height.clamp_min(0.1)
-    clear = rise(wider, *CLEAR_OF_TEETH)[:, None, None, None]
-    above = opening.above_lower
-    share = clear * (1 - rise(above, *RIM)) * (above > -SPECKS)
-    rows = rows_of(share[:, 0] > 0)
-    rim = lips.read_rim(places[:, rows], window.scale)
-    return _with_lips(paint, rim, share[:, :, rows], rows)
-
-
-def _with_bare_corners(
-    paint: Paint,
-    places: Tensor,
-    window: Window,
-    lips: BareLips,
-    mouth: OpenMouth,
-    opening: Opening,
-) -> Paint:
-    """Lay the lips' colour on the shade that a smile's corners leave beside relaxed lips.
-
-    The lips are read at the `places` `[B, h, w, 2]` px at which the refined warp reads them.
-    """
-    # Lips that close are covered anyway.
-    parted = opening.lips.height > COVERED * mouth.lips.height
-    gone = smile_gone(window.target, window.source) * parted
-    if not bool(gone.any()):
-        return paint
-    edge = torch.minimum(opening.below_upper, opening.above_lower)
-    rows = rows_of(edge[:, 0] > -CORNER_REACH)
-    share = gone[:, None, None, None] * (1 - opening.inside[:, :, rows])
-    return _with_lips(paint, lips.read(places[:, rows], window.scale), share, rows)
-
-
-def _with_lips(paint: Paint, lips: Tensor, share: Tensor, rows: slice) -> Paint:
-    """Lay lips of some rows, `[B, 4, rows, w]` colour and opacity, over a share of the paint."""
-    colour, seen = lay_over(
-        paint.colour[:, :, rows], paint.mask[:, :, rows], lips[:, :3], share * lips[:, 3:]
-    )
-    return Paint(
-        _with_rows(paint.colour, colour, rows), _with_rows(paint.mask, seen, rows), paint.flow
-    )
-
-
 def _longest(row: OwnRow | None) -> float:
     """Return how much longer borrowed upper teeth may be drawn for a smile."""
     if row is None:
         return LONGEST
     return LONGEST_REPLACING if row.replaces else 1.0
-
-
-def _with_rows(window: Tensor, part: Tensor, rows: slice) -> Tensor:
-    """Return a window `[B, C, h, w]` with other pixels in some rows."""
-    return window.slice_scatter(part, 2, rows.start, rows.stop)
