@@ -1,4 +1,4 @@
-"""The rows of teeth that an open portrait shows, told from what is none.
+"""The rows of teeth that an open portrait shows.
 
 Rows lie above and below a line along which a mouth parts, each in `COLUMNS` from corner to corner.
 """

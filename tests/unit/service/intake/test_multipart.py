@@ -1,4 +1,4 @@
-"""What a malformed form is told."""
+"""Errors for malformed forms."""
 
 import pytest
 from starlette.testclient import TestClient
